@@ -1,0 +1,16 @@
+import type { Rng } from './rng.ts';
+
+/** How long to wait before try number `attempt` (the first is 1): doubles up to a cap. */
+export interface BackoffPolicy {
+  readonly firstMs: number;
+  readonly capMs: number;
+}
+
+export function backoffMs(policy: BackoffPolicy, attempt: number): number {
+  return Math.min(policy.capMs, policy.firstMs * 2 ** Math.min(attempt - 1, 30));
+}
+
+/** Between half and the whole of `ms`, so that many waiters don't come back at once. */
+export function withJitter(ms: number, rng: Rng): number {
+  return ms / 2 + (ms / 2) * rng.fraction();
+}

@@ -1,0 +1,84 @@
+/** The only door to time and timers. Tests pass a {@link fakeClock} and move it by hand. */
+export interface Clock {
+  /** Wall clock, milliseconds since 1970: for timestamps that users see. */
+  now(): number;
+  /** Milliseconds that never go back: for timeouts, leases and back-off. */
+  monotonic(): number;
+  /** Runs `fn` once after `ms`; the returned function cancels it. Never keeps the process alive. */
+  after(ms: number, fn: () => void): () => void;
+}
+
+export function systemClock(): Clock {
+  return {
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+    after(ms, fn) {
+      const timer = setTimeout(fn, ms);
+      return () => clearTimeout(timer);
+    },
+  };
+}
+
+/** Resolves after `ms`, or rejects with the signal's reason as soon as it aborts. */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = () => {
+      cancel();
+      reject(signal?.reason);
+    };
+    const cancel = clock.after(ms, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** RFC 3339 with whole seconds, as Kubernetes' metav1.Time. */
+export function formatTime(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
+}
+
+/** RFC 3339 with microseconds, as Kubernetes' metav1.MicroTime. */
+export function formatMicroTime(ms: number): string {
+  return new Date(ms).toISOString().replace(/Z$/, '000Z');
+}
+
+export interface FakeClock extends Clock {
+  /** Moves time forward and runs what has fallen due, in order. */
+  advance(ms: number): void;
+}
+
+export function fakeClock(startMs = 0): FakeClock {
+  let time = startMs;
+  let timers: { at: number; fn: () => void }[] = [];
+  const nextDue = (until: number) =>
+    timers
+      .filter((t) => t.at <= until)
+      .reduce<(typeof timers)[number] | undefined>(
+        (first, t) => (first === undefined || t.at < first.at ? t : first),
+        undefined,
+      );
+  return {
+    now: () => time,
+    monotonic: () => time,
+    after(ms, fn) {
+      const timer = { at: time + ms, fn };
+      timers.push(timer);
+      return () => {
+        timers = timers.filter((t) => t !== timer);
+      };
+    },
+    advance(ms) {
+      const until = time + ms;
+      for (let due = nextDue(until); due; due = nextDue(until)) {
+        const { at, fn } = due;
+        timers = timers.filter((t) => t !== due);
+        time = Math.max(time, at);
+        fn();
+      }
+      time = until;
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import type { Clock } from './clock.ts';
+
+/** A promise that is settled from outside. */
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+export function deferred<T>(): Deferred<T> {
+  return Promise.withResolvers<T>();
+}
+
+export class DeadlineExceeded extends Error {
+  override readonly name = 'DeadlineExceeded';
+}
+
+/** Runs `fn` with a signal that aborts after `ms`, or with `parent`; rejects then even if `fn` doesn't heed it. */
+export async function withDeadline<T>(
+  limit: { clock: Clock; ms: number; what: string; parent?: AbortSignal },
+  fn: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const abort = (reason: unknown) => controller.abort(reason);
+  const onParent = () => abort(limit.parent?.reason);
+  if (limit.parent?.aborted) onParent();
+  limit.parent?.addEventListener('abort', onParent, { once: true });
+  const cancel = limit.clock.after(limit.ms, () =>
+    abort(new DeadlineExceeded(`${limit.what}: no answer within ${limit.ms} ms`)),
+  );
+  try {
+    return await orAborted(fn(controller.signal), controller.signal);
+  } finally {
+    cancel();
+    limit.parent?.removeEventListener('abort', onParent);
+  }
+}
+
+/** The promise's outcome, or the signal's reason if that comes first. */
+export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) return Promise.reject(signal.reason);
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

@@ -1,0 +1,17 @@
+/** "starting web: pulling hello:1: connect ECONNREFUSED": each layer's own words, outermost first. */
+export function errorChain(error: unknown): string {
+  const parts: string[] = [];
+  for (let e: unknown = error; e !== undefined && parts.length < 10; ) {
+    parts.push(e instanceof Error ? e.message || e.name : String(e));
+    e = e instanceof Error ? e.cause : undefined;
+  }
+  return parts.join(': ');
+}
+
+/** The innermost error: what really happened. */
+export function rootCause(error: unknown): unknown {
+  let e = error;
+  for (let depth = 0; depth < 10 && e instanceof Error && e.cause !== undefined; depth++)
+    e = e.cause;
+  return e;
+}

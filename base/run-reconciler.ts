@@ -1,0 +1,101 @@
+import { type BackoffPolicy, backoffMs, withJitter } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import type { Log } from './log.ts';
+import type { Rng } from './rng.ts';
+import { workQueue } from './work-queue.ts';
+
+/** What a reconcile says when it has nothing to add: wake me when something changes. */
+export const settled = Symbol('settled');
+export type Settled = typeof settled;
+export interface RequeueAfter {
+  readonly requeueAfterMs: number;
+}
+
+/** Observe → plan → apply → write status, for one key. Throwing means: again, after a back-off. */
+export type Reconcile<K> = (key: K, signal: AbortSignal) => Promise<Settled | RequeueAfter>;
+
+export interface ReconcilerOptions<K> {
+  readonly name: string;
+  readonly reconcile: Reconcile<K>;
+  /** Distinct keys that run at the same time; one key never runs twice at once. */
+  readonly workers: number;
+  readonly backoff: BackoffPolicy;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+  /** True for an outcome that is everyday business (a lost compare-and-swap): retried, not warned about. */
+  readonly isExpected?: (error: unknown) => boolean;
+}
+
+export interface Reconciler<K> {
+  /** Asks for a pass over this key: now, or right after the one under way. */
+  wake(key: K): void;
+  /** Starts no new pass, aborts those under way, and resolves when they have ended. */
+  stop(): Promise<void>;
+}
+
+/** The one loop runner: for the controller's loops and for the agent's pod workers. Keys compare with `===`. */
+export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
+  const { reconcile, clock, rng, log } = options;
+  const queue = workQueue<K>();
+  const running = new Set<K>();
+  const wokenMeanwhile = new Set<K>();
+  const failures = new Map<K, number>();
+  const timers = new Map<K, () => void>();
+  const stopping = new AbortController();
+
+  const later = (key: K, ms: number) => {
+    timers.get(key)?.();
+    timers.set(
+      key,
+      clock.after(ms, () => {
+        timers.delete(key);
+        wake(key);
+      }),
+    );
+  };
+
+  const wake = (key: K) => {
+    if (stopping.signal.aborted) return;
+    if (running.has(key)) wokenMeanwhile.add(key);
+    else queue.add(key);
+  };
+
+  const pass = async (key: K) => {
+    timers.get(key)?.();
+    timers.delete(key);
+    try {
+      const outcome = await reconcile(key, stopping.signal);
+      failures.delete(key);
+      if (outcome !== settled) later(key, outcome.requeueAfterMs);
+    } catch (err) {
+      if (stopping.signal.aborted) return;
+      const attempt = (failures.get(key) ?? 0) + 1;
+      failures.set(key, attempt);
+      const retryInMs = withJitter(backoffMs(options.backoff, attempt), rng);
+      const level = options.isExpected?.(err) ? 'debug' : 'warn';
+      log[level]({ err, component: options.name, key: String(key), retryInMs }, 'reconcile failed');
+      later(key, retryInMs);
+    }
+  };
+
+  const work = async () => {
+    for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+      running.add(key);
+      await pass(key);
+      running.delete(key);
+      if (wokenMeanwhile.delete(key)) wake(key);
+    }
+  };
+  const workers = Array.from({ length: options.workers }, work);
+
+  return {
+    wake,
+    async stop() {
+      stopping.abort(new Error(`${options.name} is stopping`));
+      queue.close();
+      for (const cancel of timers.values()) cancel();
+      await Promise.all(workers);
+    },
+  };
+}

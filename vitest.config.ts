@@ -1,0 +1,26 @@
+import { defineConfig } from 'vitest/config';
+
+/** One project per kind of test: what needs root, a kernel or a cluster is named by its folder. */
+const project = (name: string, testTimeoutMs: number, fileParallelism: boolean) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout: testTimeoutMs,
+    hookTimeout: Math.max(testTimeoutMs, 60_000),
+    fileParallelism,
+    pool: 'forks' as const,
+  },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('tidy', 60_000, true),
+      project('unit', 5_000, true),
+      project('contract', 20_000, true),
+      project('integration', 30_000, true),
+      project('linux', 60_000, false),
+      project('e2e', 180_000, false),
+    ],
+  },
+});
