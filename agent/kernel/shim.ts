@@ -1,0 +1,89 @@
+import type { Op } from './op.ts';
+
+/**
+ * The agent's view of one pod's shim: the C process that holds the pod's namespaces and mounts, is the parent of its
+ * containers, writes their logs and outlives the agent. Everything here is served over RUN_DIR/shim.sock, so a
+ * restarted agent gets the same view with `connectShim`.
+ */
+export interface Shim {
+  readonly pid: number;
+  /** Clock ticks since boot, field 22 of /proc/PID/stat: with the pid, tells a reused pid from ours. */
+  readonly startTime: bigint;
+  /** Makes and holds the sandbox's namespaces. Throws OpError; safe to repeat (then it does nothing). */
+  createSandbox(request: SandboxRequest): Promise<void>;
+  /** Runs a list in a short-lived child in the shim's mount namespace (mounts made there stay). Throws OpError. */
+  run(ops: readonly Op[]): Promise<void>;
+  /** Clones a container's first process, runs the list in it up to `exec`. Throws OpError; then nothing is left. */
+  start(request: StartRequest): Promise<{ readonly pid: number }>;
+  /** Sends a signal to a container's first process; with `all`, to every process of its pid namespace. Unknown or ended: no effect. */
+  kill(container: string, signal: number, all?: boolean): Promise<void>;
+  /** Every container that was started here and not forgotten, ended ones included. */
+  list(): Promise<readonly ShimContainer[]>;
+  /** Forgets an ended container. */
+  forget(container: string): Promise<void>;
+  /** Called once for each exit from now on, and when the shim itself is lost. */
+  onExit(listener: (exit: ShimContainer) => void): void;
+  onLost(listener: () => void): void;
+  /** A process beside a container's first one. One connection of its own. */
+  exec(request: ExecRequest): Promise<ExecSession>;
+  /** Kills every container, unmounts, lets go of the namespaces, ends the shim. */
+  shutdown(): Promise<void>;
+  /** Lets go of the connection; the shim and its containers go on. */
+  disconnect(): void;
+}
+
+export interface SandboxRequest {
+  readonly hostname: string;
+  /** First host id of the pod's range (inside 0), or undefined for pods that share the host's user namespace. */
+  readonly userNamespace: { readonly firstId: number; readonly size: number } | undefined;
+  /** False: the pod shares the host's network namespace. */
+  readonly ownNetwork: boolean;
+}
+
+export interface StartRequest {
+  readonly container: string;
+  /** Directory of the cgroup v2 group to be cloned into (CLONE_INTO_CGROUP); undefined on v1, where the list attaches. */
+  readonly cgroup2Dir: string | undefined;
+  readonly logPath: string;
+  /** The log is rotated at this size, to `logPath.1` … */
+  readonly logMaxBytes: number;
+  readonly logMaxFiles: number;
+  readonly ops: readonly Op[];
+}
+
+export interface ExecRequest {
+  readonly container: string;
+  readonly ops: readonly Op[];
+  readonly stdin: boolean;
+  readonly terminal: { readonly columns: number; readonly rows: number } | undefined;
+}
+
+export interface ExecSession {
+  /** Standard input; end() closes it. */
+  write(chunk: Uint8Array): boolean;
+  endInput(): void;
+  resize(columns: number, rows: number): void;
+  signal(signal: number): void;
+  onOutput(listener: (stream: 'stdout' | 'stderr', chunk: Buffer) => void): void;
+  /** Back-pressure: the shim stops reading the process's output while paused. */
+  pause(): void;
+  resume(): void;
+  /** Resolves with the exit, or rejects with OpError if the process could not be started. */
+  readonly exited: Promise<ProcessExit>;
+  /** Hangs up; the process is killed. */
+  close(): void;
+}
+
+export interface ProcessExit {
+  /** 0…255; 128 + signal when killed. */
+  readonly exitCode: number;
+  readonly signal: number | undefined;
+}
+
+export interface ShimContainer {
+  readonly container: string;
+  readonly pid: number;
+  /** Milliseconds since 1970, by the host's clock. */
+  readonly startedAtMs: number;
+  readonly exit: (ProcessExit & { readonly finishedAtMs: number }) | undefined;
+}
