@@ -1,0 +1,306 @@
+import type { ExecSession } from './kernel/shim.ts';
+
+/**
+ * The node's five ports: everything that `pods/` does to the outside world. Each has a real implementation in the
+ * folder of its name and a fake beside its contract suite in test/contract; both pass the suite.
+ *
+ * `ensure*` and `remove*` are idempotent: repeating one after a crash at any point ends in the same state.
+ */
+export interface NodePorts {
+  readonly images: ImagePort;
+  readonly sandboxes: SandboxPort;
+  readonly containers: ContainerPort;
+  readonly volumes: VolumePort;
+  readonly network: NetworkPort;
+}
+
+// ── images ──────────────────────────────────────────────────────────────────────────────────────
+
+export interface ImagePort {
+  /** The image if every layer of it is on this node, without asking any registry. Tags as last resolved. */
+  find(reference: string): Promise<Image | undefined>;
+  /** Resolves the reference at its registry, downloads, verifies and unpacks what is missing. Throws ImageError. */
+  pull(request: PullRequest, signal: AbortSignal): Promise<Image>;
+  list(): Promise<readonly Image[]>;
+  remove(id: string): Promise<void>;
+}
+
+export interface PullRequest {
+  readonly reference: string;
+  readonly credentials: readonly RegistryCredential[];
+  readonly onProgress: (progress: PullProgress) => void;
+}
+
+/** One entry of a dockerconfigjson Secret. */
+export interface RegistryCredential {
+  readonly registry: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface PullProgress {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface Image {
+  /** Digest of the image's configuration: Kubernetes' image ID. */
+  readonly id: string;
+  /** Digest of the manifest that was pulled. */
+  readonly digest: string;
+  /** Every reference that led here, as users wrote it. */
+  readonly references: readonly string[];
+  readonly sizeBytes: number;
+  /** Unpacked layer directories, lowest first; owned by real root, never written to again. */
+  readonly layers: readonly string[];
+  readonly config: ImageConfig;
+}
+
+/** What matters of an image's configuration. OCI image-spec, config.md. */
+export interface ImageConfig {
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly env: readonly string[];
+  readonly workingDir: string;
+  /** "", "uid", "uid:gid", "name" or "name:group". */
+  readonly user: string;
+  readonly volumes: readonly string[];
+  readonly stopSignal: string | undefined;
+}
+
+// ── sandboxes ───────────────────────────────────────────────────────────────────────────────────
+
+export interface SandboxPort {
+  /** Shim, cgroup, namespaces. The pod's own network namespace is there but not yet connected. */
+  ensure(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>;
+  /** Every sandbox on this node, found again after a restart of the agent; a lost shim's too. */
+  list(): Promise<readonly Sandbox[]>;
+  /** Kills what runs, removes namespaces, mounts, cgroup and the pod's directories. */
+  remove(uid: string): Promise<void>;
+}
+
+export interface SandboxSpec {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly hostname: string;
+  /** undefined: the pod shares the host's user namespace (hostUsers: true). */
+  readonly userNamespace: UserNamespaceRange | undefined;
+  readonly hostNetwork: boolean;
+  /** Limits of the pod as a whole: sums of its containers' limits; undefined where one has none. */
+  readonly resources: CgroupResources;
+  /** Files the agent writes for the pod. */
+  readonly resolvConf: string;
+  readonly hosts: string;
+}
+
+export interface UserNamespaceRange {
+  readonly firstId: number;
+  readonly size: number;
+}
+
+export interface Sandbox {
+  readonly uid: string;
+  /** lost: its shim is dead; only `remove` makes sense. */
+  readonly state: 'ready' | 'lost';
+  /** Opens the pod's network namespace for others: /proc/PID/… of this process, or a path. undefined with hostNetwork or when lost. */
+  readonly networkNamespace: string | undefined;
+  readonly userNamespace: UserNamespaceRange | undefined;
+}
+
+/** Kubernetes' units turned into the kernel's. undefined: no limit. */
+export interface CgroupResources {
+  /** cpu.requests in thousandths of a core: the weight. */
+  readonly cpuRequestMilli: number | undefined;
+  readonly cpuLimitMilli: number | undefined;
+  readonly memoryLimitBytes: number | undefined;
+  readonly pidsLimit: number | undefined;
+}
+
+// ── containers ──────────────────────────────────────────────────────────────────────────────────
+
+export interface ContainerPort {
+  /** Makes the root file system and starts the process. Throws ContainerError; then nothing of it is left running. */
+  start(spec: ContainerSpec, signal: AbortSignal): Promise<void>;
+  /** Signals the first process; unknown or ended: no effect. */
+  kill(id: ContainerId, signal: number): Promise<void>;
+  /** Every container of the pod that was started and not removed: running and ended. */
+  list(uid: string): Promise<readonly Container[]>;
+  /** Removes an ended container's root file system, cgroup and record; its logs stay until the sandbox goes. */
+  remove(id: ContainerId): Promise<void>;
+  exec(id: ContainerId, request: ContainerExec): Promise<ExecSession>;
+  /** Called with the pod's uid whenever something there may have changed (an exit, a lost shim). */
+  onChange(listener: (uid: string) => void): void;
+}
+
+export interface ContainerId {
+  readonly uid: string;
+  /** The container's name in the pod. */
+  readonly name: string;
+  /** Counts restarts: 0 for the first start. */
+  readonly attempt: number;
+}
+
+export interface ContainerSpec {
+  readonly id: ContainerId;
+  readonly image: Image;
+  /** As in the pod: undefined falls back to the image's. */
+  readonly command: readonly string[] | undefined;
+  readonly args: readonly string[] | undefined;
+  /** Complete, "NAME=value", already expanded; the image's come first and are overridden by name. */
+  readonly env: readonly string[];
+  readonly workingDir: string | undefined;
+  readonly mounts: readonly ContainerMount[];
+  readonly resources: CgroupResources;
+  readonly security: ContainerSecurity;
+  readonly logPath: string;
+  readonly terminal: boolean;
+  readonly stdin: boolean;
+}
+
+export interface ContainerMount {
+  /** As VolumePort.ensure returned it. */
+  readonly source: VolumeSource;
+  readonly mountPath: string;
+  /** Relative path inside the volume, "" for all of it; resolved so that no link leads outside. */
+  readonly subPath: string;
+  readonly readOnly: boolean;
+}
+
+export interface ContainerSecurity {
+  readonly privileged: boolean;
+  readonly runAsUser: number | undefined;
+  readonly runAsGroup: number | undefined;
+  readonly runAsNonRoot: boolean;
+  readonly supplementalGroups: readonly number[];
+  readonly fsGroup: number | undefined;
+  /** CAP_ names without the prefix; "ALL" is allowed. */
+  readonly capabilitiesAdd: readonly string[];
+  readonly capabilitiesDrop: readonly string[];
+  readonly readOnlyRootFilesystem: boolean;
+  readonly allowPrivilegeEscalation: boolean;
+  readonly seccomp: 'RuntimeDefault' | 'Unconfined';
+}
+
+export interface Container {
+  readonly id: ContainerId;
+  readonly state: 'running' | 'exited' | 'lost';
+  readonly pid: number;
+  readonly startedAtMs: number;
+  readonly exit: ContainerExit | undefined;
+}
+
+export interface ContainerExit {
+  readonly exitCode: number;
+  readonly signal: number | undefined;
+  readonly finishedAtMs: number;
+  /** The kernel killed something in its cgroup for want of memory. */
+  readonly oomKilled: boolean;
+}
+
+export interface ContainerExec {
+  readonly command: readonly string[];
+  readonly stdin: boolean;
+  readonly terminal: { readonly columns: number; readonly rows: number } | undefined;
+}
+
+// ── volumes ─────────────────────────────────────────────────────────────────────────────────────
+
+export interface VolumePort {
+  /** Makes the volume, or brings its files up to date (atomically, as Kubernetes' ..data symlink does). */
+  ensure(uid: string, volume: VolumeSpec): Promise<VolumeSource>;
+  /** Removes every volume of the pod. Never follows a link out of them. */
+  remove(uid: string): Promise<void>;
+  list(): Promise<readonly string[]>;
+}
+
+export type VolumeSpec = {
+  readonly name: string;
+  /** Who owns the files: host ids of the pod's root and, if set, of its fsGroup. */
+  readonly owner: { readonly uid: number; readonly gid: number };
+} & (
+  | {
+      readonly kind: 'empty-dir';
+      readonly medium: 'disk' | 'memory';
+      readonly sizeLimitBytes: number | undefined;
+    }
+  | { readonly kind: 'files'; readonly files: readonly VolumeFile[] }
+);
+
+export interface VolumeFile {
+  /** Relative, no "..", may have directories. */
+  readonly path: string;
+  readonly bytes: Uint8Array;
+  readonly mode: number;
+}
+
+/** Where a volume is to be bound from; memory volumes are mounted by the sandbox's shim, in its own mount namespace. */
+export type VolumeSource =
+  | { readonly kind: 'directory'; readonly name: string; readonly path: string }
+  | {
+      readonly kind: 'tmpfs';
+      readonly name: string;
+      readonly sizeLimitBytes: number | undefined;
+      readonly uid: number;
+      readonly gid: number;
+    };
+
+// ── network ─────────────────────────────────────────────────────────────────────────────────────
+
+export interface NetworkPort {
+  /** Connects a sandbox: veth pair, address, routes both ways. The same pod gets the same address again. */
+  attach(request: AttachRequest): Promise<PodNetwork>;
+  /** Gives back the address and removes what is left of the link. */
+  detach(uid: string): Promise<void>;
+  /** Pods that hold an address. */
+  list(): Promise<readonly PodNetwork[]>;
+  /** Makes the node's routes, service rules and DNS answers those of this table, in one step each. */
+  apply(table: NetworkTable): Promise<void>;
+}
+
+export interface AttachRequest {
+  readonly uid: string;
+  /** Sandbox.networkNamespace */
+  readonly networkNamespace: string;
+}
+
+export interface PodNetwork {
+  readonly uid: string;
+  readonly podIp: string;
+}
+
+/** What a node must know of the cluster's network; pushed by the controller, kept in the ledger. */
+export interface NetworkTable {
+  readonly podCidr: string;
+  readonly clusterPodCidr: string;
+  readonly serviceCidr: string;
+  readonly clusterDomain: string;
+  /** Address at which every pod finds this node's DNS. */
+  readonly dnsServiceIp: string;
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly podCidr: string;
+  }[];
+  readonly services: readonly ServiceEntry[];
+}
+
+export interface ServiceEntry {
+  readonly namespace: string;
+  readonly name: string;
+  /** undefined: headless. */
+  readonly clusterIp: string | undefined;
+  readonly sessionAffinityMs: number | undefined;
+  readonly ports: readonly ServicePortEntry[];
+  /** For DNS of headless services and of pods' hostnames: ready addresses (or all, if the Service publishes not-ready ones). */
+  readonly addresses: readonly { readonly ip: string; readonly hostname: string | undefined }[];
+  readonly externalName: string | undefined;
+}
+
+export interface ServicePortEntry {
+  readonly name: string;
+  readonly protocol: 'TCP' | 'UDP';
+  readonly port: number;
+  /** Ready endpoints: address and target port. */
+  readonly endpoints: readonly { readonly ip: string; readonly port: number }[];
+}
