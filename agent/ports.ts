@@ -1,3 +1,4 @@
+import type { Op } from './kernel/op.ts';
 import type { ExecSession } from './kernel/shim.ts';
 
 /**
@@ -75,6 +76,8 @@ export interface SandboxPort {
   ensure(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>;
   /** Every sandbox on this node, found again after a restart of the agent; a lost shim's too. */
   list(): Promise<readonly Sandbox[]>;
+  /** Runs operations in a short-lived process that has joined the pod's network namespace (as its root). */
+  runInNetwork(uid: string, ops: readonly Op[]): Promise<void>;
   /** Kills what runs, removes namespaces, mounts, cgroup and the pod's directories. */
   remove(uid: string): Promise<void>;
 }
@@ -103,7 +106,7 @@ export interface Sandbox {
   readonly uid: string;
   /** lost: its shim is dead; only `remove` makes sense. */
   readonly state: 'ready' | 'lost';
-  /** Opens the pod's network namespace for others: /proc/PID/… of this process, or a path. undefined with hostNetwork or when lost. */
+  /** A path that opens the pod's network namespace (/proc/SHIM/fd/N). undefined with hostNetwork or when lost. */
   readonly networkNamespace: string | undefined;
   readonly userNamespace: UserNamespaceRange | undefined;
 }
@@ -262,6 +265,8 @@ export interface AttachRequest {
   readonly uid: string;
   /** Sandbox.networkNamespace */
   readonly networkNamespace: string;
+  /** Runs the pod's side of the set-up inside that namespace: SandboxPort.runInNetwork. */
+  readonly runInside: (ops: readonly Op[]) => Promise<void>;
 }
 
 export interface PodNetwork {
