@@ -1,0 +1,78 @@
+/** What is wrong with one field; `path` as in Kubernetes: spec.containers[0].ports[1].name */
+export interface FieldError {
+  readonly path: string;
+  readonly reason: FieldErrorReason;
+  /** The whole sentence behind the path: 'Invalid value: "x": must be …'. */
+  readonly message: string;
+}
+
+/** Kubernetes' own words for a cause (field.ErrorType). */
+export type FieldErrorReason =
+  | 'FieldValueRequired'
+  | 'FieldValueInvalid'
+  | 'FieldValueNotSupported'
+  | 'FieldValueDuplicate'
+  | 'FieldValueForbidden'
+  | 'FieldValueTypeInvalid'
+  | 'FieldValueTooLong'
+  | 'FieldValueTooMany'
+  | 'FieldUnknown'
+  | 'FieldUnsupportedByOrc';
+
+/** Builds paths: at('spec')('containers')(0) → "spec.containers[0]". */
+export interface FieldPath {
+  (step: string | number): FieldPath;
+  toString(): string;
+}
+
+export function fieldPath(path = ''): FieldPath {
+  const at = (step: string | number) => fieldPath(join(path, step));
+  return Object.assign(at, { toString: () => path });
+}
+
+function join(path: string, step: string | number): string {
+  if (typeof step === 'number') return `${path}[${step}]`;
+  if (!/^[A-Za-z0-9_$-]+$/.test(step)) return `${path}[${step}]`;
+  return path === '' ? step : `${path}.${step}`;
+}
+
+export const requiredField = (at: FieldPath, why = ''): FieldError => ({
+  path: String(at),
+  reason: 'FieldValueRequired',
+  message: why === '' ? 'Required value' : `Required value: ${why}`,
+});
+
+export const invalidField = (at: FieldPath, value: unknown, why: string): FieldError => ({
+  path: String(at),
+  reason: 'FieldValueInvalid',
+  message: `Invalid value: ${shown(value)}: ${why}`,
+});
+
+export const forbiddenField = (at: FieldPath, why: string): FieldError => ({
+  path: String(at),
+  reason: 'FieldValueForbidden',
+  message: `Forbidden: ${why}`,
+});
+
+export const duplicateField = (at: FieldPath, value: unknown): FieldError => ({
+  path: String(at),
+  reason: 'FieldValueDuplicate',
+  message: `Duplicate value: ${shown(value)}`,
+});
+
+export const notOneOf = (at: FieldPath, value: unknown, values: readonly string[]): FieldError => ({
+  path: String(at),
+  reason: 'FieldValueNotSupported',
+  message: `Unsupported value: ${shown(value)}: supported values: ${values.map((v) => JSON.stringify(v)).join(', ')}`,
+});
+
+export const unsupportedByOrc = (at: FieldPath): FieldError => ({
+  path: String(at),
+  reason: 'FieldUnsupportedByOrc',
+  message: 'not supported by orc yet',
+});
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
+}

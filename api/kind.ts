@@ -1,0 +1,123 @@
+import type { FieldError, FieldPath } from './field-error.ts';
+import { objectMetaFields, type StoredMeta } from './object-meta.ts';
+import { type Fields, type ObjectOf, obj, type Schema, str } from './schema.ts';
+
+/**
+ * Everything that is particular to a kind. Routes, discovery, tables, patches, validation, informers and the command
+ * line's knowledge derive from it: a new kind is a new file and a row in kinds.ts.
+ */
+export interface Kind<F extends Fields = Fields> {
+  /** "" is the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  /** Lower-case plural: the path segment. */
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly namespaced: boolean;
+  /** apiVersion, kind, metadata and the kind's own fields. */
+  readonly schema: Schema;
+  readonly subresources: readonly Subresource[];
+  /** What may a name look like? "must …" or undefined. */
+  readonly checkName: (name: string) => string | undefined;
+  /** Defaults that depend on other fields; runs after the schema's own. Pure. */
+  applyDefaults(object: KubeObject<F>): KubeObject<F>;
+  /** What the schema can't say: cross-field rules. The object is well-shaped and defaulted. Pure. */
+  validate(object: KubeObject<F>, at: FieldPath): readonly FieldError[];
+  /** Immutability and the like. */
+  validateUpdate(
+    next: KubeObject<F>,
+    previous: KubeObject<F>,
+    at: FieldPath,
+  ): readonly FieldError[];
+  readonly columns: readonly Column<KubeObject<F>>[];
+  /** Fields that field selectors may name, beside metadata.name and metadata.namespace. */
+  readonly selectableFields: Readonly<Record<string, SelectableField<KubeObject<F>>>>;
+  /** Where a status is there it has its own writer: a write to the main resource leaves it, and the other way round. */
+  readonly hasStatus: boolean;
+  /** metadata.generation counts changes of the spec. */
+  readonly hasGeneration: boolean;
+}
+
+/** An object of a kind, valid, defaulted and stored. */
+export type KubeObject<F extends Fields = Fields> = {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: StoredMeta;
+} & ObjectOf<F>;
+
+/** An object of some kind: what generic code sees. */
+export interface AnyObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: StoredMeta;
+  readonly spec?: unknown;
+  readonly status?: unknown;
+}
+
+export type Subresource = 'status' | 'scale' | 'log' | 'exec' | 'binding' | 'eviction';
+
+export interface Column<T> {
+  readonly name: string;
+  /** OpenAPI type of the cell. */
+  readonly type: 'string' | 'integer' | 'boolean' | 'date';
+  /** Shown only with `-o wide`. */
+  readonly wide?: boolean;
+  readonly about: string;
+  of(object: T, now: number): string | number | boolean;
+}
+
+export interface SelectableField<T> {
+  of(object: T): string;
+}
+
+export interface KindDeclaration<F extends Fields> {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly plural: string;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  readonly namespaced: boolean;
+  readonly fields: F;
+  readonly about: string;
+  readonly subresources?: readonly Subresource[];
+  readonly checkName: (name: string) => string | undefined;
+  readonly applyDefaults?: Kind<F>['applyDefaults'];
+  readonly validate?: Kind<F>['validate'];
+  readonly validateUpdate?: Kind<F>['validateUpdate'];
+  readonly columns: Kind<F>['columns'];
+  readonly selectableFields?: Kind<F>['selectableFields'];
+}
+
+export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F> {
+  const { fields, about, ...rest } = declaration;
+  const schema: Schema = obj(
+    { apiVersion: str(), kind: str(), metadata: obj(objectMetaFields), ...fields },
+    { about },
+  );
+  return {
+    singular: declaration.kind.toLowerCase(),
+    shortNames: [],
+    categories: [],
+    subresources: [],
+    applyDefaults: (object) => object,
+    validate: () => [],
+    validateUpdate: () => [],
+    selectableFields: {},
+    hasStatus: 'status' in fields,
+    hasGeneration: 'spec' in fields,
+    ...rest,
+    schema,
+  };
+}
+
+/** "apps/v1", or "v1" for the core group. */
+export const apiVersionOf = ({ group, version }: Pick<Kind, 'group' | 'version'>): string =>
+  group === '' ? version : `${group}/${version}`;
+
+/** "deployments.apps", or "pods": how messages and stores call it. */
+export const resourceName = ({ group, plural }: Pick<Kind, 'group' | 'plural'>): string =>
+  group === '' ? plural : `${plural}.${group}`;

@@ -1,0 +1,180 @@
+/**
+ * A small schema language for Kubernetes objects. One description of a kind's fields gives its TypeScript type
+ * ({@link TypeOf}), the check of its shape (check-shape.ts), its defaults (apply-defaults.ts), the list keys that
+ * patches merge by (merge-keys.ts) and what `explain` prints.
+ */
+export interface Schema<T = unknown, P extends Presence = Presence> {
+  readonly shape: Shape;
+  readonly presence: P;
+  /** Set when the field is absent; only with presence 'default'. */
+  readonly fallback?: unknown;
+  readonly about?: string;
+  /** Type only: never there at run time. */
+  readonly type?: T;
+}
+
+export type Presence = 'optional' | 'required' | 'default' | 'unsupported';
+
+export type Shape =
+  | {
+      readonly kind: 'string';
+      readonly check: StringCheck | undefined;
+      readonly values: readonly string[] | undefined;
+    }
+  | { readonly kind: 'integer'; readonly min: number; readonly max: number }
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'number' }
+  /** A resource.Quantity: a string such as "100m" or "1Gi", or a number; kept as the string. */
+  | { readonly kind: 'quantity' }
+  | { readonly kind: 'int-or-string' }
+  /** RFC 3339; kept as the string. */
+  | { readonly kind: 'time' }
+  /** Base64 in JSON; kept so. */
+  | { readonly kind: 'bytes' }
+  /** Any JSON value. */
+  | { readonly kind: 'json' }
+  | {
+      readonly kind: 'list';
+      readonly item: Schema;
+      readonly merge: ListMerge;
+      readonly max: number;
+    }
+  | { readonly kind: 'map'; readonly value: Schema; readonly check: StringCheck | undefined }
+  | { readonly kind: 'object'; readonly fields: Fields }
+  /** Known to Kubernetes, not to orc: refused by path, unless it holds one of these values (Kubernetes' default). */
+  | { readonly kind: 'unsupported'; readonly harmless: readonly unknown[] };
+
+/**
+ * How patches see a list: replaced as a whole; a set of scalars; or a map, whose entries are told apart by `keys`.
+ * `patchKey` is strategic merge's one key where it isn't the first of them.
+ */
+export type ListMerge =
+  | { readonly as: 'atomic' }
+  | { readonly as: 'set' }
+  | { readonly as: 'map'; readonly keys: readonly string[]; readonly patchKey: string };
+
+/** What is wrong with a string, as "must …", or undefined. */
+export type StringCheck = (value: string) => string | undefined;
+
+export type Fields = Readonly<Record<string, Schema>>;
+
+export type TypeOf<S> = S extends Schema<infer T> ? T : never;
+
+type Present<F extends Fields> = {
+  [K in keyof F]: F[K]['presence'] extends 'required' | 'default' ? K : never;
+}[keyof F];
+type Absentable<F extends Fields> = {
+  [K in keyof F]: F[K]['presence'] extends 'optional' ? K : never;
+}[keyof F];
+/** The type of a valid, defaulted object of these fields. */
+export type ObjectOf<F extends Fields> = {
+  readonly [K in Present<F>]: TypeOf<F[K]>;
+} & { readonly [K in Absentable<F>]?: TypeOf<F[K]> | undefined };
+
+type Optional<T> = Schema<T, 'optional'>;
+type AnyCase = { readonly about?: string };
+
+export function str<const V extends string = string>(
+  options: AnyCase & { check?: StringCheck; values?: readonly V[] } = {},
+): Optional<V> {
+  return optional({ kind: 'string', check: options.check, values: options.values }, options);
+}
+
+export function int(options: AnyCase & { min?: number; max?: number } = {}): Optional<number> {
+  const { min = -(2 ** 31), max = 2 ** 31 - 1 } = options;
+  return optional({ kind: 'integer', min, max }, options);
+}
+
+/** int64, as far as a JSON number goes. */
+export function long(options: AnyCase & { min?: number; max?: number } = {}): Optional<number> {
+  const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER } = options;
+  return optional({ kind: 'integer', min, max }, options);
+}
+
+export const bool = (options: AnyCase = {}): Optional<boolean> =>
+  optional({ kind: 'boolean' }, options);
+export const quantity = (options: AnyCase = {}): Optional<string> =>
+  optional({ kind: 'quantity' }, options);
+export const intOrString = (options: AnyCase = {}): Optional<number | string> =>
+  optional({ kind: 'int-or-string' }, options);
+export const time = (options: AnyCase = {}): Optional<string> =>
+  optional({ kind: 'time' }, options);
+export const base64 = (options: AnyCase = {}): Optional<string> =>
+  optional({ kind: 'bytes' }, options);
+export const json = (options: AnyCase = {}): Optional<unknown> =>
+  optional({ kind: 'json' }, options);
+
+/** A list that patches replace as a whole. */
+export function list<S extends Schema>(
+  item: S,
+  options: AnyCase & { max?: number } = {},
+): Optional<readonly TypeOf<S>[]> {
+  return listOf(item, { as: 'atomic' }, options);
+}
+
+/** A list whose entries are told apart by these fields: containers by name. */
+export function listMap<S extends Schema>(
+  item: S,
+  options: AnyCase & { keys: readonly string[]; patchKey?: string; max?: number },
+): Optional<readonly TypeOf<S>[]> {
+  const [first = ''] = options.keys;
+  return listOf(
+    item,
+    { as: 'map', keys: options.keys, patchKey: options.patchKey ?? first },
+    options,
+  );
+}
+
+/** A list of distinct scalars. */
+export function listSet<S extends Schema>(
+  item: S,
+  options: AnyCase & { max?: number } = {},
+): Optional<readonly TypeOf<S>[]> {
+  return listOf(item, { as: 'set' }, options);
+}
+
+export function map<S extends Schema>(
+  value: S,
+  options: AnyCase & { check?: StringCheck } = {},
+): Optional<Readonly<Record<string, TypeOf<S>>>> {
+  return optional({ kind: 'map', value, check: options.check }, options);
+}
+
+export function obj<F extends Fields>(fields: F, options: AnyCase = {}): Optional<ObjectOf<F>> {
+  return optional({ kind: 'object', fields }, options);
+}
+
+export function required<T>(schema: Schema<T>): Schema<T, 'required'> {
+  return { ...schema, presence: 'required' };
+}
+
+/** Absent means `fallback`; Kubernetes' own default. */
+export function defaulted<T>(schema: Schema<T>, fallback: NoInfer<T>): Schema<T, 'default'> {
+  return { ...schema, presence: 'default', fallback };
+}
+
+/** Refused with its path, unless it holds nothing or one of `harmless`. */
+export function unsupported(...harmless: readonly unknown[]): Schema<never, 'unsupported'> {
+  return { shape: { kind: 'unsupported', harmless }, presence: 'unsupported' };
+}
+
+/** Several unsupported fields at once, none of which has a harmless value. */
+export function unsupportedFields<const K extends string>(
+  ...names: readonly K[]
+): { readonly [N in K]: Schema<never, 'unsupported'> } {
+  return Object.fromEntries(names.map((name) => [name, unsupported()])) as {
+    readonly [N in K]: Schema<never, 'unsupported'>;
+  };
+}
+
+function listOf<S extends Schema>(
+  item: S,
+  merge: ListMerge,
+  options: AnyCase & { max?: number },
+): Optional<readonly TypeOf<S>[]> {
+  return optional({ kind: 'list', item, merge, max: options.max ?? 10_000 }, options);
+}
+
+function optional<T>(shape: Shape, { about }: AnyCase): Optional<T> {
+  return { shape, presence: 'optional', ...(about === undefined ? {} : { about }) };
+}

@@ -1,0 +1,99 @@
+/**
+ * The store port: etcd's model. Keys are ordered strings; every transaction that changes something gets the next
+ * revision; a watch delivers every change of a prefix once, in order. Implementations: sqlite-store.ts (embedded,
+ * default) and memory-store.ts (the fake); all pass test/contract/store.contract.ts.
+ */
+export interface Store {
+  get(key: string): Promise<Entry | undefined>;
+  /** All entries under a prefix, ordered by key, as of one revision (at least the newest acknowledged one). */
+  list(prefix: string, options?: ListOptions): Promise<Listing>;
+  /** Writes everything or nothing. Resolved means: on disk. */
+  commit(transaction: Transaction): Promise<CommitOutcome>;
+  /**
+   * Every change under the prefix with revision > `after`, once, in order, in batches that never split a revision.
+   * Ends when the signal aborts; throws StoreError 'Compacted' if `after` is gone.
+   */
+  watch(prefix: string, options: WatchOptions): AsyncIterable<readonly StoreChange[]>;
+  /** A lease is a deadline that keys can hang on: they are deleted when it passes. */
+  grantLease(ttlMs: number): Promise<string>;
+  /** False: the lease is gone. */
+  renewLease(lease: string): Promise<boolean>;
+  revokeLease(lease: string): Promise<void>;
+  /** Forgets what was before this revision. Watches and lists from before fail with 'Compacted'. */
+  compact(revision: number): Promise<void>;
+  revision(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface Entry {
+  readonly key: string;
+  readonly value: Uint8Array;
+  /** Of the last change. */
+  readonly revision: number;
+  readonly createRevision: number;
+}
+
+export interface ListOptions {
+  /** At most this many entries, from `after` (exclusive) on. */
+  readonly limit?: number;
+  readonly after?: string;
+  /** As it was then; throws StoreError 'Compacted' if that is gone. */
+  readonly revision?: number;
+}
+
+export interface Listing {
+  readonly entries: readonly Entry[];
+  readonly revision: number;
+  readonly more: boolean;
+}
+
+export interface Transaction {
+  /** All must hold. `revision` 0: the key must not exist. */
+  readonly expect: readonly { readonly key: string; readonly revision: number }[];
+  readonly puts: readonly {
+    readonly key: string;
+    readonly value: Uint8Array;
+    readonly lease?: string;
+  }[];
+  readonly deletes: readonly string[];
+}
+
+export type CommitOutcome =
+  | { readonly committed: true; readonly revision: number }
+  /** What the first failed expectation found instead. */
+  | { readonly committed: false; readonly key: string; readonly current: Entry | undefined };
+
+export interface WatchOptions {
+  readonly after: number;
+  readonly signal: AbortSignal;
+}
+
+export interface StoreChange {
+  readonly kind: 'put' | 'delete';
+  readonly key: string;
+  readonly revision: number;
+  /** undefined for a delete. */
+  readonly value: Uint8Array | undefined;
+  readonly createRevision: number;
+  /** What it was before; undefined when it was not there. */
+  readonly previous: Uint8Array | undefined;
+}
+
+/** Closed table: what can go wrong with a store. */
+export type StoreErrorReason =
+  | 'Compacted'
+  | 'Unavailable'
+  | 'TooLarge'
+  | 'DiskFull'
+  | 'Corrupt'
+  | 'Locked'
+  | 'Closed';
+
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  readonly reason: StoreErrorReason;
+  constructor(reason: StoreErrorReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
