@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { packLayer } from './layer.ts';
+import { type LayerRecipe, layerFiles } from './layer-recipe.ts';
+import { type DebianPackage, ensurePackages, publishDirectory } from './packages.ts';
+
+/** What an image is made of: inert data; its JSON and the package versions are the key of the cache. */
+export interface ImageRecipe {
+  readonly name: string;
+  readonly layers: readonly LayerRecipe[];
+  /** As in the OCI image configuration. */
+  readonly config: ImageSettings;
+  /** Publish behind an image index, as multi-platform images are. */
+  readonly index: boolean;
+}
+
+export interface ImageSettings {
+  readonly Entrypoint?: readonly string[];
+  readonly Cmd?: readonly string[];
+  readonly Env: readonly string[];
+  readonly WorkingDir?: string;
+  readonly ExposedPorts?: Readonly<Record<string, object>>;
+  readonly Volumes?: Readonly<Record<string, object>>;
+  readonly StopSignal?: string;
+}
+
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+  readonly platform?: { readonly os: string; readonly architecture: string };
+}
+
+/** An image on disk, in an OCI image layout: blobs are `directory`/blobs/sha256/HEX. */
+export interface OciImage {
+  readonly name: string;
+  readonly directory: string;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+  /** In the order in which a registry accepts them; the last one is what a tag points to. */
+  readonly manifests: readonly Descriptor[];
+}
+
+const architecture = { x64: 'amd64', arm64: 'arm64' }[process.arch as string] ?? process.arch;
+
+/** Builds the image, or finds it below `cacheDir` from last time. Needs apt-get and dpkg, but no root. */
+export async function buildImage(recipe: ImageRecipe, cacheDir: string): Promise<OciImage> {
+  const names = [...new Set(recipe.layers.flatMap((layer) => layer.packages))];
+  const packages = await ensurePackages(names, cacheDir);
+  const key = cacheKey(recipe, packages);
+  const directory = join(cacheDir, 'images', `${recipe.name}-${key}`);
+  if (!(await exists(directory))) await build(recipe, packages, directory);
+  return JSON.parse(await readFile(join(directory, 'orc-image.json'), 'utf8'), (field, value) =>
+    field === 'directory' ? directory : value,
+  ) as OciImage;
+}
+
+function cacheKey(recipe: ImageRecipe, packages: readonly DebianPackage[]): string {
+  const text = JSON.stringify([recipe, packages.map((p) => p.file), architecture, 'layout 1']);
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function build(
+  recipe: ImageRecipe,
+  packages: readonly DebianPackage[],
+  directory: string,
+): Promise<void> {
+  await mkdir(join(directory, '..'), { recursive: true });
+  const partial = await mkdtemp(`${directory}.partial-`);
+  try {
+    await mkdir(join(partial, 'blobs/sha256'), { recursive: true });
+    const image = await assemble(recipe, packages, partial);
+    await writeLayout(partial, image);
+    await publishDirectory(partial, directory);
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+async function assemble(
+  recipe: ImageRecipe,
+  packages: readonly DebianPackage[],
+  directory: string,
+): Promise<OciImage> {
+  const tars = await Promise.all(
+    recipe.layers.map(async (layer) => packLayer(await layerFiles(layer, packages))),
+  );
+  const layers = await Promise.all(tars.map((tar) => writeLayer(directory, tar)));
+  const config = await writeJson(directory, 'application/vnd.oci.image.config.v1+json', {
+    created: '2024-01-01T00:00:00Z',
+    architecture,
+    os: 'linux',
+    config: recipe.config,
+    rootfs: { type: 'layers', diff_ids: tars.map(digestOf) },
+    history: recipe.layers.map((layer) => ({ created_by: layer.comment })),
+  });
+  const manifest = await writeJson(directory, 'application/vnd.oci.image.manifest.v1+json', {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    config,
+    layers,
+  });
+  const manifests = recipe.index ? [manifest, await writeIndex(directory, manifest)] : [manifest];
+  return { name: recipe.name, directory, config, layers, manifests };
+}
+
+function writeIndex(directory: string, manifest: Descriptor): Promise<Descriptor> {
+  return writeJson(directory, 'application/vnd.oci.image.index.v1+json', {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    manifests: [{ ...manifest, platform: { os: 'linux', architecture } }],
+  });
+}
+
+async function writeLayer(directory: string, tar: Buffer): Promise<Descriptor> {
+  const bytes = await promisify(gzip)(tar);
+  return writeBlob(directory, 'application/vnd.oci.image.layer.v1.tar+gzip', bytes);
+}
+
+function writeJson(directory: string, mediaType: string, value: object): Promise<Descriptor> {
+  return writeBlob(directory, mediaType, Buffer.from(JSON.stringify(value)));
+}
+
+async function writeBlob(directory: string, mediaType: string, bytes: Buffer): Promise<Descriptor> {
+  const digest = digestOf(bytes);
+  await writeFile(blobPath({ directory }, digest), bytes);
+  return { mediaType, digest, size: bytes.length };
+}
+
+async function writeLayout(directory: string, image: OciImage): Promise<void> {
+  const index = { schemaVersion: 2, manifests: image.manifests.slice(-1) };
+  await writeFile(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  await writeFile(join(directory, 'index.json'), JSON.stringify(index));
+  await writeFile(join(directory, 'orc-image.json'), JSON.stringify(image));
+}
+
+function digestOf(bytes: Uint8Array): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+export function blobPath(image: Pick<OciImage, 'directory'>, digest: string): string {
+  return join(image.directory, 'blobs', digest.replace(':', '/'));
+}
