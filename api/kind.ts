@@ -32,6 +32,11 @@ export interface Kind<F extends Fields = Fields> {
     previous: KubeObject<F>,
     at: FieldPath,
   ): readonly FieldError[];
+  /**
+   * What only one object may hold at a time: a Service's cluster IP. Kept as keys of their own, taken and given back in
+   * the same transaction as the object.
+   */
+  claims(object: KubeObject<F>): readonly Claim[];
   readonly columns: readonly Column<KubeObject<F>>[];
   /** Fields that field selectors may name, beside metadata.name and metadata.namespace. */
   readonly selectableFields: Readonly<Record<string, SelectableField<KubeObject<F>>>>;
@@ -69,6 +74,13 @@ export interface Column<T> {
   of(object: T, now: number): string | number | boolean;
 }
 
+export interface Claim {
+  /** What is claimed, as a key: "service-ip/10.96.0.7". */
+  readonly key: string;
+  /** The field that asks for it: named when it is taken already. */
+  readonly path: string;
+}
+
 export interface SelectableField<T> {
   of(object: T): string;
 }
@@ -88,6 +100,7 @@ export interface KindDeclaration<F extends Fields> {
   readonly applyDefaults?: Kind<F>['applyDefaults'];
   readonly validate?: Kind<F>['validate'];
   readonly validateUpdate?: Kind<F>['validateUpdate'];
+  readonly claims?: Kind<F>['claims'];
   readonly columns: Kind<F>['columns'];
   readonly selectableFields?: Kind<F>['selectableFields'];
 }
@@ -106,6 +119,7 @@ export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F>
     applyDefaults: (object) => object,
     validate: () => [],
     validateUpdate: () => [],
+    claims: () => [],
     selectableFields: {},
     hasStatus: 'status' in fields,
     hasGeneration: 'spec' in fields,

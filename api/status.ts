@@ -1,0 +1,107 @@
+import type { FieldError } from './field-error.ts';
+
+/** The closed table of API errors: HTTP code, whether a client may simply try again. docs/errors.md mirrors it. */
+export const statusReasons = {
+  BadRequest: { code: 400, retry: false },
+  Unauthorized: { code: 401, retry: false },
+  Forbidden: { code: 403, retry: false },
+  NotFound: { code: 404, retry: false },
+  MethodNotAllowed: { code: 405, retry: false },
+  NotAcceptable: { code: 406, retry: false },
+  AlreadyExists: { code: 409, retry: false },
+  Conflict: { code: 409, retry: true },
+  Gone: { code: 410, retry: false },
+  Expired: { code: 410, retry: false },
+  RequestEntityTooLarge: { code: 413, retry: false },
+  UnsupportedMediaType: { code: 415, retry: false },
+  Invalid: { code: 422, retry: false },
+  TooManyRequests: { code: 429, retry: true },
+  InternalError: { code: 500, retry: false },
+  NotImplemented: { code: 501, retry: false },
+  ServiceUnavailable: { code: 503, retry: true },
+  Timeout: { code: 504, retry: true },
+} as const satisfies Record<string, { code: number; retry: boolean }>;
+
+export type StatusReason = keyof typeof statusReasons;
+
+export interface StatusDetails {
+  readonly group?: string;
+  /** The resource's plural, or the kind for Invalid: as Kubernetes does. */
+  readonly kind?: string;
+  readonly name?: string;
+  readonly uid?: string;
+  readonly causes?: readonly {
+    readonly reason?: string;
+    readonly message?: string;
+    readonly field?: string;
+  }[];
+  readonly retryAfterSeconds?: number;
+}
+
+/** metav1.Status of a failure. */
+export class StatusError extends Error {
+  override readonly name = 'StatusError';
+  readonly reason: StatusReason;
+  readonly details: StatusDetails;
+
+  constructor(
+    reason: StatusReason,
+    message: string,
+    options: ErrorOptions & { details?: StatusDetails } = {},
+  ) {
+    super(message, options);
+    this.reason = reason;
+    this.details = options.details ?? {};
+  }
+
+  get code(): number {
+    return statusReasons[this.reason].code;
+  }
+}
+
+interface Named {
+  readonly group: string;
+  readonly plural: string;
+  readonly kind: string;
+}
+
+export function notFound(kind: Named, name: string): StatusError {
+  return new StatusError('NotFound', `${label(kind)} "${name}" not found`, {
+    details: details(kind, name),
+  });
+}
+
+export function alreadyExists(kind: Named, name: string): StatusError {
+  return new StatusError('AlreadyExists', `${label(kind)} "${name}" already exists`, {
+    details: details(kind, name),
+  });
+}
+
+export function conflict(kind: Named, name: string, why: string): StatusError {
+  return new StatusError(
+    'Conflict',
+    `Operation cannot be fulfilled on ${label(kind)} "${name}": ${why}`,
+    { details: details(kind, name) },
+  );
+}
+
+/** `Deployment.apps "web" is invalid: [spec.replicas: Invalid value: …, …]`, with a cause for each field. */
+export function invalid(kind: Named, name: string, errors: readonly FieldError[]): StatusError {
+  const sentences = errors.map((e) => `${e.path}: ${e.message}`);
+  const what = sentences.length === 1 ? sentences[0] : `[${sentences.join(', ')}]`;
+  const title = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
+  return new StatusError('Invalid', `${title} "${name}" is invalid: ${what}`, {
+    details: {
+      ...details(kind, name),
+      kind: kind.kind,
+      causes: errors.map((e) => ({ reason: e.reason, message: e.message, field: e.path })),
+    },
+  });
+}
+
+const label = ({ group, plural }: Named) => (group === '' ? plural : `${plural}.${group}`);
+const details = ({ group, plural }: Named, name: string): StatusDetails => ({
+  ...(group === '' ? {} : { group }),
+  kind: plural,
+  name,
+});
