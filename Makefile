@@ -1,0 +1,42 @@
+# Two commands matter: `make demo` shows orc at work, `make test` proves it. Both fetch what they need.
+
+SHELL := /bin/sh
+NPM_STAMP := node_modules/.orc-installed
+NATIVE := native/build/orc-native
+# What orc needs at run time and a minimal Debian may lack. gcc, make, git, Node and npm are expected.
+PACKAGES := libatomic1 libseccomp2 libnftables1 iproute2 libc6-dev
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.PHONY: demo demo-stop test check build clean soak generate
+
+demo: build
+	@$(AS_ROOT) ./deploy/demo start
+
+demo-stop:
+	@$(AS_ROOT) ./deploy/demo stop
+
+test: build
+	@$(AS_ROOT) ./test/run
+
+check: build
+	@npx vitest run --project tidy
+
+build: $(NPM_STAMP) $(NATIVE)
+
+$(NPM_STAMP): package.json package-lock.json
+	@./deploy/install-packages $(PACKAGES)
+	@echo "  setup       npm packages"
+	@npm ci --no-fund --no-audit --loglevel=error
+	@touch $@
+
+$(NATIVE): $(wildcard native/*.c native/*.h) native/Makefile
+	@$(MAKE) --no-print-directory -C native
+
+generate:
+	@npm run generate
+
+soak: build
+	@$(AS_ROOT) npx vitest run --config test/soak.config.ts
+
+clean:
+	rm -rf node_modules native/build .cache .orc coverage
