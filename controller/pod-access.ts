@@ -1,0 +1,75 @@
+/**
+ * What the API server needs of a pod's node: logs and exec. The dispatcher implements it over the agent's bulk link;
+ * neither imports the other, so the port lives beside both.
+ *
+ * Errors are StatusErrors (api/status.ts), as the client will see them:
+ * - ServiceUnavailable: the node has no connection to the controller; Timeout: it has, but doesn't answer;
+ * - NotFound: the node knows no such container, or nothing of its previous instance is left;
+ * - BadRequest: the container is there, but not in a state that allows it ("container "web" in pod "x" is waiting to start: …");
+ * - InternalError: the node failed (cause chained); for exec also: the command could not be started.
+ */
+export interface PodAccess {
+  /**
+   * Resolves when the node has the log open; then yields chunks of the log as text, cut anywhere. Ends at the end of
+   * the log, with `follow` when the container has ended. Reading slowly slows the node down. Abort: the node lets go
+   * and the iterable ends.
+   */
+  logs(
+    pod: PodTarget,
+    options: PodLogOptions,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<Uint8Array>>;
+  /** Resolves when the node has taken the session; `exited` says whether the command could be started. */
+  exec(pod: PodTarget, request: PodExecRequest, signal: AbortSignal): Promise<ExecStream>;
+}
+
+export interface PodTarget {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly nodeName: string;
+}
+
+export interface PodLogOptions {
+  readonly container: string;
+  readonly follow: boolean;
+  /** The instance before the running one. */
+  readonly previous: boolean;
+  /** Each line begins with its RFC 3339 time. */
+  readonly timestamps: boolean;
+  /** Only this many lines from the end; undefined: all. */
+  readonly tailLines: number | undefined;
+  /** Only what was written since; milliseconds since 1970. */
+  readonly sinceMs: number | undefined;
+  readonly limitBytes: number | undefined;
+}
+
+export interface PodExecRequest {
+  readonly container: string;
+  /** At least one word. */
+  readonly command: readonly string[];
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  /** Never with `tty`: a terminal has one output. */
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
+
+/** One running command. After `exited` has settled nothing more is called or taken. */
+export interface ExecStream {
+  /** Standard input. False: taken, but wait for `onDrain` before writing more. */
+  write(chunk: Uint8Array): boolean;
+  onDrain(listener: () => void): void;
+  /** Half-close: the command reads end of file. Output goes on. */
+  endInput(): void;
+  resize(columns: number, rows: number): void;
+  /** Output from the beginning, whenever the listener is set (it is set in the tick in which exec resolves). */
+  onOutput(listener: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void): void;
+  /** Back-pressure: no output until `resume`; the command blocks when its pipe is full. */
+  pause(): void;
+  resume(): void;
+  /** After the last output: 0…255, 128 + signal when killed. Rejects with a StatusError. */
+  readonly exited: Promise<{ readonly exitCode: number }>;
+  /** Hangs up; the command is killed. `exited` then rejects or resolves, soon. Safe to repeat. */
+  close(): void;
+}
