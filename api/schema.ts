@@ -20,6 +20,8 @@ export type Shape =
       readonly kind: 'string';
       readonly check: StringCheck | undefined;
       readonly values: readonly string[] | undefined;
+      /** Values that Kubernetes has and orc lacks: refused as such. */
+      readonly lacks?: readonly string[] | undefined;
     }
   | { readonly kind: 'integer'; readonly min: number; readonly max: number }
   | { readonly kind: 'boolean' }
@@ -75,9 +77,14 @@ type Optional<T> = Schema<T, 'optional'>;
 type AnyCase = { readonly about?: string };
 
 export function str<const V extends string = string>(
-  options: AnyCase & { check?: StringCheck; values?: readonly V[] } = {},
+  options: AnyCase & {
+    check?: StringCheck;
+    values?: readonly V[];
+    lacks?: readonly string[];
+  } = {},
 ): Optional<V> {
-  return optional({ kind: 'string', check: options.check, values: options.values }, options);
+  const { check, values, lacks } = options;
+  return optional({ kind: 'string', check, values, lacks }, options);
 }
 
 export function int(options: AnyCase & { min?: number; max?: number } = {}): Optional<number> {
@@ -151,6 +158,20 @@ export function required<T>(schema: Schema<T>): Schema<T, 'required'> {
 /** Absent means `fallback`; Kubernetes' own default. */
 export function defaulted<T>(schema: Schema<T>, fallback: NoInfer<T>): Schema<T, 'default'> {
   return { ...schema, presence: 'default', fallback };
+}
+
+/** Always there once the kind's own `applyDefaults` has run: its default depends on other fields. */
+export function derived<T>(schema: Schema<T>): Schema<T, 'default'> {
+  return { ...schema, presence: 'default' };
+}
+
+/** Shown with Kubernetes' default; any other value is refused as not supported yet. */
+export function fixed<const V extends string | number | boolean>(value: V): Schema<V, 'default'> {
+  return {
+    shape: { kind: 'unsupported', harmless: [value] },
+    presence: 'default',
+    fallback: value,
+  };
 }
 
 /** Refused with its path, unless it holds nothing or one of `harmless`. */
