@@ -1,0 +1,54 @@
+import type { ConfigMap } from '../../api/config-map.ts';
+import type { Generation } from '../../api/generation.ts';
+import type { Pod } from '../../api/pod.ts';
+import type { Secret } from '../../api/secret.ts';
+import type { NetworkTable, UserNamespaceRange } from '../ports.ts';
+
+/** One pod that this node is to run, with everything that it names. Written only by the ledger. */
+export interface PodAssignment {
+  readonly uid: string;
+  /** Of the message that this came with; pods/ hands it back with each status. */
+  readonly generation: Generation;
+  /** Without managedFields, its status the initial one (pods/ writes that). A deletionTimestamp says: end it. */
+  readonly pod: Pod;
+  /** Those that the pod names and that exist, by name; all in the pod's namespace. */
+  readonly configMaps: ReadonlyMap<string, ConfigMap>;
+  readonly secrets: ReadonlyMap<string, Secret>;
+  /** Ids that only this pod has on this node, for as long as it is assigned; undefined: hostUsers. */
+  readonly userNamespace: UserNamespaceRange | undefined;
+}
+
+/** An assignment as it arrives, before the ledger gave it ids. */
+export type NewAssignment = Omit<PodAssignment, 'generation' | 'userNamespace'>;
+
+/**
+ * What the controller said last, on disk. Read by pods/; fed by session/. A restarted agent finds here what it is to
+ * run and needs no controller for it. Maps are replaced, never changed: what was read stays as it was.
+ */
+export interface Ledger {
+  /** By uid. A pod whose entry disappears is to be cleaned up. */
+  pods(): ReadonlyMap<string, PodAssignment>;
+  /** undefined: this node has never been welcomed by a controller. */
+  network(): NetworkTable | undefined;
+  /** The newest generation that was accepted; undefined: none yet. */
+  generation(): Generation | undefined;
+  /**
+   * Resolves when it is on disk, after the listeners were called. 'stale': older than what is here (a deposed leader
+   * speaks), nothing was changed. Changes are taken in the order of the calls. Throws LedgerError.
+   */
+  accept(change: LedgerChange): Promise<'accepted' | 'stale'>;
+  /** Called after each accepted change, once per pod and once for the network. Returns unsubscribe. */
+  onChange(listener: (changed: string | 'network') => void): () => void;
+}
+
+export type LedgerChange = { readonly generation: Generation } & (
+  | {
+      /** Everything; what is not in it is no longer assigned. */
+      readonly kind: 'snapshot';
+      readonly pods: readonly NewAssignment[];
+      readonly network: NetworkTable;
+    }
+  | { readonly kind: 'assign'; readonly pod: NewAssignment }
+  | { readonly kind: 'remove'; readonly uid: string }
+  | { readonly kind: 'network'; readonly network: NetworkTable }
+);
