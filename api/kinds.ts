@@ -1,5 +1,27 @@
 import { ConfigMap } from './config-map.ts';
+import { Deployment } from './deployment.ts';
+import { EndpointSlice } from './endpoint-slice.ts';
+import { Event } from './event.ts';
 import type { Kind } from './kind.ts';
+import { Lease } from './lease.ts';
+import { Namespace } from './namespace.ts';
+import { Node } from './node.ts';
+import { Pod } from './pod.ts';
+import { ReplicaSet } from './replica-set.ts';
+import { Secret } from './secret.ts';
+import { Service } from './service.ts';
 
 /** Every kind that orc serves. Served means: its behaviour exists. */
-export const kinds: readonly Kind[] = [ConfigMap];
+export const kinds: readonly Kind[] = [
+  Namespace,
+  Node,
+  Pod,
+  ReplicaSet,
+  Deployment,
+  Service,
+  EndpointSlice,
+  ConfigMap,
+  Secret,
+  Event,
+  Lease,
+];

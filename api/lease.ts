@@ -1,0 +1,32 @@
+import { type Kind, type KubeObject, kind } from './kind.ts';
+import { checkDnsSubdomain } from './names.ts';
+import { defaulted, int, obj, str, time, unsupported } from './schema.ts';
+
+const fields = {
+  spec: defaulted(
+    obj({
+      holderIdentity: str({ about: 'Who holds it; empty: nobody.' }),
+      leaseDurationSeconds: int({ min: 1, about: 'Others wait so long after renewTime.' }),
+      acquireTime: time(),
+      renewTime: time(),
+      leaseTransitions: int({ min: 0, about: 'Times that it changed hands.' }),
+      strategy: unsupported(),
+      preferredHolder: unsupported(),
+    }),
+    {},
+  ),
+};
+
+export type Lease = KubeObject<typeof fields>;
+
+export const Lease: Kind<typeof fields> = kind({
+  group: 'coordination.k8s.io',
+  version: 'v1',
+  kind: 'Lease',
+  plural: 'leases',
+  namespaced: true,
+  about: 'Held by whoever renews it: elections, and signs of life of nodes.',
+  checkName: checkDnsSubdomain,
+  fields,
+  columns: [],
+});

@@ -1,0 +1,42 @@
+import { type Kind, type KubeObject, kind } from './kind.ts';
+import { checkDnsLabel } from './names.ts';
+import { defaulted, list, listMap, obj, required, str, time } from './schema.ts';
+
+const fields = {
+  spec: defaulted(
+    obj({ finalizers: list(str(), { about: 'Goes when the namespace is empty.' }) }),
+    {},
+  ),
+  status: defaulted(
+    obj({
+      phase: defaulted(str({ values: ['Active', 'Terminating'] }), 'Active'),
+      conditions: listMap(
+        obj({
+          type: required(str()),
+          status: required(str({ values: ['True', 'False', 'Unknown'] })),
+          lastTransitionTime: time(),
+          reason: str(),
+          message: str(),
+        }),
+        { keys: ['type'] },
+      ),
+    }),
+    { phase: 'Active' },
+  ),
+};
+
+export type Namespace = KubeObject<typeof fields>;
+
+export const Namespace: Kind<typeof fields> = kind({
+  group: '',
+  version: 'v1',
+  kind: 'Namespace',
+  plural: 'namespaces',
+  shortNames: ['ns'],
+  namespaced: false,
+  about: 'Keeps names apart. Deleting it deletes everything in it.',
+  subresources: ['status'],
+  checkName: checkDnsLabel,
+  fields,
+  columns: [],
+});

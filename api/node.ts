@@ -1,0 +1,98 @@
+import { type Kind, type KubeObject, kind } from './kind.ts';
+import { checkDnsSubdomain } from './names.ts';
+import {
+  bool,
+  defaulted,
+  int,
+  list,
+  listMap,
+  map,
+  type ObjectOf,
+  obj,
+  quantity,
+  required,
+  str,
+  time,
+  unsupportedFields,
+} from './schema.ts';
+
+const taintFields = {
+  key: required(str()),
+  value: str(),
+  effect: required(str({ values: ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] })),
+  timeAdded: time({ about: 'With NoExecute: since when.' }),
+};
+
+const specFields = {
+  podCIDR: str({ about: "Addresses of the node's pods; given by the controller." }),
+  podCIDRs: list(str()),
+  providerID: str(),
+  unschedulable: bool({ about: 'No new pods: kubectl cordon.' }),
+  taints: list(obj(taintFields), { about: 'Keep away pods that do not tolerate them.' }),
+  ...unsupportedFields('configSource', 'externalID'),
+};
+
+const conditionFields = {
+  type: required(str({ about: 'Ready, MemoryPressure, DiskPressure, PIDPressure, …' })),
+  status: required(str({ values: ['True', 'False', 'Unknown'] })),
+  lastHeartbeatTime: time(),
+  lastTransitionTime: time(),
+  reason: str(),
+  message: str(),
+};
+
+const systemFields = {
+  machineID: defaulted(str(), ''),
+  systemUUID: defaulted(str(), ''),
+  bootID: defaulted(str(), ''),
+  kernelVersion: defaulted(str(), ''),
+  osImage: defaulted(str(), ''),
+  containerRuntimeVersion: defaulted(str(), ''),
+  kubeletVersion: defaulted(str({ about: "The agent's version." }), ''),
+  kubeProxyVersion: str(),
+  operatingSystem: defaulted(str(), ''),
+  architecture: defaulted(str(), ''),
+  swap: obj({ capacity: int() }),
+};
+
+const statusFields = {
+  capacity: map(quantity()),
+  allocatable: map(quantity(), { about: 'What the scheduler may give out: cpu, memory, pods.' }),
+  phase: str(),
+  conditions: listMap(obj(conditionFields), { keys: ['type'] }),
+  addresses: listMap(
+    obj({
+      type: required(str({ values: ['Hostname', 'InternalIP', 'ExternalIP', 'InternalDNS'] })),
+      address: required(str()),
+    }),
+    { keys: ['type'] },
+  ),
+  daemonEndpoints: obj({ kubeletEndpoint: obj({ Port: required(int()) }) }),
+  nodeInfo: obj(systemFields),
+  images: list(obj({ names: list(str()), sizeBytes: int({ min: 0, max: 2 ** 53 - 1 }) })),
+  ...unsupportedFields('config', 'features', 'runtimeHandlers', 'volumesAttached', 'volumesInUse'),
+};
+
+const fields = {
+  spec: defaulted(obj(specFields), {}),
+  status: defaulted(obj(statusFields), {}),
+};
+
+export type Node = KubeObject<typeof fields>;
+export type Taint = ObjectOf<typeof taintFields>;
+export type NodeCondition = ObjectOf<typeof conditionFields>;
+export type NodeSystemInfo = ObjectOf<typeof systemFields>;
+
+export const Node: Kind<typeof fields> = kind({
+  group: '',
+  version: 'v1',
+  kind: 'Node',
+  plural: 'nodes',
+  shortNames: ['no'],
+  namespaced: false,
+  about: 'A machine that runs pods. Made by the controller when an agent first joins.',
+  subresources: ['status'],
+  checkName: checkDnsSubdomain,
+  fields,
+  columns: [],
+});

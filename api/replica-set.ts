@@ -1,0 +1,64 @@
+import { type Kind, type KubeObject, kind } from './kind.ts';
+import { labelSelectorFields } from './label-selector.ts';
+import { checkDnsSubdomain } from './names.ts';
+import { podTemplateFields } from './pod-spec.ts';
+import {
+  defaulted,
+  int,
+  listMap,
+  long,
+  type ObjectOf,
+  obj,
+  required,
+  str,
+  time,
+} from './schema.ts';
+
+const specFields = {
+  replicas: defaulted(int({ min: 0 }), 1),
+  selector: required(obj(labelSelectorFields, { about: 'Its pods. Cannot be changed.' })),
+  template: required(obj(podTemplateFields, { about: 'The pods to make.' })),
+  minReadySeconds: int({ min: 0, about: 'A pod counts as available when ready for so long.' }),
+};
+
+const conditionFields = {
+  type: required(str()),
+  status: required(str({ values: ['True', 'False', 'Unknown'] })),
+  lastTransitionTime: time(),
+  reason: str(),
+  message: str(),
+};
+
+const statusFields = {
+  replicas: defaulted(int(), 0),
+  fullyLabeledReplicas: int(),
+  readyReplicas: int(),
+  availableReplicas: int(),
+  terminatingReplicas: int(),
+  observedGeneration: long(),
+  conditions: listMap(obj(conditionFields), { keys: ['type'] }),
+};
+
+const fields = {
+  spec: required(obj(specFields)),
+  status: defaulted(obj(statusFields), { replicas: 0 }),
+};
+
+export type ReplicaSet = KubeObject<typeof fields>;
+export type ReplicaSetSpec = ObjectOf<typeof specFields>;
+export type ReplicaSetStatus = ObjectOf<typeof statusFields>;
+
+export const ReplicaSet: Kind<typeof fields> = kind({
+  group: 'apps',
+  version: 'v1',
+  kind: 'ReplicaSet',
+  plural: 'replicasets',
+  shortNames: ['rs'],
+  categories: ['all'],
+  namespaced: true,
+  about: 'Keeps a number of equal pods running. Deployments make these.',
+  subresources: ['status', 'scale'],
+  checkName: checkDnsSubdomain,
+  fields,
+  columns: [],
+});
