@@ -1,0 +1,436 @@
+/*
+ * orc-unpack DIRECTORY: writes one image layer.
+ *
+ *   worker thread (TypeScript)                     orc-unpack
+ *   parses and checks the tar ── operations ──▶ standard input
+ *                                 (fixed layout)      resolves every path below DIRECTORY with openat2(RESOLVE_IN_ROOT),
+ *                                                     creates, never follows a link at the last component
+ *        {index, errno, stage, path} ◀── standard output: only on failure; exit status 1
+ *                                        exit status 0: everything up to UNPACK_END is on disk
+ *
+ * The archive is hostile. Nothing here trusts a path: symbolic links in a layer are legal as parents (lib -> usr/lib), and
+ * RESOLVE_IN_ROOT makes "/" and ".." in them end inside DIRECTORY. The layout is that of agent/images/unpack-op.ts.
+ */
+#include "programs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 4096, XATTR_BYTES = 1 << 20, BUFFER_BYTES = 1 << 20 };
+
+enum unpack_kind {
+    UNPACK_END = 0,
+    UNPACK_DIRECTORY = 1,
+    UNPACK_FILE = 2,
+    UNPACK_SYMLINK = 3,
+    UNPACK_HARD_LINK = 4,
+    UNPACK_CHAR_DEVICE = 5,
+    UNPACK_BLOCK_DEVICE = 6,
+    UNPACK_FIFO = 7,
+    UNPACK_WHITEOUT = 8,
+    UNPACK_OPAQUE = 9,
+};
+
+/* Followed by path, link, extended attributes and, for a file, size bytes of content. */
+struct unpack_op {
+    uint32_t kind, mode, uid, gid;
+    uint64_t size;
+    int64_t mtime_s;
+    uint32_t mtime_ns, major, minor, xattr_bytes;
+    uint32_t path_bytes, link_bytes;
+};
+
+struct unpack_failure {
+    uint32_t index;
+    int32_t error;
+    char stage[24];
+    char path[224];
+};
+
+struct directory_time {
+    struct timespec mtime;
+    char *path;
+};
+
+static struct {
+    int root;
+    uint32_t index;
+    const char *stage;
+    struct unpack_op op;
+    char path[PATH_BYTES + 1], link[PATH_BYTES + 1];
+    char xattrs[XATTR_BYTES];
+    char input[BUFFER_BYTES];
+    size_t input_start, input_end;
+    /* The last parent that was opened, as neighbours in an archive are neighbours on disk. */
+    char parent_path[PATH_BYTES + 1];
+    int parent;
+    struct directory_time *times;
+    size_t time_count, time_room;
+} u;
+
+#define STAGE(name, call) (u.stage = (name), (call))
+
+/* ── input ── */
+
+static int refill(void) {
+    ssize_t got;
+    do got = read(STDIN_FILENO, u.input, sizeof u.input);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return -errno;
+    if (got == 0) return -EPIPE;
+    u.input_start = 0;
+    u.input_end = (size_t)got;
+    return 0;
+}
+
+static int take(void *to, size_t bytes) {
+    u.stage = "read";
+    for (char *at = to; bytes > 0;) {
+        if (u.input_start == u.input_end) {
+            int e = refill();
+            if (e) return e;
+        }
+        size_t part = u.input_end - u.input_start;
+        if (part > bytes) part = bytes;
+        memcpy(at, u.input + u.input_start, part);
+        u.input_start += part, at += part, bytes -= part;
+    }
+    return 0;
+}
+
+static int take_string(char *to, uint32_t bytes) {
+    if (bytes > PATH_BYTES) return -ENAMETOOLONG;
+    int e = take(to, bytes);
+    to[bytes] = 0;
+    return e ? e : strlen(to) == bytes ? 0 : -EINVAL;
+}
+
+static int take_op(void) {
+    int e = take(&u.op, sizeof u.op);
+    if (!e) e = take_string(u.path, u.op.path_bytes);
+    if (!e) e = take_string(u.link, u.op.link_bytes);
+    if (!e && u.op.xattr_bytes > sizeof u.xattrs) e = -E2BIG;
+    return e ? e : take(u.xattrs, u.op.xattr_bytes);
+}
+
+/* ── paths ── */
+
+static int open_in_root(const char *path, uint64_t flags) {
+    struct open_how how = {.flags = flags | O_CLOEXEC,
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    long fd = syscall(SYS_openat2, u.root, *path ? path : ".", &how, sizeof how);
+    return fd < 0 ? -errno : (int)fd;
+}
+
+static void forget_parent(void) {
+    if (u.parent >= 0) close(u.parent);
+    u.parent = -1;
+}
+
+static const char *last_component(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static int is_plain_name(const char *name) {
+    return *name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+static int is_whiteout(const struct stat *st) { return S_ISCHR(st->st_mode) && st->st_rdev == 0; }
+
+static int remove_tree(int parent, const char *name);
+
+static int remove_children(int directory) {
+    DIR *entries = fdopendir(directory);
+    if (!entries) return close(directory), -errno;
+    int e = 0;
+    for (struct dirent *d; !e && (d = readdir(entries));)
+        if (is_plain_name(d->d_name)) e = remove_tree(dirfd(entries), d->d_name);
+    closedir(entries);
+    return e;
+}
+
+static int remove_tree(int parent, const char *name) {
+    if (unlinkat(parent, name, 0) == 0) return 0;
+    if (errno != EISDIR) return -errno;
+    int directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (directory < 0) return -errno;
+    int e = remove_children(directory);
+    if (e) return e;
+    return unlinkat(parent, name, AT_REMOVEDIR) ? -errno : 0;
+}
+
+/* A later entry replaces an earlier one of the same name. */
+static int make_room(int parent, const char *name) {
+    u.parent_path[0] = '/'; /* the cached parent may lead through what goes away: opened anew next time */
+    return STAGE("replace", remove_tree(parent, name));
+}
+
+static int set_opaque(int parent, const char *name) {
+    char at[PATH_BYTES + 64];
+    snprintf(at, sizeof at, "/proc/self/fd/%d/%s", parent, name);
+    u.stage = "opaque";
+    return lsetxattr(at, "trusted.overlay.opaque", "y", 1, 0) ? -errno : 0;
+}
+
+/* One directory; what is there stays if it is one. In the place of a whiteout it hides what the lower layers have. */
+static int make_directory(int parent, const char *name) {
+    if (STAGE("mkdir", mkdirat(parent, name, 0755)) == 0) return 0;
+    struct stat st;
+    if (errno != EEXIST) return -errno;
+    if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW)) return -errno;
+    if (S_ISDIR(st.st_mode)) return 0;
+    int e = make_room(parent, name);
+    if (!e && mkdirat(parent, name, 0755)) e = -errno;
+    return e || !is_whiteout(&st) ? e : set_opaque(parent, name);
+}
+
+/* An implied parent: only what is missing or was whited out is made; a file in the way is an error. */
+static int make_implied(int parent, const char *name) {
+    struct stat st;
+    if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !is_whiteout(&st)) return -ENOTDIR;
+    return make_directory(parent, name);
+}
+
+/* Opens the directory, links followed inside the root; makes what is missing of it. */
+static int open_directory(char *path) {
+    int fd = STAGE("resolve", open_in_root(path, O_PATH | O_DIRECTORY));
+    if ((fd != -ENOENT && fd != -ENOTDIR) || !*path) return fd;
+    char *slash = strrchr(path, '/');
+    const char *name = last_component(path);
+    if (!is_plain_name(name)) return -EINVAL;
+    if (slash) *slash = 0;
+    int above = open_directory(slash ? path : (char[]){""});
+    if (slash) *slash = '/';
+    if (above < 0) return above;
+    int e = make_implied(above, name);
+    close(above);
+    return e ? e : STAGE("resolve", open_in_root(path, O_PATH | O_DIRECTORY));
+}
+
+/* The directory that an entry goes into: cached, not to be closed by the caller. */
+static int open_parent(const char *path) {
+    char parent[PATH_BYTES + 1];
+    snprintf(parent, sizeof parent, "%.*s", (int)(last_component(path) - path), path);
+    size_t length = strlen(parent);
+    if (length) parent[length - 1] = 0;
+    if (u.parent >= 0 && strcmp(parent, u.parent_path) == 0) return u.parent;
+    forget_parent();
+    u.parent = open_directory(parent);
+    strcpy(u.parent_path, parent);
+    return u.parent;
+}
+
+/* ── attributes ── */
+
+static int set_xattrs(const char *at) {
+    u.stage = "setxattr";
+    for (size_t i = 0; i < u.op.xattr_bytes;) {
+        uint32_t name_bytes, value_bytes;
+        if (u.op.xattr_bytes - i < 8) return -EINVAL;
+        memcpy(&name_bytes, u.xattrs + i, 4), memcpy(&value_bytes, u.xattrs + i + 4, 4);
+        i += 8;
+        if (name_bytes == 0 || (uint64_t)name_bytes + value_bytes > u.op.xattr_bytes - i) return -EINVAL;
+        const char *name = u.xattrs + i; /* ends with a zero byte */
+        if (name[name_bytes - 1] != 0) return -EINVAL;
+        if (lsetxattr(at, name, name + name_bytes, value_bytes, 0)) return -errno;
+        i += name_bytes + value_bytes;
+    }
+    return 0;
+}
+
+static int remember_time(struct timespec mtime) {
+    if (u.time_count == u.time_room) {
+        size_t room = u.time_room ? 2 * u.time_room : 1024;
+        struct directory_time *more = realloc(u.times, room * sizeof *more);
+        if (!more) return -ENOMEM;
+        u.times = more, u.time_room = room;
+    }
+    char *path = strdup(u.path);
+    if (!path) return -ENOMEM;
+    u.times[u.time_count++] = (struct directory_time){.mtime = mtime, .path = path};
+    return 0;
+}
+
+/* Owner first: the kernel clears set-id bits and file capabilities when it changes. Links have no mode. */
+static int set_attributes(int parent, const char *name) {
+    char at[PATH_BYTES + 64];
+    snprintf(at, sizeof at, "/proc/self/fd/%d/%s", parent, name);
+    struct timespec mtime = {.tv_sec = u.op.mtime_s, .tv_nsec = u.op.mtime_ns};
+    struct timespec times[2] = {mtime, mtime};
+    int e;
+    if (STAGE("chown", fchownat(parent, name, u.op.uid, u.op.gid, AT_SYMLINK_NOFOLLOW))) return -errno;
+    if (u.op.kind != UNPACK_SYMLINK && STAGE("chmod", fchmodat(parent, name, u.op.mode & 07777, 0)))
+        return -errno;
+    if ((e = set_xattrs(at))) return e;
+    if (u.op.kind == UNPACK_DIRECTORY) return remember_time(mtime);
+    u.stage = "utimens";
+    return utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
+}
+
+/* ── operations ── */
+
+static int write_all(int fd, const char *from, size_t bytes) {
+    while (bytes > 0) {
+        ssize_t done = write(fd, from, bytes);
+        if (done < 0 && errno != EINTR) return -errno;
+        if (done > 0) from += done, bytes -= (size_t)done;
+    }
+    return 0;
+}
+
+static int write_content(int fd) {
+    int e = 0;
+    for (uint64_t left = u.op.size; left > 0 && !e;) {
+        if (u.input_start == u.input_end && (e = STAGE("read", refill()))) return e;
+        size_t part = u.input_end - u.input_start;
+        if (part > left) part = (size_t)left;
+        e = STAGE("write", write_all(fd, u.input + u.input_start, part));
+        u.input_start += part, left -= part;
+    }
+    return e;
+}
+
+static int create_file(int parent, const char *name) {
+    u.stage = "create";
+    int fd = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) return -errno;
+    int e = write_content(fd);
+    if (close(fd) && !e) e = -errno;
+    return e;
+}
+
+static int create_node(int parent, const char *name) {
+    static const mode_t types[] = {[UNPACK_CHAR_DEVICE] = S_IFCHR,
+                                   [UNPACK_BLOCK_DEVICE] = S_IFBLK,
+                                   [UNPACK_FIFO] = S_IFIFO,
+                                   [UNPACK_WHITEOUT] = S_IFCHR};
+    dev_t device = u.op.kind == UNPACK_WHITEOUT ? 0 : makedev(u.op.major, u.op.minor);
+    u.stage = "mknod";
+    return mknodat(parent, name, types[u.op.kind], device) ? -errno : 0;
+}
+
+/* Flags 0: a link at the end of the target is itself what gets the new name. */
+static int create_hard_link(int parent, const char *name) {
+    char path[PATH_BYTES + 1];
+    snprintf(path, sizeof path, "%s", u.link);
+    const char *target = last_component(u.link);
+    if (!is_plain_name(target)) return u.stage = "link", -EINVAL;
+    path[target == u.link ? 0 : target - u.link - 1] = 0;
+    int from = STAGE("resolve link", open_in_root(path, O_PATH | O_DIRECTORY));
+    if (from < 0) return from;
+    int e = STAGE("link", linkat(from, target, parent, name, 0)) ? -errno : 0;
+    struct stat a, b;
+    if (e == -EEXIST && fstatat(from, target, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
+        fstatat(parent, name, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_ino == b.st_ino)
+        e = 0;
+    close(from);
+    return e;
+}
+
+static int create(int parent, const char *name) {
+    switch (u.op.kind) {
+    case UNPACK_DIRECTORY: return make_directory(parent, name);
+    case UNPACK_FILE: return create_file(parent, name);
+    case UNPACK_SYMLINK: return STAGE("symlink", symlinkat(u.link, parent, name)) ? -errno : 0;
+    case UNPACK_HARD_LINK: return create_hard_link(parent, name);
+    case UNPACK_CHAR_DEVICE:
+    case UNPACK_BLOCK_DEVICE:
+    case UNPACK_FIFO: return create_node(parent, name);
+    default: return u.stage = "operation", -EINVAL;
+    }
+}
+
+/* The root itself: an archive may set its attributes, but not replace it. */
+static int run_on_root(void) {
+    if (u.op.kind == UNPACK_OPAQUE) return set_opaque(u.root, ".");
+    if (u.op.kind != UNPACK_DIRECTORY) return u.stage = "replace root", -EINVAL;
+    return set_attributes(u.root, ".");
+}
+
+/* Hides the lower layers' entry of that name; one that this layer has itself stays (OCI image-spec, layer.md). */
+static int whiteout(int parent, const char *name) {
+    int e = create_node(parent, name);
+    struct stat st;
+    if (e != -EEXIST) return e;
+    if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW)) return -errno;
+    return S_ISDIR(st.st_mode) ? set_opaque(parent, name) : 0;
+}
+
+static int opaque(void) {
+    char path[PATH_BYTES + 1];
+    strcpy(path, u.path);
+    int directory = open_directory(path);
+    if (directory < 0) return directory;
+    int e = set_opaque(directory, ".");
+    close(directory);
+    return e;
+}
+
+static int run(void) {
+    if (!*u.path) return run_on_root();
+    if (u.op.kind == UNPACK_OPAQUE) return opaque();
+    const char *name = last_component(u.path);
+    if (*u.path == '/' || !is_plain_name(name)) return u.stage = "name", -EINVAL;
+    int parent = open_parent(u.path);
+    if (parent < 0) return parent;
+    if (u.op.kind == UNPACK_WHITEOUT) return whiteout(parent, name);
+    int e = create(parent, name);
+    if (e == -EEXIST) {
+        e = make_room(parent, name);
+        if (!e) e = create(parent, name);
+    }
+    if (e || u.op.kind == UNPACK_HARD_LINK) return e;
+    return set_attributes(parent, name);
+}
+
+/* Directories' times last, as every file made in one changes it. One that a later entry replaced is passed over. */
+static int set_directory_times(void) {
+    u.stage = "directory times";
+    for (size_t i = 0; i < u.time_count; i++) {
+        struct timespec times[2] = {u.times[i].mtime, u.times[i].mtime};
+        int fd = open_in_root(u.times[i].path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        if (fd < 0) continue;
+        int e = futimens(fd, times) ? -errno : 0;
+        close(fd);
+        if (e) return e;
+    }
+    return 0;
+}
+
+static int unpack(const char *directory) {
+    u.parent = -1;
+    u.root = STAGE("open", open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (u.root < 0 || fchmod(u.root, 0755)) return -errno;
+    for (int e;; u.index++) {
+        if ((e = take_op())) return e;
+        if (u.op.kind == UNPACK_END) break;
+        if ((e = run())) return e;
+    }
+    int e = set_directory_times();
+    return e ? e : STAGE("sync", syncfs(u.root)) ? -errno : 0;
+}
+
+int unpack_main(int argc, char **argv) {
+    if (argc != 2) return dprintf(STDERR_FILENO, "usage: orc-unpack DIRECTORY\n"), 2;
+    umask(0);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    int e = unpack(argv[1]);
+    if (!e) return 0;
+    struct unpack_failure failure = {.index = u.index, .error = -e};
+    snprintf(failure.stage, sizeof failure.stage, "%s", u.stage);
+    snprintf(failure.path, sizeof failure.path, "%s", u.path);
+    return write_all(STDOUT_FILENO, (char *)&failure, sizeof failure), 1;
+}
