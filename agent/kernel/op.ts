@@ -59,6 +59,11 @@ export type Op =
       readonly inRoot: boolean;
       /** Resolve the source in the root as well (for paths that are bound onto themselves). */
       readonly sourceInRoot: boolean;
+      /**
+       * A directory (a volume): `source` is resolved below it as paths in the root are, and made a directory of its
+       * owner's if nothing is there. "": no such thing.
+       */
+      readonly sourceBelow: string;
       readonly create: boolean;
       readonly recursive: boolean;
       readonly flags: readonly MountFlag[];
@@ -69,6 +74,8 @@ export type Op =
   | { readonly op: 'mask'; readonly path: string }
   /** Makes a path below the root read-only (recursively). Absent paths are skipped. */
   | { readonly op: 'read-only'; readonly path: string }
+  /** Makes the root's own mount read-only, in place; what is mounted below it stays as it is. */
+  | { readonly op: 'read-only-root' }
   | { readonly op: 'umount'; readonly path: string }
   /** Recursive propagation change of `path`. */
   | { readonly op: 'propagation'; readonly path: string; readonly to: 'private' | 'slave' }
