@@ -194,8 +194,7 @@ export interface NetworkDelta {
   generation: Generation | undefined;
   nodes: NodeRoute[];
   removedNodes: string[];
-  /** ServiceEntry (agent/ports.ts), each with namespace and name. */
-  serviceJson: string[];
+  services: ServiceEntry[];
   /** "namespace/name" */
   removedServices: string[];
 }
@@ -204,6 +203,36 @@ export interface NodeRoute {
   name: string;
   address: string;
   podCidr: string;
+}
+
+/** One row of the service table; as in agent/ports.ts. */
+export interface ServiceEntry {
+  namespace: string;
+  name: string;
+  /** Absent: headless, or an external name. */
+  clusterIp?: string | undefined;
+  sessionAffinityMs?: number | undefined;
+  ports: ServicePort[];
+  addresses: ServiceAddress[];
+  externalName?: string | undefined;
+}
+
+export interface ServicePort {
+  name: string;
+  /** TCP, UDP */
+  protocol: string;
+  port: number;
+  endpoints: ServiceEndpoint[];
+}
+
+export interface ServiceEndpoint {
+  ip: string;
+  port: number;
+}
+
+export interface ServiceAddress {
+  ip: string;
+  hostname?: string | undefined;
 }
 
 export interface OpenSession {
@@ -1639,7 +1668,7 @@ export const RemovePod: MessageFns<RemovePod> = {
 };
 
 function createBaseNetworkDelta(): NetworkDelta {
-  return { generation: undefined, nodes: [], removedNodes: [], serviceJson: [], removedServices: [] };
+  return { generation: undefined, nodes: [], removedNodes: [], services: [], removedServices: [] };
 }
 
 export const NetworkDelta: MessageFns<NetworkDelta> = {
@@ -1653,8 +1682,8 @@ export const NetworkDelta: MessageFns<NetworkDelta> = {
     for (const v of message.removedNodes) {
       writer.uint32(26).string(v!);
     }
-    for (const v of message.serviceJson) {
-      writer.uint32(34).string(v!);
+    for (const v of message.services) {
+      ServiceEntry.encode(v!, writer.uint32(34).fork()).join();
     }
     for (const v of message.removedServices) {
       writer.uint32(42).string(v!);
@@ -1704,7 +1733,7 @@ export const NetworkDelta: MessageFns<NetworkDelta> = {
               break;
             }
 
-            message.serviceJson.push(reader.string());
+            message.services.push(ServiceEntry.decode(reader, reader.uint32()));
             continue;
           }
           case 5: {
@@ -1781,6 +1810,319 @@ export const NodeRoute: MessageFns<NodeRoute> = {
             }
 
             message.podCidr = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseServiceEntry(): ServiceEntry {
+  return {
+    namespace: "",
+    name: "",
+    clusterIp: undefined,
+    sessionAffinityMs: undefined,
+    ports: [],
+    addresses: [],
+    externalName: undefined,
+  };
+}
+
+export const ServiceEntry: MessageFns<ServiceEntry> = {
+  encode(message: ServiceEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.clusterIp !== undefined) {
+      writer.uint32(26).string(message.clusterIp);
+    }
+    if (message.sessionAffinityMs !== undefined) {
+      writer.uint32(32).uint64(message.sessionAffinityMs);
+    }
+    for (const v of message.ports) {
+      ServicePort.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.addresses) {
+      ServiceAddress.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.externalName !== undefined) {
+      writer.uint32(58).string(message.externalName);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServiceEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServiceEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.clusterIp = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sessionAffinityMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.ports.push(ServicePort.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.addresses.push(ServiceAddress.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.externalName = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseServicePort(): ServicePort {
+  return { name: "", protocol: "", port: 0, endpoints: [] };
+}
+
+export const ServicePort: MessageFns<ServicePort> = {
+  encode(message: ServicePort, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.protocol !== "") {
+      writer.uint32(18).string(message.protocol);
+    }
+    if (message.port !== 0) {
+      writer.uint32(24).uint32(message.port);
+    }
+    for (const v of message.endpoints) {
+      ServiceEndpoint.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServicePort {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServicePort();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.protocol = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endpoints.push(ServiceEndpoint.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseServiceEndpoint(): ServiceEndpoint {
+  return { ip: "", port: 0 };
+}
+
+export const ServiceEndpoint: MessageFns<ServiceEndpoint> = {
+  encode(message: ServiceEndpoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ip !== "") {
+      writer.uint32(10).string(message.ip);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServiceEndpoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServiceEndpoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ip = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseServiceAddress(): ServiceAddress {
+  return { ip: "", hostname: undefined };
+}
+
+export const ServiceAddress: MessageFns<ServiceAddress> = {
+  encode(message: ServiceAddress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.ip !== "") {
+      writer.uint32(10).string(message.ip);
+    }
+    if (message.hostname !== undefined) {
+      writer.uint32(18).string(message.hostname);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ServiceAddress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServiceAddress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ip = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hostname = reader.string();
             continue;
           }
         }

@@ -1,0 +1,108 @@
+/**
+ * resource.Quantity: "100m", "1.5Gi", "2e3", 4. Exact: kept as a whole number of billionths, which is as fine as
+ * Kubernetes goes (finer is rounded up, away from zero).
+ * Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+ */
+export interface Quantity {
+  readonly nano: bigint;
+  readonly format: 'decimal' | 'binary' | 'exponent';
+}
+
+/** undefined when the text is no quantity. */
+export function parseQuantity(text: string | number): Quantity | undefined {
+  const match = /^([+-]?)(\d*)(?:\.(\d*))?([a-zA-Z]{0,2}|[eE][+-]?\d{1,3})$/.exec(String(text));
+  if (match === null) return undefined;
+  const [, sign, whole = '', fraction = '', suffix = ''] = match;
+  if (whole === '' && fraction === '') return undefined;
+  const unit = unitOf(suffix);
+  if (unit === undefined) return undefined;
+  const digits = BigInt(whole + fraction) * unit.nano;
+  const magnitude = divideUp(digits, 10n ** BigInt(fraction.length) * unit.divisor);
+  return { nano: sign === '-' ? -magnitude : magnitude, format: unit.format };
+}
+
+/** A quantity that is known to be valid: it has passed the schema. */
+export function quantityOf(text: string | number): Quantity {
+  const quantity = parseQuantity(text);
+  if (quantity === undefined) throw new Error(`not a quantity: ${JSON.stringify(text)}`);
+  return quantity;
+}
+
+/** Thousandths of one, rounded up: CPU in millicores. */
+export const milliOf = (text: string | number): number =>
+  Number(divideUp(quantityOf(text).nano, 1_000_000n));
+
+/** Whole ones, rounded up: bytes, pods. */
+export const wholeOf = (text: string | number): number =>
+  Number(divideUp(quantityOf(text).nano, NANO));
+
+/** Negative, zero or positive, as a − b. */
+export function compareQuantities(a: string | number, b: string | number): number {
+  const [left, right] = [quantityOf(a).nano, quantityOf(b).nano];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** In the format of the first. */
+export function addQuantities(a: Quantity, b: Quantity): Quantity {
+  return { nano: a.nano + b.nano, format: a.format };
+}
+
+/** Kubernetes' canonical form: the largest suffix that leaves a whole number. */
+export function formatQuantity({ nano, format }: Quantity): string {
+  if (nano === 0n) return '0';
+  const whole = nano % NANO === 0n;
+  if (format === 'binary' && whole) return formatBinary(nano / NANO);
+  const exponent = trailingThousands(nano);
+  const mantissa = nano / 1000n ** BigInt(exponent);
+  if (format === 'exponent' && exponent > 3) return `${mantissa}e${(exponent - 3) * 3}`;
+  return `${mantissa}${DECIMAL[exponent]}`;
+}
+
+const NANO = 1_000_000_000n;
+const DECIMAL = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
+const BINARY = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
+
+interface Unit {
+  readonly nano: bigint;
+  readonly divisor: bigint;
+  readonly format: Quantity['format'];
+}
+
+function unitOf(suffix: string): Unit | undefined {
+  const decimal = DECIMAL.indexOf(suffix);
+  if (decimal >= 0) return { nano: 1000n ** BigInt(decimal), divisor: 1n, format: 'decimal' };
+  const binary = BINARY.indexOf(suffix);
+  if (binary >= 0) return { nano: NANO << BigInt(10 * binary), divisor: 1n, format: 'binary' };
+  if (!/^[eE][+-]?\d+$/.test(suffix)) return undefined;
+  const exponent = Number(suffix.slice(1));
+  if (Math.abs(exponent) > MAX_EXPONENT) return undefined;
+  const power = 10n ** BigInt(Math.abs(exponent));
+  return exponent < 0
+    ? { nano: NANO, divisor: power, format: 'exponent' }
+    : { nano: NANO * power, divisor: 1n, format: 'exponent' };
+}
+
+/** Far beyond every machine, and a bound on the size of the numbers that a request can make us compute. */
+const MAX_EXPONENT = 30;
+
+function divideUp(dividend: bigint, divisor: bigint): bigint {
+  const quotient = dividend / divisor;
+  return dividend % divisor > 0n ? quotient + 1n : quotient;
+}
+
+function formatBinary(value: bigint): string {
+  let unit = 0;
+  let rest = value;
+  while (rest % 1024n === 0n && unit < BINARY.length - 1) {
+    rest /= 1024n;
+    unit++;
+  }
+  return `${rest}${BINARY[unit]}`;
+}
+
+function trailingThousands(nano: bigint): number {
+  let exponent = 0;
+  for (let rest = nano; rest % 1000n === 0n && exponent < DECIMAL.length - 1; rest /= 1000n)
+    exponent++;
+  return exponent;
+}

@@ -1,0 +1,147 @@
+import type { LabelSelector } from './label-selector.ts';
+
+/** One condition on a set of labels; a selector is a list of them that must all hold. */
+export type Requirement =
+  | { readonly key: string; readonly operator: 'In' | 'NotIn'; readonly values: readonly string[] }
+  | { readonly key: string; readonly operator: 'Exists' | 'DoesNotExist' }
+  | { readonly key: string; readonly operator: 'Gt' | 'Lt'; readonly values: readonly string[] };
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** As in `kubectl get -l`: "app=web,tier in (a,b),!old". Throws SelectorError. */
+export function parseLabelSelector(text: string): readonly Requirement[] {
+  const requirements: Requirement[] = [];
+  let rest = text.trim();
+  while (rest !== '') {
+    const match = REQUIREMENT.exec(rest);
+    if (match === null) throw new SelectorError(text, rest);
+    requirements.push(requirementOf(match, text));
+    rest = rest.slice(match[0].length);
+    if (match.groups?.end === ',' && rest === '') throw new SelectorError(text, ',');
+  }
+  return requirements;
+}
+
+/** A term of a field selector: "status.phase!=Running". */
+export interface FieldTerm {
+  readonly path: string;
+  readonly equal: boolean;
+  readonly value: string;
+}
+
+/** As in `kubectl get --field-selector`. Throws SelectorError. */
+export function parseFieldSelector(text: string): readonly FieldTerm[] {
+  return text
+    .split(/(?<!\\),/)
+    .map((term) => term.trim())
+    .filter((term) => term !== '')
+    .map((term) => {
+      const match = /^([^=!]+?)\s*(==|=|!=)\s*(.*)$/s.exec(term);
+      if (match === null) throw new SelectorError(text, term);
+      const [, path = '', operator, value = ''] = match;
+      return { path, equal: operator !== '!=', value: value.replace(/\\([\\,=])/g, '$1') };
+    });
+}
+
+/** The text of a selector, said again: what is wrong and where. */
+export class SelectorError extends Error {
+  override readonly name = 'SelectorError';
+  constructor(selector: string, found: string) {
+    super(
+      `unable to parse selector ${JSON.stringify(selector)}: found ${JSON.stringify(found)}, expected ` +
+        'key, !key, key=value, key!=value, key in (a,b), key notin (a,b), key>n or key<n',
+    );
+  }
+}
+
+export function matchesLabels(requirements: readonly Requirement[], labels: Labels = {}): boolean {
+  return requirements.every((requirement) => holds(requirement, labels[requirement.key]));
+}
+
+/** metav1.LabelSelector as requirements. undefined selects nothing, an empty one everything. */
+export function requirementsOf(selector: LabelSelector): readonly Requirement[] {
+  const equalities = Object.entries(selector.matchLabels ?? {}).map(
+    ([key, value]) => ({ key, operator: 'In', values: [value] }) as const,
+  );
+  const expressions = (selector.matchExpressions ?? []).map(
+    ({ key, operator, values = [] }): Requirement =>
+      operator === 'In' || operator === 'NotIn' ? { key, operator, values } : { key, operator },
+  );
+  return [...equalities, ...expressions];
+}
+
+export const matchesSelector = (
+  selector: LabelSelector | undefined,
+  labels: Labels | undefined,
+): boolean => selector !== undefined && matchesLabels(requirementsOf(selector), labels);
+
+/** The text form, as kubectl shows it; "<none>" for an empty one. */
+export function formatLabelSelector(selector: LabelSelector | undefined): string {
+  const terms = requirementsOf(selector ?? {}).map(formatRequirement);
+  return terms.length === 0 ? '<none>' : terms.join(',');
+}
+
+const KEY = '[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?';
+const VALUE = '[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?|';
+const REQUIREMENT = new RegExp(
+  `^\\s*(?:!\\s*(?<absent>${KEY})|(?<key>${KEY})(?:\\s+(?<set>in|notin)\\s*\\((?<values>[^()]*)\\)` +
+    `|\\s*(?<operator>==|=|!=|>|<)\\s*(?<value>${VALUE}))?)\\s*(?<end>,|$)`,
+);
+
+function requirementOf(match: RegExpExecArray, text: string): Requirement {
+  const { absent, key = '', set, values = '', operator, value = '' } = match.groups ?? {};
+  if (absent !== undefined) return { key: absent, operator: 'DoesNotExist' };
+  if (set !== undefined)
+    return { key, operator: set === 'in' ? 'In' : 'NotIn', values: valuesOf(values, text) };
+  if (operator === undefined) return { key, operator: 'Exists' };
+  if (operator === '!=') return { key, operator: 'NotIn', values: [value] };
+  if (operator === '=' || operator === '==') return { key, operator: 'In', values: [value] };
+  if (!/^\d+$/.test(value)) throw new SelectorError(text, value);
+  return { key, operator: operator === '>' ? 'Gt' : 'Lt', values: [value] };
+}
+
+function valuesOf(list: string, text: string): readonly string[] {
+  const values = list.split(',').map((value) => value.trim());
+  const bad = values.find((value) => !new RegExp(`^(?:${VALUE})$`).test(value));
+  if (bad !== undefined) throw new SelectorError(text, bad);
+  return values;
+}
+
+function holds(requirement: Requirement, value: string | undefined): boolean {
+  switch (requirement.operator) {
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'In':
+      return value !== undefined && requirement.values.includes(value);
+    case 'NotIn':
+      return value === undefined || !requirement.values.includes(value);
+    case 'Gt':
+      return isNumber(value) && Number(value) > Number(requirement.values[0]);
+    case 'Lt':
+      return isNumber(value) && Number(value) < Number(requirement.values[0]);
+  }
+}
+
+const isNumber = (value: string | undefined) => value !== undefined && /^-?\d+$/.test(value);
+
+function formatRequirement(requirement: Requirement): string {
+  const { key } = requirement;
+  switch (requirement.operator) {
+    case 'Exists':
+      return key;
+    case 'DoesNotExist':
+      return `!${key}`;
+    case 'In':
+      return requirement.values.length === 1
+        ? `${key}=${requirement.values[0]}`
+        : `${key} in (${requirement.values.join(',')})`;
+    case 'NotIn':
+      return `${key} notin (${requirement.values.join(',')})`;
+    case 'Gt':
+      return `${key}>${requirement.values[0]}`;
+    case 'Lt':
+      return `${key}<${requirement.values[0]}`;
+  }
+}
