@@ -87,7 +87,8 @@ export type StoreErrorReason =
   | 'DiskFull'
   | 'Corrupt'
   | 'Locked'
-  | 'Closed';
+  | 'Closed'
+  | 'LeaseGone';
 
 export class StoreError extends Error {
   override readonly name = 'StoreError';

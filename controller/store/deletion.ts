@@ -1,0 +1,122 @@
+import type { AnyObject, Kind } from '../../api/kind.ts';
+import { formatTime } from '../../base/clock.ts';
+import type { DeleteOptions } from './objects.ts';
+
+/** What deleting comes to: removed from the store, marked and left to those who finish it, or nothing new. */
+export type DeletionPlan =
+  | { readonly plan: 'remove' }
+  | { readonly plan: 'mark'; readonly object: AnyObject }
+  | { readonly plan: 'keep' };
+
+/** The garbage collector takes them away: once the dependents are gone, or once they are on their own. */
+export const foregroundFinalizer = 'foregroundDeletion';
+export const orphanFinalizer = 'orphan';
+
+export interface DeletionRequest {
+  readonly kind: Kind;
+  readonly object: AnyObject;
+  readonly options: DeleteOptions;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+export function planDeletion(request: DeletionRequest): DeletionPlan {
+  const { kind, object, options, now } = request;
+  const finalizers = finalizersFor(object, options);
+  const grace = graceSeconds(kind, object, options);
+  if (grace === 0 && finalizers.length === 0 && !holdsContents(kind, object))
+    return { plan: 'remove' };
+  const deadline = deadlineFor(object, grace, now);
+  const unchanged =
+    object.metadata.deletionTimestamp !== undefined &&
+    deadline.deletionGracePeriodSeconds === object.metadata.deletionGracePeriodSeconds &&
+    finalizers.join() === (object.metadata.finalizers ?? []).join();
+  if (unchanged) return { plan: 'keep' };
+  return { plan: 'mark', object: marked(kind, { object, finalizers, deadline }) };
+}
+
+/** True: this object was waiting to be removed, and nothing keeps it any longer. */
+export function isFinished(kind: Kind, object: AnyObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata;
+  return (
+    deletionTimestamp !== undefined &&
+    deletionGracePeriodSeconds === 0 &&
+    finalizers.length === 0 &&
+    !holdsContents(kind, object)
+  );
+}
+
+function finalizersFor(object: AnyObject, options: DeleteOptions): readonly string[] {
+  const present = object.metadata.finalizers ?? [];
+  const others = present.filter((f) => f !== foregroundFinalizer && f !== orphanFinalizer);
+  switch (options.propagationPolicy) {
+    case 'Foreground':
+      return [...others, foregroundFinalizer];
+    case 'Orphan':
+      return [...others, orphanFinalizer];
+    case 'Background':
+      return others;
+    default:
+      return present;
+  }
+}
+
+/** Only pods end with grace; and only those that a node still runs. */
+function graceSeconds(kind: Kind, object: AnyObject, options: DeleteOptions): number {
+  if (kind.group !== '' || kind.kind !== 'Pod') return 0;
+  const { spec, status } = object as PodParts;
+  const isRunning = spec?.nodeName && status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
+  if (!isRunning) return 0;
+  return options.gracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? 30;
+}
+
+/** A namespace stays until its controller has emptied it and has taken this finalizer of its own kind away. */
+function holdsContents(kind: Kind, object: AnyObject): boolean {
+  if (kind.group !== '' || kind.kind !== 'Namespace') return false;
+  return ((object as NamespaceParts).spec?.finalizers ?? []).length > 0;
+}
+
+interface Deadline {
+  readonly deletionTimestamp: string;
+  readonly deletionGracePeriodSeconds: number;
+}
+
+/** A later request may shorten the grace, counted from the first one; it never lengthens it. */
+function deadlineFor({ metadata }: AnyObject, grace: number, now: number): Deadline {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = metadata;
+  if (deletionTimestamp === undefined)
+    return { deletionTimestamp: formatTime(now + grace * 1000), deletionGracePeriodSeconds: grace };
+  if (grace >= deletionGracePeriodSeconds) return { deletionTimestamp, deletionGracePeriodSeconds };
+  const requestedAt = Date.parse(deletionTimestamp) - deletionGracePeriodSeconds * 1000;
+  return {
+    deletionTimestamp: formatTime(requestedAt + grace * 1000),
+    deletionGracePeriodSeconds: grace,
+  };
+}
+
+interface Mark {
+  readonly object: AnyObject;
+  readonly finalizers: readonly string[];
+  readonly deadline: Deadline;
+}
+
+function marked(kind: Kind, { object, finalizers, deadline }: Mark): AnyObject {
+  const { finalizers: _, ...rest } = object.metadata;
+  const metadata = { ...rest, ...deadline, ...(finalizers.length > 0 ? { finalizers } : {}) };
+  if (!holdsContents(kind, object)) return { ...object, metadata };
+  return {
+    ...object,
+    metadata,
+    status: { ...(object as NamespaceParts).status, phase: 'Terminating' },
+  };
+}
+
+interface PodParts {
+  readonly spec?: { readonly nodeName?: string; readonly terminationGracePeriodSeconds?: number };
+  readonly status?: { readonly phase?: string };
+}
+
+interface NamespaceParts {
+  readonly spec?: { readonly finalizers?: readonly string[] };
+  readonly status?: object;
+}

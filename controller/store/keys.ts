@@ -1,0 +1,35 @@
+import type { Kind } from '../../api/kind.ts';
+import type { ObjectKey } from './objects.ts';
+
+/** Everything that is an object of the API. */
+export const objectsPrefix = '/orc/';
+
+/** `/orc/<group>/<plural>/<namespace>/<name>`; "core" for the core group, no namespace for cluster-scoped kinds. */
+export function storeKey(kind: Pick<Kind, 'group' | 'plural'>, key: ObjectKey): string {
+  const within = key.namespace === '' ? key.name : `${key.namespace}/${key.name}`;
+  return `${kindPrefix(kind)}${within}`;
+}
+
+/** A claim's key is no object: no kind has the group "claims". */
+export const claimKey = (claim: string): string => `${objectsPrefix}claims/${claim}`;
+
+export interface ParsedKey {
+  readonly kind: Kind;
+  readonly key: ObjectKey;
+}
+
+/** Finds kind and key of a store key; undefined for what is no object of these kinds. */
+export function keyParser(kinds: readonly Kind[]): (key: string) => ParsedKey | undefined {
+  const byPrefix = new Map(kinds.map((kind) => [kindPrefix(kind), kind]));
+  return (key) => {
+    const [, prefix = '', namespace, name = ''] = pattern.exec(key) ?? [];
+    const kind = byPrefix.get(prefix);
+    if (!kind || kind.namespaced !== (namespace !== undefined)) return undefined;
+    return { kind, key: { namespace: namespace ?? '', name } };
+  };
+}
+
+const pattern = /^(\/orc\/[^/]+\/[^/]+\/)(?:([^/]+)\/)?([^/]+)$/;
+
+const kindPrefix = ({ group, plural }: Pick<Kind, 'group' | 'plural'>) =>
+  `${objectsPrefix}${group === '' ? 'core' : group}/${plural}/`;

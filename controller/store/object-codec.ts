@@ -1,0 +1,43 @@
+import type { AnyObject, Kind } from '../../api/kind.ts';
+import type { SecretBox } from './secret-box.ts';
+
+/**
+ * Objects as bytes: JSON without resourceVersion, which is the store's revision. Secrets are sealed: neither the
+ * store's file nor its backup shows them.
+ */
+export interface ObjectCodec {
+  encode(kind: Kind, storeKey: string, object: AnyObject): Uint8Array;
+  decode(kind: Kind, entry: EncodedObject): AnyObject;
+}
+
+export interface EncodedObject {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly revision: number;
+}
+
+export function objectCodec(box: SecretBox): ObjectCodec {
+  return {
+    encode(kind, key, object) {
+      const { resourceVersion: _, ...metadata } = object.metadata;
+      // Not a Buffer: those of one pool would all travel to the store's thread together.
+      const bytes = new TextEncoder().encode(JSON.stringify({ ...object, metadata }));
+      return isSecret(kind) ? box.seal(bytes, key) : bytes;
+    },
+    decode(kind, { key, value, revision }) {
+      const bytes = isSecret(kind) ? box.open(value, key) : value;
+      const object = JSON.parse(new TextDecoder().decode(bytes)) as AnyObject;
+      const metadata = { ...object.metadata, resourceVersion: String(revision) };
+      return deepFreeze({ ...object, metadata });
+    },
+  };
+}
+
+const isSecret = ({ group, kind }: Kind) => group === '' && kind === 'Secret';
+
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const part of Object.values(value)) deepFreeze(part);
+  return value;
+}

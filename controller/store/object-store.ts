@@ -1,0 +1,292 @@
+import {
+  type AnyObject,
+  apiVersionOf,
+  type Claim,
+  type Kind,
+  type KubeObject,
+} from '../../api/kind.ts';
+import type { Fields } from '../../api/schema.ts';
+import { alreadyExists, conflict, invalid, notFound, StatusError } from '../../api/status.ts';
+import { type Clock, formatTime } from '../../base/clock.ts';
+import { nameSuffix, type Rng } from '../../base/rng.ts';
+import { isFinished, planDeletion } from './deletion.ts';
+import { claimKey, storeKey } from './keys.ts';
+import { nextObject, type Part, plain } from './next-object.ts';
+import { deepFreeze, type ObjectCodec } from './object-codec.ts';
+import type { DeleteOptions, DeleteOutcome, NewObject, ObjectKey, Objects } from './objects.ts';
+import { type CommitOutcome, type Store, StoreError, type Transaction } from './store.ts';
+
+export interface ObjectStoreDeps {
+  readonly store: Store;
+  readonly codec: ObjectCodec;
+  readonly clock: Clock;
+  readonly rng: Rng;
+}
+
+/** A compare-and-swap that loses this often in a row means that two writers fight. */
+const maxTries = 10;
+
+const modifiedMeanwhile =
+  'the object has been modified; please apply your changes to the latest version and try again';
+
+/** The {@link Objects} of a store. */
+export function openObjects(deps: ObjectStoreDeps): Objects {
+  return {
+    get: (kind, key) => read(deps, kind, key),
+    create: (kind, object) => create(deps, kind, object),
+    update: (kind, object, part) => update(deps, { kind, wanted: object, part }),
+    modify: (kind, { key, part }, change) => modify(deps, { kind, key, part, change }),
+    delete: (kind, key, options = {}) => remove(deps, { kind, key, options }),
+  };
+}
+
+/** The codec hands out what was stored as this kind: the one place where bytes become a type. */
+async function read<F extends Fields>(
+  { store, codec }: ObjectStoreDeps,
+  kind: Kind<F>,
+  key: ObjectKey,
+): Promise<KubeObject<F> | undefined> {
+  const entry = await reached(store.get(storeKey(kind, key)));
+  return entry && typed(kind, codec.decode(kind, entry));
+}
+
+const typed = <F extends Fields>(_: Kind<F>, object: unknown) => object as KubeObject<F>;
+
+async function create<F extends Fields>(
+  deps: ObjectStoreDeps,
+  kind: Kind<F>,
+  wanted: NewObject<F>,
+): Promise<KubeObject<F>> {
+  const { name, generateName = '' } = wanted.metadata;
+  for (let tries = 1; ; tries++) {
+    const object = completed(deps, kind, {
+      ...wanted,
+      metadata: { ...wanted.metadata, name: name || generateName + nameSuffix(deps.rng) },
+    });
+    const written = await write(deps, { kind, previous: undefined, next: object });
+    if (written) return typed(kind, written);
+    if (name || tries === maxTries) throw alreadyExists(kind, object.metadata.name);
+  }
+}
+
+function completed(
+  { clock, rng }: ObjectStoreDeps,
+  kind: Kind,
+  wanted: NewObject<Fields> & { readonly metadata: { readonly name: string } },
+): AnyObject {
+  const { deletionTimestamp: _, deletionGracePeriodSeconds: __, ...metadata } = wanted.metadata;
+  return plain({
+    ...wanted,
+    apiVersion: apiVersionOf(kind),
+    kind: kind.kind,
+    metadata: {
+      ...metadata,
+      uid: rng.uuid(),
+      creationTimestamp: formatTime(clock.now()),
+      resourceVersion: '',
+      ...(kind.hasGeneration ? { generation: 1 } : {}),
+    },
+  });
+}
+
+interface UpdateRequest<F extends Fields> {
+  readonly kind: Kind<F>;
+  readonly wanted: KubeObject<F>;
+  readonly part: Part;
+}
+
+async function update<F extends Fields>(
+  deps: ObjectStoreDeps,
+  { kind, wanted, part }: UpdateRequest<F>,
+): Promise<KubeObject<F>> {
+  const { name, namespace = '', resourceVersion, uid } = wanted.metadata;
+  const stored = await read(deps, kind, { namespace, name });
+  if (!stored) throw notFound(kind, name);
+  if (uid && uid !== stored.metadata.uid) throw uidConflict(kind, uid, stored);
+  if (resourceVersion && resourceVersion !== stored.metadata.resourceVersion)
+    throw conflict(kind, name, modifiedMeanwhile);
+  const next = nextObject(kind, stored, { wanted, part });
+  if (next === stored) return stored;
+  const written = isFinished(kind, next)
+    ? await erase(deps, { kind, previous: stored, last: next })
+    : await write(deps, { kind, previous: stored, next });
+  if (!written) throw conflict(kind, name, modifiedMeanwhile);
+  return typed(kind, written);
+}
+
+interface ModifyRequest<F extends Fields> {
+  readonly kind: Kind<F>;
+  readonly key: ObjectKey;
+  readonly part: Part;
+  readonly change: (object: KubeObject<F>) => KubeObject<F> | undefined;
+}
+
+async function modify<F extends Fields>(
+  deps: ObjectStoreDeps,
+  { kind, key, part, change }: ModifyRequest<F>,
+): Promise<KubeObject<F> | undefined> {
+  return again(async () => {
+    const stored = await read(deps, kind, key);
+    const wanted = stored && change(stored);
+    return wanted ? update(deps, { kind, wanted, part }) : stored;
+  });
+}
+
+interface DeleteRequest<F extends Fields> {
+  readonly kind: Kind<F>;
+  readonly key: ObjectKey;
+  readonly options: DeleteOptions;
+}
+
+async function remove<F extends Fields>(
+  deps: ObjectStoreDeps,
+  { kind, key, options }: DeleteRequest<F>,
+): Promise<DeleteOutcome<F>> {
+  return again(async () => {
+    const object = await read(deps, kind, key);
+    if (!object) return { outcome: 'absent' };
+    checkPreconditions(kind, object, options);
+    const planned = planDeletion({ kind, object, options, now: deps.clock.now() });
+    if (planned.plan === 'keep') return { outcome: 'marked', object };
+    const written =
+      planned.plan === 'remove'
+        ? await erase(deps, { kind, previous: object, last: object })
+        : await write(deps, { kind, previous: object, next: planned.object });
+    if (!written) throw conflict(kind, key.name, modifiedMeanwhile);
+    const outcome = planned.plan === 'remove' ? 'removed' : 'marked';
+    return { outcome, object: typed(kind, written) };
+  });
+}
+
+function checkPreconditions(kind: Kind, object: AnyObject, { preconditions }: DeleteOptions): void {
+  const { uid, resourceVersion } = preconditions ?? {};
+  if (uid !== undefined && uid !== object.metadata.uid) throw uidConflict(kind, uid, object);
+  if (resourceVersion !== undefined && resourceVersion !== object.metadata.resourceVersion)
+    throw conflict(
+      kind,
+      object.metadata.name,
+      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${object.metadata.resourceVersion}`,
+    );
+}
+
+function uidConflict(kind: Kind, wanted: string, { metadata }: AnyObject): StatusError {
+  return conflict(
+    kind,
+    metadata.name,
+    `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${metadata.uid}`,
+  );
+}
+
+async function again<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const lost = error instanceof StatusError && error.message.endsWith(modifiedMeanwhile);
+      if (!lost || tries === maxTries) throw error;
+    }
+  }
+}
+
+interface Write {
+  readonly kind: Kind;
+  /** undefined: to be created. */
+  readonly previous: AnyObject | undefined;
+  readonly next: AnyObject;
+}
+
+/** undefined: someone else was faster. */
+async function write(deps: ObjectStoreDeps, write: Write): Promise<AnyObject | undefined> {
+  const { kind, previous, next } = write;
+  const key = storeKey(kind, keyOf(next));
+  const claims = claimChanges(
+    key,
+    previous && kind.claims(known(previous)),
+    kind.claims(known(next)),
+  );
+  const value = deps.codec.encode(kind, key, next);
+  const outcome = await commit(deps, {
+    expect: [{ key, revision: revisionOf(previous) }, ...claims.expect],
+    puts: [{ key, value }, ...claims.puts],
+    deletes: claims.deletes,
+  });
+  if (outcome.committed) return withRevision(next, outcome.revision);
+  if (outcome.key === key) return undefined;
+  throw taken(kind, next, outcome.key);
+}
+
+interface Erasure {
+  readonly kind: Kind;
+  readonly previous: AnyObject;
+  /** What it is to have been in the end. */
+  readonly last: AnyObject;
+}
+
+async function erase(deps: ObjectStoreDeps, erasure: Erasure): Promise<AnyObject | undefined> {
+  const { kind, previous, last } = erasure;
+  const key = storeKey(kind, keyOf(previous));
+  const claims = kind.claims(known(previous)).map((claim) => claimKey(claim.key));
+  const outcome = await commit(deps, {
+    expect: [{ key, revision: revisionOf(previous) }],
+    puts: [],
+    deletes: [key, ...claims],
+  });
+  return outcome.committed ? withRevision(last, outcome.revision) : undefined;
+}
+
+/** The object goes with its claims: all are free and become ours, or nothing is written. */
+function claimChanges(
+  owner: string,
+  before: readonly Claim[] = [],
+  after: readonly Claim[] = [],
+): Transaction {
+  const held = new Set(before.map((claim) => claim.key));
+  const wanted = new Set(after.map((claim) => claim.key));
+  const fresh = after.filter((claim) => !held.has(claim.key)).map((claim) => claimKey(claim.key));
+  const value = new TextEncoder().encode(owner);
+  return {
+    expect: fresh.map((key) => ({ key, revision: 0 })),
+    puts: fresh.map((key) => ({ key, value })),
+    deletes: before.filter((claim) => !wanted.has(claim.key)).map((claim) => claimKey(claim.key)),
+  };
+}
+
+function taken(kind: Kind, object: AnyObject, key: string): StatusError {
+  const claim = kind.claims(known(object)).find((candidate) => claimKey(candidate.key) === key);
+  const value = claim?.key.slice(claim.key.indexOf('/') + 1);
+  const message = `Invalid value: ${JSON.stringify(value)}: ${whyTaken(key)}`;
+  return invalid(kind, object.metadata.name, [
+    { path: claim?.path ?? '', reason: 'FieldValueInvalid', message },
+  ]);
+}
+
+const whyTaken = (key: string) =>
+  key.startsWith(claimKey('service-ip/'))
+    ? 'provided IP is already allocated'
+    : 'another object has it already';
+
+const known = (object: unknown) => object as KubeObject;
+const revisionOf = (object: AnyObject | undefined) => Number(object?.metadata.resourceVersion ?? 0);
+const keyOf = ({ metadata }: AnyObject): ObjectKey => ({
+  namespace: metadata.namespace ?? '',
+  name: metadata.name,
+});
+
+function withRevision(object: AnyObject, revision: number): AnyObject {
+  const metadata = { ...object.metadata, resourceVersion: String(revision) };
+  return deepFreeze({ ...object, metadata });
+}
+
+const commit = (deps: ObjectStoreDeps, transaction: Transaction): Promise<CommitOutcome> =>
+  reached(deps.store.commit(transaction));
+
+/** The store's failures in the API's words. */
+async function reached<T>(promise: Promise<T>): Promise<T> {
+  try {
+    return await promise;
+  } catch (cause) {
+    if (!(cause instanceof StoreError)) throw cause;
+    const reason = cause.reason === 'TooLarge' ? 'RequestEntityTooLarge' : 'ServiceUnavailable';
+    throw new StatusError(reason, `the store failed: ${cause.message}`, { cause });
+  }
+}

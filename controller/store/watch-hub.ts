@@ -1,0 +1,80 @@
+import { deferred } from '../../base/deadline.ts';
+import type { ChangeListener } from './revisions.ts';
+import { type StoreChange, StoreError } from './store.ts';
+
+/** Hands the changes of a store to those who watch it. */
+export interface WatchHub {
+  readonly publish: ChangeListener;
+  /** Keeps the changes of this prefix, from now on, until they are taken. */
+  subscribe(prefix: string): Subscription;
+  /** Every watch ends with this error. */
+  fail(error: StoreError): void;
+}
+
+export interface Subscription {
+  /** What has come since the last call, at least one change; undefined once `signal` has aborted. */
+  take(signal: AbortSignal): Promise<readonly StoreChange[] | undefined>;
+  end(): void;
+}
+
+/** A watcher that is so far behind is cut off: it lists again, which is cheaper. */
+const maxWaitingChanges = 100_000;
+
+interface Watcher {
+  readonly prefix: string;
+  waiting: StoreChange[];
+  failure: StoreError | undefined;
+  wake: () => void;
+}
+
+export function watchHub(): WatchHub {
+  const watchers = new Set<Watcher>();
+  const fail = (watcher: Watcher, error: StoreError) => {
+    watchers.delete(watcher);
+    watcher.failure = error;
+    watcher.wake();
+  };
+  return {
+    publish(changes) {
+      for (const watcher of watchers) offer(watcher, changes);
+      for (const watcher of watchers) {
+        if (watcher.waiting.length <= maxWaitingChanges) continue;
+        fail(watcher, new StoreError('Unavailable', 'the watcher is too far behind'));
+      }
+    },
+    subscribe(prefix) {
+      const watcher: Watcher = { prefix, waiting: [], failure: undefined, wake() {} };
+      watchers.add(watcher);
+      return {
+        take: (signal) => take(watcher, signal),
+        end: () => void watchers.delete(watcher),
+      };
+    },
+    fail(error) {
+      for (const watcher of watchers) fail(watcher, error);
+    },
+  };
+}
+
+function offer(watcher: Watcher, changes: readonly StoreChange[]): void {
+  const wanted = changes.filter((change) => change.key.startsWith(watcher.prefix));
+  if (wanted.length === 0) return;
+  for (const change of wanted) watcher.waiting.push(change);
+  watcher.wake();
+}
+
+async function take(
+  watcher: Watcher,
+  signal: AbortSignal,
+): Promise<readonly StoreChange[] | undefined> {
+  while (!signal.aborted) {
+    if (watcher.failure) throw watcher.failure;
+    if (watcher.waiting.length > 0) return watcher.waiting.splice(0);
+    const woken = deferred<void>();
+    watcher.wake = () => woken.resolve();
+    signal.addEventListener('abort', watcher.wake, { once: true });
+    await woken.promise;
+    signal.removeEventListener('abort', watcher.wake);
+  }
+  return undefined;
+}
