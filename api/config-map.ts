@@ -23,7 +23,7 @@ export const ConfigMap: Kind<typeof fields> = kind({
   fields,
   validate: ({ data = {}, binaryData = {} }, at) =>
     Object.keys(binaryData)
-      .filter((key) => key in data)
+      .filter((key) => Object.hasOwn(data, key))
       .map((key) => duplicateField(at('binaryData')(key), key)),
   validateUpdate: (next, previous, at) => (previous.immutable ? unchanged(next, previous, at) : []),
   columns: [

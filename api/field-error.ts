@@ -14,6 +14,7 @@ export type FieldErrorReason =
   | 'FieldValueDuplicate'
   | 'FieldValueForbidden'
   | 'FieldValueTypeInvalid'
+  | 'FieldValueNotFound'
   | 'FieldValueTooLong'
   | 'FieldValueTooMany'
   | 'FieldUnknown'
@@ -66,11 +67,52 @@ export const notOneOf = (at: FieldPath, value: unknown, values: readonly string[
   message: `Unsupported value: ${shown(value)}: supported values: ${values.map((v) => JSON.stringify(v)).join(', ')}`,
 });
 
-export const unsupportedByOrc = (at: FieldPath): FieldError => ({
+/** Points at something that isn't there: a volume that a mount names. */
+export const missingField = (at: FieldPath, value: unknown): FieldError => ({
+  path: String(at),
+  reason: 'FieldValueNotFound',
+  message: `Not found: ${shown(value)}`,
+});
+
+export const wrongType = (at: FieldPath, value: unknown, expected: string): FieldError => ({
+  path: String(at),
+  reason: 'FieldValueTypeInvalid',
+  message: `Invalid value: ${shown(value)}: must be ${expected}, not ${typeName(value)}`,
+});
+
+export const tooLong = (at: FieldPath, maxBytes: number): FieldError => ({
+  path: String(at),
+  reason: 'FieldValueTooLong',
+  message: `Too long: must have at most ${maxBytes} bytes`,
+});
+
+export const tooMany = (at: FieldPath, count: number, max: number): FieldError => ({
+  path: String(at),
+  reason: 'FieldValueTooMany',
+  message: `Too many: ${count}: must have at most ${max} items`,
+});
+
+export const unknownField = (at: FieldPath, suggestion: string | undefined): FieldError => ({
+  path: String(at),
+  reason: 'FieldUnknown',
+  message:
+    suggestion === undefined ? 'unknown field' : `unknown field; did you mean "${suggestion}"?`,
+});
+
+/** `value` when it is the value that orc lacks, not the field. */
+export const unsupportedByOrc = (at: FieldPath, value?: unknown): FieldError => ({
   path: String(at),
   reason: 'FieldUnsupportedByOrc',
-  message: 'not supported by orc yet',
+  message: value === undefined ? UNSUPPORTED : `${shown(value)} is ${UNSUPPORTED}`,
 });
+
+const UNSUPPORTED = 'not supported by orc yet';
+
+function typeName(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
 
 function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);

@@ -32,6 +32,8 @@ export interface Kind<F extends Fields = Fields> {
     previous: KubeObject<F>,
     at: FieldPath,
   ): readonly FieldError[];
+  /** What an update keeps when it doesn't mention it: a Service's cluster IP. Pure. */
+  inherit(next: KubeObject<F>, previous: KubeObject<F>): KubeObject<F>;
   /**
    * What only one object may hold at a time: a Service's cluster IP. Kept as keys of their own, taken and given back in
    * the same transaction as the object.
@@ -100,6 +102,7 @@ export interface KindDeclaration<F extends Fields> {
   readonly applyDefaults?: Kind<F>['applyDefaults'];
   readonly validate?: Kind<F>['validate'];
   readonly validateUpdate?: Kind<F>['validateUpdate'];
+  readonly inherit?: Kind<F>['inherit'];
   readonly claims?: Kind<F>['claims'];
   readonly columns: Kind<F>['columns'];
   readonly selectableFields?: Kind<F>['selectableFields'];
@@ -119,6 +122,7 @@ export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F>
     applyDefaults: (object) => object,
     validate: () => [],
     validateUpdate: () => [],
+    inherit: (next) => next,
     claims: () => [],
     selectableFields: {},
     hasStatus: 'status' in fields,

@@ -21,3 +21,61 @@ export function checkConfigMapKey(key: string): string | undefined {
     ? undefined
     : "must consist of letters, digits, '-', '_' or '.'";
 }
+
+/** Services and their like: names that are also host names of the oldest kind. */
+export function checkDns1035Label(name: string): string | undefined {
+  if (name.length > 63) return 'must be no more than 63 characters';
+  return /^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(name)
+    ? undefined
+    : "must consist of lower case letters, digits or '-', start with a letter, and end with a letter or digit (RFC 1035 label)";
+}
+
+/** Keys of labels and taints: "app" or "example.com/app". */
+export function checkQualifiedName(key: string): string | undefined {
+  const slash = key.indexOf('/');
+  const name = key.slice(slash + 1);
+  const prefix = slash < 0 ? undefined : key.slice(0, slash);
+  if (prefix !== undefined) {
+    const why = checkDnsSubdomain(prefix);
+    if (why !== undefined) return `prefix part ${why}`;
+  }
+  if (name.length > 63) return 'name part must be no more than 63 characters';
+  return /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/.test(name)
+    ? undefined
+    : "name part must consist of letters, digits, '-', '_' or '.', and start and end with a letter or digit";
+}
+
+export function checkLabelValue(value: string): string | undefined {
+  if (value.length > 63) return 'must be no more than 63 characters';
+  return /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/.test(value)
+    ? undefined
+    : "must consist of letters, digits, '-', '_' or '.', and start and end with a letter or digit, or be empty";
+}
+
+/** Names of ports (IANA service names). */
+export function checkPortName(name: string): string | undefined {
+  if (name.length > 15) return 'must be no more than 15 characters';
+  if (!/^[-a-z0-9]+$/.test(name)) return "must contain only lower case letters, digits, or '-'";
+  if (!/[a-z]/.test(name)) return 'must contain at least one letter (a-z)';
+  return /^-|-$|--/.test(name) ? "must not begin or end with '-', or contain '--'" : undefined;
+}
+
+export function checkEnvName(name: string): string | undefined {
+  return /^[ -<>-~]+$/.test(name)
+    ? undefined
+    : "must consist only of printable ASCII characters other than '='";
+}
+
+/** A path inside a volume. */
+export function checkRelativePath(path: string): string | undefined {
+  if (path.startsWith('/')) return 'must be a relative path';
+  if (path.includes('\0')) return 'must not contain a zero byte';
+  return path.split('/').includes('..') ? "must not contain '..'" : undefined;
+}
+
+export function checkIpv4(address: string): string | undefined {
+  const parts = address.split('.');
+  const isAddress =
+    parts.length === 4 && parts.every((p) => /^(0|[1-9]\d{0,2})$/.test(p) && +p < 256);
+  return isAddress ? undefined : 'must be a valid IPv4 address (e.g. 10.9.8.7)';
+}

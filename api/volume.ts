@@ -32,7 +32,7 @@ export const volumeFields = {
   emptyDir: obj(
     {
       medium: str({
-        values: ['', 'Memory'],
+        values: ['Memory'],
         lacks: ['HugePages', 'HugePages-2Mi', 'HugePages-1Gi'],
         about: "Memory: a tmpfs, counted as the containers' memory.",
       }),

@@ -1,0 +1,143 @@
+import { applySchemaDefaults } from './apply-defaults.ts';
+import { checkMetadata, checkMetadataUpdate } from './check-metadata.ts';
+import { checkShape } from './check-shape.ts';
+import { type FieldError, fieldPath, invalidField } from './field-error.ts';
+import { apiVersionOf, type Kind, type KubeObject } from './kind.ts';
+import { isObject, normalize } from './normalize.ts';
+import type { StoredMeta } from './object-meta.ts';
+import { pruneUnknown } from './prune-unknown.ts';
+import type { Fields } from './schema.ts';
+
+/** A valid, defaulted object whose metadata the store has yet to complete. */
+export type Draft<F extends Fields> = Omit<KubeObject<F>, 'metadata'> & {
+  readonly metadata: Partial<StoredMeta>;
+};
+
+export type Parsed<T> =
+  | { readonly object: T; readonly warnings: readonly FieldError[] }
+  | { readonly errors: readonly FieldError[] };
+
+export interface ParseOptions {
+  /** The namespace of the request; taken when the object names none. */
+  readonly namespace?: string;
+  /** What becomes of unknown fields: refused (the default), dropped and told, or dropped. */
+  readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
+}
+
+/**
+ * JSON as a client sends it to a whole, valid object of the kind. Steps: names of the kind itself, shape, schema
+ * defaults, the kind's defaults, metadata, the kind's own rules. All errors of a step are given at once.
+ */
+export function parseObject<F extends Fields>(
+  kind: Kind<F>,
+  json: unknown,
+  options: ParseOptions = {},
+): Parsed<Draft<F>> {
+  const parsed = parseShape(kind, json, options);
+  if ('errors' in parsed) return parsed;
+  const errors = checkWhole(kind, parsed.object);
+  return errors.length > 0 ? { errors } : parsed;
+}
+
+/** The same for an object that replaces another: what may not change is checked too. */
+export function parseUpdate<F extends Fields>(
+  kind: Kind<F>,
+  json: unknown,
+  options: ParseOptions & { readonly previous: KubeObject<F> },
+): Parsed<KubeObject<F>> {
+  const { previous } = options;
+  const namespace = previous.metadata.namespace;
+  const parsed = parseShape(
+    kind,
+    json,
+    namespace === undefined ? options : { ...options, namespace },
+  );
+  if ('errors' in parsed) return parsed;
+  const object = withStoredMetadata(kind.inherit(parsed.object, previous), previous);
+  const errors = [
+    ...checkMetadataUpdate(object.metadata, previous.metadata, fieldPath('metadata')),
+    ...checkWhole(kind, object),
+    ...kind.validateUpdate(object, previous, fieldPath()),
+  ];
+  return errors.length > 0 ? { errors } : { object, warnings: parsed.warnings };
+}
+
+function parseShape<F extends Fields>(
+  kind: Kind<F>,
+  json: unknown,
+  { namespace, fieldValidation = 'Strict' }: ParseOptions,
+): Parsed<KubeObject<F>> {
+  const named = withTypeAndNamespace(kind, normalize(kind.schema, json), namespace);
+  const shapeErrors = [...checkType(kind, named), ...checkShape(kind.schema, named, fieldPath())];
+  const isTolerated = ({ reason }: FieldError) =>
+    fieldValidation !== 'Strict' && reason === 'FieldUnknown';
+  const errors = shapeErrors.filter((error) => !isTolerated(error));
+  if (errors.length > 0) return { errors };
+  const known = shapeErrors.length > 0 ? pruneUnknown(kind.schema, named) : named;
+  return {
+    object: kind.applyDefaults(applySchemaDefaults(kind.schema, known) as KubeObject<F>),
+    warnings: fieldValidation === 'Warn' ? shapeErrors : [],
+  };
+}
+
+/** Clients may leave out what the URL says already: client-node sends neither kind nor apiVersion. */
+function withTypeAndNamespace(
+  kind: Pick<Kind, 'group' | 'version' | 'kind' | 'namespaced'>,
+  json: unknown,
+  namespace: string | undefined,
+): unknown {
+  if (!isObject(json)) return json;
+  const metadata = json.metadata ?? {};
+  const completed =
+    kind.namespaced && namespace !== undefined && isObject(metadata) && !metadata.namespace
+      ? { ...metadata, namespace }
+      : metadata;
+  return {
+    ...json,
+    apiVersion: json.apiVersion ?? apiVersionOf(kind),
+    kind: json.kind ?? kind.kind,
+    metadata: completed,
+  };
+}
+
+function checkType(
+  kind: Pick<Kind, 'group' | 'version' | 'kind'>,
+  object: unknown,
+): readonly FieldError[] {
+  if (!isObject(object)) return [];
+  const expected = { apiVersion: apiVersionOf(kind), kind: kind.kind };
+  return (['apiVersion', 'kind'] as const)
+    .filter((field) => object[field] !== expected[field])
+    .map((field) =>
+      invalidField(
+        fieldPath(field),
+        object[field],
+        `must be ${JSON.stringify(expected[field])} here`,
+      ),
+    );
+}
+
+function checkWhole<F extends Fields>(kind: Kind<F>, object: KubeObject<F>): readonly FieldError[] {
+  const at = fieldPath();
+  return [...checkMetadata(kind, object.metadata, at('metadata')), ...kind.validate(object, at)];
+}
+
+/** What the store wrote and a client may leave out. */
+function withStoredMetadata<F extends Fields>(
+  next: KubeObject<F>,
+  { metadata: previous }: KubeObject<F>,
+): KubeObject<F> {
+  const kept = {
+    name: next.metadata.name ?? previous.name,
+    uid: next.metadata.uid ?? previous.uid,
+    resourceVersion: next.metadata.resourceVersion ?? previous.resourceVersion,
+    creationTimestamp: previous.creationTimestamp,
+    generation: previous.generation,
+    deletionTimestamp: previous.deletionTimestamp,
+    deletionGracePeriodSeconds: previous.deletionGracePeriodSeconds,
+  };
+  const metadata = Object.fromEntries(
+    Object.entries({ ...next.metadata, ...kept }).filter(([, value]) => value !== undefined),
+  );
+  return { ...next, metadata } as KubeObject<F>;
+}
