@@ -1,0 +1,122 @@
+import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
+import {
+  bindNetlinkSocket,
+  closeNetlinkSocket,
+  enableNetlinkOption,
+  openNetlinkSocket,
+  receiveNetlink,
+  sendNetlink,
+  sendNetlinkAside,
+} from '../../native/netlink-socket.ts';
+import {
+  decodeAcknowledgement,
+  decodeMessages,
+  encodeMessage,
+  type NetlinkMessage,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+} from './netlink-codec.ts';
+
+/** What to ask, and in words what for: the beginning of an error's text. */
+export interface NetlinkRequest {
+  readonly type: number;
+  /** Beyond NLM_F_REQUEST, and NLM_F_ACK or NLM_F_DUMP, which the calls set. */
+  readonly flags?: number;
+  readonly body: Buffer;
+  readonly what: string;
+}
+
+/** One socket. The calls block for as long as the kernel needs: some 20 to 300 µs. Throws NetlinkError. */
+export interface Netlink {
+  /** Has the kernel do something, or tell one thing: the answers before its acknowledgement. */
+  request(request: NetlinkRequest): readonly NetlinkMessage[];
+  dump(request: NetlinkRequest): readonly NetlinkMessage[];
+  /** As `request`, without blocking this thread. One at a time on one socket, and nothing else meanwhile. */
+  requestAside(request: NetlinkRequest): Promise<void>;
+  close(): void;
+}
+
+export class NetlinkError extends Error {
+  override readonly name = 'NetlinkError';
+  readonly errno: number;
+  readonly what: string;
+
+  constructor(what: string, errno: number, text?: string) {
+    const explained = text ? `: ${text}` : '';
+    super(`${what}: ${getSystemErrorName(-errno)} (${getSystemErrorMessage(-errno)})${explained}`);
+    this.what = what;
+    this.errno = errno;
+  }
+
+  is(name: 'EEXIST' | 'ENOENT' | 'ENODEV' | 'ESRCH' | 'EADDRNOTAVAIL'): boolean {
+    return getSystemErrorName(-this.errno) === name;
+  }
+}
+
+/** For links, addresses and routes of the network namespace that this process is in now. */
+export function openRouteNetlink(): Netlink {
+  return openNetlink(NETLINK_ROUTE);
+}
+
+function openNetlink(protocol: number): Netlink {
+  const fd = succeed('netlink socket', openNetlinkSocket(protocol));
+  succeed('netlink bind', bindNetlinkSocket(fd));
+  for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])
+    succeed('netlink setsockopt', enableNetlinkOption(fd, option));
+  const buffer = Buffer.alloc(receiveBytes);
+  let sequence = 0;
+
+  const encode = ({ type, flags = 0, body }: NetlinkRequest, kind: number) =>
+    encodeMessage({ type, flags: flags | NLM_F_REQUEST | kind, sequence: ++sequence, body });
+  const answers = (what: string) => {
+    const found: NetlinkMessage[] = [];
+    for (;;) {
+      const size = succeed(what, receiveNetlink(fd, buffer));
+      for (const message of decodeMessages(Buffer.from(buffer.subarray(0, size)))) {
+        if (message.sequence !== sequence) continue;
+        if (isEnd(message, what)) return found;
+        found.push(message);
+      }
+    }
+  };
+
+  return {
+    request(request) {
+      succeed(request.what, sendNetlink(fd, encode(request, NLM_F_ACK)));
+      return answers(request.what);
+    },
+    dump(request) {
+      succeed(request.what, sendNetlink(fd, encode(request, NLM_F_DUMP)));
+      return answers(request.what);
+    },
+    async requestAside(request) {
+      succeed(request.what, await sendNetlinkAside(fd, encode(request, NLM_F_ACK)));
+      answers(request.what);
+    },
+    close: () => closeNetlinkSocket(fd),
+  };
+}
+
+const NETLINK_ROUTE = 0;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+/** Makes the kernel heed a dump's filters, and refuse what it does not understand. */
+const NETLINK_GET_STRICT_CHK = 12;
+/** The kernel fills datagrams of a dump up to 32 KiB at most. */
+const receiveBytes = 64 * 1024;
+
+function isEnd(message: NetlinkMessage, what: string): boolean {
+  if (message.type === NLMSG_DONE) return true;
+  if (message.type !== NLMSG_ERROR) return false;
+  const { errno, text } = decodeAcknowledgement(message);
+  if (errno !== 0) throw new NetlinkError(what, errno, text);
+  return true;
+}
+
+function succeed(what: string, result: number): number {
+  if (result < 0) throw new NetlinkError(what, -result);
+  return result;
+}

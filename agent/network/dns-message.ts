@@ -1,0 +1,131 @@
+import { type Answer, type DecodedPacket, decode, encode, type Packet } from 'dns-packet';
+import type { Rng } from '../../base/rng.ts';
+import { answerDns, type DnsAnswer, type DnsRecord } from './dns-answer.ts';
+import type { DnsZone } from './dns-zone.ts';
+
+export interface DnsReplyOptions {
+  readonly zone: DnsZone;
+  readonly rng: Rng;
+  /** Over UDP a reply that doesn't fit is sent empty and marked as cut, whereupon clients come again over TCP. */
+  readonly transport: 'udp' | 'tcp';
+}
+
+/** The reply to a message, or undefined if it deserves none: no header, or itself a reply. Never throws. */
+export function replyToDns(message: Buffer, options: DnsReplyOptions): Buffer | undefined {
+  if (message.length < headerBytes || (message.readUInt16BE(2) & QR) !== 0) return undefined;
+  const query = decoded(message);
+  if (!query) return bareReply(message, rcodes.FORMERR);
+  const question = query.questions?.[0];
+  if (!question || query.questions?.length !== 1) return bareReply(message, rcodes.FORMERR);
+  if ((message.readUInt16BE(2) & OPCODE) !== 0) return bareReply(message, rcodes.NOTIMP);
+  const edns = query.additionals?.find((record) => record.type === 'OPT');
+  const answer: DnsAnswer =
+    question.class === 'IN' ? answerDns(question, options.zone) : { rcode: 'REFUSED' };
+  const reply = withEdns(replyPacket(query, answer, options), edns !== undefined);
+  if (edns?.type === 'OPT' && edns.ednsVersion > 0)
+    return encode(withEdns({ ...reply, answers: [], authorities: [] }, true, BADVERS));
+  const bytes = encode(reply);
+  if (options.transport === 'tcp') return bytes;
+  const asked = edns?.type === 'OPT' ? edns.udpPayloadSize : classicUdpBytes;
+  const limit = Math.min(Math.max(asked, classicUdpBytes), maxUdpBytes);
+  return bytes.length <= limit ? bytes : encode(cutShort(reply, edns !== undefined));
+}
+
+const headerBytes = 12;
+const QR = 0x8000;
+const OPCODE = 0x7800;
+const AA = 0x0400;
+const TC = 0x0200;
+const RD = 0x0100;
+/** The upper bits of extended rcode 16. */
+const BADVERS = 1;
+const rcodes = { NOERROR: 0, FORMERR: 1, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const;
+const classicUdpBytes = 512;
+/** What passes every network unfragmented: DNS flag day 2020. */
+const maxUdpBytes = 1232;
+/** As short as CoreDNS': endpoints come and go. */
+const ttlSeconds = 5;
+
+function decoded(message: Buffer): DecodedPacket | undefined {
+  try {
+    return decode(message);
+  } catch {
+    return undefined;
+  }
+}
+
+function replyPacket(query: DecodedPacket, answer: DnsAnswer, options: DnsReplyOptions): Packet {
+  const ours = answer.rcode !== 'REFUSED';
+  const found = answer.rcode === 'NOERROR' ? answer : { answers: [], additionals: [] };
+  const asked = query.questions ?? [];
+  return {
+    type: 'response',
+    id: query.id ?? 0,
+    flags: (query.flag_rd ? RD : 0) | (ours ? AA : 0) | rcodes[answer.rcode],
+    questions: asked,
+    answers: shuffled(found.answers, options.rng).map(wireRecord),
+    authorities: ours && found.answers.length === 0 ? [startOfAuthority(options.zone)] : [],
+    additionals: found.additionals.map(wireRecord),
+  };
+}
+
+function withEdns(packet: Packet, edns: boolean, extendedRcode = 0): Packet {
+  if (!edns) return packet;
+  const opt: Answer = {
+    type: 'OPT',
+    name: '.',
+    udpPayloadSize: maxUdpBytes,
+    extendedRcode,
+    ednsVersion: 0,
+    flags: 0,
+    flag_do: false,
+    options: [],
+  };
+  return { ...packet, additionals: [...(packet.additionals ?? []), opt] };
+}
+
+function cutShort(packet: Packet, edns: boolean): Packet {
+  const flags = (packet.flags ?? 0) | TC;
+  return withEdns({ ...packet, flags, answers: [], authorities: [], additionals: [] }, edns);
+}
+
+/** Just the header, for what could not be read further. */
+function bareReply(message: Buffer, rcode: number): Buffer {
+  const reply = Buffer.alloc(headerBytes);
+  message.copy(reply, 0, 0, 2);
+  reply.writeUInt16BE(QR | (message.readUInt16BE(2) & (OPCODE | RD)) | rcode, 2);
+  return reply;
+}
+
+function wireRecord(record: DnsRecord): Answer {
+  const common = { name: record.name, ttl: ttlSeconds, class: 'IN' } as const;
+  if (record.type === 'SRV')
+    return { ...common, type: 'SRV', data: { priority: 0, weight: 100, ...record.data } };
+  if (record.type === 'TXT') return { ...common, type: 'TXT', data: record.data };
+  return { ...common, type: record.type, data: record.data };
+}
+
+/** Negative answers are kept by resolvers for its `minimum`. */
+function startOfAuthority(zone: DnsZone): Answer {
+  const data = {
+    mname: `ns.dns.${zone.domain}`,
+    rname: `hostmaster.${zone.domain}`,
+    serial: 1,
+    refresh: 7200,
+    retry: 1800,
+    expire: 86_400,
+    minimum: ttlSeconds,
+  };
+  return { type: 'SOA', name: zone.domain, ttl: ttlSeconds, class: 'IN', data };
+}
+
+/** Aliases stay in front, in their order; the records that they lead to are mixed (Fisher and Yates). */
+function shuffled(records: readonly DnsRecord[], rng: Rng): readonly DnsRecord[] {
+  const aliases = records.filter((record) => record.type === 'CNAME');
+  const rest = records.filter((record) => record.type !== 'CNAME');
+  for (let i = rest.length - 1; i > 0; i--) {
+    const j = Math.floor(rng.fraction() * (i + 1));
+    [rest[i], rest[j]] = [rest[j]!, rest[i]!];
+  }
+  return [...aliases, ...rest];
+}

@@ -1,0 +1,148 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
+import { parseIpv4Cidr } from '../../base/ipv4.ts';
+import type { Log } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import { type Netlink, openRouteNetlink } from '../kernel/netlink.ts';
+import { openNftables } from '../kernel/nftables.ts';
+import { findLinkByIndex, listAddresses } from '../kernel/rtnetlink.ts';
+import type { NetworkPort, NetworkTable } from '../ports.ts';
+import { type AddressBook, openAddressBook } from './address-book.ts';
+import { type DnsServer, dnsServer } from './dns-server.ts';
+import { NetworkError, type NetworkReason } from './network-error.ts';
+import { applyNodeRoutes } from './node-routes.ts';
+import { type PodLinks, podLinkName, podLinks } from './pod-link.ts';
+import { type RuleKeeper, ruleKeeper } from './rule-keeper.ts';
+import { serviceRules } from './service-rules.ts';
+
+export interface NetworkOptions {
+  /** The agent's directory; the addresses are kept in its `network/`. */
+  readonly stateDir: string;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+}
+
+export interface Network extends NetworkPort {
+  /** Ends DNS and lets go of the sockets; links, routes and rules stay, and the next `openNetwork` finds them. */
+  close(): Promise<void>;
+}
+
+/**
+ * The network of the host whose network namespace this process is in. Changes nothing there but IP forwarding until
+ * the first table. Throws NetworkError, NftablesError (libnftables is not installed), NetlinkError (not root).
+ */
+export async function openNetwork(options: NetworkOptions): Promise<Network> {
+  enableForwarding();
+  const netlink = openRouteNetlink();
+  const reaper = openRouteNetlink();
+  const nftables = openNftables();
+  const parts: Parts = {
+    netlink,
+    links: podLinks(netlink, reaper),
+    rules: ruleKeeper(nftables),
+    book: openAddressBook(join(options.stateDir, 'network'), options.log),
+    dns: dnsServer({ netlink, clock: options.clock, rng: options.rng, log: options.log }),
+  };
+  return {
+    ...composeNetwork(parts),
+    async close() {
+      await parts.dns.close();
+      closeAll([netlink, reaper, nftables]);
+    },
+  };
+}
+
+interface Parts {
+  readonly netlink: Netlink;
+  readonly links: PodLinks;
+  readonly rules: RuleKeeper;
+  readonly book: AddressBook;
+  readonly dns: DnsServer;
+}
+
+function composeNetwork({ netlink, links, rules, book, dns }: Parts): NetworkPort {
+  /** The last table whose rules are in force: before there is one, no pod is let in. */
+  let table: NetworkTable | undefined;
+  let mtu = defaultMtu;
+
+  const applyRules = (next: NetworkTable) => {
+    rules.apply(serviceRules(next, podsByLink(book)));
+    table = next;
+    mtu = uplinkMtu(netlink, next);
+  };
+  return {
+    async attach(request) {
+      const podIp = allocate(book, table, request.uid);
+      await because('RulesFailed', () => rules.admitPod(podLinkName(request.uid), podIp));
+      await because('LinkFailed', () => links.connect(request, podIp, mtu));
+      return { uid: request.uid, podIp };
+    },
+    async detach(uid) {
+      const podIp = book.find(uid);
+      await because('LinkFailed', () => links.disconnect(uid, podIp));
+      if (podIp === undefined) return;
+      await because('RulesFailed', () => rules.dismissPod(podLinkName(uid), podIp));
+      book.free(uid);
+    },
+    list: () => Promise.resolve(book.list()),
+    apply: (next) =>
+      everyStep([
+        () => because('RulesFailed', () => applyRules(next)),
+        () => because('RoutesFailed', () => applyNodeRoutes(netlink, next)),
+        () => because('DnsFailed', () => dns.serve(next)),
+      ]),
+  };
+}
+
+const defaultMtu = 1500;
+
+function allocate(book: AddressBook, table: NetworkTable | undefined, uid: string): string {
+  if (!table) throw new NetworkError('NetworkNotReady');
+  const cidr = parseIpv4Cidr(table.podCidr);
+  if (!cidr) throw new NetworkError('InvalidTable', { detail: table.podCidr });
+  const podIp = book.allocate(cidr, uid);
+  if (podIp === undefined) throw new NetworkError('NoFreeAddress', { detail: table.podCidr });
+  return podIp;
+}
+
+/** Pods' packets go out as they are, so they may be no longer than those of the link that leads to the other nodes. */
+function uplinkMtu(netlink: Netlink, table: NetworkTable): number {
+  const own = table.nodes.find((node) => node.podCidr === table.podCidr)?.address;
+  const uplink = listAddresses(netlink).find(({ address }) => address === own);
+  return (uplink && findLinkByIndex(netlink, uplink.linkIndex)?.mtu) ?? defaultMtu;
+}
+
+function podsByLink(book: AddressBook): ReadonlyMap<string, string> {
+  return new Map(book.list().map(({ uid, podIp }) => [podLinkName(uid), podIp]));
+}
+
+/** Without it the host routes nothing. Written only if needed: each write resets other parameters of all links. */
+function enableForwarding(): void {
+  const path = '/proc/sys/net/ipv4/ip_forward';
+  try {
+    if (readFileSync(path, 'utf8').trim() !== '1') writeFileSync(path, '1');
+  } catch (cause) {
+    throw new NetworkError('SysctlFailed', { detail: 'net.ipv4.ip_forward', cause });
+  }
+}
+
+async function because(reason: NetworkReason, act: () => void | Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (cause) {
+    throw cause instanceof NetworkError ? cause : new NetworkError(reason, { cause });
+  }
+}
+
+/** A step that fails keeps no other back; the first failure is told. */
+async function everyStep(steps: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps) await step().catch((error) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+}
+
+function closeAll(open: readonly { close(): void }[]): void {
+  for (const one of open) one.close();
+}

@@ -1,0 +1,82 @@
+import { parseIpv4Cidr } from '../../base/ipv4.ts';
+import type { Netlink } from '../kernel/netlink.ts';
+import { type Ipv4Route, listRoutes, putRoute, removeRoute } from '../kernel/rtnetlink.ts';
+import type { NetworkTable } from '../ports.ts';
+import { NetworkError } from './network-error.ts';
+
+/** rtm_protocol of the routes that this file owns, and by which it knows them again. */
+export const nodeRouteProtocol = 0x6f;
+
+export interface RoutePlan {
+  /** Each takes the place of a route to the same destination. */
+  readonly put: readonly Ipv4Route[];
+  readonly remove: readonly Ipv4Route[];
+}
+
+/** Makes the kernel's routes those of the table; one that fails (a node that is no neighbour) keeps no other back. */
+export function applyNodeRoutes(netlink: Netlink, table: NetworkTable): void {
+  const plan = planRoutes(listRoutes(netlink, nodeRouteProtocol), desiredRoutes(table));
+  const failures: unknown[] = [];
+  const attempt = (step: () => void) => {
+    try {
+      step();
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  for (const route of plan.remove) attempt(() => removeRoute(netlink, route));
+  for (const route of plan.put) attempt(() => putRoute(netlink, route));
+  if (failures.length === 0) return;
+  throw new NetworkError('RoutesFailed', {
+    detail: `${failures.length} of ${plan.put.length + plan.remove.length}`,
+    cause: failures[0],
+  });
+}
+
+export function planRoutes(
+  observed: readonly Ipv4Route[],
+  desired: readonly Ipv4Route[],
+): RoutePlan {
+  const target = (route: Ipv4Route) => `${route.destination}/${route.prefix}`;
+  const whole = (route: Ipv4Route) =>
+    [target(route), route.kind, route.gateway, route.source].join(' ');
+  const wanted = new Set(desired.map(target));
+  const there = new Set(observed.map(whole));
+  return {
+    put: desired.filter((route) => !there.has(whole(route))),
+    remove: observed.filter((route) => !wanted.has(target(route))),
+  };
+}
+
+/**
+ * The other nodes' pods by way of their nodes; addresses of this node's CIDR that no pod holds: unreachable, lest they
+ * go in circles over the default route; and the services' addresses over `lo`: a connection of the host's own needs a
+ * route before the rules turn it to an endpoint, and this node's address as its source.
+ */
+export function desiredRoutes(table: NetworkTable): readonly Ipv4Route[] {
+  const own = table.nodes.find((node) => node.podCidr === table.podCidr)?.address;
+  const others = table.nodes.filter((node) => node.podCidr !== table.podCidr);
+  return [
+    ...others.map((node) => route(node.podCidr, { gateway: node.address })),
+    route(table.podCidr, { kind: 'unreachable' }),
+    route(table.serviceCidr, { linkIndex: loopback, source: own }),
+  ];
+}
+
+/** In every network namespace. */
+const loopback = 1;
+
+function route(cidr: string, rest: Partial<Ipv4Route>): Ipv4Route {
+  const parsed = parseIpv4Cidr(cidr);
+  if (!parsed) throw new NetworkError('InvalidTable', { detail: `"${cidr}" is no IPv4 CIDR` });
+  return {
+    destination: cidr.slice(0, cidr.indexOf('/')),
+    prefix: parsed.prefix,
+    protocol: nodeRouteProtocol,
+    kind: 'unicast',
+    gateway: undefined,
+    linkIndex: undefined,
+    source: undefined,
+    ...rest,
+  };
+}

@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto';
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
+import type { Netlink } from '../kernel/netlink.ts';
+import type { Op } from '../kernel/op.ts';
+import {
+  createVeth,
+  deleteLinkGroup,
+  ensureAddress,
+  findLink,
+  type Ipv4Route,
+  namespaceId,
+  putRoute,
+  removeRoute,
+  setLinkGroup,
+  setLinkUp,
+} from '../kernel/rtnetlink.ts';
+import type { AttachRequest } from '../ports.ts';
+
+/**
+ * A pod's link: a veth pair without a bridge. The pod sees one neighbour, 169.254.1.1, which is the host end; the host
+ * has one route, to the pod's address. So every packet of a pod is routed by the host, and passes all of its rules.
+ * The host end goes up last: a link that is up tells of a pod's side that is complete.
+ */
+export interface PodLinks {
+  /** Safe to repeat; a link that is complete stays as it is, one that isn't is made anew. */
+  connect(request: AttachRequest, podIp: string, mtu: number): Promise<void>;
+  /** Removes the route at once and the link off this thread; resolves when both are gone. */
+  disconnect(uid: string, podIp: string | undefined): Promise<void>;
+}
+
+/** `reaper` is a socket of its own: on it the kernel takes its time. */
+export function podLinks(netlink: Netlink, reaper: Netlink): PodLinks {
+  const reap = linkReaper(netlink, reaper);
+  return {
+    async connect(request, podIp, mtu) {
+      const namespaceFd = openSync(request.networkNamespace, 'r');
+      try {
+        const name = podLinkName(request.uid);
+        const found = findLink(netlink, name);
+        const isOurs =
+          found?.up === true && found.peerNamespaceId === namespaceId(netlink, namespaceFd);
+        if (found && !isOurs) await reap(found.index);
+        if (!isOurs) {
+          createVeth(netlink, { name, peerName: 'eth0', peerNamespaceFd: namespaceFd, mtu });
+          await request.runInside(podSideOps(podIp));
+        }
+        setUpHostEnd(netlink, name, podIp);
+      } finally {
+        closeSync(namespaceFd);
+      }
+    },
+    async disconnect(uid, podIp) {
+      const found = findLink(netlink, podLinkName(uid));
+      if (podIp !== undefined && found) removeRoute(netlink, podRoute(podIp, found.index));
+      if (found) await reap(found.index);
+    },
+  };
+}
+
+/** The name of a pod's host end: as long as a link's name may be, so that no two pods of a node share it. */
+export function podLinkName(uid: string): string {
+  return `${podLinkPrefix}${createHash('sha256').update(uid).digest('hex').slice(0, 12)}`;
+}
+
+/** Rules match on it: no other link of the host may be called so. */
+export const podLinkPrefix = 'orc';
+export const podGateway = '169.254.1.1';
+
+/** rtm_protocol of the routes to pods, so that `ip route` tells whose they are. */
+const podRouteProtocol = 0x70;
+/** Links in this group are dead: "or". */
+const deadGroup = 0x6f72;
+
+/** The pod's side: one address, and everything by way of the host end. IPv6 is off until pods have such addresses. */
+export function podSideOps(podIp: string): readonly Op[] {
+  const link = 'eth0';
+  return [
+    ...(hasIpv6() ? ipv6Off : []),
+    { op: 'link-up', link },
+    { op: 'add-address', link, address: podIp, prefix: 32 },
+    { op: 'add-route', link, destination: podGateway, prefix: 32, gateway: undefined },
+    { op: 'add-route', link, destination: '0.0.0.0', prefix: 0, gateway: podGateway },
+  ];
+}
+
+const ipv6Off: readonly Op[] = [
+  ['accept_ra', '0'],
+  ['disable_ipv6', '1'],
+].flatMap(([key, value]) =>
+  ['all', 'default', 'eth0'].map((link): Op => {
+    const path = `/proc/sys/net/ipv6/conf/${link}/${key}`;
+    return writeOp(path, `${value}`);
+  }),
+);
+
+function writeOp(path: string, text: string): Op {
+  return { op: 'write', path, inRoot: false, create: false, mode: 0, bytes: Buffer.from(text) };
+}
+
+function hasIpv6(): boolean {
+  return existsSync('/proc/sys/net/ipv6/conf/all/disable_ipv6');
+}
+
+function setUpHostEnd(netlink: Netlink, name: string, podIp: string): void {
+  const link = findLink(netlink, name);
+  if (!link) throw new Error(`link ${name} is gone`);
+  if (!link.up) {
+    if (hasIpv6()) writeFileSync(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
+    setLinkUp(netlink, link.index);
+  }
+  // Of scope host, so that the host's own connections to a pod come from the host's real address.
+  ensureAddress(netlink, { linkIndex: link.index, address: podGateway, prefix: 32 }, 'host');
+  putRoute(netlink, podRoute(podIp, link.index));
+}
+
+function podRoute(podIp: string, linkIndex: number): Ipv4Route {
+  return {
+    destination: podIp,
+    prefix: 32,
+    protocol: podRouteProtocol,
+    kind: 'unicast',
+    gateway: undefined,
+    linkIndex,
+    source: undefined,
+  };
+}
+
+/** Deleting a link takes some 16 ms however many go at once: so those that come meanwhile wait and go together. */
+function linkReaper(netlink: Netlink, reaper: Netlink): (index: number) => Promise<void> {
+  let last: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  const pass = () => {
+    next = undefined;
+    return deleteLinkGroup(reaper, deadGroup);
+  };
+  return (index) => {
+    setLinkGroup(netlink, index, deadGroup);
+    next ??= last = last.then(pass, pass);
+    return next;
+  };
+}

@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * An nftables table as data, and how to get from one to another in few steps. What the kernel has is known by names and
+ * fingerprints: the first rule of each chain carries its chain's as a comment, so that a restarted agent reads from the
+ * kernel what is there, and leaves alone what is right already.
+ */
+export interface RuleTable {
+  readonly sets: ReadonlyMap<string, RuleSet>;
+  readonly chains: ReadonlyMap<string, RuleChain>;
+}
+
+export interface RuleSet {
+  readonly kind: 'set' | 'map';
+  /** What stands between the braces of its definition. It may not change under the same name. */
+  readonly definition: string;
+  /** Key to value ("" in a set); undefined: the kernel itself adds and expires them. */
+  readonly elements: ReadonlyMap<string, string> | undefined;
+}
+
+export interface RuleChain {
+  /** Of a base chain: where it is hooked in. It may not change under the same name. */
+  readonly hook: string | undefined;
+  /** At least one. */
+  readonly rules: readonly string[];
+}
+
+/** What of a table is in the kernel: fingerprints by chain ("" for an empty one), elements by set. */
+export interface RuleState {
+  readonly sets: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  readonly chains: ReadonlyMap<string, string>;
+}
+
+export interface RulePlan {
+  /** One transaction, "" if there is nothing to do. */
+  readonly change: string;
+  /** A second one: older kernels refuse to delete a chain together with the map element that leads to it. */
+  readonly cleanUp: string;
+}
+
+export const ruleTableName = 'ip orc';
+export const emptyRuleState: RuleState = { sets: new Map(), chains: new Map() };
+
+export function planRules(state: RuleState, next: RuleTable): RulePlan {
+  const change = [
+    ...newSets(state, next),
+    ...newChains(state, next),
+    ...goneElements(state, next),
+    ...changedRules(state, next),
+    ...newElements(state, next),
+    ...[...state.chains.keys()].filter((name) => !next.chains.has(name)).map(flush),
+  ];
+  const cleanUp = [
+    ...missing(state.chains, next.chains).map((name) => `delete chain ${ruleTableName} ${name}`),
+    ...missing(state.sets, next.sets).map((name) => `delete set ${ruleTableName} ${name}`),
+  ];
+  return { change: change.join('\n'), cleanUp: cleanUp.join('\n') };
+}
+
+/** What is in the kernel once the plan for `table` has been carried out. */
+export function ruleStateOf(table: RuleTable): RuleState {
+  return {
+    sets: new Map([...table.sets].map(([name, set]) => [name, set.elements ?? new Map()])),
+    chains: new Map([...table.chains].map(([name, chain]) => [name, fingerprint(chain)])),
+  };
+}
+
+/** From the objects that `nft -j list table` prints. Sources: libnftables-json(5). */
+export function observeRules(objects: readonly unknown[]): RuleState {
+  const sets = new Map<string, ReadonlyMap<string, string>>();
+  const chains = new Map<string, string>();
+  for (const object of objects as readonly ListedObject[]) {
+    const set = object.set ?? object.map;
+    if (set) sets.set(set.name, new Map((set.elem ?? []).map(observedElement)));
+    if (object.chain) chains.set(object.chain.name, '');
+    if (object.rule?.comment) chains.set(object.rule.chain, object.rule.comment);
+  }
+  return { sets, chains };
+}
+
+export function addElement(set: string, key: string, value = ''): string {
+  return `add element ${ruleTableName} ${set} { ${value ? `${key} : ${value}` : key} }`;
+}
+
+export function deleteElement(set: string, key: string): string {
+  return `delete element ${ruleTableName} ${set} { ${key} }`;
+}
+
+interface ListedObject {
+  readonly set?: ListedSet;
+  readonly map?: ListedSet;
+  readonly chain?: { readonly name: string };
+  readonly rule?: { readonly chain: string; readonly comment?: string };
+}
+
+interface ListedSet {
+  readonly name: string;
+  readonly elem?: readonly unknown[];
+}
+
+type Concatenation = { readonly concat: readonly (string | number)[] };
+
+/** Keys of our own sets and maps are concatenations; other elements (a client's affinity) have no part in plans. */
+function observedElement(element: unknown): [string, string] {
+  const [key, value] = Array.isArray(element)
+    ? (element as [Concatenation, { goto?: { target: string } }])
+    : [element as Concatenation, undefined];
+  const text = key.concat?.join(' . ') ?? JSON.stringify(key);
+  return [text, value?.goto ? `goto ${value.goto.target}` : ''];
+}
+
+function newSets(state: RuleState, next: RuleTable): string[] {
+  return [...next.sets]
+    .filter(([name]) => !state.sets.has(name))
+    .map(([name, set]) => `add ${set.kind} ${ruleTableName} ${name} { ${set.definition} }`);
+}
+
+function newChains(state: RuleState, next: RuleTable): string[] {
+  return [...next.chains]
+    .filter(([name]) => !state.chains.has(name))
+    .map(([name, { hook }]) => {
+      const place = hook === undefined ? '' : ` { ${hook}; policy accept; }`;
+      return `add chain ${ruleTableName} ${name}${place}`;
+    });
+}
+
+function changedRules(state: RuleState, next: RuleTable): string[] {
+  return [...next.chains].flatMap(([name, chain]) => {
+    const [before, after] = [state.chains.get(name), fingerprint(chain)];
+    if (before === after) return [];
+    const [first, ...rest] = chain.rules;
+    return [
+      ...(before === undefined ? [] : [flush(name)]),
+      `add rule ${ruleTableName} ${name} ${first} comment "${after}"`,
+      ...rest.map((rule) => `add rule ${ruleTableName} ${name} ${rule}`),
+    ];
+  });
+}
+
+function goneElements(state: RuleState, next: RuleTable): string[] {
+  return changedElements(next, (name, elements) =>
+    [...(state.sets.get(name) ?? [])]
+      .filter(([key, value]) => elements.get(key) !== value)
+      .map(([key]) => deleteElement(name, key)),
+  );
+}
+
+function newElements(state: RuleState, next: RuleTable): string[] {
+  return changedElements(next, (name, elements) =>
+    [...elements]
+      .filter(([key, value]) => state.sets.get(name)?.get(key) !== value)
+      .map(([key, value]) => addElement(name, key, value)),
+  );
+}
+
+function changedElements(
+  next: RuleTable,
+  commands: (name: string, elements: ReadonlyMap<string, string>) => string[],
+): string[] {
+  return [...next.sets].flatMap(([name, set]) =>
+    set.elements === undefined ? [] : commands(name, set.elements),
+  );
+}
+
+function missing(state: ReadonlyMap<string, unknown>, next: ReadonlyMap<string, unknown>) {
+  return [...state.keys()].filter((name) => !next.has(name));
+}
+
+function flush(chain: string): string {
+  return `flush chain ${ruleTableName} ${chain}`;
+}
+
+function fingerprint(chain: RuleChain): string {
+  return createHash('sha256').update(chain.rules.join('\n')).digest('hex').slice(0, 16);
+}

@@ -1,0 +1,142 @@
+import { strict as assert } from 'node:assert';
+import { isIPv4 } from 'node:net';
+import type { NetworkTable, ServiceEntry, ServicePortEntry } from '../ports.ts';
+import { podGateway, podLinkPrefix } from './pod-link.ts';
+import type { RuleChain, RuleSet, RuleTable } from './rule-table.ts';
+
+/**
+ * The node's rules. Services are found with one lookup by address, protocol and port, however many there are; each
+ * port of a service has a chain of its own, so that a change of one touches no other.
+ *
+ * `pods` maps the host end of each pod's link to the pod's address.
+ */
+export function serviceRules(table: NetworkTable, pods: ReadonlyMap<string, string>): RuleTable {
+  const parts = table.services.flatMap((service) =>
+    service.ports.flatMap((port) => portRules(service, port)),
+  );
+  const podElements = [...pods].map(([link, ip]) => [podElement(link, ip), ''] as const);
+  const sets: [string, RuleSet][] = [
+    [podSet, { kind: 'set', definition: podSetDefinition, elements: new Map(podElements) }],
+    [
+      'services',
+      {
+        kind: 'map',
+        definition: 'type ipv4_addr . inet_proto . inet_service : verdict;',
+        elements: new Map(parts.map((part) => part.element)),
+      },
+    ],
+  ];
+  return {
+    sets: new Map([...sets, ...parts.flatMap((part) => part.sets)]),
+    chains: new Map([...baseChains(table), ...parts.flatMap((part) => part.chains)]),
+  };
+}
+
+/** Of the set that says which source address a pod's link may carry. */
+export const podSet = 'pods';
+
+export function podElement(link: string, ip: string): string {
+  return `${link} . ${ip}`;
+}
+
+const podSetDefinition = 'type ifname . ipv4_addr;';
+const podLink = `"${podLinkPrefix}*"`;
+const toService = 'ip daddr . meta l4proto . th dport vmap @services';
+
+function baseChains(table: NetworkTable): readonly [string, RuleChain][] {
+  const noEndpoint = `ip daddr ${table.serviceCidr} ip daddr != ${table.dnsServiceIp}`;
+  const rejections = [
+    `${noEndpoint} meta l4proto tcp reject with tcp reset`,
+    `${noEndpoint} reject with icmp type port-unreachable`,
+  ];
+  const chain = (name: string, hook: string, rules: readonly string[]): [string, RuleChain] => [
+    name,
+    { hook: `type ${hook}`, rules },
+  ];
+  return [
+    // Before connection tracking: what a pod may not send costs nothing further.
+    chain('guard', 'filter hook prerouting priority raw', [
+      `iifname ${podLink} iifname . ip saddr != @${podSet} drop`,
+      `iifname != ${podLink} ip saddr ${table.podCidr} drop`,
+    ]),
+    chain('dnat-in', 'nat hook prerouting priority dstnat', [toService]),
+    chain('dnat-out', 'nat hook output priority -100', [toService]),
+    // What is still bound for the services' addresses after that has no endpoint: refused, not left to time out.
+    chain('reject-in', 'filter hook prerouting priority filter', rejections),
+    chain('reject-out', 'filter hook output priority filter', rejections),
+    chain('snat', 'nat hook postrouting priority srcnat', sourceRules(table)),
+  ];
+}
+
+/** The first: a pod that reached itself through a service would answer itself directly, past the translation. */
+function sourceRules(table: NetworkTable): readonly string[] {
+  const inside = [table.clusterPodCidr, ...table.nodes.map((node) => node.address)].join(', ');
+  return [
+    `ct status dnat oifname . ip saddr @${podSet} snat ip to ${podGateway}`,
+    `ip saddr ${table.podCidr} ip daddr != { ${inside} } oifname != ${podLink} masquerade fully-random`,
+  ];
+}
+
+interface PortRules {
+  readonly element: readonly [key: string, value: string];
+  readonly chains: readonly [string, RuleChain][];
+  readonly sets: readonly [string, RuleSet][];
+}
+
+/** [] for what needs no rule: headless, or without a ready endpoint. */
+function portRules(service: ServiceEntry, port: ServicePortEntry): readonly PortRules[] {
+  if (service.clusterIp === undefined || port.endpoints.length === 0) return [];
+  for (const ip of [service.clusterIp, ...port.endpoints.map((endpoint) => endpoint.ip)])
+    assert(isIPv4(ip), `not an IPv4 address: ${ip}`);
+  const protocol = port.protocol === 'TCP' ? 'tcp' : 'udp';
+  const path = `${word(service.namespace)}/${word(service.name)}/${protocol}/${port.port}`;
+  const name = `service/${path}`;
+  const element = [`${service.clusterIp} . ${protocol} . ${port.port}`, `goto ${name}`] as const;
+  if (service.sessionAffinityMs !== undefined) {
+    const timeoutS = Math.max(1, Math.round(service.sessionAffinityMs / 1000));
+    return [{ element, ...affinityRules(port, path, timeoutS) }];
+  }
+  return [{ element, sets: [], chains: [[name, plainChain(port, protocol)]] }];
+}
+
+function plainChain({ endpoints }: ServicePortEntry, protocol: string): RuleChain {
+  const choices = endpoints.map(({ ip, port }, i) => `${i} : ${ip} . ${port}`).join(', ');
+  const to = `dnat ip addr . port to numgen random mod ${endpoints.length} map { ${choices} }`;
+  return { hook: undefined, rules: [`meta l4proto ${protocol} ${to}`] };
+}
+
+/** A set per endpoint remembers its clients; it goes with the endpoint, and so does their memory of it. */
+function affinityRules(port: ServicePortEntry, path: string, timeoutS: number) {
+  const protocol = port.protocol === 'TCP' ? 'tcp' : 'udp';
+  const endpoints = port.endpoints.map((endpoint) => {
+    const place = `${path}/${endpoint.ip}/${endpoint.port}`;
+    const to = `${endpoint.ip}:${endpoint.port}`;
+    return { to, chain: `endpoint/${place}/${timeoutS}s`, set: `clients/${place}/${timeoutS}s` };
+  });
+  const choices = endpoints.map(({ chain }, i) => `${i} : goto ${chain}`).join(', ');
+  const remembered = endpoints.map(({ set, chain }) => `ip saddr @${set} goto ${chain}`);
+  const pick = `numgen random mod ${endpoints.length} vmap { ${choices} }`;
+  const definition = `type ipv4_addr; flags dynamic, timeout; timeout ${timeoutS}s;`;
+  return {
+    sets: endpoints.map(({ set }): [string, RuleSet] => [
+      set,
+      { kind: 'set', definition, elements: undefined },
+    ]),
+    chains: [
+      ...endpoints.map(({ to, chain, set }): [string, RuleChain] => [
+        chain,
+        {
+          hook: undefined,
+          rules: [`update @${set} { ip saddr }`, `meta l4proto ${protocol} dnat ip to ${to}`],
+        },
+      ]),
+      [`service/${path}`, { hook: undefined, rules: [...remembered, pick] }] as [string, RuleChain],
+    ],
+  };
+}
+
+/** Names become part of commands: the API lets only DNS labels through, and nothing else may ever get here. */
+function word(name: string): string {
+  assert(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name), `not a DNS label: ${name}`);
+  return name;
+}

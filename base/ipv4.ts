@@ -1,0 +1,34 @@
+/** "10.1.2.3" as an unsigned 32-bit number; undefined if it is not a dotted IPv4 address. */
+export function parseIpv4(text: string): number | undefined {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
+  if (!match) return undefined;
+  const bytes = match.slice(1).map(Number);
+  if (bytes.some((byte) => byte > 255)) return undefined;
+  return bytes.reduce((sum, byte) => sum * 256 + byte, 0);
+}
+
+export function formatIpv4(address: number): string {
+  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
+}
+
+export interface Ipv4Cidr {
+  /** The network's first address, host bits cleared. */
+  readonly first: number;
+  readonly last: number;
+  readonly prefix: number;
+}
+
+/** "10.244.0.0/22"; undefined if it is not IPv4 with a prefix of 0 to 32. */
+export function parseIpv4Cidr(text: string): Ipv4Cidr | undefined {
+  const match = /^([\d.]+)\/(\d{1,2})$/.exec(text);
+  const address = parseIpv4(match?.[1] ?? '');
+  const prefix = Number(match?.[2]);
+  if (address === undefined || prefix > 32) return undefined;
+  const size = 2 ** (32 - prefix);
+  const first = Math.floor(address / size) * size;
+  return { first, last: first + size - 1, prefix };
+}
+
+export function cidrContains(cidr: Ipv4Cidr, address: number): boolean {
+  return address >= cidr.first && address <= cidr.last;
+}
