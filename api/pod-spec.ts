@@ -81,10 +81,9 @@ export const podSpecFields = {
     keys: ['name'],
     about: 'Secrets of type kubernetes.io/dockerconfigjson.',
   }),
-  enableServiceLinks: defaulted(
-    bool({ about: 'Addresses of the Services as environment variables.' }),
-    true,
-  ),
+  enableServiceLinks: bool({
+    about: 'Addresses of the Services as environment variables. Default true.',
+  }),
   schedulerName: fixed('default-scheduler'),
   hostPID: unsupported(false),
   hostIPC: unsupported(false),

@@ -1,0 +1,56 @@
+import type { Container } from './container.ts';
+import type { PodSpec } from './pod-spec.ts';
+import type { Volume } from './volume.ts';
+
+/** Defaults of a pod's spec that depend on other fields, in templates as in pods. */
+export function defaultPodSpec(spec: PodSpec): PodSpec {
+  return {
+    ...spec,
+    hostUsers: spec.hostUsers ?? spec.hostNetwork === true,
+    containers: spec.containers.map(defaultContainer),
+    ...(spec.initContainers && { initContainers: spec.initContainers.map(defaultContainer) }),
+    ...(spec.volumes && { volumes: spec.volumes.map(defaultVolume) }),
+  };
+}
+
+/** What Kubernetes fills in for pods only: templates stay as they were written. */
+export function defaultRunningPodSpec(spec: PodSpec): PodSpec {
+  const whole = defaultPodSpec(spec);
+  return {
+    ...whole,
+    enableServiceLinks: whole.enableServiceLinks ?? true,
+    containers: whole.containers.map(requestLimits),
+    ...(whole.initContainers && { initContainers: whole.initContainers.map(requestLimits) }),
+  };
+}
+
+function defaultContainer(container: Container): Container {
+  return {
+    ...container,
+    imagePullPolicy:
+      container.imagePullPolicy ?? (isLatest(container.image) ? 'Always' : 'IfNotPresent'),
+  };
+}
+
+/** "nginx" and "nginx:latest" move; "nginx:1.27" and "nginx@sha256:…" are taken to stay. */
+function isLatest(image: string): boolean {
+  const [reference = '', digest] = image.split('@');
+  const tag = /:([^:/]+)$/.exec(reference)?.[1];
+  return tag === undefined ? digest === undefined : tag === 'latest';
+}
+
+function defaultVolume(volume: Volume): Volume {
+  return volume.configMap || volume.secret || volume.emptyDir
+    ? volume
+    : { ...volume, emptyDir: {} };
+}
+
+/** A limit without a request is requested whole. */
+function requestLimits(container: Container): Container {
+  const { limits, requests } = container.resources;
+  if (limits === undefined) return container;
+  return {
+    ...container,
+    resources: { ...container.resources, requests: { ...limits, ...requests } },
+  };
+}

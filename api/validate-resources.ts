@@ -1,0 +1,49 @@
+import type { ResourceRequirements } from './container.ts';
+import { type FieldError, type FieldPath, invalidField, unsupportedByOrc } from './field-error.ts';
+import { compareQuantities, quantityOf } from './quantity.ts';
+
+/** cpu and memory; requests at most as large as limits. */
+export function validateResources(
+  { limits = {}, requests = {} }: ResourceRequirements,
+  at: FieldPath,
+): readonly FieldError[] {
+  return [
+    ...validateQuantities(limits, at('limits')),
+    ...validateQuantities(requests, at('requests')),
+    ...validateRequestsWithinLimits({ limits, requests }, at('requests')),
+  ];
+}
+
+type Quantities = Readonly<Record<string, string>>;
+
+function validateQuantities(quantities: Quantities, at: FieldPath): readonly FieldError[] {
+  return Object.entries(quantities).flatMap(([resource, quantity]) => {
+    if (resource !== 'cpu' && resource !== 'memory') return [unsupportedByOrc(at(resource))];
+    if (quantityOf(quantity).nano < 0n)
+      return [invalidField(at(resource), quantity, 'must be greater than or equal to 0')];
+    return resource === 'memory' ? validateBytes(quantity, at(resource)) : [];
+  });
+}
+
+/** "512m" of memory is half a byte, and never what was meant. */
+function validateBytes(quantity: string, at: FieldPath): readonly FieldError[] {
+  const { nano } = quantityOf(quantity);
+  if (nano % 1_000_000_000n === 0n) return [];
+  const bytes = Number(nano) / 1e9;
+  const meant = /^(\d+)m$/.exec(quantity)?.[1];
+  const advice =
+    meant === undefined ? 'must be a whole number of bytes' : `did you mean "${meant}Mi"?`;
+  return [invalidField(at, quantity, `is ${bytes} bytes; ${advice}`)];
+}
+
+function validateRequestsWithinLimits(
+  { limits, requests }: { readonly limits: Quantities; readonly requests: Quantities },
+  at: FieldPath,
+): readonly FieldError[] {
+  return Object.entries(requests).flatMap(([resource, request]) => {
+    const limit = Object.hasOwn(limits, resource) ? limits[resource] : undefined;
+    if (limit === undefined || compareQuantities(request, limit) <= 0) return [];
+    const why = `must be less than or equal to ${resource} limit of ${limit}`;
+    return [invalidField(at, request, why)];
+  });
+}
