@@ -33,7 +33,7 @@ export function leaseDeadlines(clock: Clock, expired: (lease: Lease) => void): L
     },
     forget,
     close() {
-      for (const id of [...running.keys()]) forget(id);
+      for (const id of running.keys()) forget(id);
     },
   };
 }

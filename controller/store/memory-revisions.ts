@@ -1,4 +1,4 @@
-import { orderedMap } from '../../base/ordered-map.ts';
+import { type OrderedMap, orderedMap } from '../../base/ordered-map.ts';
 import type { ChangeListener, Lease, Revisions } from './revisions.ts';
 import type {
   CommitOutcome,
@@ -22,102 +22,115 @@ interface Past {
 
 /** Revisions in this process's memory, gone with it. */
 export function memoryRevisions(changed: ChangeListener): Revisions {
-  const current = orderedMap<Row>();
-  const leases = new Map<string, Lease>();
-  let history: Past[] = [];
-  let revision = 0;
-  let oldest = 0;
-
-  const checkKnown = (wanted: number) => {
-    if (wanted < oldest) throw compacted(wanted, oldest);
+  const memory: Memory = {
+    current: orderedMap(),
+    leases: new Map(),
+    history: [],
+    revision: 0,
+    oldest: 0,
+    changed,
   };
-
-  const write = (
-    key: string,
-    next: Omit<Row, 'key' | 'createRevision' | 'revision'> | undefined,
-  ) => {
-    const before = current.get(key);
-    const createRevision = before?.createRevision ?? revision;
-    if (next) current.set(key, { ...next, key, revision, createRevision });
-    else current.delete(key);
-    const change: StoreChange = {
-      kind: next ? 'put' : 'delete',
-      key,
-      revision,
-      value: next?.value,
-      createRevision,
-      previous: before?.value,
-    };
-    return { change, before };
-  };
-
-  const commit = (transaction: Transaction): CommitOutcome => {
-    checkTransaction(transaction);
-    for (const { lease } of transaction.puts)
-      if (lease !== undefined && !leases.has(lease)) throw leaseGone(lease);
-    for (const { key, revision: expected } of transaction.expect) {
-      const found = current.get(key);
-      if ((found?.revision ?? 0) !== expected)
-        return { committed: false, key, current: found && entryOf(found) };
-    }
-    const deletes = transaction.deletes.filter((key) => current.get(key));
-    if (transaction.puts.length + deletes.length === 0) return { committed: true, revision };
-    revision++;
-    const past = [
-      ...transaction.puts.map(({ key, value, lease }) => write(key, { value, lease })),
-      ...deletes.map((key) => write(key, undefined)),
-    ];
-    history.push(...past);
-    changed(past.map(({ change }) => change));
-    return { committed: true, revision };
-  };
-
-  const entriesAt = (prefix: string, wanted: number): Iterable<Entry> => {
-    if (wanted >= revision) return current.startingWith(prefix);
-    const then = orderedMap<Entry>();
-    for (const row of current.startingWith(prefix)) then.set(row.key, row);
-    for (const { change, before } of history.toReversed()) {
-      if (change.revision <= wanted) break;
-      if (!change.key.startsWith(prefix)) continue;
-      if (before) then.set(change.key, before);
-      else then.delete(change.key);
-    }
-    return then.startingWith(prefix);
-  };
-
   return {
-    revision: () => revision,
+    revision: () => memory.revision,
     get(key) {
-      const row = current.get(key);
+      const row = memory.current.get(key);
       return row && entryOf(row);
     },
     list(prefix, options) {
-      const at = options.revision ?? revision;
-      checkKnown(at);
-      return listing(entriesAt(prefix, at), at, options);
+      const at = options.revision ?? memory.revision;
+      checkKnown(memory, at);
+      return listing(entriesAt(memory, prefix, at), at, options);
     },
-    commit,
+    commit: (transaction) => commit(memory, transaction),
     changesAfter(prefix, after) {
-      checkKnown(after);
-      const changes = history
+      checkKnown(memory, after);
+      const changes = memory.history
         .map((past) => past.change)
         .filter((change) => change.revision > after && change.key.startsWith(prefix));
-      return { changes, revision };
+      return { changes, revision: memory.revision };
     },
     compact(to) {
-      oldest = Math.max(oldest, Math.min(to, revision));
-      history = history.filter(({ change }) => change.revision > oldest);
+      memory.oldest = Math.max(memory.oldest, Math.min(to, memory.revision));
+      memory.history = memory.history.filter(({ change }) => change.revision > memory.oldest);
     },
     addLease(lease) {
-      leases.set(lease.id, lease);
+      memory.leases.set(lease.id, lease);
     },
-    removeLease(id) {
-      if (!leases.delete(id)) return;
-      const rows = [...current.startingWith('')].filter((row) => row.lease === id);
-      commit({ expect: [], puts: [], deletes: rows.map((row) => row.key) });
-    },
-    leases: () => [...leases.values()],
+    removeLease: (id) => removeLease(memory, id),
+    leases: () => [...memory.leases.values()],
   };
+}
+
+interface Memory {
+  readonly current: OrderedMap<Row>;
+  readonly leases: Map<string, Lease>;
+  history: Past[];
+  revision: number;
+  /** What was before this revision is forgotten. */
+  oldest: number;
+  readonly changed: ChangeListener;
+}
+
+function checkKnown({ oldest }: Memory, wanted: number): void {
+  if (wanted < oldest) throw compacted(wanted, oldest);
+}
+
+function commit(memory: Memory, transaction: Transaction): CommitOutcome {
+  checkTransaction(transaction);
+  for (const { lease } of transaction.puts)
+    if (lease !== undefined && !memory.leases.has(lease)) throw leaseGone(lease);
+  for (const { key, revision } of transaction.expect) {
+    const found = memory.current.get(key);
+    if ((found?.revision ?? 0) !== revision)
+      return { committed: false, key, current: found && entryOf(found) };
+  }
+  const deletes = transaction.deletes.filter((key) => memory.current.get(key));
+  if (transaction.puts.length + deletes.length > 0) {
+    memory.revision++;
+    const past = [
+      ...transaction.puts.map(({ key, value, lease }) => write(memory, key, { value, lease })),
+      ...deletes.map((key) => write(memory, key, undefined)),
+    ];
+    memory.history.push(...past);
+    memory.changed(past.map(({ change }) => change));
+  }
+  return { committed: true, revision: memory.revision };
+}
+
+function write(memory: Memory, key: string, next: Pick<Row, 'value' | 'lease'> | undefined): Past {
+  const { current, revision } = memory;
+  const before = current.get(key);
+  const createRevision = before?.createRevision ?? revision;
+  if (next) current.set(key, { ...next, key, revision, createRevision });
+  else current.delete(key);
+  const change: StoreChange = {
+    kind: next ? 'put' : 'delete',
+    key,
+    revision,
+    value: next?.value,
+    createRevision,
+    previous: before?.value,
+  };
+  return { change, before };
+}
+
+function removeLease(memory: Memory, id: string): void {
+  if (!memory.leases.delete(id)) return;
+  const rows = [...memory.current.startingWith('')].filter((row) => row.lease === id);
+  commit(memory, { expect: [], puts: [], deletes: rows.map((row) => row.key) });
+}
+
+function entriesAt({ current, history, revision }: Memory, prefix: string, wanted: number) {
+  if (wanted >= revision) return current.startingWith(prefix);
+  const then = orderedMap<Entry>();
+  for (const row of current.startingWith(prefix)) then.set(row.key, row);
+  for (const { change, before } of history.toReversed()) {
+    if (change.revision <= wanted) break;
+    if (!change.key.startsWith(prefix)) continue;
+    if (before) then.set(change.key, before);
+    else then.delete(change.key);
+  }
+  return then.startingWith(prefix);
 }
 
 function listing(entries: Iterable<Entry>, revision: number, options: ListOptions): Listing {

@@ -1,0 +1,157 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { ChangeListener, Lease, PastChanges, Revisions } from './revisions.ts';
+import { rowChange, rowEntry } from './sqlite-rows.ts';
+import { prepareStatements, type Statements, schema } from './sqlite-statements.ts';
+import type { CommitOutcome, Listing, ListOptions, Transaction } from './store.ts';
+import { checkTransaction, compacted, leaseGone } from './transaction.ts';
+
+/** Revisions in one SQLite file: current state, history, and counters, on disk when {@link SqliteRevisions.durably} returns. */
+export interface SqliteRevisions extends Revisions {
+  /** Runs `work` as one SQLite transaction: all of it is on disk at the end, or, if it throws, none of it happened. */
+  durably<T>(work: () => T): T;
+  close(): void;
+}
+
+/** Throws SQLite's own errors; sqlite-errors.ts names them. */
+export function openSqliteRevisions(path: string, changed: ChangeListener): SqliteRevisions {
+  const db = new DatabaseSync(path);
+  try {
+    configure(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  const statements = prepareStatements(db);
+  const file: File = { db, statements, changed, revision: 0, oldest: 0 };
+  loadCounters(file);
+  return {
+    revision: () => file.revision,
+    get: (key) => rowEntry(statements.get.get(key)),
+    list: (prefix, options) => list(file, prefix, options),
+    commit: (transaction) => commit(file, transaction),
+    changesAfter: (prefix, after) => changesAfter(file, prefix, after),
+    compact: (to) => compact(file, to),
+    addLease: (lease) => void statements.addLease.run(lease.id, lease.ttlMs),
+    removeLease: (id) => removeLease(file, id),
+    leases: () =>
+      statements.leases
+        .all()
+        .map((row): Lease => ({ id: String(row.id), ttlMs: Number(row.ttl_ms) })),
+    durably: (work) => durably(file, work),
+    close: () => db.close(),
+  };
+}
+
+interface File {
+  readonly db: DatabaseSync;
+  readonly statements: Statements;
+  readonly changed: ChangeListener;
+  revision: number;
+  /** What was before this revision is forgotten. */
+  oldest: number;
+}
+
+/** Exclusive locking keeps a second process out, and spares the shared-memory file. The first write takes the lock. */
+function configure(db: DatabaseSync): void {
+  db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+  db.exec(`BEGIN IMMEDIATE; ${schema}; COMMIT`);
+  const [verdict] = Object.values(db.prepare('PRAGMA quick_check(1)').get() ?? {});
+  if (verdict !== 'ok') throw Object.assign(new Error(String(verdict)), { errcode: corruptCode });
+}
+
+const corruptCode = 11;
+
+function loadCounters(file: File): void {
+  const counters = file.statements.counters
+    .all()
+    .map((row) => [String(row.name), Number(row.value)]);
+  const { revision, compacted: oldest } = Object.fromEntries(counters) as Record<string, number>;
+  file.revision = revision ?? 0;
+  file.oldest = oldest ?? 0;
+}
+
+function durably<T>(file: File, work: () => T): T {
+  file.db.exec('BEGIN');
+  try {
+    const result = work();
+    file.db.exec('COMMIT');
+    return result;
+  } catch (error) {
+    // SQLite has rolled back by itself after some errors (a full disk).
+    if (file.db.isTransaction) file.db.exec('ROLLBACK');
+    loadCounters(file);
+    throw error;
+  }
+}
+
+function checkKnown({ oldest }: File, wanted: number): void {
+  if (wanted < oldest) throw compacted(wanted, oldest);
+}
+
+function list(file: File, prefix: string, options: ListOptions): Listing {
+  const revision = options.revision ?? file.revision;
+  checkKnown(file, revision);
+  const { after = '', limit = -1 } = options;
+  const end = endOf(prefix);
+  const more = limit < 0 ? limit : limit + 1;
+  const rows =
+    revision >= file.revision
+      ? file.statements.listNow.all(prefix, end, after, more)
+      : file.statements.listThen.all({ prefix, end, after, revision, limit: more });
+  const entries = rows.flatMap((row) => rowEntry(row) ?? []);
+  const isCut = limit >= 0 && entries.length > limit;
+  return { entries: isCut ? entries.slice(0, limit) : entries, revision, more: isCut };
+}
+
+/** Every string that starts with the prefix is less than this one. Keys are ASCII. */
+const endOf = (prefix: string) => `${prefix}\u{10ffff}`;
+
+/** Checks everything before it writes anything, so that a refusal leaves no trace among its neighbours. */
+function commit(file: File, transaction: Transaction): CommitOutcome {
+  const { statements } = file;
+  checkTransaction(transaction);
+  for (const { lease } of transaction.puts)
+    if (lease !== undefined && !statements.getLease.get(lease)) throw leaseGone(lease);
+  for (const { key, revision } of transaction.expect) {
+    const current = rowEntry(statements.get.get(key));
+    if ((current?.revision ?? 0) !== revision) return { committed: false, key, current };
+  }
+  const deletes = transaction.deletes.filter((key) => statements.get.get(key));
+  if (transaction.puts.length + deletes.length > 0) write(file, { ...transaction, deletes });
+  return { committed: true, revision: file.revision };
+}
+
+function write(file: File, { puts, deletes }: Transaction): void {
+  const { statements } = file;
+  const revision = file.revision + 1;
+  statements.setCounter.run('revision', revision);
+  for (const { key, value, lease } of puts) {
+    statements.remember.run({ revision, key, value });
+    statements.put.run({ revision, key, value, lease: lease ?? null });
+  }
+  for (const key of deletes) {
+    statements.remember.run({ revision, key, value: null });
+    statements.delete.run(key);
+  }
+  file.revision = revision;
+  file.changed(statements.changesOf.all(revision).map(rowChange));
+}
+
+function changesAfter(file: File, prefix: string, after: number): PastChanges {
+  checkKnown(file, after);
+  const rows = file.statements.changesAfter.all(after, prefix, endOf(prefix));
+  return { changes: rows.map(rowChange), revision: file.revision };
+}
+
+function compact(file: File, to: number): void {
+  const oldest = Math.max(file.oldest, Math.min(to, file.revision));
+  file.statements.forget.run(oldest);
+  file.statements.setCounter.run('compacted', oldest);
+  file.oldest = oldest;
+}
+
+function removeLease(file: File, id: string): void {
+  const keys = file.statements.keysOfLease.all(id).map((row) => String(row.key));
+  commit(file, { expect: [], puts: [], deletes: keys });
+  file.statements.removeLease.run(id);
+}

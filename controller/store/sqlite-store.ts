@@ -1,0 +1,136 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { Clock } from '../../base/clock.ts';
+import { type Deferred, deferred } from '../../base/deadline.ts';
+import type { Log } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import { revisionStore } from './revision-store.ts';
+import type { Revisions, RevisionsAccess } from './revisions.ts';
+import type { Answer, Call, Failure, Reply, Request } from './sqlite-messages.ts';
+import { type Store, StoreError } from './store.ts';
+import { type WatchHub, watchHub } from './watch-hub.ts';
+
+export interface SqliteStoreOptions {
+  /** The database file; its directory is made if need be. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+}
+
+/** The embedded store: one file, one thread. @throws StoreError Locked, Corrupt, DiskFull, Unavailable */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
+  const hub = watchHub();
+  const thread = new SqliteThread(options.path, hub);
+  await thread.opened;
+  return revisionStore({ ...options, hub, revisions: thread });
+}
+
+/** So many calls share one fsync at most: bounds how long the first of them waits. */
+const maxBatch = 512;
+
+interface Pending {
+  readonly call: Call;
+  readonly answer: Deferred<unknown>;
+}
+
+class SqliteThread implements RevisionsAccess {
+  readonly #worker: Worker;
+  readonly #hub: WatchHub;
+  readonly #opening = deferred<void>();
+  readonly #closed = deferred<void>();
+  #waiting: Pending[] = [];
+  #underWay: readonly Pending[] | undefined;
+  /** Once set, the store answers with nothing else. */
+  #ended: StoreError | undefined;
+  #closing = false;
+
+  constructor(path: string, hub: WatchHub) {
+    this.#hub = hub;
+    this.#worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
+      workerData: { path },
+    });
+    this.#worker.on('message', (reply: Reply) => this.#onReply(reply));
+    this.#worker.on('error', (cause) =>
+      this.#end(new StoreError('Unavailable', "the store's thread failed", { cause })),
+    );
+    this.#worker.on('exit', () => {
+      this.#end(new StoreError('Closed', 'the store is closed'));
+      this.#closed.resolve();
+    });
+  }
+
+  get opened(): Promise<void> {
+    return this.#opening.promise;
+  }
+
+  call<M extends keyof Revisions>(
+    method: M,
+    ...args: Parameters<Revisions[M]>
+  ): Promise<ReturnType<Revisions[M]>> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    if (this.#closing) return Promise.reject(new StoreError('Closed', 'the store is closed'));
+    const answer = deferred<unknown>();
+    this.#waiting.push({ call: { method, args } as Call, answer });
+    this.#sendNext();
+    return answer.promise as Promise<ReturnType<Revisions[M]>>;
+  }
+
+  /** What was asked before is still answered. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#sendNext();
+    await this.#closed.promise;
+  }
+
+  #sendNext(): void {
+    if (this.#underWay) return;
+    if (this.#waiting.length > 0) {
+      this.#underWay = this.#waiting.splice(0, maxBatch);
+      this.#send({ kind: 'batch', calls: this.#underWay.map(({ call }) => call) });
+    } else if (this.#closing) this.#send({ kind: 'close' });
+  }
+
+  #send(request: Request): void {
+    this.#worker.postMessage(request);
+  }
+
+  #onReply(reply: Reply): void {
+    if (reply.kind === 'opened') return this.#opening.resolve();
+    if (reply.kind === 'closed') return;
+    const batch = this.#underWay ?? [];
+    this.#underWay = undefined;
+    if (reply.kind === 'batch') {
+      this.#hub.publish(reply.changes);
+      for (const [i, answer] of reply.answers.entries()) settle(batch[i] as Pending, answer);
+    } else {
+      for (const pending of batch) settle(pending, { failure: reply.failure });
+      if (reply.fatal) return this.#fail(reply.failure);
+    }
+    this.#sendNext();
+  }
+
+  #fail(failure: Failure): void {
+    this.#end(storeError(failure));
+    void this.#worker.terminate();
+  }
+
+  #end(error: StoreError): void {
+    this.#ended ??= error;
+    this.#opening.reject(this.#ended);
+    this.#hub.fail(this.#ended);
+    for (const { answer } of [...(this.#underWay ?? []), ...this.#waiting])
+      answer.reject(this.#ended);
+    this.#underWay = undefined;
+    this.#waiting = [];
+  }
+}
+
+function settle({ answer }: Pending, result: Answer): void {
+  if ('value' in result) answer.resolve(result.value);
+  else answer.reject(storeError(result.failure));
+}
+
+const storeError = ({ reason, message }: Failure) => new StoreError(reason, message);
