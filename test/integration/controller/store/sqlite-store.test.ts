@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../../base/clock.ts';
+import { silentLog } from '../../../../base/log.ts';
+import { systemRng } from '../../../../base/rng.ts';
+import { openSqliteStore } from '../../../../controller/store/sqlite-store.ts';
+
+/** More in a soak run. */
+const rounds = 3;
+const killAfterLines = 200;
+
+let directory: string;
+let path: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'orc-sqlite-'));
+  path = join(directory, 'store.db');
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+const openStore = () =>
+  openSqliteStore({ path, clock: systemClock(), rng: systemRng(), log: silentLog });
+
+const writerScript = new URL('../../../support/write-to-sqlite.ts', import.meta.url).pathname;
+
+/** Kills the writer as soon as it has acknowledged enough; returns what it acknowledged, whole lines only. */
+async function acknowledgedBeforeKill(prefix: string): Promise<readonly string[]> {
+  const child = spawn(process.execPath, [writerScript, path, prefix], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  let output = '';
+  for await (const chunk of child.stdout) {
+    output += chunk;
+    if (output.split('\n').length > killAfterLines) child.kill('SIGKILL');
+  }
+  await exited;
+  return output.split('\n').slice(0, -1);
+}
+
+describe('the SQLite store', () => {
+  it('has on disk what it acknowledged, when killed the next instant', async () => {
+    const acknowledged: string[] = [];
+    for (let round = 0; round < rounds; round++) {
+      acknowledged.push(...(await acknowledgedBeforeKill(`round-${round}`)));
+      const store = await openStore();
+      const { entries } = await store.list('/');
+      await store.close();
+      const found = new Set(entries.map((entry) => `${entry.key} ${entry.revision}`));
+      expect(acknowledged.length).toBeGreaterThan(killAfterLines * round);
+      expect(acknowledged.filter((line) => !found.has(line))).toEqual([]);
+      const revisions = entries.map((entry) => entry.revision);
+      expect(new Set(revisions).size, 'every write has a revision of its own').toBe(found.size);
+    }
+  });
+
+  it('refuses a second opener as Locked, and names the file', async () => {
+    const store = await openStore();
+    try {
+      await expect(openStore()).rejects.toMatchObject({
+        reason: 'Locked',
+        message: expect.stringContaining(`${path}: another process has the store open`),
+      });
+    } finally {
+      await store.close();
+    }
+    await (await openStore()).close();
+  });
+
+  it('refuses a second process as Locked', async () => {
+    const store = await openStore();
+    try {
+      const child = spawn(process.execPath, [writerScript, path, 'x'], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let errors = '';
+      for await (const chunk of child.stderr) errors += chunk;
+      expect(errors).toContain('another process has the store open');
+    } finally {
+      await store.close();
+    }
+  });
+
+  it('refuses a file that is no store as Corrupt', async () => {
+    await writeFile(
+      path,
+      'this is not a database, but long enough to be taken for one'.repeat(100),
+    );
+    await expect(openStore()).rejects.toMatchObject({ reason: 'Corrupt' });
+  });
+
+  it('refuses a damaged store as Corrupt, at the latest when it reads the damage', async () => {
+    const store = await openStore();
+    const value = new TextEncoder().encode('x'.repeat(1000));
+    for (let i = 0; i < 100; i++)
+      await store.commit({ expect: [], puts: [{ key: `/k${i}`, value }], deletes: [] });
+    await store.close();
+    const file = await open(path, 'r+');
+    const { size } = await file.stat();
+    await file.write(Buffer.alloc(size / 2, 0xaa), 0, size / 2, size / 4);
+    await file.close();
+    await expect(openStore()).rejects.toMatchObject({ reason: 'Corrupt' });
+  });
+});
