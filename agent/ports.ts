@@ -72,8 +72,13 @@ export interface ImageConfig {
 // ── sandboxes ───────────────────────────────────────────────────────────────────────────────────
 
 export interface SandboxPort {
-  /** Shim, cgroup, namespaces. The pod's own network namespace is there but not yet connected. */
+  /**
+   * Shim, cgroup, namespaces. The pod's own network namespace is there but not yet connected. Called again it brings
+   * the hosts and resolv.conf files up to date (in place: containers have them mounted).
+   */
   ensure(spec: SandboxSpec, signal: AbortSignal): Promise<Sandbox>;
+  /** One pod's, without looking at the others. */
+  find(uid: string): Promise<Sandbox | undefined>;
   /** Every sandbox on this node, found again after a restart of the agent; a lost shim's too. */
   list(): Promise<readonly Sandbox[]>;
   /** Runs operations in a short-lived process that has joined the pod's network namespace (as its root). */
@@ -255,6 +260,7 @@ export interface NetworkPort {
   attach(request: AttachRequest): Promise<PodNetwork>;
   /** Gives back the address and removes what is left of the link. */
   detach(uid: string): Promise<void>;
+  find(uid: string): Promise<PodNetwork | undefined>;
   /** Pods that hold an address. */
   list(): Promise<readonly PodNetwork[]>;
   /** Makes the node's routes, service rules and DNS answers those of this table, in one step each. */

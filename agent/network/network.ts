@@ -86,6 +86,10 @@ function composeNetwork({ netlink, links, rules, book, dns }: Parts): NetworkPor
       await because('RulesFailed', () => rules.dismissPod(podLinkName(uid), podIp));
       book.free(uid);
     },
+    find(uid) {
+      const podIp = book.find(uid);
+      return Promise.resolve(podIp === undefined ? undefined : { uid, podIp });
+    },
     list: () => Promise.resolve(book.list()),
     apply: (next) =>
       everyStep([

@@ -24,7 +24,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'agent/runtime': ['base', 'api', 'agent', 'agent/kernel'],
   'agent/ledger': ['base', 'api', 'agent', 'agent/kernel'],
   'agent/session': ['base', 'api', 'agent', 'agent/kernel', 'agent/ledger'],
-  'agent/pods': ['base', 'api', 'agent', 'agent/kernel', 'agent/ledger'],
+  'agent/pods': ['base', 'api', 'agent', 'agent/kernel', 'agent/ledger', 'agent/session'],
   agent: ['base', 'api', 'native', 'agent/*'],
   'cli/print': ['base', 'api', 'cli'],
   'cli/commands': ['base', 'api', 'cli', 'cli/print'],

@@ -35,8 +35,13 @@ export function fakeSandboxes(): FakeSandboxes {
       signal.throwIfAborted();
       if (lost.has(spec.uid))
         throw new SandboxError('SandboxLost', `sandbox ${spec.uid} is lost: remove it first`);
-      specs.set(spec.uid, specs.get(spec.uid) ?? spec);
+      const { resolvConf, hosts } = spec;
+      specs.set(spec.uid, { ...(specs.get(spec.uid) ?? spec), resolvConf, hosts });
       return sandboxOf(specs.get(spec.uid) ?? spec);
+    },
+    async find(uid) {
+      const spec = specs.get(uid);
+      return spec && sandboxOf(spec);
     },
     list: async () => [...specs.values()].map(sandboxOf),
     async runInNetwork(uid, ops) {

@@ -1,0 +1,114 @@
+import type { Container as ContainerSpecOfPod } from '../../api/container.ts';
+import type { Pod } from '../../api/pod.ts';
+import { type BackoffPolicy, backoffMs } from '../../base/backoff.ts';
+import type { Container, ContainerId } from '../ports.ts';
+import type { PodAction } from './pod-action.ts';
+import {
+  type ContainerMemory,
+  freshMemory,
+  hasEnded,
+  newestOf,
+  type PodObservation,
+  succeeded,
+} from './pod-observation.ts';
+
+/** Kubernetes' CrashLoopBackOff: at once, then 10 s, 20 s … 5 min. */
+const crashBackoff: BackoffPolicy = { firstMs: 10_000, capMs: 300_000 };
+/** A run this long wipes the slate clean. */
+const goodRunMs = 600_000;
+
+interface Moment {
+  readonly observed: PodObservation;
+  readonly now: number;
+}
+
+/** Start, restart, stop or leave alone: one container whose turn it is. */
+export function planContainer(
+  pod: Pod,
+  container: ContainerSpecOfPod,
+  { observed, now }: Moment,
+): readonly PodAction[] {
+  const newest = newestOf(observed, container.name);
+  if (newest && !hasEnded(newest)) return planRunning(pod, newest, { observed, now });
+  if (newest && !shouldRestart(pod, newest)) return [];
+  const image = observed.images.get(container.name);
+  const attempt = nextAttempt(observed, container.name);
+  const waitUntilMs = startAfterMs(observed, container.name);
+  if (waitUntilMs > now) return [{ kind: 'wait', untilMs: waitUntilMs }];
+  if (image?.state !== 'present' || image.attempt < attempt) return [];
+  return [{ kind: 'start-container', container: container.name, attempt }];
+}
+
+function planRunning(
+  pod: Pod,
+  running: Container,
+  { observed, now }: Moment,
+): readonly PodAction[] {
+  const { name } = running.id;
+  const probes = observed.probes.get(name);
+  const stop = observed.memory.get(name)?.stop;
+  const failed =
+    probes?.startup === false ? 'startup' : probes?.liveness === false ? 'liveness' : undefined;
+  if (failed === undefined && stop?.id.attempt !== running.id.attempt) return [];
+  const because = `Container ${name} failed ${failed} probe, will be restarted`;
+  return planStop(running.id, observed, {
+    graceMs: pod.spec.terminationGracePeriodSeconds * 1000,
+    now,
+    because,
+  });
+}
+
+/** SIGTERM, then SIGKILL when the grace has passed. */
+export function planStop(
+  id: ContainerId,
+  observed: PodObservation,
+  order: { readonly graceMs: number; readonly now: number; readonly because: string },
+): readonly PodAction[] {
+  const sent = observed.memory.get(id.name)?.stop;
+  if (sent === undefined || sent.id.attempt !== id.attempt) {
+    return [{ kind: 'stop-container', id, because: order.because }];
+  }
+  if (sent.killed) return [];
+  const killAtMs = sent.sentAtMs + order.graceMs;
+  if (killAtMs > order.now) return [{ kind: 'wait', untilMs: killAtMs }];
+  return [{ kind: 'kill-container', id }];
+}
+
+/** By the pod's restart policy; an init container that succeeded is done. */
+export function shouldRestart(pod: Pod, ended: Container): boolean {
+  const isInit = pod.spec.initContainers?.some((c) => c.name === ended.id.name) ?? false;
+  const { restartPolicy } = pod.spec;
+  if (succeeded(ended)) return restartPolicy === 'Always' && !isInit;
+  return restartPolicy !== 'Never';
+}
+
+/** When the next start is due: the later of the crash back-off and that of failed starts. */
+export function startAfterMs(observed: PodObservation, name: string): number {
+  const memory = observed.memory.get(name) ?? freshMemory;
+  return Math.max(crashBackoffEndMs(observed, name), memory.startFailure?.retryAtMs ?? 0);
+}
+
+/** 0: no back-off. */
+export function crashBackoffEndMs(observed: PodObservation, name: string): number {
+  const { streak } = observed.memory.get(name) ?? freshMemory;
+  const ended = newestOf(observed, name);
+  if (streak === 0 || ended?.exit === undefined) return 0;
+  return ended.exit.finishedAtMs + backoffMs(crashBackoff, streak);
+}
+
+/** The streak after this run: one more, or none if the run was long. Called when the next attempt is started. */
+export function streakAfter(memory: ContainerMemory, ended: Container | undefined): number {
+  if (ended === undefined) return 0;
+  const ranMs = (ended.exit?.finishedAtMs ?? ended.startedAtMs) - ended.startedAtMs;
+  return ranMs >= goodRunMs ? 0 : memory.streak + 1;
+}
+
+/** Back-off of a start that failed before the process ran, and of a failed pull. */
+export const startBackoff: BackoffPolicy = { firstMs: 1000, capMs: 60_000 };
+export const pullBackoff: BackoffPolicy = { firstMs: 10_000, capMs: 300_000 };
+
+/** Counts on over lost sandboxes, so that a container's restart count never goes back. */
+export function nextAttempt(observed: PodObservation, name: string): number {
+  const newest = newestOf(observed, name);
+  return newest ? newest.id.attempt + 1 : 0;
+}

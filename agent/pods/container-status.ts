@@ -1,0 +1,154 @@
+import type { Container as ContainerSpecOfPod } from '../../api/container.ts';
+import type { Pod } from '../../api/pod.ts';
+import type { ContainerState, ContainerStatus } from '../../api/pod-status.ts';
+import { formatTime } from '../../base/clock.ts';
+import type { Container } from '../ports.ts';
+import { crashBackoffEndMs, shouldRestart } from './container-plan.ts';
+import {
+  freshMemory,
+  hasEnded,
+  newestOf,
+  type PodObservation,
+  succeeded,
+} from './pod-observation.ts';
+
+/** The status of one container, in Kubernetes' words. Pure. */
+export function containerStatus(
+  pod: Pod,
+  container: ContainerSpecOfPod,
+  at: { readonly observed: PodObservation; readonly now: number },
+): ContainerStatus {
+  const { observed } = at;
+  const newest = newestOf(observed, container.name);
+  const running = newest !== undefined && !hasEnded(newest);
+  const waits = waitingState(pod, container, at);
+  const image = observed.images.get(container.name);
+  return {
+    name: container.name,
+    state: running ? runningState(newest) : (waits ?? endedState(newest)),
+    lastState: lastState(observed, newest, !running && waits !== undefined),
+    ready: running && isReady(container, observed),
+    started: running && hasStarted(container, observed),
+    restartCount: newest?.id.attempt ?? 0,
+    image: container.image,
+    imageID: image?.state === 'present' ? image.image.id : '',
+    ...(newest ? { containerID: containerId(newest) } : {}),
+  };
+}
+
+export function hasStarted(container: ContainerSpecOfPod, observed: PodObservation): boolean {
+  return (
+    container.startupProbe === undefined || observed.probes.get(container.name)?.startup === true
+  );
+}
+
+function isReady(container: ContainerSpecOfPod, observed: PodObservation): boolean {
+  if (!hasStarted(container, observed)) return false;
+  return (
+    container.readinessProbe === undefined ||
+    observed.probes.get(container.name)?.readiness === true
+  );
+}
+
+const runningState = ({ startedAtMs }: Container): ContainerState => ({
+  running: { startedAt: formatTime(startedAtMs) },
+});
+
+/** Ended for good. */
+function endedState(ended: Container | undefined): ContainerState {
+  return ended ? { terminated: terminated(ended) } : { waiting: { reason: 'ContainerCreating' } };
+}
+
+/** undefined: it is not waited for anything. */
+function waitingState(
+  pod: Pod,
+  container: ContainerSpecOfPod,
+  { observed, now }: { readonly observed: PodObservation; readonly now: number },
+): ContainerState | undefined {
+  const newest = newestOf(observed, container.name);
+  if (newest && !(hasEnded(newest) && shouldRestart(pod, newest))) return undefined;
+  const waiting = (reason: string, message?: string): ContainerState => ({
+    waiting: { reason, ...(message === undefined ? {} : { message }) },
+  });
+  const image = observed.images.get(container.name);
+  if (image?.state === 'failed') return waiting(...pullWords(image, container, now));
+  const failure = (observed.memory.get(container.name) ?? freshMemory).startFailure;
+  if (failure) return waiting(failure.reason, failure.message);
+  if (crashBackoffEndMs(observed, container.name) > now) {
+    return waiting('CrashLoopBackOff', crashWords(pod, container, observed, now));
+  }
+  if (isWaitingForInit(pod, container, observed)) return waiting('PodInitializing');
+  if (observed.blocked) return waiting('ContainerCreating', observed.blocked.message);
+  return newest ? undefined : waiting('ContainerCreating');
+}
+
+function isWaitingForInit(
+  pod: Pod,
+  container: ContainerSpecOfPod,
+  observed: PodObservation,
+): boolean {
+  const init = pod.spec.initContainers ?? [];
+  if (init.some((c) => c.name === container.name)) return false;
+  if (newestOf(observed, container.name)) return false;
+  return init.some((c) => !succeeded(newestOf(observed, c.name)));
+}
+
+function pullWords(
+  image: { reason: string; message: string; failures: number; retryAtMs: number },
+  container: ContainerSpecOfPod,
+  now: number,
+): [string, string] {
+  if (image.reason === 'ErrImagePull' && image.retryAtMs > now && image.failures > 1) {
+    return ['ImagePullBackOff', `Back-off pulling image "${container.image}": ${image.message}`];
+  }
+  return [image.reason, image.message];
+}
+
+function crashWords(
+  pod: Pod,
+  container: ContainerSpecOfPod,
+  observed: PodObservation,
+  now: number,
+): string {
+  const seconds = Math.ceil((crashBackoffEndMs(observed, container.name) - now) / 1000);
+  const { namespace, name } = pod.metadata;
+  return `back-off ${seconds}s restarting failed container=${container.name} pod=${name}_${namespace}`;
+}
+
+/** How the run before the shown state ended. */
+function lastState(
+  observed: PodObservation,
+  newest: Container | undefined,
+  newestIsPast: boolean,
+): ContainerState {
+  if (newest === undefined) return {};
+  if (newestIsPast) return { terminated: terminated(newest) };
+  const before = observed.containers.find(
+    (c) => c.id.name === newest.id.name && c.id.attempt === newest.id.attempt - 1,
+  );
+  const lost = observed.memory.get(newest.id.name)?.lost;
+  const past = before ?? (lost && lost.id.attempt < newest.id.attempt ? lost : undefined);
+  return past && hasEnded(past) ? { terminated: terminated(past) } : {};
+}
+
+function terminated(ended: Container): NonNullable<ContainerState['terminated']> {
+  const { exit } = ended;
+  const base = { startedAt: formatTime(ended.startedAtMs), containerID: containerId(ended) };
+  if (exit === undefined) {
+    return {
+      ...base,
+      exitCode: 137,
+      reason: 'ContainerStatusUnknown',
+      message: 'The process that kept this container was lost, and the container with it',
+    };
+  }
+  return {
+    ...base,
+    exitCode: exit.exitCode,
+    ...(exit.signal === undefined ? {} : { signal: exit.signal }),
+    reason: exit.oomKilled ? 'OOMKilled' : exit.exitCode === 0 ? 'Completed' : 'Error',
+    finishedAt: formatTime(exit.finishedAtMs),
+  };
+}
+
+const containerId = ({ id }: Container): string => `orc://${id.uid}/${id.name}/${id.attempt}`;

@@ -1,0 +1,87 @@
+import type { PodAssignment } from '../ledger/assignment.ts';
+import type { Container, SandboxSpec, VolumeSource } from '../ports.ts';
+import { podResources } from './container-spec.ts';
+import type { PodContext, PodPass } from './pod-context.ts';
+import { hostnameOf, hostsFile, resolvConf } from './pod-files.ts';
+import { newestOf } from './pod-observation.ts';
+import { endBackground, remember } from './pod-record.ts';
+import { volumeSpecs, volumesSignature } from './volume-specs.ts';
+
+/** What containers stand on: volumes, sandbox, network. Each throws what the pod must wait for. */
+export async function ensureVolumes(
+  { record, assignment }: PodPass,
+  { ports }: PodContext,
+): Promise<void> {
+  if (!assignment) return;
+  const plan = volumeSpecs(assignment);
+  if (!plan.ok) throw new Error(plan.problem);
+  const sources = new Map<string, VolumeSource>();
+  for (const volume of plan.volumes) {
+    sources.set(volume.name, await ports.volumes.ensure(record.uid, volume));
+  }
+  record.volumes = sources;
+  record.volumesFor = volumesSignature(assignment);
+}
+
+export async function createSandbox(
+  { assignment, signal }: PodPass,
+  context: PodContext,
+): Promise<void> {
+  if (!assignment) return;
+  await context.ports.sandboxes.ensure(sandboxSpec(assignment, context, undefined), signal);
+}
+
+export async function attachNetwork(
+  { record, assignment, observed, signal }: PodPass,
+  context: PodContext,
+): Promise<void> {
+  const { sandboxes, network } = context.ports;
+  const networkNamespace = observed.sandbox?.networkNamespace;
+  if (!assignment || networkNamespace === undefined) return;
+  const { podIp } = await network.attach({
+    uid: record.uid,
+    networkNamespace,
+    runInside: (ops) => sandboxes.runInNetwork(record.uid, ops),
+  });
+  record.attachedTo = networkNamespace;
+  // Again, now that the pod's own address is known and can be written into its hosts file.
+  await sandboxes.ensure(sandboxSpec(assignment, context, podIp), signal);
+}
+
+function sandboxSpec(
+  assignment: PodAssignment,
+  context: PodContext,
+  podIp: string | undefined,
+): SandboxSpec {
+  const { pod } = assignment;
+  const network = context.network();
+  const ip = pod.spec.hostNetwork ? context.hostIp : podIp;
+  return {
+    uid: assignment.uid,
+    namespace: pod.metadata.namespace ?? '',
+    name: pod.metadata.name,
+    hostname: pod.spec.hostNetwork ? context.nodeName : hostnameOf(pod),
+    userNamespace: assignment.userNamespace,
+    hostNetwork: pod.spec.hostNetwork ?? false,
+    resources: podResources(assignment),
+    resolvConf: resolvConf(pod, network, context.nodeResolvConf),
+    hosts: hostsFile(pod, ip, network?.clusterDomain ?? 'cluster.local'),
+  };
+}
+
+/** What the records say goes with the sandbox: what is still needed of them is remembered. */
+export async function removeSandbox(
+  { record, observed }: PodPass,
+  { ports }: PodContext,
+): Promise<void> {
+  const names = new Set(observed.containers.map((c) => c.id.name));
+  for (const name of names) {
+    const newest = newestOf(observed, name);
+    if (newest) remember(record, name, { lost: lostWithSandbox(newest), stop: undefined });
+  }
+  endBackground(record);
+  await ports.sandboxes.remove(record.uid);
+}
+
+const lostWithSandbox = (container: Container): Container =>
+  container.state === 'running' ? { ...container, state: 'lost' } : container;

@@ -1,0 +1,81 @@
+import type { Container, ContainerId, Image, PodNetwork, Sandbox } from '../ports.ts';
+
+/** What is there of one pod, right now: from the ports, and from what its worker remembers. */
+export interface PodObservation {
+  readonly sandbox: Sandbox | undefined;
+  /** Its address, if it holds one. */
+  readonly network: PodNetwork | undefined;
+  /** Its present sandbox is connected. */
+  readonly attached: boolean;
+  /** ready: every volume holds what the assignment says; stale: something is there, or is to be brought up to date. */
+  readonly volumes: 'none' | 'stale' | 'ready';
+  /** Every attempt on record, running and ended. */
+  readonly containers: readonly Container[];
+  /** By container name. */
+  readonly images: ReadonlyMap<string, ImageState>;
+  /** By container name. */
+  readonly memory: ReadonlyMap<string, ContainerMemory>;
+  /** By container name; only of containers that run. */
+  readonly probes: ReadonlyMap<string, ProbeStates>;
+  /** Set when a step on the way to a sandbox failed last time. */
+  readonly blocked: Blocked | undefined;
+}
+
+/** Why a pod or a container can't go on for now, in Kubernetes' words. */
+export interface Blocked {
+  readonly reason: string;
+  readonly message: string;
+  readonly retryAtMs: number;
+}
+
+export type ImageState =
+  | { readonly state: 'pulling' }
+  /** `attempt`: for which start it was made sure of; a new start asks again (imagePullPolicy Always). */
+  | { readonly state: 'present'; readonly image: Image; readonly attempt: number }
+  | ({ readonly state: 'failed'; readonly failures: number } & Blocked);
+
+/** What the records on disk don't say; lost with the agent, and then started afresh. */
+export interface ContainerMemory {
+  /** Starts in a row that ended early: the exponent of the back-off. */
+  readonly streak: number;
+  readonly stop: StopOrder | undefined;
+  readonly startFailure: (Blocked & { readonly failures: number }) | undefined;
+  /** The newest run of a sandbox that was lost since: its record went with the sandbox. */
+  readonly lost: Container | undefined;
+}
+
+export interface StopOrder {
+  readonly id: ContainerId;
+  readonly sentAtMs: number;
+  readonly killed: boolean;
+}
+
+/** undefined: no such probe, or no verdict yet. */
+export interface ProbeStates {
+  readonly startup: boolean | undefined;
+  readonly readiness: boolean | undefined;
+  readonly liveness: boolean | undefined;
+}
+
+export const freshMemory: ContainerMemory = {
+  streak: 0,
+  stop: undefined,
+  startFailure: undefined,
+  lost: undefined,
+};
+
+/** The newest attempt of a container, running or ended. */
+export function newestOf(observed: PodObservation, name: string): Container | undefined {
+  return observed.containers
+    .filter((c) => c.id.name === name)
+    .reduce<Container | undefined>(
+      (newest, c) => (newest === undefined || c.id.attempt > newest.id.attempt ? c : newest),
+      observed.memory.get(name)?.lost,
+    );
+}
+
+/** Ended for good or lost: nothing of it runs. */
+export const hasEnded = (container: Container): boolean => container.state !== 'running';
+
+export const succeeded = (container: Container | undefined): boolean =>
+  container?.state === 'exited' && container.exit?.exitCode === 0;

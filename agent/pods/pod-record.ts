@@ -1,0 +1,56 @@
+import type { PodStatus } from '../../api/pod-status.ts';
+import type { VolumeSource } from '../ports.ts';
+import {
+  type Blocked,
+  type ContainerMemory,
+  freshMemory,
+  type ImageState,
+} from './pod-observation.ts';
+import type { Prober } from './prober.ts';
+
+/** What a worker remembers of its pod between two passes. Only its own worker writes it. */
+export interface PodRecord {
+  readonly uid: string;
+  readonly startedAtMs: number;
+  readonly images: Map<string, ImageState>;
+  readonly memory: Map<string, ContainerMemory>;
+  readonly probers: Map<string, { readonly attempt: number; readonly prober: Prober }>;
+  readonly pulls: Map<string, AbortController>;
+  volumes: ReadonlyMap<string, VolumeSource>;
+  /** Of the assignment that the volumes were made for. */
+  volumesFor: string | undefined;
+  /** The network namespace that was connected last. */
+  attachedTo: string | undefined;
+  blocked: Blocked | undefined;
+  blockedTimes: number;
+  status: PodStatus | undefined;
+}
+
+export function newRecord(uid: string, startedAtMs: number): PodRecord {
+  return {
+    uid,
+    startedAtMs,
+    images: new Map(),
+    memory: new Map(),
+    probers: new Map(),
+    pulls: new Map(),
+    volumes: new Map(),
+    volumesFor: undefined,
+    attachedTo: undefined,
+    blocked: undefined,
+    blockedTimes: 0,
+    status: undefined,
+  };
+}
+
+export function remember(record: PodRecord, name: string, change: Partial<ContainerMemory>): void {
+  record.memory.set(name, { ...(record.memory.get(name) ?? freshMemory), ...change });
+}
+
+/** Nothing of the pod goes on in the background any more. */
+export function endBackground(record: PodRecord): void {
+  for (const { prober } of record.probers.values()) prober.stop();
+  record.probers.clear();
+  for (const pull of record.pulls.values()) pull.abort(new Error('the pod is being removed'));
+  record.pulls.clear();
+}

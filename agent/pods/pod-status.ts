@@ -1,0 +1,118 @@
+import type { Pod } from '../../api/pod.ts';
+import { qosClass } from '../../api/pod-facts.ts';
+import type { ContainerStatus, PodCondition, PodStatus } from '../../api/pod-status.ts';
+import { formatTime } from '../../base/clock.ts';
+import { containerStatus } from './container-status.ts';
+import type { PodObservation } from './pod-observation.ts';
+import { isFinished } from './pod-plan.ts';
+
+export interface StatusInput {
+  readonly pod: Pod;
+  readonly observed: PodObservation;
+  readonly hostIp: string;
+  readonly startedAtMs: number;
+  readonly now: number;
+  /** The status before: transition times are kept where nothing changed. */
+  readonly previous: PodStatus | undefined;
+}
+
+/** What the agent says of a pod. Pure. PodScheduled is the scheduler's and not in it. */
+export function podStatus(input: StatusInput): PodStatus {
+  const { pod, observed, now } = input;
+  const statusOf = (c: Pod['spec']['containers'][number]) =>
+    containerStatus(pod, c, { observed, now });
+  const init = (pod.spec.initContainers ?? []).map((c) => initStatus(statusOf(c)));
+  const containers = pod.spec.containers.map(statusOf);
+  const phase = podPhase(pod, observed, containers);
+  const podIp = pod.spec.hostNetwork ? input.hostIp : observed.network?.podIp;
+  return {
+    phase,
+    conditions: conditions(input, { init, containers, phase }),
+    hostIP: input.hostIp,
+    hostIPs: [{ ip: input.hostIp }],
+    ...(podIp === undefined ? {} : { podIP: podIp, podIPs: [{ ip: podIp }] }),
+    startTime: formatTime(input.startedAtMs),
+    ...(init.length === 0 ? {} : { initContainerStatuses: init }),
+    containerStatuses: containers,
+    qosClass: qosClass(pod.spec),
+    ...(observed.blocked ? { message: observed.blocked.message } : {}),
+  };
+}
+
+type Phase = PodStatus['phase'];
+
+/** An init container is ready when it has succeeded. */
+const initStatus = (status: ContainerStatus): ContainerStatus => ({
+  ...status,
+  ready: status.state.terminated?.exitCode === 0,
+});
+
+function podPhase(
+  pod: Pod,
+  observed: PodObservation,
+  containers: readonly ContainerStatus[],
+): Phase {
+  if (isFinished(pod, observed)) {
+    const ok = containers.every((c) => c.state.terminated?.exitCode === 0);
+    return ok ? 'Succeeded' : 'Failed';
+  }
+  const begun = containers.some(
+    (c) => c.state.running || c.state.terminated || c.lastState.terminated,
+  );
+  const allBegun = containers.every(
+    (c) => c.state.running || c.state.terminated || c.lastState.terminated,
+  );
+  return begun && allBegun ? 'Running' : 'Pending';
+}
+
+function conditions(
+  input: StatusInput,
+  found: {
+    readonly init: readonly ContainerStatus[];
+    readonly containers: readonly ContainerStatus[];
+    readonly phase: Phase;
+  },
+): readonly PodCondition[] {
+  const notInit = found.init.filter((c) => !c.ready).map((c) => c.name);
+  const notReady = found.containers.filter((c) => !c.ready).map((c) => c.name);
+  const done = found.phase === 'Succeeded';
+  const ready: Verdict = done
+    ? { ok: false, reason: 'PodCompleted' }
+    : verdict(notReady, 'ContainersNotReady', 'containers with unready status');
+  const initialized: Verdict =
+    found.phase === 'Running' || done
+      ? { ok: true }
+      : verdict(notInit, 'ContainersNotInitialized', 'containers with incomplete status');
+  const hasSandbox = input.observed.sandbox?.state === 'ready';
+  return [
+    condition(input, 'PodReadyToStartContainers', { ok: hasSandbox }),
+    condition(
+      input,
+      'Initialized',
+      done ? { ...initialized, reason: 'PodCompleted' } : initialized,
+    ),
+    condition(input, 'Ready', ready),
+    condition(input, 'ContainersReady', ready),
+  ];
+}
+
+interface Verdict {
+  readonly ok: boolean;
+  readonly reason?: string;
+  readonly message?: string;
+}
+
+function verdict(missing: readonly string[], reason: string, words: string): Verdict {
+  if (missing.length === 0) return { ok: true };
+  return { ok: false, reason, message: `${words}: [${missing.join(' ')}]` };
+}
+
+function condition(input: StatusInput, type: string, { ok, ...why }: Verdict): PodCondition {
+  const status = ok ? 'True' : 'False';
+  const before = input.previous?.conditions?.find((c) => c.type === type);
+  const lastTransitionTime =
+    before?.status === status && before.lastTransitionTime
+      ? before.lastTransitionTime
+      : formatTime(input.now);
+  return { type, status, ...why, lastTransitionTime };
+}

@@ -1,0 +1,67 @@
+import { backoffMs } from '../../base/backoff.ts';
+import { errorChain } from '../../base/error-chain.ts';
+import { startBackoff } from './container-plan.ts';
+import { killContainer, startContainer, stopContainer } from './container-steps.ts';
+import { attachNetwork, createSandbox, ensureVolumes, removeSandbox } from './ground-steps.ts';
+import { startPull } from './image-pull.ts';
+import type { PodAction } from './pod-action.ts';
+import type { PodContext, PodPass } from './pod-context.ts';
+import { podEvent } from './pod-events.ts';
+
+/** Does one step. What a pod must wait for is written into its record; anything else is thrown. */
+export async function applyPodAction(
+  action: PodAction,
+  pass: PodPass,
+  context: PodContext,
+): Promise<void> {
+  const { ports } = context;
+  const { record } = pass;
+  switch (action.kind) {
+    case 'ensure-volumes':
+      return blocking(pass, context, 'FailedMount', () => ensureVolumes(pass, context));
+    case 'create-sandbox':
+      return blocking(pass, context, 'FailedCreatePodSandBox', () => createSandbox(pass, context));
+    case 'attach-network':
+      return blocking(pass, context, 'FailedCreatePodSandBox', () => attachNetwork(pass, context));
+    case 'pull-image':
+      return startPull(action, pass, context);
+    case 'start-container':
+      return startContainer(action, pass, context);
+    case 'stop-container':
+      return stopContainer(action, pass, context);
+    case 'kill-container':
+      return killContainer(action, pass, context);
+    case 'remove-container':
+      return ports.containers.remove(action.id);
+    case 'detach-network':
+      return ports.network.detach(record.uid);
+    case 'remove-sandbox':
+      return removeSandbox(pass, context);
+    case 'remove-volumes':
+      await ports.volumes.remove(record.uid);
+      record.volumesFor = undefined;
+      return;
+    case 'wait':
+      return;
+  }
+}
+
+/** A failure here stops the pod as a whole, for a while that grows. */
+async function blocking(
+  { record, assignment }: PodPass,
+  { clock, events }: PodContext,
+  reason: string,
+  step: () => Promise<void>,
+): Promise<void> {
+  try {
+    await step();
+    record.blocked = undefined;
+    record.blockedTimes = 0;
+  } catch (error) {
+    const message = errorChain(error);
+    record.blockedTimes += 1;
+    const retryAtMs = clock.now() + backoffMs(startBackoff, record.blockedTimes);
+    record.blocked = { reason, message, retryAtMs };
+    if (assignment) events.record(podEvent(assignment.pod, { type: 'Warning', reason, message }));
+  }
+}

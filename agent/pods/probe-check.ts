@@ -1,0 +1,116 @@
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { connect } from 'node:net';
+import type { Container } from '../../api/container.ts';
+import type { Probe } from '../../api/probe.ts';
+import type { ContainerId, ContainerPort } from '../ports.ts';
+
+export interface CheckTarget {
+  readonly id: ContainerId;
+  readonly container: Container;
+  readonly podIp: string;
+  readonly containers: ContainerPort;
+}
+
+export type CheckOutcome =
+  | { readonly ok: true }
+  /** What was found instead, for the Unhealthy event. */
+  | { readonly ok: false; readonly why: string };
+
+/** One check, until it has an answer or the signal aborts. */
+export function runCheck(
+  probe: Probe,
+  target: CheckTarget,
+  signal: AbortSignal,
+): Promise<CheckOutcome> {
+  if (probe.exec) return execCheck(probe.exec.command ?? [], target, signal);
+  if (probe.httpGet) return httpCheck(probe.httpGet, target, signal);
+  if (probe.tcpSocket) return tcpCheck(probe.tcpSocket, target, signal);
+  return Promise.resolve({ ok: true });
+}
+
+async function execCheck(
+  command: readonly string[],
+  { id, containers }: CheckTarget,
+  signal: AbortSignal,
+): Promise<CheckOutcome> {
+  const session = await containers.exec(id, { command, stdin: false, terminal: undefined });
+  const output: Buffer[] = [];
+  let bytes = 0;
+  session.onOutput((_stream, chunk) => {
+    if (bytes < 10_240) output.push(chunk);
+    bytes += chunk.length;
+  });
+  const hangUp = () => session.close();
+  signal.addEventListener('abort', hangUp, { once: true });
+  try {
+    const { exitCode } = await session.exited;
+    if (exitCode === 0) return { ok: true };
+    return {
+      ok: false,
+      why: Buffer.concat(output).toString('utf8', 0, 1024).trim() || `exit code ${exitCode}`,
+    };
+  } finally {
+    signal.removeEventListener('abort', hangUp);
+    session.close();
+  }
+}
+
+function httpCheck(
+  get: NonNullable<Probe['httpGet']>,
+  target: CheckTarget,
+  signal: AbortSignal,
+): Promise<CheckOutcome> {
+  const port = portOf(get.port, target.container);
+  if (port === undefined) return Promise.resolve(noSuchPort(get.port));
+  const request = get.scheme === 'HTTPS' ? httpsRequest : httpRequest;
+  const headers = Object.fromEntries((get.httpHeaders ?? []).map((h) => [h.name, h.value]));
+  return new Promise((resolve) => {
+    const sent = request({
+      host: get.host ?? target.podIp,
+      port,
+      path: get.path.startsWith('/') ? get.path : `/${get.path}`,
+      headers: { 'user-agent': 'kube-probe/orc', connection: 'close', ...headers },
+      signal,
+      agent: false,
+      // The pod's certificate is its own affair, as with Kubernetes' probes.
+      rejectUnauthorized: false,
+    });
+    sent.on('response', (response) => {
+      response.resume();
+      const code = response.statusCode ?? 0;
+      const ok = code >= 200 && code < 400;
+      resolve(ok ? { ok } : { ok, why: `HTTP probe failed with statuscode: ${code}` });
+    });
+    sent.on('error', (error) => resolve({ ok: false, why: error.message }));
+    sent.end();
+  });
+}
+
+function tcpCheck(
+  tcp: NonNullable<Probe['tcpSocket']>,
+  target: CheckTarget,
+  signal: AbortSignal,
+): Promise<CheckOutcome> {
+  const port = portOf(tcp.port, target.container);
+  if (port === undefined) return Promise.resolve(noSuchPort(tcp.port));
+  return new Promise((resolve) => {
+    const socket = connect({ host: tcp.host ?? target.podIp, port, signal });
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve({ ok: true });
+    });
+    socket.on('error', (error) => resolve({ ok: false, why: error.message }));
+  });
+}
+
+function portOf(port: number | string, container: Container): number | undefined {
+  if (typeof port === 'number') return port;
+  const named = container.ports?.find((p) => p.name === port)?.containerPort;
+  return named ?? (/^\d+$/.test(port) ? Number(port) : undefined);
+}
+
+const noSuchPort = (port: number | string): CheckOutcome => ({
+  ok: false,
+  why: `the container has no port named ${port}`,
+});

@@ -1,0 +1,81 @@
+import type { Probe } from '../../api/probe.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
+import { withDeadline } from '../../base/deadline.ts';
+import { rootCause } from '../../base/error-chain.ts';
+import type { ProbeStates } from './pod-observation.ts';
+import { type CheckOutcome, type CheckTarget, runCheck } from './probe-check.ts';
+import { afterCheck, type ProbeState, unprobed } from './probe-state.ts';
+
+export type ProbeKind = keyof ProbeStates;
+
+/** The probes of one running container. Startup first; the other two begin once it has succeeded. */
+export interface Prober {
+  states(): ProbeStates;
+  stop(): void;
+}
+
+export interface ProberOptions {
+  readonly target: CheckTarget;
+  readonly clock: Clock;
+  /** A verdict changed. */
+  readonly onChange: () => void;
+  /** A check failed: Kubernetes' Unhealthy event. */
+  readonly onFailure: (kind: ProbeKind, why: string) => void;
+}
+
+export function startProber(options: ProberOptions): Prober {
+  const { startupProbe, readinessProbe, livenessProbe } = options.target.container;
+  const states = new Map<ProbeKind, ProbeState>();
+  const stopping = new AbortController();
+  const { signal } = stopping;
+
+  const loop = async (kind: ProbeKind, probe: Probe): Promise<void> => {
+    await sleep(options.clock, (probe.initialDelaySeconds ?? 0) * 1000, signal);
+    for (;;) {
+      const outcome = await check(probe, options, signal);
+      const before = states.get(kind) ?? unprobed;
+      const after = afterCheck(before, outcome.ok, probe);
+      states.set(kind, after);
+      if (!outcome.ok) options.onFailure(kind, outcome.why);
+      if (after.healthy !== before.healthy) options.onChange();
+      if (kind === 'startup' && after.healthy !== undefined) return;
+      await sleep(options.clock, probe.periodSeconds * 1000, signal);
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    if (startupProbe) await loop('startup', startupProbe);
+    if (states.get('startup')?.healthy === false) return;
+    await Promise.all([
+      readinessProbe && loop('readiness', readinessProbe),
+      livenessProbe && loop('liveness', livenessProbe),
+    ]);
+  };
+  // The loops end only by the signal: what they reject with is our own stop().
+  run().catch(() => undefined);
+
+  const verdict = (kind: ProbeKind) => states.get(kind)?.healthy;
+  return {
+    states: () => ({
+      startup: verdict('startup'),
+      readiness: verdict('readiness'),
+      liveness: verdict('liveness'),
+    }),
+    stop: () => stopping.abort(new Error('the container is no longer probed')),
+  };
+}
+
+async function check(
+  probe: Probe,
+  { target, clock }: ProberOptions,
+  parent: AbortSignal,
+): Promise<CheckOutcome> {
+  const limit = { clock, ms: probe.timeoutSeconds * 1000, what: 'probe', parent };
+  try {
+    return await withDeadline(limit, (signal) => runCheck(probe, target, signal));
+  } catch (error) {
+    parent.throwIfAborted();
+    const cause = rootCause(error);
+    return { ok: false, why: cause instanceof Error ? cause.message : String(cause) };
+  }
+}
