@@ -18,11 +18,11 @@ export async function applyPodAction(
   const { record } = pass;
   switch (action.kind) {
     case 'ensure-volumes':
-      return blocking(pass, context, 'FailedMount', () => ensureVolumes(pass, context));
+      return blocking('FailedMount', { pass, context }, ensureVolumes);
     case 'create-sandbox':
-      return blocking(pass, context, 'FailedCreatePodSandBox', () => createSandbox(pass, context));
+      return blocking('FailedCreatePodSandBox', { pass, context }, createSandbox);
     case 'attach-network':
-      return blocking(pass, context, 'FailedCreatePodSandBox', () => attachNetwork(pass, context));
+      return blocking('FailedCreatePodSandBox', { pass, context }, attachNetwork);
     case 'pull-image':
       return startPull(action, pass, context);
     case 'start-container':
@@ -48,20 +48,21 @@ export async function applyPodAction(
 
 /** A failure here stops the pod as a whole, for a while that grows. */
 async function blocking(
-  { record, assignment }: PodPass,
-  { clock, events }: PodContext,
   reason: string,
-  step: () => Promise<void>,
+  { pass, context }: { readonly pass: PodPass; readonly context: PodContext },
+  step: (pass: PodPass, context: PodContext) => Promise<void>,
 ): Promise<void> {
+  const { record, assignment } = pass;
   try {
-    await step();
+    await step(pass, context);
     record.blocked = undefined;
     record.blockedTimes = 0;
   } catch (error) {
     const message = errorChain(error);
     record.blockedTimes += 1;
-    const retryAtMs = clock.now() + backoffMs(startBackoff, record.blockedTimes);
+    const retryAtMs = context.clock.now() + backoffMs(startBackoff, record.blockedTimes);
     record.blocked = { reason, message, retryAtMs };
-    if (assignment) events.record(podEvent(assignment.pod, { type: 'Warning', reason, message }));
+    if (!assignment) return;
+    context.events.record(podEvent(assignment.pod, { type: 'Warning', reason, message }));
   }
 }
