@@ -1,6 +1,6 @@
 import { describe } from 'vitest';
-import type { ContainerSpec } from '../../agent/ports.ts';
 import { systemClock } from '../../base/clock.ts';
+import { containerSpec } from '../support/container-spec.ts';
 import { type ContainerSubject, containerPortContract } from './container-port.contract.ts';
 import { fakeContainers } from './fakes/fake-containers.ts';
 import { fakeSandboxes } from './fakes/fake-sandboxes.ts';
@@ -24,57 +24,9 @@ async function openContainers(): Promise<ContainerSubject> {
   return {
     sandboxes,
     containers: fakeContainers(sandboxes, systemClock()),
-    spec: (program, attempt) => containerSpec(attempt, commands[program]),
+    spec: (program, attempt) =>
+      containerSpec({ id: { uid: 'a', name: 'web', attempt }, command: commands[program] }),
     lose: async (uid) => sandboxes.lose(uid),
     close: async () => {},
-  };
-}
-
-function containerSpec(attempt: number, command: readonly string[]): ContainerSpec {
-  return {
-    id: { uid: 'a', name: 'web', attempt },
-    image: {
-      id: 'sha256:1',
-      digest: 'sha256:2',
-      references: [],
-      sizeBytes: 0,
-      layers: [],
-      config: {
-        entrypoint: [],
-        cmd: [],
-        env: [],
-        workingDir: '',
-        user: '',
-        volumes: [],
-        stopSignal: undefined,
-      },
-    },
-    command,
-    args: undefined,
-    env: [],
-    workingDir: undefined,
-    mounts: [],
-    resources: {
-      cpuRequestMilli: undefined,
-      cpuLimitMilli: undefined,
-      memoryLimitBytes: undefined,
-      pidsLimit: undefined,
-    },
-    security: {
-      privileged: false,
-      runAsUser: undefined,
-      runAsGroup: undefined,
-      runAsNonRoot: false,
-      supplementalGroups: [],
-      fsGroup: undefined,
-      capabilitiesAdd: [],
-      capabilitiesDrop: [],
-      readOnlyRootFilesystem: false,
-      allowPrivilegeEscalation: true,
-      seccomp: 'RuntimeDefault',
-    },
-    logPath: '/nowhere/0.log',
-    terminal: false,
-    stdin: false,
   };
 }

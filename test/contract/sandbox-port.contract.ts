@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { SandboxPort, SandboxSpec } from '../../agent/ports.ts';
+import { noLimits } from '../support/container-spec.ts';
 
 export interface SandboxSubject {
   readonly sandboxes: SandboxPort;
@@ -18,12 +19,7 @@ export function sandboxSpec(uid: string, over: Partial<SandboxSpec> = {}): Sandb
     hostname: `pod-${uid}`,
     userNamespace: { firstId: 1_000_000_000, size: 65_536 },
     hostNetwork: false,
-    resources: {
-      cpuRequestMilli: undefined,
-      cpuLimitMilli: undefined,
-      memoryLimitBytes: undefined,
-      pidsLimit: undefined,
-    },
+    resources: noLimits,
     resolvConf: 'nameserver 10.96.0.10\n',
     hosts: '127.0.0.1 localhost\n',
     ...over,

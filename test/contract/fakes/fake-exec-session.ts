@@ -26,6 +26,7 @@ export function fakeExecSession(plan: FakeExec): ExecSession {
   return {
     write: () => true,
     endInput() {},
+    onDrain() {},
     resize() {},
     signal: killed,
     onOutput(listener) {

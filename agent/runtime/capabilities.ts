@@ -1,0 +1,72 @@
+import type { ContainerSecurity } from '../ports.ts';
+import { ContainerError } from './container-error.ts';
+import { type Capability, capabilityBits } from './oci-config.ts';
+
+/** What docker and containerd give. */
+const defaults: readonly Capability[] = [
+  'AUDIT_WRITE',
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'MKNOD',
+  'NET_BIND_SERVICE',
+  'NET_RAW',
+  'SETFCAP',
+  'SETGID',
+  'SETPCAP',
+  'SETUID',
+  'SYS_CHROOT',
+];
+
+const all = Object.keys(capabilityBits).filter(isCapability);
+
+/**
+ * A container's capabilities in the order of their numbers: first what is added, then what is dropped is taken away;
+ * drop ALL + add X leaves X, as in containerd. In the host's user namespace only `available` ones can be given; in a
+ * namespace of its own the kernel gives every one, over that namespace.
+ *
+ * MKNOD is no default in the host's user namespace: any disk of the host could be read with it. In a user namespace it
+ * has no power over devices and is kept for programs that look for it.
+ */
+export function planCapabilities(
+  security: ContainerSecurity,
+  of: { readonly ownUserNamespace: boolean; readonly available: bigint },
+): readonly Capability[] {
+  const kept = new Set(wantedCapabilities(security, of.ownUserNamespace));
+  const possible = (name: Capability) =>
+    of.ownUserNamespace || (of.available & capabilityMask([name])) !== 0n;
+  return all.filter((name) => kept.has(name) && possible(name));
+}
+
+function wantedCapabilities(
+  security: ContainerSecurity,
+  ownUserNamespace: boolean,
+): readonly Capability[] {
+  const add = security.capabilitiesAdd.map(normalize);
+  const drop = security.capabilitiesDrop.map(normalize);
+  refuseUnknown([...add, ...drop]);
+  if (security.privileged) return all;
+  const base = defaults.filter((name) => ownUserNamespace || name !== 'MKNOD');
+  const before = drop.includes('ALL') ? [] : add.includes('ALL') ? all : base;
+  return [...before, ...add.filter(isCapability)].filter((name) => !drop.includes(name));
+}
+
+export function capabilityMask(capabilities: readonly Capability[]): bigint {
+  return capabilities.reduce((mask, name) => mask | (1n << BigInt(capabilityBits[name])), 0n);
+}
+
+function normalize(name: string): string {
+  return name.toUpperCase().replace(/^CAP_/, '');
+}
+
+function isCapability(name: string): name is Capability {
+  return Object.hasOwn(capabilityBits, name);
+}
+
+function refuseUnknown(names: readonly string[]): void {
+  const unknown = names.find((name) => name !== 'ALL' && !isCapability(name));
+  if (unknown !== undefined)
+    throw new ContainerError('CreateContainerConfigError', `unknown capability "${unknown}"`);
+}

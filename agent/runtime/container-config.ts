@@ -1,0 +1,273 @@
+import { posix } from 'node:path';
+import type { ContainerMount, ContainerSpec, UserNamespaceRange } from '../ports.ts';
+import { planCapabilities } from './capabilities.ts';
+import { ContainerError } from './container-error.ts';
+import { type ResolvedUser, resolveUser } from './image-user.ts';
+import type { OciConfig, OciDevice, OciMount, OciProcess } from './oci-config.ts';
+
+/** What a container's configuration depends on beside its own spec. */
+export interface ContainerSurroundings {
+  readonly namespace: string;
+  readonly podName: string;
+  readonly hostname: string;
+  readonly hostNetwork: boolean;
+  readonly userNamespace: UserNamespaceRange | undefined;
+  /** The agent's own capabilities, as bits. */
+  readonly hostCapabilities: bigint;
+  /** /etc/passwd and /etc/group of the image, "" where it has none. */
+  readonly passwd: string;
+  readonly group: string;
+  /** Host paths; all of them are there when the container starts. */
+  readonly sources: {
+    readonly shm: string;
+    readonly hosts: string;
+    readonly resolvConf: string;
+    readonly hostname: string;
+    /** The container's own cgroup directories: "" for the unified one, else by controller. */
+    readonly cgroups: readonly { readonly controller: string; readonly path: string }[];
+    /** Where the shim has mounted a volume in memory. */
+    readonly tmpfs: (volume: string) => string;
+  };
+}
+
+/** Docker's and containerd's defaults for this container. Throws ContainerError(CreateContainerConfigError). */
+export function planConfig(spec: ContainerSpec, around: ContainerSurroundings): OciConfig {
+  refuseUnsupported(spec);
+  const { security } = spec;
+  const user = resolveUser({
+    security,
+    imageUser: spec.image.config.user,
+    passwd: around.passwd,
+    group: around.group,
+    pod: `${around.podName}_${around.namespace}(${spec.id.uid})`,
+    container: spec.id.name,
+  });
+  const range = around.userNamespace;
+  return {
+    process: planProcess(spec, around, user),
+    root: { readonly: security.readOnlyRootFilesystem },
+    hostname: around.hostname,
+    mounts: [...systemMounts(spec, around), ...fileMounts(around), ...volumeMounts(spec, around)],
+    linux: {
+      uidMappings: range && { hostID: range.firstId, size: range.size },
+      joins: planJoins(around),
+      devices,
+      seccomp: security.privileged ? 'Unconfined' : security.seccomp,
+      maskedPaths: security.privileged ? [] : maskedPaths,
+      readonlyPaths: security.privileged ? [] : readonlyPaths,
+    },
+  };
+}
+
+function planJoins({
+  hostNetwork,
+  userNamespace,
+}: ContainerSurroundings): OciConfig['linux']['joins'] {
+  const network = hostNetwork ? [] : (['network'] as const);
+  const user = userNamespace ? (['user'] as const) : [];
+  return [...network, 'ipc', 'uts', ...user];
+}
+
+/** A terminal and standard input for the first process come with `attach`. */
+function refuseUnsupported(spec: ContainerSpec): void {
+  if (spec.terminal || spec.stdin)
+    throw configError(`container ${spec.id.name}: tty and stdin are not supported yet`);
+}
+
+function planProcess(
+  spec: ContainerSpec,
+  around: ContainerSurroundings,
+  user: ResolvedUser,
+): OciProcess {
+  const { security } = spec;
+  const { uid, gid, additionalGids } = user;
+  return {
+    args: planArgs(spec),
+    env: planEnv(spec, around.hostname, user.home),
+    cwd: planWorkingDirectory(spec),
+    user: { uid, gid, additionalGids },
+    capabilities: planCapabilities(security, {
+      ownUserNamespace: around.userNamespace !== undefined,
+      available: around.hostCapabilities,
+    }),
+    noNewPrivileges: !security.allowPrivilegeEscalation && !security.privileged,
+  };
+}
+
+/** Kubernetes' table: `command` replaces entrypoint and cmd, `args` alone replaces cmd. */
+function planArgs({ id, image, command, args }: ContainerSpec): readonly string[] {
+  const { entrypoint, cmd } = image.config;
+  const argv = command?.length
+    ? [...command, ...(args ?? [])]
+    : [...entrypoint, ...(args?.length ? args : cmd)];
+  if (argv.length === 0 || argv[0] === '')
+    throw configError(`container ${id.name}: no command specified, and the image has none`);
+  refuseNul(argv, `container ${id.name}: command`);
+  return argv;
+}
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Defaults, then the image's, then the pod's: a later one replaces an earlier one of the same name. */
+function planEnv(
+  spec: ContainerSpec,
+  hostname: string,
+  home: string | undefined,
+): readonly string[] {
+  const defaults = [`PATH=${DEFAULT_PATH}`, `HOSTNAME=${hostname}`, `HOME=${home || '/'}`];
+  const byName = new Map<string, string>();
+  for (const entry of [...defaults, ...spec.image.config.env, ...spec.env])
+    byName.set(entry.split('=', 1)[0] ?? '', entry);
+  const env = [...byName.values()];
+  refuseNul(env, `container ${spec.id.name}: environment`);
+  return env;
+}
+
+function planWorkingDirectory({ id, workingDir, image }: ContainerSpec): string {
+  const cwd = workingDir || image.config.workingDir || '/';
+  if (!cwd.startsWith('/'))
+    throw configError(`container ${id.name}: working directory "${cwd}" is not absolute`);
+  refuseNul([cwd], `container ${id.name}: working directory`);
+  return posix.normalize(cwd);
+}
+
+function refuseNul(texts: readonly string[], what: string): void {
+  if (texts.some((text) => text.includes('\0'))) throw configError(`${what} contains a NUL byte`);
+}
+
+/** /dev is fresh, so that no device node of the image counts; sysfs shows the pod's own network namespace. */
+function systemMounts(spec: ContainerSpec, around: ContainerSurroundings): readonly OciMount[] {
+  const writable = spec.security.privileged;
+  const first = around.userNamespace?.firstId ?? 0;
+  const hidden = ['nosuid', 'nodev', 'noexec'] as const;
+  const system = writable ? hidden : (['ro', ...hidden] as const);
+  return [
+    { type: 'proc', destination: '/proc', options: hidden, fsOptions: '' },
+    {
+      type: 'tmpfs',
+      destination: '/dev',
+      options: ['nosuid', 'noexec'],
+      fsOptions: `mode=755,size=65536k,uid=${first},gid=${first}`,
+    },
+    {
+      type: 'devpts',
+      destination: '/dev/pts',
+      options: ['nosuid', 'noexec'],
+      fsOptions: `newinstance,ptmxmode=0666,mode=0620,gid=${first + 5}`,
+    },
+    {
+      type: 'bind',
+      destination: '/dev/shm',
+      source: around.sources.shm,
+      subPath: '',
+      options: hidden,
+    },
+    { type: 'mqueue', destination: '/dev/mqueue', options: hidden, fsOptions: '' },
+    { type: 'sysfs', destination: '/sys', options: system, fsOptions: '' },
+    ...cgroupMounts(around, writable),
+  ];
+}
+
+/** The container's own cgroups only, at the places where the host has them. */
+function cgroupMounts(around: ContainerSurroundings, writable: boolean): readonly OciMount[] {
+  const hidden = ['nosuid', 'nodev', 'noexec'] as const;
+  const { cgroups } = around.sources;
+  const bind = ({ controller, path }: (typeof cgroups)[number]): OciMount => ({
+    type: 'bind',
+    destination: posix.join('/sys/fs/cgroup', controller),
+    source: path,
+    subPath: '',
+    options: writable ? hidden : ['ro', ...hidden],
+  });
+  const unified = cgroups.some(({ controller }) => controller === '');
+  const tree: OciMount = {
+    type: 'tmpfs',
+    destination: '/sys/fs/cgroup',
+    options: hidden,
+    fsOptions: 'mode=755,size=64k',
+  };
+  return unified ? cgroups.map(bind) : [tree, ...cgroups.map(bind)];
+}
+
+/** Kubernetes gives these to every container; they stay writable, as they are the pod's own copies. */
+function fileMounts({ sources }: ContainerSurroundings): readonly OciMount[] {
+  const bind = (destination: string, source: string): OciMount => ({
+    type: 'bind',
+    destination,
+    source,
+    subPath: '',
+    options: ['nosuid', 'nodev'],
+  });
+  return [
+    bind('/etc/hosts', sources.hosts),
+    bind('/etc/resolv.conf', sources.resolvConf),
+    bind('/etc/hostname', sources.hostname),
+  ];
+}
+
+/** Outer ones first, whatever the order in the pod. A volume at /etc/hosts covers ours. */
+function volumeMounts(spec: ContainerSpec, around: ContainerSurroundings): readonly OciMount[] {
+  const depth = (mount: OciMount) => mount.destination.split('/').length;
+  return spec.mounts
+    .map((mount) => planVolumeMount(mount, spec, around))
+    .toSorted((a, b) => depth(a) - depth(b));
+}
+
+function planVolumeMount(
+  mount: ContainerMount,
+  spec: ContainerSpec,
+  around: ContainerSurroundings,
+): OciMount {
+  const destination = posix.resolve('/', mount.mountPath);
+  const where = `container ${spec.id.name}: mountPath "${mount.mountPath}"`;
+  // Files of a volume that pose as procfs would be believed when labels and profiles are set (CVE-2019-16884).
+  if (destination === '/' || /^\/(proc|sys)(\/|$)/.test(destination))
+    throw configError(`${where} is not allowed: it would hide what the kernel shows there`);
+  refuseNul([mount.mountPath, mount.subPath], where);
+  if (mount.subPath.startsWith('/') || mount.subPath.split('/').includes('..'))
+    throw configError(`${where}: subPath "${mount.subPath}" must be relative, without ".."`);
+  const { source } = mount;
+  return {
+    type: 'bind',
+    destination,
+    source: source.kind === 'tmpfs' ? around.sources.tmpfs(source.name) : source.path,
+    subPath: mount.subPath,
+    options: mount.readOnly ? ['ro', 'nodev'] : ['nodev'],
+  };
+}
+
+const devices: readonly OciDevice[] = [
+  { path: '/dev/null', major: 1, minor: 3 },
+  { path: '/dev/zero', major: 1, minor: 5 },
+  { path: '/dev/full', major: 1, minor: 7 },
+  { path: '/dev/random', major: 1, minor: 8 },
+  { path: '/dev/urandom', major: 1, minor: 9 },
+  { path: '/dev/tty', major: 5, minor: 0 },
+];
+
+const maskedPaths: readonly string[] = [
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/sys/devices/virtual/powercap',
+  '/sys/firmware',
+];
+
+const readonlyPaths: readonly string[] = [
+  '/proc/bus',
+  '/proc/fs',
+  '/proc/irq',
+  '/proc/sys',
+  '/proc/sysrq-trigger',
+];
+
+function configError(message: string): ContainerError {
+  return new ContainerError('CreateContainerConfigError', message);
+}

@@ -1,0 +1,133 @@
+import type { ContainerSecurity } from '../ports.ts';
+import { ContainerError } from './container-error.ts';
+import type { OciUser } from './oci-config.ts';
+
+export interface UserRequest {
+  readonly security: ContainerSecurity;
+  /** The image's `user`. */
+  readonly imageUser: string;
+  /** The image's /etc/passwd and /etc/group, "" where it has none. */
+  readonly passwd: string;
+  readonly group: string;
+  /** "web_default(3e1…)" and the container's name, for Kubernetes' messages. */
+  readonly pod: string;
+  readonly container: string;
+}
+
+export interface ResolvedUser extends OciUser {
+  /** The user's directory in /etc/passwd. */
+  readonly home: string | undefined;
+}
+
+/**
+ * Who the process runs as, by Kubernetes' rules: runAsUser and runAsGroup before the image's user; groups of the image
+ * that name the user, supplementalGroups and fsGroup on top. Throws ContainerError(CreateContainerConfigError).
+ */
+export function resolveUser(request: UserRequest): ResolvedUser {
+  const { security } = request;
+  const [imageUser = '', imageGroup] = request.imageUser.split(':', 2);
+  refuseRoot(request, imageUser);
+  const users = parsePasswd(request.passwd);
+  const wanted = security.runAsUser === undefined ? imageUser || '0' : String(security.runAsUser);
+  const entry = users.find((user) => user.name === wanted) ?? findById(users, wanted);
+  const uid = entry?.uid ?? parseId(wanted, 'user', wanted);
+  const groups = parseGroup(request.group);
+  const gid = primaryGroup(request, { groups, imageGroup, entry });
+  const named = groups.filter((group) => entry && group.members.includes(entry.name));
+  const additionalGids = [
+    ...new Set([
+      gid,
+      ...named.map((group) => group.gid),
+      ...security.supplementalGroups,
+      ...(security.fsGroup === undefined ? [] : [security.fsGroup]),
+    ]),
+  ];
+  return { uid, gid, additionalGids, home: entry?.home };
+}
+
+interface PasswdEntry {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+interface GroupEntry {
+  readonly name: string;
+  readonly gid: number;
+  readonly members: readonly string[];
+}
+
+/** The words of the kubelet's verifyRunAsNonRoot. */
+function refuseRoot({ security, pod, container, ...request }: UserRequest, user: string): void {
+  if (!security.runAsNonRoot) return;
+  const where = `(pod: "${pod}", container: ${container})`;
+  if (security.runAsUser === 0)
+    throw configError(`container's runAsUser breaks non-root policy ${where}`);
+  if (security.runAsUser !== undefined) return;
+  if (user !== '' && !/^\d+$/.test(user))
+    throw configError(
+      `container has runAsNonRoot and image has non-numeric user (${request.imageUser}), ` +
+        `cannot verify user is non-root ${where}`,
+    );
+  if (user === '' || parseId(user, 'user', user) === 0)
+    throw configError(`container has runAsNonRoot and image will run as root ${where}`);
+}
+
+function primaryGroup(
+  { security }: UserRequest,
+  of: {
+    groups: readonly GroupEntry[];
+    imageGroup: string | undefined;
+    entry?: PasswdEntry | undefined;
+  },
+): number {
+  if (security.runAsGroup !== undefined) return security.runAsGroup;
+  const { imageGroup } = of;
+  if (security.runAsUser !== undefined || imageGroup === undefined || imageGroup === '')
+    return of.entry?.gid ?? 0;
+  const named = of.groups.find((group) => group.name === imageGroup);
+  return named?.gid ?? parseId(imageGroup, 'group', imageGroup);
+}
+
+/** Ids are 32 bits and the last means "no id": anything beyond would wrap round to root (CVE-2024-40635). */
+const MAX_ID = 2 ** 31 - 1;
+
+function parseId(text: string, what: 'user' | 'group', shown: string): number {
+  if (!/^\d+$/.test(text))
+    throw configError(`unable to find ${what} ${shown}: no matching entries in ${what} file`);
+  const id = Number(text);
+  if (id > MAX_ID) throw configError(`${what} id ${shown} is out of range 0-${MAX_ID}`);
+  return id;
+}
+
+function findById(users: readonly PasswdEntry[], text: string): PasswdEntry | undefined {
+  return /^\d{1,10}$/.test(text) ? users.find((user) => user.uid === Number(text)) : undefined;
+}
+
+function parsePasswd(text: string): readonly PasswdEntry[] {
+  return fieldsOf(text).flatMap(([name = '', , uid = '', gid = '', , home = '']) =>
+    isId(uid) && isId(gid) && name !== ''
+      ? [{ name, uid: Number(uid), gid: Number(gid), home }]
+      : [],
+  );
+}
+
+function parseGroup(text: string): readonly GroupEntry[] {
+  return fieldsOf(text).flatMap(([name = '', , gid = '', members = '']) =>
+    isId(gid) && name !== '' ? [{ name, gid: Number(gid), members: members.split(',') }] : [],
+  );
+}
+
+function fieldsOf(text: string): readonly (readonly string[])[] {
+  return text.split('\n').map((line) => line.trim().split(':'));
+}
+
+/** A line with an id that can't be is no line: it must not be found by its name either. */
+function isId(text: string): boolean {
+  return /^\d{1,10}$/.test(text) && Number(text) <= MAX_ID;
+}
+
+function configError(message: string): ContainerError {
+  return new ContainerError('CreateContainerConfigError', message);
+}

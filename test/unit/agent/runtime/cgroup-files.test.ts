@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+import { planCgroupFiles } from '../../../../agent/runtime/cgroup-files.ts';
+import { noLimits } from '../../../support/container-spec.ts';
+
+const limits = {
+  cpuRequestMilli: 250,
+  cpuLimitMilli: 1500,
+  memoryLimitBytes: 67_108_864,
+  pidsLimit: 100,
+};
+const written = (...args: Parameters<typeof planCgroupFiles>) =>
+  planCgroupFiles(...args).map(({ controller, file, value }) => `${controller} ${file}=${value}`);
+
+it('writes version 1 files, the sum of memory and swap after memory', () => {
+  expect(written(limits, 1)).toEqual([
+    'cpu cpu.shares=256',
+    'cpu cpu.cfs_period_us=100000',
+    'cpu cpu.cfs_quota_us=150000',
+    'memory memory.limit_in_bytes=67108864',
+    'memory memory.memsw.limit_in_bytes=67108864',
+    'pids pids.max=100',
+  ]);
+});
+
+it('writes version 2 files, without swap', () => {
+  expect(written(limits, 2)).toEqual([
+    'cpu cpu.weight=10',
+    'cpu cpu.max=150000 100000',
+    'memory memory.max=67108864',
+    'memory memory.swap.max=0',
+    'memory memory.oom.group=1',
+    'pids pids.max=100',
+  ]);
+});
+
+it('gives the lowest weight, and no limit, to what asks for nothing', () => {
+  expect(written(noLimits, 1)).toEqual(['cpu cpu.shares=2']);
+  expect(written(noLimits, 2)).toEqual(['cpu cpu.weight=1']);
+});
+
+it('keeps to the kernel’s bounds', () => {
+  const extreme = { ...noLimits, cpuRequestMilli: 10_000_000, cpuLimitMilli: 1 };
+  expect(written(extreme, 1)).toContain('cpu cpu.shares=262144');
+  expect(written(extreme, 2)).toContain('cpu cpu.weight=10000');
+  expect(written(extreme, 1)).toContain('cpu cpu.cfs_quota_us=1000');
+});

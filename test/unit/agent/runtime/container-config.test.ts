@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest';
+import type { ContainerMount, ContainerSpec } from '../../../../agent/ports.ts';
+import {
+  type ContainerSurroundings,
+  planConfig,
+} from '../../../../agent/runtime/container-config.ts';
+import { containerSpec, imageOf, ordinarySecurity } from '../../../support/container-spec.ts';
+
+const around: ContainerSurroundings = {
+  namespace: 'default',
+  podName: 'shop',
+  hostname: 'shop',
+  hostNetwork: false,
+  userNamespace: { firstId: 100_000, size: 65_536 },
+  hostCapabilities: (1n << 41n) - 1n,
+  passwd: 'root:x:0:0:root:/root:/bin/sh\n',
+  group: '',
+  sources: {
+    shm: '/run/shm',
+    hosts: '/etc-a/hosts',
+    resolvConf: '/etc-a/resolv.conf',
+    hostname: '/etc-a/hostname',
+    cgroups: [{ controller: 'memory', path: '/cg/memory/a' }],
+    tmpfs: (name) => `/run/tmpfs/${name}`,
+  },
+};
+const plan = (spec: Partial<ContainerSpec>, over: Partial<ContainerSurroundings> = {}) =>
+  planConfig(containerSpec(spec), { ...around, ...over });
+const security = (over: Partial<typeof ordinarySecurity>) => ({
+  security: { ...ordinarySecurity, ...over },
+});
+
+describe('the command', () => {
+  const image = imageOf([], { entrypoint: ['entry'], cmd: ['cmd', 'x'] });
+  const rows: readonly [string, Partial<ContainerSpec>, readonly string[]][] = [
+    ['is the image’s', { command: undefined, args: undefined }, ['entry', 'cmd', 'x']],
+    [
+      'keeps the entrypoint when only args are given',
+      { command: undefined, args: ['a'] },
+      ['entry', 'a'],
+    ],
+    ['is the pod’s alone when only command is given', { command: ['c'], args: undefined }, ['c']],
+    ['is the pod’s', { command: ['c'], args: ['a'] }, ['c', 'a']],
+  ];
+  it.each(rows)('%s', (_, spec, args) => {
+    expect(plan({ ...spec, image }).process.args).toEqual(args);
+  });
+
+  it('must be somewhere', () => {
+    expect(() => plan({ command: [] })).toThrow(/no command specified/);
+  });
+});
+
+describe('the environment', () => {
+  it('has defaults, which the image overrides, which the pod overrides', () => {
+    const image = imageOf([], { env: ['PATH=/image', 'A=image', 'B=image'] });
+    expect(plan({ image, env: ['B=pod', 'C='] }).process.env).toEqual([
+      'PATH=/image',
+      'HOSTNAME=shop',
+      'HOME=/root',
+      'A=image',
+      'B=pod',
+      'C=',
+    ]);
+  });
+
+  it('refuses what would end a string early', () => {
+    expect(() => plan({ env: ['A=1\0B=2'] })).toThrow(/NUL/);
+  });
+});
+
+describe('rights', () => {
+  const caps = (over: Partial<typeof ordinarySecurity>, own = true) =>
+    plan(security(over), own ? {} : { userNamespace: undefined }).process.capabilities;
+
+  it('are fourteen by default, and no MKNOD over the host’s devices', () => {
+    expect(caps({}, true)).toHaveLength(14);
+    expect(caps({}, false)).toHaveLength(13);
+    expect(caps({}, false)).not.toContain('MKNOD');
+  });
+
+  it('are what was added after everything was dropped', () => {
+    const over = { capabilitiesDrop: ['ALL'], capabilitiesAdd: ['NET_BIND_SERVICE', 'CAP_KILL'] };
+    expect(caps(over)).toEqual(['KILL', 'NET_BIND_SERVICE']);
+  });
+
+  it('lack what was dropped, even from everything', () => {
+    const over = { capabilitiesDrop: ['SYS_ADMIN'], capabilitiesAdd: ['ALL'] };
+    expect(caps(over)).toHaveLength(40);
+    expect(caps({ capabilitiesDrop: ['ALL'], capabilitiesAdd: ['ALL'] })).toEqual([]);
+  });
+
+  it('don’t exceed the agent’s in the host’s user namespace', () => {
+    const config = plan(security({ privileged: true }), {
+      userNamespace: undefined,
+      hostCapabilities: 0b11n,
+    });
+    expect(config.process.capabilities).toEqual(['CHOWN', 'DAC_OVERRIDE']);
+  });
+
+  it('refuse an unknown capability', () => {
+    expect(() => caps({ capabilitiesAdd: ['FLY'] })).toThrow(/unknown capability "FLY"/);
+  });
+
+  it('are all there, unfiltered and unmasked, for a privileged container', () => {
+    const { process, linux } = plan(security({ privileged: true }));
+    expect(process.capabilities).toHaveLength(41);
+    expect(linux).toMatchObject({ seccomp: 'Unconfined', maskedPaths: [], readonlyPaths: [] });
+  });
+
+  it('can’t grow when the pod forbids it', () => {
+    expect(plan({}).process.noNewPrivileges).toBe(false);
+    const config = plan(security({ allowPrivilegeEscalation: false }));
+    expect(config.process.noNewPrivileges).toBe(true);
+  });
+});
+
+describe('mounts', () => {
+  const volume = (mountPath: string, over: Partial<ContainerMount> = {}): ContainerMount => ({
+    source: { kind: 'directory', name: 'v', path: '/volumes/v' },
+    mountPath,
+    subPath: '',
+    readOnly: false,
+    ...over,
+  });
+  const destinations = (mounts: readonly ContainerMount[]) =>
+    plan({ mounts }).mounts.map((mount) => mount.destination);
+
+  it('are the system’s, then the pod’s files, then its volumes from the outside in', () => {
+    expect(destinations([volume('/data/inner/deep'), volume('/data')])).toEqual([
+      '/proc',
+      '/dev',
+      '/dev/pts',
+      '/dev/shm',
+      '/dev/mqueue',
+      '/sys',
+      '/sys/fs/cgroup',
+      '/sys/fs/cgroup/memory',
+      '/etc/hosts',
+      '/etc/resolv.conf',
+      '/etc/hostname',
+      '/data',
+      '/data/inner/deep',
+    ]);
+  });
+
+  it('take a volume in memory from where the shim has it', () => {
+    const source = { kind: 'tmpfs', name: 'm', sizeLimitBytes: 1, uid: 0, gid: 0 } as const;
+    const mounts = [volume('/m', { source, readOnly: true, subPath: 'x/y' })];
+    expect(plan({ mounts }).mounts.at(-1)).toEqual({
+      type: 'bind',
+      destination: '/m',
+      source: '/run/tmpfs/m',
+      subPath: 'x/y',
+      options: ['ro', 'nodev'],
+    });
+  });
+
+  it.each(['/', '/proc', '/proc/self/attr', '/sys/fs', '/x/../proc'])('refuse %s', (mountPath) => {
+    expect(() => destinations([volume(mountPath)])).toThrow(/not allowed/);
+  });
+
+  it.each(['/etc', '../x', 'a/../../b'])('refuse the subPath %s', (subPath) => {
+    expect(() => destinations([volume('/v', { subPath })])).toThrow(/must be relative/);
+  });
+
+  it('give ids to file systems as the host counts them', () => {
+    const options = plan({}).mounts.flatMap((m) => (m.type === 'bind' ? [] : [m.fsOptions]));
+    expect(options).toContain('mode=755,size=65536k,uid=100000,gid=100000');
+    expect(options).toContain('newinstance,ptmxmode=0666,mode=0620,gid=100005');
+  });
+});
+
+it('joins the pod’s namespaces, but not what it shares with the host', () => {
+  expect(plan({}).linux.joins).toEqual(['network', 'ipc', 'uts', 'user']);
+  const shared = plan({}, { hostNetwork: true, userNamespace: undefined });
+  expect(shared.linux.joins).toEqual(['ipc', 'uts']);
+});
+
+it('refuses a terminal until there is one', () => {
+  expect(() => plan({ terminal: true })).toThrow(/not supported yet/);
+});
