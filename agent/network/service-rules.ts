@@ -55,16 +55,16 @@ function baseChains(table: NetworkTable): readonly [string, RuleChain][] {
   ];
   return [
     // Before connection tracking: what a pod may not send costs nothing further.
-    chain('guard', 'filter hook prerouting priority raw', [
+    chain('pod-guard', 'filter hook prerouting priority raw', [
       `iifname ${podLink} iifname . ip saddr != @${podSet} drop`,
       `iifname != ${podLink} ip saddr ${table.podCidr} drop`,
     ]),
-    chain('dnat-in', 'nat hook prerouting priority dstnat', [toService]),
-    chain('dnat-out', 'nat hook output priority -100', [toService]),
+    chain('services-in', 'nat hook prerouting priority dstnat', [toService]),
+    chain('services-out', 'nat hook output priority -100', [toService]),
     // What is still bound for the services' addresses after that has no endpoint: refused, not left to time out.
-    chain('reject-in', 'filter hook prerouting priority filter', rejections),
-    chain('reject-out', 'filter hook output priority filter', rejections),
-    chain('snat', 'nat hook postrouting priority srcnat', sourceRules(table)),
+    chain('refuse-in', 'filter hook prerouting priority filter', rejections),
+    chain('refuse-out', 'filter hook output priority filter', rejections),
+    chain('pods-out', 'nat hook postrouting priority srcnat', sourceRules(table)),
   ];
 }
 

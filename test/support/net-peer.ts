@@ -1,0 +1,108 @@
+import { createSocket } from 'node:dgram';
+import { promises as dns } from 'node:dns';
+import { connect, createServer, type Socket } from 'node:net';
+import { serveJson } from './json-child.ts';
+
+/** One end of connections, in whatever network namespace this process was started. Driven by the test over JSON. */
+const held = new Map<string, Socket>();
+
+serveJson({
+  serveTcp: ({ port, name }: { port: number; name: string }) =>
+    new Promise<void>((resolve) => {
+      const server = createServer((socket) => {
+        socket.write(`${JSON.stringify({ name, client: socket.remoteAddress })}\n`);
+        socket.on('error', () => socket.destroy());
+        socket.pipe(socket);
+      });
+      server.listen(port, '0.0.0.0', () => resolve());
+    }),
+  serveUdp: ({ port, name }: { port: number; name: string }) =>
+    new Promise<void>((resolve) => {
+      const socket = createSocket('udp4');
+      socket.on('message', (_, { address, port: to }) => {
+        socket.send(`${JSON.stringify({ name, client: address })}\n`, to, address);
+      });
+      socket.bind(port, '0.0.0.0', () => resolve());
+    }),
+  /** What the server said first; or the error's code, and how long it took to come. */
+  connect: async (to: Target) => {
+    const startedAt = performance.now();
+    try {
+      const { socket, hello } = await connectTcp(to);
+      socket.destroy();
+      return hello;
+    } catch (error) {
+      return { error: code(error), ms: performance.now() - startedAt };
+    }
+  },
+  udp: (to: Target) =>
+    new Promise((resolve) => {
+      const socket = createSocket('udp4');
+      const done = (answer: object) => {
+        clearTimeout(timer);
+        socket.close();
+        resolve(answer);
+      };
+      const timer = setTimeout(() => done({ error: 'TIMEOUT' }), to.timeoutMs ?? 2_000);
+      socket.on('message', (message) => done(JSON.parse(`${message}`) as object));
+      socket.on('error', (error) => done({ error: code(error) }));
+      socket.connect(to.port, to.ip, () => socket.send('?'));
+    }),
+  /** Opens a connection that stays. */
+  hold: async ({ key, ...to }: Target & { key: string }) => {
+    const { socket, hello } = await connectTcp(to);
+    held.set(key, socket);
+    return hello;
+  },
+  /** Sends over a held connection, and answers what came back. */
+  echo: ({ key, text }: { key: string; text: string }) =>
+    new Promise((resolve, reject) => {
+      const socket = held.get(key);
+      if (!socket) return reject(new Error(`no connection ${key}`));
+      const timer = setTimeout(() => reject(new Error('no echo')), 2_000);
+      socket.once('data', (chunk) => {
+        clearTimeout(timer);
+        resolve(`${chunk}`);
+      });
+      socket.write(text);
+    }),
+  resolve: async ({ server, name, type }: { server: string; name: string; type: string }) => {
+    const resolver = new dns.Resolver({ timeout: 2_000, tries: 1 });
+    resolver.setServers([server]);
+    try {
+      return await resolver.resolve(name, type as 'A');
+    } catch (error) {
+      return { error: code(error) };
+    }
+  },
+});
+
+interface Target {
+  readonly ip: string;
+  readonly port: number;
+  readonly source?: string;
+  readonly timeoutMs?: number;
+}
+
+function connectTcp({ ip, port, source, timeoutMs = 2_000 }: Target) {
+  return new Promise<{ socket: Socket; hello: unknown }>((resolve, reject) => {
+    const from = source === undefined ? {} : { localAddress: source };
+    const socket = connect({ host: ip, port, ...from });
+    const timer = setTimeout(() => {
+      socket.destroy();
+      reject(Object.assign(new Error('no answer'), { code: 'TIMEOUT' }));
+    }, timeoutMs);
+    socket.on('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    socket.once('data', (chunk) => {
+      clearTimeout(timer);
+      resolve({ socket, hello: JSON.parse(`${chunk}`) });
+    });
+  });
+}
+
+function code(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}
