@@ -59,8 +59,10 @@ export interface ExecRequest {
 }
 
 export interface ExecSession {
-  /** Standard input; end() closes it. */
+  /** Standard input. False: taken, but wait for `onDrain` before writing more. */
   write(chunk: Uint8Array): boolean;
+  onDrain(listener: () => void): void;
+  /** The process reads end of file. */
   endInput(): void;
   resize(columns: number, rows: number): void;
   signal(signal: number): void;

@@ -1,0 +1,45 @@
+/** What an agent and a controller must agree on before they share a certificate authority. */
+
+/** POST /join, over TLS with the authority that the token pins. */
+export interface JoinRequest {
+  readonly token: string;
+  readonly nodeName: string;
+  /** PKCS #10, PEM; its names are ignored, its key is taken. */
+  readonly csr: string;
+}
+
+export interface JoinAnswer {
+  /** PEM each. */
+  readonly certificate: string;
+  readonly ca: string;
+}
+
+export interface JoinToken {
+  /** Public: names the token in listings and logs. */
+  readonly id: string;
+  readonly secret: string;
+  /** SHA-256 of the authority's public key (SPKI, DER), in hex: known before anything is sent. */
+  readonly caHash: string;
+}
+
+export const formatJoinToken = ({ id, secret, caHash }: JoinToken): string =>
+  `orcjoin.${id}.${secret}.${caHash}`;
+
+/** undefined: not a token at all. */
+export function parseJoinToken(text: string): JoinToken | undefined {
+  const match = /^orcjoin\.([0-9a-f]{12})\.([0-9A-Za-z_-]{43})\.([0-9a-f]{64})$/.exec(text.trim());
+  const [, id, secret, caHash] = match ?? [];
+  return id && secret && caHash ? { id, secret, caHash } : undefined;
+}
+
+const nodeUserPrefix = 'system:node:';
+
+/** The group that a node's certificate names (its organization). */
+export const nodesGroup = 'system:nodes';
+
+/** The user that a node's certificate names. */
+export const nodeUser = (nodeName: string): string => `${nodeUserPrefix}${nodeName}`;
+
+/** The node that this user is; undefined for everybody else. */
+export const nodeOfUser = (user: string): string | undefined =>
+  user.startsWith(nodeUserPrefix) ? user.slice(nodeUserPrefix.length) : undefined;

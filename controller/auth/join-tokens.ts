@@ -1,0 +1,77 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { formatJoinToken, parseJoinToken } from '../../api/join.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { Store } from '../store/store.ts';
+
+/** Join tokens: any number of nodes may join with one until it expires. The store has only its hash. */
+export interface JoinTokens {
+  /** The whole token, shown once. */
+  create(ttlMs?: number): Promise<{ readonly token: string; readonly expiresAtMs: number }>;
+  check(token: string): Promise<TokenVerdict>;
+}
+
+export type TokenVerdict = 'valid' | 'malformed' | 'unknown' | 'expired';
+
+export interface JoinTokensDeps {
+  readonly store: Store;
+  /** publicKeyHash of the authority. */
+  readonly caHash: string;
+  readonly clock: Clock;
+  readonly rng: Rng;
+}
+
+const prefix = '/orc/tokens/';
+const defaultTtlMs = 60 * 60 * 1000;
+/** So long an expired token is still told apart from a wrong one. */
+const rememberedMs = 24 * 60 * 60 * 1000;
+
+export function joinTokens(deps: JoinTokensDeps): JoinTokens {
+  return {
+    async create(ttlMs = defaultTtlMs) {
+      await forgetExpired(deps);
+      const id = deps.rng.bytes(6).toString('hex');
+      const secret = deps.rng.bytes(32).toString('base64url');
+      const expiresAtMs = deps.clock.now() + ttlMs;
+      const record: TokenRecord = { hash: hashOf(secret).toString('hex'), expiresAtMs };
+      await deps.store.commit({
+        expect: [{ key: prefix + id, revision: 0 }],
+        puts: [{ key: prefix + id, value: Buffer.from(JSON.stringify(record)) }],
+        deletes: [],
+      });
+      return { token: formatJoinToken({ id, secret, caHash: deps.caHash }), expiresAtMs };
+    },
+    check: (token) => check(deps, token),
+  };
+}
+
+interface TokenRecord {
+  readonly hash: string;
+  readonly expiresAtMs: number;
+}
+
+async function check({ store, clock }: JoinTokensDeps, text: string): Promise<TokenVerdict> {
+  const token = parseJoinToken(text);
+  if (!token) return 'malformed';
+  const entry = await store.get(prefix + token.id);
+  const record = entry && decode(entry.value);
+  const isRight = timingSafeEqual(
+    hashOf(token.secret),
+    Buffer.from(record?.hash ?? '0'.repeat(64), 'hex'),
+  );
+  if (!record || !isRight) return 'unknown';
+  return clock.now() < record.expiresAtMs ? 'valid' : 'expired';
+}
+
+async function forgetExpired({ store, clock }: JoinTokensDeps): Promise<void> {
+  const { entries } = await store.list(prefix);
+  const deletes = entries
+    .filter(({ value }) => clock.now() > decode(value).expiresAtMs + rememberedMs)
+    .map(({ key }) => key);
+  if (deletes.length > 0) await store.commit({ expect: [], puts: [], deletes });
+}
+
+/** A random 256-bit secret needs no salt and no slow hash. */
+const hashOf = (secret: string) => createHash('sha256').update(secret).digest();
+
+const decode = (value: Uint8Array) => JSON.parse(Buffer.from(value).toString()) as TokenRecord;
