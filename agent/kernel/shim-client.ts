@@ -1,0 +1,197 @@
+import type { Socket } from 'node:net';
+import { type Deferred, deferred } from '../../base/deadline.ts';
+import { frameType, limits, recordFlag } from '../../native/binding.ts';
+import { startExec } from './exec-session.ts';
+import {
+  decodeFailure,
+  decodeHello,
+  decodeStates,
+  encodeFrame,
+  type Frame,
+  frameReader,
+  type Hello,
+} from './frames.ts';
+import type { Op } from './op.ts';
+import { opError } from './op-error.ts';
+import { encodeList, finalUid, type WireRecord } from './op-list.ts';
+import type { ExecRequest, SandboxRequest, Shim, ShimContainer, StartRequest } from './shim.ts';
+import { connectSocket } from './shim-socket.ts';
+
+/** Why a shim can't be spoken to: gone while something was asked, or of another protocol version. */
+export class ShimLost extends Error {
+  override readonly name = 'ShimLost';
+}
+
+/** The shim that listens in `runDir`; undefined when nobody is there. Throws ShimLost if it speaks another version. */
+export async function connectShim(runDir: string): Promise<Shim | undefined> {
+  const socket = await connectSocket(runDir);
+  return socket === undefined ? undefined : openClient(socket, runDir);
+}
+
+interface Question {
+  readonly request: string;
+  readonly ops: readonly Op[];
+  readonly answer: Deferred<Buffer>;
+}
+
+/** One control connection: questions by tag, exits as they come. */
+interface Client {
+  readonly socket: Socket;
+  readonly runDir: string;
+  readonly hello: Deferred<Hello>;
+  readonly questions: Map<number, Question>;
+  readonly exitListeners: ((exit: ShimContainer) => void)[];
+  readonly lostListeners: (() => void)[];
+  lastTag: number;
+  closed: 'no' | 'by us' | 'lost';
+}
+
+async function openClient(socket: Socket, runDir: string): Promise<Shim> {
+  const client: Client = {
+    socket,
+    runDir,
+    hello: deferred(),
+    questions: new Map(),
+    exitListeners: [],
+    lostListeners: [],
+    lastTag: 0,
+    closed: 'no',
+  };
+  listen(client);
+  const hello = await client.hello.promise;
+  if (hello.version !== limits.PROTOCOL) {
+    disconnect(client);
+    throw new ShimLost(`the shim speaks protocol ${hello.version}, not ${limits.PROTOCOL}`);
+  }
+  return shimOf(client, hello);
+}
+
+function shimOf(client: Client, hello: Hello): Shim {
+  return {
+    pid: hello.pid,
+    startTime: hello.startTime,
+    createSandbox: (request) => createSandbox(client, request),
+    run: async (ops) => {
+      await ask(client, { type: frameType.RUN, request: 'run', args: {}, ops });
+    },
+    start: (request) => start(client, request),
+    kill: async (container, signal, all = false) => {
+      const args = { num: [signal, all ? 1 : 0], text: [container] };
+      await ask(client, { type: frameType.KILL, request: `kill ${container}`, args });
+    },
+    list: async () => {
+      return decodeStates(
+        await ask(client, { type: frameType.LIST, request: 'list containers', args: {} }),
+      );
+    },
+    forget: async (container) => {
+      const args = { text: [container] };
+      await ask(client, { type: frameType.FORGET, request: `forget ${container}`, args });
+    },
+    onExit: (listener) => client.exitListeners.push(listener),
+    onLost: (listener) => client.lostListeners.push(listener),
+    exec: (request) => openExec(client, request),
+    shutdown: async () => {
+      client.closed = 'by us';
+      await ask(client, { type: frameType.SHUTDOWN, request: 'shut down', args: {} });
+      disconnect(client);
+    },
+    disconnect: () => disconnect(client),
+  };
+}
+
+async function createSandbox(client: Client, request: SandboxRequest): Promise<void> {
+  const { firstId, size } = request.userNamespace ?? { firstId: 0, size: 0 };
+  await ask(client, {
+    type: frameType.SANDBOX,
+    request: 'create sandbox',
+    args: { num: [firstId, size, request.ownNetwork ? 1 : 0], text: [request.hostname] },
+  });
+}
+
+async function start(client: Client, request: StartRequest): Promise<{ readonly pid: number }> {
+  const answer = await ask(client, {
+    type: frameType.START,
+    request: `start ${request.container}`,
+    args: {
+      num: [request.logMaxFiles, finalUid(request.ops)],
+      wide: [BigInt(request.logMaxBytes)],
+      text: [request.container, request.cgroup2Dir ?? '', request.logPath],
+    },
+    ops: request.ops,
+  });
+  return { pid: decodeStates(answer)[0]!.pid };
+}
+
+async function openExec(client: Client, request: ExecRequest) {
+  const socket = await connectSocket(client.runDir);
+  if (socket === undefined) throw new ShimLost(`exec in ${request.container}: no shim`);
+  const { columns, rows } = request.terminal ?? { columns: 0, rows: 0 };
+  const args: WireRecord = {
+    flags:
+      (request.terminal === undefined ? 0 : recordFlag.TERMINAL) |
+      (request.stdin ? recordFlag.INPUT : 0),
+    num: [finalUid(request.ops), columns, rows],
+    text: [request.container],
+  };
+  const first = encodeFrame(frameType.EXEC, 1, encodeList(args, request.ops));
+  return startExec(socket, first, (failure) =>
+    opError(`exec in ${request.container}`, request.ops, failure),
+  );
+}
+
+interface Ask {
+  readonly type: number;
+  readonly request: string;
+  readonly args: WireRecord;
+  readonly ops?: readonly Op[];
+}
+
+function ask(client: Client, { type, request, args, ops = [] }: Ask): Promise<Buffer> {
+  const payload = encodeList(args, ops);
+  if (client.socket.destroyed) throw new ShimLost(`${request}: the shim is gone`);
+  const answer = deferred<Buffer>();
+  client.lastTag += 1;
+  client.questions.set(client.lastTag, { request, ops, answer });
+  client.socket.write(encodeFrame(type, client.lastTag, payload));
+  return answer.promise;
+}
+
+function listen(client: Client): void {
+  const read = frameReader();
+  client.socket.on('data', (chunk: Buffer) => {
+    for (const frame of read(chunk)) receive(client, frame);
+  });
+  client.socket.on('error', (error) => lose(client, error));
+  client.socket.on('close', () => lose(client, undefined));
+}
+
+function receive(client: Client, frame: Frame): void {
+  if (frame.type === frameType.HELLO) return client.hello.resolve(decodeHello(frame.payload));
+  if (frame.type === frameType.EXITED) {
+    const [exit] = decodeStates(frame.payload);
+    for (const listener of client.exitListeners) listener(exit!);
+    return;
+  }
+  const question = client.questions.get(frame.tag);
+  client.questions.delete(frame.tag);
+  if (frame.type === frameType.DONE) question?.answer.resolve(frame.payload);
+  else if (frame.type === frameType.FAILED)
+    question?.answer.reject(opError(question.request, question.ops, decodeFailure(frame.payload)));
+}
+
+function lose(client: Client, cause: unknown): void {
+  const error = new ShimLost('the shim is gone', { cause });
+  client.hello.reject(error);
+  for (const { request, answer } of client.questions.values())
+    answer.reject(new ShimLost(`${request}: the shim is gone`, { cause }));
+  client.questions.clear();
+  if (client.closed !== 'no') return;
+  client.closed = 'lost';
+  for (const listener of client.lostListeners) listener();
+}
+
+function disconnect(client: Client): void {
+  if (client.closed === 'no') client.closed = 'by us';
+  client.socket.destroy();
+}

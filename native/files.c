@@ -1,0 +1,153 @@
+/* Operations on files: set-root, mkdir, symlink, mknod, write, chdir. */
+#include "paths.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+static bool in_root(const struct orc_record *op);
+static bool is_same_link(int parent, const char *name, const char *to);
+static int open_for_write(struct task *task, const struct orc_record *op, const char *path);
+static int open_existing(const struct task *task, bool below, const char *path);
+
+int op_set_root(struct task *task, const struct orc_record *op)
+{
+    int fd = open(list_text(task->list, op, 0), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return task_fail(task, "open");
+    if (task->root >= 0)
+        close(task->root);
+    task->root = fd;
+    return 0;
+}
+
+int op_mkdir(struct task *task, const struct orc_record *op)
+{
+    const char *path = list_text(task->list, op, 0);
+    struct owner owner = {.mode = op->num[0], .uid = op->num[1], .gid = op->num[2]};
+    if (in_root(op)) {
+        int fd = path_make_dirs(task, path, &owner);
+        if (fd < 0)
+            return task_fail(task, "mkdir");
+        close(fd);
+        return 0;
+    }
+    if (mkdir(path, owner.mode) < 0)
+        return errno == EEXIST ? 0 : task_fail(task, "mkdir");
+    return lchown(path, owner.uid, owner.gid) < 0 ? task_fail(task, "chown") : 0;
+}
+
+int op_symlink(struct task *task, const struct orc_record *op)
+{
+    char name[NAME_MAX + 1];
+    const char *to = list_text(task->list, op, 1);
+    int result = 0;
+    int parent = path_parent(task, in_root(op), list_text(task->list, op, 0), name);
+    if (parent < 0)
+        return task_fail(task, "open parent");
+    if (symlinkat(to, parent, name) < 0 && !(errno == EEXIST && is_same_link(parent, name, to)))
+        result = task_fail(task, "symlink");
+    close(parent);
+    return result;
+}
+
+int op_mknod(struct task *task, const struct orc_record *op)
+{
+    char name[NAME_MAX + 1];
+    int result = 0;
+    int parent = path_parent(task, in_root(op), list_text(task->list, op, 0), name);
+    if (parent < 0)
+        return task_fail(task, "open parent");
+    if (mknodat(parent, name, op->num[0], makedev(op->num[3], op->num[4])) < 0)
+        result = task_fail(task, "mknod");
+    else if (fchownat(parent, name, op->num[1], op->num[2], AT_SYMLINK_NOFOLLOW) < 0)
+        result = task_fail(task, "chown");
+    close(parent);
+    return result;
+}
+
+int op_write(struct task *task, const struct orc_record *op)
+{
+    int fd = open_for_write(task, op, list_text(task->list, op, 0));
+    int result = 0;
+    if (fd < 0)
+        return task_fail(task, "open");
+    ssize_t written = write(fd, list_text(task->list, op, 1), op->text[1].length);
+    if (written < 0)
+        result = task_fail(task, "write");
+    else if ((size_t)written != op->text[1].length) {
+        errno = EIO;
+        result = task_fail(task, "write");
+    }
+    close(fd);
+    return result;
+}
+
+int op_chdir(struct task *task, const struct orc_record *op)
+{
+    const char *path = list_text(task->list, op, 0);
+    struct stat root;
+    if (task->root < 0)
+        return chdir(path) < 0 ? task_fail(task, "chdir") : 0;
+    int fd = path_open(task, true, path, O_PATH | O_DIRECTORY);
+    if (fd < 0 && errno == ENOENT && (op->flags & FLAG_CREATE) != 0 && fstat(task->root, &root) == 0) {
+        struct owner owner = {.mode = 0755, .uid = root.st_uid, .gid = root.st_gid};
+        fd = path_make_dirs(task, path, &owner);
+    }
+    if (fd < 0)
+        return task_fail(task, "open");
+    int result = fchdir(fd) < 0 ? task_fail(task, "chdir") : 0;
+    close(fd);
+    return result;
+}
+
+static bool in_root(const struct orc_record *op)
+{
+    return (op->flags & FLAG_IN_ROOT) != 0;
+}
+
+static bool is_same_link(int parent, const char *name, const char *to)
+{
+    char found[PATH_MAX];
+    ssize_t length = readlinkat(parent, name, found, sizeof found);
+    return length == (ssize_t)strlen(to) && memcmp(found, to, (size_t)length) == 0;
+}
+
+static int open_for_write(struct task *task, const struct orc_record *op, const char *path)
+{
+    char name[NAME_MAX + 1];
+    if ((op->flags & FLAG_CREATE) == 0)
+        return in_root(op) ? open_existing(task, true, path) : path_open(task, false, path, O_WRONLY);
+    int parent = path_parent(task, in_root(op), path, name);
+    if (parent < 0)
+        return -1;
+    int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, op->num[0]);
+    int error = errno;
+    close(parent);
+    errno = error;
+    if (fd >= 0 || errno != EEXIST)
+        return fd;
+    fd = open_existing(task, in_root(op), path);
+    return fd >= 0 && ftruncate(fd, 0) < 0 ? -1 : fd;
+}
+
+/* An image may have put a FIFO or a device there; opening one blocks or acts. So: look first, then open what was seen. */
+static int open_existing(const struct task *task, bool below, const char *path)
+{
+    struct stat found;
+    int seen = path_open(task, below, path, O_PATH | O_NOFOLLOW);
+    if (seen < 0 || fstat(seen, &found) < 0)
+        return -1;
+    int fd = -1;
+    if (S_ISREG(found.st_mode))
+        fd = open(fd_path(seen).text, O_WRONLY | O_CLOEXEC);
+    else
+        errno = S_ISLNK(found.st_mode) ? ELOOP : EINVAL;
+    int error = errno;
+    close(seen);
+    errno = error;
+    return fd;
+}

@@ -1,0 +1,28 @@
+/* A request's payload, checked once, then read in place: nothing is copied but the two vectors for execve. */
+#ifndef ORC_LIST_H
+#define ORC_LIST_H
+
+#include "orc.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct list {
+    const struct orc_record *records; /* number 0 holds the arguments */
+    uint32_t count;
+    const char *blob;
+    char **argv; /* of the last operation, if that is exec */
+    char **envp;
+};
+
+/* Checks every length, offset, flag and unused field. `bytes` must be aligned to 8 and outlive the list.
+ * 0, -EINVAL (malformed), -E2BIG or -ENOMEM. */
+int list_decode(struct list *list, uint16_t frame_type, const uint8_t *bytes, size_t size);
+void list_free(struct list *list);
+
+static inline const char *list_text(const struct list *list, const struct orc_record *record, int n)
+{
+    return list->blob + record->text[n].at;
+}
+
+#endif

@@ -1,0 +1,204 @@
+/* The container's output in CRI's log format: "2026-01-02T03:04:05.678901234Z stdout F text\n"; a line longer than a
+ * buffer is cut into pieces marked P, the last one F. */
+#include "shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE_SIZE = 16384 };
+
+struct line {
+    size_t used;
+    bool continued; /* pieces of this line are written already */
+    char text[LINE_SIZE];
+};
+
+struct log {
+    int fd;
+    uint64_t size, max_bytes;
+    uint32_t max_files;
+    char path[PATH_MAX];
+    struct line lines[2];
+};
+
+static int open_file(const char *path);
+static void take(struct log *log, int stream, const uint8_t *bytes, size_t size);
+static void write_line(struct log *log, int stream, bool full);
+static int format_head(char head[64], int stream, bool full);
+static void format_date(char date[32], time_t seconds);
+static void write_all(struct log *log, struct iovec *parts, int count);
+static void rotate_if_due(struct log *log);
+
+struct log *log_open(const char *path, uint64_t max_bytes, uint32_t max_files)
+{
+    struct stat found;
+    struct log *log = malloc(sizeof *log);
+    if (log == NULL)
+        return NULL;
+    log->fd = open_file(path);
+    if (log->fd < 0 || fstat(log->fd, &found) < 0) {
+        int error = errno;
+        free(log);
+        errno = error;
+        return NULL;
+    }
+    log->size = (uint64_t)found.st_size;
+    log->max_bytes = max_bytes;
+    log->max_files = max_files;
+    for (int i = 0; i < 2; i++)
+        log->lines[i].used = log->lines[i].continued = 0;
+    snprintf(log->path, sizeof log->path, "%s", path);
+    return log;
+}
+
+void log_write(struct log *log, int stream, const uint8_t *bytes, size_t size)
+{
+    while (size > 0) {
+        const uint8_t *end = memchr(bytes, '\n', size);
+        size_t length = end == NULL ? size : (size_t)(end - bytes);
+        take(log, stream, bytes, length);
+        if (end != NULL) {
+            write_line(log, stream, true);
+            rotate_if_due(log);
+            length++;
+        }
+        bytes += length;
+        size -= length;
+    }
+}
+
+void log_close(struct log *log)
+{
+    for (int stream = 0; stream < 2; stream++)
+        if (log->lines[stream].used > 0 || log->lines[stream].continued)
+            write_line(log, stream, true);
+    close(log->fd);
+    free(log);
+}
+
+void log_abandon(struct log *log)
+{
+    if (log->size == 0)
+        unlink(log->path);
+    close(log->fd);
+    free(log);
+}
+
+static int open_file(const char *path)
+{
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0640);
+}
+
+static void take(struct log *log, int stream, const uint8_t *bytes, size_t size)
+{
+    struct line *line = &log->lines[stream];
+    while (size > 0) {
+        size_t part = LINE_SIZE - line->used < size ? LINE_SIZE - line->used : size;
+        if (part == 0) {
+            write_line(log, stream, false);
+            rotate_if_due(log);
+            continue;
+        }
+        memcpy(line->text + line->used, bytes, part);
+        line->used += part;
+        bytes += part;
+        size -= part;
+    }
+}
+
+static void write_line(struct log *log, int stream, bool full)
+{
+    char head[64];
+    struct line *line = &log->lines[stream];
+    struct iovec parts[3] = {
+        {head, (size_t)format_head(head, stream, full)},
+        {line->text, line->used},
+        {(void *)(uintptr_t) "\n", 1},
+    };
+    write_all(log, parts, 3);
+    line->used = 0;
+    line->continued = !full;
+}
+
+static int format_head(char head[64], int stream, bool full)
+{
+    static time_t last = -1; /* the date is formatted once a second */
+    static char date[32];
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (now.tv_sec != last)
+        format_date(date, now.tv_sec);
+    last = now.tv_sec;
+    return snprintf(head, 64, "%s.%09ldZ %s %c ", date, now.tv_nsec, stream == 0 ? "stdout" : "stderr",
+                    full ? 'F' : 'P');
+}
+
+/* UTC without gmtime, which reads the host's time zone files. Days to civil date after Howard Hinnant's algorithm. */
+static void format_date(char date[32], time_t seconds)
+{
+    long long days = seconds / 86400 + 719468, rest = seconds % 86400;
+    long long era = days / 146097, day_of_era = days % 146097;
+    long long year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    long long day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    long long month = (5 * day_of_year + 2) / 153;
+    long long day = day_of_year - (153 * month + 2) / 5 + 1;
+    month += month < 10 ? 3 : -9;
+    year += era * 400 + (month <= 2);
+    snprintf(date, 32, "%04d-%02d-%02dT%02d:%02d:%02d", (int)year % 10000, (int)month % 100,
+             (int)day % 100, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
+}
+
+/* A full disk loses lines, never blocks or ends a container. */
+static void write_all(struct log *log, struct iovec *parts, int count)
+{
+    while (count > 0) {
+        ssize_t written = writev(log->fd, parts, count);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return;
+        log->size += (uint64_t)written;
+        while (count > 0 && (size_t)written >= parts->iov_len) {
+            written -= (ssize_t)parts->iov_len;
+            parts++;
+            count--;
+        }
+        if (count > 0) {
+            parts->iov_base = (char *)parts->iov_base + written;
+            parts->iov_len -= (size_t)written;
+        }
+    }
+}
+
+/* Between lines; a line that never ends is cut at twice the size. */
+static void rotate_if_due(struct log *log)
+{
+    char from[PATH_MAX + 16], to[PATH_MAX + 16];
+    bool between = !log->lines[0].continued && !log->lines[1].continued;
+    if (log->max_bytes == 0 || log->size < log->max_bytes || (!between && log->size < 2 * log->max_bytes))
+        return;
+    for (uint32_t n = log->max_files > 0 ? log->max_files - 1 : 0; n > 0; n--) {
+        snprintf(to, sizeof to, "%s.%u", log->path, n);
+        if (n == 1)
+            snprintf(from, sizeof from, "%s", log->path);
+        else
+            snprintf(from, sizeof from, "%s.%u", log->path, n - 1);
+        rename(from, to);
+    }
+    if (log->max_files <= 1 && truncate(log->path, 0) < 0)
+        return;
+    int fd = open_file(log->path);
+    if (fd < 0)
+        return;
+    close(log->fd);
+    log->fd = fd;
+    log->size = 0;
+}

@@ -1,0 +1,250 @@
+/* Operations on mounts. Targets are descriptors: what was checked is what is mounted on. */
+#include "paths.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#ifndef MOUNT_ATTR_IDMAP
+#define MOUNT_ATTR_IDMAP 0x00100000
+#endif
+
+static unsigned long mount_flags(uint32_t flags);
+static struct mount_attr mount_attributes(uint32_t flags);
+static int open_mount_target(struct task *task, const struct orc_record *op);
+static int clone_source(struct task *task, const struct orc_record *op);
+static int open_below(const char *below, const char *path);
+static int set_attributes(struct task *task, const struct orc_record *op, int tree);
+static int attach(struct task *task, int tree, int target);
+static int mask_file(struct task *task, int target);
+static int mask_directory(struct task *task, int target);
+static int clone_null(struct task *task);
+
+int op_mount(struct task *task, const struct orc_record *op)
+{
+    int target = open_mount_target(task, op);
+    if (target < 0)
+        return target;
+    int error = mount(list_text(task->list, op, 0), fd_path(target).text, list_text(task->list, op, 2),
+                      mount_flags(op->num[0]), list_text(task->list, op, 3));
+    int result = error < 0 ? task_fail(task, "mount") : 0;
+    close(target);
+    return result;
+}
+
+int op_bind(struct task *task, const struct orc_record *op)
+{
+    struct stat source;
+    int tree = clone_source(task, op);
+    if (tree < 0)
+        return tree;
+    int result = set_attributes(task, op, tree);
+    if (result == 0 && fstat(tree, &source) < 0)
+        result = task_fail(task, "stat");
+    if (result == 0) {
+        bool in_root = (op->flags & FLAG_IN_ROOT) != 0;
+        const char *path = list_text(task->list, op, 1);
+        int target = (op->flags & FLAG_CREATE) != 0
+                         ? path_make_target(task, in_root, path, S_ISDIR(source.st_mode))
+                         : path_open(task, in_root, path, O_PATH);
+        result = target < 0 ? task_fail(task, "open target") : attach(task, tree, target);
+    }
+    close(tree);
+    return result;
+}
+
+int op_mask(struct task *task, const struct orc_record *op)
+{
+    struct stat found;
+    int target = path_open(task, true, list_text(task->list, op, 0), O_PATH);
+    if (target < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : task_fail(task, "open");
+    if (fstat(target, &found) < 0)
+        return task_fail(task, "stat");
+    return S_ISDIR(found.st_mode) ? mask_directory(task, target) : mask_file(task, target);
+}
+
+int op_read_only(struct task *task, const struct orc_record *op)
+{
+    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+    int target = path_open(task, true, list_text(task->list, op, 0), O_PATH);
+    if (target < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : task_fail(task, "open");
+    int tree = open_tree(target, "",
+                         OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+    if (tree < 0)
+        return task_fail(task, "open_tree");
+    if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &read_only, sizeof read_only) < 0)
+        return task_fail(task, "mount_setattr");
+    int result = attach(task, tree, target);
+    close(tree);
+    return result;
+}
+
+int op_read_only_root(struct task *task, const struct orc_record *op)
+{
+    (void)op;
+    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
+    int error = mount_setattr(task->root, "", AT_EMPTY_PATH, &read_only, sizeof read_only);
+    return error < 0 ? task_fail(task, "mount_setattr") : 0;
+}
+
+int op_umount(struct task *task, const struct orc_record *op)
+{
+    const char *path = list_text(task->list, op, 0);
+    return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? task_fail(task, "umount") : 0;
+}
+
+int op_propagation(struct task *task, const struct orc_record *op)
+{
+    unsigned long to = op->num[0] == 0 ? MS_PRIVATE : MS_SLAVE;
+    int error = mount(NULL, list_text(task->list, op, 0), NULL, MS_REC | to, NULL);
+    return error < 0 ? task_fail(task, "mount") : 0;
+}
+
+/* pivot_root(".", ".") puts the old root on top of the new one, from where it is detached: no directory is needed. */
+int op_pivot_root(struct task *task, const struct orc_record *op)
+{
+    (void)op;
+    if (fchdir(task->root) < 0)
+        return task_fail(task, "chdir");
+    if (syscall(SYS_pivot_root, ".", ".") < 0)
+        return task_fail(task, "pivot_root");
+    if (umount2(".", MNT_DETACH) < 0)
+        return task_fail(task, "umount");
+    return chdir("/") < 0 ? task_fail(task, "chdir") : 0;
+}
+
+static unsigned long mount_flags(uint32_t flags)
+{
+    return ((flags & MOUNT_RO) != 0 ? MS_RDONLY : 0UL) |
+           ((flags & MOUNT_NOSUID) != 0 ? MS_NOSUID : 0UL) |
+           ((flags & MOUNT_NODEV) != 0 ? MS_NODEV : 0UL) |
+           ((flags & MOUNT_NOEXEC) != 0 ? MS_NOEXEC : 0UL) |
+           ((flags & MOUNT_NOATIME) != 0 ? MS_NOATIME : 0UL) |
+           ((flags & MOUNT_RELATIME) != 0 ? MS_RELATIME : 0UL);
+}
+
+static struct mount_attr mount_attributes(uint32_t flags)
+{
+    bool atime = (flags & (MOUNT_NOATIME | MOUNT_RELATIME)) != 0;
+    return (struct mount_attr){
+        .attr_set = ((flags & MOUNT_RO) != 0 ? MOUNT_ATTR_RDONLY : 0U) |
+                    ((flags & MOUNT_NOSUID) != 0 ? MOUNT_ATTR_NOSUID : 0U) |
+                    ((flags & MOUNT_NODEV) != 0 ? MOUNT_ATTR_NODEV : 0U) |
+                    ((flags & MOUNT_NOEXEC) != 0 ? MOUNT_ATTR_NOEXEC : 0U) |
+                    ((flags & MOUNT_NOATIME) != 0 ? MOUNT_ATTR_NOATIME : 0U),
+        .attr_clr = atime ? MOUNT_ATTR__ATIME : 0U,
+    };
+}
+
+/* The last component must not be a link: an image whose /proc is one would get its files in a place of its choice. */
+static int open_mount_target(struct task *task, const struct orc_record *op)
+{
+    struct stat found;
+    bool in_root = (op->flags & FLAG_IN_ROOT) != 0;
+    const char *path = list_text(task->list, op, 1);
+    int target = path_open(task, in_root, path, O_PATH | O_NOFOLLOW);
+    if (target < 0 && errno == ENOENT && (op->flags & FLAG_CREATE) != 0)
+        target = path_make_target(task, in_root, path, true);
+    if (target < 0 || fstat(target, &found) < 0)
+        return task_fail(task, "open target");
+    if (!S_ISLNK(found.st_mode))
+        return target;
+    close(target);
+    errno = ELOOP;
+    return task_fail(task, "open target");
+}
+
+static int clone_source(struct task *task, const struct orc_record *op)
+{
+    const char *path = list_text(task->list, op, 0);
+    unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
+                         ((op->flags & FLAG_RECURSIVE) != 0 ? AT_RECURSIVE : 0U);
+    int source = op->text[2].length > 0
+                     ? open_below(list_text(task->list, op, 2), path)
+                     : path_open(task, (op->flags & FLAG_SOURCE_IN_ROOT) != 0, path, O_PATH);
+    if (source < 0)
+        return task_fail(task, "open source");
+    int tree = open_tree(source, "", flags);
+    int result = tree < 0 ? task_fail(task, "open_tree") : tree;
+    close(source);
+    return result;
+}
+
+/* A volume's directory is to its sub paths what the root is to other paths. */
+static int open_below(const char *below, const char *path)
+{
+    struct task volume = {.root = open(below, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    if (volume.root < 0)
+        return -1;
+    int source = path_make_target(&volume, true, path, true);
+    int error = errno;
+    close(volume.root);
+    errno = error;
+    return source;
+}
+
+static int set_attributes(struct task *task, const struct orc_record *op, int tree)
+{
+    struct mount_attr attributes = mount_attributes(op->num[0]);
+    unsigned int recursive = (op->flags & FLAG_RECURSIVE) != 0 ? AT_RECURSIVE : 0U;
+    if ((op->flags & FLAG_IDMAP) != 0) {
+        if (task->spaces[SPACE_USER] < 0)
+            return task->stage = "user namespace", -EBADF;
+        attributes.attr_set |= MOUNT_ATTR_IDMAP;
+        attributes.userns_fd = (unsigned int)task->spaces[SPACE_USER];
+    }
+    if (attributes.attr_set == 0 && attributes.attr_clr == 0)
+        return 0;
+    int error = mount_setattr(tree, "", AT_EMPTY_PATH | recursive, &attributes, sizeof attributes);
+    return error < 0 ? task_fail(task, "mount_setattr") : 0;
+}
+
+/* Closes the target. */
+static int attach(struct task *task, int tree, int target)
+{
+    int error = move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+    int result = error < 0 ? task_fail(task, "move_mount") : 0;
+    close(target);
+    return result;
+}
+
+static int mask_file(struct task *task, int target)
+{
+    int tree = clone_null(task);
+    if (tree < 0)
+        return tree;
+    int result = attach(task, tree, target);
+    close(tree);
+    return result;
+}
+
+static int mask_directory(struct task *task, int target)
+{
+    unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    int error = mount("tmpfs", fd_path(target).text, "tmpfs", flags, "nr_inodes=1");
+    int result = error < 0 ? task_fail(task, "mount") : 0;
+    close(target);
+    return result;
+}
+
+/* Before pivot-root this is the host's; the check makes sure that no link or file poses as it (CVE-2025-31133). */
+static int clone_null(struct task *task)
+{
+    struct stat found;
+    int null = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (null < 0 || fstat(null, &found) < 0)
+        return task_fail(task, "open /dev/null");
+    if (!S_ISCHR(found.st_mode) || found.st_rdev != makedev(1, 3))
+        return task->stage = "check /dev/null", -EINVAL;
+    int tree = open_tree(null, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+    int result = tree < 0 ? task_fail(task, "open_tree") : tree;
+    close(null);
+    return result;
+}

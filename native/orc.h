@@ -1,0 +1,179 @@
+/*
+ * The border between TypeScript and C: what crosses it, byte for byte.
+ *
+ * TypeScript holds all policy and speaks in lists of operations; C runs them, one switch, no defaults. binding.ts
+ * mirrors the names and numbers below in the same order; test/tidy/native-header.test.ts compares the two. All numbers
+ * are little-endian. A new program of this binary is one row in main.c and one .c file (the Makefile takes all of them).
+ *
+ *   agent (TypeScript)          orc-launch                orc-shim                     container
+ *   LAUNCH run dir, cgroups ──▶ fork, setsid, join,
+ *                               exec sealed memfd ──────▶ own mount namespace,
+ *                                                         listen on RUN_DIR/shim.sock
+ *          ◀── LAUNCHED pid ─── ◀── struct shim_ready ───
+ *
+ *   connect ────────────────────────────────────────────▶
+ *          ◀─────────────────────────────────────── HELLO version, pid, start time
+ *   SANDBOX, RUN, KILL, LIST … ─────────────────────────▶ each answered by DONE or FAILED with the same tag
+ *   START ops ──────────────────────────────────────────▶ decode ── clone3 ──────────▶ for each op: run it
+ *          ◀───────────────────────── FAILED ─────────── {op, stage, errno} ◀───────── on failure
+ *          ◀───────────────────────── DONE pid ───────── end of file ◀──────────────── execve closes the socket
+ *          ◀───────────────────────── EXITED ─────────── (to every control connection)
+ *
+ *   connect, EXEC ops ──────────────────────────────────▶ fork ── setns, clone(PARENT) ─▶ ops, execve
+ *          ◀───────────────────────── DONE pid, or FAILED
+ *   INPUT, INPUT_END, RESIZE, SIGNAL ───────────────────▶
+ *          ◀───────────────────────── OUTPUT, ERRORS … EXITED, then end of file
+ *   hang-up ────────────────────────────────────────────▶ SIGKILL to the process and its group
+ */
+#ifndef ORC_H
+#define ORC_H
+
+#include <stdint.h>
+
+enum orc_limits {
+    ORC_PROTOCOL = 1,
+    ORC_MAX_FRAME = 4194304,  /* payload bytes of one frame */
+    ORC_MAX_INPUT = 65536,    /* payload bytes of one INPUT frame */
+    ORC_MAX_NAME = 127,       /* bytes of a container's name */
+    ORC_STAGE_SIZE = 24,      /* bytes of a stage's name, NUL included */
+};
+
+/* Every message: this head, then `size` bytes. */
+struct orc_frame {
+    uint32_t size;
+    uint16_t type;
+    uint16_t zero;
+    uint32_t tag; /* chosen by the asker, returned in the answer; 0 in what nobody asked for */
+    uint32_t zero2;
+};
+
+enum orc_frame_type {
+    FRAME_LAUNCH = 1,     /* text: run dir, cgroup.procs paths; num: how many of those */
+    FRAME_LAUNCHED = 2,   /* struct orc_hello */
+    FRAME_HELLO = 3,      /* struct orc_hello */
+    FRAME_DONE = 4,       /* START, EXEC: struct orc_state; LIST: any number of them; else nothing */
+    FRAME_FAILED = 5,     /* struct orc_failure */
+    FRAME_EXITED = 6,     /* struct orc_state */
+    FRAME_SANDBOX = 7,    /* text: hostname; num: first id, ids (0: no user namespace), own network */
+    FRAME_RUN = 8,        /* operations */
+    FRAME_START = 9,      /* text: name, cgroup2 dir or empty, log; num: log files, owner; wide: log bytes; operations */
+    FRAME_EXEC = 10,      /* text: name; num: owner, columns, rows; flags; operations */
+    FRAME_KILL = 11,      /* text: name; num: signal, all */
+    FRAME_LIST = 12,
+    FRAME_FORGET = 13,    /* text: name */
+    FRAME_SHUTDOWN = 14,
+    FRAME_INPUT = 15,     /* bytes */
+    FRAME_INPUT_END = 16,
+    FRAME_RESIZE = 17,    /* num: columns, rows */
+    FRAME_SIGNAL = 18,    /* num: signal */
+    FRAME_OUTPUT = 19,    /* bytes */
+    FRAME_ERRORS = 20,    /* bytes */
+};
+
+/* The payload of a request: this head, `count` records, `blob` bytes. Record 0 carries the request's arguments, the
+ * rest are operations. A text is {offset in the blob, length}, followed there by a NUL. */
+struct orc_list {
+    uint32_t count;
+    uint32_t blob;
+};
+
+struct orc_text {
+    uint32_t at;
+    uint32_t length;
+};
+
+struct orc_record {
+    uint16_t kind;
+    uint16_t flags;
+    uint32_t num[5];
+    uint64_t wide[4];
+    struct orc_text text[4];
+};
+
+enum orc_op {
+    OP_ARGUMENTS = 0,
+    OP_SET_ROOT = 1,         /* text: path */
+    OP_MKDIR = 2,            /* text: path; num: mode, uid, gid */
+    OP_SYMLINK = 3,          /* text: path, to */
+    OP_MKNOD = 4,            /* text: path; num: mode, uid, gid, major, minor */
+    OP_WRITE = 5,            /* text: path, bytes; num: mode */
+    OP_MOUNT = 6,            /* text: source, target, fstype, data; num: mount flags */
+    OP_BIND = 7,             /* text: source, target, below or empty; num: mount flags */
+    OP_MASK = 8,             /* text: path */
+    OP_READ_ONLY = 9,        /* text: path */
+    OP_UMOUNT = 10,          /* text: path */
+    OP_PROPAGATION = 11,     /* text: path; num: 0 private, 1 slave */
+    OP_PIVOT_ROOT = 12,
+    OP_CHDIR = 13,           /* text: path */
+    OP_JOIN = 14,            /* num: enum orc_space */
+    OP_ENTER_CONTAINER = 15, /* text: container */
+    OP_UNSHARE = 16,         /* num: 1 mount, 2 cgroup */
+    OP_HOSTNAME = 17,        /* text: name */
+    OP_LINK_UP = 18,         /* text: link */
+    OP_ADD_ADDRESS = 19,     /* text: link; num: address (host order), prefix */
+    OP_ADD_ROUTE = 20,       /* text: link; num: destination, prefix, gateway */
+    OP_RLIMIT = 21,          /* num: resource; wide: soft, hard */
+    OP_NEW_SESSION = 22,
+    OP_NEW_KEYRING = 23,
+    OP_UMASK = 24,           /* num: mask */
+    OP_SET_IDS = 25,         /* text: groups (uint32 each); num: uid, gid */
+    OP_DROP_BOUNDING = 26,   /* wide: keep */
+    OP_SET_CAPS = 27,        /* wide: effective, permitted, inheritable, ambient */
+    OP_NO_NEW_PRIVS = 28,
+    OP_SECCOMP = 29,         /* text: struct sock_filter[] */
+    OP_EXEC = 30,            /* text: argv, env (NUL between strings); num: argc, envc */
+    OP_READ_ONLY_ROOT = 31,
+};
+
+enum orc_flag {
+    FLAG_IN_ROOT = 1,
+    FLAG_CREATE = 2,
+    FLAG_RECURSIVE = 4,
+    FLAG_SOURCE_IN_ROOT = 8,
+    FLAG_IDMAP = 16,
+    FLAG_TERMINAL = 32,
+    FLAG_GATEWAY = 64,
+    FLAG_INPUT = 128,
+};
+
+enum orc_mount_flag {
+    MOUNT_RO = 1,
+    MOUNT_NOSUID = 2,
+    MOUNT_NODEV = 4,
+    MOUNT_NOEXEC = 8,
+    MOUNT_NOATIME = 16,
+    MOUNT_RELATIME = 32,
+};
+
+/* The sandbox's namespaces; the shim holds number n as descriptor SPACE_FD + n, for /proc/SHIM/fd/… */
+enum orc_space {
+    SPACE_USER = 0,
+    SPACE_NETWORK = 1,
+    SPACE_IPC = 2,
+    SPACE_UTS = 3,
+    SPACE_FD = 10,
+};
+
+struct orc_hello {
+    uint32_t version;
+    uint32_t pid;
+    uint64_t start_time; /* clock ticks since boot, field 22 of /proc/PID/stat */
+};
+
+struct orc_failure {
+    int32_t index; /* of the operation, counted without the arguments; -1: before the first */
+    int32_t error; /* errno, positive */
+    char stage[ORC_STAGE_SIZE];
+};
+
+struct orc_state {
+    char name[ORC_MAX_NAME + 1];
+    uint32_t pid;
+    uint32_t ended;
+    uint32_t exit_code; /* 0…255; 128 + signal when killed */
+    uint32_t signal;
+    uint64_t started_ms; /* since 1970 */
+    uint64_t finished_ms;
+};
+
+#endif

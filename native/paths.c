@@ -1,0 +1,180 @@
+#include "paths.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { MAX_RACES = 64, MAX_LINKS = 8 };
+
+static int make_dir(int parent, const char *name, const struct owner *owner);
+static int make_file(const struct task *task, const char *path, const struct owner *owner);
+static int follow_dangling(const struct task *task, char path[PATH_MAX]);
+static struct owner root_owner(const struct task *task, mode_t mode);
+
+struct fd_path fd_path(int fd)
+{
+    struct fd_path path;
+    snprintf(path.text, sizeof path.text, "/proc/self/fd/%d", fd);
+    return path;
+}
+
+int path_open(const struct task *task, bool in_root, const char *path, int flags)
+{
+    struct open_how how = {
+        .flags = (unsigned int)flags | O_CLOEXEC,
+        .resolve = in_root ? RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS : 0,
+    };
+    int base = in_root ? task->root : AT_FDCWD;
+    int fd = -1;
+    /* EAGAIN: something was renamed while ".." was resolved; a container that does so all day gets its error. */
+    for (int i = 0; i < MAX_RACES && fd < 0; i++) {
+        fd = (int)syscall(SYS_openat2, base, path, &how, sizeof how);
+        if (fd < 0 && errno != EAGAIN)
+            break;
+    }
+    return fd;
+}
+
+int path_parent(const struct task *task, bool in_root, const char *path, char name[NAME_MAX + 1])
+{
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const char *last = slash == NULL ? path : slash + 1;
+    size_t length = (size_t)(last - path);
+    if (*last == '\0' || strcmp(last, ".") == 0 || strcmp(last, "..") == 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (strlen(last) > NAME_MAX || length >= sizeof parent) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(name, last, strlen(last) + 1);
+    memcpy(parent, path, length);
+    parent[length] = '\0';
+    return path_open(task, in_root, length == 0 ? "." : parent, O_PATH | O_DIRECTORY);
+}
+
+int path_make_dirs(const struct task *task, const char *path, const struct owner *owner)
+{
+    char prefix[PATH_MAX];
+    char name[NAME_MAX + 1];
+    int fd = path_open(task, true, path, O_PATH | O_DIRECTORY);
+    if (fd >= 0 || errno != ENOENT)
+        return fd;
+    snprintf(prefix, sizeof prefix, "%s", path);
+    for (char *at = prefix; at != NULL;) {
+        at += strspn(at, "/");
+        if (*at == '\0')
+            break;
+        char *end = strchr(at, '/');
+        if (end != NULL)
+            *end = '\0';
+        fd = path_open(task, true, prefix, O_PATH | O_DIRECTORY);
+        if (fd >= 0) {
+            close(fd);
+        } else {
+            int parent = errno == ENOENT ? path_parent(task, true, prefix, name) : -1;
+            if (parent < 0)
+                return -1;
+            int error = make_dir(parent, name, owner);
+            close(parent);
+            if (error < 0)
+                return -1;
+        }
+        if (end != NULL)
+            *end++ = '/';
+        at = end;
+    }
+    return path_open(task, true, path, O_PATH | O_DIRECTORY);
+}
+
+int path_make_target(const struct task *task, bool in_root, const char *path, bool directory)
+{
+    struct owner owner = root_owner(task, directory ? 0755 : 0644);
+    int fd = path_open(task, in_root, path, O_PATH);
+    if (fd >= 0 || errno != ENOENT)
+        return fd;
+    if (!in_root)
+        return directory && mkdir(path, 0755) == 0 ? path_open(task, false, path, O_PATH) : -1;
+    if (directory)
+        return path_make_dirs(task, path, &owner);
+    char target[PATH_MAX];
+    snprintf(target, sizeof target, "%s", path);
+    for (int i = 0; i < MAX_LINKS; i++) {
+        if (make_file(task, target, &owner) == 0)
+            return path_open(task, true, target, O_PATH | O_NOFOLLOW);
+        if (errno != EEXIST || follow_dangling(task, target) < 0)
+            return -1;
+    }
+    errno = ELOOP;
+    return -1;
+}
+
+static int make_dir(int parent, const char *name, const struct owner *owner)
+{
+    if (mkdirat(parent, name, owner->mode) < 0)
+        return errno == EEXIST ? 0 : -1;
+    return fchownat(parent, name, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW);
+}
+
+static int make_file(const struct task *task, const char *path, const struct owner *owner)
+{
+    char name[NAME_MAX + 1];
+    char dirs[PATH_MAX];
+    struct owner dir_owner = {.mode = 0755, .uid = owner->uid, .gid = owner->gid};
+    snprintf(dirs, sizeof dirs, "%s", path);
+    char *slash = strrchr(dirs, '/');
+    if (slash != NULL && slash != dirs) {
+        *slash = '\0';
+        int made = path_make_dirs(task, dirs, &dir_owner);
+        if (made < 0)
+            return -1;
+        close(made);
+    }
+    int parent = path_parent(task, true, path, name);
+    if (parent < 0)
+        return -1;
+    int error = mknodat(parent, name, S_IFREG | owner->mode, 0);
+    if (error == 0)
+        error = fchownat(parent, name, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW);
+    int saved = errno;
+    close(parent);
+    errno = saved;
+    return error;
+}
+
+/* Images ship links to files that don't exist yet (/etc/resolv.conf): replaces `path` by what it points to. */
+static int follow_dangling(const struct task *task, char path[PATH_MAX])
+{
+    char name[NAME_MAX + 1];
+    char to[PATH_MAX];
+    int parent = path_parent(task, true, path, name);
+    if (parent < 0)
+        return -1;
+    ssize_t length = readlinkat(parent, name, to, sizeof to - 1);
+    close(parent);
+    if (length < 0)
+        return -1;
+    to[length] = '\0';
+    size_t keep = to[0] == '/' ? 0 : (size_t)(strrchr(path, '/') == NULL ? 0 : strrchr(path, '/') + 1 - path);
+    if (keep + (size_t)length >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(path + keep, to, (size_t)length + 1);
+    return 0;
+}
+
+static struct owner root_owner(const struct task *task, mode_t mode)
+{
+    struct stat root = {0};
+    if (task->root >= 0 && fstat(task->root, &root) < 0)
+        root.st_uid = root.st_gid = 0;
+    return (struct owner){.mode = mode, .uid = root.st_uid, .gid = root.st_gid};
+}

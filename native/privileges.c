@@ -1,0 +1,234 @@
+/* Operations on the process itself: limits, session, keyring, ids, capabilities, filter, exec. */
+#include "task.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <linux/filter.h>
+#include <linux/keyctl.h>
+#include <linux/seccomp.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { MAX_GROUPS = 65536, MAX_CAPABILITY = 63 };
+
+struct capability_sets {
+    uint64_t effective, permitted, inheritable;
+};
+
+static int get_capabilities(struct capability_sets *sets);
+static int set_capabilities(const struct capability_sets *sets);
+static int seal(struct task *task);
+static void die_with_shim(const struct task *task);
+static void exec_in_path(char *const *argv, char *const *envp);
+static const char *find_variable(char *const *envp, const char *name);
+
+int op_rlimit(struct task *task, const struct orc_record *op)
+{
+    struct rlimit limit = {.rlim_cur = op->wide[0], .rlim_max = op->wide[1]};
+    return setrlimit((__rlimit_resource_t)op->num[0], &limit) < 0 ? task_fail(task, "setrlimit") : 0;
+}
+
+int op_new_session(struct task *task, const struct orc_record *op)
+{
+    if (setsid() < 0)
+        return task_fail(task, "setsid");
+    if ((op->flags & FLAG_TERMINAL) != 0 && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+        return task_fail(task, "controlling terminal");
+    return 0;
+}
+
+int op_new_keyring(struct task *task, const struct orc_record *op)
+{
+    (void)op;
+    long error = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+    return error < 0 ? task_fail(task, "keyctl") : 0;
+}
+
+int op_umask(struct task *task, const struct orc_record *op)
+{
+    task->umask = op->num[0] & 0777;
+    return 0;
+}
+
+/* Capabilities last until set-caps: kept over the change of ids, and effective again after it. */
+int op_set_ids(struct task *task, const struct orc_record *op)
+{
+    static gid_t groups[MAX_GROUPS];
+    struct capability_sets sets;
+    size_t bytes = op->text[0].length;
+    if (bytes % sizeof(gid_t) != 0 || bytes > sizeof groups)
+        return -EINVAL;
+    memcpy(groups, list_text(task->list, op, 0), bytes);
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+        return task_fail(task, "keepcaps");
+    if (setgroups(bytes / sizeof(gid_t), groups) < 0)
+        return task_fail(task, "setgroups");
+    if (setresgid(op->num[1], op->num[1], op->num[1]) < 0)
+        return task_fail(task, "setresgid");
+    if (setresuid(op->num[0], op->num[0], op->num[0]) < 0)
+        return task_fail(task, "setresuid");
+    if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+        return task_fail(task, "keepcaps");
+    if (get_capabilities(&sets) < 0)
+        return task_fail(task, "capget");
+    sets.effective = sets.permitted;
+    return set_capabilities(&sets) < 0 ? task_fail(task, "capset") : 0;
+}
+
+int op_drop_bounding(struct task *task, const struct orc_record *op)
+{
+    for (unsigned long bit = 0; bit <= MAX_CAPABILITY; bit++) {
+        if (prctl(PR_CAPBSET_READ, bit, 0, 0, 0) < 0)
+            break; /* this kernel has no more */
+        if ((op->wide[0] >> bit & 1) == 0 && prctl(PR_CAPBSET_DROP, bit, 0, 0, 0) < 0)
+            return task_fail(task, "capbset");
+    }
+    return 0;
+}
+
+int op_set_caps(struct task *task, const struct orc_record *op)
+{
+    struct capability_sets sets = {op->wide[0], op->wide[1], op->wide[2]};
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+        return task_fail(task, "ambient");
+    if (set_capabilities(&sets) < 0)
+        return task_fail(task, "capset");
+    for (unsigned long bit = 0; bit <= MAX_CAPABILITY; bit++)
+        if ((op->wide[3] >> bit & 1) != 0 &&
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, bit, 0, 0) < 0)
+            return task_fail(task, "ambient");
+    return 0;
+}
+
+int op_no_new_privs(struct task *task, const struct orc_record *op)
+{
+    (void)op;
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? task_fail(task, "prctl") : 0;
+}
+
+int op_seccomp(struct task *task, const struct orc_record *op)
+{
+    size_t bytes = op->text[0].length;
+    if (bytes == 0 || bytes % sizeof(struct sock_filter) != 0 ||
+        bytes / sizeof(struct sock_filter) > BPF_MAXINSNS)
+        return -EINVAL;
+    struct sock_fprog program = {
+        .len = (unsigned short)(bytes / sizeof(struct sock_filter)),
+        .filter = (void *)(uintptr_t)list_text(task->list, op, 0),
+    };
+    int error = seal(task);
+    if (error < 0)
+        return error;
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+        return task_fail(task, "seccomp");
+    return 0;
+}
+
+int op_exec(struct task *task, const struct orc_record *op)
+{
+    (void)op;
+    bool filtered = task->sealed;
+    int error = seal(task);
+    if (error < 0)
+        return error;
+    if (filtered) /* set-ids or set-caps after the filter may have cleared it; the filter may refuse it */
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    umask(task->umask);
+    exec_in_path(task->list->argv, task->list->envp);
+    return task_fail(task, "execve");
+}
+
+static int get_capabilities(struct capability_sets *sets)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct halves[2];
+    if (syscall(SYS_capget, &head, halves) < 0)
+        return -1;
+    sets->effective = (uint64_t)halves[1].effective << 32 | halves[0].effective;
+    sets->permitted = (uint64_t)halves[1].permitted << 32 | halves[0].permitted;
+    sets->inheritable = (uint64_t)halves[1].inheritable << 32 | halves[0].inheritable;
+    return 0;
+}
+
+static int set_capabilities(const struct capability_sets *sets)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct halves[2];
+    for (int i = 0; i < 2; i++) {
+        halves[i].effective = (uint32_t)(sets->effective >> 32 * i);
+        halves[i].permitted = (uint32_t)(sets->permitted >> 32 * i);
+        halves[i].inheritable = (uint32_t)(sets->inheritable >> 32 * i);
+    }
+    return (int)syscall(SYS_capset, &head, halves);
+}
+
+/* What must be done while the process may still do everything: a filter can forbid each of these calls. */
+static int seal(struct task *task)
+{
+    struct report ready = {.type = REPORT_READY};
+    if (task->sealed)
+        return 0;
+    die_with_shim(task);
+    if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return task_fail(task, "close_range");
+    int error = task_send(task->report, &ready, -1);
+    if (error < 0)
+        return task->stage = "report", error;
+    task->sealed = true;
+    return 0;
+}
+
+/* A change of credentials clears PR_SET_PDEATHSIG (kernel/cred.c), and so does exec of a set-user-ID file: hence here,
+ * after set-ids. A shim that died before is seen by its end of the socket. */
+static void die_with_shim(const struct task *task)
+{
+    struct pollfd shim = {.fd = task->report};
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (poll(&shim, 1, 0) > 0 && (shim.revents & POLLHUP) != 0)
+        _exit(1);
+}
+
+/* As execvpe, but by PATH of the new environment, and without allocation. Returns with errno. */
+static void exec_in_path(char *const *argv, char *const *envp)
+{
+    char path[PATH_MAX];
+    const char *dirs = find_variable(envp, "PATH=");
+    int error = ENOENT;
+    if (strchr(argv[0], '/') != NULL) {
+        execve(argv[0], argv, envp);
+        return;
+    }
+    while (dirs != NULL && argv[0][0] != '\0') {
+        const char *end = strchrnul(dirs, ':');
+        int length = (int)(end - dirs);
+        if (length > 0 && length < PATH_MAX &&
+            (size_t)snprintf(path, sizeof path, "%.*s/%s", length, dirs, argv[0]) < sizeof path) {
+            execve(path, argv, envp);
+            if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+                return;
+            if (errno == EACCES)
+                error = EACCES;
+        }
+        dirs = *end == '\0' ? NULL : end + 1;
+    }
+    errno = error;
+}
+
+static const char *find_variable(char *const *envp, const char *name)
+{
+    for (; *envp != NULL; envp++)
+        if (strncmp(*envp, name, strlen(name)) == 0)
+            return *envp + strlen(name);
+    return NULL;
+}

@@ -1,0 +1,9 @@
+/* The programs of the binary; each gets argv with its own name first. Add a line here and a row in main.c. */
+#ifndef ORC_PROGRAMS_H
+#define ORC_PROGRAMS_H
+
+int launch_main(int argc, char **argv);
+int shim_main(int argc, char **argv);
+int unpack_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,125 @@
+#include "shim.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void refuse(struct connection *connection, uint32_t tag, int error, const char *stage);
+static void handle_list(struct connection *connection, const struct orc_frame *frame,
+                        struct list *list);
+static void send_states(struct connection *connection, uint32_t tag);
+static void forget(struct connection *connection, uint32_t tag, const char *name);
+static void shut_down(struct connection *connection, uint32_t tag);
+static void make_sandbox(struct connection *connection, uint32_t tag, const struct list *list);
+
+bool request_handle(struct connection *connection, const struct orc_frame *frame, uint8_t *payload)
+{
+    struct list list;
+    bool to_session = frame->type == FRAME_INPUT || frame->type == FRAME_INPUT_END ||
+                      frame->type == FRAME_RESIZE || frame->type == FRAME_SIGNAL;
+    if (connection->is_session != to_session)
+        return false;
+    if (to_session && (connection->session == NULL || frame->size > ORC_MAX_INPUT))
+        return connection->session == NULL; /* what comes after the end is dropped */
+    if (frame->type == FRAME_INPUT) {
+        stream_give_input(connection->session, payload, frame->size);
+        return true;
+    }
+    if (frame->type == FRAME_INPUT_END) {
+        stream_end_input(connection->session);
+        return true;
+    }
+    int error = list_decode(&list, frame->type, payload, frame->size);
+    if (error < 0)
+        refuse(connection, frame->tag, -error, "decode");
+    else
+        handle_list(connection, frame, &list);
+    list_free(&list);
+    return true;
+}
+
+static void refuse(struct connection *connection, uint32_t tag, int error, const char *stage)
+{
+    struct orc_failure failure = {.index = -1, .error = error};
+    snprintf(failure.stage, sizeof failure.stage, "%s", stage);
+    connection_fail(connection, tag, &failure);
+}
+
+static void handle_list(struct connection *connection, const struct orc_frame *frame,
+                        struct list *list)
+{
+    const struct orc_record *record = &list->records[0];
+    const char *name = list_text(list, record, 0);
+    struct process *process;
+    switch (frame->type) {
+    case FRAME_RUN:
+    case FRAME_START:
+    case FRAME_EXEC:
+        if (shim.shutting_down)
+            return refuse(connection, frame->tag, ESHUTDOWN, "shutdown");
+        return process_start(connection, frame->tag, frame->type, list);
+    case FRAME_SANDBOX:
+        return make_sandbox(connection, frame->tag, list);
+    case FRAME_KILL:
+        process = process_find(name);
+        if (process != NULL)
+            process_kill(process, (int)record->num[0], record->num[1] != 0);
+        return connection_send(connection, FRAME_DONE, frame->tag, NULL, 0);
+    case FRAME_LIST:
+        return send_states(connection, frame->tag);
+    case FRAME_FORGET:
+        return forget(connection, frame->tag, name);
+    case FRAME_SHUTDOWN:
+        return shut_down(connection, frame->tag);
+    case FRAME_RESIZE:
+        return stream_resize(connection->session, (uint16_t)record->num[0], (uint16_t)record->num[1]);
+    case FRAME_SIGNAL:
+        return process_kill(connection->session, (int)record->num[0], false);
+    default:
+        return refuse(connection, frame->tag, ENOSYS, "request");
+    }
+}
+
+static void make_sandbox(struct connection *connection, uint32_t tag, const struct list *list)
+{
+    struct orc_failure failure = {.index = -1};
+    int error = sandbox_create(list, &failure);
+    if (error < 0)
+        connection_fail(connection, tag, &failure);
+    else
+        connection_send(connection, FRAME_DONE, tag, NULL, 0);
+}
+
+static void send_states(struct connection *connection, uint32_t tag)
+{
+    struct orc_state *states = calloc(MAX_PROCESSES, sizeof *states);
+    size_t count = 0;
+    if (states == NULL)
+        return refuse(connection, tag, ENOMEM, "list");
+    for (struct process *p = shim.processes; p != NULL; p = p->next)
+        if (p->role == ROLE_CONTAINER && p->settled)
+            process_state(p, &states[count++]);
+    connection_send(connection, FRAME_DONE, tag, states, count * sizeof *states);
+    free(states);
+}
+
+static void forget(struct connection *connection, uint32_t tag, const char *name)
+{
+    struct process *process = process_find(name);
+    if (process != NULL && process_is_live(process))
+        return refuse(connection, tag, EBUSY, "forget");
+    if (process != NULL)
+        process_forget(process);
+    connection_send(connection, FRAME_DONE, tag, NULL, 0);
+}
+
+static void shut_down(struct connection *connection, uint32_t tag)
+{
+    shim.shutting_down = true;
+    shim.shutdown = connection;
+    shim.shutdown_tag = tag;
+    for (struct process *p = shim.processes; p != NULL; p = p->next)
+        process_kill(p, SIGKILL, false);
+}

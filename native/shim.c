@@ -1,0 +1,238 @@
+/* orc-shim RUN_DIR: holds one pod's namespaces and mounts, is the parent of its containers, outlives the agent. */
+#include "shim.h"
+#include "launch.h"
+#include "programs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_SOURCES = 1 + MAX_CONNECTIONS + 5 * MAX_PROCESSES };
+
+struct shim shim;
+
+static const char *set_up(const char *run_dir);
+static const char *listen_in(int run_dir);
+static uint64_t own_start_time(void);
+static int write_identity(void);
+static void report(int error, const char *stage);
+_Noreturn static void serve(void);
+static nfds_t collect(struct source **sources);
+static void add(struct source **sources, nfds_t *count, struct source *source);
+static void sweep(void);
+static void end_if_idle(void);
+
+int shim_main(int argc, char **argv)
+{
+    if (argc != 2)
+        return 64;
+    errno = 0;
+    const char *failed = set_up(argv[1]);
+    report(failed == NULL ? 0 : errno, failed == NULL ? "" : failed);
+    if (failed != NULL)
+        return 1;
+    serve();
+}
+
+uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* NULL, or the stage that failed, with errno. */
+static const char *set_up(const char *run_dir)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGCHLD, SIG_DFL); /* orc-launch ignores it, and that is inherited */
+    signal(SIGPIPE, SIG_IGN);
+    umask(022);
+    prctl(PR_SET_NAME, "orc-shim");
+    prctl(PR_SET_DUMPABLE, 0); /* nothing in a container may trace what is on its way into it */
+    fcntl(SHIM_READY_FD, F_SETFD, FD_CLOEXEC);
+    shim.null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    shim.run_dir = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (shim.null < 0 || shim.run_dir < 0)
+        return "open run dir";
+    if (flock(shim.run_dir, LOCK_EX | LOCK_NB) < 0)
+        return "lock run dir";
+    for (int i = 0; i < 4; i++) {
+        shim.spaces[i] = -1;
+        if (dup3(shim.null, SPACE_FD + i, O_CLOEXEC) < 0) /* nothing else may get these numbers */
+            return "dup";
+    }
+    if (unshare(CLONE_NEWNS) < 0)
+        return "unshare";
+    if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+        return "propagation";
+    if (mkdirat(shim.run_dir, "exits", 0700) < 0 && errno != EEXIST)
+        return "mkdir exits";
+    shim.exits_dir = openat(shim.run_dir, "exits", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (shim.exits_dir < 0)
+        return "open exits";
+    shim.hello = (struct orc_hello){ORC_PROTOCOL, (uint32_t)getpid(), own_start_time()};
+    if (write_identity() < 0)
+        return "write shim.pid";
+    return listen_in(shim.run_dir);
+}
+
+/* Through /proc/self/fd the path is short whatever the directory's is (sun_path holds 107 bytes). */
+static const char *listen_in(int run_dir)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return "socket";
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/shim.sock", run_dir);
+    unlinkat(run_dir, "shim.sock", 0);
+    mode_t before = umask(0177);
+    int error = bind(fd, (const struct sockaddr *)&address, sizeof address);
+    umask(before);
+    if (error < 0 || listen(fd, 64) < 0)
+        return "listen";
+    shim.listener = (struct source){.fd = fd, .events = POLLIN, .ready = connection_accept};
+    return NULL;
+}
+
+static uint64_t own_start_time(void)
+{
+    char text[1024];
+    unsigned long long ticks = 0;
+    int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
+    if (size <= 0)
+        return 0;
+    text[size] = '\0';
+    const char *at = strrchr(text, ')'); /* the name before it may hold anything */
+    for (int field = 2; at != NULL && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    if (at != NULL)
+        ticks = strtoull(at, NULL, 10);
+    return ticks;
+}
+
+static int write_identity(void)
+{
+    char text[64];
+    int length = snprintf(text, sizeof text, "%u %llu %u\n", shim.hello.pid,
+                          (unsigned long long)shim.hello.start_time, shim.hello.version);
+    int fd = openat(shim.run_dir, "shim.pid", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return -1;
+    ssize_t written = write(fd, text, (size_t)length);
+    close(fd);
+    return written == length ? 0 : -1;
+}
+
+static void report(int error, const char *stage)
+{
+    struct shim_ready ready = {.failure = {.index = -1, .error = error}, .hello = shim.hello};
+    snprintf(ready.failure.stage, sizeof ready.failure.stage, "%s", stage);
+    if (write(SHIM_READY_FD, &ready, sizeof ready) < 0)
+        return; /* the launcher has ended; the agent finds the socket */
+    close(SHIM_READY_FD);
+}
+
+static void serve(void)
+{
+    static struct source *sources[MAX_SOURCES];
+    static struct pollfd fds[MAX_SOURCES];
+    for (;;) {
+        nfds_t count = collect(sources);
+        for (nfds_t i = 0; i < count; i++)
+            fds[i] = (struct pollfd){.fd = sources[i]->fd, .events = sources[i]->events};
+        if (poll(fds, count, -1) < 0)
+            continue;
+        for (nfds_t i = 0; i < count; i++)
+            if (fds[i].revents != 0 && sources[i]->fd == fds[i].fd)
+                sources[i]->ready(sources[i], fds[i].revents);
+        sweep();
+        end_if_idle();
+    }
+}
+
+static nfds_t collect(struct source **sources)
+{
+    nfds_t count = 0;
+    int connections = 0;
+    for (struct connection *c = shim.connections; c != NULL; c = c->next, connections++) {
+        connection_want(c);
+        add(sources, &count, &c->source);
+    }
+    for (struct process *p = shim.processes; p != NULL; p = p->next) {
+        process_want(p);
+        add(sources, &count, &p->report);
+        add(sources, &count, &p->life);
+        add(sources, &count, &p->output[0]);
+        add(sources, &count, &p->output[1]);
+        add(sources, &count, &p->input);
+    }
+    shim.listener.events = connections < MAX_CONNECTIONS ? POLLIN : 0;
+    add(sources, &count, &shim.listener);
+    return count;
+}
+
+static void add(struct source **sources, nfds_t *count, struct source *source)
+{
+    if (source->fd >= 0 && source->events != 0)
+        sources[(*count)++] = source;
+}
+
+/* What ended during a round is freed after it: no event of the round can meet a freed source. */
+static void sweep(void)
+{
+    for (struct process *p = shim.processes, *next; p != NULL; p = next) {
+        next = p->next;
+        process_advance(p);
+    }
+    for (struct process **at = &shim.processes; *at != NULL;) {
+        struct process *process = *at;
+        if (process->dead) {
+            *at = process->next;
+            process_free(process);
+        } else {
+            at = &process->next;
+        }
+    }
+    for (struct connection **at = &shim.connections; *at != NULL;) {
+        struct connection *connection = *at;
+        if (connection->dead) {
+            *at = connection->next;
+            connection_free(connection);
+        } else {
+            at = &connection->next;
+        }
+    }
+}
+
+static void end_if_idle(void)
+{
+    if (!shim.shutting_down)
+        return;
+    for (struct process *p = shim.processes; p != NULL; p = p->next)
+        if (process_is_live(p))
+            return;
+    unlinkat(shim.run_dir, "shim.sock", 0);
+    unlinkat(shim.run_dir, "shim.pid", 0);
+    if (shim.shutdown != NULL)
+        connection_finish(shim.shutdown, shim.shutdown_tag);
+    _exit(0);
+}

@@ -1,0 +1,142 @@
+/* One pod's shim: single-threaded, one poll loop. What each file holds is exported here. */
+#ifndef ORC_SHIM_H
+#define ORC_SHIM_H
+
+#include "list.h"
+#include "task.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum shim_limits {
+    MAX_CONNECTIONS = 128,
+    MAX_PROCESSES = 256,
+    PUMP_SIZE = 32768,         /* read from a process at once */
+    OUTPUT_HIGH = 65536,       /* pending for a client: its process is read no further */
+    OUTPUT_LIMIT = 1048576,    /* pending for a control connection: the client is gone or mad */
+    DRAIN_LIMIT = 1048576,     /* read of an ended process' pipe: no pipe holds more */
+};
+
+/* A descriptor of the loop; not polled while `events` is 0. */
+struct source {
+    int fd; /* -1: none */
+    short events;
+    void (*ready)(struct source *source, short events);
+    void *owner;
+};
+
+struct process;
+
+struct connection {
+    struct connection *next;
+    struct source source;
+    uint8_t *in;
+    size_t in_used, in_size;
+    uint8_t *out;
+    size_t out_used, out_size;
+    struct process *session; /* of an exec connection */
+    bool is_session;
+    bool closing; /* once everything is sent */
+    bool dead;
+};
+
+enum role { ROLE_RUN, ROLE_CONTAINER, ROLE_EXEC };
+
+struct log;
+
+struct process {
+    struct process *next;
+    enum role role;
+    char name[ORC_MAX_NAME + 1];
+    pid_t pid;
+    struct source report, life, output[2], input;
+    struct connection *client; /* whom to answer; NULL: gone */
+    uint32_t tag;
+    struct orc_failure failure;
+    bool ready, failed, settled; /* settled: the start was answered */
+    bool reaped, finished, dead; /* finished: the end was announced */
+    bool terminal, hung_up;
+    int exit_code, signal;
+    size_t drained; /* bytes read since the end */
+    uint64_t started_ms, finished_ms;
+    struct log *log;
+    uint8_t *pending; /* standard input that the process hasn't taken */
+    size_t pending_at, pending_size;
+    bool input_ended;
+};
+
+struct shim {
+    int run_dir;
+    int exits_dir;
+    int null;
+    int spaces[4];
+    bool has_sandbox;
+    uint32_t first_id; /* host id of the sandbox's root; 0 without user namespace */
+    struct orc_hello hello;
+    struct source listener;
+    struct connection *connections;
+    struct process *processes;
+    struct connection *shutdown; /* who asked for it */
+    uint32_t shutdown_tag;
+    bool shutting_down;
+};
+
+extern struct shim shim;
+
+uint64_t now_ms(void);
+
+/* sandbox.c: 0, or -errno with the stage. */
+int sandbox_create(const struct list *list, struct orc_failure *failure);
+
+/* connections.c */
+void connection_accept(struct source *source, short events);
+void connection_send(struct connection *connection, uint16_t type, uint32_t tag, const void *bytes,
+                     size_t size);
+void connection_fail(struct connection *connection, uint32_t tag, const struct orc_failure *failure);
+/* Room for PUMP_SIZE more bytes behind a frame's head, and the frame once it is filled. */
+uint8_t *connection_reserve(struct connection *connection);
+void connection_commit(struct connection *connection, uint16_t type, size_t size);
+void connection_close(struct connection *connection);
+void connection_want(struct connection *connection); /* sets the events to wait for */
+void connection_resume(struct connection *connection); /* the process has taken its input */
+void connection_end_session(struct connection *connection); /* closes once everything is sent */
+void connection_finish(struct connection *connection, uint32_t tag);
+void connection_free(struct connection *connection);
+void connections_broadcast(uint16_t type, const void *bytes, size_t size);
+
+/* requests.c: one frame. False: it was malformed, the connection must go. */
+bool request_handle(struct connection *connection, const struct orc_frame *frame, uint8_t *payload);
+
+/* processes.c */
+struct process *process_find(const char *name);
+void process_start(struct connection *client, uint32_t tag, uint16_t type, struct list *list);
+void process_kill(struct process *process, int signal, bool all);
+void process_advance(struct process *process); /* takes what steps have become possible */
+void process_want(struct process *process);
+void process_hang_up(struct process *process);
+void process_state(const struct process *process, struct orc_state *state);
+bool process_is_live(const struct process *process);
+void process_free(struct process *process);
+void process_forget(struct process *process);
+
+/* streams.c: a process' input and output. */
+void stream_output_ready(struct source *source, short events);
+void stream_input_ready(struct source *source, short events);
+void stream_give_input(struct process *process, const uint8_t *bytes, size_t size);
+/* The process runs: what its client has already sent goes in. */
+void stream_start(struct process *process);
+bool stream_has_input(const struct process *process);
+void stream_end_input(struct process *process);
+void stream_resize(struct process *process, uint16_t columns, uint16_t rows);
+/* Reads what is left after the end; true: nothing more will come, or nothing more is waited for. */
+bool stream_drain(struct process *process);
+void stream_close(struct source *source);
+
+/* log.c: CRI's log format, with rotation. */
+struct log *log_open(const char *path, uint64_t max_bytes, uint32_t max_files);
+void log_write(struct log *log, int stream, const uint8_t *bytes, size_t size);
+void log_close(struct log *log); /* writes what is left of unfinished lines */
+void log_abandon(struct log *log); /* the container never started: removes an empty file */
+
+#endif

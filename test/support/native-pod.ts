@@ -1,0 +1,221 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { type Launcher, startLauncher } from '../../agent/kernel/launcher.ts';
+import type { Op } from '../../agent/kernel/op.ts';
+import type { ExecSession, Shim, ShimContainer } from '../../agent/kernel/shim.ts';
+import { silentLog } from '../../base/log.ts';
+import { nativeBinary } from '../../native/binary.ts';
+import { makeBusyboxRoot } from './busybox.ts';
+
+/** Ids 0…65535 of a test's user namespaces, as the host sees them. */
+export const firstId = 1_000_000;
+
+const path = '/bin:/usr/bin:/sbin:/usr/sbin';
+
+/** One shim on a directory of its own, with a busybox layer; `end` leaves nothing behind. */
+export interface NativePod {
+  readonly dir: string;
+  readonly layer: string;
+  readonly launcher: Launcher;
+  readonly shim: Shim;
+  end(): Promise<void>;
+}
+
+export async function startPod(): Promise<NativePod> {
+  const dir = mkdtempSync(`${tmpdir()}/orc-native-`);
+  for (const name of ['run', 'layer', 'upper', 'work', 'root', 'logs', 'lower'])
+    mkdirSync(`${dir}/${name}`);
+  await makeBusyboxRoot(`${dir}/layer`);
+  const launcher = startLauncher({ binary: nativeBinary, log: silentLog });
+  const shim = await launcher.startShim({ runDir: `${dir}/run`, cgroupProcs: [] });
+  return {
+    dir,
+    layer: `${dir}/layer`,
+    launcher,
+    shim,
+    async end() {
+      await endShim(shim);
+      launcher.close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A test may have killed it already. */
+async function endShim(shim: Shim): Promise<void> {
+  try {
+    await shim.shutdown();
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'ShimLost') throw error;
+  }
+}
+
+export function createSandbox(pod: NativePod): Promise<void> {
+  return pod.shim.createSandbox({
+    hostname: 'native-pod',
+    userNamespace: { firstId, size: 65_536 },
+    ownNetwork: true,
+  });
+}
+
+/** The pod's layer, idmapped, below an overlay whose upper directory belongs to the pod's root. */
+export function overlayRoot(pod: NativePod): readonly Op[] {
+  const { dir } = pod;
+  const owned = { mode: 0o755, uid: firstId, gid: firstId, inRoot: false } as const;
+  return [
+    {
+      ...bindDefaults,
+      source: pod.layer,
+      target: `${dir}/lower`,
+      idmap: true,
+    },
+    { op: 'mkdir', path: `${dir}/upper/files`, ...owned },
+    { op: 'mkdir', path: `${dir}/work/files`, ...owned },
+    {
+      ...mountDefaults,
+      source: 'overlay',
+      target: `${dir}/root`,
+      inRoot: false,
+      create: false,
+      fstype: 'overlay',
+      flags: ['nodev'],
+      data: `lowerdir=${dir}/lower,upperdir=${dir}/upper/files,workdir=${dir}/work/files`,
+    },
+  ];
+}
+
+const mountDefaults = { op: 'mount', data: '' } as const;
+
+export const bindDefaults = {
+  op: 'bind',
+  inRoot: false,
+  sourceInRoot: false,
+  sourceBelow: '',
+  create: false,
+  recursive: false,
+  flags: [],
+  idmap: false,
+} as const satisfies Partial<Op>;
+
+/** Into the pod's overlay root with proc and /dev, up to where the process' own operations begin. */
+export function rootOps(pod: NativePod, extra: readonly Op[] = []): readonly Op[] {
+  const inRoot = { inRoot: true, create: true, data: '' } as const;
+  return [
+    { op: 'join', namespace: 'network' },
+    { op: 'join', namespace: 'ipc' },
+    { op: 'join', namespace: 'uts' },
+    { op: 'new-session', controllingTerminal: false },
+    { op: 'set-root', path: `${pod.dir}/root` },
+    {
+      op: 'mount',
+      ...inRoot,
+      source: 'proc',
+      target: '/proc',
+      fstype: 'proc',
+      flags: ['nosuid', 'nodev', 'noexec'],
+    },
+    {
+      op: 'mount',
+      ...inRoot,
+      source: 'tmpfs',
+      target: '/dev',
+      fstype: 'tmpfs',
+      flags: ['nosuid'],
+      data: `mode=755,size=64k,uid=${firstId},gid=${firstId}`,
+    },
+    {
+      op: 'mount',
+      ...inRoot,
+      source: 'devpts',
+      target: '/dev/pts',
+      fstype: 'devpts',
+      flags: ['nosuid', 'noexec'],
+      data: `newinstance,ptmxmode=0666,mode=0620,gid=${firstId + 5}`,
+    },
+    { op: 'symlink', path: '/dev/ptmx', inRoot: true, to: 'pts/ptmx' },
+    nullDevice,
+    ...extra,
+    { op: 'pivot-root' },
+    { op: 'chdir', path: '/', create: false },
+  ];
+}
+
+const nullDevice: Op = {
+  op: 'mknod',
+  path: '/dev/null',
+  inRoot: true,
+  mode: 0o020666,
+  major: 1,
+  minor: 3,
+  uid: firstId,
+  gid: firstId,
+};
+
+/** The last part: into the user namespace as `uid`, and exec. */
+export function execOps(argv: readonly string[], uid = 0): readonly Op[] {
+  return [
+    { op: 'join', namespace: 'user' },
+    { op: 'set-ids', uid, gid: uid, groups: [] },
+    { op: 'exec', argv, env: [`PATH=${path}`, 'HOME=/root', 'TERM=dumb'] },
+  ];
+}
+
+export interface Start {
+  readonly container: string;
+  readonly argv: readonly string[];
+  readonly uid?: number;
+  readonly inRoot?: readonly Op[];
+  readonly last?: readonly Op[];
+  readonly logMaxBytes?: number;
+  readonly logMaxFiles?: number;
+}
+
+export function startContainer(pod: NativePod, start: Start): Promise<{ readonly pid: number }> {
+  return pod.shim.start({
+    container: start.container,
+    cgroup2Dir: undefined,
+    logPath: logPath(pod, start.container),
+    logMaxBytes: start.logMaxBytes ?? 1_000_000,
+    logMaxFiles: start.logMaxFiles ?? 3,
+    ops: [...rootOps(pod, start.inRoot), ...(start.last ?? execOps(start.argv, start.uid))],
+  });
+}
+
+export function logPath(pod: NativePod, container: string): string {
+  return `${pod.dir}/logs/${container}.log`;
+}
+
+/** Starts the container and waits for its end. */
+export async function runContainer(pod: NativePod, start: Start): Promise<ShimContainer> {
+  const ended = Promise.withResolvers<ShimContainer>();
+  pod.shim.onExit((exit) => exit.container === start.container && ended.resolve(exit));
+  await startContainer(pod, start);
+  return ended.promise;
+}
+
+/** Starts a process beside a container's first one. */
+export function execIn(
+  pod: NativePod,
+  container: string,
+  options: {
+    readonly argv: readonly string[];
+    readonly stdin?: boolean;
+    readonly terminal?: { readonly columns: number; readonly rows: number };
+    readonly uid?: number;
+  },
+): Promise<ExecSession> {
+  return pod.shim.exec({
+    container,
+    stdin: options.stdin ?? false,
+    terminal: options.terminal,
+    ops: [
+      { op: 'enter-container', container },
+      { op: 'join', namespace: 'network' },
+      { op: 'join', namespace: 'ipc' },
+      { op: 'join', namespace: 'uts' },
+      { op: 'new-session', controllingTerminal: options.terminal !== undefined },
+      { op: 'chdir', path: '/', create: false },
+      ...execOps(options.argv, options.uid),
+    ],
+  });
+}
