@@ -25,7 +25,6 @@ export function fakeExecSession(plan: FakeExec): ExecSession {
   if (plan.stderr) output.push(['stderr', Buffer.from(plan.stderr)]);
   return {
     write: () => true,
-    onDrain() {},
     endInput() {},
     onDrain() {},
     resize() {},

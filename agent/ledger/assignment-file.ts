@@ -1,0 +1,82 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import type { ConfigMap } from '../../api/config-map.ts';
+import type { Generation } from '../../api/generation.ts';
+import type { Pod } from '../../api/pod.ts';
+import type { Secret } from '../../api/secret.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { NetworkTable, UserNamespaceRange } from '../ports.ts';
+import type { PodAssignment } from './assignment.ts';
+
+/** How the ledger's files are written. Secrets are in them only encrypted, bound to their pod. */
+export interface AssignmentCodec {
+  encodePod(assignment: PodAssignment): string;
+  /** Throws when the file is not what was written, or was written with another key. */
+  decodePod(text: string): PodAssignment;
+}
+
+interface PodFile {
+  readonly uid: string;
+  readonly generation: Generation;
+  readonly pod: Pod;
+  readonly configMaps: readonly ConfigMap[];
+  /** AES-256-GCM of the JSON: nonce, tag, ciphertext; base64. */
+  readonly secrets: string;
+  readonly userNamespace: UserNamespaceRange | null;
+}
+
+export interface NetworkFile {
+  readonly generation: Generation;
+  readonly network: NetworkTable;
+}
+
+export function assignmentCodec(key: Uint8Array, rng: Rng): AssignmentCodec {
+  return {
+    encodePod({ uid, generation, pod, configMaps, secrets, userNamespace = null }) {
+      const file: PodFile = {
+        uid,
+        generation,
+        pod,
+        configMaps: [...configMaps.values()],
+        secrets: seal(JSON.stringify([...secrets.values()]), { key, uid, nonce: rng.bytes(12) }),
+        userNamespace,
+      };
+      return JSON.stringify(file);
+    },
+    decodePod(text) {
+      const file = JSON.parse(text) as PodFile;
+      const secrets = JSON.parse(unseal(file.secrets, { key, uid: file.uid })) as Secret[];
+      return {
+        uid: file.uid,
+        generation: file.generation,
+        pod: file.pod,
+        configMaps: byName(file.configMaps),
+        secrets: byName(secrets),
+        userNamespace: file.userNamespace ?? undefined,
+      };
+    },
+  };
+}
+
+const byName = <T extends ConfigMap | Secret>(objects: readonly T[]): ReadonlyMap<string, T> =>
+  new Map(objects.map((object) => [object.metadata.name, object]));
+
+const nonceBytes = 12;
+const tagBytes = 16;
+
+function seal(text: string, from: { key: Uint8Array; uid: string; nonce: Uint8Array }): string {
+  const cipher = createCipheriv('aes-256-gcm', from.key, from.nonce);
+  cipher.setAAD(Buffer.from(from.uid));
+  const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
+  return Buffer.concat([from.nonce, cipher.getAuthTag(), sealed]).toString('base64');
+}
+
+function unseal(text: string, from: { key: Uint8Array; uid: string }): string {
+  const bytes = Buffer.from(text, 'base64');
+  const decipher = createDecipheriv('aes-256-gcm', from.key, bytes.subarray(0, nonceBytes), {
+    authTagLength: tagBytes,
+  });
+  decipher.setAAD(Buffer.from(from.uid));
+  decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
+  const sealed = bytes.subarray(nonceBytes + tagBytes);
+  return Buffer.concat([decipher.update(sealed), decipher.final()]).toString('utf8');
+}

@@ -1,0 +1,177 @@
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { compareGenerations, formatGeneration, type Generation } from '../../api/generation.ts';
+import { type Deferred, deferred } from '../../base/deadline.ts';
+import { readIfPresent, removeFile, replaceFile, syncDirectory } from '../../base/durable-file.ts';
+import type { Log } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { Ledger, LedgerChange, PodAssignment } from './assignment.ts';
+import { type AssignmentCodec, assignmentCodec, type NetworkFile } from './assignment-file.ts';
+import { type Assignments, nextAssignments, noAssignments } from './next-assignments.ts';
+
+export interface DiskLedgerOptions {
+  /** Made with mode 0700: network.json and pods/UID.json. */
+  readonly dir: string;
+  /** 32 bytes: {@link ensureNodeKey}. */
+  readonly key: Uint8Array;
+  readonly rng: Rng;
+  readonly log: Log;
+}
+
+/** The ledger could not be written: the change was not taken. The cause says why. */
+export class LedgerError extends Error {
+  override readonly name = 'LedgerError';
+}
+
+/** What was accepted before is there at once. A file that can't be read is left out, with an error in the log. */
+export async function openLedger(options: DiskLedgerOptions): Promise<Ledger> {
+  const files = ledgerFiles(options);
+  await mkdir(files.podsDir, { recursive: true, mode: 0o700 });
+  return diskLedger(files, { state: await files.read(), log: options.log });
+}
+
+interface Waiting {
+  readonly change: LedgerChange;
+  readonly outcome: Deferred<'accepted' | 'stale'>;
+}
+
+/** What arrives while files are being written joins the next round: one flush for all of it. */
+function diskLedger(files: LedgerFiles, start: { state: Assignments; log: Log }): Ledger {
+  let { state } = start;
+  let waiting: Waiting[] = [];
+  let writing = false;
+  const listeners = new Set<(changed: string | 'network') => void>();
+
+  const round = async (batch: readonly Waiting[]) => {
+    const before = state;
+    const { next, outcomes } = fold(before, batch, start.log);
+    try {
+      await files.write(before, next);
+    } catch (cause) {
+      const error = new LedgerError('the ledger cannot be written', { cause });
+      for (const { outcome } of batch) outcome.reject(error);
+      return;
+    }
+    state = next;
+    for (const changed of changesBetween(before, next))
+      for (const listener of listeners) listener(changed);
+    batch.forEach(({ outcome }, i) => outcome.resolve(outcomes[i] ?? 'stale'));
+  };
+
+  const work = async () => {
+    writing = true;
+    for (let batch = waiting; batch.length > 0; batch = waiting) {
+      waiting = [];
+      await round(batch);
+    }
+    writing = false;
+  };
+
+  return {
+    pods: () => state.pods,
+    network: () => state.network,
+    generation: () => state.generation,
+    accept(change) {
+      const outcome = deferred<'accepted' | 'stale'>();
+      waiting.push({ change, outcome });
+      if (!writing) void work();
+      return outcome.promise;
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function fold(start: Assignments, batch: readonly Waiting[], log: Log) {
+  let next = start;
+  const outcomes = batch.map(({ change }) => {
+    const after = nextAssignments(next, change);
+    next = after ?? next;
+    if (after) return 'accepted' as const;
+    const generation = formatGeneration(change.generation);
+    log.warn({ component: 'ledger', generation }, 'older assignment refused');
+    return 'stale' as const;
+  });
+  return { next, outcomes };
+}
+
+function changesBetween(before: Assignments, after: Assignments): readonly string[] {
+  const uids = new Set([...before.pods.keys(), ...after.pods.keys()]);
+  const changed = [...uids].filter((uid) => before.pods.get(uid) !== after.pods.get(uid));
+  return before.network === after.network ? changed : [...changed, 'network'];
+}
+
+interface LedgerFiles {
+  readonly podsDir: string;
+  read(): Promise<Assignments>;
+  /** Only what differs; on disk when resolved. */
+  write(before: Assignments, after: Assignments): Promise<void>;
+}
+
+function ledgerFiles({ dir, key, rng, log }: DiskLedgerOptions): LedgerFiles {
+  const codec = assignmentCodec(key, rng);
+  const podsDir = join(dir, 'pods');
+  const networkPath = join(dir, 'network.json');
+  const podPath = (uid: string) => join(podsDir, `${uid}.json`);
+  const writePod = (uid: string, pod: PodAssignment | undefined) =>
+    pod
+      ? replaceFile({ path: podPath(uid), bytes: codec.encodePod(pod), mode: 0o600 })
+      : removeFile(podPath(uid));
+  return {
+    podsDir,
+    async read() {
+      const network = await readIfPresent(readFile(networkPath, 'utf8'));
+      return assembled(await readPods(podsDir, codec, log), network);
+    },
+    async write(before, after) {
+      const changed = changesBetween(before, after);
+      const uids = changed.filter((uid) => uid !== 'network');
+      await Promise.all(uids.map((uid) => writePod(uid, after.pods.get(uid))));
+      if (uids.length > 0) await syncDirectory(podsDir);
+      if (!changed.includes('network') && !isNewEpoch(before, after)) return;
+      if (!after.network || !after.generation) return;
+      const file: NetworkFile = { generation: after.generation, network: after.network };
+      await replaceFile({ path: networkPath, bytes: JSON.stringify(file), mode: 0o600 });
+      await syncDirectory(dir);
+    },
+  };
+}
+
+/** The fence has to outlive a restart, even if the new leader changed nothing. */
+const isNewEpoch = (before: Assignments, after: Assignments) =>
+  before.generation?.epoch !== after.generation?.epoch;
+
+async function readPods(
+  dir: string,
+  codec: AssignmentCodec,
+  log: Log,
+): Promise<readonly PodAssignment[]> {
+  const names = (await readdir(dir)).filter((name) => name.endsWith('.json'));
+  const read = names.map(async (name) => {
+    const path = join(dir, name);
+    try {
+      return [codec.decodePod(await readFile(path, 'utf8'))];
+    } catch (err) {
+      log.error({ err, component: 'ledger', path }, 'unreadable assignment left out');
+      return [];
+    }
+  });
+  return (await Promise.all(read)).flat();
+}
+
+function assembled(pods: readonly PodAssignment[], networkText: string | undefined): Assignments {
+  const file = networkText === undefined ? undefined : (JSON.parse(networkText) as NetworkFile);
+  const firstIds = pods.flatMap(({ userNamespace }) => userNamespace?.firstId ?? []);
+  return {
+    ...noAssignments,
+    pods: new Map(pods.map((pod) => [pod.uid, pod])),
+    network: file?.network,
+    generation: newest([...pods.map((p) => p.generation), ...(file ? [file.generation] : [])]),
+    lastFirstId: firstIds.length > 0 ? Math.max(...firstIds) : undefined,
+  };
+}
+
+const newest = (generations: readonly Generation[]): Generation | undefined =>
+  generations.toSorted(compareGenerations).at(-1);
