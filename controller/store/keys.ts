@@ -1,4 +1,5 @@
 import type { Kind } from '../../api/kind.ts';
+import type { StoredMeta } from '../../api/object-meta.ts';
 import type { ObjectKey } from './objects.ts';
 
 /** Everything that is an object of the API. */
@@ -33,3 +34,16 @@ const pattern = /^(\/orc\/[^/]+\/[^/]+\/)(?:([^/]+)\/)?([^/]+)$/;
 
 const kindPrefix = ({ group, plural }: Pick<Kind, 'group' | 'plural'>) =>
   `${objectsPrefix}${group === '' ? 'core' : group}/${plural}/`;
+
+/** "namespace/name": how loops and people write a key. */
+export const formatKey = ({ namespace, name }: ObjectKey): string => `${namespace}/${name}`;
+
+export function parseKey(text: string): ObjectKey {
+  const [namespace = '', name = ''] = text.split('/');
+  return { namespace, name };
+}
+
+export const keyOf = ({ metadata }: { readonly metadata: StoredMeta }): ObjectKey => ({
+  namespace: metadata.namespace ?? '',
+  name: metadata.name,
+});

@@ -1,5 +1,5 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { AnyObject, Kind } from '../../api/kind.ts';
+import { isSame } from '../../api/same.ts';
 
 export type Part = 'main' | 'status' | 'all';
 
@@ -23,8 +23,8 @@ export function nextObject(kind: Kind, stored: AnyObject, update: Update): AnyOb
       deletionGracePeriodSeconds,
     },
   });
-  if (isDeepStrictEqual(next, stored)) return stored;
-  if (!kind.hasGeneration || isDeepStrictEqual(next.spec, stored.spec)) return next;
+  if (isSame(next, stored)) return stored;
+  if (!kind.hasGeneration || isSame(next.spec, stored.spec)) return next;
   return { ...next, metadata: { ...next.metadata, generation: (generation ?? 0) + 1 } };
 }
 

@@ -10,7 +10,7 @@ import { alreadyExists, conflict, invalid, notFound, StatusError } from '../../a
 import { type Clock, formatTime } from '../../base/clock.ts';
 import { nameSuffix, type Rng } from '../../base/rng.ts';
 import { isFinished, planDeletion } from './deletion.ts';
-import { claimKey, storeKey } from './keys.ts';
+import { claimKey, keyOf, storeKey } from './keys.ts';
 import { nextObject, type Part, plain } from './next-object.ts';
 import { deepFreeze, type ObjectCodec } from './object-codec.ts';
 import type { DeleteOptions, DeleteOutcome, NewObject, ObjectKey, Objects } from './objects.ts';
@@ -267,10 +267,6 @@ const whyTaken = (key: string) =>
 
 const known = (object: unknown) => object as KubeObject;
 const revisionOf = (object: AnyObject | undefined) => Number(object?.metadata.resourceVersion ?? 0);
-const keyOf = ({ metadata }: AnyObject): ObjectKey => ({
-  namespace: metadata.namespace ?? '',
-  name: metadata.name,
-});
 
 function withRevision(object: AnyObject, revision: number): AnyObject {
   const metadata = { ...object.metadata, resourceVersion: String(revision) };

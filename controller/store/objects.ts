@@ -41,6 +41,9 @@ export interface ObjectKey {
   readonly name: string;
 }
 
+/** The fields of a kind, from the kind itself: NewObject<FieldsOf<typeof Pod>>. */
+export type FieldsOf<K> = K extends Kind<infer F> ? F : never;
+
 export type NewObject<F extends Fields> = Omit<KubeObject<F>, 'metadata'> & {
   readonly metadata: Partial<KubeObject<F>['metadata']>;
 };

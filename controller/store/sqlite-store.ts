@@ -98,18 +98,39 @@ class SqliteThread implements RevisionsAccess {
   }
 
   #onReply(reply: Reply): void {
-    if (reply.kind === 'opened') return this.#opening.resolve();
-    if (reply.kind === 'closed') return;
+    switch (reply.kind) {
+      case 'opened':
+        this.#opening.resolve();
+        break;
+      case 'batch':
+        this.#onBatch(reply);
+        break;
+      case 'failed':
+        this.#onFailed(reply);
+        break;
+      case 'closed':
+        break;
+    }
+  }
+
+  /** Watchers are told first: whoever hears of a commit finds it told. */
+  #onBatch({ answers, changes }: Extract<Reply, { kind: 'batch' }>): void {
+    const batch = this.#takeUnderWay();
+    this.#hub.publish(changes);
+    for (const [i, answer] of answers.entries()) settle(batch[i] as Pending, answer);
+    this.#sendNext();
+  }
+
+  #onFailed({ failure, fatal }: Extract<Reply, { kind: 'failed' }>): void {
+    for (const pending of this.#takeUnderWay()) settle(pending, { failure });
+    if (fatal) this.#fail(failure);
+    else this.#sendNext();
+  }
+
+  #takeUnderWay(): readonly Pending[] {
     const batch = this.#underWay ?? [];
     this.#underWay = undefined;
-    if (reply.kind === 'batch') {
-      this.#hub.publish(reply.changes);
-      for (const [i, answer] of reply.answers.entries()) settle(batch[i] as Pending, answer);
-    } else {
-      for (const pending of batch) settle(pending, { failure: reply.failure });
-      if (reply.fatal) return this.#fail(reply.failure);
-    }
-    this.#sendNext();
+    return batch;
   }
 
   #fail(failure: Failure): void {

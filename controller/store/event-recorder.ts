@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import { Event } from '../../api/event.ts';
+import type { AnyObject } from '../../api/kind.ts';
+import type { ObjectReference } from '../../api/object-reference.ts';
+import { StatusError } from '../../api/status.ts';
+import { type Clock, formatTime } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { FieldsOf, NewObject, ObjectKey, Objects } from './objects.ts';
+
+/** Something that happened to an object, for people: `kubectl describe`, `kubectl events`. */
+export interface Happening {
+  readonly involved: AnyObject | ObjectReference;
+  readonly type: 'Normal' | 'Warning';
+  /** One word, Kubernetes' where it has one: FailedScheduling, ScalingReplicaSet … */
+  readonly reason: string;
+  readonly message: string;
+  /** Who says so: "deployment-controller". */
+  readonly component: string;
+}
+
+/** Never fails and never waits: an event that can't be written is logged. */
+export type RecordEvent = (happening: Happening) => void;
+
+export interface EventRecorderDeps {
+  readonly objects: Objects;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The same again within this time is counted here and written once. */
+const repeatWindowMs = 1000;
+
+/**
+ * The name of an Event says what happened to whom, so that the same again, even from another process, counts up the
+ * one that is there.
+ */
+export function eventRecorder({ objects, clock, log }: EventRecorderDeps): RecordEvent {
+  const repeats = new Map<string, number>();
+
+  const write = async (happening: Happening, count: number) => {
+    const now = formatTime(clock.now());
+    const event = newEvent(happening, { now, count });
+    const key = keyOf(event);
+    const again = () =>
+      objects.modify(Event, { key, part: 'all' }, (stored) => ({
+        ...stored,
+        count: (stored.count ?? 1) + count,
+        lastTimestamp: now,
+      }));
+    try {
+      if (await again()) return;
+      await objects.create(Event, event);
+    } catch (error) {
+      if (!(error instanceof StatusError) || error.reason !== 'AlreadyExists') throw error;
+      await again();
+    }
+  };
+
+  const writeLogged = (happening: Happening, count: number) => {
+    write(happening, count).catch((err: unknown) => {
+      log.warn({ err, reason: happening.reason }, 'an event could not be written');
+    });
+  };
+
+  return (happening) => {
+    const id = eventName(happening);
+    const waiting = repeats.get(id);
+    if (waiting !== undefined) {
+      repeats.set(id, waiting + 1);
+      return;
+    }
+    repeats.set(id, 0);
+    writeLogged(happening, 1);
+    clock.after(repeatWindowMs, () => {
+      const count = repeats.get(id) ?? 0;
+      repeats.delete(id);
+      if (count > 0) writeLogged(happening, count);
+    });
+  };
+}
+
+const keyOf = ({ metadata }: NewObject<FieldsOf<typeof Event>>): ObjectKey => ({
+  namespace: metadata.namespace ?? '',
+  name: metadata.name ?? '',
+});
+
+function newEvent(
+  happening: Happening,
+  { now, count }: { readonly now: string; readonly count: number },
+): NewObject<FieldsOf<typeof Event>> {
+  const { type, reason, message, component } = happening;
+  const involvedObject = referenceTo(happening.involved);
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: {
+      name: eventName(happening),
+      namespace: involvedObject.namespace || 'default',
+    },
+    involvedObject,
+    type,
+    reason,
+    message,
+    count,
+    firstTimestamp: now,
+    lastTimestamp: now,
+    source: { component },
+    reportingComponent: component,
+    reportingInstance: '',
+  };
+}
+
+function referenceTo(involved: AnyObject | ObjectReference): ObjectReference {
+  if (!('metadata' in involved)) return involved;
+  const { apiVersion, kind, metadata } = involved;
+  const { name, namespace, uid, resourceVersion } = metadata;
+  return { apiVersion, kind, name, ...(namespace ? { namespace } : {}), uid, resourceVersion };
+}
+
+function eventName(happening: Happening): string {
+  const { type, reason, message, component } = happening;
+  const { name = '', uid, fieldPath } = referenceTo(happening.involved);
+  const what = JSON.stringify([uid, fieldPath, type, reason, message, component]);
+  const digest = createHash('sha256').update(what).digest('hex').slice(0, 16);
+  return `${name.slice(0, 230)}.${digest}`;
+}

@@ -1,0 +1,31 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { RequeueAfter, Settled } from '../../base/run-reconciler.ts';
+import type { Cache, ObjectChange } from './cache.ts';
+import type { RecordEvent } from './event-recorder.ts';
+import type { Objects } from './objects.ts';
+
+/** A loop of the controller: what wakes it, and what it then does. run-loops.ts runs it. */
+export interface Loop {
+  readonly name: string;
+  /** Distinct keys at the same time. */
+  readonly workers: number;
+  /** The keys that this change may concern. At the start every object is presented as a change. Pure. */
+  wakes(change: ObjectChange, cache: Cache): readonly string[];
+  /** Observe → plan → apply → status. A lost compare-and-swap may be thrown: the change that won wakes the key anyway. */
+  reconcile(key: string, deps: LoopDeps): Promise<Settled | RequeueAfter>;
+}
+
+export interface LoopDeps {
+  /** What is written through these is in the cache before the key is reconciled again. */
+  readonly objects: Objects;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+  readonly recordEvent: RecordEvent;
+  readonly signal: AbortSignal;
+  /** When this process began to run the loops, milliseconds since 1970: silence from before doesn't count. */
+  readonly runningSince: number;
+}

@@ -1,0 +1,113 @@
+import type { Kind } from '../../api/kind.ts';
+import { StatusError } from '../../api/status.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import { runReconciler } from '../../base/run-reconciler.ts';
+import type { Cache, ObjectChange } from './cache.ts';
+import type { RecordEvent } from './event-recorder.ts';
+import type { Loop } from './loop.ts';
+import type { Objects } from './objects.ts';
+import { ownWrites } from './own-writes.ts';
+
+export interface RunLoopsDeps {
+  readonly objects: Objects;
+  readonly cache: Cache;
+  /** Every kind that is in the cache. */
+  readonly kinds: readonly Kind[];
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+  readonly recordEvent: RecordEvent;
+}
+
+export interface RunningLoops {
+  stop(): Promise<void>;
+}
+
+const backoff = { firstMs: 20, capMs: 30_000 };
+
+/** A safety net: what no change wakes is looked at again after this time. */
+const resyncIntervalMs = 10 * 60_000;
+
+export function runLoops(loops: readonly Loop[], deps: RunLoopsDeps): RunningLoops {
+  const runningSince = deps.clock.now();
+  const running = loops.map((loop) => runLoop(loop, { ...deps, runningSince }));
+  return {
+    async stop() {
+      await Promise.all(running.map((loop) => loop.stop()));
+    },
+  };
+}
+
+function runLoop(loop: Loop, deps: RunLoopsDeps & { readonly runningSince: number }): RunningLoops {
+  const { cache, clock, rng } = deps;
+  const log = deps.log.child({ component: loop.name });
+  const reconciler = runReconciler<string>({
+    name: loop.name,
+    workers: loop.workers,
+    reconcile: (key, signal) => reconcileOnce({ loop, deps: { ...deps, log }, key, signal }),
+    backoff,
+    clock,
+    rng,
+    log,
+    isExpected,
+  });
+  const wake = (change: ObjectChange) => {
+    for (const key of loop.wakes(change, cache)) reconciler.wake(key);
+  };
+  const unsubscribe = cache.onChange(wake);
+  const stopResync = resyncing(wake, deps);
+  return {
+    async stop() {
+      unsubscribe();
+      stopResync();
+      await reconciler.stop();
+    },
+  };
+}
+
+interface Pass {
+  readonly loop: Loop;
+  readonly deps: RunLoopsDeps & { readonly runningSince: number };
+  readonly key: string;
+  readonly signal: AbortSignal;
+}
+
+/** A pass that plans on a cache from before its own last writes would do things twice. */
+async function reconcileOnce({ loop, deps, key, signal }: Pass) {
+  const { objects, newestRevision } = ownWrites(deps.objects);
+  try {
+    return await loop.reconcile(key, { ...deps, objects, signal });
+  } finally {
+    await deps.cache.reached(newestRevision(), signal);
+  }
+}
+
+/** Presents everything that exists, now and from time to time. */
+function resyncing(wake: (change: ObjectChange) => void, deps: RunLoopsDeps): () => void {
+  let cancel = () => {};
+  const present = () => {
+    for (const change of presentState(deps)) wake(change);
+    cancel = deps.clock.after(resyncIntervalMs, present);
+  };
+  present();
+  return () => cancel();
+}
+
+function presentState({ cache, kinds }: RunLoopsDeps): readonly ObjectChange[] {
+  return kinds.flatMap((kind) =>
+    cache.list(kind).map((object): ObjectChange => {
+      const { namespace = '', name, resourceVersion } = object.metadata;
+      const key = { namespace, name };
+      return { kind, key, revision: Number(resourceVersion), object, previous: undefined };
+    }),
+  );
+}
+
+/** Someone else was faster; their change wakes the key. */
+function isExpected(error: unknown): boolean {
+  return (
+    error instanceof StatusError && (error.reason === 'Conflict' || error.reason === 'NotFound')
+  );
+}
