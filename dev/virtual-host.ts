@@ -1,0 +1,83 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+
+/**
+ * A "host" on this machine: pid, network, mount, uts and ipc namespaces of its own, held by one small process, its
+ * pid 1. That process ends when its standard input does, so whatever ends `orc dev`, even SIGKILL, ends the host, and
+ * with its pid 1 the kernel ends every process in it: agents, shims, containers. Nothing of it is pinned to a path.
+ */
+export interface VirtualHost {
+  readonly name: string;
+  /** Its pid 1, seen from outside. */
+  readonly pid: number;
+  /** Starts a command in all of its namespaces. */
+  run(command: readonly string[], options?: SpawnOptions): ChildProcess;
+  /** Runs a command there to its end; throws with what it said if it fails. */
+  exec(command: readonly string[]): Promise<void>;
+  /** The same in its network namespace only, where pids are those of the outside. */
+  execInNetwork(command: readonly string[], input: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const pipes: SpawnOptions['stdio'] = ['pipe', 'ignore', 'pipe'];
+
+/** SIGCHLD ignored and kept so over exec: whoever is orphaned in the host is reaped by the kernel. */
+const firstProcess = "trap '' CHLD; hostname \"$1\"; ip link set lo up; echo ready; exec cat";
+
+export async function startVirtualHost(name: string): Promise<VirtualHost> {
+  const unshare = spawn(
+    'unshare',
+    [
+      ...['--fork', '--kill-child=KILL', '--pid', '--net', '--mount', '--uts', '--ipc'],
+      ...['--propagation', 'slave', '--mount-proc', 'sh', '-c', firstProcess, 'host', name],
+    ],
+    // A session of its own: a terminal's Ctrl-C is for `orc dev`, which then ends its hosts in order.
+    { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
+  );
+  const pid = await started(name, unshare);
+  const enter = [...['--target', String(pid), '--pid', '--net', '--mount', '--uts', '--ipc'], '--'];
+  const run = (command: readonly string[], options: SpawnOptions = {}) =>
+    spawn('nsenter', [...enter, ...command], { ...options, detached: true });
+  return {
+    name,
+    pid,
+    run,
+    exec: (command) => finished(run(command, { stdio: pipes }), { command, input: '' }),
+    execInNetwork: (command, input) => {
+      const args = ['--target', String(pid), '--net', '--', ...command];
+      return finished(spawn('nsenter', args, { stdio: pipes }), { command, input });
+    },
+    async stop() {
+      if (unshare.exitCode !== null || unshare.signalCode !== null) return;
+      const ended = once(unshare, 'exit');
+      unshare.stdin.destroy();
+      await ended;
+    },
+  };
+}
+
+/** The pid of `unshare`'s only child, once that has said it is ready. */
+async function started(name: string, unshare: ChildProcess): Promise<number> {
+  const words: string[] = [];
+  unshare.stderr?.on('data', (chunk: Buffer) => words.push(chunk.toString()));
+  const ready = new Promise<void>((resolve, reject) => {
+    unshare.stdout?.once('data', () => resolve());
+    unshare.once('error', reject);
+    unshare.once('exit', () => reject(new Error(`host ${name} did not start: ${words.join('').trim()}`)));
+  });
+  await ready;
+  const children = readFileSync(`/proc/${unshare.pid}/task/${unshare.pid}/children`, 'utf8');
+  return Number(children.trim());
+}
+
+async function finished(
+  child: ChildProcess,
+  { command, input }: { readonly command: readonly string[]; readonly input: string },
+): Promise<void> {
+  const words: string[] = [];
+  child.stderr?.on('data', (chunk: Buffer) => words.push(chunk.toString()));
+  child.stdin?.end(input);
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`${command.join(' ')}: ${words.join('').trim() || `exit ${code}`}`);
+}
