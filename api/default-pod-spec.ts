@@ -1,9 +1,9 @@
 import type { Container } from './container.ts';
-import type { PodSpec } from './pod-spec.ts';
+import type { PodSpec, PodTemplate } from './pod-spec.ts';
 import type { Volume } from './volume.ts';
 
 /** Defaults of a pod's spec that depend on other fields, in templates as in pods. */
-export function defaultPodSpec(spec: PodSpec): PodSpec {
+function defaultPodSpec(spec: PodSpec): PodSpec {
   return {
     ...spec,
     hostUsers: spec.hostUsers ?? spec.hostNetwork === true,
@@ -11,6 +11,12 @@ export function defaultPodSpec(spec: PodSpec): PodSpec {
     ...(spec.initContainers && { initContainers: spec.initContainers.map(defaultContainer) }),
     ...(spec.volumes && { volumes: spec.volumes.map(defaultVolume) }),
   };
+}
+
+/** The same for whatever makes pods from a template. */
+export function defaultTemplate<S extends { readonly template: PodTemplate }>(spec: S): S {
+  const { template } = spec;
+  return { ...spec, template: { ...template, spec: defaultPodSpec(template.spec) } };
 }
 
 /** What Kubernetes fills in for pods only: templates stay as they were written. */

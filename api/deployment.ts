@@ -1,6 +1,10 @@
+import { defaultTemplate } from './default-pod-spec.ts';
+import { type FieldError, type FieldPath, forbiddenField, invalidField } from './field-error.ts';
+import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { labelSelectorFields } from './label-selector.ts';
 import { checkDnsSubdomain } from './names.ts';
+import { percentageOf } from './percentage.ts';
 import { podTemplateFields } from './pod-spec.ts';
 import {
   bool,
@@ -15,6 +19,9 @@ import {
   str,
   time,
 } from './schema.ts';
+import { templateColumns } from './template-columns.ts';
+import { validatePodTemplate } from './validate-pod-spec.ts';
+import { validateSelectorOf } from './validate-selector.ts';
 
 const strategyFields = {
   type: defaulted(str({ values: ['RollingUpdate', 'Recreate'] }), 'RollingUpdate'),
@@ -90,5 +97,82 @@ export const Deployment: Kind<typeof fields> = kind({
   subresources: ['status', 'scale'],
   checkName: checkDnsSubdomain,
   fields,
-  columns: [],
+  applyDefaults: ({ spec, ...rest }) => ({
+    ...rest,
+    spec: { ...defaultTemplate(spec), strategy: defaultStrategy(spec.strategy) },
+  }),
+  validate: ({ spec }, at) => [
+    ...validateSelectorOf(spec, 'deployment', at('spec')),
+    ...validatePodTemplate(spec.template, at('spec')('template')),
+    ...validateStrategy(spec.strategy, at('spec')('strategy')),
+    ...validateDeadline(spec, at('spec')('progressDeadlineSeconds')),
+  ],
+  validateUpdate: (next, previous, at) =>
+    unchanged(next.spec.selector, previous.spec.selector, at('spec')('selector')),
+  columns: [
+    {
+      name: 'Ready',
+      type: 'string',
+      about: 'Pods that are ready, of all.',
+      of: ({ spec, status }) => `${status.readyReplicas ?? 0}/${spec.replicas}`,
+    },
+    {
+      name: 'Up-to-date',
+      type: 'integer',
+      about: 'Pods made from the present template.',
+      of: ({ status }) => status.updatedReplicas ?? 0,
+    },
+    {
+      name: 'Available',
+      type: 'integer',
+      about: 'Pods that have been ready for minReadySeconds.',
+      of: ({ status }) => status.availableReplicas ?? 0,
+    },
+    ...templateColumns,
+  ],
 });
+
+function defaultStrategy(strategy: DeploymentSpec['strategy']): DeploymentSpec['strategy'] {
+  if (strategy.type !== 'RollingUpdate' || strategy.rollingUpdate !== undefined) return strategy;
+  return { ...strategy, rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } };
+}
+
+function validateStrategy(
+  { type, rollingUpdate }: DeploymentSpec['strategy'],
+  at: FieldPath,
+): readonly FieldError[] {
+  if (rollingUpdate === undefined) return [];
+  const path = at('rollingUpdate');
+  if (type === 'Recreate')
+    return [forbiddenField(path, "may not be specified when strategy `type` is 'Recreate'")];
+  const { maxSurge, maxUnavailable } = rollingUpdate;
+  const errors = [
+    ...validateShare(maxSurge, path('maxSurge')),
+    ...validateShare(maxUnavailable, path('maxUnavailable')),
+  ];
+  if (errors.length > 0) return errors;
+  if ((percentageOf(maxUnavailable) ?? 0) > 100)
+    return [invalidField(path('maxUnavailable'), maxUnavailable, 'must not be greater than 100%')];
+  return isNone(maxSurge) && isNone(maxUnavailable)
+    ? [invalidField(path('maxUnavailable'), maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
+    : [];
+}
+
+function validateShare(value: number | string, at: FieldPath): readonly FieldError[] {
+  if (typeof value === 'number')
+    return value >= 0 ? [] : [invalidField(at, value, 'must be greater than or equal to 0')];
+  return percentageOf(value) === undefined
+    ? [invalidField(at, value, "must be a number or a percentage such as '25%'")]
+    : [];
+}
+
+const isNone = (value: number | string) => value === 0 || percentageOf(value) === 0;
+
+function validateDeadline(
+  { progressDeadlineSeconds, minReadySeconds = 0 }: DeploymentSpec,
+  at: FieldPath,
+): readonly FieldError[] {
+  return progressDeadlineSeconds > minReadySeconds
+    ? []
+    : [invalidField(at, progressDeadlineSeconds, 'must be greater than minReadySeconds')];
+}

@@ -1,5 +1,8 @@
+import { invalidBecause } from './check-metadata.ts';
+import { duplicateField, type FieldError, type FieldPath, requiredField } from './field-error.ts';
+import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { checkDnsSubdomain } from './names.ts';
+import { checkDnsSubdomain, checkIpv4 } from './names.ts';
 import { objectReferenceFields } from './object-reference.ts';
 import {
   bool,
@@ -58,5 +61,48 @@ export const EndpointSlice: Kind<typeof fields> = kind({
   about: 'Some of the addresses behind a Service.',
   checkName: checkDnsSubdomain,
   fields,
-  columns: [],
+  validate: ({ endpoints, ports = [] }, at) => [
+    ...endpoints.flatMap(({ addresses }, index) =>
+      validateAddresses(addresses, at('endpoints')(index)('addresses')),
+    ),
+    ...ports
+      .filter(({ name }, index) => ports.findIndex((other) => other.name === name) < index)
+      .map(({ name }) => duplicateField(at('ports')('name'), name)),
+  ],
+  validateUpdate: (next, previous, at) =>
+    unchanged(next.addressType, previous.addressType, at('addressType')),
+  columns: [
+    {
+      name: 'AddressType',
+      type: 'string',
+      about: 'IPv4.',
+      of: ({ addressType }) => addressType,
+    },
+    {
+      name: 'Ports',
+      type: 'string',
+      about: 'Ports of the endpoints.',
+      of: ({ ports }) => shortList((ports ?? []).map(({ port }) => String(port ?? '*'))),
+    },
+    {
+      name: 'Endpoints',
+      type: 'string',
+      about: 'Some of the addresses.',
+      of: ({ endpoints }) => shortList(endpoints.flatMap(({ addresses }) => addresses)),
+    },
+  ],
 });
+
+function validateAddresses(addresses: readonly string[], at: FieldPath): readonly FieldError[] {
+  if (addresses.length === 0) return [requiredField(at, 'must contain at least 1 address')];
+  return addresses.flatMap((address, index) =>
+    invalidBecause(at(index), address, checkIpv4(address)),
+  );
+}
+
+/** "10.0.0.1,10.0.0.2,10.0.0.3 + 4 more..." */
+function shortList(words: readonly string[]): string {
+  if (words.length === 0) return '<unset>';
+  const shown = words.slice(0, 3).join(',');
+  return words.length > 3 ? `${shown} + ${words.length - 3} more...` : shown;
+}

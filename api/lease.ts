@@ -28,5 +28,12 @@ export const Lease: Kind<typeof fields> = kind({
   about: 'Held by whoever renews it: elections, and signs of life of nodes.',
   checkName: checkDnsSubdomain,
   fields,
-  columns: [],
+  columns: [
+    {
+      name: 'Holder',
+      type: 'string',
+      about: 'Who holds it.',
+      of: ({ spec }) => spec.holderIdentity ?? '',
+    },
+  ],
 });

@@ -38,5 +38,22 @@ export const Namespace: Kind<typeof fields> = kind({
   subresources: ['status'],
   checkName: checkDnsLabel,
   fields,
-  columns: [],
+  applyDefaults: ({ metadata, spec, ...rest }) => ({
+    ...rest,
+    metadata: { ...metadata, labels: { ...metadata.labels, ...nameLabel(metadata.name) } },
+    spec: { finalizers: spec.finalizers ?? ['kubernetes'] },
+  }),
+  columns: [
+    {
+      name: 'Status',
+      type: 'string',
+      about: 'Active or Terminating.',
+      of: ({ status }) => status.phase,
+    },
+  ],
+  selectableFields: { 'status.phase': { of: ({ status }) => status.phase } },
 });
+
+/** So that selectors can name namespaces. */
+const nameLabel = (name: string | undefined) =>
+  name === undefined ? {} : { 'kubernetes.io/metadata.name': name };

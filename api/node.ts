@@ -1,5 +1,9 @@
+import { invalidBecause } from './check-metadata.ts';
+import { duplicateField, type FieldError, type FieldPath } from './field-error.ts';
+import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { checkDnsSubdomain } from './names.ts';
+import { checkDnsSubdomain, checkLabelValue, checkQualifiedName } from './names.ts';
+import { nodeColumns } from './node-columns.ts';
 import {
   bool,
   defaulted,
@@ -94,5 +98,28 @@ export const Node: Kind<typeof fields> = kind({
   subresources: ['status'],
   checkName: checkDnsSubdomain,
   fields,
-  columns: [],
+  claims: ({ spec }) =>
+    spec.podCIDR ? [{ key: `pod-cidr/${spec.podCIDR}`, path: 'spec.podCIDR' }] : [],
+  columns: nodeColumns,
+  validateUpdate: (next, previous, at) =>
+    previous.spec.podCIDR
+      ? unchanged(next.spec.podCIDR, previous.spec.podCIDR, at('spec')('podCIDR'))
+      : [],
+  validate: ({ spec }, at) => validateTaints(spec.taints ?? [], at('spec')('taints')),
+  inherit: (next, { spec: { podCIDR, podCIDRs } }) => ({
+    ...next,
+    spec: { ...(podCIDR && { podCIDR }), ...(podCIDRs && { podCIDRs }), ...next.spec },
+  }),
+  selectableFields: {
+    'spec.unschedulable': { of: ({ spec }) => String(spec.unschedulable ?? false) },
+  },
 });
+
+function validateTaints(taints: readonly Taint[], at: FieldPath): readonly FieldError[] {
+  const ids = taints.map(({ key, effect }) => `${key}:${effect}`);
+  return taints.flatMap(({ key, value = '' }, index) => [
+    ...invalidBecause(at(index)('key'), key, checkQualifiedName(key)),
+    ...invalidBecause(at(index)('value'), value, checkLabelValue(value)),
+    ...(ids.indexOf(ids[index] ?? '') < index ? [duplicateField(at(index), ids[index])] : []),
+  ]);
+}

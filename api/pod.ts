@@ -1,8 +1,12 @@
+import { defaultRunningPodSpec } from './default-pod-spec.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkDnsSubdomain } from './names.ts';
+import { podColumns } from './pod-columns.ts';
+import { qosClass } from './pod-facts.ts';
 import { podSpecFields } from './pod-spec.ts';
 import { podStatusFields } from './pod-status.ts';
 import { defaulted, obj, required } from './schema.ts';
+import { validatePodSpec, validatePodSpecUpdate } from './validate-pod-spec.ts';
 
 const fields = {
   spec: required(obj(podSpecFields)),
@@ -23,5 +27,26 @@ export const Pod: Kind<typeof fields> = kind({
   subresources: ['status', 'log', 'exec', 'eviction', 'binding'],
   checkName: checkDnsSubdomain,
   fields,
-  columns: [],
+  applyDefaults: (pod) => {
+    const spec = defaultRunningPodSpec(pod.spec);
+    return {
+      ...pod,
+      spec,
+      status: { ...pod.status, qosClass: pod.status.qosClass ?? qosClass(spec) },
+    };
+  },
+  validate: ({ spec }, at) => validatePodSpec(spec, at('spec')),
+  validateUpdate: (next, previous, at) =>
+    validatePodSpecUpdate(next.spec, previous.spec, at('spec')),
+  columns: podColumns,
+  selectableFields: {
+    'spec.nodeName': { of: ({ spec }) => spec.nodeName ?? '' },
+    'spec.restartPolicy': { of: ({ spec }) => spec.restartPolicy },
+    'spec.schedulerName': { of: ({ spec }) => spec.schedulerName },
+    'spec.serviceAccountName': { of: () => '' },
+    'spec.hostNetwork': { of: ({ spec }) => String(spec.hostNetwork ?? false) },
+    'status.phase': { of: ({ status }) => status.phase },
+    'status.podIP': { of: ({ status }) => status.podIP ?? '' },
+    'status.nominatedNodeName': { of: ({ status }) => status.nominatedNodeName ?? '' },
+  },
 });

@@ -1,3 +1,5 @@
+import { defaultTemplate } from './default-pod-spec.ts';
+import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { labelSelectorFields } from './label-selector.ts';
 import { checkDnsSubdomain } from './names.ts';
@@ -13,6 +15,9 @@ import {
   str,
   time,
 } from './schema.ts';
+import { templateColumns } from './template-columns.ts';
+import { validatePodTemplate } from './validate-pod-spec.ts';
+import { validateSelectorOf } from './validate-selector.ts';
 
 const specFields = {
   replicas: defaulted(int({ min: 0 }), 1),
@@ -60,5 +65,33 @@ export const ReplicaSet: Kind<typeof fields> = kind({
   subresources: ['status', 'scale'],
   checkName: checkDnsSubdomain,
   fields,
-  columns: [],
+  applyDefaults: ({ spec, ...rest }) => ({ ...rest, spec: defaultTemplate(spec) }),
+  validate: ({ spec }, at) => [
+    ...validateSelectorOf(spec, 'replica set', at('spec')),
+    ...validatePodTemplate(spec.template, at('spec')('template')),
+  ],
+  validateUpdate: (next, previous, at) =>
+    unchanged(next.spec.selector, previous.spec.selector, at('spec')('selector')),
+  columns: [
+    {
+      name: 'Desired',
+      type: 'integer',
+      about: 'Pods that should be there.',
+      of: ({ spec }) => spec.replicas,
+    },
+    {
+      name: 'Current',
+      type: 'integer',
+      about: 'Pods that are there.',
+      of: ({ status }) => status.replicas,
+    },
+    {
+      name: 'Ready',
+      type: 'integer',
+      about: 'Pods that are ready.',
+      of: ({ status }) => status.readyReplicas ?? 0,
+    },
+    ...templateColumns,
+  ],
+  selectableFields: { 'status.replicas': { of: ({ status }) => String(status.replicas) } },
 });

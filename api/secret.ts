@@ -1,5 +1,15 @@
+import {
+  type FieldError,
+  type FieldPath,
+  forbiddenField,
+  invalidField,
+  requiredField,
+  tooLong,
+} from './field-error.ts';
+import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkConfigMapKey, checkDnsSubdomain } from './names.ts';
+import { isSame } from './same.ts';
 import { base64, bool, defaulted, map, str } from './schema.ts';
 
 const fields = {
@@ -23,5 +33,76 @@ export const Secret: Kind<typeof fields> = kind({
   about: 'Configuration that is encrypted where it is stored.',
   checkName: checkDnsSubdomain,
   fields,
-  columns: [],
+  applyDefaults: foldStringData,
+  validate: (secret, at) => [
+    ...validateDataSize(secret.data ?? {}, at('data')),
+    ...validateTypedKeys(secret, at('data')),
+  ],
+  validateUpdate: (next, previous, at) => [
+    ...unchanged(next.type, previous.type, at('type')),
+    ...(previous.immutable ? validateFrozen(next, previous, at) : []),
+  ],
+  columns: [
+    { name: 'Type', type: 'string', about: 'What it is for.', of: ({ type }) => type },
+    {
+      name: 'Data',
+      type: 'integer',
+      about: 'Number of keys.',
+      of: ({ data }) => Object.keys(data ?? {}).length,
+    },
+  ],
+  selectableFields: { type: { of: ({ type }) => type } },
 });
+
+const MAX_BYTES = 1_048_576;
+
+function foldStringData({ stringData, ...secret }: Secret): Secret {
+  if (stringData === undefined) return secret;
+  const encoded = Object.entries(stringData).map(([key, text]) => [
+    key,
+    Buffer.from(text).toString('base64'),
+  ]);
+  return { ...secret, data: { ...secret.data, ...Object.fromEntries(encoded) } };
+}
+
+function validateDataSize(data: Data, at: FieldPath): readonly FieldError[] {
+  const bytes = Object.values(data).reduce((sum, one) => sum + Buffer.byteLength(one, 'base64'), 0);
+  return bytes > MAX_BYTES ? [tooLong(at, MAX_BYTES)] : [];
+}
+
+type Data = NonNullable<Secret['data']>;
+
+/** Keys that a Secret of a known type must have. */
+const KEYS_BY_TYPE: Readonly<Record<string, readonly string[]>> = {
+  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
+  'kubernetes.io/dockercfg': ['.dockercfg'],
+  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
+  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
+};
+
+function validateTypedKeys({ type, data = {} }: Secret, at: FieldPath): readonly FieldError[] {
+  const keys = Object.hasOwn(KEYS_BY_TYPE, type) ? (KEYS_BY_TYPE[type] ?? []) : [];
+  return keys.flatMap((key) => {
+    const value = Object.hasOwn(data, key) ? data[key] : undefined;
+    if (value === undefined) return [requiredField(at(key))];
+    return key.startsWith('.docker') && !isJson(Buffer.from(value, 'base64').toString())
+      ? [invalidField(at(key), '<secret contents redacted>', 'must be JSON')]
+      : [];
+  });
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
+
+function validateFrozen(next: Secret, previous: Secret, at: FieldPath): readonly FieldError[] {
+  return (['data', 'immutable'] as const)
+    .filter((field) => !isSame(next[field], previous[field]))
+    .map((field) => forbiddenField(at(field), 'field is immutable when `immutable` is set'));
+}

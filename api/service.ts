@@ -1,5 +1,7 @@
+import type { FieldError, FieldPath } from './field-error.ts';
+import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { checkDnsLabel } from './names.ts';
+import { checkDns1035Label } from './names.ts';
 import {
   bool,
   defaulted,
@@ -17,6 +19,8 @@ import {
   unsupported,
   unsupportedFields,
 } from './schema.ts';
+import { serviceColumns } from './service-columns.ts';
+import { validateServiceSpec } from './validate-service-spec.ts';
 
 const portFields = {
   name: str({ about: 'Needed when there are several ports.' }),
@@ -87,7 +91,71 @@ export const Service: Kind<typeof fields> = kind({
   namespaced: true,
   about: 'One address and one name for the ready ones among many pods.',
   subresources: ['status'],
-  checkName: checkDnsLabel,
+  checkName: checkDns1035Label,
   fields,
-  columns: [],
+  applyDefaults: defaultService,
+  validate: ({ spec }, at) => validateServiceSpec(spec, at('spec')),
+  validateUpdate: validateClusterIpUpdate,
+  inherit: keepClusterIp,
+  claims: ({ spec }) =>
+    hasClusterIp(spec) ? [{ key: `service-ip/${spec.clusterIP}`, path: 'spec.clusterIP' }] : [],
+  columns: serviceColumns,
+  selectableFields: {
+    'spec.clusterIP': { of: ({ spec }) => spec.clusterIP ?? '' },
+    'spec.type': { of: ({ spec }) => spec.type },
+  },
 });
+
+/** It has, or asks for, an address: not headless, not a mere name, and given one already. */
+export const hasClusterIp = ({ clusterIP }: ServiceSpec): boolean =>
+  clusterIP !== undefined && clusterIP !== '' && clusterIP !== 'None';
+
+/** The API server has still to choose an address. */
+export const needsClusterIp = ({ type, clusterIP }: ServiceSpec): boolean =>
+  type === 'ClusterIP' && !clusterIP;
+
+/** With its address, wherever Kubernetes shows it. */
+export function withClusterIp<S extends { readonly spec: ServiceSpec }>(
+  service: S,
+  clusterIP: string,
+): S {
+  return { ...service, spec: { ...service.spec, clusterIP, clusterIPs: [clusterIP] } };
+}
+
+function defaultService(service: Service): Service {
+  const { clusterIP, clusterIPs } = service.spec;
+  const spec = withDefaults(service.spec);
+  const known = clusterIP || clusterIPs?.[0];
+  if (!known || spec.type !== 'ClusterIP') return { ...service, spec };
+  return { ...service, spec: { ...spec, clusterIP: known, clusterIPs: clusterIPs ?? [known] } };
+}
+
+function withDefaults(spec: ServiceSpec): ServiceSpec {
+  const families = { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' } as const;
+  const affinity = { sessionAffinityConfig: { clientIP: { timeoutSeconds: 10_800 } } };
+  return {
+    ...(spec.type === 'ClusterIP' ? families : {}),
+    ...(spec.sessionAffinity === 'ClientIP' ? affinity : {}),
+    ...spec,
+    ...(spec.ports && {
+      ports: spec.ports.map((port) => ({ ...port, targetPort: port.targetPort || port.port })),
+    }),
+  };
+}
+
+/** `kubectl replace` sends a Service without the address that it was given. */
+function keepClusterIp(next: Service, previous: Service): Service {
+  const { clusterIP } = previous.spec;
+  const isSameType = next.spec.type === 'ClusterIP' && previous.spec.type === 'ClusterIP';
+  return isSameType && clusterIP && !next.spec.clusterIP ? withClusterIp(next, clusterIP) : next;
+}
+
+function validateClusterIpUpdate(
+  next: Service,
+  previous: Service,
+  at: FieldPath,
+): readonly FieldError[] {
+  if (previous.spec.type !== 'ClusterIP' || next.spec.type !== 'ClusterIP') return [];
+  if (!previous.spec.clusterIP) return [];
+  return unchanged(next.spec.clusterIP, previous.spec.clusterIP, at('spec')('clusterIP'));
+}

@@ -1,0 +1,112 @@
+import { formatAge } from './format-age.ts';
+import type { Column } from './kind.ts';
+import type { Pod } from './pod.ts';
+import { isPodFinished, podCondition } from './pod-facts.ts';
+import type { ContainerState, ContainerStatus } from './pod-status.ts';
+
+/** As `kubectl get pods` shows them (source: Kubernetes' printPod). */
+export const podColumns: readonly Column<Pod>[] = [
+  {
+    name: 'Ready',
+    type: 'string',
+    about: 'Containers that are ready, of all.',
+    of: (pod) => `${readyContainers(pod)}/${pod.spec.containers.length}`,
+  },
+  { name: 'Status', type: 'string', about: 'In one word.', of: podStatusWord },
+  {
+    name: 'Restarts',
+    type: 'string',
+    about: 'How often its containers were started again, and when last.',
+    of: restarts,
+  },
+  {
+    name: 'IP',
+    type: 'string',
+    wide: true,
+    about: 'Its address.',
+    of: ({ status }) => or(status.podIP),
+  },
+  {
+    name: 'Node',
+    type: 'string',
+    wide: true,
+    about: 'Its node.',
+    of: ({ spec }) => or(spec.nodeName),
+  },
+  {
+    name: 'Nominated Node',
+    type: 'string',
+    wide: true,
+    about: 'Where room is being made for it.',
+    of: ({ status }) => or(status.nominatedNodeName),
+  },
+  {
+    name: 'Readiness Gates',
+    type: 'string',
+    wide: true,
+    about: 'None in orc.',
+    of: () => '<none>',
+  },
+];
+
+/** Running, Pending, Completed, CrashLoopBackOff, Init:0/1, Terminating, … */
+export function podStatusWord(pod: Pod): string {
+  if (pod.metadata.deletionTimestamp !== undefined) {
+    if (pod.status.reason === 'NodeLost') return 'Unknown';
+    if (!isPodFinished(pod)) return 'Terminating';
+  }
+  return initWord(pod) ?? containersWord(pod);
+}
+
+const or = (value: string | undefined): string => value || '<none>';
+
+const readyContainers = ({ status }: Pod): number =>
+  (status.containerStatuses ?? []).filter(({ ready, state }) => ready && state.running).length;
+
+/** undefined once every init container has succeeded. */
+function initWord(pod: Pod): string | undefined {
+  if (podCondition(pod, 'Initialized')?.status === 'True') return undefined;
+  const statuses = pod.status.initContainerStatuses ?? [];
+  const index = statuses.findIndex(({ state }) => state.terminated?.exitCode !== 0);
+  const current = statuses[index];
+  if (current === undefined) return undefined;
+  const word = failureWord(current.state) ?? waitingWord(current.state);
+  if (word !== undefined && word !== 'PodInitializing') return `Init:${word}`;
+  return `Init:${index}/${pod.spec.initContainers?.length ?? 0}`;
+}
+
+/** The first container with something to say wins; "Completed" only if nothing runs any more. */
+function containersWord(pod: Pod): string {
+  const { status } = pod;
+  const statuses = status.containerStatuses ?? [];
+  const words = statuses.map(({ state }) => waitingWord(state) ?? failureWord(state));
+  const word = words.find((one) => one !== undefined) ?? status.reason ?? status.phase;
+  if (word !== 'Completed' || !statuses.some(({ ready, state }) => ready && state.running))
+    return word;
+  return podCondition(pod, 'Ready')?.status === 'True' ? 'Running' : 'NotReady';
+}
+
+const waitingWord = ({ waiting }: ContainerState): string | undefined =>
+  waiting?.reason || undefined;
+
+function failureWord({ terminated }: ContainerState): string | undefined {
+  if (terminated === undefined) return undefined;
+  if (terminated.reason) return terminated.reason;
+  return terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`;
+}
+
+/** "0", or "2 (5m ago)". */
+function restarts(pod: Pod, now: number): string {
+  const { initContainerStatuses = [], containerStatuses = [] } = pod.status;
+  const statuses = initWord(pod) === undefined ? containerStatuses : initContainerStatuses;
+  const count = statuses.reduce((total, { restartCount }) => total + restartCount, 0);
+  const last = Math.max(...statuses.map(lastEnd));
+  return count === 0 || !Number.isFinite(last)
+    ? `${count}`
+    : `${count} (${formatAge(now - last)} ago)`;
+}
+
+const lastEnd = ({ lastState }: ContainerStatus): number => {
+  const end = Date.parse(lastState.terminated?.finishedAt ?? '');
+  return Number.isNaN(end) ? Number.NEGATIVE_INFINITY : end;
+};

@@ -1,0 +1,58 @@
+import { checkLabels, invalidBecause } from './check-metadata.ts';
+import {
+  type FieldError,
+  type FieldPath,
+  forbiddenField,
+  invalidField,
+  requiredField,
+} from './field-error.ts';
+import type { LabelSelector } from './label-selector.ts';
+import { checkLabelValue, checkQualifiedName } from './names.ts';
+import type { PodTemplate } from './pod-spec.ts';
+import { matchesSelector, requirementsOf } from './selector.ts';
+
+/** The selector of a controller: well-formed, not empty, and true for the pods that its template makes. */
+export function validateSelectorOf(
+  { selector, template }: { readonly selector: LabelSelector; readonly template: PodTemplate },
+  controller: string,
+  at: FieldPath,
+): readonly FieldError[] {
+  const errors = validateLabelSelector(selector, at('selector'));
+  if (errors.length > 0) return errors;
+  if (requirementsOf(selector).length === 0) {
+    const why = `empty selector is invalid for ${controller}`;
+    return [invalidField(at('selector'), selector, why)];
+  }
+  const labels = template.metadata.labels ?? {};
+  if (matchesSelector(selector, labels)) return [];
+  const path = at('template')('metadata')('labels');
+  return [invalidField(path, labels, '`selector` does not match template `labels`')];
+}
+
+function validateLabelSelector(selector: LabelSelector, at: FieldPath): readonly FieldError[] {
+  const expressions = selector.matchExpressions ?? [];
+  return [
+    ...checkLabels(selector.matchLabels, at('matchLabels')),
+    ...expressions.flatMap((one, index) => validateExpression(one, at('matchExpressions')(index))),
+  ];
+}
+
+type Expression = NonNullable<LabelSelector['matchExpressions']>[number];
+
+function validateExpression(
+  { key, operator, values = [] }: Expression,
+  at: FieldPath,
+): readonly FieldError[] {
+  const needsValues = operator === 'In' || operator === 'NotIn';
+  const path = at('values');
+  return [
+    ...invalidBecause(at('key'), key, checkQualifiedName(key)),
+    ...(needsValues && values.length === 0
+      ? [requiredField(path, "must be specified when `operator` is 'In' or 'NotIn'")]
+      : []),
+    ...(!needsValues && values.length > 0
+      ? [forbiddenField(path, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")]
+      : []),
+    ...values.flatMap((value, index) => invalidBecause(path(index), value, checkLabelValue(value))),
+  ];
+}
