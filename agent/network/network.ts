@@ -6,7 +6,6 @@ import type { Log } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import { type Netlink, openRouteNetlink } from '../kernel/netlink.ts';
 import { openNftables } from '../kernel/nftables.ts';
-import { findLinkByIndex, listAddresses } from '../kernel/rtnetlink.ts';
 import type { NetworkPort, NetworkTable } from '../ports.ts';
 import { type AddressBook, openAddressBook } from './address-book.ts';
 import { type DnsServer, dnsServer } from './dns-server.ts';
@@ -15,6 +14,7 @@ import { applyNodeRoutes } from './node-routes.ts';
 import { type PodLinks, podLinkName, podLinks } from './pod-link.ts';
 import { type RuleKeeper, ruleKeeper } from './rule-keeper.ts';
 import { serviceRules } from './service-rules.ts';
+import { findUplink } from './uplink.ts';
 
 export interface NetworkOptions {
   /** The agent's directory; the addresses are kept in its `network/`. */
@@ -30,11 +30,11 @@ export interface Network extends NetworkPort {
 }
 
 /**
- * The network of the host whose network namespace this process is in. Changes nothing there but IP forwarding until
+ * The network of the host whose network namespace this process is in. Changes only kernel parameters there until
  * the first table. Throws NetworkError, NftablesError (libnftables is not installed), NetlinkError (not root).
  */
 export async function openNetwork(options: NetworkOptions): Promise<Network> {
-  enableForwarding();
+  setHostParameters();
   const netlink = openRouteNetlink();
   const reaper = openRouteNetlink();
   const nftables = openNftables();
@@ -70,7 +70,8 @@ function composeNetwork({ netlink, links, rules, book, dns }: Parts): NetworkPor
   const applyRules = (next: NetworkTable) => {
     rules.apply(serviceRules(next, podsByLink(book)));
     table = next;
-    mtu = uplinkMtu(netlink, next);
+    // Pods' packets go out as they are: no longer than those of the link that leads to the other nodes.
+    mtu = findUplink(netlink, next)?.mtu ?? defaultMtu;
   };
   return {
     async attach(request) {
@@ -111,24 +112,25 @@ function allocate(book: AddressBook, table: NetworkTable | undefined, uid: strin
   return podIp;
 }
 
-/** Pods' packets go out as they are, so they may be no longer than those of the link that leads to the other nodes. */
-function uplinkMtu(netlink: Netlink, table: NetworkTable): number {
-  const own = table.nodes.find((node) => node.podCidr === table.podCidr)?.address;
-  const uplink = listAddresses(netlink).find(({ address }) => address === own);
-  return (uplink && findLinkByIndex(netlink, uplink.linkIndex)?.mtu) ?? defaultMtu;
-}
-
 function podsByLink(book: AddressBook): ReadonlyMap<string, string> {
   return new Map(book.list().map(({ uid, podIp }) => [podLinkName(uid), podIp]));
 }
 
-/** Without it the host routes nothing. Written only if needed: each write resets other parameters of all links. */
-function enableForwarding(): void {
-  const path = '/proc/sys/net/ipv4/ip_forward';
-  try {
-    if (readFileSync(path, 'utf8').trim() !== '1') writeFileSync(path, '1');
-  } catch (cause) {
-    throw new NetworkError('SysctlFailed', { detail: 'net.ipv4.ip_forward', cause });
+/**
+ * Without forwarding the host routes nothing. A redirect would tell a pod that reached itself through a service of a
+ * shorter way, and use up the kernel's allowance of ICMP messages to it; `all` off leaves each link its own setting.
+ */
+const hostParameters = { ip_forward: '1', 'conf/all/send_redirects': '0' } as const;
+
+/** Written only if needed: each write of ip_forward resets other parameters of all links. */
+function setHostParameters(): void {
+  for (const [name, value] of Object.entries(hostParameters)) {
+    const path = `/proc/sys/net/ipv4/${name}`;
+    try {
+      if (readFileSync(path, 'utf8').trim() !== value) writeFileSync(path, value);
+    } catch (cause) {
+      throw new NetworkError('SysctlFailed', { detail: path, cause });
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import type { Netlink } from '../kernel/netlink.ts';
 import { type Ipv4Route, listRoutes, putRoute, removeRoute } from '../kernel/rtnetlink.ts';
 import type { NetworkTable } from '../ports.ts';
 import { NetworkError } from './network-error.ts';
+import { findUplink, ownAddress } from './uplink.ts';
 
 /** rtm_protocol of the routes that this file owns, and by which it knows them again. */
 export const nodeRouteProtocol = 0x6f;
@@ -15,7 +16,8 @@ export interface RoutePlan {
 
 /** Makes the kernel's routes those of the table; one that fails (a node that is no neighbour) keeps no other back. */
 export function applyNodeRoutes(netlink: Netlink, table: NetworkTable): void {
-  const plan = planRoutes(listRoutes(netlink, nodeRouteProtocol), desiredRoutes(table));
+  const desired = desiredRoutes(table, findUplink(netlink, table)?.index ?? loopback);
+  const plan = planRoutes(listRoutes(netlink, nodeRouteProtocol), desired);
   const failures: unknown[] = [];
   const attempt = (step: () => void) => {
     try {
@@ -39,7 +41,7 @@ export function planRoutes(
 ): RoutePlan {
   const target = (route: Ipv4Route) => `${route.destination}/${route.prefix}`;
   const whole = (route: Ipv4Route) =>
-    [target(route), route.kind, route.gateway, route.source].join(' ');
+    [target(route), route.kind, route.gateway ?? `link ${route.linkIndex}`, route.source].join(' ');
   const wanted = new Set(desired.map(target));
   const there = new Set(observed.map(whole));
   return {
@@ -50,20 +52,20 @@ export function planRoutes(
 
 /**
  * The other nodes' pods by way of their nodes; addresses of this node's CIDR that no pod holds: unreachable, lest they
- * go in circles over the default route; and the services' addresses over `lo`: a connection of the host's own needs a
- * route before the rules turn it to an endpoint, and this node's address as its source.
+ * go in circles over the default route; and the services' addresses over the uplink: a connection of the host's own
+ * needs a route, and from it this node's address as its source, before the rules turn it to an endpoint. (Not over
+ * `lo`, where an unreachable port could not be told: the kernel would send the ICMP message from the service's address.)
  */
-export function desiredRoutes(table: NetworkTable): readonly Ipv4Route[] {
-  const own = table.nodes.find((node) => node.podCidr === table.podCidr)?.address;
+export function desiredRoutes(table: NetworkTable, uplinkIndex: number): readonly Ipv4Route[] {
   const others = table.nodes.filter((node) => node.podCidr !== table.podCidr);
   return [
     ...others.map((node) => route(node.podCidr, { gateway: node.address })),
     route(table.podCidr, { kind: 'unreachable' }),
-    route(table.serviceCidr, { linkIndex: loopback, source: own }),
+    route(table.serviceCidr, { linkIndex: uplinkIndex, source: ownAddress(table) }),
   ];
 }
 
-/** In every network namespace. */
+/** `lo` in every network namespace; the way to services for a node that has lost its address. */
 const loopback = 1;
 
 function route(cidr: string, rest: Partial<Ipv4Route>): Ipv4Route {

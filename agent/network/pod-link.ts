@@ -106,6 +106,7 @@ function setUpHostEnd(netlink: Netlink, name: string, podIp: string): void {
   if (!link) throw new Error(`link ${name} is gone`);
   if (!link.up) {
     if (hasIpv6()) writeFileSync(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
+    writeFileSync(`/proc/sys/net/ipv4/conf/${name}/send_redirects`, '0');
     setLinkUp(netlink, link.index);
   }
   // Of scope host, so that the host's own connections to a pod come from the host's real address.
