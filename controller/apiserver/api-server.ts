@@ -1,0 +1,101 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import type { ApiServer, ApiServerDeps } from './call.ts';
+import { openChangeFeed } from './change-feed.ts';
+import { fastifyApp } from './fastify-app.ts';
+
+/** The HTTPS API. Nothing listens yet; `inject` works at once. */
+export function buildApiServer(deps: ApiServerDeps): BuiltApiServer {
+  const closing = new AbortController();
+  const changes = openChangeFeed(deps.cache);
+  const server: ApiServer = { deps, changes, closing: closing.signal };
+  const app = fastifyApp(server);
+  app.addHook('preClose', async () => {
+    closing.abort();
+    changes.close();
+  });
+  return { app, server };
+}
+
+export interface BuiltApiServer {
+  readonly app: FastifyInstance;
+  readonly server: ApiServer;
+}
+
+/** PEM. `ca` is what client certificates are checked against. */
+export interface TlsFiles {
+  readonly key: string;
+  readonly cert: string;
+  readonly ca: string;
+}
+
+export type Listener =
+  | { readonly host: string; readonly port: number }
+  /** A unix socket, with TLS as everywhere. */
+  | { readonly path: string }
+  /** A listening socket that was inherited. */
+  | { readonly fd: number };
+
+export interface RunningApiServer {
+  /** In the order of the listeners; undefined for those without a TCP port. */
+  readonly ports: readonly (number | undefined)[];
+  /** New certificates, for connections from now on. */
+  setTls(tls: TlsFiles): void;
+  /** Ends watches and logs, lets short requests finish, closes. */
+  close(): Promise<void>;
+}
+
+export async function serveApi(
+  deps: ApiServerDeps,
+  { tls, listeners }: { readonly tls: TlsFiles; readonly listeners: readonly Listener[] },
+): Promise<RunningApiServer> {
+  const { app } = buildApiServer(deps);
+  await app.ready();
+  const route = (request: IncomingMessage, response: ServerResponse) =>
+    app.routing(request, response);
+  const servers = listeners.map(() => createServer(tlsOptions(tls), route));
+  await Promise.all(servers.map((server, at) => listen(server, listeners[at])));
+  return {
+    ports: servers.map(portOf),
+    setTls: (next) => {
+      for (const server of servers) server.setSecureContext(next);
+    },
+    close: async () => {
+      await app.close();
+      await Promise.all(servers.map(closeServer));
+    },
+  };
+}
+
+/** Who has no certificate, or a bad one, is told so by a Status (401) and not by a broken handshake. */
+const tlsOptions = (tls: TlsFiles): ServerOptions => ({
+  ...tls,
+  requestCert: true,
+  rejectUnauthorized: false,
+  minVersion: 'TLSv1.2',
+  ALPNProtocols: ['http/1.1'],
+});
+
+function listen(server: Server, listener: Listener | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(listener, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function portOf(server: Server): number | undefined {
+  const address = server.address() as AddressInfo | string | null;
+  return typeof address === 'object' ? address?.port : undefined;
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,46 @@
+import type { Kind } from '../../api/kind.ts';
+import { StatusError } from '../../api/status.ts';
+import type { User } from './call.ts';
+
+export type Verb =
+  | 'get'
+  | 'list'
+  | 'watch'
+  | 'create'
+  | 'update'
+  | 'patch'
+  | 'delete'
+  | 'deletecollection';
+
+export const unauthorized = (): StatusError => new StatusError('Unauthorized', 'Unauthorized');
+
+/** Administrators may do everything, others nothing, until there are roles. */
+const isAdmin = ({ groups }: User): boolean => groups.includes('system:masters');
+
+export interface Action {
+  readonly verb: Verb;
+  readonly kind: Kind;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Throws Forbidden, in Kubernetes' words. */
+export function authorize(user: User, action: Action): void {
+  if (isAdmin(user)) return;
+  const { verb, kind, subresource, namespace, name } = action;
+  const resource = subresource === '' ? kind.plural : `${kind.plural}/${subresource}`;
+  const title = `${kind.plural}${kind.group === '' ? '' : `.${kind.group}`}`;
+  const where = namespace === '' ? ' at the cluster scope' : ` in the namespace "${namespace}"`;
+  throw new StatusError(
+    'Forbidden',
+    `${title} ${name === '' ? '' : `"${name}" `}is forbidden: User "${user.name}" cannot ${verb} ` +
+      `resource "${resource}" in API group "${kind.group}"${where}`,
+    { details: { group: kind.group, kind: kind.plural, name } },
+  );
+}
+
+export function authorizePath(user: User, path: string): void {
+  if (isAdmin(user)) return;
+  throw new StatusError('Forbidden', `forbidden: User "${user.name}" cannot get path "${path}"`);
+}

@@ -1,0 +1,70 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyPluginAsync } from 'fastify';
+import type { Kind } from '../../api/kind.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { PodAccess } from '../pod-access.ts';
+import type { Cache } from '../store/cache.ts';
+import type { Objects } from '../store/objects.ts';
+import type { ChangeFeed } from './change-feed.ts';
+
+export interface ApiServerDeps {
+  readonly kinds: readonly Kind[];
+  readonly objects: Objects;
+  readonly cache: Cache;
+  /** The store's newest revision: what a read must have seen to be current. */
+  readonly currentRevision: () => Promise<number>;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+  /** Who is it, by what came with the connection? undefined: nobody we know (401). */
+  readonly authenticate: (request: IncomingMessage) => User | undefined;
+  readonly podAccess: PodAccess;
+  /** Where Services get their addresses from: "10.96.0.0/16". */
+  readonly serviceCidr: string;
+  /** Further routes, which see to their own authentication: joining, the dashboard. */
+  readonly plugins?: readonly FastifyPluginAsync[];
+}
+
+export interface User {
+  readonly name: string;
+  readonly groups: readonly string[];
+}
+
+/** One request for a resource, read from the URL, the headers and the body; nothing is checked against the kind yet. */
+export interface Call {
+  readonly kind: Kind;
+  /** "" for cluster-scoped kinds and for requests over all namespaces. */
+  readonly namespace: string;
+  /** "" for collections. */
+  readonly name: string;
+  readonly query: URLSearchParams;
+  readonly accept: string;
+  /** Lower case, without parameters; "" when the client sent none. */
+  readonly contentType: string;
+  readonly userAgent: string;
+  readonly body: Buffer;
+  readonly user: User;
+  /** A sentence for the user beside the answer: a Warning header. */
+  warn(text: string): void;
+}
+
+export interface Answer {
+  readonly code: number;
+  /** JSON. */
+  readonly body: string;
+}
+
+/** An answer that goes on: from here on errors can't be told with a status code any more. */
+export interface Streaming {
+  stream(response: ServerResponse): void;
+}
+
+/** What the handlers of one server share. */
+export interface ApiServer {
+  readonly deps: ApiServerDeps;
+  readonly changes: ChangeFeed;
+  /** Aborts when the server closes: streams end then. */
+  readonly closing: AbortSignal;
+}

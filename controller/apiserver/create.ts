@@ -1,0 +1,78 @@
+import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
+import { type Draft, parseObject } from '../../api/prepare.ts';
+import type { Fields } from '../../api/schema.ts';
+import { Service } from '../../api/service.ts';
+import { alreadyExists } from '../../api/status.ts';
+import { formatTime } from '../../base/clock.ts';
+import { nameSuffix } from '../../base/rng.ts';
+import type { Answer, ApiServerDeps, Call } from './call.ts';
+import { createService } from './cluster-ip.ts';
+import { accepted, answer, checkAddress, checkNamespace } from './incoming.ts';
+import { parseObjectBody } from './parse-body.ts';
+import { asText, isRecord, type WriteOptions, writeOptions } from './request-options.ts';
+
+export async function createObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
+  const body = parseObjectBody(call.body, call.contentType);
+  checkAddress(call, body);
+  const options = writeOptions(call);
+  const object = await createFrom(call, { body, options }, deps);
+  return answer(call, object, { code: 201, now: deps.clock.now() });
+}
+
+/** Also how server-side apply makes what isn't there yet. */
+export async function createFrom(
+  call: Call,
+  { body, options }: { body: Readonly<Record<string, unknown>>; options: WriteOptions },
+  deps: ApiServerDeps,
+): Promise<AnyObject> {
+  const { kind, namespace } = call;
+  const { fieldValidation } = options;
+  const name = shownName(body);
+  const draft = accepted(
+    call,
+    name,
+    parseObject(kind, withoutServerFields(kind, body), { namespace, fieldValidation }),
+  );
+  await checkNamespace(call, name, deps);
+  if (options.dryRun) return pretended(kind, draft, deps);
+  if (kind.kind === Service.kind && kind.group === Service.group) return createService(draft, deps);
+  return deps.objects.create(kind, draft);
+}
+
+/** What only the server writes: the status, and the metadata that says who and when. */
+function withoutServerFields(kind: Kind, body: Readonly<Record<string, unknown>>) {
+  const { status: _, ...rest } = body;
+  const given = kind.hasStatus ? rest : body;
+  if (!isRecord(given.metadata)) return given;
+  const { uid: _u, resourceVersion: _r, creationTimestamp: _c, ...metadata } = given.metadata;
+  return { ...given, metadata };
+}
+
+function shownName({ metadata }: Readonly<Record<string, unknown>>): string {
+  if (!isRecord(metadata)) return '';
+  return asText(metadata.name ?? metadata.generateName ?? '');
+}
+
+/** As it would be stored, but for its resourceVersion. */
+function pretended(
+  kind: Kind,
+  draft: Draft<Fields>,
+  { cache, clock, rng }: ApiServerDeps,
+): AnyObject {
+  const { generateName = '', namespace = '' } = draft.metadata;
+  const name = draft.metadata.name || generateName + nameSuffix(rng);
+  if (cache.get(kind, { namespace, name })) throw alreadyExists(kind, name);
+  return {
+    ...draft,
+    apiVersion: apiVersionOf(kind),
+    kind: kind.kind,
+    metadata: {
+      ...draft.metadata,
+      name,
+      uid: rng.uuid(),
+      creationTimestamp: formatTime(clock.now()),
+      ...(kind.hasGeneration ? { generation: 1 } : {}),
+      resourceVersion: '',
+    },
+  };
+}

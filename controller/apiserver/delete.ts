@@ -1,0 +1,84 @@
+import type { AnyObject } from '../../api/kind.ts';
+import { apiVersionOf } from '../../api/kind.ts';
+import { Namespace } from '../../api/namespace.ts';
+import { conflict, notFound, StatusError } from '../../api/status.ts';
+import type { Answer, ApiServerDeps, Call } from './call.ts';
+import { answer } from './incoming.ts';
+import { keyOf } from './list-page.ts';
+import { parseBody } from './parse-body.ts';
+import { type DeleteRequest, deleteRequest, listOptions } from './request-options.ts';
+import { selectionOf } from './selection.ts';
+import { successStatus } from './status-reply.ts';
+
+export async function deleteObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
+  const request = requestOf(call);
+  const { object, outcome } = await deleteOne(call, request, deps);
+  if (outcome === 'marked') return answer(call, object, { code: 200, now: deps.clock.now() });
+  const { group, plural } = call.kind;
+  const details = { group, kind: plural, name: call.name, uid: object.metadata.uid };
+  return { code: 200, body: JSON.stringify(successStatus(details)) };
+}
+
+/** Answers with the list of what was deleted. */
+export async function deleteCollection(call: Call, deps: ApiServerDeps): Promise<Answer> {
+  const request = requestOf(call);
+  const selects = selectionOf(call.kind, listOptions(call.query));
+  const found = deps.cache.list(call.kind, call.namespace || undefined).filter(selects);
+  const deleted: AnyObject[] = [];
+  for (const object of found) {
+    const one = { ...call, ...keyOf(object) };
+    const done = await deleteOne(one, request, deps).catch(ignoreAbsent);
+    if (done) deleted.push(done.object);
+  }
+  return { code: 200, body: JSON.stringify(listOf(call, deleted)) };
+}
+
+export async function deleteOne(
+  { kind, namespace, name }: Pick<Call, 'kind' | 'namespace' | 'name'>,
+  { dryRun, options }: DeleteRequest,
+  { objects }: ApiServerDeps,
+): Promise<{ readonly outcome: 'removed' | 'marked'; readonly object: AnyObject }> {
+  checkDeletable(kind, name);
+  const key = { namespace, name };
+  if (!dryRun) {
+    const done = await objects.delete(kind, key, options);
+    if (done.outcome === 'absent') throw notFound(kind, name);
+    return done;
+  }
+  const object = await objects.get(kind, key);
+  if (!object) throw notFound(kind, name);
+  const { uid } = options.preconditions ?? {};
+  if (uid !== undefined && uid !== object.metadata.uid)
+    throw conflict(
+      kind,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${object.metadata.uid}`,
+    );
+  return { outcome: 'removed', object };
+}
+
+const requestOf = (call: Call): DeleteRequest =>
+  deleteRequest(call.query, call.body.length === 0 ? {} : parseBody(call.body, call.contentType));
+
+const kept = ['default', 'kube-system', 'kube-node-lease'];
+
+function checkDeletable(kind: Call['kind'], name: string): void {
+  if (kind.kind !== Namespace.kind || kind.group !== '' || !kept.includes(name)) return;
+  throw new StatusError(
+    'Forbidden',
+    `namespaces "${name}" is forbidden: this namespace may not be deleted`,
+    { details: { kind: kind.plural, name } },
+  );
+}
+
+function ignoreAbsent(error: unknown): undefined {
+  if (error instanceof StatusError && error.reason === 'NotFound') return undefined;
+  throw error;
+}
+
+const listOf = ({ kind }: Call, items: readonly AnyObject[]) => ({
+  kind: `${kind.kind}List`,
+  apiVersion: apiVersionOf(kind),
+  metadata: {},
+  items,
+});

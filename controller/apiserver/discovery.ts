@@ -1,0 +1,96 @@
+import { apiVersionOf, type Kind, type Subresource } from '../../api/kind.ts';
+
+/** Plain discovery documents: what is there, under which names, with which verbs. Pure. */
+
+export const coreVersions = {
+  kind: 'APIVersions',
+  versions: ['v1'],
+  serverAddressByClientCIDRs: [],
+} as const;
+
+/** /apis */
+export function groupList(kinds: readonly Kind[]) {
+  const names = [...new Set(kinds.map(({ group }) => group))].filter((name) => name !== '').sort();
+  return {
+    kind: 'APIGroupList',
+    apiVersion: 'v1',
+    groups: names.map((name) => groupEntry(kinds, name)),
+  };
+}
+
+/** /apis/GROUP */
+export function groupDocument(kinds: readonly Kind[], group: string) {
+  return { kind: 'APIGroup', apiVersion: 'v1', ...groupEntry(kinds, group) };
+}
+
+/** /api/v1, /apis/GROUP/VERSION */
+export function resourceList(kinds: readonly Kind[], groupVersion: string) {
+  return {
+    kind: 'APIResourceList',
+    apiVersion: 'v1',
+    groupVersion,
+    resources: kinds
+      .filter((kind) => apiVersionOf(kind) === groupVersion)
+      .flatMap((kind) => [
+        resource(kind),
+        ...kind.subresources.map((sub) => subresource(kind, sub)),
+      ]),
+  };
+}
+
+export const groupVersionsOf = (kinds: readonly Kind[]): readonly string[] =>
+  [...new Set(kinds.map(apiVersionOf))].sort();
+
+function groupEntry(kinds: readonly Kind[], name: string) {
+  const versions = groupVersionsOf(kinds.filter(({ group }) => group === name)).map(
+    (groupVersion) => ({ groupVersion, version: groupVersion.split('/').at(-1) ?? '' }),
+  );
+  return { name, versions, preferredVersion: versions[0] };
+}
+
+function resource(kind: Kind) {
+  const { plural, singular, namespaced, shortNames, categories } = kind;
+  return {
+    name: plural,
+    singularName: singular,
+    namespaced,
+    kind: kind.kind,
+    verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
+    ...(shortNames.length === 0 ? {} : { shortNames }),
+    ...(categories.length === 0 ? {} : { categories }),
+  };
+}
+
+interface SubresourceShape {
+  /** undefined: the resource's own kind. */
+  readonly is:
+    | { readonly group: string; readonly version: string; readonly kind: string }
+    | undefined;
+  readonly verbs: readonly string[];
+}
+
+const subresources: Readonly<Record<Subresource, SubresourceShape>> = {
+  status: { is: undefined, verbs: ['get', 'patch', 'update'] },
+  scale: {
+    is: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+    verbs: ['get', 'patch', 'update'],
+  },
+  log: { is: undefined, verbs: ['get'] },
+  exec: { is: { group: '', version: 'v1', kind: 'PodExecOptions' }, verbs: ['create', 'get'] },
+  binding: { is: { group: '', version: 'v1', kind: 'Binding' }, verbs: ['create'] },
+  eviction: { is: { group: 'policy', version: 'v1', kind: 'Eviction' }, verbs: ['create'] },
+};
+
+function subresource(kind: Kind, name: Subresource) {
+  const { is, verbs } = subresources[name];
+  const foreign =
+    is !== undefined && is.group !== '' ? { group: is.group, version: is.version } : {};
+  return {
+    name: `${kind.plural}/${name}`,
+    singularName: '',
+    namespaced: kind.namespaced,
+    ...foreign,
+    kind: is?.kind ?? kind.kind,
+    verbs,
+  };
+}

@@ -1,0 +1,126 @@
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { StatusError } from '../../api/status.ts';
+import { authorize, authorizePath, unauthorized } from './authorize.ts';
+import type { ApiServer, Call, User } from './call.ts';
+import { type ResourceRoute, routesOf } from './resource-routes.ts';
+import { addDocumentRoutes, addOpenRoutes } from './server-routes.ts';
+import { maxBodyBytes, statusOf, toStatusError } from './status-reply.ts';
+
+/** All routes of the API, on fastify's router; sockets are api-server.ts' business. */
+export function fastifyApp(server: ApiServer): FastifyInstance {
+  const { deps } = server;
+  const app = fastify({
+    exposeHeadRoutes: false,
+    bodyLimit: maxBodyBytes,
+    routerOptions: { maxParamLength: 253 },
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+  app.setErrorHandler((error, request, reply) => sendError(server, { error, request, reply }));
+  app.setNotFoundHandler((_, reply) =>
+    sendStatus(
+      reply,
+      new StatusError('NotFound', 'the server could not find the requested resource'),
+    ),
+  );
+  addOpenRoutes(app);
+  for (const plugin of deps.plugins ?? []) app.register(plugin);
+  app.register(async (scope) => {
+    scope.addHook('onRequest', async (request) => {
+      const user = requireUser(server, request);
+      authorizePath(user, request.url.split('?')[0] ?? '');
+    });
+    addDocumentRoutes(scope, deps.kinds);
+  });
+  app.register(async (scope) => {
+    for (const kind of deps.kinds)
+      for (const route of routesOf(kind)) addResourceRoute(scope, route, server);
+  });
+  return app;
+}
+
+function addResourceRoute(app: FastifyInstance, route: ResourceRoute, server: ApiServer): void {
+  app.route({
+    method: route.method,
+    url: route.path,
+    onRequest: async (request) => {
+      const user = requireUser(server, request);
+      authorize(user, { ...route, ...addressOf(request) });
+    },
+    handler: (request, reply) => respond(route, server, { request, reply }),
+  });
+}
+
+function requireUser({ deps }: ApiServer, request: FastifyRequest): User {
+  const user = deps.authenticate(request.raw);
+  if (!user) throw unauthorized();
+  return user;
+}
+
+interface Exchange {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchange) {
+  const { request, reply } = exchange;
+  const warnings: string[] = [];
+  const call = callOf(route, request, {
+    user: requireUser(server, request),
+    warn: (text) => warnings.push(text),
+  });
+  const outcome = await route.handle(call, server);
+  if ('stream' in outcome) {
+    reply.hijack();
+    outcome.stream(reply.raw);
+    return;
+  }
+  if (warnings.length > 0) reply.header('warning', warnings.map(warningHeader));
+  return reply.code(outcome.code).type('application/json').send(outcome.body);
+}
+
+function callOf(
+  { kind }: ResourceRoute,
+  request: FastifyRequest,
+  { user, warn }: Pick<Call, 'user' | 'warn'>,
+): Call {
+  const { headers, body } = request;
+  return {
+    kind,
+    ...addressOf(request),
+    query: new URLSearchParams(request.url.split('?')[1] ?? ''),
+    accept: headers.accept ?? '',
+    contentType: (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '',
+    userAgent: headers['user-agent'] ?? '',
+    body: Buffer.isBuffer(body) ? body : Buffer.alloc(0),
+    user,
+    warn,
+  };
+}
+
+function addressOf({ params }: FastifyRequest): { namespace: string; name: string } {
+  const { namespace = '', name = '' } = params as Readonly<Record<string, string>>;
+  return { namespace, name };
+}
+
+/** RFC 7234: 299 is "miscellaneous persistent warning"; kubectl prints the text. */
+const warningHeader = (text: string) =>
+  `299 - "${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`;
+
+function sendError(
+  { deps }: ApiServer,
+  { error, request, reply }: Exchange & { readonly error: unknown },
+): FastifyReply {
+  const status = toStatusError(error);
+  if (status.code >= 500) deps.log.error({ err: error, path: request.url }, 'a request failed');
+  return sendStatus(reply, status);
+}
+
+function sendStatus(reply: FastifyReply, status: StatusError): FastifyReply {
+  const { retryAfterSeconds } = status.details;
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
+  return reply
+    .code(status.code)
+    .type('application/json')
+    .send(JSON.stringify(statusOf(status)));
+}

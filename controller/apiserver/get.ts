@@ -1,0 +1,11 @@
+import { notFound } from '../../api/status.ts';
+import type { Answer, ApiServerDeps, Call } from './call.ts';
+import { awaitFresh } from './freshness.ts';
+import { answer } from './incoming.ts';
+
+export async function getObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
+  await awaitFresh(deps, call.query.get('resourceVersion') ?? '');
+  const object = deps.cache.get(call.kind, call);
+  if (!object) throw notFound(call.kind, call.name);
+  return answer(call, object, { code: 200, now: deps.clock.now() });
+}

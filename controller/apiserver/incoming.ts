@@ -1,0 +1,83 @@
+import type { AnyObject, Kind } from '../../api/kind.ts';
+import { Namespace } from '../../api/namespace.ts';
+import type { Parsed } from '../../api/prepare.ts';
+import { invalid, notFound, StatusError } from '../../api/status.ts';
+import type { Answer, ApiServerDeps, Call } from './call.ts';
+import { encodeMetadata, encodeObject } from './encode.ts';
+import { formatOf } from './media-type.ts';
+import { asText, badRequest, isRecord } from './request-options.ts';
+import { encodeTable } from './table.ts';
+
+/** What the writing handlers share: from the body to a valid object, and from the result to the answer. */
+
+/** The object, with its warnings told; or Invalid with every error. */
+export function accepted<T>(call: Pick<Call, 'kind' | 'warn'>, name: string, parsed: Parsed<T>): T {
+  if ('errors' in parsed) throw invalid(call.kind, name, parsed.errors);
+  for (const { path, message } of parsed.warnings) call.warn(`${path}: ${message}`);
+  return parsed.object;
+}
+
+/** The URL says where the object belongs; a body that says otherwise is a mistake. */
+export function checkAddress(
+  { namespace, name }: Pick<Call, 'namespace' | 'name'>,
+  body: Readonly<Record<string, unknown>>,
+): void {
+  const metadata = isRecord(body.metadata) ? body.metadata : {};
+  if (metadata.namespace && metadata.namespace !== namespace)
+    throw badRequest(
+      `the namespace of the provided object does not match the namespace sent on the request (${asText(metadata.namespace)}, ${namespace})`,
+    );
+  if (name !== '' && metadata.name && metadata.name !== name)
+    throw badRequest(
+      `the name of the object (${asText(metadata.name)}) does not match the name on the URL (${name})`,
+    );
+}
+
+/** Nothing is made in a namespace that isn't there, or is going. */
+export async function checkNamespace(
+  { kind, namespace }: Pick<Call, 'kind' | 'namespace'>,
+  name: string,
+  { cache, objects }: ApiServerDeps,
+): Promise<void> {
+  if (!kind.namespaced) return;
+  const key = { namespace: '', name: namespace };
+  const found = cache.get(Namespace, key) ?? (await objects.get(Namespace, key));
+  if (!found) throw notFound(Namespace, namespace);
+  if (found.metadata.deletionTimestamp !== undefined) throw terminating(kind, name, namespace);
+}
+
+export function answer(
+  call: Pick<Call, 'kind' | 'accept' | 'query'>,
+  object: AnyObject,
+  { code, now }: { readonly code: number; readonly now: number },
+): Answer {
+  const format = formatOf(call.accept, call.query);
+  switch (format.as) {
+    case 'object':
+      return { code, body: encodeObject(object) };
+    case 'metadata':
+      return { code, body: encodeMetadata(object) };
+    case 'table': {
+      const request = { kind: call.kind, includeObject: format.includeObject, now };
+      const metadata = { resourceVersion: object.metadata.resourceVersion };
+      return { code, body: encodeTable(request, [object], metadata) };
+    }
+  }
+}
+
+function terminating(kind: Kind, name: string, namespace: string): StatusError {
+  const label = kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`;
+  const why = `namespace ${namespace} is being terminated`;
+  return new StatusError(
+    'Forbidden',
+    `${label} "${name}" is forbidden: unable to create new content in namespace ${namespace} because it is being terminated`,
+    {
+      details: {
+        group: kind.group,
+        kind: kind.plural,
+        name,
+        causes: [{ reason: 'NamespaceTerminating', message: why, field: 'metadata.namespace' }],
+      },
+    },
+  );
+}

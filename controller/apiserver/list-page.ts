@@ -1,0 +1,107 @@
+import type { AnyObject, Kind } from '../../api/kind.ts';
+import { StatusError } from '../../api/status.ts';
+import type { Cache, ObjectChange } from '../store/cache.ts';
+import type { ObjectKey } from '../store/objects.ts';
+import { badRequest } from './request-options.ts';
+
+/** A list in pages, all of them as of the revision of the first. Pure but for reading the cache. */
+
+export interface Page {
+  readonly objects: readonly AnyObject[];
+  readonly continueToken: string;
+  readonly remaining: number;
+}
+
+/** The objects of a kind as they were at `revision`: today's, with the changes since then undone. */
+export function objectsAt(
+  cache: Cache,
+  of: { readonly kind: Kind; readonly namespace: string },
+  revision: number,
+): readonly AnyObject[] {
+  const today: readonly AnyObject[] = cache.list(of.kind, of.namespace || undefined);
+  if (revision === cache.revision) return today;
+  const changes = revision < cache.revision ? cache.changesSince(revision) : undefined;
+  if (changes === undefined) throw expired();
+  return undo(
+    today,
+    changes.filter((change) => concerns(change, of)),
+  );
+}
+
+/** Up to `limit` objects behind `after`; 0: all. */
+export function pageOf(
+  objects: readonly AnyObject[],
+  revision: number,
+  { limit, after }: { readonly limit: number; readonly after: ObjectKey | undefined },
+): Page {
+  if (after === undefined && (limit === 0 || objects.length <= limit))
+    return { objects, continueToken: '', remaining: 0 };
+  const ordered = objects.toSorted((a, b) => compareKeys(keyOf(a), keyOf(b)));
+  const start =
+    after === undefined ? 0 : ordered.findIndex((o) => compareKeys(keyOf(o), after) > 0);
+  const rest = start < 0 ? [] : ordered.slice(start);
+  const page = limit === 0 ? rest : rest.slice(0, limit);
+  const last = page.at(-1);
+  const remaining = rest.length - page.length;
+  const continueToken = remaining > 0 && last ? formatToken({ revision, after: keyOf(last) }) : '';
+  return { objects: page, continueToken, remaining };
+}
+
+export interface ContinueToken {
+  readonly revision: number;
+  readonly after: ObjectKey;
+}
+
+export function formatToken({ revision, after }: ContinueToken): string {
+  return Buffer.from(JSON.stringify([revision, after.namespace, after.name])).toString('base64url');
+}
+
+export function parseToken(text: string): ContinueToken {
+  const value = decoded(text);
+  const [revision, namespace, name] = Array.isArray(value) ? value : [];
+  if (!Number.isSafeInteger(revision) || typeof namespace !== 'string' || typeof name !== 'string')
+    throw badRequest('continue key is not valid');
+  return { revision, after: { namespace, name } };
+}
+
+export const keyOf = ({ metadata }: AnyObject): ObjectKey => ({
+  namespace: metadata.namespace ?? '',
+  name: metadata.name,
+});
+
+function decoded(text: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(text, 'base64url').toString());
+  } catch (cause) {
+    throw new StatusError('BadRequest', 'continue key is not valid', { cause });
+  }
+}
+
+function concerns(change: ObjectChange, of: { kind: Kind; namespace: string }): boolean {
+  if (change.kind !== of.kind) return false;
+  return of.namespace === '' || change.key.namespace === of.namespace;
+}
+
+function undo(today: readonly AnyObject[], changes: readonly ObjectChange[]): readonly AnyObject[] {
+  const before = new Map<string, AnyObject | undefined>();
+  for (const { key, previous } of changes) {
+    const id = idOf(key);
+    if (!before.has(id)) before.set(id, previous);
+  }
+  const untouched = today.filter((object) => !before.has(idOf(keyOf(object))));
+  return [...untouched, ...[...before.values()].filter((object) => object !== undefined)];
+}
+
+const idOf = ({ namespace, name }: ObjectKey) => `${namespace}/${name}`;
+
+function compareKeys(a: ObjectKey, b: ObjectKey): number {
+  return compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
+}
+
+const compareText = (a: string, b: string) => Number(a > b) - Number(a < b);
+
+const expired = () =>
+  new StatusError(
+    'Expired',
+    'The provided continue parameter or resourceVersion is too old: what was then is no longer known. Start the list again.',
+  );

@@ -1,0 +1,84 @@
+import type { HTTPMethods } from 'fastify';
+import type { Kind, Subresource } from '../../api/kind.ts';
+import type { Verb } from './authorize.ts';
+import type { Answer, ApiServer, Call, Streaming } from './call.ts';
+import { createObject } from './create.ts';
+import { deleteCollection, deleteObject } from './delete.ts';
+import { getObject } from './get.ts';
+import { listObjects } from './list.ts';
+import { flag } from './request-options.ts';
+import { collectionPath, groupVersionPath, objectPath } from './resource-path.ts';
+import { type OwnPart, replaceObject } from './update.ts';
+import { openWatch, serveWatch } from './watch.ts';
+
+export interface ResourceRoute {
+  readonly method: HTTPMethods;
+  readonly path: string;
+  readonly kind: Kind;
+  readonly verb: Verb;
+  readonly subresource: Subresource | '';
+  readonly handle: Handle;
+}
+
+export type Handle = (call: Call, server: ApiServer) => Promise<Answer | Streaming>;
+
+/** Every path that a kind is served at. */
+export function routesOf(kind: Kind): readonly ResourceRoute[] {
+  const everywhere = `${groupVersionPath(kind)}/${kind.plural}`;
+  const collection = collectionPath(kind, (name) => `:${name}`);
+  const object = objectPath(kind, (name) => `:${name}`);
+  return [
+    ...[...new Set([everywhere, collection])].map(
+      (path): ResourceRoute => ({ ...at(kind, path), ...verbs.list, handle: listOrWatch }),
+    ),
+    { ...at(kind, collection), ...verbs.create, handle: on(createObject) },
+    { ...at(kind, collection), ...verbs.deletecollection, handle: on(deleteCollection) },
+    { ...at(kind, object), ...verbs.get, handle: on(getObject) },
+    { ...at(kind, object), ...verbs.delete, handle: on(deleteObject) },
+    { ...at(kind, object), ...verbs.update, handle: onPart('main', replaceObject) },
+    ...kind.subresources.flatMap((name) => subresourceRoutes(kind, `${object}/${name}`, name)),
+  ];
+}
+
+const verbs = {
+  list: { method: 'GET', verb: 'list' },
+  create: { method: 'POST', verb: 'create' },
+  deletecollection: { method: 'DELETE', verb: 'deletecollection' },
+  get: { method: 'GET', verb: 'get' },
+  delete: { method: 'DELETE', verb: 'delete' },
+  update: { method: 'PUT', verb: 'update' },
+} as const;
+
+const at = (kind: Kind, path: string) => ({ kind, path, subresource: '' }) as const;
+
+const on =
+  (handle: (call: Call, deps: ApiServer['deps']) => Promise<Answer>): Handle =>
+  (call, { deps }) =>
+    handle(call, deps);
+
+const onPart =
+  (
+    part: OwnPart,
+    handle: (call: Call, part: OwnPart, deps: ApiServer['deps']) => Promise<Answer>,
+  ): Handle =>
+  (call, { deps }) =>
+    handle(call, part, deps);
+
+async function listOrWatch(call: Call, server: ApiServer): Promise<Answer | Streaming> {
+  if (!flag(call.query, 'watch')) return listObjects(call, server.deps);
+  const watch = await openWatch(call, server);
+  return { stream: (response) => serveWatch(watch, server, response) };
+}
+
+function subresourceRoutes(kind: Kind, path: string, name: Subresource): readonly ResourceRoute[] {
+  const base = { kind, path, subresource: name };
+  switch (name) {
+    case 'status':
+      return [
+        { ...base, ...verbs.get, handle: on(getObject) },
+        { ...base, ...verbs.update, handle: onPart('status', replaceObject) },
+      ];
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,45 @@
+import type { AnyObject, Kind, SelectableField } from '../../api/kind.ts';
+import {
+  type FieldTerm,
+  matchesLabels,
+  parseFieldSelector,
+  parseLabelSelector,
+  SelectorError,
+} from '../../api/selector.ts';
+import { StatusError } from '../../api/status.ts';
+import { badRequest, type ListOptions } from './request-options.ts';
+
+/** Which objects of the kind a list, a watch or a deletion of many is about. */
+export type Selection = (object: AnyObject) => boolean;
+
+export function selectionOf(
+  kind: Kind,
+  options: Pick<ListOptions, 'labelSelector' | 'fieldSelector'>,
+): Selection {
+  const labels = parsed(() => parseLabelSelector(options.labelSelector));
+  const terms = parsed(() => parseFieldSelector(options.fieldSelector)).map((term) => ({
+    ...term,
+    of: fieldReader(kind, term),
+  }));
+  return (object) =>
+    terms.every(({ of, equal, value }) => (of(object) === value) === equal) &&
+    matchesLabels(labels, object.metadata.labels);
+}
+
+function parsed<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    if (!(cause instanceof SelectorError)) throw cause;
+    throw new StatusError('BadRequest', cause.message, { cause });
+  }
+}
+
+function fieldReader(kind: Kind, { path }: FieldTerm): (object: AnyObject) => string {
+  if (path === 'metadata.name') return ({ metadata }) => metadata.name;
+  if (path === 'metadata.namespace') return ({ metadata }) => metadata.namespace ?? '';
+  const fields = kind.selectableFields as Readonly<Record<string, SelectableField<AnyObject>>>;
+  const field = Object.hasOwn(fields, path) ? fields[path] : undefined;
+  if (!field) throw badRequest(`field label not supported: ${path}`);
+  return (object) => field.of(object);
+}

@@ -1,0 +1,97 @@
+import type { AnyObject, Column, Kind } from '../../api/kind.ts';
+import { encodeMetadata, encodeObject } from './encode.ts';
+import type { IncludeObject } from './media-type.ts';
+
+/** meta.k8s.io/v1 Table: what `kubectl get` prints. The server computes the cells, so a client needs to know no kind. */
+
+export interface TableRequest {
+  readonly kind: Kind;
+  readonly includeObject: IncludeObject;
+  readonly now: number;
+}
+
+/** `head` is the JSON of what comes before the rows: kind, metadata, columns. */
+export function encodeTable(
+  request: TableRequest,
+  objects: readonly AnyObject[],
+  metadata: Readonly<Record<string, unknown>>,
+): string {
+  const head = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata };
+  const columns = columnsOf(request.kind);
+  const definitions = JSON.stringify(columns.map(columnDefinition));
+  const rows = objects.map((object) => encodeRow(request, columns, object));
+  return `${JSON.stringify(head).slice(0, -1)},"columnDefinitions":${definitions},"rows":[${rows.join(',')}]}`;
+}
+
+/** The kind's own columns; Name before and Age behind those that are always shown, unless the kind places them. */
+export function columnsOf(kind: Kind): readonly Column<AnyObject>[] {
+  const declared = kind.columns as readonly Column<AnyObject>[];
+  const has = (name: string) => declared.some((column) => column.name === name);
+  const wide = declared.filter((column) => column.wide);
+  return [
+    ...(has('Name') ? [] : [name]),
+    ...declared.filter((column) => !column.wide),
+    ...(has('Age') ? [] : [age]),
+    ...wide,
+  ];
+}
+
+/** "5s", "3m20s", "2d4h", "1y30d": as kubectl shows durations (apimachinery's HumanDuration). */
+export function formatAge(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  if (seconds < -1) return '<invalid>';
+  if (seconds < 0) return '0s';
+  if (seconds < 120) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 10) return both(minutes, 'm', seconds % 60, 's');
+  if (minutes < 180) return `${minutes}m`;
+  return formatHours(Math.floor(minutes / 60), minutes % 60);
+}
+
+function formatHours(hours: number, minutes: number): string {
+  if (hours < 8) return both(hours, 'h', minutes, 'm');
+  if (hours < 48) return `${hours}h`;
+  const days = Math.floor(hours / 24);
+  if (hours < 192) return both(days, 'd', hours % 24, 'h');
+  if (hours < 24 * 365 * 2) return `${days}d`;
+  const years = Math.floor(days / 365);
+  return hours < 24 * 365 * 8 ? both(years, 'y', days % 365, 'd') : `${years}y`;
+}
+
+const both = (...[large, largeUnit, small, smallUnit]: [number, string, number, string]) =>
+  small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit}${small}${smallUnit}`;
+
+const name: Column<AnyObject> = {
+  name: 'Name',
+  type: 'string',
+  about: 'Unique within its namespace.',
+  of: (object) => object.metadata.name,
+};
+
+const age: Column<AnyObject> = {
+  name: 'Age',
+  type: 'string',
+  about: 'Time since the object was created.',
+  of: (object, now) => formatAge(now - Date.parse(object.metadata.creationTimestamp)),
+};
+
+function columnDefinition(column: Column<AnyObject>) {
+  const format = column.name === 'Name' ? 'name' : '';
+  const { name, type, about, wide } = column;
+  return { name, type, format, description: about, priority: wide ? 1 : 0 };
+}
+
+function encodeRow(
+  { includeObject, now }: TableRequest,
+  columns: readonly Column<AnyObject>[],
+  object: AnyObject,
+): string {
+  const cells = JSON.stringify(columns.map((column) => column.of(object, now)));
+  const carried = carriedObject(object, includeObject);
+  return carried === undefined ? `{"cells":${cells}}` : `{"cells":${cells},"object":${carried}}`;
+}
+
+function carriedObject(object: AnyObject, include: IncludeObject): string | undefined {
+  if (include === 'None') return undefined;
+  return include === 'Object' ? encodeObject(object) : encodeMetadata(object);
+}

@@ -1,0 +1,109 @@
+import type { AnyObject, KubeObject } from '../../api/kind.ts';
+import { parseUpdate } from '../../api/prepare.ts';
+import { conflict, notFound, StatusError } from '../../api/status.ts';
+import { nextObject } from '../store/next-object.ts';
+import type { Answer, ApiServerDeps, Call } from './call.ts';
+import { accepted, answer, checkAddress } from './incoming.ts';
+import { parseObjectBody } from './parse-body.ts';
+import { asText, isRecord, type WriteOptions, writeOptions } from './request-options.ts';
+
+/** Which part of the object the URL is about: the other one stays as it is. */
+export type OwnPart = 'main' | 'status';
+
+export async function replaceObject(
+  call: Call,
+  part: OwnPart,
+  deps: ApiServerDeps,
+): Promise<Answer> {
+  const body = parseObjectBody(call.body, call.contentType);
+  checkAddress(call, body);
+  const options = writeOptions(call);
+  const object = await changeObject(call, deps, { part, options, change: () => body });
+  return answer(call, object, { code: 200, now: deps.clock.now() });
+}
+
+export interface Change {
+  readonly part: OwnPart;
+  readonly options: WriteOptions;
+  /** The object as wanted, from the stored one; given again what is stored when someone else was faster. Pure. */
+  readonly change: (live: AnyObject) => Readonly<Record<string, unknown>>;
+}
+
+const maxTries = 5;
+
+/**
+ * Read, change, check, compare-and-swap. A resourceVersion in the wanted object must be the stored one; without, what
+ * others write in between is changed in its turn.
+ */
+export async function changeObject(
+  call: Call,
+  deps: ApiServerDeps,
+  change: Change,
+): Promise<AnyObject> {
+  for (let tries = 1; ; tries++) {
+    const live = await deps.objects.get(call.kind, call);
+    if (!live) throw notFound(call.kind, call.name);
+    try {
+      return await changeOnce(call, deps, { ...change, live });
+    } catch (error) {
+      if (!(error instanceof Outrun) || tries === maxTries) throw error;
+    }
+  }
+}
+
+/** The stored object changed between reading and writing: worth another try. */
+class Outrun extends StatusError {}
+
+async function changeOnce(
+  call: Call,
+  deps: ApiServerDeps,
+  { part, options, change, live }: Change & { readonly live: KubeObject },
+): Promise<AnyObject> {
+  const wanted = change(live);
+  checkRevision(call, wanted, live);
+  const parsed = parseUpdate(call.kind, ownedPart(call, part, { wanted, live }), {
+    previous: live,
+    fieldValidation: options.fieldValidation,
+  });
+  const next = accepted(call, call.name, parsed);
+  const { resourceVersion, uid } = live.metadata;
+  const object = { ...next, metadata: { ...next.metadata, resourceVersion, uid } };
+  if (options.dryRun) return nextObject(call.kind, live, { wanted: object, part });
+  try {
+    return await deps.objects.update(call.kind, object, part);
+  } catch (error) {
+    if (!(error instanceof StatusError) || error.reason !== 'Conflict') throw error;
+    throw new Outrun('Conflict', error.message, { cause: error, details: error.details });
+  }
+}
+
+function checkRevision(
+  { kind, name }: Call,
+  wanted: Readonly<Record<string, unknown>>,
+  live: AnyObject,
+): void {
+  const { uid, resourceVersion } = isRecord(wanted.metadata) ? wanted.metadata : {};
+  if (uid && uid !== live.metadata.uid)
+    throw conflict(
+      kind,
+      name,
+      `Precondition failed: UID in precondition: ${asText(uid)}, UID in object meta: ${live.metadata.uid}`,
+    );
+  if (resourceVersion && resourceVersion !== live.metadata.resourceVersion)
+    throw conflict(
+      kind,
+      name,
+      'the object has been modified; please apply your changes to the latest version and try again',
+    );
+}
+
+function ownedPart(
+  { kind }: Call,
+  part: OwnPart,
+  { wanted, live }: { wanted: Readonly<Record<string, unknown>>; live: AnyObject },
+): Readonly<Record<string, unknown>> {
+  if (!kind.hasStatus) return wanted;
+  return part === 'main'
+    ? { ...wanted, status: live.status }
+    : { ...live, status: wanted.status ?? {} };
+}

@@ -1,0 +1,102 @@
+import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
+import type { ObjectChange } from '../store/cache.ts';
+import { encodeMetadata, encodeObject } from './encode.ts';
+import type { Format } from './media-type.ts';
+import type { WireStatus } from './status-reply.ts';
+import { encodeTable } from './table.ts';
+
+/** What a watch sends: one JSON document per line. */
+
+export interface WatchEvent {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly object: AnyObject;
+}
+
+/** A change as a watch with this selection sees it: an object that begins to match is added, one that ends is deleted. */
+export function eventOf(
+  change: ObjectChange,
+  selects: (object: AnyObject) => boolean,
+): WatchEvent | undefined {
+  const { object, previous } = change;
+  const was = previous !== undefined && selects(previous);
+  const is = object !== undefined && selects(object);
+  if (is) return { type: was ? 'MODIFIED' : 'ADDED', object };
+  if (!was) return undefined;
+  return {
+    type: 'DELETED',
+    object: object === undefined ? previous : lastMatching(change, previous),
+  };
+}
+
+export interface EventEncoding {
+  readonly kind: Kind;
+  readonly format: Format;
+  readonly now: number;
+}
+
+export function encodeEvent({ type, object }: WatchEvent, encoding: EventEncoding): Buffer {
+  return Buffer.from(`{"type":"${type}","object":${encodeEventObject(object, encoding)}}\n`);
+}
+
+const shared = new WeakMap<ObjectChange, Map<string, Buffer>>();
+
+/** As {@link encodeEvent}, but made once for all watches that are told of this change right now. */
+export function encodeShared(
+  change: ObjectChange,
+  event: WatchEvent,
+  encoding: EventEncoding,
+): Buffer {
+  const variants = shared.get(change) ?? new Map<string, Buffer>();
+  shared.set(change, variants);
+  const { format } = encoding;
+  const variant = `${event.type} ${format.as} ${format.as === 'table' ? format.includeObject : ''}`;
+  const encoded = variants.get(variant) ?? encodeEvent(event, encoding);
+  variants.set(variant, encoded);
+  return encoded;
+}
+
+/** "You have seen everything up to here." */
+export function encodeBookmark(
+  { kind, format }: Pick<EventEncoding, 'kind' | 'format'>,
+  revision: number,
+  annotations?: Readonly<Record<string, string>>,
+): string {
+  const metadata = {
+    resourceVersion: String(revision),
+    creationTimestamp: null,
+    ...(annotations === undefined ? {} : { annotations }),
+  };
+  return `${JSON.stringify({ type: 'BOOKMARK', object: { ...typeMeta(kind, format), metadata } })}\n`;
+}
+
+export const encodeError = (status: WireStatus): string =>
+  `${JSON.stringify({ type: 'ERROR', object: status })}\n`;
+
+/** Ends a WatchList's initial events (KEP-3157). */
+export const initialEventsEnd = { 'k8s.io/initial-events-end': 'true' };
+
+function typeMeta(kind: Kind, format: Format): object {
+  if (format.as === 'object') return { kind: kind.kind, apiVersion: apiVersionOf(kind) };
+  if (format.as === 'metadata')
+    return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1' };
+  return { kind: 'Table', apiVersion: 'meta.k8s.io/v1', columnDefinitions: [], rows: [] };
+}
+
+function encodeEventObject(object: AnyObject, { kind, format, now }: EventEncoding): string {
+  if (format.as === 'object') return encodeObject(object);
+  if (format.as === 'metadata') return encodeMetadata(object);
+  const request = { kind, includeObject: format.includeObject, now };
+  return encodeTable(request, [object], { resourceVersion: object.metadata.resourceVersion });
+}
+
+const lastMatches = new WeakMap<ObjectChange, AnyObject>();
+
+/** The last state that matched, with the revision at which it ended: a client resumes from there. */
+function lastMatching(change: ObjectChange, previous: AnyObject): AnyObject {
+  const known = lastMatches.get(change);
+  if (known) return known;
+  const metadata = { ...previous.metadata, resourceVersion: String(change.revision) };
+  const object = { ...previous, metadata };
+  lastMatches.set(change, object);
+  return object;
+}

@@ -1,0 +1,133 @@
+import type { ServerResponse } from 'node:http';
+import { StatusError } from '../../api/status.ts';
+import type { ObjectChange } from '../store/cache.ts';
+import type { ApiServer, Call } from './call.ts';
+import { awaitFresh, parseRevision } from './freshness.ts';
+import { type Format, formatOf } from './media-type.ts';
+import { listOptions, type WatchOptions, watchOptions } from './request-options.ts';
+import { type Selection, selectionOf } from './selection.ts';
+import { statusOf } from './status-reply.ts';
+import {
+  encodeBookmark,
+  encodeError,
+  encodeEvent,
+  encodeShared,
+  eventOf,
+  initialEventsEnd,
+} from './watch-events.ts';
+
+interface Watch {
+  readonly call: Call;
+  readonly options: WatchOptions;
+  readonly format: Format;
+  readonly selects: Selection;
+  readonly resourceVersion: string;
+}
+
+/** Reads the request and waits for its revision; what fails here is still an ordinary answer. */
+export async function openWatch(call: Call, { deps }: ApiServer): Promise<Watch> {
+  const list = listOptions(call.query);
+  const watch: Watch = {
+    call,
+    options: watchOptions(call.query),
+    format: formatOf(call.accept, call.query),
+    selects: selectionOf(call.kind, list),
+    resourceVersion: list.resourceVersion,
+  };
+  await awaitFresh(deps, list.resourceVersion);
+  return watch;
+}
+
+/** Streams until the client hangs up, the time is over, the client reads too slowly, or the server closes. */
+export function serveWatch(watch: Watch, server: ApiServer, response: ServerResponse): void {
+  const { deps, changes, closing } = server;
+  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  response.flushHeaders();
+  const send = (chunk: string | Buffer) => {
+    response.write(chunk);
+    if (response.writableLength > maxBacklogBytes) stop(() => response.destroy());
+  };
+  const stops: (() => void)[] = [];
+  const stop = (finish: () => void) => {
+    for (const undo of stops.splice(0)) undo();
+    finish();
+  };
+  const end = () => stop(() => response.end());
+  if (!sendBacklog(watch, server, send)) {
+    end();
+    return;
+  }
+  stops.push(
+    changes.subscribe(watch.call.kind, (change) => sendChange(watch, change, { deps, send })),
+  );
+  stops.push(deps.clock.after(timeoutMs(watch, server), end));
+  if (watch.options.bookmarks) stops.push(repeatBookmark(watch, server, send));
+  closing.addEventListener('abort', end, { once: true });
+  stops.push(() => closing.removeEventListener('abort', end));
+  response.on('close', () => stop(() => {}));
+}
+
+type Send = (chunk: string | Buffer) => void;
+
+/** A client that has this much unread is cut off; it lists again when it can. */
+const maxBacklogBytes = 16 * 1024 * 1024;
+const bookmarkMs = 10_000;
+const minTimeoutMs = 30 * 60_000;
+
+function timeoutMs({ options }: Watch, { deps }: ApiServer): number {
+  if (options.timeoutSeconds) return options.timeoutSeconds * 1000;
+  return minTimeoutMs * (1 + deps.rng.fraction());
+}
+
+/** What happened before now: the state as it is, or the changes since the given revision. False: too old. */
+function sendBacklog(watch: Watch, { deps: { cache, clock } }: ApiServer, send: Send): boolean {
+  const { call, format, selects, resourceVersion, options } = watch;
+  const encoding = { kind: call.kind, format, now: clock.now() };
+  if (options.sendInitialEvents || resourceVersion === '' || resourceVersion === '0') {
+    for (const object of cache.list(call.kind, call.namespace || undefined))
+      if (selects(object)) send(encodeEvent({ type: 'ADDED', object }, encoding));
+    if (options.sendInitialEvents) send(encodeBookmark(encoding, cache.revision, initialEventsEnd));
+    return true;
+  }
+  const missed = cache.changesSince(parseRevision(resourceVersion));
+  if (missed === undefined) {
+    send(encodeError(statusOf(tooOld(resourceVersion, cache.revision))));
+    return false;
+  }
+  for (const change of missed) {
+    const event = isWanted(watch, change) ? eventOf(change, selects) : undefined;
+    if (event) send(encodeEvent(event, encoding));
+  }
+  return true;
+}
+
+function sendChange(
+  watch: Watch,
+  change: ObjectChange,
+  { deps, send }: { deps: ApiServer['deps']; send: Send },
+): void {
+  if (!isWanted(watch, change)) return;
+  const event = eventOf(change, watch.selects);
+  if (event === undefined) return;
+  const encoding = { kind: change.kind, format: watch.format, now: deps.clock.now() };
+  send(encodeShared(change, event, encoding));
+}
+
+function isWanted({ call }: Watch, change: ObjectChange): boolean {
+  if (change.kind !== call.kind) return false;
+  return call.namespace === '' || call.namespace === change.key.namespace;
+}
+
+function repeatBookmark(watch: Watch, { deps }: ApiServer, send: Send): () => void {
+  const encoding = { kind: watch.call.kind, format: watch.format };
+  const next = (): (() => void) =>
+    deps.clock.after(bookmarkMs, () => {
+      cancel = next();
+      send(encodeBookmark(encoding, deps.cache.revision));
+    });
+  let cancel = next();
+  return () => cancel();
+}
+
+const tooOld = (given: string, current: number) =>
+  new StatusError('Expired', `too old resource version: ${given} (${current})`);

@@ -1,0 +1,76 @@
+import type { IncomingMessage } from 'node:http';
+import { kinds } from '../../api/kinds.ts';
+import { Namespace } from '../../api/namespace.ts';
+import { parseObject } from '../../api/prepare.ts';
+import { type Clock, systemClock } from '../../base/clock.ts';
+import { silentLog } from '../../base/log.ts';
+import { systemRng } from '../../base/rng.ts';
+import type { ApiServerDeps, User } from '../../controller/apiserver/call.ts';
+import type { PodAccess } from '../../controller/pod-access.ts';
+import type { Cache } from '../../controller/store/cache.ts';
+import { openMemoryStore } from '../../controller/store/memory-store.ts';
+import { startCache } from '../../controller/store/object-cache.ts';
+import { objectCodec } from '../../controller/store/object-codec.ts';
+import { openObjects } from '../../controller/store/object-store.ts';
+import type { Objects } from '../../controller/store/objects.ts';
+import { secretBox } from '../../controller/store/secret-box.ts';
+
+/** What an API server needs, on a memory store, with the namespace `default`. */
+export interface ApiWorld {
+  readonly deps: ApiServerDeps;
+  readonly objects: Objects;
+  readonly cache: Cache;
+  close(): Promise<void>;
+}
+
+export interface ApiWorldOptions {
+  readonly podAccess?: PodAccess;
+  readonly authenticate?: (request: IncomingMessage) => User | undefined;
+  readonly clock?: Clock;
+  readonly rememberedChanges?: number;
+}
+
+export const admin: User = { name: 'admin', groups: ['system:masters'] };
+
+export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWorld> {
+  const clock = options.clock ?? systemClock();
+  const { rememberedChanges = 1_000 } = options;
+  const base = { clock, rng: systemRng(), log: silentLog };
+  const store = await openMemoryStore(base);
+  const codec = objectCodec(secretBox(base.rng.bytes(32), base.rng));
+  const running = await startCache({
+    ...base,
+    store,
+    codec,
+    kinds,
+    indexes: [],
+    rememberedChanges,
+  });
+  const objects = openObjects({ ...base, store, codec });
+  const parsed = parseObject(Namespace, { metadata: { name: 'default' } });
+  if ('errors' in parsed) throw new Error(JSON.stringify(parsed.errors));
+  await objects.create(Namespace, parsed.object);
+  return {
+    objects,
+    cache: running.cache,
+    deps: {
+      ...base,
+      kinds,
+      objects,
+      cache: running.cache,
+      currentRevision: () => store.revision(),
+      authenticate: options.authenticate ?? (() => admin),
+      podAccess: options.podAccess ?? noPodAccess,
+      serviceCidr: '10.96.0.0/16',
+    },
+    close: async () => {
+      await running.stop();
+      await store.close();
+    },
+  };
+}
+
+const noPodAccess: PodAccess = {
+  logs: () => Promise.reject(new Error('this test has no pods')),
+  exec: () => Promise.reject(new Error('this test has no pods')),
+};
