@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import type { ImageConfig } from '../ports.ts';
+import { writeDurably } from './durable-file.ts';
+
+/** What the node remembers of an image. */
+export interface ImageRecord {
+  readonly id: string;
+  readonly digest: string;
+  /** Every reference that led here, as users wrote it. */
+  readonly references: readonly ImageName[];
+  readonly sizeBytes: number;
+  readonly diffIds: readonly string[];
+  readonly config: ImageConfig;
+}
+
+export interface ImageName {
+  readonly written: string;
+  /** formatReference of it. */
+  readonly canonical: string;
+}
+
+/** Every image of this node, in one file that is replaced in one step: no crash leaves a tag on two images. */
+export interface ImageIndex {
+  records(): readonly ImageRecord[];
+  /** Resolves when the change is on disk. */
+  update(change: (records: readonly ImageRecord[]) => readonly ImageRecord[]): Promise<void>;
+}
+
+export async function openImageIndex(path: string): Promise<ImageIndex> {
+  let records = await load(path);
+  let last: Promise<void> = Promise.resolve();
+  return {
+    records: () => records,
+    update(change) {
+      const next = last.then(async () => {
+        const changed = change(records);
+        await writeDurably(path, JSON.stringify({ version: 1, images: changed }, null, 1));
+        records = changed;
+      });
+      last = next.catch(() => undefined);
+      return next;
+    },
+  };
+}
+
+async function load(path: string): Promise<readonly ImageRecord[]> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '{"version":1,"images":[]}';
+    throw error;
+  });
+  const file = JSON.parse(text) as { version: number; images: readonly ImageRecord[] };
+  if (file.version !== 1) throw new Error(`${path}: written by a newer version of orc`);
+  return file.images;
+}
+
+/**
+ * The records with this one added. A name that led elsewhere leads here from now on; the same image under further names
+ * or from another manifest keeps the names that it had.
+ */
+export function withRecord(
+  records: readonly ImageRecord[],
+  added: ImageRecord,
+): readonly ImageRecord[] {
+  const moved = new Set(added.references.map((name) => name.canonical));
+  const others = records
+    .filter((record) => record.id !== added.id)
+    .map((record) => ({
+      ...record,
+      references: record.references.filter((name) => !moved.has(name.canonical)),
+    }));
+  const before = records.find((record) => record.id === added.id)?.references ?? [];
+  const written = new Set(before.map((name) => name.written));
+  const references = [...before, ...added.references.filter((name) => !written.has(name.written))];
+  return [...others, { ...added, references }];
+}

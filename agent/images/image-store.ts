@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { Image, ImagePort } from '../ports.ts';
+import { openContentStore } from './content-store.ts';
+import { type ImageRecord, openImageIndex } from './image-index.ts';
+import { type ImagePullParts, imagePuller } from './image-pull.ts';
+import { defaultLayerLimits, type LayerLimits } from './layer-plan.ts';
+import { openLayerStore } from './layer-store.ts';
+import { formatReference, type ImageReference, parseReference } from './reference.ts';
+import { openTransport, type RegistryNetwork } from './registry-transport.ts';
+import { sharedFlights } from './shared-flight.ts';
+import { openUnpacker } from './unpacker.ts';
+
+export interface ImageStoreOptions {
+  /** DATA_DIR/images; everything below it is the store's. */
+  readonly directory: string;
+  readonly network: RegistryNetwork;
+  /** Command line of `orc-unpack`, without its argument. */
+  readonly writer: readonly [string, ...string[]];
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+  readonly limits?: LayerLimits;
+}
+
+export interface ImageStore extends ImagePort {
+  close(): Promise<void>;
+}
+
+/** The node's images. Half-done downloads and layers of a crashed predecessor are removed here. */
+export async function openImageStore(options: ImageStoreOptions): Promise<ImageStore> {
+  const { directory, network } = options;
+  const parts: ImagePullParts = {
+    ...options,
+    limits: options.limits ?? defaultLayerLimits,
+    insecure: network.insecure,
+    layers: await openLayerStore(directory),
+    content: await openContentStore(directory),
+    index: await openImageIndex(join(directory, 'images.json')),
+    transport: openTransport(network),
+    unpacker: openUnpacker(),
+  };
+  const pull = imagePuller(parts);
+  const flights = sharedFlights<ImageRecord>();
+
+  return {
+    async find(text) {
+      const record = findRecord(parts.index.records(), parseReference(text));
+      return record !== undefined && (await isComplete(parts, record))
+        ? image(parts, record)
+        : undefined;
+    },
+    async pull(request, signal) {
+      const reference = parseReference(request.reference);
+      const key = flightKey(reference, request.credentials);
+      const record = await flights.join(key, signal, (shared) => pull(reference, request, shared));
+      return image(parts, record);
+    },
+    async list() {
+      return parts.index.records().map((record) => image(parts, record));
+    },
+    async remove(id) {
+      await parts.index.update((records) => records.filter((record) => record.id !== id));
+      await parts.layers.sweep(new Set(parts.index.records().flatMap((record) => record.diffIds)));
+    },
+    async close() {
+      await parts.unpacker.close();
+      await parts.transport.destroy();
+    },
+  };
+}
+
+/** Who may not see a repository must not get it through someone else's pull. */
+function flightKey(reference: ImageReference, credentials: readonly object[]): string {
+  return JSON.stringify([formatReference(reference), credentials]);
+}
+
+function findRecord(
+  records: readonly ImageRecord[],
+  reference: ImageReference,
+): ImageRecord | undefined {
+  const canonical = formatReference(reference);
+  return records.find((record) => record.references.some((name) => name.canonical === canonical));
+}
+
+async function isComplete({ layers }: ImagePullParts, record: ImageRecord): Promise<boolean> {
+  const present = await Promise.all(record.diffIds.map((id) => layers.has(id)));
+  return present.every((has) => has);
+}
+
+function image({ layers }: ImagePullParts, record: ImageRecord): Image {
+  const { id, digest, references, sizeBytes, diffIds, config } = record;
+  return {
+    id,
+    digest,
+    references: references.map((name) => name.written),
+    sizeBytes,
+    layers: diffIds.map((diffId) => layers.path(diffId)),
+    config,
+  };
+}

@@ -1,0 +1,93 @@
+import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { digestHex } from './digest.ts';
+import { publish } from './durable-file.ts';
+import { type SharedFlights, sharedFlights } from './shared-flight.ts';
+
+/** Unpacked layers by the digest of their uncompressed tar: one directory each, shared by every image that has it. */
+export interface LayerStore {
+  path(diffId: string): string;
+  has(diffId: string): Promise<boolean>;
+  /** The layer's directory; `unpack` fills an empty one first unless it is there. Throws what `unpack` throws. */
+  ensure(diffId: string, unpack: Unpack, signal: AbortSignal): Promise<string>;
+  /** Removes every layer that is neither in `keep` nor pinned. */
+  sweep(keep: ReadonlySet<string>): Promise<void>;
+  /** Keeps layers from being swept while an image of them is on its way; the returned function lets go. */
+  pin(diffIds: readonly string[]): () => void;
+}
+
+export type Unpack = (directory: string, signal: AbortSignal) => Promise<void>;
+
+/**
+ * `directory`/layers/HEX. A layer appears there by the rename of a finished directory, and goes by a rename into
+ * `directory`/unfinished, which is emptied here. Mode 0700 on top: set-id files of images are nothing to host users.
+ */
+export async function openLayerStore(directory: string): Promise<LayerStore> {
+  const layers = join(directory, 'layers');
+  const unfinished = join(directory, 'unfinished');
+  await rm(unfinished, { recursive: true, force: true });
+  for (const path of [layers, unfinished]) await mkdir(path, { recursive: true, mode: 0o700 });
+  const flights: SharedFlights<string> = sharedFlights();
+  const pins = new Map<string, number>();
+  const path = (diffId: string) => join(layers, digestHex(diffId));
+  let serial = 0;
+  const scratch = (diffId: string) => join(unfinished, `${digestHex(diffId)}-${++serial}`);
+
+  return {
+    path,
+    has: (diffId) => exists(path(diffId)),
+    ensure: (diffId, unpack, signal) =>
+      flights.join(diffId, signal, async (shared) => {
+        if (!(await exists(path(diffId)))) {
+          const at = { scratch: scratch(diffId), path: path(diffId) };
+          await fill(at, (empty) => unpack(empty, shared));
+        }
+        return path(diffId);
+      }),
+    async sweep(keep) {
+      const kept = new Set([...keep, ...pins.keys()].map(digestHex));
+      const unused = (await readdir(layers)).filter((hex) => !kept.has(hex));
+      for (const hex of unused) {
+        const going = scratch(`sha256:${hex}`);
+        await rename(join(layers, hex), going);
+        await rm(going, { recursive: true, force: true });
+      }
+    },
+    pin(diffIds) {
+      for (const id of diffIds) pins.set(id, (pins.get(id) ?? 0) + 1);
+      return () => {
+        for (const id of diffIds) unpin(pins, id);
+      };
+    },
+  };
+}
+
+function unpin(pins: Map<string, number>, diffId: string): void {
+  const left = (pins.get(diffId) ?? 1) - 1;
+  if (left > 0) pins.set(diffId, left);
+  else pins.delete(diffId);
+}
+
+async function fill(
+  at: { readonly scratch: string; readonly path: string },
+  unpack: (directory: string) => Promise<void>,
+): Promise<void> {
+  await mkdir(at.scratch, { mode: 0o755 });
+  try {
+    await unpack(at.scratch);
+    await publish(at.scratch, at.path);
+  } catch (error) {
+    await rm(at.scratch, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+}

@@ -1,0 +1,183 @@
+import type { Dispatcher } from 'undici';
+import { request } from 'undici';
+import { type BackoffPolicy, backoffMs, withJitter } from '../../base/backoff.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
+import { errorChain } from '../../base/error-chain.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { RegistryCredential } from '../ports.ts';
+import type { BlobSink } from './content-store.ts';
+import { digestOf } from './digest.ts';
+import { ImageError } from './image-error.ts';
+import { acceptedManifestTypes, type Descriptor, maxManifestBytes } from './manifest.ts';
+import type { ImageReference } from './reference.ts';
+import { type Answer, answerError, readBounded } from './registry-answer.ts';
+import { authorizer } from './registry-authorizer.ts';
+
+/** One repository of one registry, for one pull: tokens are never shared between pulls. */
+export interface RegistryClient {
+  /** By tag or digest; verified against the digest. Throws ImageError. */
+  fetchManifest(reference: string, signal: AbortSignal): Promise<FetchedManifest>;
+  /** A small blob, verified. Throws ImageError. */
+  fetchBlob(descriptor: Descriptor, signal: AbortSignal): Promise<Buffer>;
+  /** Streams a blob into the sink, which verifies it; a broken transfer goes on where it stopped. Throws ImageError. */
+  downloadBlob(descriptor: Descriptor, sink: BlobSink, signal: AbortSignal): Promise<void>;
+}
+
+export interface FetchedManifest {
+  readonly bytes: Buffer;
+  readonly mediaType: string;
+  readonly digest: string;
+}
+
+export interface RegistryClientOptions {
+  readonly reference: ImageReference;
+  readonly credentials: readonly RegistryCredential[];
+  readonly transport: Dispatcher;
+  /** Registries that speak plain HTTP. */
+  readonly insecure: readonly string[];
+  readonly clock: Clock;
+  readonly rng: Rng;
+}
+
+const backoff: BackoffPolicy = { firstMs: 250, capMs: 8000 };
+const maxAttempts = 5;
+const maxRedirects = 5;
+
+/** Reads images by the OCI distribution-spec. */
+export function registryClient(options: RegistryClientOptions): RegistryClient {
+  const { reference } = options;
+  const base = `${originOf(options)}/v2/${reference.repository}`;
+  const get = getter(options);
+  return {
+    async fetchManifest(wanted, signal) {
+      const headers = { accept: acceptedManifestTypes.join(', ') };
+      return withRetries(options, signal, async () => {
+        const answer = await get({ url: `${base}/manifests/${wanted}`, headers, signal });
+        const bytes = await readBounded(answer, maxManifestBytes);
+        const digest = digestOf(bytes);
+        if (wanted.startsWith('sha256:')) expectDigest(wanted, digest);
+        return { bytes, digest, mediaType: String(answer.headers['content-type'] ?? '') };
+      });
+    },
+    async fetchBlob(descriptor, signal) {
+      return withRetries(options, signal, async () => {
+        const url = `${base}/blobs/${descriptor.digest}`;
+        const answer = await get({ url, headers: {}, signal });
+        const bytes = await readBounded(answer, descriptor.size);
+        expectDigest(descriptor.digest, digestOf(bytes));
+        return bytes;
+      });
+    },
+    async downloadBlob(descriptor, sink, signal) {
+      const url = `${base}/blobs/${descriptor.digest}`;
+      await withRetries({ ...options, progress: () => sink.receivedBytes }, signal, async () =>
+        transfer(await get({ url, headers: rangeFrom(sink), signal }), sink, descriptor),
+      );
+    },
+  };
+}
+
+function originOf({ reference, insecure }: RegistryClientOptions): string {
+  if (reference.registry === 'docker.io') return 'https://registry-1.docker.io';
+  const scheme = insecure.includes(reference.registry) ? 'http' : 'https';
+  return `${scheme}://${reference.registry}`;
+}
+
+function expectDigest(wanted: string, got: string): void {
+  if (wanted !== got)
+    throw new ImageError('DigestMismatch', `the registry sent ${got} when asked for ${wanted}`);
+}
+
+function rangeFrom(sink: BlobSink): Readonly<Record<string, string>> {
+  return sink.receivedBytes === 0 ? {} : { range: `bytes=${sink.receivedBytes}-` };
+}
+
+async function transfer(answer: Answer, sink: BlobSink, descriptor: Descriptor): Promise<void> {
+  if (sink.receivedBytes > 0 && !continues(answer, sink.receivedBytes)) await sink.restart();
+  for await (const chunk of answer.body) await sink.write(chunk as Buffer);
+  if (sink.receivedBytes < descriptor.size)
+    throw new Error(`the connection ended after ${sink.receivedBytes} of ${descriptor.size} bytes`);
+}
+
+function continues(answer: Answer, from: number): boolean {
+  const range = String(answer.headers['content-range'] ?? '');
+  return answer.statusCode === 206 && range.startsWith(`bytes ${from}-`);
+}
+
+interface Get {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+/** One successful answer: authorized, redirects followed. Throws ImageError for any status that isn't 2xx. */
+function getter(options: RegistryClientOptions): (get: Get) => Promise<Answer> {
+  const { transport: dispatcher } = options;
+  const send = (url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal) =>
+    request(url, { dispatcher, headers, signal });
+  const authorize = authorizer({ ...options, origin: originOf(options), send });
+  return async ({ url, headers, signal }) => {
+    const first = await authorize(signal, (auth) => send(url, { ...headers, ...auth }, signal));
+    const answer = await followRedirects({ answer: first, url, headers, signal }, send);
+    if (answer.statusCode < 300) return answer;
+    throw await answerError(answer, options.reference);
+  };
+}
+
+/** Without credentials: the place a registry points to is someone else's, and its URL carries what it needs. */
+async function followRedirects(
+  start: Get & { readonly answer: Answer },
+  send: (url: string, headers: Get['headers'], signal: AbortSignal) => Promise<Answer>,
+): Promise<Answer> {
+  let { answer, url } = start;
+  for (let hops = 0; answer.statusCode >= 301 && answer.statusCode <= 308; hops++) {
+    const location = answer.headers.location;
+    await answer.body.dump();
+    if (hops === maxRedirects || typeof location !== 'string')
+      throw new ImageError('RegistryError', `${url}: redirected ${hops + 1} times, to no end`);
+    const next = new URL(location, url);
+    if (next.protocol !== 'https:' && !url.startsWith('http:'))
+      throw new ImageError('RegistryError', `${url}: redirected to ${next.protocol}, without TLS`);
+    url = next.href;
+    answer = await send(url, start.headers, start.signal);
+  }
+  return answer;
+}
+
+interface RetryOptions extends Pick<RegistryClientOptions, 'clock' | 'rng' | 'reference'> {
+  /** A number that grows while things move: growth gives back the attempts. */
+  readonly progress?: () => number;
+}
+
+async function withRetries<T>(
+  options: RetryOptions,
+  signal: AbortSignal,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  let best = options.progress?.() ?? 0;
+  for (let failures = 1; ; failures++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      signal.throwIfAborted();
+      const reached = options.progress?.() ?? 0;
+      if (reached > best) failures = 1;
+      best = Math.max(best, reached);
+      const failure = asImageError(error, options.reference);
+      if (!isTransient(failure) || failures >= maxAttempts) throw failure;
+      const wait = failure.retryAfterMs ?? withJitter(backoffMs(backoff, failures), options.rng);
+      await sleep(options.clock, wait, signal);
+    }
+  }
+}
+
+function isTransient(error: ImageError): boolean {
+  return error.reason === 'RegistryUnavailable' || error.reason === 'TooManyRequests';
+}
+
+/** What isn't an answer is a failure on the way to one. */
+function asImageError(error: unknown, { registry }: ImageReference): ImageError {
+  if (error instanceof ImageError) return error;
+  const text = `registry ${registry}: ${errorChain(error)}`;
+  return new ImageError('RegistryUnavailable', text, { cause: error });
+}

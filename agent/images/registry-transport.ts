@@ -1,0 +1,89 @@
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { Agent, type buildConnector, type Dispatcher, ProxyAgent } from 'undici';
+
+/** How this node reaches registries. */
+export interface RegistryNetwork {
+  /** HOST or HOST:PORT of registries that speak plain HTTP. Every other one must have a valid certificate. */
+  readonly insecure: readonly string[];
+  /** A CONNECT proxy, at an http URL or on a unix socket (`orc dev`). */
+  readonly proxy: undefined | { readonly url: string } | { readonly unixSocket: string };
+  readonly connectTimeoutMs: number;
+  /** Longest silence: before the answer's head and between two pieces of its body. */
+  readonly idleTimeoutMs: number;
+}
+
+/** Keeps connections alive between requests; destroy() it. */
+export function openTransport(network: RegistryNetwork): Dispatcher {
+  const { proxy, connectTimeoutMs, idleTimeoutMs } = network;
+  const limits = { headersTimeout: idleTimeoutMs, bodyTimeout: idleTimeoutMs };
+  const timeout = connectTimeoutMs;
+  if (proxy === undefined) return new Agent({ ...limits, connect: { timeout } });
+  if ('url' in proxy) return new ProxyAgent({ ...limits, uri: proxy.url, proxyTunnel: true });
+  return new Agent({ ...limits, connect: connectThrough(proxy.unixSocket, timeout) });
+}
+
+/** Dials a unix socket, asks for a tunnel (RFC 9110 §9.3.6), and speaks TLS with the registry inside it. */
+function connectThrough(unixSocket: string, timeoutMs: number): buildConnector.connector {
+  return ({ hostname, port, protocol }, callback) => {
+    const target = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
+    const connected = openTunnel({ unixSocket, target, timeoutMs }).then((socket) =>
+      protocol === 'https:' ? secure(socket, hostname) : socket,
+    );
+    void settle(connected, callback);
+  };
+}
+
+async function settle(
+  connected: Promise<Socket>,
+  callback: buildConnector.Callback,
+): Promise<void> {
+  try {
+    callback(null, await connected);
+  } catch (error) {
+    callback(error instanceof Error ? error : new Error(String(error)), null);
+  }
+}
+
+const maxHeadBytes = 16_384;
+
+function openTunnel(to: {
+  unixSocket: string;
+  target: string;
+  timeoutMs: number;
+}): Promise<Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+  const socket = connect(to.unixSocket);
+  let head = Buffer.alloc(0);
+  const fail = (error: Error) => {
+    socket.destroy();
+    reject(error);
+  };
+  const onData = (chunk: Buffer) => {
+    head = Buffer.concat([head, chunk]);
+    const end = head.indexOf('\r\n\r\n');
+    if (end < 0 && head.length < maxHeadBytes) return;
+    const status = head.toString('latin1', 0, Math.max(0, head.indexOf('\r\n')));
+    if (!/^HTTP\/1\.[01] 2\d\d/.test(status)) return fail(new Error(`proxy: ${status}`));
+    socket.off('data', onData);
+    socket.off('error', fail);
+    socket.setTimeout(0);
+    socket.pause();
+    if (head.length > end + 4) socket.unshift(head.subarray(end + 4));
+    resolve(socket);
+  };
+  socket.setTimeout(to.timeoutMs, () => fail(new Error('proxy: no answer to CONNECT')));
+  socket.on('error', fail).on('data', onData);
+  socket.write(`CONNECT ${to.target} HTTP/1.1\r\nHost: ${to.target}\r\n\r\n`);
+  return promise;
+}
+
+function secure(socket: Socket, hostname: string): Promise<Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+  const tls = connectTls({ socket, servername: hostname, ALPNProtocols: ['http/1.1'] });
+  tls.once('error', reject).once('secureConnect', () => {
+    tls.off('error', reject);
+    resolve(tls);
+  });
+  return promise;
+}

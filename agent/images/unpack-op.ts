@@ -1,0 +1,101 @@
+import type { TarTime } from './pax.ts';
+
+/**
+ * One file operation of `orc-unpack`. The layout is that of `struct unpack_op` in native/unpack.c: 56 bytes in the machine's
+ * byte order, then path, link, attributes; a file's content follows.
+ */
+export interface UnpackOp {
+  readonly kind: UnpackKind;
+  /** Relative to the layer, normalized, latin1; "" is the layer itself. */
+  readonly path: string;
+  readonly link: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly mtime: TarTime;
+  readonly major: number;
+  readonly minor: number;
+  readonly xattrs: ReadonlyMap<string, Buffer>;
+}
+
+export type UnpackKind = keyof typeof unpackKinds;
+
+export const unpackKinds = {
+  end: 0,
+  directory: 1,
+  file: 2,
+  symlink: 3,
+  'hard-link': 4,
+  'char-device': 5,
+  'block-device': 6,
+  fifo: 7,
+  whiteout: 8,
+  opaque: 9,
+} as const;
+
+/** An operation with nothing but a path. */
+export function bareOp(kind: UnpackKind, path: string): UnpackOp {
+  const mtime = { seconds: 0, nanoseconds: 0 };
+  const numbers = { mode: 0, uid: 0, gid: 0, size: 0, major: 0, minor: 0 };
+  return { kind, path, link: '', ...numbers, mtime, xattrs: new Map() };
+}
+
+const headBytes = 56;
+
+/** Assumes a little-endian machine, as x86-64 and arm64 Linux are. */
+export function encodeUnpackOp(op: UnpackOp): Buffer {
+  const xattrs = encodeXattrs(op.xattrs);
+  const bytes = Buffer.alloc(headBytes + op.path.length + op.link.length + xattrs.length);
+  bytes.writeUInt32LE(unpackKinds[op.kind], 0);
+  bytes.writeUInt32LE(op.mode, 4);
+  bytes.writeUInt32LE(op.uid, 8);
+  bytes.writeUInt32LE(op.gid, 12);
+  bytes.writeBigUInt64LE(BigInt(op.size), 16);
+  bytes.writeBigInt64LE(BigInt(op.mtime.seconds), 24);
+  bytes.writeUInt32LE(op.mtime.nanoseconds, 32);
+  bytes.writeUInt32LE(op.major, 36);
+  bytes.writeUInt32LE(op.minor, 40);
+  bytes.writeUInt32LE(xattrs.length, 44);
+  bytes.writeUInt32LE(op.path.length, 48);
+  bytes.writeUInt32LE(op.link.length, 52);
+  bytes.write(op.path, headBytes, 'latin1');
+  bytes.write(op.link, headBytes + op.path.length, 'latin1');
+  xattrs.copy(bytes, headBytes + op.path.length + op.link.length);
+  return bytes;
+}
+
+function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>): Buffer {
+  const parts: Buffer[] = [];
+  for (const [name, value] of xattrs) {
+    const nameBytes = Buffer.from(`${name}\0`, 'latin1');
+    const lengths = Buffer.alloc(8);
+    lengths.writeUInt32LE(nameBytes.length, 0);
+    lengths.writeUInt32LE(value.length, 4);
+    parts.push(lengths, nameBytes, value);
+  }
+  return Buffer.concat(parts);
+}
+
+/** `struct unpack_failure`. */
+export interface UnpackFailure {
+  /** Which operation, counted from 0. */
+  readonly index: number;
+  readonly errno: number;
+  /** What the writer was doing: "mkdir", "resolve", "write" … */
+  readonly stage: string;
+  readonly path: string;
+}
+
+const failureBytes = 256;
+
+export function decodeUnpackFailure(bytes: Buffer): UnpackFailure | undefined {
+  if (bytes.length !== failureBytes) return undefined;
+  const text = (from: number, to: number) => bytes.toString('utf8', from, to).replace(/\0.*$/s, '');
+  return {
+    index: bytes.readUInt32LE(0),
+    errno: bytes.readInt32LE(4),
+    stage: text(8, 32),
+    path: text(32, failureBytes),
+  };
+}
