@@ -90,10 +90,14 @@ export function startAfterMs(observed: PodObservation, name: string): number {
 
 /** 0: no back-off. */
 export function crashBackoffEndMs(observed: PodObservation, name: string): number {
+  const waitMs = crashBackoffMs(observed, name);
+  return waitMs === 0 ? 0 : (newestOf(observed, name)?.exit?.finishedAtMs ?? 0) + waitMs;
+}
+
+export function crashBackoffMs(observed: PodObservation, name: string): number {
   const { streak } = observed.memory.get(name) ?? freshMemory;
-  const ended = newestOf(observed, name);
-  if (streak === 0 || ended?.exit === undefined) return 0;
-  return ended.exit.finishedAtMs + backoffMs(crashBackoff, streak);
+  if (streak === 0 || newestOf(observed, name)?.exit === undefined) return 0;
+  return backoffMs(crashBackoff, streak);
 }
 
 /** The streak after this run: one more, or none if the run was long. Called when the next attempt is started. */

@@ -3,7 +3,7 @@ import type { Pod } from '../../api/pod.ts';
 import type { ContainerState, ContainerStatus } from '../../api/pod-status.ts';
 import { formatTime } from '../../base/clock.ts';
 import type { Container } from '../ports.ts';
-import { crashBackoffEndMs, shouldRestart } from './container-plan.ts';
+import { crashBackoffEndMs, crashBackoffMs, shouldRestart } from './container-plan.ts';
 import {
   freshMemory,
   hasEnded,
@@ -75,7 +75,7 @@ function waitingState(
   const failure = (observed.memory.get(container.name) ?? freshMemory).startFailure;
   if (failure) return waiting(failure.reason, failure.message);
   if (crashBackoffEndMs(observed, container.name) > now) {
-    return waiting('CrashLoopBackOff', crashWords(pod, container, observed, now));
+    return waiting('CrashLoopBackOff', crashWords(pod, container, observed));
   }
   if (isWaitingForInit(pod, container, observed)) return waiting('PodInitializing');
   if (observed.blocked) return waiting('ContainerCreating', observed.blocked.message);
@@ -104,13 +104,8 @@ function pullWords(
   return [image.reason, image.message];
 }
 
-function crashWords(
-  pod: Pod,
-  container: ContainerSpecOfPod,
-  observed: PodObservation,
-  now: number,
-): string {
-  const seconds = Math.ceil((crashBackoffEndMs(observed, container.name) - now) / 1000);
+function crashWords(pod: Pod, container: ContainerSpecOfPod, observed: PodObservation): string {
+  const seconds = crashBackoffMs(observed, container.name) / 1000;
   const { namespace, name } = pod.metadata;
   return `back-off ${seconds}s restarting failed container=${container.name} pod=${name}_${namespace}`;
 }

@@ -22,7 +22,8 @@ export function planPod(
   if (pod.metadata.deletionTimestamp !== undefined) {
     return planTeardown(observed, { graceMs: graceMsOf(pod), now });
   }
-  if (observed.sandbox?.state === 'lost') return removeAll(observed);
+  // Volumes and address belong to the pod: they outlive its sandbox.
+  if (observed.sandbox?.state === 'lost') return [{ kind: 'remove-sandbox' }];
   if (isFinished(pod, observed)) return planOldAttempts(observed);
   const turn = containersToRun(pod, observed);
   const pulls = turn.flatMap((c) => planPull(c, observed, now));
