@@ -2,9 +2,9 @@ import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestHex } from './digest.ts';
-import { publish } from './durable-file.ts';
 import { ImageError } from './image-error.ts';
 import type { Descriptor } from './manifest.ts';
+import { publish } from './publish.ts';
 import { type SharedFlights, sharedFlights } from './shared-flight.ts';
 
 /** Where a transfer writes to. Counts and hashes as it goes; more bytes than announced are refused at once. */

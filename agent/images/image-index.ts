@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
 import type { ImageConfig } from '../ports.ts';
-import { writeDurably } from './durable-file.ts';
 
 /** What the node remembers of an image. */
 export interface ImageRecord {
@@ -34,7 +34,8 @@ export async function openImageIndex(path: string): Promise<ImageIndex> {
     update(change) {
       const next = last.then(async () => {
         const changed = change(records);
-        await writeDurably(path, JSON.stringify({ version: 1, images: changed }, null, 1));
+        const bytes = JSON.stringify({ version: 1, images: changed }, null, 1);
+        await writeFileDurably({ path, bytes, mode: 0o600 });
         records = changed;
       });
       last = next.catch(() => undefined);
@@ -44,10 +45,8 @@ export async function openImageIndex(path: string): Promise<ImageIndex> {
 }
 
 async function load(path: string): Promise<readonly ImageRecord[]> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '{"version":1,"images":[]}';
-    throw error;
-  });
+  const text = await readIfPresent(readFile(path, 'utf8'));
+  if (text === undefined) return [];
   const file = JSON.parse(text) as { version: number; images: readonly ImageRecord[] };
   if (file.version !== 1) throw new Error(`${path}: written by a newer version of orc`);
   return file.images;

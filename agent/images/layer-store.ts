@@ -1,7 +1,7 @@
 import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestHex } from './digest.ts';
-import { publish } from './durable-file.ts';
+import { publish } from './publish.ts';
 import { type SharedFlights, sharedFlights } from './shared-flight.ts';
 
 /** Unpacked layers by the digest of their uncompressed tar: one directory each, shared by every image that has it. */

@@ -1,0 +1,87 @@
+import { ImageError } from '../../../agent/images/image-error.ts';
+import { formatReference, parseReference } from '../../../agent/images/reference.ts';
+import type { Image, ImagePort, PullRequest } from '../../../agent/ports.ts';
+
+/** Images in memory, at registries in memory. */
+export interface FakeImages extends ImagePort {
+  /** What the reference's registry answers with from now on: an image, or the error that a pull throws. */
+  publish(reference: string, answer: Partial<Image> | ImageError): void;
+  /** Makes pulls of the reference wait until the returned function is called. */
+  hold(reference: string): () => void;
+  /** Every request, in order. */
+  readonly pulls: readonly PullRequest[];
+}
+
+export function fakeImages(): FakeImages {
+  const published = new Map<string, Partial<Image> | ImageError>();
+  const held = new Map<string, Promise<void>>();
+  const present = new Map<string, Image>();
+  const pulls: PullRequest[] = [];
+  const canonical = (reference: string) => formatReference(parseReference(reference));
+  const named = (reference: string) =>
+    [...present.values()].find((image) =>
+      image.references.some((other) => canonical(other) === canonical(reference)),
+    );
+
+  return {
+    pulls,
+    publish: (reference, answer) => void published.set(canonical(reference), answer),
+    hold(reference) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held.set(canonical(reference), promise);
+      return resolve;
+    },
+    find: async (reference) => named(reference),
+    async pull(request, signal) {
+      signal.throwIfAborted();
+      pulls.push(request);
+      const name = canonical(request.reference);
+      await aborted(held.get(name) ?? Promise.resolve(), signal);
+      const answer = published.get(name) ?? unknown(name);
+      if (answer instanceof ImageError) throw answer;
+      const image = complete(request.reference, answer);
+      request.onProgress({ doneBytes: image.sizeBytes, totalBytes: image.sizeBytes });
+      return add(present, image, canonical);
+    },
+    list: async () => [...present.values()],
+    async remove(id) {
+      present.delete(id);
+    },
+  };
+}
+
+function unknown(name: string): ImageError {
+  return new ImageError('ManifestUnknown', `fake registry answered 404 for ${name}`);
+}
+
+function complete(reference: string, image: Partial<Image>): Image {
+  const noConfig = { entrypoint: [], cmd: [], env: [], workingDir: '', user: '', volumes: [] };
+  const config = { ...noConfig, stopSignal: undefined };
+  const id = image.id ?? `sha256:${Buffer.from(reference).toString('hex').padEnd(64, '0')}`;
+  const layers = [`/fake/layers/${id}`];
+  return { id, digest: id, sizeBytes: 1, layers, config, ...image, references: [reference] };
+}
+
+/** The name moves here from whichever image had it. */
+function add(
+  present: Map<string, Image>,
+  image: Image,
+  canonical: (reference: string) => string,
+): Image {
+  const [written = ''] = image.references;
+  for (const other of present.values()) {
+    const references = other.references.filter((r) => canonical(r) !== canonical(written));
+    if (other.id !== image.id) present.set(other.id, { ...other, references });
+  }
+  const before = present.get(image.id)?.references ?? [];
+  const added = { ...image, references: [...new Set([...before, written])] };
+  present.set(image.id, added);
+  return added;
+}
+
+function aborted(wait: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    wait.then(resolve, reject);
+  });
+}
