@@ -1,0 +1,90 @@
+import { parseArgs } from 'node:util';
+
+/** One flag of a role's command line: `--name VALUE`, or a switch. */
+export interface Flag {
+  readonly about: string;
+  /** Shown in the help: "DIR"; a flag without one is a switch. */
+  readonly value?: string;
+  readonly fallback?: string;
+  readonly repeatable?: boolean;
+}
+
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** What was given, by flag; a switch is "true". */
+export interface FlagValues {
+  one(name: string): string | undefined;
+  /** Of a flag with a fallback, or one that must be given. Throws UsageError. */
+  must(name: string): string;
+  all(name: string): readonly string[];
+  has(name: string): boolean;
+  /** A whole number within bounds. Throws UsageError. */
+  whole(name: string, min: number, max: number): number;
+  readonly words: readonly string[];
+}
+
+/** Throws UsageError for what it doesn't know. */
+export function parseFlags(
+  argv: readonly string[],
+  flags: Readonly<Record<string, Flag>>,
+): FlagValues {
+  const { values, positionals } = parse(argv, flags);
+  const all = (name: string): readonly string[] => {
+    const given = values[name];
+    const fallback = flags[name]?.fallback;
+    if (given === undefined) return fallback === undefined ? [] : [fallback];
+    return (Array.isArray(given) ? given : [given]).map(String);
+  };
+  const must = (name: string) => {
+    const [value] = all(name);
+    if (value === undefined) throw new UsageError(`--${name} is required: ${flags[name]?.about}`);
+    return value;
+  };
+  return {
+    one: (name) => all(name)[0],
+    must,
+    all,
+    has: (name) => values[name] !== undefined,
+    whole: (name, min, max) => wholeNumber({ name, text: must(name), min, max }),
+    words: positionals,
+  };
+}
+
+function parse(argv: readonly string[], flags: Readonly<Record<string, Flag>>) {
+  const options = Object.fromEntries(
+    Object.entries(flags).map(([name, flag]) => [
+      name,
+      {
+        type: flag.value === undefined ? ('boolean' as const) : ('string' as const),
+        multiple: flag.repeatable ?? false,
+      },
+    ]),
+  );
+  try {
+    return parseArgs({ args: [...argv], options, allowPositionals: true });
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+function wholeNumber(n: { name: string; text: string; min: number; max: number }): number {
+  const value = Number(n.text);
+  if (!/^\d+$/.test(n.text) || value < n.min || value > n.max) {
+    throw new UsageError(
+      `--${n.name} must be a whole number from ${n.min} to ${n.max}, not ${n.text}`,
+    );
+  }
+  return value;
+}
+
+/** The help of a role: its flags, one a line. */
+export function formatFlags(flags: Readonly<Record<string, Flag>>): string {
+  return Object.entries(flags)
+    .map(([name, { about, value, fallback }]) => {
+      const left = `  --${name}${value === undefined ? '' : ` ${value}`}`;
+      return `${left.padEnd(30)} ${about}${fallback === undefined ? '' : ` (default ${fallback})`}`;
+    })
+    .join('\n');
+}
