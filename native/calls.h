@@ -8,7 +8,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* clone3 without a new stack, so like fork. `cgroup`: a cgroup v2 directory to be born in, or -1. */
+/* clone3 without a new stack, so like fork. `cgroup`: a cgroup v2 directory to be born in or -1. */
 static inline pid_t call_clone(uint64_t flags, int exit_signal, int *pidfd, int cgroup)
 {
     struct clone_args arguments = {

@@ -55,7 +55,8 @@ void connection_send(struct connection *connection, uint16_t type, uint32_t tag,
     flush(connection);
 }
 
-void connection_fail(struct connection *connection, uint32_t tag, const struct orc_failure *failure)
+void connection_fail(struct connection *connection, uint32_t tag,
+                     const struct orc_failure *failure)
 {
     connection_send(connection, FRAME_FAILED, tag, failure, sizeof *failure);
 }
@@ -143,8 +144,10 @@ void connection_free(struct connection *connection)
 static void on_ready(struct source *source, short events)
 {
     struct connection *connection = source->owner;
-    if ((events & POLLOUT) != 0)
+    if ((events & POLLOUT) != 0) {
         flush(connection);
+        take_frames(connection); /* there may be room again for what was read already */
+    }
     if ((events & POLLIN) != 0)
         read_more(connection);
     if (!connection->dead && (events & (POLLRDHUP | POLLHUP | POLLERR)) != 0 &&
@@ -179,7 +182,8 @@ static void read_more(struct connection *connection)
 static void take_frames(struct connection *connection)
 {
     struct orc_frame frame;
-    while (!connection->dead && connection->in_used >= sizeof frame && has_room_for_frames(connection)) {
+    while (!connection->dead && connection->in_used >= sizeof frame &&
+           has_room_for_frames(connection)) {
         memcpy(&frame, connection->in, sizeof frame);
         if (frame.size > ORC_MAX_FRAME || frame.zero != 0 || frame.zero2 != 0) {
             connection_close(connection);
@@ -202,7 +206,8 @@ static void take_frames(struct connection *connection)
     }
 }
 
-/* While a process doesn't take its input, its client is read no further; nor is one that doesn't take its answers. */
+/* While a process doesn't take its input, its client is read no further; nor is one that doesn't
+ * take its answers. */
 static bool has_room_for_frames(const struct connection *connection)
 {
     if (connection->session != NULL && stream_has_input(connection->session))

@@ -93,7 +93,8 @@ int op_chdir(struct task *task, const struct orc_record *op)
     if (task->root < 0)
         return chdir(path) < 0 ? task_fail(task, "chdir") : 0;
     int fd = path_open(task, true, path, O_PATH | O_DIRECTORY);
-    if (fd < 0 && errno == ENOENT && (op->flags & FLAG_CREATE) != 0 && fstat(task->root, &root) == 0) {
+    if (fd < 0 && errno == ENOENT && (op->flags & FLAG_CREATE) != 0 &&
+        fstat(task->root, &root) == 0) {
         struct owner owner = {.mode = 0755, .uid = root.st_uid, .gid = root.st_gid};
         fd = path_make_dirs(task, path, &owner);
     }
@@ -120,7 +121,8 @@ static int open_for_write(struct task *task, const struct orc_record *op, const 
 {
     char name[NAME_MAX + 1];
     if ((op->flags & FLAG_CREATE) == 0)
-        return in_root(op) ? open_existing(task, true, path) : path_open(task, false, path, O_WRONLY);
+        return in_root(op) ? open_existing(task, true, path)
+                           : path_open(task, false, path, O_WRONLY);
     int parent = path_parent(task, in_root(op), path, name);
     if (parent < 0)
         return -1;
@@ -134,7 +136,8 @@ static int open_for_write(struct task *task, const struct orc_record *op, const 
     return fd >= 0 && ftruncate(fd, 0) < 0 ? -1 : fd;
 }
 
-/* An image may have put a FIFO or a device there; opening one blocks or acts. So: look first, then open what was seen. */
+/* An image may have put a FIFO or a device there; opening one blocks or acts. So: look first,
+ * then open what was seen. */
 static int open_existing(const struct task *task, bool below, const char *path)
 {
     struct stat found;

@@ -1,6 +1,6 @@
-/* orc-launch: starts shims for an agent whose own fork would be slow. Requests on descriptor 0, answers on 1; ends
- * with its input. The shims run from a sealed copy of this program, so that no container can ever write to the file on
- * disk through /proc/PID/exe (CVE-2019-5736). */
+/* orc-launch: starts shims for an agent whose own fork would be slow. Requests on descriptor 0,
+ * answers on 1; ends with its input. The shims run from a sealed copy of this program, so that
+ * no container can ever write to the file on disk through /proc/PID/exe (CVE-2019-5736). */
 #include "launch.h"
 #include "list.h"
 #include "programs.h"

@@ -54,7 +54,9 @@ int op_add_address(struct task *task, const struct orc_record *op)
         .head = {.nlmsg_len = NLMSG_LENGTH(sizeof request.body.address),
                  .nlmsg_type = RTM_NEWADDR,
                  .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL},
-        .body.address = {.ifa_family = AF_INET, .ifa_prefixlen = (uint8_t)op->num[1], .ifa_index = link},
+        .body.address = {.ifa_family = AF_INET,
+                         .ifa_prefixlen = (uint8_t)op->num[1],
+                         .ifa_index = link},
     };
     if (link == 0)
         return task_fail(task, "find link");

@@ -1,5 +1,6 @@
-/* list-check SEED ROUNDS < frames: decodes each frame of its input, whole and then with random damage, reading everything
- * that was accepted. A hostile list may be refused or be another list; it must never crash this. */
+/* list-check SEED ROUNDS < frames: decodes each frame of its input, whole and then with random
+ * damage, reading everything that was accepted. A hostile list may be refused or be another
+ * list; it must never crash this. */
 #include "list.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* A request's payload, checked once, then read in place: nothing is copied but the two vectors for execve. */
+/* A request's payload, checked once, then read in place: nothing is copied but the two vectors
+ * for execve. */
 #ifndef ORC_LIST_H
 #define ORC_LIST_H
 
@@ -15,8 +16,8 @@ struct list {
     char **envp;
 };
 
-/* Checks every length, offset, flag and unused field. `bytes` must be aligned to 8 and outlive the list.
- * 0, -EINVAL (malformed), -E2BIG or -ENOMEM. */
+/* Checks every length, offset, flag and unused field. `bytes` must be aligned to 8 and outlive
+ * the list. 0, -EINVAL (malformed), -E2BIG or -ENOMEM. */
 int list_decode(struct list *list, uint16_t frame_type, const uint8_t *bytes, size_t size);
 void list_free(struct list *list);
 

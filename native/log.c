@@ -1,5 +1,5 @@
-/* The container's output in CRI's log format: "2026-01-02T03:04:05.678901234Z stdout F text\n"; a line longer than a
- * buffer is cut into pieces marked P, the last one F. */
+/* The container's output in CRI's log format: "2026-01-02T03:04:05.678901234Z stdout F text\n";
+ * a line longer than a buffer is cut into pieces marked P, the last one F. */
 #include "shim.h"
 
 #include <errno.h>
@@ -137,16 +137,18 @@ static int format_head(char head[64], int stream, bool full)
     if (now.tv_sec != last)
         format_date(date, now.tv_sec);
     last = now.tv_sec;
-    return snprintf(head, 64, "%s.%09ldZ %s %c ", date, now.tv_nsec, stream == 0 ? "stdout" : "stderr",
-                    full ? 'F' : 'P');
+    return snprintf(head, 64, "%s.%09ldZ %s %c ", date, now.tv_nsec,
+                    stream == 0 ? "stdout" : "stderr", full ? 'F' : 'P');
 }
 
-/* UTC without gmtime, which reads the host's time zone files. Days to civil date after Howard Hinnant's algorithm. */
+/* UTC without gmtime, which reads the host's time zone files. Days to civil date after Howard
+ * Hinnant's algorithm. */
 static void format_date(char date[32], time_t seconds)
 {
     long long days = seconds / 86400 + 719468, rest = seconds % 86400;
     long long era = days / 146097, day_of_era = days % 146097;
-    long long year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    long long year =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     long long day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
     long long month = (5 * day_of_year + 2) / 153;
     long long day = day_of_year - (153 * month + 2) / 5 + 1;
@@ -183,7 +185,8 @@ static void rotate_if_due(struct log *log)
 {
     char from[PATH_MAX + 16], to[PATH_MAX + 16];
     bool between = !log->lines[0].continued && !log->lines[1].continued;
-    if (log->max_bytes == 0 || log->size < log->max_bytes || (!between && log->size < 2 * log->max_bytes))
+    if (log->max_bytes == 0 || log->size < log->max_bytes ||
+        (!between && log->size < 2 * log->max_bytes))
         return;
     for (uint32_t n = log->max_files > 0 ? log->max_files - 1 : 0; n > 0; n--) {
         snprintf(to, sizeof to, "%s.%u", log->path, n);

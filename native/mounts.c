@@ -30,8 +30,9 @@ int op_mount(struct task *task, const struct orc_record *op)
     int target = open_mount_target(task, op);
     if (target < 0)
         return target;
-    int error = mount(list_text(task->list, op, 0), fd_path(target).text, list_text(task->list, op, 2),
-                      mount_flags(op->num[0]), list_text(task->list, op, 3));
+    int error = mount(list_text(task->list, op, 0), fd_path(target).text,
+                      list_text(task->list, op, 2), mount_flags(op->num[0]),
+                      list_text(task->list, op, 3));
     int result = error < 0 ? task_fail(task, "mount") : 0;
     close(target);
     return result;
@@ -107,7 +108,8 @@ int op_propagation(struct task *task, const struct orc_record *op)
     return error < 0 ? task_fail(task, "mount") : 0;
 }
 
-/* pivot_root(".", ".") puts the old root on top of the new one, from where it is detached: no directory is needed. */
+/* pivot_root(".", ".") puts the old root on top of the new one, from where it is detached: no
+ * directory is needed. */
 int op_pivot_root(struct task *task, const struct orc_record *op)
 {
     (void)op;
@@ -143,7 +145,8 @@ static struct mount_attr mount_attributes(uint32_t flags)
     };
 }
 
-/* The last component must not be a link: an image whose /proc is one would get its files in a place of its choice. */
+/* The last component must not be a link: an image whose /proc is one would get its files in a
+ * place of its choice. */
 static int open_mount_target(struct task *task, const struct orc_record *op)
 {
     struct stat found;
@@ -234,7 +237,8 @@ static int mask_directory(struct task *task, int target)
     return result;
 }
 
-/* Before pivot-root this is the host's; the check makes sure that no link or file poses as it (CVE-2025-31133). */
+/* Before pivot-root this is the host's; the check makes sure that no link or file poses as it
+ * (CVE-2025-31133). */
 static int clone_null(struct task *task)
 {
     struct stat found;

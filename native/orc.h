@@ -1,29 +1,30 @@
 /*
  * The border between TypeScript and C: what crosses it, byte for byte.
  *
- * TypeScript holds all policy and speaks in lists of operations; C runs them, one switch, no defaults. binding.ts
- * mirrors the names and numbers below in the same order; test/tidy/native-header.test.ts compares the two. All numbers
- * are little-endian. A new program of this binary is one row in main.c and one .c file (the Makefile takes all of them).
+ * TypeScript holds all policy and speaks in lists of operations; C runs them, one switch, no
+ * defaults. binding.ts mirrors the names and numbers below in the same order;
+ * test/tidy/native-header.test.ts compares the two. All numbers are little-endian. A new program of
+ * this binary is one row in main.c and one .c file (the Makefile takes all of them).
  *
- *   agent (TypeScript)          orc-launch                orc-shim                     container
- *   LAUNCH run dir, cgroups ──▶ fork, setsid, join,
- *                               exec sealed memfd ──────▶ own mount namespace,
- *                                                         listen on RUN_DIR/shim.sock
- *          ◀── LAUNCHED pid ─── ◀── struct shim_ready ───
+ *   agent (TypeScript)        orc-launch              orc-shim                   container
+ *   LAUNCH dir, cgroups ────▶ fork, setsid, join,
+ *                             exec sealed memfd ────▶ own mount namespace,
+ *                                                     listens on RUN_DIR/shim.sock
+ *          ◀── LAUNCHED pid ─ ◀── struct shim_ready ─
  *
- *   connect ────────────────────────────────────────────▶
- *          ◀─────────────────────────────────────── HELLO version, pid, start time
- *   SANDBOX, RUN, KILL, LIST … ─────────────────────────▶ each answered by DONE or FAILED with the same tag
- *   START ops ──────────────────────────────────────────▶ decode ── clone3 ──────────▶ for each op: run it
- *          ◀───────────────────────── FAILED ─────────── {op, stage, errno} ◀───────── on failure
- *          ◀───────────────────────── DONE pid ───────── end of file ◀──────────────── execve closes the socket
- *          ◀───────────────────────── EXITED ─────────── (to every control connection)
+ *   connect ────────────────────────────────────────▶
+ *          ◀───────────────────────────────── HELLO version, pid, start time
+ *   SANDBOX, RUN, KILL … ───────────────────────────▶ each: DONE or FAILED with its tag
+ *   START ops ──────────────────────────────────────▶ decode ── clone3 ────────▶ run each op
+ *          ◀───────────────────────── FAILED ─────── {op, stage, errno} ◀─────── on failure
+ *          ◀───────────────────────── DONE pid ───── end of file ◀────────────── execve closes it
+ *          ◀───────────────────────── EXITED ─────── (to every control connection)
  *
- *   connect, EXEC ops ──────────────────────────────────▶ fork ── setns, clone(PARENT) ─▶ ops, execve
+ *   connect, EXEC ops ──────────────────────────────▶ fork ── setns, clone ────▶ ops, execve
  *          ◀───────────────────────── DONE pid, or FAILED
- *   INPUT, INPUT_END, RESIZE, SIGNAL ───────────────────▶
+ *   INPUT, INPUT_END, RESIZE, SIGNAL ───────────────▶
  *          ◀───────────────────────── OUTPUT, ERRORS … EXITED, then end of file
- *   hang-up ────────────────────────────────────────────▶ SIGKILL to the process and its group
+ *   hang-up ────────────────────────────────────────▶ SIGKILL to the process and its group
  */
 #ifndef ORC_H
 #define ORC_H
@@ -51,12 +52,13 @@ enum orc_frame_type {
     FRAME_LAUNCH = 1,     /* text: run dir, cgroup.procs paths; num: how many of those */
     FRAME_LAUNCHED = 2,   /* struct orc_hello */
     FRAME_HELLO = 3,      /* struct orc_hello */
-    FRAME_DONE = 4,       /* START, EXEC: struct orc_state; LIST: any number of them; else nothing */
+    FRAME_DONE = 4,       /* START, EXEC: struct orc_state; LIST: many; else nothing */
     FRAME_FAILED = 5,     /* struct orc_failure */
     FRAME_EXITED = 6,     /* struct orc_state */
-    FRAME_SANDBOX = 7,    /* text: hostname; num: first id, ids (0: no user namespace), own network */
+    FRAME_SANDBOX = 7,    /* text: hostname; num: first id, ids (0: shared), own network */
     FRAME_RUN = 8,        /* operations */
-    FRAME_START = 9,      /* text: name, cgroup2 dir or empty, log; num: log files, owner; wide: log bytes; operations */
+    FRAME_START = 9,      /* text: name, cgroup2 dir or "", log; num: log files, owner;
+                             wide: log bytes; operations */
     FRAME_EXEC = 10,      /* text: name; num: owner, columns, rows; flags; operations */
     FRAME_KILL = 11,      /* text: name; num: signal, all */
     FRAME_LIST = 12,
@@ -70,8 +72,9 @@ enum orc_frame_type {
     FRAME_ERRORS = 20,    /* bytes */
 };
 
-/* The payload of a request: this head, `count` records, `blob` bytes. Record 0 carries the request's arguments, the
- * rest are operations. A text is {offset in the blob, length}, followed there by a NUL. */
+/* The payload of a request: this head, `count` records, `blob` bytes. Record 0 carries the
+ * request's arguments, the rest are operations. A text is {offset in the blob, length}, followed
+ * there by a NUL. */
 struct orc_list {
     uint32_t count;
     uint32_t blob;
@@ -145,7 +148,8 @@ enum orc_mount_flag {
     MOUNT_RELATIME = 32,
 };
 
-/* The sandbox's namespaces; the shim holds number n as descriptor SPACE_FD + n, for /proc/SHIM/fd/… */
+/* The sandbox's namespaces; the shim holds number n as descriptor SPACE_FD + n, for
+ * /proc/SHIM/fd/… */
 enum orc_space {
     SPACE_USER = 0,
     SPACE_NETWORK = 1,

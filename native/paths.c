@@ -31,7 +31,8 @@ int path_open(const struct task *task, bool in_root, const char *path, int flags
     };
     int base = in_root ? task->root : AT_FDCWD;
     int fd = -1;
-    /* EAGAIN: something was renamed while ".." was resolved; a container that does so all day gets its error. */
+    /* EAGAIN: something was renamed while ".." was resolved; a container that does so all day
+     * gets its error. */
     for (int i = 0; i < MAX_RACES && fd < 0; i++) {
         fd = (int)syscall(SYS_openat2, base, path, &how, sizeof how);
         if (fd < 0 && errno != EAGAIN)
@@ -149,7 +150,8 @@ static int make_file(const struct task *task, const char *path, const struct own
     return error;
 }
 
-/* Images ship links to files that don't exist yet (/etc/resolv.conf): replaces `path` by what it points to. */
+/* Images ship links to files that don't exist yet (/etc/resolv.conf): replaces `path` by what it
+ * points to. */
 static int follow_dangling(const struct task *task, char path[PATH_MAX])
 {
     char name[NAME_MAX + 1];
@@ -162,7 +164,8 @@ static int follow_dangling(const struct task *task, char path[PATH_MAX])
     if (length < 0)
         return -1;
     to[length] = '\0';
-    size_t keep = to[0] == '/' ? 0 : (size_t)(strrchr(path, '/') == NULL ? 0 : strrchr(path, '/') + 1 - path);
+    const char *slash = to[0] == '/' ? NULL : strrchr(path, '/');
+    size_t keep = slash == NULL ? 0 : (size_t)(slash + 1 - path);
     if (keep + (size_t)length >= PATH_MAX) {
         errno = ENAMETOOLONG;
         return -1;

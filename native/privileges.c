@@ -36,7 +36,8 @@ static const char *find_variable(char *const *envp, const char *name);
 int op_rlimit(struct task *task, const struct orc_record *op)
 {
     struct rlimit limit = {.rlim_cur = op->wide[0], .rlim_max = op->wide[1]};
-    return setrlimit((__rlimit_resource_t)op->num[0], &limit) < 0 ? task_fail(task, "setrlimit") : 0;
+    int error = setrlimit((__rlimit_resource_t)op->num[0], &limit);
+    return error < 0 ? task_fail(task, "setrlimit") : 0;
 }
 
 int op_new_session(struct task *task, const struct orc_record *op)
@@ -142,7 +143,7 @@ int op_exec(struct task *task, const struct orc_record *op)
     int error = seal(task);
     if (error < 0)
         return error;
-    if (filtered) /* set-ids or set-caps after the filter may have cleared it; the filter may refuse it */
+    if (filtered) /* ids or caps set after the filter may have cleared it; it may be refused */
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     umask(task->umask);
     exec_in_path(task->list->argv, task->list->envp);
@@ -173,7 +174,8 @@ static int set_capabilities(const struct capability_sets *sets)
     return (int)syscall(SYS_capset, &head, halves);
 }
 
-/* What must be done while the process may still do everything: a filter can forbid each of these calls. */
+/* What must be done while the process may still do everything: a filter can forbid each of these
+ * calls. */
 static int seal(struct task *task)
 {
     struct report ready = {.type = REPORT_READY};
@@ -189,8 +191,9 @@ static int seal(struct task *task)
     return 0;
 }
 
-/* A change of credentials clears PR_SET_PDEATHSIG (kernel/cred.c), and so does exec of a set-user-ID file: hence here,
- * after set-ids. A shim that died before is seen by its end of the socket. */
+/* A change of credentials clears PR_SET_PDEATHSIG (kernel/cred.c), and so does exec of a set-
+ * user-ID file: hence here, after set-ids. A shim that died before is seen by its end of the
+ * socket. */
 static void die_with_shim(const struct task *task)
 {
     struct pollfd shim = {.fd = task->report};

@@ -29,7 +29,8 @@ static int prepare_exec(struct process *process, struct birth *birth, const stru
 static int make_pipe(struct source *source, int *child, bool is_input);
 static void own(const struct birth *birth, uint32_t owner);
 static int give_birth(struct process *process, struct birth *birth, struct list *list);
-_Noreturn static void live(const struct process *process, const struct birth *birth, struct list *list);
+_Noreturn static void live(const struct process *process, const struct birth *birth,
+                           struct list *list);
 static int find_container(const char *name);
 static void set_failure(struct process *process, int error, const char *stage);
 static void close_birth(struct birth *birth);
@@ -92,7 +93,8 @@ void process_want(struct process *process)
     process->input.events = process->settled && stream_has_input(process) ? POLLOUT : 0;
 }
 
-/* The client is gone. The group is killed too: the list of an exec makes a session, so it is the process' own. */
+/* The client is gone. The group is killed too: the list of an exec makes a session, so it is the
+ * process' own. */
 void process_hang_up(struct process *process)
 {
     process->hung_up = true;
@@ -120,7 +122,7 @@ void process_state(const struct process *process, struct orc_state *state)
 
 bool process_is_live(const struct process *process)
 {
-    return !process->dead && !(process->reaped && (process->role != ROLE_EXEC));
+    return !process->dead && !process->reaped;
 }
 
 void process_advance(struct process *process)
@@ -170,7 +172,8 @@ static struct process *make_process(struct connection *client, uint32_t tag, uin
     process->role = container ? ROLE_CONTAINER : type == FRAME_EXEC ? ROLE_EXEC : ROLE_RUN;
     process->client = client;
     process->tag = tag;
-    process->report = process->life = process->output[0] = process->output[1] = process->input = none;
+    process->report = process->life = process->input = none;
+    process->output[0] = process->output[1] = none;
     process->failure.index = -1;
     if (type != FRAME_RUN)
         snprintf(process->name, sizeof process->name, "%s", list_text(list, &list->records[0], 0));
@@ -266,7 +269,8 @@ static int give_birth(struct process *process, struct birth *birth, struct list 
 static void live(const struct process *process, const struct birth *birth, struct list *list)
 {
     const struct orc_record *wanted = &list->records[0];
-    struct task task = {.list = list, .root = -1, .report = birth->report, .find_container = find_container};
+    struct task task = {
+        .list = list, .root = -1, .report = birth->report, .find_container = find_container};
     for (int fd = 0; fd < 3; fd++)
         if (dup2(birth->child[fd] >= 0 ? birth->child[fd] : shim.null, fd) < 0)
             _exit(1);
@@ -295,7 +299,8 @@ static void set_failure(struct process *process, int error, const char *stage)
 
 static void close_birth(struct birth *birth)
 {
-    int *fds[] = {&birth->child[0], &birth->child[1], &birth->child[2], &birth->report, &birth->cgroup};
+    int *fds[] = {&birth->child[0], &birth->child[1], &birth->child[2], &birth->report,
+                  &birth->cgroup};
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
         if (*fds[i] >= 0)
             close(*fds[i]);
@@ -308,7 +313,8 @@ static void on_report(struct source *source, short events)
         continue;
 }
 
-/* False: nothing more now. The sender's pid is the kernel's word, translated into the shim's pid namespace. */
+/* False: nothing more now. The sender's pid is the kernel's word, translated into the shim's pid
+ * namespace. */
 static bool take_report(struct process *process)
 {
     struct report report;
@@ -347,7 +353,8 @@ static bool take_report(struct process *process)
     return true;
 }
 
-/* enter-container's helper has cloned the process proper and ends; from now on that one is meant. */
+/* enter-container's helper has cloned the process proper and ends; from now on that one is
+ * meant. */
 static void adopt(struct process *process, pid_t pid)
 {
     if (!process->reaped)
@@ -362,8 +369,9 @@ static void adopt(struct process *process, pid_t pid)
 
 static void take_terminal(struct process *process, int master)
 {
+    int input = fcntl(master, F_DUPFD_CLOEXEC, SPACE_FD);
     process->output[0] = (struct source){master, 0, stream_output_ready, process};
-    process->input = (struct source){fcntl(master, F_DUPFD_CLOEXEC, SPACE_FD), 0, stream_input_ready, process};
+    process->input = (struct source){input, 0, stream_input_ready, process};
 }
 
 static void on_end(struct source *source, short events)
@@ -380,7 +388,8 @@ static void on_end(struct source *source, short events)
     stream_close(source);
 }
 
-/* The report socket is closed: by exec (or the end of a run), after a failure, or by a sudden death. */
+/* The report socket is closed: by exec (or the end of a run), after a failure, or by a sudden
+ * death. */
 static void settle(struct process *process)
 {
     bool run = process->role == ROLE_RUN;
@@ -391,7 +400,8 @@ static void settle(struct process *process)
         process->dead = run;
         process_state(process, &state);
         if (process->client != NULL)
-            connection_send(process->client, FRAME_DONE, process->tag, &state, run ? 0 : sizeof state);
+            connection_send(process->client, FRAME_DONE, process->tag, &state,
+                            run ? 0 : sizeof state);
         if (process->role == ROLE_EXEC)
             stream_start(process);
         else
@@ -409,7 +419,7 @@ static void settle(struct process *process)
     if (process->client == NULL)
         return;
     connection_fail(process->client, process->tag, &process->failure);
-    if (process->role == ROLE_EXEC)
+    if (process->role == ROLE_EXEC && process->client != NULL)
         connection_end_session(process->client);
 }
 
@@ -440,11 +450,12 @@ static void finish(struct process *process)
 static void record_exit(const struct process *process)
 {
     char text[128], temporary[ORC_MAX_NAME + 8];
-    int length = snprintf(text, sizeof text, "%d %d %llu %llu %d\n", process->exit_code, process->signal,
-                          (unsigned long long)process->started_ms,
+    int length = snprintf(text, sizeof text, "%d %d %llu %llu %d\n", process->exit_code,
+                          process->signal, (unsigned long long)process->started_ms,
                           (unsigned long long)process->finished_ms, process->pid);
     snprintf(temporary, sizeof temporary, ".%s.tmp", process->name);
-    int fd = openat(shim.exits_dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = openat(shim.exits_dir, temporary,
+                    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return; /* `list` still has it; only the death of the shim as well loses it */
     bool written = write(fd, text, (size_t)length) == length && fsync(fd) == 0;
@@ -453,7 +464,8 @@ static void record_exit(const struct process *process)
         unlinkat(shim.exits_dir, temporary, 0);
 }
 
-/* kill(-1) from inside the pid namespace reaches, at one instant, every process of it but its first. */
+/* kill(-1) from inside the pid namespace reaches, at one instant, every process of it but its
+ * first. */
 static void signal_all(const struct process *process, int signal)
 {
     pid_t helper = call_clone(0, SIGCHLD, NULL, -1);

@@ -1,4 +1,5 @@
-/* The programs of the binary; each gets argv with its own name first. Add a line here and a row in main.c. */
+/* The programs of the binary; each gets argv with its own name first. Add a line here and a row
+ * in main.c. */
 #ifndef ORC_PROGRAMS_H
 #define ORC_PROGRAMS_H
 

@@ -74,7 +74,8 @@ static void handle_list(struct connection *connection, const struct orc_frame *f
     case FRAME_SHUTDOWN:
         return shut_down(connection, frame->tag);
     case FRAME_RESIZE:
-        return stream_resize(connection->session, (uint16_t)record->num[0], (uint16_t)record->num[1]);
+        return stream_resize(connection->session, (uint16_t)record->num[0],
+                             (uint16_t)record->num[1]);
     case FRAME_SIGNAL:
         return process_kill(connection->session, (int)record->num[0], false);
     default:

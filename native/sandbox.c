@@ -1,4 +1,5 @@
-/* The sandbox's namespaces: made by a short-lived child, held by the shim as descriptors SPACE_FD and up. */
+/* The sandbox's namespaces: made by a short-lived child, held by the shim as descriptors
+ * SPACE_FD and up. */
 #include "calls.h"
 #include "links.h"
 #include "shim.h"
@@ -55,7 +56,8 @@ static int stage(struct orc_failure *failure, const char *name)
     return -errno;
 }
 
-/* The child reports twice: when it has its user namespace (then the maps are written), and when it has everything. */
+/* The child reports twice: when it has its user namespace (then the maps are written), and when
+ * it has everything. */
 static int make_spaces(const struct list *list, struct orc_failure *failure)
 {
     const struct orc_record *wanted = &list->records[0];
@@ -116,7 +118,8 @@ static int tell(int parent, const char *what)
     return write(parent, &failure, sizeof failure) < 0 ? 2 : 1;
 }
 
-/* One line for both files: "0 first ids". setgroups stays allowed, because the writer is privileged outside. */
+/* One line for both files: "0 first ids". setgroups stays allowed, because the writer is
+ * privileged outside. */
 static int write_maps(pid_t pid, uint32_t first, uint32_t ids, struct orc_failure *failure)
 {
     char map[64];

@@ -1,4 +1,5 @@
-/* orc-shim RUN_DIR: holds one pod's namespaces and mounts, is the parent of its containers, outlives the agent. */
+/* orc-shim RUN_DIR: holds one pod's namespaces and mounts, is the parent of its containers,
+ * outlives the agent. */
 #include "shim.h"
 #include "launch.h"
 #include "programs.h"
@@ -92,7 +93,8 @@ static const char *set_up(const char *run_dir)
     return listen_in(shim.run_dir);
 }
 
-/* Through /proc/self/fd the path is short whatever the directory's is (sun_path holds 107 bytes). */
+/* Through /proc/self/fd the path is short whatever the directory's is (sun_path holds 107
+ * bytes). */
 static const char *listen_in(int run_dir)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -134,7 +136,8 @@ static int write_identity(void)
     char text[64];
     int length = snprintf(text, sizeof text, "%u %llu %u\n", shim.hello.pid,
                           (unsigned long long)shim.hello.start_time, shim.hello.version);
-    int fd = openat(shim.run_dir, "shim.pid", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = openat(shim.run_dir, "shim.pid",
+                    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -1;
     ssize_t written = write(fd, text, (size_t)length);

@@ -93,7 +93,8 @@ int sandbox_create(const struct list *list, struct orc_failure *failure);
 void connection_accept(struct source *source, short events);
 void connection_send(struct connection *connection, uint16_t type, uint32_t tag, const void *bytes,
                      size_t size);
-void connection_fail(struct connection *connection, uint32_t tag, const struct orc_failure *failure);
+void connection_fail(struct connection *connection, uint32_t tag,
+                     const struct orc_failure *failure);
 /* Room for PUMP_SIZE more bytes behind a frame's head, and the frame once it is filled. */
 uint8_t *connection_reserve(struct connection *connection);
 void connection_commit(struct connection *connection, uint16_t type, size_t size);

@@ -25,7 +25,8 @@ int op_join(struct task *task, const struct orc_record *op)
     return error < 0 ? task_fail(task, "setns") : 0;
 }
 
-/* A pid namespace is entered only by a child. CLONE_PARENT makes that child the shim's own, to be reaped there. */
+/* A pid namespace is entered only by a child. CLONE_PARENT makes that child the shim's own, to
+ * be reaped there. */
 int op_enter_container(struct task *task, const struct orc_record *op)
 {
     struct report child = {.type = REPORT_CHILD};
@@ -64,7 +65,8 @@ int op_hostname(struct task *task, const struct orc_record *op)
     return sethostname(name, strlen(name)) < 0 ? task_fail(task, "sethostname") : 0;
 }
 
-/* The other side comes from the master by ioctl, never by a path that the container could exchange (CVE-2025-52565). */
+/* The other side comes from the master by ioctl, never by a path that the container could
+ * exchange (CVE-2025-52565). */
 static int open_terminal(struct task *task)
 {
     struct report message = {.type = REPORT_TERMINAL};

@@ -8,9 +8,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What a child tells its shim over their socket pair; the kernel adds the sender's pid as the shim sees it. */
+/* What a child tells its shim over their socket pair; the kernel adds the sender's pid as the
+ * shim sees it. */
 enum report_type {
-    REPORT_CHILD = 1,    /* "I am the process from now on": sent by the one that enter-container cloned */
+    REPORT_CHILD = 1,    /* "I am the process from now on": from enter-container's clone */
     REPORT_TERMINAL = 2, /* carries the terminal's master side */
     REPORT_READY = 3,    /* everything is done but exec; end of file after this means success */
     REPORT_FAILED = 4,
@@ -35,7 +36,8 @@ struct task {
     bool sealed;
 };
 
-/* Runs the operations after the arguments and never returns: exec, or _exit(0) after the last, or a report and _exit(1). */
+/* Runs the operations after the arguments and never returns: exec, or _exit(0) after the last,
+ * or a report and _exit(1). */
 _Noreturn void task_run(struct task *task);
 
 /* Sets the stage and gives -errno: every operation fails with this line. */

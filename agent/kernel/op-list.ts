@@ -1,5 +1,6 @@
 import { parseIpv4 } from '../../base/ipv4.ts';
-import { mountFlag, opKind, recordFlag, sizeOf, space } from '../../native/binding.ts';
+import { mountFlag, opKind, recordFlag, sizeOf } from '../../native/binding.ts';
+import { spaceNumber } from './namespace-path.ts';
 import type { MountFlag, Op } from './op.ts';
 
 /** One record of `struct orc_record`: what is absent is zero. */
@@ -147,17 +148,10 @@ function mountRecord(op: OpOf<'mount' | 'bind'>): OpRecord {
   });
 }
 
-const spaces = {
-  user: space.USER,
-  network: space.NETWORK,
-  ipc: space.IPC,
-  uts: space.UTS,
-} as const;
-
 function namespaceRecord(op: OpOf<'join' | 'enter-container' | 'unshare' | 'hostname'>): OpRecord {
   switch (op.op) {
     case 'join':
-      return record(opKind.JOIN, { num: [spaces[op.namespace]] });
+      return record(opKind.JOIN, { num: [spaceNumber[op.namespace]] });
     case 'enter-container':
       return record(opKind.ENTER_CONTAINER, { text: [op.container] });
     case 'unshare':

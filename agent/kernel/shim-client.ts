@@ -167,7 +167,10 @@ function listen(client: Client): void {
 }
 
 function receive(client: Client, frame: Frame): void {
-  if (frame.type === frameType.HELLO) return client.hello.resolve(decodeHello(frame.payload));
+  if (frame.type === frameType.HELLO) {
+    client.hello.resolve(decodeHello(frame.payload));
+    return;
+  }
   if (frame.type === frameType.EXITED) {
     const [exit] = decodeStates(frame.payload);
     for (const listener of client.exitListeners) listener(exit!);
