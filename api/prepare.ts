@@ -75,9 +75,20 @@ function parseShape<F extends Fields>(
   if (errors.length > 0) return { errors };
   const known = shapeErrors.length > 0 ? pruneUnknown(kind.schema, named) : named;
   return {
-    object: kind.applyDefaults(applySchemaDefaults(kind.schema, known) as KubeObject<F>),
+    object: inOrder(kind.applyDefaults(applySchemaDefaults(kind.schema, known) as KubeObject<F>)),
     warnings: fieldValidation === 'Warn' ? shapeErrors : [],
   };
+}
+
+/** As everyone writes objects: what it is, what it shall be, how it is. */
+function inOrder<T extends object>(object: T): T {
+  const places = ['apiVersion', 'kind', 'metadata', 'spec'];
+  const placeOf = (name: string) => {
+    const place = places.indexOf(name);
+    return place >= 0 ? place : name === 'status' ? places.length + 1 : places.length;
+  };
+  const entries = Object.entries(object).sort(([a], [b]) => placeOf(a) - placeOf(b));
+  return Object.fromEntries(entries) as T;
 }
 
 /** Clients may leave out what the URL says already: client-node sends neither kind nor apiVersion. */

@@ -9,12 +9,20 @@ export function validateResources(
 ): readonly FieldError[] {
   return [
     ...validateQuantities(limits, at('limits')),
-    ...validateQuantities(requests, at('requests')),
+    ...validateQuantities(ownRequests({ limits, requests }), at('requests')),
     ...validateRequestsWithinLimits({ limits, requests }, at('requests')),
   ];
 }
 
 type Quantities = Readonly<Record<string, string>>;
+type Both = { readonly limits: Quantities; readonly requests: Quantities };
+
+/** A request that is only the limit again has been reported there. */
+function ownRequests({ limits, requests }: Both): Quantities {
+  return Object.fromEntries(
+    Object.entries(requests).filter(([resource, quantity]) => limits[resource] !== quantity),
+  );
+}
 
 function validateQuantities(quantities: Quantities, at: FieldPath): readonly FieldError[] {
   return Object.entries(quantities).flatMap(([resource, quantity]) => {
@@ -37,7 +45,7 @@ function validateBytes(quantity: string, at: FieldPath): readonly FieldError[] {
 }
 
 function validateRequestsWithinLimits(
-  { limits, requests }: { readonly limits: Quantities; readonly requests: Quantities },
+  { limits, requests }: Both,
   at: FieldPath,
 ): readonly FieldError[] {
   return Object.entries(requests).flatMap(([resource, request]) => {

@@ -1,0 +1,89 @@
+import { applySchemaDefaults } from '../../../api/apply-defaults.ts';
+import { isObject } from '../../../api/normalize.ts';
+import { parseQuantity } from '../../../api/quantity.ts';
+import { isSame } from '../../../api/same.ts';
+import type { Schema } from '../../../api/schema.ts';
+import { childSchema, type FieldSet, intersection, itemStep } from './field-set.ts';
+
+export interface Conflict {
+  readonly manager: string;
+  /** As Kubernetes writes it: .spec.template.spec.containers[name="web"].image */
+  readonly path: string;
+  readonly fields: FieldSet;
+}
+
+interface Contest {
+  readonly live: unknown;
+  readonly applied: unknown;
+  readonly owned: FieldSet;
+  readonly others: readonly { readonly manager: string; readonly fieldsV1: FieldSet }[];
+}
+
+/** Fields that another manager holds and that would get another value. The same value is shared in peace. */
+export function conflictsWith(
+  schema: Schema,
+  { live, applied, owned, others }: Contest,
+): readonly Conflict[] {
+  return others.flatMap(({ manager, fieldsV1 }) =>
+    differences({ schema, live, applied }, intersection(owned, fieldsV1)).map((steps) => ({
+      manager,
+      path: formatSteps(steps),
+      fields: steps.reduceRight<FieldSet>((inner, step) => ({ [step]: inner }), {}),
+    })),
+  );
+}
+
+interface Pair {
+  readonly schema: Schema | undefined;
+  readonly live: unknown;
+  readonly applied: unknown;
+}
+
+function differences(pair: Pair, shared: FieldSet): readonly (readonly string[])[] {
+  return Object.entries(shared).flatMap(([step, inner]) => {
+    if (step === '.') return [];
+    const next = follow(pair, step);
+    const deeper = differences(next, inner).map((steps) => [step, ...steps]);
+    const isEnd = Object.keys(inner).length === 0;
+    return isEnd && differ(next) ? [[step]] : deeper;
+  });
+}
+
+function follow({ schema, live, applied }: Pair, step: string): Pair {
+  if (step.startsWith('f:')) {
+    const name = step.slice(2);
+    const inner = childSchema(schema, name);
+    return { schema: inner, live: fieldOf(live, name), applied: fieldOf(applied, name) };
+  }
+  const item = schema?.shape.kind === 'list' ? schema.shape.item : undefined;
+  const entry = (list: unknown): unknown =>
+    Array.isArray(list) ? list.find((one) => itemStep(schema, one) === step) : undefined;
+  return { schema: item, live: entry(live), applied: entry(applied) };
+}
+
+const fieldOf = (value: unknown, name: string): unknown =>
+  isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+
+/** "0.5" and "500m" are the same cpu. */
+function differ({ schema, live, applied }: Pair): boolean {
+  if (schema?.shape.kind === 'quantity') return nanoOf(live) !== nanoOf(applied);
+  return !isSame(live, schema === undefined ? applied : applySchemaDefaults(schema, applied));
+}
+
+const nanoOf = (value: unknown) =>
+  typeof value === 'string' || typeof value === 'number' ? parseQuantity(value)?.nano : undefined;
+
+function formatSteps(steps: readonly string[]): string {
+  return steps
+    .map((step) => {
+      const rest = step.slice(2);
+      if (step.startsWith('f:')) return `.${rest}`;
+      if (step.startsWith('v:')) return `[=${rest}]`;
+      const keys: unknown = JSON.parse(rest);
+      const parts = Object.entries(isObject(keys) ? keys : {}).map(
+        ([key, value]) => `${key}=${JSON.stringify(value)}`,
+      );
+      return `[${parts.join(',')}]`;
+    })
+    .join('');
+}

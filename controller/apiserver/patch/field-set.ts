@@ -1,0 +1,83 @@
+import { itemKey } from '../../../api/check-shape.ts';
+import { isObject, ownField } from '../../../api/normalize.ts';
+import type { Schema } from '../../../api/schema.ts';
+
+/**
+ * A set of fields in the form of metav1.FieldsV1: {"f:spec": {"f:replicas": {}}}. Steps: `f:NAME` a field or a map's
+ * key, `k:{…}` an entry of a list by its keys, `v:…` an entry of a set; "." the thing itself.
+ */
+export interface FieldSet {
+  readonly [step: string]: FieldSet;
+}
+
+/** Every field that a value sets. Lists without keys, empty objects and scalars are one field each. */
+export function fieldsOf(schema: Schema | undefined, value: unknown): FieldSet {
+  if (isObject(value) && isGranular(schema))
+    return Object.fromEntries(
+      Object.entries(value).map(([name, inner]) => [
+        `f:${name}`,
+        fieldsOf(childSchema(schema, name), inner),
+      ]),
+    );
+  const shape = schema?.shape;
+  if (!Array.isArray(value) || shape?.kind !== 'list') return {};
+  if (shape.merge.as === 'set')
+    return Object.fromEntries(value.map((item) => [`v:${JSON.stringify(item)}`, {}]));
+  if (shape.merge.as === 'atomic') return {};
+  return Object.fromEntries(
+    value.map((item: unknown) => [
+      itemStep(schema, item),
+      { '.': {}, ...fieldsOf(shape.item, item) },
+    ]),
+  );
+}
+
+/** The step that leads to an entry of a list with keys. */
+export function itemStep(schema: Schema | undefined, item: unknown): string {
+  const shape = schema?.shape;
+  if (shape?.kind !== 'list') return '';
+  if (shape.merge.as === 'set') return `v:${JSON.stringify(item)}`;
+  const key = itemKey(shape, item);
+  const sorted = isObject(key) ? Object.fromEntries(Object.entries(key).sort(byName)) : key;
+  return `k:${JSON.stringify(sorted)}`;
+}
+
+const byName = ([a]: [string, unknown], [b]: [string, unknown]) => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Merged field by field; what else there is belongs to its owner as a whole. */
+const isGranular = (schema: Schema | undefined): boolean =>
+  schema?.shape.kind === 'object' || schema?.shape.kind === 'map';
+
+export function childSchema(schema: Schema | undefined, name: string): Schema | undefined {
+  const shape = schema?.shape;
+  if (shape?.kind === 'map') return shape.value;
+  return shape?.kind === 'object' ? ownField(shape.fields, name) : undefined;
+}
+
+export const isLeaf = (set: FieldSet): boolean => Object.keys(set).length === 0;
+
+/** In `a` and in no other: field by field. */
+export function without(a: FieldSet, others: readonly FieldSet[]): FieldSet {
+  return Object.fromEntries(
+    Object.entries(a).flatMap(([step, inner]): [string, FieldSet][] => {
+      const theirs = others.flatMap((set) => (Object.hasOwn(set, step) ? [set[step] ?? {}] : []));
+      if (theirs.length === 0) return [[step, inner]];
+      const rest = isLeaf(inner) ? {} : without(inner, theirs);
+      return isLeaf(rest) ? [] : [[step, rest]];
+    }),
+  );
+}
+
+/** In both: field by field. */
+export function intersection(a: FieldSet, b: FieldSet): FieldSet {
+  return Object.fromEntries(
+    Object.entries(a).flatMap(([step, inner]): [string, FieldSet][] => {
+      const theirs = Object.hasOwn(b, step) ? b[step] : undefined;
+      if (theirs === undefined) return [];
+      if (isLeaf(inner) || isLeaf(theirs))
+        return isLeaf(inner) && isLeaf(theirs) ? [[step, {}]] : [];
+      const both = intersection(inner, theirs);
+      return isLeaf(both) ? [] : [[step, both]];
+    }),
+  );
+}

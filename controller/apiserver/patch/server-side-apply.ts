@@ -1,0 +1,157 @@
+import type { Kind } from '../../../api/kind.ts';
+import { apiVersionOf } from '../../../api/kind.ts';
+import { isObject } from '../../../api/normalize.ts';
+import { isSame } from '../../../api/same.ts';
+import { StatusError } from '../../../api/status.ts';
+import { type Conflict, conflictsWith } from './apply-conflicts.ts';
+import { mergeApplied, removeFields } from './apply-merge.ts';
+import { type FieldSet, fieldsOf, isLeaf, without } from './field-set.ts';
+
+export interface ApplyRequest {
+  /** undefined: the object is created. */
+  readonly live: unknown;
+  /** What the client wants, in part: JSON without nulls. */
+  readonly applied: unknown;
+  readonly manager: string;
+  /** Takes over fields that others have applied differently. */
+  readonly force: boolean;
+  /** RFC 3339 */
+  readonly time: string;
+}
+
+/**
+ * Server-side apply: the live object with what is applied merged in, and without what this manager applied before and
+ * no longer does, unless another applies it too. Who applies what is kept in metadata.managedFields. Fields changed in
+ * other ways (kubectl edit, controllers) have no owner here.
+ * @throws StatusError BadRequest, or Conflict with a cause for every field that another manager holds.
+ */
+export function applyServerSide(
+  kind: Pick<Kind, 'group' | 'version' | 'schema'>,
+  request: ApplyRequest,
+): unknown {
+  const { live, applied, manager, force } = request;
+  if (!isObject(applied)) throw new StatusError('BadRequest', 'an apply patch must be an object');
+  if (isObject(applied.metadata) && applied.metadata.managedFields !== undefined)
+    throw new StatusError('BadRequest', 'metadata.managedFields must be nil');
+  const entries = managedFieldsOf(live);
+  const owned = ownedFields(kind, applied);
+  const conflicts = conflictsWith(kind.schema, {
+    live,
+    applied,
+    others: othersThan(manager, entries),
+    owned,
+  });
+  if (conflicts.length > 0 && !force) throw conflictError(conflicts);
+  const others = othersThan(manager, entries).map((entry) => yieldFields(entry, conflicts));
+  const before = entries.find((entry) => isOwn(entry, manager));
+  const dropped = without(before?.fieldsV1 ?? {}, [
+    owned,
+    ...others.map((other) => other.fieldsV1),
+  ]);
+  const merged = mergeApplied(kind.schema, removeFields(kind.schema, live ?? {}, dropped), applied);
+  const entry = ownEntry({ kind, request, owned, before });
+  return withManagedFields(merged, [...others.filter(({ fieldsV1 }) => !isLeaf(fieldsV1)), entry]);
+}
+
+export interface ManagedFields {
+  readonly manager: string;
+  readonly operation: string;
+  readonly apiVersion: string;
+  readonly time: string;
+  readonly fieldsType: 'FieldsV1';
+  readonly fieldsV1: FieldSet;
+}
+
+/** What names the object rather than describes it, and what its own writers keep. */
+const UNOWNED = {
+  'f:apiVersion': {},
+  'f:kind': {},
+  'f:status': {},
+  'f:metadata': {
+    'f:name': {},
+    'f:generateName': {},
+    'f:namespace': {},
+    'f:uid': {},
+    'f:resourceVersion': {},
+    'f:generation': {},
+    'f:creationTimestamp': {},
+    'f:selfLink': {},
+  },
+} as const satisfies FieldSet;
+
+function ownedFields({ schema }: Pick<Kind, 'schema'>, applied: unknown): FieldSet {
+  const { 'f:status': _, ...owned } = fieldsOf(schema, applied);
+  return without(owned, [UNOWNED]);
+}
+
+function managedFieldsOf(live: unknown): readonly ManagedFields[] {
+  const metadata = isObject(live) && isObject(live.metadata) ? live.metadata : {};
+  return Array.isArray(metadata.managedFields)
+    ? metadata.managedFields.filter(isManagedFields)
+    : [];
+}
+
+const isManagedFields = (entry: unknown): entry is ManagedFields =>
+  isObject(entry) && typeof entry.manager === 'string' && isObject(entry.fieldsV1);
+
+const isOwn = ({ manager, operation }: ManagedFields, name: string) =>
+  manager === name && operation === 'Apply';
+
+const othersThan = (manager: string, entries: readonly ManagedFields[]) =>
+  entries.filter((entry) => !isOwn(entry, manager));
+
+function yieldFields(entry: ManagedFields, conflicts: readonly Conflict[]): ManagedFields {
+  const lost = conflicts.filter(({ manager }) => manager === entry.manager);
+  return {
+    ...entry,
+    fieldsV1: without(
+      entry.fieldsV1,
+      lost.map(({ fields }) => fields),
+    ),
+  };
+}
+
+/** An unchanged set keeps its time: applying the same again changes nothing at all. */
+function ownEntry({
+  kind,
+  request,
+  owned,
+  before,
+}: {
+  readonly kind: Pick<Kind, 'group' | 'version'>;
+  readonly request: ApplyRequest;
+  readonly owned: FieldSet;
+  readonly before: ManagedFields | undefined;
+}): ManagedFields {
+  const isUnchanged = before !== undefined && isSame(before.fieldsV1, owned);
+  return {
+    manager: request.manager,
+    operation: 'Apply',
+    apiVersion: apiVersionOf(kind),
+    time: isUnchanged ? before.time : request.time,
+    fieldsType: 'FieldsV1',
+    fieldsV1: owned,
+  };
+}
+
+function withManagedFields(object: unknown, managedFields: readonly ManagedFields[]): unknown {
+  const whole = isObject(object) ? object : {};
+  const metadata = isObject(whole.metadata) ? whole.metadata : {};
+  const sorted = managedFields.toSorted(
+    (a, b) => a.time.localeCompare(b.time) || a.manager.localeCompare(b.manager),
+  );
+  return { ...whole, metadata: { ...metadata, managedFields: sorted } };
+}
+
+function conflictError(conflicts: readonly Conflict[]): StatusError {
+  const causes = conflicts.map(({ manager, path }) => ({
+    reason: 'FieldManagerConflict',
+    message: `conflict with "${manager}"`,
+    field: path,
+  }));
+  const list = causes.map(({ message, field }) => `${message}: ${field}`).join(', ');
+  const count = causes.length === 1 ? '1 conflict' : `${causes.length} conflicts`;
+  return new StatusError('Conflict', `Apply failed with ${count}: ${list}`, {
+    details: { causes },
+  });
+}
