@@ -10,6 +10,7 @@ import type { NetworkPort, NetworkTable } from '../ports.ts';
 import { type AddressBook, openAddressBook } from './address-book.ts';
 import { type DnsServer, dnsServer } from './dns-server.ts';
 import { NetworkError, type NetworkReason } from './network-error.ts';
+import { checkTable } from './network-table.ts';
 import { applyNodeRoutes } from './node-routes.ts';
 import { type PodLinks, podLinkName, podLinks } from './pod-link.ts';
 import { type RuleKeeper, ruleKeeper } from './rule-keeper.ts';
@@ -92,12 +93,14 @@ function composeNetwork({ netlink, links, rules, book, dns }: Parts): NetworkPor
       return Promise.resolve(podIp === undefined ? undefined : { uid, podIp });
     },
     list: () => Promise.resolve(book.list()),
-    apply: (next) =>
-      everyStep([
+    async apply(next) {
+      checkTable(next);
+      await everyStep([
         () => because('RulesFailed', () => applyRules(next)),
         () => because('RoutesFailed', () => applyNodeRoutes(netlink, next)),
         () => because('DnsFailed', () => dns.serve(next)),
-      ]),
+      ]);
+    },
   };
 }
 

@@ -8,6 +8,7 @@ import {
   ensureAddress,
   findLink,
   type Ipv4Route,
+  type Link,
   namespaceId,
   putRoute,
   removeRoute,
@@ -37,8 +38,7 @@ export function podLinks(netlink: Netlink, reaper: Netlink): PodLinks {
       try {
         const name = podLinkName(request.uid);
         const found = findLink(netlink, name);
-        const isOurs =
-          found?.up === true && found.peerNamespaceId === namespaceId(netlink, namespaceFd);
+        const isOurs = found?.up === true && leadsTo(netlink, found, namespaceFd);
         if (found && !isOurs) await reap(found.index);
         if (!isOurs) {
           createVeth(netlink, { name, peerName: 'eth0', peerNamespaceFd: namespaceFd, mtu });
@@ -70,6 +70,11 @@ export const podGateway = '169.254.1.1';
 const podRouteProtocol = 0x70;
 /** Links in this group are dead: "or". */
 const deadGroup = 0x6f72;
+
+function leadsTo(netlink: Netlink, link: Link, namespaceFd: number): boolean {
+  const { peerNamespaceId } = link;
+  return peerNamespaceId !== undefined && peerNamespaceId === namespaceId(netlink, namespaceFd);
+}
 
 /** The pod's side: one address, and everything by way of the host end. IPv6 is off until pods have such addresses. */
 export function podSideOps(podIp: string): readonly Op[] {

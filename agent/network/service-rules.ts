@@ -1,5 +1,3 @@
-import { strict as assert } from 'node:assert';
-import { isIPv4 } from 'node:net';
 import type { NetworkTable, ServiceEntry, ServicePortEntry } from '../ports.ts';
 import { podGateway, podLinkPrefix } from './pod-link.ts';
 import type { RuleChain, RuleSet, RuleTable } from './rule-table.ts';
@@ -8,7 +6,7 @@ import type { RuleChain, RuleSet, RuleTable } from './rule-table.ts';
  * The node's rules. Services are found with one lookup by address, protocol and port, however many there are; each
  * port of a service has a chain of its own, so that a change of one touches no other.
  *
- * `pods` maps the host end of each pod's link to the pod's address.
+ * The table has passed `checkTable`. `pods` maps the host end of each pod's link to the pod's address.
  */
 export function serviceRules(table: NetworkTable, pods: ReadonlyMap<string, string>): RuleTable {
   const parts = table.services.flatMap((service) =>
@@ -86,10 +84,8 @@ interface PortRules {
 /** [] for what needs no rule: headless, or without a ready endpoint. */
 function portRules(service: ServiceEntry, port: ServicePortEntry): readonly PortRules[] {
   if (service.clusterIp === undefined || port.endpoints.length === 0) return [];
-  for (const ip of [service.clusterIp, ...port.endpoints.map((endpoint) => endpoint.ip)])
-    assert(isIPv4(ip), `not an IPv4 address: ${ip}`);
   const protocol = port.protocol === 'TCP' ? 'tcp' : 'udp';
-  const path = `${word(service.namespace)}/${word(service.name)}/${protocol}/${port.port}`;
+  const path = `${service.namespace}/${service.name}/${protocol}/${port.port}`;
   const name = `service/${path}`;
   const element = [`${service.clusterIp} . ${protocol} . ${port.port}`, `goto ${name}`] as const;
   if (service.sessionAffinityMs !== undefined) {
@@ -133,10 +129,4 @@ function affinityRules(port: ServicePortEntry, path: string, timeoutS: number) {
       [`service/${path}`, { hook: undefined, rules: [...remembered, pick] }] as [string, RuleChain],
     ],
   };
-}
-
-/** Names become part of commands: the API lets only DNS labels through, and nothing else may ever get here. */
-function word(name: string): string {
-  assert(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name), `not a DNS label: ${name}`);
-  return name;
 }

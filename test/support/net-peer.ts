@@ -44,7 +44,7 @@ serveJson({
         resolve(answer);
       };
       const timer = setTimeout(() => done({ error: 'TIMEOUT' }), to.timeoutMs ?? 2_000);
-      socket.on('message', (message) => done(JSON.parse(`${message}`) as object));
+      socket.on('message', (message) => done(JSON.parse(message.toString()) as object));
       socket.on('error', (error) => done({ error: code(error) }));
       socket.connect(to.port, to.ip, () => socket.send('?'));
     }),
@@ -62,7 +62,7 @@ serveJson({
       const timer = setTimeout(() => reject(new Error('no echo')), 2_000);
       socket.once('data', (chunk) => {
         clearTimeout(timer);
-        resolve(`${chunk}`);
+        resolve(chunk.toString());
       });
       socket.write(text);
     }),
@@ -98,7 +98,7 @@ function connectTcp({ ip, port, source, timeoutMs = 2_000 }: Target) {
     });
     socket.once('data', (chunk) => {
       clearTimeout(timer);
-      resolve({ socket, hello: JSON.parse(`${chunk}`) });
+      resolve({ socket, hello: JSON.parse(chunk.toString()) });
     });
   });
 }

@@ -31,6 +31,7 @@ serveJson({
       runInside: (ops) => runOpsInNetns(networkNamespace, ops),
     }),
   detach: ({ uid }: { uid: string }) => opened().detach(uid),
+  find: ({ uid }: { uid: string }) => opened().find(uid),
   list: () => opened().list(),
   close: () => opened().close(),
 });

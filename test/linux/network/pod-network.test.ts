@@ -101,12 +101,12 @@ it("connects a host with its own pods and with another host's", async () => {
 });
 
 it.each([
-  ['on the same host', () => b, '10.96.0.20', 'a'],
-  ['on another host', () => b, '10.96.0.21', 'c'],
-])('leads a pod through a service to an endpoint %s', async (_, pod, ip, name) => {
-  const answer = { name, client: pod().ip };
-  expect(await pod().peer.call('connect', http(ip))).toEqual(answer);
-  expect(await pod().peer.call('udp', http(ip))).toEqual(answer);
+  ['on the same host', '10.96.0.20', 'a'],
+  ['on another host', '10.96.0.21', 'c'],
+])('leads a pod through a service to an endpoint %s', async (_, ip, name) => {
+  const answer = { name, client: b.ip };
+  expect(await b.peer.call('connect', http(ip))).toEqual(answer);
+  expect(await b.peer.call('udp', http(ip))).toEqual(answer);
 });
 
 it('leads a pod through a service to itself', async () => {
@@ -176,18 +176,18 @@ it('answers unreachable for a pod address that nobody has', async () => {
   expect(answer).toMatchObject({ error: 'EHOSTUNREACH' });
 });
 
-it.each([
-  ['a service', 'all.default.svc.cluster.local', 'A', ['10.96.0.22']],
-  ['a headless service', 'headless.default.svc.cluster.local', 'A', ['10.244.0.2', '10.244.4.2']],
-  ["a pod's hostname", 'a.headless.default.svc.cluster.local', 'A', ['10.244.0.2']],
-  ["a pod's address", '10-244-0-3.default.pod.cluster.local', 'A', ['10.244.0.3']],
-  ['a reverse name', '22.0.96.10.in-addr.arpa', 'PTR', ['all.default.svc.cluster.local']],
-  ['no such service', 'nope.default.svc.cluster.local', 'A', { error: 'ENOTFOUND' }],
-  ['no such type', 'all.default.svc.cluster.local', 'AAAA', { error: 'ENODATA' }],
-  ["a name that isn't the cluster's", 'example.org', 'A', { error: 'EREFUSED' }],
-])('answers DNS queries of pods for %s', async (_, name, type, expected) => {
+it.each<[what: string, query: [name: string, type: string], expected: unknown]>([
+  ['a service', ['all.default.svc.cluster.local', 'A'], ['10.96.0.22']],
+  ['a headless service', ['headless.default.svc.cluster.local', 'A'], ['10.244.0.2', '10.244.4.2']],
+  ["a pod's hostname", ['a.headless.default.svc.cluster.local', 'A'], ['10.244.0.2']],
+  ["a pod's address", ['10-244-0-3.default.pod.cluster.local', 'A'], ['10.244.0.3']],
+  ['a reverse name', ['22.0.96.10.in-addr.arpa', 'PTR'], ['all.default.svc.cluster.local']],
+  ['no such service', ['nope.default.svc.cluster.local', 'A'], { error: 'ENOTFOUND' }],
+  ['no such type', ['all.default.svc.cluster.local', 'AAAA'], { error: 'ENODATA' }],
+  ["a name that isn't the cluster's", ['example.org', 'A'], { error: 'EREFUSED' }],
+])('answers DNS queries of pods for %s', async (_, [name, type], expected) => {
   const answer = await a.peer.call('resolve', { server: dnsServiceIp, name, type });
-  expect(Array.isArray(answer) ? answer.sort() : answer).toEqual(expected);
+  expect(Array.isArray(answer) ? answer.toSorted() : answer).toEqual(expected);
 });
 
 it('changes nothing when the agent starts again, and breaks no connection', async () => {
