@@ -1,12 +1,6 @@
+import type { CgroupController } from '../kernel/cgroup-trees.ts';
+import type { CgroupFile } from '../kernel/cgroups.ts';
 import type { CgroupResources } from '../ports.ts';
-
-export type CgroupController = 'cpu' | 'memory' | 'pids';
-
-export interface CgroupFile {
-  readonly controller: CgroupController;
-  readonly file: string;
-  readonly value: string;
-}
 
 /** The kernel refuses quotas under 1 ms; 100 ms is its default period. */
 const CPU_PERIOD_US = 100_000;
@@ -21,61 +15,46 @@ function version1(resources: CgroupResources): readonly CgroupFile[] {
   const { cpuLimitMilli, memoryLimitBytes, pidsLimit } = resources;
   const shares = cpuShares(resources.cpuRequestMilli ?? 0);
   return [
-    { controller: 'cpu', file: 'cpu.shares', value: String(shares) },
+    file('cpu', 'cpu.shares', shares),
     ...(cpuLimitMilli === undefined
       ? []
       : [
-          { controller: 'cpu', file: 'cpu.cfs_period_us', value: String(CPU_PERIOD_US) } as const,
-          { controller: 'cpu', file: 'cpu.cfs_quota_us', value: quota(cpuLimitMilli) } as const,
+          file('cpu', 'cpu.cfs_period_us', CPU_PERIOD_US),
+          file('cpu', 'cpu.cfs_quota_us', quota(cpuLimitMilli)),
         ]),
-    ...(memoryLimitBytes === undefined ? [] : memory1(memoryLimitBytes)),
-    ...(pidsLimit === undefined ? [] : [pids(pidsLimit)]),
+    // The sum with swap must never be below the limit, so it is written second.
+    ...(memoryLimitBytes === undefined
+      ? []
+      : [
+          file('memory', 'memory.limit_in_bytes', memoryLimitBytes),
+          optional('memory', 'memory.memsw.limit_in_bytes', memoryLimitBytes),
+        ]),
+    ...(pidsLimit === undefined ? [] : [file('pids', 'pids.max', pidsLimit)]),
   ];
 }
 
-/** memsw must never be below limit, so it is written second; its file is absent where swap accounting is off. */
-function memory1(limitBytes: number): readonly CgroupFile[] {
-  const value = String(limitBytes);
-  return [
-    { controller: 'memory', file: 'memory.limit_in_bytes', value },
-    { controller: 'memory', file: 'memory.memsw.limit_in_bytes', value },
-  ];
-}
-
+/** oom.group: a container that lost one process to the limit is not half alive. */
 function version2(resources: CgroupResources): readonly CgroupFile[] {
   const { cpuLimitMilli, memoryLimitBytes, pidsLimit } = resources;
   const weight = cpuWeight(cpuShares(resources.cpuRequestMilli ?? 0));
   return [
-    { controller: 'cpu', file: 'cpu.weight', value: String(weight) },
+    file('cpu', 'cpu.weight', weight),
     ...(cpuLimitMilli === undefined
       ? []
-      : [
-          {
-            controller: 'cpu',
-            file: 'cpu.max',
-            value: `${quota(cpuLimitMilli)} ${CPU_PERIOD_US}`,
-          } as const,
-        ]),
+      : [file('cpu', 'cpu.max', `${quota(cpuLimitMilli)} ${CPU_PERIOD_US}`)]),
     ...(memoryLimitBytes === undefined
       ? []
       : [
-          { controller: 'memory', file: 'memory.max', value: String(memoryLimitBytes) } as const,
-          { controller: 'memory', file: 'memory.swap.max', value: '0' } as const,
-          { controller: 'memory', file: 'memory.oom.group', value: '1' } as const,
+          file('memory', 'memory.max', memoryLimitBytes),
+          optional('memory', 'memory.swap.max', 0),
+          optional('memory', 'memory.oom.group', 1),
         ]),
-    ...(pidsLimit === undefined ? [] : [pids(pidsLimit)]),
+    ...(pidsLimit === undefined ? [] : [file('pids', 'pids.max', pidsLimit)]),
   ];
 }
 
-/** Absent where the kernel was built or booted without it: no reason not to start. */
-export const optionalCgroupFiles: ReadonlySet<string> = new Set([
-  'memory.memsw.limit_in_bytes',
-  'memory.swap.max',
-  'memory.oom.group',
-]);
-
-function quota(milli: number): string {
-  return String(Math.max(MIN_QUOTA_US, Math.round((milli * CPU_PERIOD_US) / 1000)));
+function quota(milli: number): number {
+  return Math.max(MIN_QUOTA_US, Math.round((milli * CPU_PERIOD_US) / 1000));
 }
 
 /** As the kubelet: 1 core = 1024 shares, never under 2. */
@@ -88,6 +67,10 @@ function cpuWeight(shares: number): number {
   return 1 + Math.floor(((shares - 2) * 9_999) / 262_142);
 }
 
-function pids(limit: number): CgroupFile {
-  return { controller: 'pids', file: 'pids.max', value: String(limit) };
+function file(controller: CgroupController, name: string, value: number | string): CgroupFile {
+  return { controller, file: name, value: String(value), optional: false };
+}
+
+function optional(controller: CgroupController, name: string, value: number): CgroupFile {
+  return { controller, file: name, value: String(value), optional: true };
 }

@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises';
+import { posix } from 'node:path';
+
+export type CgroupController = 'cpu' | 'memory' | 'pids';
+
+export class CgroupError extends Error {
+  override readonly name = 'CgroupError';
+}
+
+/** A mounted hierarchy and this process's place in it. */
+export interface CgroupTree {
+  /** "": the unified one. */
+  readonly controller: '' | CgroupController;
+  readonly mount: string;
+  /** Which part of the hierarchy the mount shows: field 4 of mountinfo. */
+  readonly root: string;
+  /** As /proc/self/cgroup says. */
+  readonly own: string;
+}
+
+export interface CgroupTrees {
+  readonly version: 1 | 2;
+  readonly trees: readonly CgroupTree[];
+}
+
+/**
+ * The trees that have cpu, memory and pids: the unified one if it has all three, else one of version 1 for each. On a
+ * hybrid host the unified tree is there but has none of them. Throws CgroupError naming what is missing.
+ */
+export async function findCgroupTrees(): Promise<CgroupTrees> {
+  const [mountinfo, own] = await Promise.all([
+    readFile('/proc/self/mountinfo', 'utf8'),
+    readFile('/proc/self/cgroup', 'utf8'),
+  ]);
+  const mounts = parseMountinfo(mountinfo);
+  const unified = mounts.find((mount) => mount.fstype === 'cgroup2');
+  const offered = unified ? await controllersOf(unified.mount) : [];
+  if (unified && needed.every((name) => offered.includes(name)))
+    return {
+      version: 2,
+      trees: [{ controller: '', ...unified, own: ownPlace(own, '') }],
+    };
+  const trees = needed.map((controller) => {
+    const mount = mounts.find((m) => m.fstype === 'cgroup' && m.options.includes(controller));
+    if (mount === undefined)
+      throw new CgroupError(`the kernel offers no "${controller}" cgroup controller`);
+    return { controller, ...mount, own: ownPlace(own, controller) };
+  });
+  return { version: 1, trees };
+}
+
+/** Where a parent is below the tree's mount. Throws CgroupError for a relative one that can't be placed. */
+export function positionIn(tree: CgroupTree, parent: string): string {
+  if (parent.startsWith('/')) return posix.normalize(parent);
+  const own = posix.relative(tree.root, tree.own);
+  if (own.startsWith('..') || tree.root.startsWith('/..'))
+    throw new CgroupError(
+      `this process's own cgroup ${tree.own} can't be seen below ${tree.mount}: name the parent cgroup`,
+    );
+  return posix.join('/', own, parent);
+}
+
+const needed = ['cpu', 'memory', 'pids'] as const;
+
+interface CgroupMount {
+  readonly mount: string;
+  readonly root: string;
+  readonly fstype: string;
+  readonly options: readonly string[];
+}
+
+/** proc_pid_mountinfo(5): "36 35 98:0 /root /mount opts [tags] - fstype source superopts". */
+function parseMountinfo(text: string): readonly CgroupMount[] {
+  return text.split('\n').flatMap((line) => {
+    const [before = '', after = ''] = line.split(' - ');
+    const [, , , root = '', mount = ''] = before.split(' ');
+    const [fstype = '', , options = ''] = after.split(' ');
+    return fstype.startsWith('cgroup')
+      ? [
+          {
+            mount: unescapePath(mount),
+            root: unescapePath(root),
+            fstype,
+            options: options.split(','),
+          },
+        ]
+      : [];
+  });
+}
+
+function unescapePath(path: string): string {
+  return path.replace(/\\([0-7]{3})/g, (_, octal) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+}
+
+async function controllersOf(mount: string): Promise<readonly string[]> {
+  const text = await readFile(posix.join(mount, 'cgroup.controllers'), 'utf8');
+  return text.trim().split(' ');
+}
+
+/** "4:memory:/a" and, for the unified tree, "0::/a". */
+function ownPlace(text: string, controller: string): string {
+  const line = text
+    .split('\n')
+    .map((entry) => entry.split(':'))
+    .find(([, controllers = '']) => controllers.split(',').includes(controller));
+  return line?.slice(2).join(':') || '/';
+}
