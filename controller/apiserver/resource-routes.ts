@@ -1,13 +1,17 @@
 import type { HTTPMethods } from 'fastify';
 import type { Kind, Subresource } from '../../api/kind.ts';
 import type { Verb } from './authorize.ts';
+import { bindPod } from './binding.ts';
 import type { Answer, ApiServer, Call, Streaming } from './call.ts';
 import { createObject } from './create.ts';
 import { deleteCollection, deleteObject } from './delete.ts';
+import { evictPod } from './eviction.ts';
 import { getObject } from './get.ts';
 import { listObjects } from './list.ts';
-import { flag } from './request-options.ts';
+import { podLogs } from './pod-logs.ts';
+import { badRequest, flag } from './request-options.ts';
 import { collectionPath, groupVersionPath, objectPath } from './resource-path.ts';
+import { getScale, replaceScale } from './scale.ts';
 import { type OwnPart, replaceObject } from './update.ts';
 import { openWatch, serveWatch } from './watch.ts';
 
@@ -78,7 +82,25 @@ function subresourceRoutes(kind: Kind, path: string, name: Subresource): readonl
         { ...base, ...verbs.get, handle: on(getObject) },
         { ...base, ...verbs.update, handle: onPart('status', replaceObject) },
       ];
-    default:
-      return [];
+    case 'scale':
+      return [
+        { ...base, ...verbs.get, handle: on(getScale) },
+        { ...base, ...verbs.update, handle: on(replaceScale) },
+      ];
+    case 'log':
+      return [{ ...base, ...verbs.get, handle: podLogs }];
+    case 'eviction':
+      return [{ ...base, ...verbs.create, handle: on(evictPod) }];
+    case 'binding':
+      return [{ ...base, ...verbs.create, handle: on(bindPod) }];
+    case 'exec':
+      return [
+        { ...base, ...verbs.get, handle: upgradeNeeded },
+        { ...base, ...verbs.create, handle: upgradeNeeded },
+      ];
   }
 }
+
+/** Clients that exec ask for an upgrade of the connection, which exec-upgrade.ts serves. */
+const upgradeNeeded: Handle = () =>
+  Promise.reject(badRequest('Upgrade request required: WebSocket or SPDY/3.1'));

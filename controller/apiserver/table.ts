@@ -1,3 +1,4 @@
+import { formatSince } from '../../api/format-age.ts';
 import type { AnyObject, Column, Kind } from '../../api/kind.ts';
 import { encodeMetadata, encodeObject } from './encode.ts';
 import type { IncludeObject } from './media-type.ts';
@@ -36,31 +37,6 @@ export function columnsOf(kind: Kind): readonly Column<AnyObject>[] {
   ];
 }
 
-/** "5s", "3m20s", "2d4h", "1y30d": as kubectl shows durations (apimachinery's HumanDuration). */
-export function formatAge(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  if (seconds < -1) return '<invalid>';
-  if (seconds < 0) return '0s';
-  if (seconds < 120) return `${seconds}s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 10) return both(minutes, 'm', seconds % 60, 's');
-  if (minutes < 180) return `${minutes}m`;
-  return formatHours(Math.floor(minutes / 60), minutes % 60);
-}
-
-function formatHours(hours: number, minutes: number): string {
-  if (hours < 8) return both(hours, 'h', minutes, 'm');
-  if (hours < 48) return `${hours}h`;
-  const days = Math.floor(hours / 24);
-  if (hours < 192) return both(days, 'd', hours % 24, 'h');
-  if (hours < 24 * 365 * 2) return `${days}d`;
-  const years = Math.floor(days / 365);
-  return hours < 24 * 365 * 8 ? both(years, 'y', days % 365, 'd') : `${years}y`;
-}
-
-const both = (...[large, largeUnit, small, smallUnit]: [number, string, number, string]) =>
-  small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit}${small}${smallUnit}`;
-
 const name: Column<AnyObject> = {
   name: 'Name',
   type: 'string',
@@ -72,7 +48,7 @@ const age: Column<AnyObject> = {
   name: 'Age',
   type: 'string',
   about: 'Time since the object was created.',
-  of: (object, now) => formatAge(now - Date.parse(object.metadata.creationTimestamp)),
+  of: ({ metadata }, now) => formatSince(metadata.creationTimestamp, now),
 };
 
 function columnDefinition(column: Column<AnyObject>) {

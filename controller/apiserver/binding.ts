@@ -1,0 +1,34 @@
+import { Node } from '../../api/node.ts';
+import { Pod } from '../../api/pod.ts';
+import { conflict, notFound } from '../../api/status.ts';
+import type { Answer, ApiServerDeps, Call } from './call.ts';
+import { checkAddress } from './incoming.ts';
+import { parseObjectBody } from './parse-body.ts';
+import { badRequest, isRecord, writeOptions } from './request-options.ts';
+import { successStatus } from './status-reply.ts';
+
+/** pods/binding: what another scheduler than orc's sends. A pod is bound once. */
+export async function bindPod(call: Call, deps: ApiServerDeps): Promise<Answer> {
+  const body = parseObjectBody(call.body, call.contentType);
+  checkAddress(call, body);
+  const nodeName = targetOf(body);
+  if (!deps.cache.get(Node, { namespace: '', name: nodeName })) throw notFound(Node, nodeName);
+  const pod = await deps.objects.get(Pod, call);
+  if (!pod) throw notFound(Pod, call.name);
+  if (pod.spec.nodeName)
+    throw conflict(
+      Pod,
+      call.name,
+      `pod ${call.name} is already assigned to node "${pod.spec.nodeName}"`,
+    );
+  if (!writeOptions(call).dryRun)
+    await deps.objects.update(Pod, { ...pod, spec: { ...pod.spec, nodeName } }, 'main');
+  return { code: 201, body: JSON.stringify({ ...successStatus({}), code: 201 }) };
+}
+
+function targetOf({ target }: Readonly<Record<string, unknown>>): string {
+  const { kind = 'Node', name } = isRecord(target) ? target : {};
+  if (kind !== 'Node' || typeof name !== 'string' || name === '')
+    throw badRequest('target must name a Node');
+  return name;
+}

@@ -1,0 +1,73 @@
+import type { AnyObject } from '../../api/kind.ts';
+import type { LabelSelector } from '../../api/label-selector.ts';
+import { formatLabelSelector } from '../../api/selector.ts';
+import { notFound } from '../../api/status.ts';
+import type { Answer, ApiServerDeps, Call } from './call.ts';
+import { awaitFresh } from './freshness.ts';
+import { checkAddress } from './incoming.ts';
+import { parseObjectBody } from './parse-body.ts';
+import { badRequest, isRecord, writeOptions } from './request-options.ts';
+import { changeObject } from './update.ts';
+
+/** The scale subresource: how many, of what has `spec.replicas`, as autoscaling/v1 Scale. */
+
+export async function getScale(call: Call, deps: ApiServerDeps): Promise<Answer> {
+  await awaitFresh(deps, '');
+  const object = deps.cache.get(call.kind, call);
+  if (!object) throw notFound(call.kind, call.name);
+  return { code: 200, body: JSON.stringify(scaleOf(object)) };
+}
+
+export async function replaceScale(call: Call, deps: ApiServerDeps): Promise<Answer> {
+  const body = parseObjectBody(call.body, call.contentType);
+  checkAddress(call, body);
+  return changeScale(call, deps, () => body);
+}
+
+/** `change` gets the Scale as it is and gives it as wanted. */
+export async function changeScale(
+  call: Call,
+  deps: ApiServerDeps,
+  change: (scale: Scale) => Readonly<Record<string, unknown>>,
+): Promise<Answer> {
+  const object = await changeObject(call, deps, {
+    part: 'main',
+    options: writeOptions(call),
+    change: (live) => scaled(live, change(scaleOf(live))),
+  });
+  return { code: 200, body: JSON.stringify(scaleOf(object)) };
+}
+
+export type Scale = ReturnType<typeof scaleOf>;
+
+/** What the kinds with a scale have in common. */
+interface Scalable {
+  readonly spec: { readonly replicas: number; readonly selector?: LabelSelector };
+  readonly status: { readonly replicas?: number };
+}
+
+export function scaleOf(object: AnyObject) {
+  const { spec, status } = object as AnyObject & Scalable;
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: { replicas: spec.replicas },
+    status: { replicas: status.replicas ?? 0, selector: formatLabelSelector(spec.selector) },
+  };
+}
+
+function scaled(live: AnyObject, scale: Readonly<Record<string, unknown>>) {
+  const spec = isRecord(scale.spec) ? scale.spec : {};
+  const { replicas = 0 } = spec;
+  if (typeof replicas !== 'number' || !Number.isSafeInteger(replicas) || replicas < 0)
+    throw badRequest('spec.replicas must be a number that is not negative');
+  const { resourceVersion, uid } = isRecord(scale.metadata) ? scale.metadata : {};
+  const { spec: liveSpec } = live as AnyObject & Scalable;
+  return {
+    ...live,
+    metadata: { ...live.metadata, resourceVersion, uid },
+    spec: { ...liveSpec, replicas },
+  };
+}

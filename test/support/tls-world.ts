@@ -1,0 +1,42 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
+import { systemClock } from '../../base/clock.ts';
+import { systemRng } from '../../base/rng.ts';
+import { type RunningApiServer, serveApi } from '../../controller/apiserver/api-server.ts';
+import { authenticate } from '../../controller/auth/authenticate.ts';
+import { openCa } from '../../controller/auth/ca.ts';
+import { formatKubeconfig } from '../../controller/auth/kubeconfig.ts';
+import { type ApiWorld, type ApiWorldOptions, openApiWorld } from './api-server.ts';
+
+/** An API server on a port of its own, and a kubeconfig file for its administrator. */
+export interface TlsWorld extends ApiWorld {
+  readonly api: RunningApiServer;
+  readonly port: number;
+  readonly dir: string;
+  readonly kubeconfig: string;
+}
+
+export async function openTlsWorld(options: ApiWorldOptions = {}): Promise<TlsWorld> {
+  const dir = await mkdtemp(join(tmpdir(), 'orc-api-'));
+  const ca = await openCa({ dir: join(dir, 'pki'), clock: systemClock(), rng: systemRng() });
+  const serving = await ca.issue({ use: 'server', name: 'orc', hosts: ['127.0.0.1'] });
+  const client = await ca.issue({ use: 'client', name: 'admin', groups: ['system:masters'] });
+  const world = await openApiWorld({
+    authenticate: ({ socket }) => authenticate(socket as TLSSocket),
+    ...options,
+  });
+  const tls = { key: serving.key, cert: serving.certificate, ca: ca.certificate };
+  const api = await serveApi(world.deps, { tls, listeners: [{ host: '127.0.0.1', port: 0 }] });
+  const port = api.ports[0] ?? 0;
+  const kubeconfig = join(dir, 'kubeconfig');
+  const server = `https://127.0.0.1:${port}`;
+  await writeFile(kubeconfig, formatKubeconfig({ server, ca: ca.certificate, client }));
+  const close = async () => {
+    await api.close();
+    await world.close();
+    await rm(dir, { recursive: true, force: true });
+  };
+  return { ...world, api, port, dir, kubeconfig, close };
+}
