@@ -14,7 +14,10 @@ export async function serveEgressProxy(socketPath: string): Promise<Server> {
   server.on('connect', (request, inside: Socket, head: Buffer) => {
     const target = /^(\[[^\]]+\]|[^:]+):(\d+)$/.exec(request.url ?? '');
     if (!target) return void inside.end('HTTP/1.1 400 Bad Request\r\n\r\n');
-    const outside = connect({ host: (target[1] ?? '').replace(/[[\]]/g, ''), port: Number(target[2]) });
+    const outside = connect({
+      host: (target[1] ?? '').replace(/[[\]]/g, ''),
+      port: Number(target[2]),
+    });
     outside.once('connect', () => {
       inside.write('HTTP/1.1 200 Connection established\r\n\r\n');
       outside.write(head);

@@ -1,5 +1,5 @@
-import { connect, createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /** Listens at 127.0.0.1:PORT and joins each connection to a unix socket: the controller's, in another network. */
 export async function forwardPort(port: number, socketPath: string): Promise<Server> {
@@ -12,7 +12,10 @@ export async function forwardPort(port: number, socketPath: string): Promise<Ser
 export function join(a: Socket, b: Socket): void {
   a.pipe(b);
   b.pipe(a);
-  for (const [one, other] of [[a, b], [b, a]] as const) {
+  for (const [one, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
     one.on('error', () => other.destroy());
     one.on('close', () => other.destroy());
   }

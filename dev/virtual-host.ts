@@ -23,7 +23,7 @@ export interface VirtualHost {
 const pipes: SpawnOptions['stdio'] = ['pipe', 'ignore', 'pipe'];
 
 /** SIGCHLD ignored and kept so over exec: whoever is orphaned in the host is reaped by the kernel. */
-const firstProcess = "trap '' CHLD; hostname \"$1\"; ip link set lo up; echo ready; exec cat";
+const firstProcess = 'trap \'\' CHLD; hostname "$1"; ip link set lo up; echo ready; exec cat';
 
 export async function startVirtualHost(name: string): Promise<VirtualHost> {
   const unshare = spawn(
@@ -64,7 +64,9 @@ async function started(name: string, unshare: ChildProcess): Promise<number> {
   const ready = new Promise<void>((resolve, reject) => {
     unshare.stdout?.once('data', () => resolve());
     unshare.once('error', reject);
-    unshare.once('exit', () => reject(new Error(`host ${name} did not start: ${words.join('').trim()}`)));
+    unshare.once('exit', () =>
+      reject(new Error(`host ${name} did not start: ${words.join('').trim()}`)),
+    );
   });
   await ready;
   const children = readFileSync(`/proc/${unshare.pid}/task/${unshare.pid}/children`, 'utf8');
@@ -79,5 +81,6 @@ async function finished(
   child.stderr?.on('data', (chunk: Buffer) => words.push(chunk.toString()));
   child.stdin?.end(input);
   const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`${command.join(' ')}: ${words.join('').trim() || `exit ${code}`}`);
+  if (code !== 0)
+    throw new Error(`${command.join(' ')}: ${words.join('').trim() || `exit ${code}`}`);
 }

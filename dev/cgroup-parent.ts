@@ -1,0 +1,78 @@
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, sleep } from '../base/clock.ts';
+
+/** Where the hosts' pods get their cgroups: below this process's own, never anywhere else. */
+export interface CgroupParent {
+  /** The agent's --cgroup-parent for a host. */
+  of(host: string): string;
+  /** Removes every group that was made here; all their processes must have been ended. */
+  remove(): Promise<void>;
+}
+
+const mount = '/sys/fs/cgroup';
+
+/**
+ * On pure cgroup v2 a group with processes can't hand its controllers down, so this process moves to a leaf beside the
+ * hosts' groups (cgroups(7), "no internal processes"); under systemd it must have been started in a delegated scope.
+ * On v1 and hybrid machines the hosts' groups are made below its own place in every hierarchy.
+ */
+export async function takeCgroupParent(name: string, clock: Clock): Promise<CgroupParent> {
+  const places = await ownPlaces();
+  const [unified] = places;
+  if (places.length === 1 && unified?.controllers === '') {
+    const own = join(mount, unified.path);
+    await mkdir(join(own, name), { recursive: true });
+    await writeFile(join(own, name, 'cgroup.procs'), String(process.pid));
+    return {
+      of: (host) => join(unified.path, `${name}-pods`, host),
+      remove: () => removeTrees([join(own, `${name}-pods`)], clock),
+    };
+  }
+  const tops = places.flatMap(({ controllers, path }) =>
+    [controllers, ...(controllers === '' ? ['unified'] : controllers.split(','))].map((tree) =>
+      join(mount, tree, path, name),
+    ),
+  );
+  return { of: (host) => join(name, host), remove: () => removeTrees(tops, clock) };
+}
+
+/** Lines of /proc/self/cgroup: "4:memory:/path", and "0::/path" for the unified hierarchy. */
+async function ownPlaces(): Promise<readonly { controllers: string; path: string }[]> {
+  const lines = (await readFile('/proc/self/cgroup', 'utf8')).trim().split('\n');
+  return lines.map((line) => {
+    const [, controllers = '', ...path] = line.split(':');
+    return { controllers: controllers.replace(/^name=/, ''), path: path.join(':') };
+  });
+}
+
+const removeDeadlineMs = 5000;
+const pauseMs = 10;
+
+/** A killed process leaves its group a moment after its namespace has ended. */
+async function removeTrees(tops: readonly string[], clock: Clock): Promise<void> {
+  const deadline = clock.monotonic() + removeDeadlineMs;
+  for (const top of tops) {
+    for (;;) {
+      const error = await removeTree(top);
+      if (error === undefined) break;
+      if (clock.monotonic() > deadline) throw error;
+      await sleep(clock, pauseMs);
+    }
+  }
+}
+
+async function removeTree(top: string): Promise<unknown> {
+  try {
+    for (const entry of await readdir(top, { withFileTypes: true })) {
+      if (entry.isDirectory()) {
+        const error = await removeTree(join(top, entry.name));
+        if (error !== undefined) return error;
+      }
+    }
+    await rmdir(top);
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : error;
+  }
+}

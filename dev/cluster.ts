@@ -1,0 +1,235 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import type { Server } from 'node:net';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { errorChain } from '../base/error-chain.ts';
+import { takeCgroupParent } from './cgroup-parent.ts';
+import type { DevConfig } from './config.ts';
+import { serveEgressProxy } from './egress-proxy.ts';
+import { forwardPort } from './forward.ts';
+import { startRegistry } from './images/registry.ts';
+import { orcCommand, type RunningRole, startRole } from './roles.ts';
+import { startVirtualHost, type VirtualHost } from './virtual-host.ts';
+import { connectHosts, network } from './virtual-network.ts';
+
+export interface DevCluster {
+  /** On 127.0.0.1. */
+  readonly port: number;
+  readonly kubeconfig: string;
+  /** Resolves when a part that can't be missed has ended by itself; says which. */
+  readonly lost: Promise<string>;
+  /** Takes everything down; each step runs even if one before it failed. */
+  stop(): Promise<void>;
+}
+
+export type ClusterConfig = DevConfig & { readonly dataDir: string };
+
+interface Surroundings {
+  readonly clock: Clock;
+  /** Aborted: no further step is begun, and what there is is taken down. */
+  readonly signal: AbortSignal;
+}
+
+/** Undo steps, last first. */
+interface Undo {
+  push(step: () => Promise<unknown>): void;
+  all(): Promise<void>;
+}
+
+export async function startDevCluster(
+  config: ClusterConfig,
+  { clock, signal }: Surroundings,
+): Promise<DevCluster> {
+  const undo = undoSteps();
+  try {
+    const runDir = await mkdtemp('/run/orc-dev-');
+    undo.push(() => rm(runDir, { recursive: true, force: true }));
+    const cgroups = await takeCgroupParent(runDir.slice('/run/'.length), clock);
+    undo.push(() => cgroups.remove());
+    const hosts = await startHosts(config, undo);
+    signal.throwIfAborted();
+    await writeFile(join(runDir, 'hosts'), hostsFile(config.nodes));
+    await Promise.all(hosts.all.map((host) => bindHostsFile(host, runDir)));
+    if (config.registry) await startRegistry(registryOptions(config, hosts.registry));
+    const proxy = await serveEgressProxy(join(runDir, 'proxy.sock'));
+    undo.push(() => close(proxy));
+    const controller = await startController(config, { runDir, host: hosts.controller });
+    const forward = await forwardPort(config.port, join(runDir, 'api.sock'));
+    undo.push(() => close(forward));
+    const port = portOf(forward);
+    const kubeconfig = await adminKubeconfig(config, port);
+    signal.throwIfAborted();
+    const token = await createToken(config, kubeconfig);
+    const agents = await Promise.all(
+      hosts.nodes.map((host, i) =>
+        startAgent(config, {
+          host,
+          number: i + 1,
+          runDir,
+          token,
+          cgroupParent: cgroups.of(host.name),
+        }),
+      ),
+    );
+    signal.throwIfAborted();
+    return { port, kubeconfig, lost: firstLoss([controller, ...agents]), stop: () => undo.all() };
+  } catch (error) {
+    await undo.all();
+    throw error;
+  }
+}
+
+interface Hosts {
+  readonly controller: VirtualHost;
+  readonly registry: VirtualHost;
+  readonly nodes: readonly VirtualHost[];
+  readonly all: readonly VirtualHost[];
+}
+
+async function startHosts({ nodes }: ClusterConfig, undo: Undo): Promise<Hosts> {
+  const names = Array.from({ length: nodes }, (_, i) => `host${i + 1}`);
+  const start = async (name: string) => {
+    const host = await startVirtualHost(name);
+    undo.push(() => host.stop());
+    return host;
+  };
+  const [controller, registry, ...rest] = await Promise.all(
+    ['controller', 'registry', ...names].map(start),
+  );
+  if (!controller || !registry) throw new Error('no hosts');
+  await connectHosts(controller, [
+    { host: registry, address: network.registry },
+    ...rest.map((host, i) => ({ host, address: network.hostAddress(i + 1) })),
+  ]);
+  return { controller, registry, nodes: rest, all: [controller, registry, ...rest] };
+}
+
+function hostsFile(nodes: number): string {
+  const hosts = Array.from(
+    { length: nodes },
+    (_, i) => `${network.hostAddress(i + 1)} host${i + 1}`,
+  );
+  return [
+    '127.0.0.1 localhost',
+    `${network.controller} controller`,
+    `${network.registry} registry`,
+    ...hosts,
+    '',
+  ].join('\n');
+}
+
+const bindHostsFile = (host: VirtualHost, runDir: string): Promise<void> =>
+  host.exec(['mount', '--bind', join(runDir, 'hosts'), '/etc/hosts']);
+
+const registryOptions = ({ dataDir, cacheDir }: ClusterConfig, host: VirtualHost) => ({
+  address: '0.0.0.0',
+  port: 5000,
+  dataDir: join(dataDir, 'registry'),
+  cacheDir,
+  spawn: (command: string, args: readonly string[], options: object) =>
+    host.run([command, ...args], options),
+});
+
+async function startController(
+  { dataDir, logLevel }: ClusterConfig,
+  { runDir, host }: { readonly runDir: string; readonly host: VirtualHost },
+): Promise<RunningRole> {
+  const directory = join(dataDir, 'controller');
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const args = [
+    'controller',
+    ...['--data-dir', directory, '--api-socket', join(runDir, 'api.sock')],
+    ...[
+      '--api-address',
+      `${network.controller}:6443`,
+      '--agent-address',
+      `${network.controller}:6444`,
+    ],
+    ...['--server-name', '127.0.0.1', '--server-name', 'localhost', '--log-level', logLevel],
+  ];
+  return startRole(host, { name: 'controller', args, logPath: join(dataDir, 'controller.log') });
+}
+
+/** The controller's own, with the address at which this machine reaches it. */
+async function adminKubeconfig({ dataDir }: ClusterConfig, port: number): Promise<string> {
+  const text = await readFile(join(dataDir, 'controller/admin.kubeconfig'), 'utf8');
+  return text.replace(/server: .*/, `server: https://127.0.0.1:${port}`);
+}
+
+async function createToken({ dataDir }: ClusterConfig, kubeconfig: string): Promise<string> {
+  const path = join(dataDir, 'kubeconfig');
+  await writeFile(path, kubeconfig, { mode: 0o600 });
+  const [node = '', ...args] = orcCommand('token', 'create', '--kubeconfig', path, '-o', 'name');
+  const child = spawn(node, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const said = { out: '', err: '' };
+  child.stdout.on('data', (chunk: Buffer) => (said.out += chunk));
+  child.stderr.on('data', (chunk: Buffer) => (said.err += chunk));
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`making a join token: ${said.err.trim()}`);
+  return said.out.trim();
+}
+
+async function startAgent(
+  { dataDir, logLevel }: ClusterConfig,
+  on: {
+    readonly host: VirtualHost;
+    readonly number: number;
+    readonly runDir: string;
+    readonly token: string;
+    readonly cgroupParent: string;
+  },
+): Promise<RunningRole> {
+  const { name } = on.host;
+  const directory = join(dataDir, name);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await chmod(directory, 0o700);
+  const args = [
+    'agent',
+    ...['--node-name', name, '--address', network.hostAddress(on.number)],
+    ...['--data-dir', directory, '--run-dir', join(on.runDir, name)],
+    ...['--join', `https://${network.controller}:6443`, '--token', on.token],
+    ...['--controller', `${network.controller}:6444`, '--cgroup-parent', on.cgroupParent],
+    ...['--insecure-registry', 'registry:5000', '--registry-proxy', join(on.runDir, 'proxy.sock')],
+    ...['--log-level', logLevel],
+  ];
+  return startRole(on.host, { name, args, logPath: join(dataDir, `${name}.log`) });
+}
+
+function firstLoss(roles: readonly RunningRole[]): Promise<string> {
+  return Promise.race(
+    roles.map(async ({ name, process: child, logPath }) => {
+      const [code, signal] = await once(child, 'exit');
+      return `${name} ended (${signal ?? code}); its log: ${logPath}`;
+    }),
+  );
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+async function close(server: Server): Promise<void> {
+  server.close();
+  if ('closeAllConnections' in server && typeof server.closeAllConnections === 'function') {
+    server.closeAllConnections();
+  }
+}
+
+function undoSteps(): Undo {
+  const steps: (() => Promise<unknown>)[] = [];
+  return {
+    push: (step) => void steps.push(step),
+    async all() {
+      for (const step of steps.splice(0).reverse()) {
+        try {
+          await step();
+        } catch (error) {
+          console.error(`orc dev: taking down: ${errorChain(error)}`);
+        }
+      }
+    },
+  };
+}

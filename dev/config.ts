@@ -1,0 +1,64 @@
+import { resolve } from 'node:path';
+import { type Flag, formatFlags, parseFlags } from '../base/flags.ts';
+
+export interface DevConfig {
+  readonly nodes: number;
+  /** undefined: a fresh one, removed at the end. */
+  readonly dataDir: string | undefined;
+  /** On 127.0.0.1; 0: any free one. */
+  readonly port: number;
+  readonly registry: boolean;
+  /** Where Debian packages for the registry are kept. */
+  readonly cacheDir: string;
+  readonly readyFd: number | undefined;
+  readonly logLevel: string;
+  /** This process is in a systemd scope of its own already. */
+  readonly scoped: boolean;
+  /** Who called sudo: files that people read are theirs. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+}
+
+const flags: Readonly<Record<string, Flag>> = {
+  nodes: { about: 'hosts with an agent each', value: 'N', fallback: '3' },
+  'data-dir': {
+    about: 'keep state and kubeconfig here (default: a fresh directory, removed at the end)',
+    value: 'DIR',
+  },
+  port: { about: 'API on 127.0.0.1; 0 is any free port', value: 'PORT', fallback: '6443' },
+  registry: { about: 'a registry for the hosts, as registry:5000' },
+  'cache-dir': { about: 'Debian packages for the registry', value: 'DIR', fallback: '.cache' },
+  'ready-fd': { about: 'write "ready" to this descriptor when all is up', value: 'FD' },
+  'log-level': { about: 'of controller and agents', value: 'LEVEL', fallback: 'info' },
+};
+
+export const devHelp = `orc dev: a real cluster of several hosts on this machine, ended by Ctrl-C
+
+  orc dev                         three hosts
+  orc dev --nodes 5 --data-dir d  five, and their state is kept in d
+
+${formatFlags(flags)}`;
+
+/** Throws UsageError. */
+export function readDevConfig(argv: readonly string[]): DevConfig {
+  const given = parseFlags(argv, flags);
+  const dataDir = given.one('data-dir');
+  return {
+    nodes: given.whole('nodes', 1, 50),
+    dataDir: dataDir === undefined ? undefined : resolve(dataDir),
+    port: given.whole('port', 0, 65_535),
+    registry: given.has('registry'),
+    cacheDir: resolve(given.must('cache-dir')),
+    readyFd: given.has('ready-fd') ? given.whole('ready-fd', 3, 1023) : undefined,
+    logLevel: given.must('log-level'),
+    scoped: process.env.ORC_DEV_SCOPED === '1',
+    owner: sudoCaller(process.env),
+  };
+}
+
+/** The environment for the copy of this process inside a scope of its own. */
+export const scopedEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env, ORC_DEV_SCOPED: '1' });
+
+function sudoCaller(env: NodeJS.ProcessEnv): { uid: number; gid: number } | undefined {
+  const { SUDO_UID, SUDO_GID } = env;
+  return SUDO_UID && SUDO_GID ? { uid: Number(SUDO_UID), gid: Number(SUDO_GID) } : undefined;
+}

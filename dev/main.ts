@@ -1,0 +1,93 @@
+import { writeSync } from 'node:fs';
+import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { errorChain } from '../base/error-chain.ts';
+import { UsageError } from '../base/flags.ts';
+import { type DevCluster, startDevCluster } from './cluster.ts';
+import { type DevConfig, devHelp, readDevConfig } from './config.ts';
+import { runInScope } from './scope.ts';
+
+/** `orc dev`: brings a cluster up on this machine, waits for Ctrl-C, takes it down. Gives the exit code. */
+export async function runDev(argv: readonly string[]): Promise<number> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    console.log(devHelp);
+    return 0;
+  }
+  try {
+    const config = readDevConfig(argv);
+    if (process.getuid?.() !== 0)
+      throw new UsageError('orc dev makes namespaces and mounts: run it as root (sudo)');
+    return (await runInScope(argv, config)) ?? (await runCluster(config));
+  } catch (error) {
+    console.error(`orc dev: ${errorChain(error)}`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+async function runCluster(config: DevConfig): Promise<number> {
+  const clock = systemClock();
+  const startedAt = clock.monotonic();
+  const interrupted = interruption();
+  const dataDir = config.dataDir ?? (await mkdtemp(join(tmpdir(), 'orc-dev-data-')));
+  await mkdir(dataDir, { recursive: true });
+  let cluster: DevCluster | undefined;
+  try {
+    cluster = await startDevCluster({ ...config, dataDir }, { clock, signal: interrupted.signal });
+    await handOver(config, dataDir, cluster);
+    const seconds = ((clock.monotonic() - startedAt) / 1000).toFixed(1);
+    announce(config, { seconds, dataDir, cluster });
+    const lost = await Promise.race([interrupted.promise, cluster.lost]);
+    if (lost === undefined) return 0;
+    console.error(`orc dev: ${lost}`);
+    return 1;
+  } catch (error) {
+    if (interrupted.signal.aborted) return 0;
+    throw error;
+  } finally {
+    await cluster?.stop();
+    if (config.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+/** Ctrl-C, SIGTERM and a terminal that goes all mean the same: take it down. */
+function interruption(): { readonly signal: AbortSignal; readonly promise: Promise<undefined> } {
+  const controller = new AbortController();
+  const promise = new Promise<undefined>((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(name, () => {
+        controller.abort(new Error(`interrupted by ${name}`));
+        resolve(undefined);
+      });
+    }
+  });
+  return { signal: controller.signal, promise };
+}
+
+async function handOver(config: DevConfig, dataDir: string, cluster: DevCluster): Promise<void> {
+  const path = join(dataDir, 'kubeconfig');
+  await writeFile(path, cluster.kubeconfig, { mode: 0o600 });
+  if (config.owner) {
+    await chown(dataDir, config.owner.uid, config.owner.gid);
+    await chown(path, config.owner.uid, config.owner.gid);
+  }
+  if (config.readyFd !== undefined) writeSync(config.readyFd, 'ready\n');
+}
+
+function announce(
+  { nodes }: DevConfig,
+  up: { readonly seconds: string; readonly dataDir: string; readonly cluster: DevCluster },
+): void {
+  const hosts = nodes === 1 ? '1 host' : `${nodes} hosts`;
+  const kubeconfig = join(up.dataDir, 'kubeconfig');
+  console.log(
+    [
+      `  orc dev     ${hosts} up in ${up.seconds} s · controller 127.0.0.1:${up.cluster.port} · store embedded`,
+      '',
+      `  Go on:  export KUBECONFIG=${kubeconfig}`,
+      '          ./orc get nodes · ./orc apply -f manifests/ · kubectl get nodes',
+      '  Stop:   Ctrl-C',
+    ].join('\n'),
+  );
+}
