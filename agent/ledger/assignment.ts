@@ -37,8 +37,8 @@ export interface Ledger {
    * speaks), nothing was changed. Changes are taken in the order of the calls. Throws LedgerError.
    */
   accept(change: LedgerChange): Promise<'accepted' | 'stale'>;
-  /** Called after each accepted change, once per pod and once for the network. Returns unsubscribe. */
-  onChange(listener: (changed: string | 'network') => void): () => void;
+  /** Called after each accepted change with a pod's uid or 'network', once each. Returns unsubscribe. */
+  onChange(listener: (changed: string) => void): () => void;
 }
 
 export type LedgerChange = { readonly generation: Generation } & (

@@ -40,7 +40,7 @@ function diskLedger(files: LedgerFiles, start: { state: Assignments; log: Log })
   let { state } = start;
   let waiting: Waiting[] = [];
   let writing = false;
-  const listeners = new Set<(changed: string | 'network') => void>();
+  const listeners = new Set<(changed: string) => void>();
 
   const round = async (batch: readonly Waiting[]) => {
     const before = state;

@@ -1,0 +1,165 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type {
+  AgentMessage,
+  ControllerMessage,
+  Generation,
+  OpenSession,
+  Welcome,
+} from '../../api/generated/agent.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Cache } from '../store/cache.ts';
+import { type AssignmentMessages, assignmentMessages } from './assignment-messages.ts';
+import { allRows, type NetworkRows, planNetwork } from './network-table.ts';
+
+export type ControlCall = ServerDuplexStream<AgentMessage, ControllerMessage>;
+
+/** One connected agent: keeps it at what the cache says it should have. */
+export interface AgentLink {
+  readonly nodeName: string;
+  /** Something about its pods may have changed. Many wakes in one tick are one message round. */
+  wakePods(): void;
+  wakeNetwork(rows: NetworkRows): void;
+  /** True if its pods name this object: "ConfigMap/namespace/name". */
+  names(object: string): boolean;
+  openSession(session: OpenSession): void;
+  /** It reported a pod that isn't its own. */
+  removePod(uid: string): void;
+  /** The call ends; the agent will dial again. */
+  close(): void;
+}
+
+export interface AgentLinkOptions {
+  readonly nodeName: string;
+  readonly call: ControlCall;
+  readonly welcome: Welcome;
+  readonly cache: Cache;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** So long an agent may leave its stream unread; then the link is cut, and it begins again with a snapshot. */
+const unreadLimitMs = 10_000;
+
+/**
+ * What is to be said is always computed from the cache when it can be sent: while the stream is full nothing queues up
+ * but the names of what changed.
+ */
+export function agentLink(options: AgentLinkOptions): AgentLink {
+  const { call, cache, nodeName } = options;
+  const assignments = assignmentMessages(nodeName, cache);
+  const outlet = openOutlet(options, () => wake());
+  let dirtyServices = new Set<string>();
+  let dirtyNodes = new Set<string>();
+  let podsDirty = false;
+  let awake = false;
+
+  const generation = (): Generation => ({
+    epoch: options.welcome.fenceEpoch,
+    revision: cache.revision,
+  });
+  const flush = () => {
+    awake = false;
+    if (!outlet.isOpen()) return;
+    const rows = { services: dirtyServices, nodes: dirtyNodes };
+    const pods = podsDirty;
+    podsDirty = false;
+    dirtyServices = new Set();
+    dirtyNodes = new Set();
+    for (const message of deltas({ assignments, cache, generation: generation(), pods, rows }))
+      outlet.send(message);
+  };
+  const wake = () => {
+    if (awake || !(podsDirty || dirtyServices.size > 0 || dirtyNodes.size > 0)) return;
+    awake = true;
+    queueMicrotask(flush);
+  };
+
+  outlet.send({ $case: 'welcome', value: options.welcome });
+  for (const message of snapshot(assignments, cache, generation())) outlet.send(message);
+
+  return {
+    nodeName,
+    wakePods() {
+      podsDirty = true;
+      wake();
+    },
+    wakeNetwork(rows) {
+      for (const key of rows.services) dirtyServices.add(key);
+      for (const name of rows.nodes) dirtyNodes.add(name);
+      wake();
+    },
+    names: (object) => assignments.names(object),
+    openSession: (session) => outlet.send({ $case: 'openSession', value: session }),
+    removePod: (uid) => outlet.send({ $case: 'remove', value: { uid, generation: generation() } }),
+    close() {
+      outlet.close();
+      call.end();
+    },
+  };
+}
+
+type Said = NonNullable<ControllerMessage['message']>;
+
+function* snapshot(
+  assignments: AssignmentMessages,
+  cache: Cache,
+  generation: Generation,
+): Generator<Said> {
+  yield { $case: 'snapshotBegin', value: { generation } };
+  yield* assignments.next(generation);
+  yield { $case: 'network', value: planNetwork(allRows(cache), cache, generation) };
+  yield { $case: 'snapshotEnd', value: {} };
+}
+
+interface Dirty {
+  readonly assignments: AssignmentMessages;
+  readonly cache: Cache;
+  readonly generation: Generation;
+  readonly pods: boolean;
+  readonly rows: NetworkRows;
+}
+
+function* deltas({ assignments, cache, generation, pods, rows }: Dirty): Generator<Said> {
+  if (pods) yield* assignments.next(generation);
+  if (rows.services.size > 0 || rows.nodes.size > 0)
+    yield { $case: 'network', value: planNetwork(rows, cache, generation) };
+}
+
+interface Outlet {
+  send(message: Said): void;
+  /** False while the stream is full. */
+  isOpen(): boolean;
+  close(): void;
+}
+
+function openOutlet(options: AgentLinkOptions, onDrain: () => void): Outlet {
+  const { call, clock, log, nodeName } = options;
+  let full = false;
+  let closed = false;
+  let cancel = () => {};
+  const cut = () => {
+    closed = true;
+    log.warn({ component: 'dispatcher', node: nodeName }, 'agent does not read: link cut');
+    call.destroy(new Error('the agent does not read its stream'));
+  };
+  call.on('drain', () => {
+    full = false;
+    cancel();
+    onDrain();
+  });
+  return {
+    send(message) {
+      if (closed || call.destroyed) return;
+      const hasRoom = call.write({ message });
+      if (hasRoom || full) return;
+      full = true;
+      cancel = clock.after(unreadLimitMs, cut);
+    },
+    isOpen: () => !full && !closed,
+    close() {
+      closed = true;
+      cancel();
+    },
+  };
+}

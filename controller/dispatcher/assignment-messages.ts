@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import type { AssignPod, ControllerMessage, Generation } from '../../api/generated/agent.ts';
+import type { Cache } from '../store/cache.ts';
+import { type Assignment, planAssignments, podForNode } from './plan-assignments.ts';
+
+type Said = Extract<NonNullable<ControllerMessage['message']>, { $case: 'assign' | 'remove' }>;
+
+/** Tells what one agent has been sent from what it should have. */
+export interface AssignmentMessages {
+  /** What makes it right; after that it counts as sent. */
+  next(generation: Generation): readonly Said[];
+  /** Has it been sent this object with one of its pods? "ConfigMap/namespace/name", also of what doesn't exist yet. */
+  names(object: string): boolean;
+}
+
+export function assignmentMessages(nodeName: string, cache: Cache): AssignmentMessages {
+  const digests = new WeakMap<object, string>();
+  let sent: ReadonlyMap<string, string> = new Map();
+  let named: ReadonlySet<string> = new Set();
+  return {
+    next(generation) {
+      const plan = planAssignments(nodeName, cache);
+      const versions = new Map([...plan].map(([uid, a]) => [uid, versionOf(a, digests)]));
+      const messages = diffAssignments({ sent, plan, versions, generation });
+      sent = versions;
+      named = new Set([...plan.values()].flatMap(({ named }) => named));
+      return messages;
+    },
+    names: (object) => named.has(object),
+  };
+}
+
+interface Difference {
+  /** By uid: version of what was sent. */
+  readonly sent: ReadonlyMap<string, string>;
+  readonly plan: ReadonlyMap<string, Assignment>;
+  readonly versions: ReadonlyMap<string, string>;
+  readonly generation: Generation;
+}
+
+/** Removals first: they free what the new pods may need. Pure. */
+function diffAssignments({ sent, plan, versions, generation }: Difference): readonly Said[] {
+  const gone = [...sent.keys()].filter((uid) => !plan.has(uid));
+  const changed = [...plan.values()].filter(({ uid }) => sent.get(uid) !== versions.get(uid));
+  return [
+    ...gone.map((uid) => ({ $case: 'remove' as const, value: { uid, generation } })),
+    ...changed.map((assignment) => ({
+      $case: 'assign' as const,
+      value: assignPod(assignment, generation),
+    })),
+  ];
+}
+
+const assignPod = (assignment: Assignment, generation: Generation): AssignPod => ({
+  generation,
+  uid: assignment.uid,
+  podJson: JSON.stringify(podForNode(assignment.pod)),
+  configMapJson: assignment.configMaps.map((object) => JSON.stringify(object)),
+  secretJson: assignment.secrets.map((object) => JSON.stringify(object)),
+});
+
+/** Digests are kept by object: those in the cache never change. */
+function versionOf(assignment: Assignment, digests: WeakMap<object, string>): string {
+  const { pod, configMaps, secrets } = assignment;
+  const digest = digests.get(pod) ?? digestOf(JSON.stringify(podForNode(pod)));
+  digests.set(pod, digest);
+  const named = [...configMaps, ...secrets];
+  return [digest, ...named.map(({ metadata: m }) => `${m.uid}@${m.resourceVersion}`)].join();
+}
+
+const digestOf = (text: string) => createHash('sha256').update(text).digest('base64');

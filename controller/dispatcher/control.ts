@@ -1,0 +1,115 @@
+import type { AgentMessage, Hello, NodeConditions, Welcome } from '../../api/generated/agent.ts';
+import type { Node, NodeCondition } from '../../api/node.ts';
+import type { Log } from '../../base/log.ts';
+import { type AgentLink, agentLink, type ControlCall } from './agent-link.ts';
+import type { DispatcherDeps } from './dispatcher-deps.ts';
+import type { NodeLeases } from './node-leases.ts';
+import type { NodeRegistry } from './node-registry.ts';
+import { nodeOfCall, refusal } from './peer.ts';
+import type { PodReports } from './pod-reports.ts';
+
+export interface ControlParts {
+  readonly deps: DispatcherDeps;
+  readonly registry: NodeRegistry;
+  readonly leases: NodeLeases;
+  readonly reports: PodReports;
+  /** The connected agents; kept here. */
+  readonly links: Map<string, AgentLink>;
+}
+
+/** One agent's control stream, from its Hello to its end. */
+export function serveControl(parts: ControlParts, call: ControlCall): void {
+  const { log } = parts.deps;
+  const nodeName = nodeOfCall(call);
+  call.on('error', (err) => log.debug({ err, component: 'dispatcher' }, 'control stream failed'));
+  if (nodeName === undefined) {
+    call.destroy(refusal('PERMISSION_DENIED', 'this is not the certificate of a node'));
+    return;
+  }
+  let link: AgentLink | undefined;
+  let greeted = false;
+  call.on('data', ({ message }: AgentMessage) => {
+    if (message?.$case === 'hello' && !greeted) {
+      greeted = true;
+      welcome(parts, { nodeName, call, hello: message.value }).then(
+        (opened) => (link = opened),
+        (err: unknown) => {
+          log.warn({ err, component: 'dispatcher', node: nodeName }, 'agent refused');
+          call.destroy(err as Error);
+        },
+      );
+    } else if (message && link) takeMessage(parts, link, message);
+  });
+  for (const event of ['end', 'close', 'cancelled'] as const)
+    call.on(event, () => link && disconnect(parts, link));
+}
+
+interface Greeting {
+  readonly nodeName: string;
+  readonly call: ControlCall;
+  readonly hello: Hello;
+}
+
+async function welcome(parts: ControlParts, greeting: Greeting): Promise<AgentLink> {
+  const { nodeName, call, hello } = greeting;
+  const { deps, registry, leases, links } = parts;
+  if (hello.nodeName !== nodeName)
+    throw refusal('PERMISSION_DENIED', `this certificate is of node "${nodeName}"`);
+  const node = await registry.register(hello);
+  await deps.cache.reached(Number(node.metadata.resourceVersion));
+  links.get(nodeName)?.close();
+  const link = agentLink({ ...deps, nodeName, call, welcome: welcomeFor(node, deps) });
+  links.set(nodeName, link);
+  leases.beat(nodeName);
+  deps.log.info({ component: 'dispatcher', node: nodeName }, 'agent connected');
+  return link;
+}
+
+const welcomeFor = (node: Node, { network, epoch }: DispatcherDeps): Welcome => ({
+  podCidr: node.spec.podCIDR ?? '',
+  clusterPodCidr: network.clusterPodCidr,
+  serviceCidr: network.serviceCidr,
+  dnsServiceIp: network.dnsServiceIp,
+  clusterDomain: network.clusterDomain,
+  fenceEpoch: epoch,
+});
+
+function disconnect({ links, deps }: ControlParts, link: AgentLink): void {
+  link.close();
+  if (links.get(link.nodeName) !== link) return;
+  links.delete(link.nodeName);
+  deps.log.info({ component: 'dispatcher', node: link.nodeName }, 'agent disconnected');
+}
+
+type Message = NonNullable<AgentMessage['message']>;
+
+function takeMessage(parts: ControlParts, link: AgentLink, message: Message): void {
+  const { nodeName } = link;
+  switch (message.$case) {
+    case 'hello':
+      break;
+    case 'heartbeat':
+      parts.leases.beat(nodeName);
+      break;
+    case 'statuses':
+      for (const report of message.value.pods)
+        if (parts.reports.take(nodeName, report) === 'unknown') link.removePod(report.uid);
+      break;
+    case 'events':
+      for (const event of message.value.events) parts.deps.recordEvent(nodeName, event);
+      break;
+    case 'conditions':
+      parts.leases.setConditions(nodeName, conditionsOf(message.value, parts.deps.log));
+      break;
+  }
+}
+
+function conditionsOf({ conditionJson }: NodeConditions, log: Log): readonly NodeCondition[] {
+  return conditionJson.flatMap((json) => {
+    const condition = JSON.parse(json) as Partial<NodeCondition>;
+    const { type, status } = condition;
+    const isSound = typeof type === 'string' && ['True', 'False', 'Unknown'].includes(status ?? '');
+    if (!isSound) log.warn({ component: 'dispatcher', reason: type ?? '' }, 'condition dropped');
+    return isSound ? [condition as NodeCondition] : [];
+  });
+}

@@ -1,0 +1,137 @@
+import { createServer, type ListenOptions, type Server as NetServer } from 'node:net';
+import { Server } from '@grpc/grpc-js';
+import {
+  type AgentLinkServer,
+  AgentLinkService,
+  type RenewResponse,
+} from '../../api/generated/agent.ts';
+import type { PodAccess } from '../pod-access.ts';
+import type { ObjectChange } from '../store/cache.ts';
+import type { AgentLink } from './agent-link.ts';
+import { type ControlParts, serveControl } from './control.ts';
+import type { DispatcherDeps } from './dispatcher-deps.ts';
+import { linkPodAccess } from './link-pod-access.ts';
+import { rowsOfChange } from './network-table.ts';
+import { nodeLeases } from './node-leases.ts';
+import { nodeRegistry } from './node-registry.ts';
+import { nodeOfCall, refusal } from './peer.ts';
+import { podReports } from './pod-reports.ts';
+import { RenewableCredentials, type ServerIdentity } from './server-credentials.ts';
+import { sessions } from './sessions.ts';
+
+export interface Dispatcher {
+  readonly podAccess: PodAccess;
+  /** { port: 0 }, { fd } (an inherited listener) … Resolves with the port, 0 where there is none. */
+  listen(options: ListenOptions): Promise<number>;
+  /** For connections from now on. */
+  renewIdentity(identity: ServerIdentity): void;
+  stop(): Promise<void>;
+}
+
+const maxMessageBytes = 64 * 2 ** 20;
+
+/** Serves the agents: pushes each its assignment, takes what they report, reaches into their pods. */
+export function openDispatcher(deps: DispatcherDeps): Dispatcher {
+  const links = new Map<string, AgentLink>();
+  const registry = nodeRegistry({ ...deps, podCidrs: deps.network });
+  const leases = nodeLeases({ ...deps, registry });
+  const reports = podReports(deps);
+  const bulk = sessions(deps);
+  const control: ControlParts = { deps, registry, leases, reports, links };
+  const unsubscribe = deps.cache.onChange((change) => wakeLinks(links.values(), change));
+  const port = grpcPort(deps, {
+    control: (call) => serveControl(control, call),
+    bulk(call) {
+      const nodeName = nodeOfCall(call);
+      if (nodeName === undefined) call.destroy(notANode());
+      else bulk.accept(nodeName, call);
+    },
+    renew(call, answer) {
+      renew(deps, nodeOfCall(call), call.request.csr).then(
+        (response) => answer(null, response),
+        (error: unknown) => answer(error as Error),
+      );
+    },
+  });
+  return {
+    podAccess: linkPodAccess(links, bulk),
+    listen: port.listen,
+    renewIdentity: port.renewIdentity,
+    async stop() {
+      unsubscribe();
+      leases.stop();
+      for (const link of links.values()) link.close();
+      await port.close();
+      await reports.idle();
+    },
+  };
+}
+
+const notANode = () => refusal('PERMISSION_DENIED', 'this is not the certificate of a node');
+
+function wakeLinks(links: Iterable<AgentLink>, change: ObjectChange): void {
+  const { kind, key, object, previous } = change;
+  const rows = rowsOfChange(change);
+  for (const link of links) {
+    if (rows) link.wakeNetwork(rows);
+    if (kind.kind === 'Pod' && [object, previous].some((pod) => isOn(pod, link.nodeName)))
+      link.wakePods();
+    else if (link.names(`${kind.kind}/${key.namespace}/${key.name}`)) link.wakePods();
+  }
+}
+
+const isOn = (pod: ObjectChange['object'], nodeName: string) =>
+  (pod?.spec as { readonly nodeName?: string } | undefined)?.nodeName === nodeName;
+
+async function renew(
+  { signNode, identity, log }: DispatcherDeps,
+  nodeName: string | undefined,
+  csr: string,
+): Promise<RenewResponse> {
+  if (nodeName === undefined) throw notANode();
+  const certificate = await signNode(csr, nodeName);
+  log.info({ component: 'dispatcher', node: nodeName }, 'certificate of a node renewed');
+  return { certificate, ca: identity.ca };
+}
+
+interface GrpcPort {
+  listen(options: ListenOptions): Promise<number>;
+  renewIdentity(identity: ServerIdentity): void;
+  close(): Promise<void>;
+}
+
+/** gRPC over listeners of our own making: a port, a path, or a descriptor that was inherited. */
+function grpcPort({ identity, log }: DispatcherDeps, service: AgentLinkServer): GrpcPort {
+  const server = new Server({
+    'grpc.keepalive_time_ms': 3000,
+    'grpc.keepalive_timeout_ms': 3000,
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_send_message_length': maxMessageBytes,
+  });
+  server.addService(AgentLinkService, service);
+  const credentials = new RenewableCredentials(identity);
+  const injector = server.createConnectionInjector(credentials);
+  const listeners: NetServer[] = [];
+  return {
+    async listen(options) {
+      const listener = createServer((socket) => {
+        socket.setNoDelay(true);
+        socket.on('error', (err) => log.debug({ err, component: 'dispatcher' }, 'socket failed'));
+        injector.injectConnection(socket);
+      });
+      listeners.push(listener);
+      await new Promise<void>((resolve, reject) => {
+        listener.once('error', reject);
+        listener.listen(options, resolve);
+      });
+      const address = listener.address();
+      return typeof address === 'object' && address ? address.port : 0;
+    },
+    renewIdentity: (renewed) => credentials.renew(renewed),
+    async close() {
+      for (const listener of listeners) listener.close();
+      injector.destroy();
+      server.forceShutdown();
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { Lease } from '../../api/lease.ts';
+import { Node, type NodeCondition } from '../../api/node.ts';
+import { type Clock, formatMicroTime } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Cache } from '../store/cache.ts';
+import type { Objects } from '../store/objects.ts';
+import type { NodeRegistry } from './node-registry.ts';
+
+/**
+ * Signs of life, as Leases in kube-node-lease. Agents beat every second; the store hears of it every two, all nodes at
+ * once, so that their writes share one commit. The Lease says when the last beat was, not when it was written: a
+ * living node's is at most three seconds old, within the four that the node lifecycle grants.
+ */
+export interface NodeLeases {
+  beat(nodeName: string): void;
+  /** What the node says of itself, merged into its Node now and whenever its Ready was taken away meanwhile. */
+  setConditions(nodeName: string, conditions: readonly NodeCondition[]): void;
+  stop(): void;
+}
+
+export interface NodeLeasesDeps {
+  readonly objects: Objects;
+  readonly cache: Cache;
+  readonly registry: NodeRegistry;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const renewIntervalMs = 2000;
+export const leaseDurationSeconds = 4;
+export const leaseNamespace = 'kube-node-lease';
+
+export function nodeLeases(deps: NodeLeasesDeps): NodeLeases {
+  const beats = new Map<string, number>();
+  const conditions = new Map<string, readonly NodeCondition[]>();
+  let cancel = () => {};
+  let stopped = false;
+
+  const reportConditions = (nodeName: string) =>
+    deps.registry.report(nodeName, conditions.get(nodeName) ?? []);
+
+  const renewAll = async () => {
+    const due = [...beats];
+    beats.clear();
+    const writes = due.map(async ([nodeName, at]) => {
+      await renew(deps, nodeName, at);
+      if (!isReady(deps.cache, nodeName)) await reportConditions(nodeName);
+    });
+    for (const outcome of await Promise.allSettled(writes))
+      if (outcome.status === 'rejected')
+        deps.log.warn({ err: outcome.reason, component: 'dispatcher' }, 'lease not renewed');
+  };
+  const next = () => {
+    cancel = deps.clock.after(renewIntervalMs, () => {
+      void renewAll().finally(() => stopped || next());
+    });
+  };
+  next();
+
+  return {
+    beat: (nodeName) => void beats.set(nodeName, deps.clock.now()),
+    setConditions(nodeName, reported) {
+      conditions.set(nodeName, reported);
+      reportConditions(nodeName).catch((err: unknown) =>
+        deps.log.warn({ err, component: 'dispatcher', node: nodeName }, 'conditions not written'),
+      );
+    },
+    stop() {
+      stopped = true;
+      cancel();
+    },
+  };
+}
+
+/** The node's own False counts as said: only what the controller took away is given back. */
+function isReady(cache: Cache, nodeName: string): boolean {
+  const node = cache.get(Node, { namespace: '', name: nodeName });
+  const ready = node?.status.conditions?.find(({ type }) => type === 'Ready');
+  return !node || (ready !== undefined && ready.status !== 'Unknown');
+}
+
+async function renew({ objects }: NodeLeasesDeps, nodeName: string, at: number): Promise<void> {
+  const renewTime = formatMicroTime(at);
+  const spec = { holderIdentity: nodeName, leaseDurationSeconds, renewTime };
+  const target = { key: { namespace: leaseNamespace, name: nodeName }, part: 'all' as const };
+  const renewed = await objects.modify(Lease, target, (lease) => ({
+    ...lease,
+    spec: { ...lease.spec, ...spec },
+  }));
+  if (renewed) return;
+  await objects.create(Lease, {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name: nodeName, namespace: leaseNamespace },
+    spec,
+  });
+}

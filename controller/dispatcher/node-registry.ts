@@ -1,0 +1,104 @@
+import type { Hello } from '../../api/generated/agent.ts';
+import { Node, type NodeCondition } from '../../api/node.ts';
+import { StatusError } from '../../api/status.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Cache } from '../store/cache.ts';
+import type { Objects } from '../store/objects.ts';
+import { statusFromHello, withConditions } from './node-status.ts';
+import { freePodCidr, type PodCidrPlan, podsPerNode } from './pod-cidrs.ts';
+
+/** The Node objects, as far as the agents' link writes them. */
+export interface NodeRegistry {
+  /** Makes or updates the Node; gives it a pod CIDR for good. Throws StatusError when there is none left. */
+  register(hello: Hello): Promise<Node>;
+  /** The node lives and says this of itself. Writes only what differs. */
+  report(nodeName: string, conditions: readonly NodeCondition[]): Promise<void>;
+}
+
+export interface NodeRegistryDeps {
+  readonly objects: Objects;
+  readonly cache: Cache;
+  readonly podCidrs: PodCidrPlan;
+  readonly clock: Clock;
+}
+
+/** Two controllers may register nodes at the same time: each lost claim means one more look at what is taken. */
+const maxTries = 10;
+
+export function nodeRegistry(deps: NodeRegistryDeps): NodeRegistry {
+  return {
+    async register(hello) {
+      for (let tries = 1; ; tries++) {
+        try {
+          return (await update(deps, hello)) ?? (await create(deps, hello));
+        } catch (error) {
+          if (tries === maxTries || !isLostRace(error)) throw error;
+        }
+      }
+    },
+    async report(name, conditions) {
+      await deps.objects.modify(Node, target(name, 'status'), (node) => ({
+        ...node,
+        status: {
+          ...node.status,
+          conditions: withConditions(node.status.conditions ?? [], conditions, deps.clock.now()),
+        },
+      }));
+    },
+  };
+}
+
+/** Invalid: the claim on the pod CIDR was taken by someone else. */
+const isLostRace = (error: unknown) =>
+  error instanceof StatusError && ['Invalid', 'AlreadyExists', 'Conflict'].includes(error.reason);
+
+const target = (name: string, part: 'all' | 'status') => ({ key: { namespace: '', name }, part });
+
+function update(deps: NodeRegistryDeps, hello: Hello): Promise<Node | undefined> {
+  return deps.objects.modify(Node, target(hello.nodeName, 'all'), (node) => {
+    const podCidr = node.spec.podCIDR || takePodCidr(deps);
+    return {
+      ...node,
+      metadata: { ...node.metadata, labels: { ...node.metadata.labels, ...labelsOf(hello) } },
+      spec: { ...node.spec, podCIDR: podCidr, podCIDRs: [podCidr] },
+      status: { ...node.status, ...statusOf(deps, hello, node.status.conditions) },
+    };
+  });
+}
+
+async function create(deps: NodeRegistryDeps, hello: Hello): Promise<Node> {
+  const podCidr = takePodCidr(deps);
+  const node = await deps.objects.create(Node, {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: hello.nodeName, labels: labelsOf(hello) },
+    spec: { podCIDR: podCidr, podCIDRs: [podCidr] },
+    status: statusOf(deps, hello),
+  });
+  await deps.cache.reached(Number(node.metadata.resourceVersion));
+  return node;
+}
+
+function statusOf(deps: NodeRegistryDeps, hello: Hello, present: readonly NodeCondition[] = []) {
+  return {
+    ...statusFromHello(hello, podsPerNode(deps.podCidrs)),
+    conditions: withConditions(present, [], deps.clock.now()),
+  };
+}
+
+function takePodCidr({ cache, podCidrs }: NodeRegistryDeps): string {
+  const taken = new Set(cache.list(Node).flatMap(({ spec }) => spec.podCIDR ?? []));
+  const cidr = freePodCidr(podCidrs, taken);
+  if (cidr) return cidr;
+  throw new StatusError(
+    'ServiceUnavailable',
+    `every pod CIDR of ${podCidrs.clusterPodCidr} is taken: delete nodes that are gone`,
+  );
+}
+
+const labelsOf = (hello: Hello): Readonly<Record<string, string>> => ({
+  ...hello.labels,
+  'kubernetes.io/hostname': hello.nodeName,
+  'kubernetes.io/os': hello.system?.operatingSystem ?? 'linux',
+  'kubernetes.io/arch': hello.system?.architecture ?? '',
+});

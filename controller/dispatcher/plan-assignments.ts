@@ -1,0 +1,57 @@
+import { ConfigMap } from '../../api/config-map.ts';
+import type { Pod } from '../../api/pod.ts';
+import { Secret } from '../../api/secret.ts';
+import type { Cache } from '../store/cache.ts';
+import { podsByNode } from './indexes.ts';
+import { namedObjects } from './named-objects.ts';
+
+/** All that a node gets to know of one pod. */
+export interface Assignment {
+  readonly uid: string;
+  /** As it is in the store; a node gets {@link podForNode} of it. */
+  readonly pod: Pod;
+  readonly configMaps: readonly ConfigMap[];
+  readonly secrets: readonly Secret[];
+  /** "ConfigMap/namespace/name": what the pod names, whether it exists or not. */
+  readonly named: readonly string[];
+}
+
+/** What a node is to run, by uid, with what each pod names and nothing else. Pure: a function of the snapshot. */
+export function planAssignments(
+  nodeName: string,
+  snapshot: Pick<Cache, 'byIndex' | 'get'>,
+): ReadonlyMap<string, Assignment> {
+  const pods = snapshot.byIndex(podsByNode, nodeName);
+  return new Map(pods.map((pod) => [pod.metadata.uid, assignmentOf(pod, snapshot)]));
+}
+
+function assignmentOf(pod: Pod, snapshot: Pick<Cache, 'get'>): Assignment {
+  const { namespace = '', uid } = pod.metadata;
+  const { configMaps, secrets } = namedObjects(pod);
+  return {
+    uid,
+    pod,
+    named: [
+      ...[...configMaps].map((name) => `ConfigMap/${namespace}/${name}`),
+      ...[...secrets].map((name) => `Secret/${namespace}/${name}`),
+    ],
+    configMaps: [...configMaps].flatMap(
+      (name) => snapshot.get(ConfigMap, { namespace, name }) ?? [],
+    ),
+    secrets: [...secrets].flatMap((name) => snapshot.get(Secret, { namespace, name }) ?? []),
+  };
+}
+
+/**
+ * Without what changes with every status: else each report of a node would come back to it as a new assignment. Only
+ * an end stays said, so that a node that has lost its disk doesn't run a finished pod again.
+ */
+export function podForNode(pod: Pod): Pod {
+  const { managedFields: _, ...metadata } = pod.metadata;
+  const { phase } = pod.status;
+  return {
+    ...pod,
+    metadata: { ...metadata, resourceVersion: '' },
+    status: { phase: phase === 'Succeeded' || phase === 'Failed' ? phase : 'Pending' },
+  };
+}

@@ -1,0 +1,141 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { BulkFrame, OpenSession } from '../../api/generated/agent.ts';
+import { StatusError, type StatusReason, statusReasons } from '../../api/status.ts';
+import type { Clock } from '../../base/clock.ts';
+import { type Deferred, deferred, withDeadline } from '../../base/deadline.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { AgentLink } from './agent-link.ts';
+import { refusal } from './peer.ts';
+
+export type BulkCall = ServerDuplexStream<BulkFrame, BulkFrame>;
+export type Frame = NonNullable<BulkFrame['frame']>;
+
+/** Sessions that agents are asked to open, until their stream is there. */
+export interface Sessions {
+  /**
+   * Asks the agent and waits for its stream and for its Ready. The stream is paused, what follows is still in it.
+   * Throws StatusError: Timeout, or the node's own refusal.
+   */
+  open(link: AgentLink, request: SessionRequest, signal: AbortSignal): Promise<BulkCall>;
+  /** A bulk stream of this node begins. */
+  accept(nodeName: string, call: BulkCall): void;
+}
+
+export type SessionRequest = NonNullable<OpenSession['request']>;
+
+const openLimitMs = 10_000;
+
+interface Expected {
+  readonly nodeName: string;
+  readonly call: Deferred<BulkCall>;
+}
+
+export function sessions(deps: { clock: Clock; rng: Rng }): Sessions {
+  const expected = new Map<string, Expected>();
+  return {
+    async open(link, request, signal) {
+      const id = deps.rng.uuid();
+      const call = deferred<BulkCall>();
+      expected.set(id, { nodeName: link.nodeName, call });
+      try {
+        link.openSession({ id, request });
+        return await withinLimit(deps.clock, signal, async (limit) => {
+          const opened = await orNever(call.promise, limit);
+          await ready(opened, limit);
+          return opened;
+        });
+      } finally {
+        expected.delete(id);
+      }
+    },
+    accept(nodeName, call) {
+      call.on('error', () => undefined);
+      firstFrame(call).then(
+        (frame) => {
+          const id = frame.$case === 'opened' ? frame.value : '';
+          const session = expected.get(id);
+          if (session?.nodeName !== nodeName)
+            call.destroy(refusal('NOT_FOUND', 'nobody waits for this session'));
+          else session.call.resolve(call);
+        },
+        () => call.destroy(),
+      );
+    },
+  };
+}
+
+async function withinLimit<T>(
+  clock: Clock,
+  parent: AbortSignal,
+  fn: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  try {
+    return await withDeadline({ clock, ms: openLimitMs, what: 'opening a session', parent }, fn);
+  } catch (cause) {
+    if (cause instanceof StatusError || parent.aborted) throw cause;
+    throw new StatusError('Timeout', 'the node does not answer', { cause });
+  }
+}
+
+/** A stream that comes after all, when nobody wants it any more, is hung up. */
+async function orNever(promise: Promise<BulkCall>, signal: AbortSignal): Promise<BulkCall> {
+  const call = await promise;
+  if (signal.aborted) hangUp(call);
+  return call;
+}
+
+async function ready(call: BulkCall, signal: AbortSignal): Promise<void> {
+  const onAbort = () => hangUp(call);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    const frame = await firstFrame(call);
+    if (frame.$case === 'ready') return;
+    hangUp(call);
+    throw failureOf(frame);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** The next frame; the stream is paused behind it. Rejects when the stream ends instead. */
+export function firstFrame(call: BulkCall): Promise<Frame> {
+  const { promise, resolve, reject } = deferred<Frame>();
+  const onData = ({ frame }: BulkFrame) => {
+    call.pause();
+    settle();
+    if (frame) resolve(frame);
+    else reject(nodeHungUp());
+  };
+  const onEnd = () => {
+    settle();
+    reject(nodeHungUp());
+  };
+  const settle = () => {
+    call.off('data', onData);
+    for (const event of endings) call.off(event, onEnd);
+  };
+  for (const event of endings) call.on(event, onEnd);
+  call.on('data', onData);
+  call.resume();
+  return promise;
+}
+
+/** However a stream ends. */
+export const endings = ['end', 'close', 'cancelled', 'error'] as const;
+
+export const nodeHungUp = () => new StatusError('InternalError', 'the node hung up');
+
+/** Ends the call at once, even if the agent doesn't read. */
+export function hangUp(call: BulkCall): void {
+  call.destroy(refusal('CANCELLED', 'hung up'));
+}
+
+/** The node's own words; a reason that isn't in the table is an internal error. */
+export function failureOf(frame: Frame): StatusError {
+  if (frame.$case !== 'failure')
+    return new StatusError('InternalError', `unexpected frame from the node: ${frame.$case}`);
+  const { reason, message } = frame.value;
+  return new StatusError(isReason(reason) ? reason : 'InternalError', message);
+}
+
+const isReason = (reason: string): reason is StatusReason => reason in statusReasons;
