@@ -1,0 +1,24 @@
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
+import { nodesGroup, nodeUser } from '../../api/join.ts';
+
+export interface CertificateRequest {
+  /** PEM; never leaves the node. */
+  readonly key: string;
+  /** PKCS #10, PEM. */
+  readonly csr: string;
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+
+/** A new key, and the request for a certificate for it. */
+export async function newCertificateRequest(nodeName: string): Promise<CertificateRequest> {
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: [{ O: [nodesGroup] }, { CN: [nodeUser(nodeName)] }],
+    keys,
+    signingAlgorithm: algorithm,
+  });
+  const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
+  return { key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'), csr: request.toString('pem') };
+}

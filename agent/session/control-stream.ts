@@ -1,0 +1,118 @@
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type {
+  AgentMessage,
+  ControllerMessage,
+  OpenSession,
+  PodEvent,
+} from '../../api/generated/agent.ts';
+import type { NodeCondition } from '../../api/node.ts';
+import { deferred } from '../../base/deadline.ts';
+import { ledgerFeed } from './ledger-feed.ts';
+import type { SessionOptions } from './session-options.ts';
+import { statusOutbox } from './status-outbox.ts';
+
+type ControlCall = ClientDuplexStream<AgentMessage, ControllerMessage>;
+
+export interface ControlStreamParts {
+  readonly call: ControlCall;
+  readonly options: SessionOptions;
+  readonly openSession: (session: OpenSession) => void;
+  /** The controller has welcomed this node. */
+  readonly onWelcome: (stream: ControlStream) => void;
+}
+
+export interface ControlStream {
+  /** False: the stream is full, or not welcomed yet: it was not sent. */
+  sendEvents(events: readonly PodEvent[]): boolean;
+  sendConditions(conditions: readonly NodeCondition[]): void;
+  /** Settles when the stream has ended; rejects if not by its own doing. */
+  readonly ended: Promise<void>;
+}
+
+const heartbeatIntervalMs = 1000;
+
+/** One control stream from Hello to its end. What it holds dies with it: the next one begins with a snapshot. */
+export function openControlStream(parts: ControlStreamParts): ControlStream {
+  const { call, options } = parts;
+  const ended = deferred<void>();
+  const send = (message: NonNullable<AgentMessage['message']>) =>
+    call.destroyed || call.write({ message });
+  const outbox = statusOutbox({
+    source: options.statuses,
+    clock: options.clock,
+    send: (pods) => send({ $case: 'statuses', value: { pods } }),
+  });
+  const stopHeartbeats = startHeartbeats(call, options);
+  const close = () => {
+    stopHeartbeats();
+    outbox.close();
+  };
+  const stream: ControlStream = {
+    sendEvents(events) {
+      if (call.writableNeedDrain || call.destroyed) return false;
+      return send({ $case: 'events', value: { events: [...events] } }) || true;
+    },
+    sendConditions(conditions) {
+      const conditionJson = conditions.map((condition) => JSON.stringify(condition));
+      send({ $case: 'conditions', value: { conditionJson } });
+    },
+    ended: ended.promise,
+  };
+  takeMessages(parts, () => {
+    outbox.sendAll();
+    parts.onWelcome(stream);
+  });
+  call.on('drain', () => outbox.drained());
+  call.on('error', (error) => {
+    close();
+    ended.reject(error);
+  });
+  call.on('end', () => {
+    close();
+    ended.resolve();
+  });
+  send({ $case: 'hello', value: helloOf(options) });
+  return stream;
+}
+
+function helloOf({ describeNode, nodeName, ledger }: SessionOptions) {
+  const known = ledger.generation();
+  return { ...describeNode(), nodeName, known: known && { ...known } };
+}
+
+function startHeartbeats(call: ControlCall, { clock }: SessionOptions): () => void {
+  let cancel = () => {};
+  const next = () => {
+    cancel = clock.after(heartbeatIntervalMs, () => {
+      if (!call.writableNeedDrain) call.write({ message: { $case: 'heartbeat', value: {} } });
+      next();
+    });
+  };
+  next();
+  return () => cancel();
+}
+
+/** The stream is read no faster than the ledger gets to the disk. */
+function takeMessages(parts: ControlStreamParts, onWelcome: () => void): void {
+  const { call, options } = parts;
+  const feed = ledgerFeed();
+  const maxPending = 256;
+  let pending = 0;
+  call.on('data', ({ message }: ControllerMessage) => {
+    if (!message) return;
+    if (message.$case === 'openSession') parts.openSession(message.value);
+    const change = feed.next(message);
+    if (message.$case === 'snapshotEnd') onWelcome();
+    if (!change) return;
+    if (++pending >= maxPending) call.pause();
+    options.ledger
+      .accept(change)
+      .catch((err: unknown) => {
+        options.log.error({ err, component: 'session' }, 'assignment not taken');
+        call.cancel();
+      })
+      .finally(() => {
+        if (--pending < maxPending) call.resume();
+      });
+  });
+}

@@ -1,0 +1,64 @@
+import { X509Certificate } from 'node:crypto';
+import type { AgentLinkClient, RenewResponse } from '../../api/generated/agent.ts';
+import { newCertificateRequest } from './certificate-request.ts';
+import type { NodeIdentity } from './node-identity.ts';
+import type { SessionOptions } from './session-options.ts';
+
+/** The node's certificate, renewed over the link long before it expires. The next connection uses the new one. */
+export interface IdentityKeeper {
+  current(): NodeIdentity;
+  /** Looks now and every hour whether it has to be renewed. Returns stop. */
+  keepRenewed(client: AgentLinkClient): () => void;
+}
+
+const checkIntervalMs = 60 * 60 * 1000;
+
+export function identityKeeper(options: SessionOptions): IdentityKeeper {
+  const { clock, log, nodeName } = options;
+  let identity = options.identity;
+
+  const renewIfDue = async (client: AgentLinkClient) => {
+    if (!isDue(identity.certificate, clock.now())) return;
+    const { key, csr } = await newCertificateRequest(nodeName);
+    const answer = await requestRenewal(client, csr);
+    const renewed = { key, certificate: answer.certificate, ca: answer.ca };
+    await options.onRenewed(renewed);
+    identity = renewed;
+    log.info({ component: 'session', node: nodeName }, 'certificate renewed');
+  };
+
+  return {
+    current: () => identity,
+    keepRenewed(client) {
+      let cancel = () => {};
+      let stopped = false;
+      const next = () => {
+        renewIfDue(client)
+          .catch((err: unknown) => {
+            if (!stopped) log.warn({ err, component: 'session' }, 'certificate not renewed');
+          })
+          .finally(() => {
+            if (!stopped) cancel = clock.after(checkIntervalMs, next);
+          });
+      };
+      next();
+      return () => {
+        stopped = true;
+        cancel();
+      };
+    },
+  };
+}
+
+/** Only a third of its life is left. */
+function isDue(certificatePem: string, now: number): boolean {
+  const { validFromDate, validToDate } = new X509Certificate(certificatePem);
+  const life = validToDate.getTime() - validFromDate.getTime();
+  return validToDate.getTime() - now <= life / 3;
+}
+
+function requestRenewal(client: AgentLinkClient, csr: string): Promise<RenewResponse> {
+  return new Promise((resolve, reject) => {
+    client.renew({ csr }, (error, response) => (error ? reject(error) : resolve(response)));
+  });
+}

@@ -1,0 +1,125 @@
+import type { ConfigMap } from '../../api/config-map.ts';
+import type {
+  AssignPod,
+  ControllerMessage,
+  Generation,
+  NetworkDelta,
+  ServiceEntry as ServiceRow,
+  Welcome,
+} from '../../api/generated/agent.ts';
+import type { Pod } from '../../api/pod.ts';
+import type { Secret } from '../../api/secret.ts';
+import type { LedgerChange, NewAssignment } from '../ledger/assignment.ts';
+import type { NetworkTable, ServiceEntry } from '../ports.ts';
+
+/** Turns what one connection's controller says into changes of the ledger. */
+export interface LedgerFeed {
+  /** undefined: nothing to be taken yet, or no business of the ledger. */
+  next(message: NonNullable<ControllerMessage['message']>): LedgerChange | undefined;
+}
+
+interface Snapshot {
+  readonly generation: Generation;
+  readonly pods: NewAssignment[];
+}
+
+/** Deltas of the network are laid over the table as this connection knows it: the snapshot began with all of it. */
+export function ledgerFeed(): LedgerFeed {
+  let table: NetworkTable | undefined;
+  let snapshot: Snapshot | undefined;
+  return {
+    next(message) {
+      switch (message.$case) {
+        case 'welcome':
+          table = emptyTable(message.value);
+          return undefined;
+        case 'snapshotBegin':
+          snapshot = { generation: generationOf(message.value), pods: [] };
+          return undefined;
+        case 'assign': {
+          const pod = newAssignment(message.value);
+          if (!snapshot) return { kind: 'assign', generation: generationOf(message.value), pod };
+          snapshot.pods.push(pod);
+          return undefined;
+        }
+        case 'remove': {
+          const { uid } = message.value;
+          return { kind: 'remove', generation: generationOf(message.value), uid };
+        }
+        case 'network': {
+          if (!table) return undefined;
+          table = withDelta(table, message.value);
+          if (snapshot) return undefined;
+          return { kind: 'network', generation: generationOf(message.value), network: table };
+        }
+        case 'snapshotEnd': {
+          if (!snapshot || !table) return undefined;
+          const whole = snapshot;
+          snapshot = undefined;
+          return { kind: 'snapshot', ...whole, network: table };
+        }
+        case 'openSession':
+          return undefined;
+      }
+    },
+  };
+}
+
+const generationOf = ({ generation }: { generation?: Generation | undefined }): Generation =>
+  generation ?? { epoch: 0, revision: 0 };
+
+function newAssignment(message: AssignPod): NewAssignment {
+  return {
+    uid: message.uid,
+    pod: JSON.parse(message.podJson) as Pod,
+    configMaps: byName(message.configMapJson.map((json) => JSON.parse(json) as ConfigMap)),
+    secrets: byName(message.secretJson.map((json) => JSON.parse(json) as Secret)),
+  };
+}
+
+const byName = <T extends ConfigMap | Secret>(objects: readonly T[]): ReadonlyMap<string, T> =>
+  new Map(objects.map((object) => [object.metadata.name, object]));
+
+const emptyTable = (welcome: Welcome): NetworkTable => ({
+  podCidr: welcome.podCidr,
+  clusterPodCidr: welcome.clusterPodCidr,
+  serviceCidr: welcome.serviceCidr,
+  clusterDomain: welcome.clusterDomain,
+  dnsServiceIp: welcome.dnsServiceIp,
+  nodes: [],
+  services: [],
+});
+
+/** Rows stay ordered by name, so that the same table is always the same. Pure. */
+function withDelta(table: NetworkTable, delta: NetworkDelta): NetworkTable {
+  const nodes = new Map(table.nodes.map((node) => [node.name, node]));
+  for (const name of delta.removedNodes) nodes.delete(name);
+  for (const { name, address, podCidr } of delta.nodes) nodes.set(name, { name, address, podCidr });
+  const services = new Map(table.services.map((service) => [serviceKey(service), service]));
+  for (const key of delta.removedServices) services.delete(key);
+  for (const row of delta.services) services.set(serviceKey(row), serviceEntry(row));
+  return { ...table, nodes: ordered(nodes), services: ordered(services) };
+}
+
+const serviceKey = ({ namespace, name }: { namespace: string; name: string }) =>
+  `${namespace}/${name}`;
+
+const ordered = <T>(rows: ReadonlyMap<string, T>): readonly T[] =>
+  [...rows].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+
+function serviceEntry(row: ServiceRow): ServiceEntry {
+  return {
+    namespace: row.namespace,
+    name: row.name,
+    clusterIp: row.clusterIp,
+    sessionAffinityMs: row.sessionAffinityMs,
+    ports: row.ports.map((port) => ({
+      name: port.name,
+      protocol: port.protocol === 'UDP' ? 'UDP' : 'TCP',
+      port: port.port,
+      endpoints: port.endpoints,
+    })),
+    addresses: row.addresses.map(({ ip, hostname }) => ({ ip, hostname })),
+    externalName: row.externalName,
+  };
+}

@@ -1,0 +1,44 @@
+import { type ChannelOptions, credentials } from '@grpc/grpc-js';
+import { AgentLinkClient } from '../../api/generated/agent.ts';
+import type { NodeIdentity } from './node-identity.ts';
+
+/** The two connections to one controller: what flows in bulk can't hold up the control stream. */
+export interface LinkClients {
+  readonly control: AgentLinkClient;
+  readonly bulk: AgentLinkClient;
+  close(): void;
+}
+
+const maxMessageBytes = 64 * 2 ** 20;
+
+/** A dead peer is noticed within keepalive time and timeout; its channel is closed then, never reconnected. */
+const channelOptions: ChannelOptions = {
+  'grpc.keepalive_time_ms': 2000,
+  'grpc.keepalive_timeout_ms': 2000,
+  'grpc.max_receive_message_length': maxMessageBytes,
+  'grpc.max_send_message_length': maxMessageBytes,
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.enable_retries': 0,
+  'grpc.service_config_disable_resolution': 1,
+  'grpc.enable_http_proxy': 0,
+};
+
+export function dialController(address: string, identity: NodeIdentity): LinkClients {
+  const { ca, key, certificate } = identity;
+  const [caBytes, keyBytes, chain] = [ca, key, certificate].map((pem) => Buffer.from(pem));
+  const dial = () =>
+    new AgentLinkClient(
+      address,
+      credentials.createSsl(caBytes ?? null, keyBytes ?? null, chain ?? null),
+      channelOptions,
+    );
+  const [control, bulk] = [dial(), dial()];
+  return {
+    control,
+    bulk,
+    close() {
+      control.close();
+      bulk.close();
+    },
+  };
+}

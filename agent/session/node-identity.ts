@@ -1,0 +1,29 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
+
+/** Who this node is, PEM each. */
+export interface NodeIdentity {
+  readonly key: string;
+  readonly certificate: string;
+  /** The cluster's authority. */
+  readonly ca: string;
+}
+
+/** The identity in `dir`; undefined: this machine has not joined. */
+export async function readIdentity(dir: string): Promise<NodeIdentity | undefined> {
+  const text = await readIfPresent(readFile(identityPath(dir), 'utf8'));
+  return text === undefined ? undefined : (JSON.parse(text) as NodeIdentity);
+}
+
+/** Key and certificate in one file (0600), so that after a crash they belong together. `dir` is made with mode 0700. */
+export async function saveIdentity(dir: string, identity: NodeIdentity): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await writeFileDurably({
+    path: identityPath(dir),
+    bytes: JSON.stringify(identity, undefined, 1),
+    mode: 0o600,
+  });
+}
+
+const identityPath = (dir: string) => join(dir, 'identity.json');

@@ -1,0 +1,45 @@
+import type { ExecSession } from '../kernel/shim.ts';
+
+/** What the controller may ask of this node's pods; main gives the session its answers. Both throw SessionError. */
+export interface SessionHandlers {
+  /** Resolves when there is such a container and the command is being started. */
+  exec(request: ExecTarget): Promise<ExecSession>;
+  /** Resolves when the log is open. Ends at its end, with `follow` when the container has ended, or on abort. */
+  logs(request: LogsTarget, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+}
+
+export interface ExecTarget {
+  readonly podUid: string;
+  readonly container: string;
+  readonly command: readonly string[];
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** A terminal, whose size comes with the first resize. */
+  readonly tty: boolean;
+}
+
+export interface LogsTarget {
+  readonly podUid: string;
+  readonly container: string;
+  readonly follow: boolean;
+  readonly previous: boolean;
+  readonly timestamps: boolean;
+  /** Only so many lines from the end. */
+  readonly tailLines?: number | undefined;
+  /** Only what was written since; milliseconds since 1970. */
+  readonly sinceMs?: number | undefined;
+  readonly limitBytes?: number | undefined;
+}
+
+/** Closed table, in words of api/status.ts: the user sees reason and message. */
+export type SessionErrorReason = 'NotFound' | 'BadRequest' | 'InternalError';
+
+export class SessionError extends Error {
+  override readonly name = 'SessionError';
+  readonly reason: SessionErrorReason;
+  constructor(reason: SessionErrorReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,133 @@
+import type { OpenSession, PodEvent } from '../../api/generated/agent.ts';
+import type { NodeCondition } from '../../api/node.ts';
+import { backoffMs, withJitter } from '../../base/backoff.ts';
+import { sleep } from '../../base/clock.ts';
+import { failureFrame, finish, sendFrame } from './bulk-call.ts';
+import { type ControlStream, openControlStream } from './control-stream.ts';
+import { pumpExec } from './exec-pump.ts';
+import { identityKeeper } from './identity-keeper.ts';
+import { dialController, type LinkClients } from './link-clients.ts';
+import { pumpLogs } from './log-pump.ts';
+import type { SessionOptions } from './session-options.ts';
+
+/** This node's link to its controller, for as long as the agent runs. */
+export interface Session {
+  /** Kept until it can be sent; of more than a thousand the oldest are dropped. */
+  reportEvent(event: PodEvent): void;
+  /** All of the node's own conditions; sent again with each connection. */
+  setConditions(conditions: readonly NodeCondition[]): void;
+  readonly connected: boolean;
+  stop(): Promise<void>;
+}
+
+const reconnectBackoff = { firstMs: 100, capMs: 2000 };
+const maxEvents = 1000;
+
+/** Dials, and dials again: one controller after the other, with growing pauses while none of them welcomes this node. */
+export function startSession(options: SessionOptions): Session {
+  const { clock, rng, log } = options;
+  const stopping = new AbortController();
+  const identity = identityKeeper(options);
+  const outgoing = outgoingReports();
+  let attempt = 0;
+
+  const connect = async (address: string) => {
+    const clients = dialController(address, identity.current());
+    const stopRenewals = identity.keepRenewed(clients.control);
+    const call = clients.control.control();
+    const hangUp = () => call.cancel();
+    stopping.signal.addEventListener('abort', hangUp, { once: true });
+    try {
+      const stream = openControlStream({
+        call,
+        options,
+        openSession: (session) => openBulk(clients, options, session),
+        onWelcome(welcomed) {
+          attempt = 0;
+          log.info({ component: 'session', address }, 'connected to the controller');
+          outgoing.connected(welcomed);
+        },
+      });
+      await stream.ended;
+    } finally {
+      outgoing.disconnected();
+      stopping.signal.removeEventListener('abort', hangUp);
+      stopRenewals();
+      clients.close();
+    }
+  };
+
+  const run = async () => {
+    for (let turn = 0; !stopping.signal.aborted; turn++) {
+      const address = options.controllers[turn % options.controllers.length] ?? '';
+      const err = await connect(address).catch((error: unknown) => error);
+      if (stopping.signal.aborted) return;
+      const retryInMs = withJitter(backoffMs(reconnectBackoff, ++attempt), rng);
+      log.warn({ err, component: 'session', address, retryInMs }, 'controller lost');
+      await sleep(clock, retryInMs, stopping.signal).catch(() => undefined);
+    }
+  };
+  const running = run();
+
+  return {
+    reportEvent: (event) => outgoing.addEvent(event),
+    setConditions: (conditions) => outgoing.setConditions(conditions),
+    get connected() {
+      return outgoing.isConnected();
+    },
+    async stop() {
+      stopping.abort(new Error('the session is stopping'));
+      await running;
+    },
+  };
+}
+
+/** The stream of one session, on the second connection. */
+function openBulk(clients: LinkClients, options: SessionOptions, session: OpenSession): void {
+  const { log, handlers } = options;
+  const call = clients.bulk.bulk();
+  call.on('error', (err) => log.debug({ err, component: 'session' }, 'bulk stream failed'));
+  sendFrame(call, { $case: 'opened', value: session.id });
+  const pumped = pumpSession();
+  pumped.catch((error: unknown) => finish(call, failureFrame(error)));
+
+  function pumpSession(): Promise<void> {
+    switch (session.request?.$case) {
+      case 'exec':
+        return pumpExec(call, session.request.value, handlers);
+      case 'logs':
+        return pumpLogs(call, session.request.value, handlers);
+      case undefined:
+        return Promise.reject(new Error('a session of a kind that this agent does not know'));
+    }
+  }
+}
+
+/** What isn't a pod's status: it waits here while there is no connection. */
+function outgoingReports() {
+  let stream: ControlStream | undefined;
+  let conditions: readonly NodeCondition[] | undefined;
+  let events: readonly PodEvent[] = [];
+  const flush = () => {
+    if (events.length > 0 && stream?.sendEvents(events)) events = [];
+  };
+  return {
+    isConnected: () => stream !== undefined,
+    connected(to: ControlStream) {
+      stream = to;
+      if (conditions) stream.sendConditions(conditions);
+      flush();
+    },
+    disconnected() {
+      stream = undefined;
+    },
+    addEvent(event: PodEvent) {
+      events = [...events, event].slice(-maxEvents);
+      flush();
+    },
+    setConditions(next: readonly NodeCondition[]) {
+      conditions = next;
+      stream?.sendConditions(next);
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import type { PodReport } from '../../api/generated/agent.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { ReportedStatus, StatusSource } from './status-source.ts';
+
+export interface StatusOutboxOptions {
+  readonly source: StatusSource;
+  readonly clock: Clock;
+  /** False: taken, but nothing more until {@link StatusOutbox.drained}. */
+  readonly send: (pods: PodReport[]) => boolean;
+}
+
+export interface StatusOutbox {
+  /** Every pod, once: the controller may have missed anything. */
+  sendAll(): void;
+  drained(): void;
+  close(): void;
+}
+
+/** At most one message in so long; a lone change goes at once. */
+const batchMs = 20;
+
+/** Sends what changed, as it is when it is sent: however long the stream was full, each pod is in it once. */
+export function statusOutbox({ source, clock, send }: StatusOutboxOptions): StatusOutbox {
+  const changed = new Set<string>();
+  let lastSentAt = Number.NEGATIVE_INFINITY;
+  let full = false;
+  let cancel: (() => void) | undefined;
+
+  const flush = () => {
+    cancel = undefined;
+    if (full || changed.size === 0) return;
+    const statuses = source.statuses();
+    const pods = [...changed].flatMap((uid) => statuses.get(uid) ?? []).map(report);
+    changed.clear();
+    if (pods.length === 0) return;
+    lastSentAt = clock.monotonic();
+    full = !send(pods);
+  };
+  const schedule = () => {
+    if (full) return;
+    cancel ??= clock.after(Math.max(0, lastSentAt + batchMs - clock.monotonic()), flush);
+  };
+  const unsubscribe = source.onChange((uid) => {
+    changed.add(uid);
+    schedule();
+  });
+  return {
+    sendAll() {
+      for (const uid of source.statuses().keys()) changed.add(uid);
+      schedule();
+    },
+    drained() {
+      full = false;
+      schedule();
+    },
+    close() {
+      unsubscribe();
+      cancel?.();
+    },
+  };
+}
+
+const report = (pod: ReportedStatus): PodReport => ({
+  uid: pod.uid,
+  namespace: pod.namespace,
+  name: pod.name,
+  generation: { ...pod.generation },
+  statusJson: JSON.stringify(pod.status),
+  terminated: pod.terminated,
+});
