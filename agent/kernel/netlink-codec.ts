@@ -74,7 +74,7 @@ export function decodeAttributes(bytes: Buffer): ReadonlyMap<number, Buffer> {
 
 /** Reads an NLMSG_ERROR message. */
 export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement {
-  const errno = -message.body.readInt32LE(0);
+  const errno = Math.abs(message.body.readInt32LE(0));
   if ((message.flags & NLM_F_ACK_TLVS) === 0) return { errno, text: undefined };
   const request =
     message.flags & NLM_F_CAPPED ? headerLength : aligned(message.body.readUInt32LE(4));

@@ -1,4 +1,11 @@
-import { type Answer, type DecodedPacket, decode, encode, type Packet } from 'dns-packet';
+import {
+  type Answer,
+  type DecodedPacket,
+  decode,
+  encode,
+  type OptAnswer,
+  type Packet,
+} from 'dns-packet';
 import type { Rng } from '../../base/rng.ts';
 import { answerDns, type DnsAnswer, type DnsRecord } from './dns-answer.ts';
 import type { DnsZone } from './dns-zone.ts';
@@ -19,16 +26,12 @@ export function replyToDns(message: Buffer, options: DnsReplyOptions): Buffer | 
   if (!question || query.questions?.length !== 1) return bareReply(message, rcodes.FORMERR);
   if ((message.readUInt16BE(2) & OPCODE) !== 0) return bareReply(message, rcodes.NOTIMP);
   const edns = query.additionals?.find((record) => record.type === 'OPT');
+  if (edns && edns.ednsVersion > 0) return encode(withEdns(emptyReply(query), true, BADVERS));
   const answer: DnsAnswer =
     question.class === 'IN' ? answerDns(question, options.zone) : { rcode: 'REFUSED' };
-  const reply = withEdns(replyPacket(query, answer, options), edns !== undefined);
-  if (edns?.type === 'OPT' && edns.ednsVersion > 0)
-    return encode(withEdns({ ...reply, answers: [], authorities: [] }, true, BADVERS));
-  const bytes = encode(reply);
-  if (options.transport === 'tcp') return bytes;
-  const asked = edns?.type === 'OPT' ? edns.udpPayloadSize : classicUdpBytes;
-  const limit = Math.min(Math.max(asked, classicUdpBytes), maxUdpBytes);
-  return bytes.length <= limit ? bytes : encode(cutShort(reply, edns !== undefined));
+  const bytes = encode(withEdns(replyPacket(query, answer, options), edns !== undefined));
+  if (options.transport === 'tcp' || bytes.length <= udpLimit(edns)) return bytes;
+  return encode(withEdns(emptyReply(query, TC), edns !== undefined));
 }
 
 const headerBytes = 12;
@@ -57,12 +60,8 @@ function decoded(message: Buffer): DecodedPacket | undefined {
 function replyPacket(query: DecodedPacket, answer: DnsAnswer, options: DnsReplyOptions): Packet {
   const ours = answer.rcode !== 'REFUSED';
   const found = answer.rcode === 'NOERROR' ? answer : { answers: [], additionals: [] };
-  const asked = query.questions ?? [];
   return {
-    type: 'response',
-    id: query.id ?? 0,
-    flags: (query.flag_rd ? RD : 0) | (ours ? AA : 0) | rcodes[answer.rcode],
-    questions: asked,
+    ...emptyReply(query, (ours ? AA : 0) | rcodes[answer.rcode]),
     answers: shuffled(found.answers, options.rng).map(wireRecord),
     authorities: ours && found.answers.length === 0 ? [startOfAuthority(options.zone)] : [],
     additionals: found.additionals.map(wireRecord),
@@ -84,9 +83,13 @@ function withEdns(packet: Packet, edns: boolean, extendedRcode = 0): Packet {
   return { ...packet, additionals: [...(packet.additionals ?? []), opt] };
 }
 
-function cutShort(packet: Packet, edns: boolean): Packet {
-  const flags = (packet.flags ?? 0) | TC;
-  return withEdns({ ...packet, flags, answers: [], authorities: [], additionals: [] }, edns);
+function emptyReply(query: DecodedPacket, flag = 0): Packet {
+  const flags = (query.flag_rd ? RD : 0) | flag;
+  return { type: 'response', id: query.id ?? 0, flags, questions: query.questions ?? [] };
+}
+
+function udpLimit(edns: OptAnswer | undefined): number {
+  return Math.min(Math.max(edns?.udpPayloadSize ?? 0, classicUdpBytes), maxUdpBytes);
 }
 
 /** Just the header, for what could not be read further. */

@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
 import { formatIpv4, parseIpv4Cidr } from '../../base/ipv4.ts';
-import type { NetworkTable } from '../ports.ts';
+import type { NetworkTable, ServiceEntry } from '../ports.ts';
 import { NetworkError } from './network-error.ts';
 
 /**
@@ -17,6 +17,8 @@ export function checkTable(table: NetworkTable): void {
     ...services.flatMap(addressesOf),
   ];
   for (const address of addresses) if (!isIPv4(address)) refuse(`"${address}" is no IPv4 address`);
+  for (const port of services.flatMap(portsOf))
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) refuse(`${port} is no port`);
   for (const { namespace, name } of services)
     for (const word of [namespace, name])
       if (!dnsLabel.test(word)) refuse(`"${word}" is no DNS label`);
@@ -30,7 +32,11 @@ function isCidr(text: string): boolean {
   return cidr !== undefined && `${formatIpv4(cidr.first)}/${cidr.prefix}` === text;
 }
 
-function addressesOf(service: NetworkTable['services'][number]): readonly string[] {
+function portsOf(service: ServiceEntry): readonly number[] {
+  return service.ports.flatMap(({ port, endpoints }) => [port, ...endpoints.map((e) => e.port)]);
+}
+
+function addressesOf(service: ServiceEntry): readonly string[] {
   const endpoints = service.ports.flatMap((port) => port.endpoints.map(({ ip }) => ip));
   const own = service.clusterIp === undefined ? [] : [service.clusterIp];
   return [...own, ...endpoints, ...service.addresses.map(({ ip }) => ip)];

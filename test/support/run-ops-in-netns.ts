@@ -11,7 +11,7 @@ export async function runOpsInNetns(path: string, ops: readonly Op[]): Promise<v
 function command(op: Op): string {
   switch (op.op) {
     case 'write':
-      return `printf %s '${Buffer.from(op.bytes)}' > ${op.path}`;
+      return `printf %s '${Buffer.from(op.bytes).toString()}' > ${op.path}`;
     case 'link-up':
       return `ip link set ${op.link} up`;
     case 'add-address':

@@ -187,7 +187,8 @@ it.each<[what: string, query: [name: string, type: string], expected: unknown]>(
   ["a name that isn't the cluster's", ['example.org', 'A'], { error: 'EREFUSED' }],
 ])('answers DNS queries of pods for %s', async (_, [name, type], expected) => {
   const answer = await a.peer.call('resolve', { server: dnsServiceIp, name, type });
-  expect(Array.isArray(answer) ? answer.toSorted() : answer).toEqual(expected);
+  const unordered = (value: unknown) => (Array.isArray(value) ? new Set(value) : value);
+  expect(unordered(answer)).toEqual(unordered(expected));
 });
 
 it('changes nothing when the agent starts again, and breaks no connection', async () => {
