@@ -132,7 +132,7 @@ export interface ContainerPort {
   start(spec: ContainerSpec, signal: AbortSignal): Promise<void>;
   /** Signals the first process; unknown or ended: no effect. */
   kill(id: ContainerId, signal: number): Promise<void>;
-  /** Every container of the pod that was started and not removed: running and ended. */
+  /** Every container of the pod that was started and not removed, running and ended, older attempts first. */
   list(uid: string): Promise<readonly Container[]>;
   /** Removes an ended container's root file system, cgroup and record; its logs stay until the sandbox goes. */
   remove(id: ContainerId): Promise<void>;

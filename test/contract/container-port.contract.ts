@@ -119,7 +119,7 @@ export function containerPortContract(open: () => Promise<ContainerSubject>): vo
     const session = await subject.containers.exec(id(0), request);
     const output: string[] = [];
     session.onOutput((_stream, chunk) => output.push(chunk.toString()));
-    expect(await session.exited).toEqual({ exitCode: 0, signal: undefined });
+    expect(await session.exited).toMatchObject({ exitCode: 0, signal: undefined });
     expect(output.join('')).toContain('hello');
     await subject.containers.kill(id(0), 9);
     await until([[0, 'exited']]);

@@ -48,6 +48,8 @@ export function sandboxPortContract(open: () => Promise<SandboxSubject>): void {
     });
     expect(await subject.sandboxes.ensure(sandboxSpec('a'), never)).toEqual(made);
     expect(await subject.sandboxes.list()).toEqual([made]);
+    expect(await subject.sandboxes.find('a')).toEqual(made);
+    expect(await subject.sandboxes.find('b')).toBeUndefined();
   });
 
   it('gives no network namespace to a pod that shares the host’s', async () => {

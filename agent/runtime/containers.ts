@@ -1,0 +1,239 @@
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { readExits } from '../kernel/exit-records.ts';
+import { OpError } from '../kernel/op-error.ts';
+import type { Shim, ShimContainer } from '../kernel/shim.ts';
+import { ShimLost } from '../kernel/shim-client.ts';
+import type { Container, ContainerId, ContainerPort, ContainerSpec } from '../ports.ts';
+import { planCgroupFiles } from './cgroup-files.ts';
+import { planConfig } from './container-config.ts';
+import { ContainerError } from './container-error.ts';
+import { execInContainer } from './exec.ts';
+import { readImageFile } from './image-files.ts';
+import type { OciConfig } from './oci-config.ts';
+import { planStart } from './operations.ts';
+import { containerKey, type PodPaths, parseContainerKey, podPaths } from './pod-paths.ts';
+import {
+  readContainerRecord,
+  readSandboxRecord,
+  recordedContainers,
+  type SandboxRecord,
+  writeContainerRecord,
+} from './records.ts';
+import type { RuntimeContext } from './sandboxes.ts';
+import type { SeccompFilters } from './seccomp-filters.ts';
+import { ensureTmpfs } from './shim-mounts.ts';
+import { startFailure } from './start-failure.ts';
+
+export interface ContainerContext extends RuntimeContext {
+  readonly filters: SeccompFilters;
+  /** The agent's own capabilities, as bits. */
+  readonly capabilities: bigint;
+}
+
+export function containerPort(context: ContainerContext): ContainerPort {
+  return {
+    start: (spec, signal) => start(context, spec, signal),
+    kill: async (id, signal) => {
+      const shim = await context.shims.get(id.uid);
+      await shim?.kill(containerKey(id), signal).catch(unlessLost);
+    },
+    list: (uid) => list(context, uid),
+    remove: (id) => remove(context, id),
+    exec: (id, request) => execInContainer(context, id, request),
+    onChange: (listener) => context.shims.onChange(listener),
+  };
+}
+
+/** Log files of one container: as the kubelet's defaults. */
+const LOG_MAX_BYTES = 10 * 1024 * 1024;
+const LOG_MAX_FILES = 5;
+
+async function start(
+  context: ContainerContext,
+  spec: ContainerSpec,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const paths = podPaths(context.dirs, spec.id.uid);
+  const sandbox = await readSandboxRecord(paths);
+  const shim = await context.shims.get(spec.id.uid);
+  if (!sandbox?.complete || !shim)
+    throw new ContainerError('RunContainerError', `pod ${spec.id.uid} has no sandbox`);
+  const started = await shim.list();
+  if (started.some(({ container }) => container === containerKey(spec.id))) return;
+  const config = await configure(context, { spec, sandbox, paths });
+  try {
+    await prepare(context, { spec, config, paths, shim });
+    await launch(context, { spec, config, paths, shim });
+  } catch (cause) {
+    await discard(context, spec.id, paths);
+    throw cause;
+  }
+}
+
+interface Starting {
+  readonly spec: ContainerSpec;
+  readonly config: OciConfig;
+  readonly paths: PodPaths;
+  readonly shim: Shim;
+}
+
+async function configure(
+  context: ContainerContext,
+  of: { spec: ContainerSpec; sandbox: SandboxRecord; paths: PodPaths },
+): Promise<OciConfig> {
+  const { spec, sandbox, paths } = of;
+  const [passwd, group] = await Promise.all([
+    readImageFile(spec.image.layers, '/etc/passwd'),
+    readImageFile(spec.image.layers, '/etc/group'),
+  ]);
+  return planConfig(spec, {
+    namespace: sandbox.namespace,
+    podName: sandbox.name,
+    hostname: sandbox.hostname,
+    hostNetwork: sandbox.hostNetwork,
+    userNamespace: sandbox.userNamespace,
+    hostCapabilities: context.capabilities,
+    passwd,
+    group,
+    sources: {
+      shm: paths.shm,
+      ...paths.etc,
+      cgroups: context.cgroups.directories(cgroupOf(paths, spec.id)),
+      tmpfs: paths.tmpfs,
+    },
+  });
+}
+
+/** Everything that the operations expect to be there. What a crashed start has left is thrown away first. */
+async function prepare(
+  context: ContainerContext,
+  { spec, config, paths, shim }: Starting,
+): Promise<void> {
+  const { cgroups, clock } = context;
+  const directory = paths.container(spec.id);
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+  await mkdir(dirname(spec.logPath), { recursive: true });
+  await writeContainerRecord(directory, {
+    startedAtMs: clock.now(),
+    process: config.process,
+    joins: config.linux.joins,
+    seccomp: config.linux.seccomp === 'RuntimeDefault',
+  });
+  const limits = planCgroupFiles(spec.resources, cgroups.version);
+  await cgroups.ensure(cgroupOf(paths, spec.id), limits);
+  for (const { source } of spec.mounts)
+    if (source.kind === 'tmpfs')
+      await ensureTmpfs(shim, {
+        target: paths.tmpfs(source.name),
+        sizeBytes: source.sizeLimitBytes,
+        mode: '0777',
+        uid: source.uid,
+        gid: source.gid,
+      });
+}
+
+async function launch(
+  context: ContainerContext,
+  { spec, config, paths, shim }: Starting,
+): Promise<void> {
+  const { cgroups, filters } = context;
+  const directories = cgroups.directories(cgroupOf(paths, spec.id));
+  const unified = directories.find(({ controller }) => controller === '');
+  const ops = planStart(config, {
+    directory: paths.container(spec.id),
+    layers: spec.image.layers,
+    attach: unified ? [] : directories.map(({ path }) => join(path, 'cgroup.procs')),
+    seccomp:
+      config.linux.seccomp === 'RuntimeDefault'
+        ? filters.get(config.process.capabilities)
+        : undefined,
+  });
+  try {
+    await shim.start({
+      container: containerKey(spec.id),
+      cgroup2Dir: unified?.path,
+      logPath: spec.logPath,
+      logMaxBytes: LOG_MAX_BYTES,
+      logMaxFiles: LOG_MAX_FILES,
+      ops,
+    });
+  } catch (error) {
+    if (error instanceof OpError) throw startFailure(ops, error);
+    throw new ContainerError('RunContainerError', `starting ${spec.id.name}`, { cause: error });
+  }
+}
+
+/** What of a container is left on disk and in the cgroup tree once nothing of it runs. */
+async function discard(context: ContainerContext, id: ContainerId, paths: PodPaths): Promise<void> {
+  await context.cgroups.remove(cgroupOf(paths, id));
+  await rm(paths.container(id), { recursive: true, force: true });
+}
+
+async function list(context: ContainerContext, uid: string): Promise<readonly Container[]> {
+  const paths = podPaths(context.dirs, uid);
+  const shim = await context.shims.get(uid);
+  const found = shim ? await shim.list().catch(unlessLost) : undefined;
+  const all = found
+    ? found.map((each) => ({ ...each, lost: false }))
+    : await rememberedContainers(context, uid);
+  const known = all.flatMap((each) => {
+    const id = parseContainerKey(uid, each.container);
+    return id ? [{ each, id }] : [];
+  });
+  const inOrder = known.toSorted((a, b) => a.id.attempt - b.id.attempt);
+  return Promise.all(
+    inOrder.map(async ({ each: { exit, pid, startedAtMs, lost }, id }): Promise<Container> => {
+      if (exit === undefined)
+        return { id, state: lost ? 'lost' : 'running', pid, startedAtMs, exit };
+      const oomKilled = (await context.cgroups.oomKills(cgroupOf(paths, id))) > 0;
+      return { id, state: 'exited', pid, startedAtMs, exit: { ...exit, oomKilled } };
+    }),
+  );
+}
+
+/** Without a shim: exits are on disk, and whoever has no exit was lost with it. */
+async function rememberedContainers(
+  { dirs }: ContainerContext,
+  uid: string,
+): Promise<readonly (ShimContainer & { readonly lost: boolean })[]> {
+  const paths = podPaths(dirs, uid);
+  const exits = new Map((await readExits(paths.run)).map((exit) => [exit.container, exit]));
+  const names = await recordedContainers(dirs, uid);
+  const remembered = names.map(async (container) => {
+    const exit = exits.get(container);
+    if (exit) return { ...exit, lost: false };
+    const record = await readContainerRecord(join(paths.containers, container));
+    const startedAtMs = record?.startedAtMs ?? 0;
+    return { container, pid: 0, startedAtMs, exit: undefined, lost: true };
+  });
+  return Promise.all(remembered);
+}
+
+async function remove(context: ContainerContext, id: ContainerId): Promise<void> {
+  const paths = podPaths(context.dirs, id.uid);
+  const shim = await context.shims.get(id.uid);
+  const found = (await shim?.list())?.find(({ container }) => container === containerKey(id));
+  if (found && !found.exit)
+    throw new ContainerError('RunContainerError', `container ${id.name} is running`);
+  await shim?.forget(containerKey(id));
+  await rm(join(paths.run, 'exits', containerKey(id)), { force: true });
+  await discard(context, id, paths);
+}
+
+export function cgroupOf(paths: PodPaths, id: ContainerId): string {
+  return join(paths.cgroup, containerKey(id));
+}
+
+function unlessLost(error: unknown): undefined {
+  if (error instanceof ShimLost) return undefined;
+  throw error;
+}
+
+/** CapBnd of /proc/self/status: what the agent can give at most. */
+export async function ownCapabilities(): Promise<bigint> {
+  const status = await readFile('/proc/self/status', 'utf8');
+  return BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+}

@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { OpError } from '../kernel/op-error.ts';
+import type { ExecSession } from '../kernel/shim.ts';
+import type { ContainerExec, ContainerId } from '../ports.ts';
+import { ContainerError } from './container-error.ts';
+import type { ContainerContext } from './containers.ts';
+import { planExec } from './operations.ts';
+import { containerKey, podPaths } from './pod-paths.ts';
+import { readContainerRecord } from './records.ts';
+import { startFailure } from './start-failure.ts';
+
+/** A process beside the container's first one, with its user, rights, environment and limits. */
+export async function execInContainer(
+  context: ContainerContext,
+  id: ContainerId,
+  request: ContainerExec,
+): Promise<ExecSession> {
+  const paths = podPaths(context.dirs, id.uid);
+  const container = containerKey(id);
+  const shim = await context.shims.get(id.uid);
+  const found = (await shim?.list())?.find((each) => each.container === container);
+  const record = await readContainerRecord(paths.container(id));
+  if (!shim || !found || found.exit || !record)
+    throw new ContainerError('RunContainerError', `container ${id.name} is not running`);
+  const { process } = record;
+  const env = request.terminal ? withTerm(process.env) : process.env;
+  const attach = context.cgroups
+    .directories(join(paths.cgroup, container))
+    .map(({ path }) => join(path, 'cgroup.procs'));
+  const ops = planExec(
+    { ...process, env, args: request.command },
+    {
+      container,
+      attach,
+      joins: record.joins,
+      terminal: request.terminal !== undefined,
+      seccomp: record.seccomp ? context.filters.get(process.capabilities) : undefined,
+    },
+  );
+  const { stdin, terminal } = request;
+  const session = await shim.exec({ container, ops, stdin, terminal });
+  return { ...session, exited: session.exited.catch((error) => Promise.reject(inWords(error))) };
+
+  function inWords(error: unknown): unknown {
+    return error instanceof OpError ? startFailure(ops, error) : error;
+  }
+}
+
+function withTerm(env: readonly string[]): readonly string[] {
+  return env.some((entry) => entry.startsWith('TERM=')) ? env : [...env, 'TERM=xterm'];
+}

@@ -1,0 +1,102 @@
+import { constants } from 'node:fs';
+import { lstat, open, readlink } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { ContainerError } from './container-error.ts';
+
+/** Far above any honest /etc/passwd; an image's may be a gigabyte (CVE-2025-4437). */
+const MAX_BYTES = 1_048_576;
+const MAX_LINKS = 20;
+
+/**
+ * The text of a file as an image's layers show it, "" if there is none. Read from the unpacked layers, before anything
+ * is mounted: links are followed inside the image only, and anything but a regular file of reasonable size is refused
+ * (a FIFO would block for ever, CVE-2024-9676). Layers are never written to, so what was looked at is what is read.
+ *
+ * Whiteouts hide what lower layers have; opaque directories do not (Node reads no extended attributes).
+ */
+export async function readImageFile(layers: readonly string[], path: string): Promise<string> {
+  const found = await resolveInLayers(layers.toReversed(), path);
+  return found === undefined ? '' : readBounded(found, path);
+}
+
+/** Host path of what `path` leads to, links resolved; undefined if it isn't there. */
+async function resolveInLayers(
+  topFirst: readonly string[],
+  path: string,
+): Promise<string | undefined> {
+  let todo = path.split('/').filter(Boolean);
+  let done: readonly string[] = [];
+  let found: LayerEntry | undefined;
+  for (let links = 0; todo.length > 0; ) {
+    const [name = '', ...rest] = todo;
+    todo = rest;
+    if (name === '.') continue;
+    if (name === '..') {
+      done = done.slice(0, -1);
+      continue;
+    }
+    found = await topmost(topFirst, [...done, name].join('/'));
+    if (found === undefined) return undefined;
+    if (found.link === undefined) {
+      done = [...done, name];
+      continue;
+    }
+    if (++links > MAX_LINKS) throw refused(path, 'too many symbolic links');
+    if (posix.isAbsolute(found.link)) done = [];
+    todo = [...found.link.split('/').filter(Boolean), ...todo];
+  }
+  return (await topmost(topFirst, done.join('/')))?.path;
+}
+
+interface LayerEntry {
+  readonly path: string;
+  readonly link: string | undefined;
+}
+
+/** What the upper layers have there. A character device 0:0 is overlayfs's "deleted here". */
+async function topmost(
+  topFirst: readonly string[],
+  relative: string,
+): Promise<LayerEntry | undefined> {
+  for (const layer of topFirst) {
+    const path = join(layer, relative);
+    const status = await lstat(path).catch(absent);
+    if (status?.isCharacterDevice() && status.rdev === 0) return undefined;
+    if (status?.isSymbolicLink()) return { path, link: await readlink(path) };
+    if (status) return { path, link: undefined };
+    if (await isHiddenBelow(layer, relative)) return undefined;
+  }
+  return undefined;
+}
+
+/** Has this layer a file or a whiteout where lower ones have a directory on the way? */
+async function isHiddenBelow(layer: string, relative: string): Promise<boolean> {
+  const steps = relative.split('/');
+  for (let depth = 1; depth < steps.length; depth++) {
+    const status = await lstat(join(layer, ...steps.slice(0, depth))).catch(absent);
+    if (status === undefined) return false;
+    if (!status.isDirectory()) return true;
+  }
+  return false;
+}
+
+async function readBounded(path: string, shown: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const status = await file.stat();
+    if (!status.isFile()) throw refused(shown, 'not a regular file');
+    if (status.size > MAX_BYTES) throw refused(shown, `larger than ${MAX_BYTES} bytes`);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+function refused(path: string, why: string): ContainerError {
+  return new ContainerError('CreateContainerConfigError', `the image's ${path}: ${why}`);
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+  throw error;
+}

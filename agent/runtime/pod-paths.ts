@@ -1,0 +1,66 @@
+import { strict as assert } from 'node:assert';
+import { join } from 'node:path';
+import type { ContainerId } from '../ports.ts';
+
+export interface RuntimeDirectories {
+  /** Kept over a reboot: records, root file systems, logs. */
+  readonly dataDir: string;
+  /** Gone after a reboot: sockets, exits, mount points of the shims. */
+  readonly runDir: string;
+}
+
+/** Where everything of one pod is. All of it is root's alone (0700 at the top). */
+export interface PodPaths {
+  readonly data: string;
+  readonly record: string;
+  readonly containers: string;
+  readonly etc: { readonly hosts: string; readonly resolvConf: string; readonly hostname: string };
+  readonly run: string;
+  /** /dev/shm of all of its containers, in the shim's mount namespace. */
+  readonly shm: string;
+  readonly tmpfs: (volume: string) => string;
+  readonly container: (id: ContainerId) => string;
+  /** Names of its control groups. The shim's is outside of the pod's, which has limits. */
+  readonly cgroup: string;
+  readonly shimCgroup: string;
+}
+
+export function podPaths({ dataDir, runDir }: RuntimeDirectories, uid: string): PodPaths {
+  assertName(uid);
+  const data = join(dataDir, 'pods', uid);
+  const run = join(runDir, 'pods', uid);
+  const etc = (name: string) => join(data, 'etc', name);
+  return {
+    data,
+    record: join(data, 'sandbox.json'),
+    containers: join(data, 'containers'),
+    etc: {
+      hosts: etc('hosts'),
+      resolvConf: etc('resolv.conf'),
+      hostname: etc('hostname'),
+    },
+    run,
+    shm: join(run, 'shm'),
+    tmpfs: (volume) => join(run, 'tmpfs', assertName(volume)),
+    container: (id) => join(data, 'containers', containerKey(id)),
+    cgroup: `pod${uid}`,
+    shimCgroup: `shim${uid}`,
+  };
+}
+
+/** One attempt's name in its shim, its cgroup and its directory: "web-0". */
+export function containerKey({ name, attempt }: ContainerId): string {
+  return `${assertName(name)}-${attempt}`;
+}
+
+/** The other way round; undefined for a name that no attempt has. */
+export function parseContainerKey(uid: string, key: string): ContainerId | undefined {
+  const match = /^(.+)-(\d+)$/.exec(key);
+  return match ? { uid, name: match[1] ?? '', attempt: Number(match[2]) } : undefined;
+}
+
+/** Validated by the API long before; here it would be a way out of the directory. */
+function assertName(name: string): string {
+  assert.match(name, /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/);
+  return name;
+}

@@ -1,0 +1,75 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readIfPresent, replaceFile } from '../../base/durable-file.ts';
+import type { SandboxNamespace } from '../kernel/op.ts';
+import type { UserNamespaceRange } from '../ports.ts';
+import type { OciProcess } from './oci-config.ts';
+import { type PodPaths, podPaths, type RuntimeDirectories } from './pod-paths.ts';
+
+/** What an agent must know of a sandbox that an earlier one made. */
+export interface SandboxRecord {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly hostname: string;
+  readonly hostNetwork: boolean;
+  readonly userNamespace: UserNamespaceRange | undefined;
+  /** False while it is being made: an agent that died in between goes on from there. */
+  readonly complete: boolean;
+}
+
+/** What is needed to run a further process in a container, and to miss it when its shim is gone. */
+export interface ContainerRecord {
+  readonly startedAtMs: number;
+  readonly process: OciProcess;
+  readonly joins: readonly SandboxNamespace[];
+  readonly seccomp: boolean;
+}
+
+const OWN_ONLY = 0o600;
+
+export function writeSandboxRecord(paths: PodPaths, record: SandboxRecord): Promise<void> {
+  const bytes = JSON.stringify(record);
+  return replaceFile({ path: paths.record, bytes, mode: OWN_ONLY });
+}
+
+/** undefined: no such sandbox, or not more than its directory. */
+export async function readSandboxRecord(paths: PodPaths): Promise<SandboxRecord | undefined> {
+  return readRecord<SandboxRecord>(paths.record);
+}
+
+/** Uids of every sandbox that has left something on this host. */
+export async function recordedSandboxes(dirs: RuntimeDirectories): Promise<readonly string[]> {
+  return namesIn(join(dirs.dataDir, 'pods'));
+}
+
+export function writeContainerRecord(directory: string, record: ContainerRecord): Promise<void> {
+  const path = join(directory, 'container.json');
+  return replaceFile({ path, bytes: JSON.stringify(record), mode: OWN_ONLY });
+}
+
+export function readContainerRecord(directory: string): Promise<ContainerRecord | undefined> {
+  return readRecord<ContainerRecord>(join(directory, 'container.json'));
+}
+
+/** Names of a pod's container directories. */
+export function recordedContainers(
+  dirs: RuntimeDirectories,
+  uid: string,
+): Promise<readonly string[]> {
+  return namesIn(podPaths(dirs, uid).containers);
+}
+
+async function namesIn(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function readRecord<T>(path: string): Promise<T | undefined> {
+  const text = await readIfPresent(readFile(path, 'utf8'));
+  return text === undefined ? undefined : (JSON.parse(text) as T);
+}

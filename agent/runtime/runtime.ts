@@ -1,0 +1,42 @@
+import { arch } from 'node:process';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Cgroups } from '../kernel/cgroups.ts';
+import type { Launcher } from '../kernel/launcher.ts';
+import type { ContainerPort, SandboxPort } from '../ports.ts';
+import { containerPort, ownCapabilities } from './containers.ts';
+import { openPodShims } from './pod-shims.ts';
+import { sandboxPort } from './sandboxes.ts';
+import { seccompFilters } from './seccomp-filters.ts';
+
+export interface RuntimeOptions {
+  readonly dataDir: string;
+  readonly runDir: string;
+  /** Holds a directory NAMESPACE_NAME_UID for each pod, with which the sandbox's removal ends. */
+  readonly logDir: string;
+  readonly cgroups: Cgroups;
+  readonly launcher: Launcher;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Runtime {
+  readonly sandboxes: SandboxPort;
+  readonly containers: ContainerPort;
+  /** Lets go of the shims; what runs goes on. */
+  close(): void;
+}
+
+/** Our own OCI runtime behind the sandbox and container ports. Finds again what an earlier agent has started. */
+export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const { dataDir, runDir, logDir, cgroups, launcher, clock, log } = options;
+  const dirs = { dataDir, runDir, logDir };
+  const shims = openPodShims(dirs);
+  const context = { dirs, cgroups, launcher, shims, clock, log };
+  const capabilities = await ownCapabilities();
+  return {
+    sandboxes: sandboxPort(context),
+    containers: containerPort({ ...context, filters: seccompFilters(arch), capabilities }),
+    close: () => shims.close(),
+  };
+}

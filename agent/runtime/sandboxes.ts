@@ -1,0 +1,197 @@
+import { chown, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
+import { withDeadline } from '../../base/deadline.ts';
+import { readIfPresent } from '../../base/durable-file.ts';
+import type { Log } from '../../base/log.ts';
+import type { Cgroups } from '../kernel/cgroups.ts';
+import type { Launcher } from '../kernel/launcher.ts';
+import { namespacePath } from '../kernel/namespace-path.ts';
+import type { Shim } from '../kernel/shim.ts';
+import type { Sandbox, SandboxPort, SandboxSpec } from '../ports.ts';
+import { planCgroupFiles } from './cgroup-files.ts';
+import { SandboxError } from './container-error.ts';
+import { type PodPaths, podPaths, type RuntimeDirectories } from './pod-paths.ts';
+import type { PodShims } from './pod-shims.ts';
+import {
+  readSandboxRecord,
+  recordedSandboxes,
+  type SandboxRecord,
+  writeSandboxRecord,
+} from './records.ts';
+import { ensureTmpfs } from './shim-mounts.ts';
+
+/** What both ports of the runtime work with. */
+export interface RuntimeContext {
+  readonly dirs: RuntimeDirectories & { readonly logDir: string };
+  readonly cgroups: Cgroups;
+  readonly launcher: Launcher;
+  readonly shims: PodShims;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export function sandboxPort(context: RuntimeContext): SandboxPort {
+  return {
+    ensure: (spec, signal) => ensure(context, spec, signal),
+    find: async (uid) => {
+      const known = await hasDirectory(podPaths(context.dirs, uid).data);
+      return known ? observe(context, uid) : undefined;
+    },
+    list: async () => {
+      const uids = await recordedSandboxes(context.dirs);
+      return Promise.all(uids.map((uid) => observe(context, uid)));
+    },
+    runInNetwork: async (uid, ops) => {
+      const shim = await readyShim(context, uid);
+      await shim.run([{ op: 'join', namespace: 'network' }, ...ops]);
+    },
+    remove: (uid) => remove(context, uid),
+  };
+}
+
+async function ensure(
+  context: RuntimeContext,
+  spec: SandboxSpec,
+  signal: AbortSignal,
+): Promise<Sandbox> {
+  signal.throwIfAborted();
+  const paths = podPaths(context.dirs, spec.uid);
+  const record = await readSandboxRecord(paths);
+  const found = await context.shims.get(spec.uid);
+  if (record?.complete && found === undefined) throw lost(spec.uid);
+  try {
+    if (!record?.complete || !found) await create(context, spec, paths);
+    await writePodFiles(spec, paths);
+  } catch (cause) {
+    const what = `sandbox of pod ${spec.namespace}/${spec.name}`;
+    throw new SandboxError('CreatePodSandboxError', what, { cause });
+  }
+  return observe(context, spec.uid);
+}
+
+/** Every step may have been done before by an agent that died in the midst of it. */
+async function create(context: RuntimeContext, spec: SandboxSpec, paths: PodPaths): Promise<void> {
+  const { dirs, cgroups } = context;
+  for (const dir of [dirs.dataDir, dirs.runDir]) await mkdir(dir, { recursive: true, mode: 0o700 });
+  for (const dir of [paths.containers, join(paths.data, 'etc'), join(paths.run, 'tmpfs')])
+    await mkdir(dir, { recursive: true });
+  await writeSandboxRecord(paths, recordOf(spec, false));
+  await cgroups.ensure(paths.cgroup, planCgroupFiles(spec.resources, cgroups.version));
+  await cgroups.ensure(paths.shimCgroup, []);
+  const shim = (await context.shims.get(spec.uid)) ?? (await startShim(context, spec.uid, paths));
+  await shim.createSandbox({
+    hostname: spec.hostname,
+    userNamespace: spec.userNamespace,
+    ownNetwork: !spec.hostNetwork,
+  });
+  const owner = spec.userNamespace?.firstId ?? 0;
+  const shm = { target: paths.shm, sizeBytes: SHM_BYTES, mode: '1777', uid: owner, gid: owner };
+  await ensureTmpfs(shim, shm);
+  await writeSandboxRecord(paths, recordOf(spec, true));
+}
+
+/** Docker's and Kubernetes' size of /dev/shm. */
+const SHM_BYTES = 64 * 1024 * 1024;
+
+async function startShim(context: RuntimeContext, uid: string, paths: PodPaths): Promise<Shim> {
+  const cgroupProcs = context.cgroups
+    .directories(paths.shimCgroup)
+    .map(({ path }) => join(path, 'cgroup.procs'));
+  const shim = await context.launcher.startShim({ runDir: paths.run, cgroupProcs });
+  context.shims.adopt(uid, shim);
+  return shim;
+}
+
+function recordOf(spec: SandboxSpec, complete: boolean): SandboxRecord {
+  const { uid, namespace, name, hostname, hostNetwork, userNamespace } = spec;
+  return { uid, namespace, name, hostname, hostNetwork, userNamespace, complete };
+}
+
+/** In place, as containers have these very files mounted: they see a change at once. */
+async function writePodFiles(spec: SandboxSpec, { etc }: PodPaths): Promise<void> {
+  const owner = spec.userNamespace?.firstId ?? 0;
+  const files = [
+    [etc.hosts, spec.hosts],
+    [etc.resolvConf, spec.resolvConf],
+    [etc.hostname, `${spec.hostname}\n`],
+  ] as const;
+  for (const [path, text] of files) {
+    if ((await readIfPresent(readFile(path, 'utf8'))) === text) continue;
+    await writeFile(path, text, { mode: 0o644 });
+    await chown(path, owner, owner);
+  }
+}
+
+async function hasDirectory(path: string): Promise<boolean> {
+  return (await readIfPresent(readdirText(path))) !== undefined;
+}
+
+async function observe(context: RuntimeContext, uid: string): Promise<Sandbox> {
+  const record = await readSandboxRecord(podPaths(context.dirs, uid));
+  const shim = record?.complete ? await context.shims.get(uid) : undefined;
+  return {
+    uid,
+    state: shim ? 'ready' : 'lost',
+    networkNamespace: shim && !record?.hostNetwork ? namespacePath(shim, 'network') : undefined,
+    userNamespace: record?.userNamespace,
+  };
+}
+
+async function readyShim(context: RuntimeContext, uid: string): Promise<Shim> {
+  const record = await readSandboxRecord(podPaths(context.dirs, uid));
+  if (record === undefined) throw new SandboxError('UnknownSandbox', `no sandbox ${uid}`);
+  const shim = await context.shims.get(uid);
+  if (shim === undefined) throw lost(uid);
+  return shim;
+}
+
+function lost(uid: string): SandboxError {
+  return new SandboxError('SandboxLost', `sandbox ${uid} is lost: remove it first`);
+}
+
+/** The shim is asked first, which is quick; the groups' removal kills whatever is left of a pod without one. */
+async function remove(context: RuntimeContext, uid: string): Promise<void> {
+  const { dirs, cgroups } = context;
+  const paths = podPaths(dirs, uid);
+  await runEvery([
+    () => shutDown(context, uid),
+    () => cgroups.remove(paths.cgroup),
+    () => cgroups.remove(paths.shimCgroup),
+    () => removeLogs(dirs.logDir, uid),
+    () => rm(paths.run, { recursive: true, force: true }),
+    () => rm(paths.data, { recursive: true, force: true }),
+  ]);
+}
+
+const SHUTDOWN_DEADLINE_MS = 5_000;
+
+async function shutDown({ shims, clock, log }: RuntimeContext, uid: string): Promise<void> {
+  try {
+    const shim = await shims.get(uid);
+    const limit = { clock, ms: SHUTDOWN_DEADLINE_MS, what: 'the shim to shut down' };
+    if (shim) await withDeadline(limit, () => shim.shutdown());
+  } catch (err) {
+    log.debug({ err, uid }, 'shim did not shut down by itself: killing it');
+  } finally {
+    shims.forget(uid);
+  }
+}
+
+/** LOG_DIR/NAMESPACE_NAME_UID, as the kubelet names them. */
+async function removeLogs(logDir: string, uid: string): Promise<void> {
+  const names = (await readIfPresent(readdirText(logDir))) ?? '';
+  for (const name of names.split('\n').filter((entry) => entry.endsWith(`_${uid}`)))
+    await rm(join(logDir, name), { recursive: true, force: true });
+}
+
+async function readdirText(dir: string): Promise<string> {
+  return (await readdir(dir)).join('\n');
+}
+
+/** Each step, whatever happens to the others; then the first error. */
+async function runEvery(steps: readonly (() => Promise<void>)[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const step of steps) await step().catch((error) => errors.push(error));
+  if (errors.length > 0) throw errors[0];
+}
