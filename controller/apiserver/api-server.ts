@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { ApiServer, ApiServerDeps } from './call.ts';
 import { openChangeFeed } from './change-feed.ts';
+import { serveUpgrade } from './exec-upgrade.ts';
 import { fastifyApp } from './fastify-app.ts';
 
 /** The HTTPS API. Nothing listens yet; `inject` works at once. */
@@ -51,11 +52,15 @@ export async function serveApi(
   deps: ApiServerDeps,
   { tls, listeners }: { readonly tls: TlsFiles; readonly listeners: readonly Listener[] },
 ): Promise<RunningApiServer> {
-  const { app } = buildApiServer(deps);
+  const { app, server: api } = buildApiServer(deps);
   await app.ready();
   const route = (request: IncomingMessage, response: ServerResponse) =>
     app.routing(request, response);
-  const servers = listeners.map(() => createServer(tlsOptions(tls), route));
+  const servers = listeners.map(() =>
+    createServer(tlsOptions(tls), route).on('upgrade', (request, socket, head) => {
+      void serveUpgrade(api, { request, socket, head });
+    }),
+  );
   await Promise.all(servers.map((server, at) => listen(server, listeners[at])));
   return {
     ports: servers.map(portOf),

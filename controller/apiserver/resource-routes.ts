@@ -8,6 +8,7 @@ import { deleteCollection, deleteObject } from './delete.ts';
 import { evictPod } from './eviction.ts';
 import { getObject } from './get.ts';
 import { listObjects } from './list.ts';
+import { patchObject, patchScale } from './patch.ts';
 import { podLogs } from './pod-logs.ts';
 import { badRequest, flag } from './request-options.ts';
 import { collectionPath, groupVersionPath, objectPath } from './resource-path.ts';
@@ -40,6 +41,7 @@ export function routesOf(kind: Kind): readonly ResourceRoute[] {
     { ...at(kind, object), ...verbs.get, handle: on(getObject) },
     { ...at(kind, object), ...verbs.delete, handle: on(deleteObject) },
     { ...at(kind, object), ...verbs.update, handle: onPart('main', replaceObject) },
+    { ...at(kind, object), ...verbs.patch, handle: onPart('main', patchObject) },
     ...kind.subresources.flatMap((name) => subresourceRoutes(kind, `${object}/${name}`, name)),
   ];
 }
@@ -51,6 +53,7 @@ const verbs = {
   get: { method: 'GET', verb: 'get' },
   delete: { method: 'DELETE', verb: 'delete' },
   update: { method: 'PUT', verb: 'update' },
+  patch: { method: 'PATCH', verb: 'patch' },
 } as const;
 
 const at = (kind: Kind, path: string) => ({ kind, path, subresource: '' }) as const;
@@ -81,11 +84,13 @@ function subresourceRoutes(kind: Kind, path: string, name: Subresource): readonl
       return [
         { ...base, ...verbs.get, handle: on(getObject) },
         { ...base, ...verbs.update, handle: onPart('status', replaceObject) },
+        { ...base, ...verbs.patch, handle: onPart('status', patchObject) },
       ];
     case 'scale':
       return [
         { ...base, ...verbs.get, handle: on(getScale) },
         { ...base, ...verbs.update, handle: on(replaceScale) },
+        { ...base, ...verbs.patch, handle: on(patchScale) },
       ];
     case 'log':
       return [{ ...base, ...verbs.get, handle: podLogs }];

@@ -1,0 +1,96 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { ExecStream, PodExecRequest } from '../pod-access.ts';
+import { badRequest, flag } from './request-options.ts';
+import { statusOf, toStatusError } from './status-reply.ts';
+
+export interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** What the client sent behind its request. */
+  readonly head: Buffer;
+}
+
+/** One side of an exec: the client, over whichever protocol it speaks. */
+export interface ExecTransport {
+  /** Nothing of the client's is read before. Called once. */
+  start(client: ExecClient): void;
+  /** False: taken, but wait for `onDrain`. */
+  output(stream: 'stdout' | 'stderr', chunk: Uint8Array): boolean;
+  onDrain(listener: () => void): void;
+  pauseInput(): void;
+  resumeInput(): void;
+  /** The last thing sent; then the connection is closed. */
+  finish(status: ExecStatus): void;
+}
+
+export interface ExecClient {
+  input(chunk: Uint8Array): void;
+  inputEnd(): void;
+  resize(columns: number, rows: number): void;
+  /** The client is gone. */
+  close(): void;
+}
+
+/** metav1.Status as exec's error channel carries it. */
+export interface ExecStatus {
+  readonly status: 'Success' | 'Failure';
+  readonly reason?: string;
+  readonly message?: string;
+  readonly details?: object;
+}
+
+/** Joins a command and its client, with back-pressure both ways, until one of them ends. */
+export function connectExec(stream: ExecStream, transport: ExecTransport): void {
+  stream.onOutput((name, chunk) => {
+    if (!transport.output(name, chunk)) stream.pause();
+  });
+  transport.onDrain(() => stream.resume());
+  stream.onDrain(() => transport.resumeInput());
+  stream.exited.then(
+    ({ exitCode }) => transport.finish(exitStatus(exitCode)),
+    (error: unknown) => transport.finish(failureStatus(error)),
+  );
+  transport.start({
+    input: (chunk) => {
+      if (!stream.write(chunk)) transport.pauseInput();
+    },
+    inputEnd: () => stream.endInput(),
+    resize: (columns, rows) => stream.resize(columns, rows),
+    close: () => stream.close(),
+  });
+  stream.resume();
+}
+
+export function execRequest(query: URLSearchParams, container: string): PodExecRequest {
+  const command = query.getAll('command');
+  if (command.length === 0) throw badRequest('you must specify a command');
+  const tty = flag(query, 'tty');
+  const stdin = flag(query, 'stdin');
+  const stdout = flag(query, 'stdout');
+  const stderr = flag(query, 'stderr');
+  if (!stdin && !stdout && !stderr)
+    throw badRequest('you must specify at least 1 of stdin, stdout, stderr');
+  return { container, command, stdin, stdout, stderr: stderr && !tty, tty };
+}
+
+/** How kubectl learns the exit code: it exits with the same. */
+export function exitStatus(exitCode: number): ExecStatus {
+  if (exitCode === 0) return { status: 'Success' };
+  return {
+    status: 'Failure',
+    reason: 'NonZeroExitCode',
+    message: `command terminated with non-zero exit code: exit status ${exitCode}`,
+    details: { causes: [{ reason: 'ExitCode', message: String(exitCode) }] },
+  };
+}
+
+const failureStatus = (error: unknown): ExecStatus => statusOf(toStatusError(error));
+
+/** {"Width":80,"Height":24}, as clients send it on the resize channel; undefined: nonsense. */
+export function parseResize(text: string): { columns: number; rows: number } | undefined {
+  const [, columns] = /"Width"\s*:\s*(\d{1,5})/i.exec(text) ?? [];
+  const [, rows] = /"Height"\s*:\s*(\d{1,5})/i.exec(text) ?? [];
+  if (columns === undefined || rows === undefined) return undefined;
+  return { columns: Number(columns), rows: Number(rows) };
+}

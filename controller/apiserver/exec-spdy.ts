@@ -1,0 +1,87 @@
+import { StatusError } from '../../api/status.ts';
+import type { PodExecRequest } from '../pod-access.ts';
+import { type ExecClient, type ExecTransport, parseResize, type Upgrade } from './exec-session.ts';
+import { openSpdyConnection, type SpdyConnection } from './spdy/connection.ts';
+
+/**
+ * Exec over SPDY/3.1, what kubectl speaks up to 1.29 and falls back to. The client opens one stream for each of
+ * stdin, stdout, stderr, resize and error, named by the header `streamtype`; the final Status goes to `error`.
+ */
+export function openExecSpdy(upgrade: Upgrade, wanted: PodExecRequest): Promise<ExecTransport> {
+  const { request, socket, head } = upgrade;
+  const offered = String(request.headers['x-stream-protocol-version'] ?? '');
+  if (!offered.includes(protocol))
+    return Promise.reject(new StatusError('Forbidden', `the stream protocol must be ${protocol}`));
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n` +
+      `X-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
+  );
+  if (head.length > 0) socket.unshift(head);
+  return new Promise((resolve, reject) => {
+    const streams = new Map<string, number>();
+    let client: ExecClient | undefined;
+    const resizes = resizeReader((columns, rows) => client?.resize(columns, rows));
+    const connection = openSpdyConnection(socket, {
+      opened(stream, headers) {
+        streams.set(headers.get('streamtype') ?? '', stream);
+        if (!expectedStreams(wanted).every((name) => streams.has(name))) return;
+        connection.pause();
+        resolve(spdyTransport(connection, { socket, streams, start: (c) => (client = c) }));
+      },
+      received(stream, chunk) {
+        if (stream === streams.get('stdin')) client?.input(chunk);
+        if (stream === streams.get('resize')) resizes(chunk);
+      },
+      ended(stream) {
+        if (stream === streams.get('stdin')) client?.inputEnd();
+      },
+      closed() {
+        client?.close();
+        reject(new StatusError('BadRequest', 'the client hung up before it opened its streams'));
+      },
+    });
+  });
+}
+
+const protocol = 'v4.channel.k8s.io';
+
+function expectedStreams({ stdin, stdout, stderr, tty }: PodExecRequest): readonly string[] {
+  const wanted = { error: true, stdin, stdout, stderr, resize: tty };
+  return Object.entries(wanted).flatMap(([name, is]) => (is ? [name] : []));
+}
+
+interface Opened extends Pick<Upgrade, 'socket'> {
+  readonly streams: ReadonlyMap<string, number>;
+  start(client: ExecClient): void;
+}
+
+function spdyTransport(connection: SpdyConnection, opened: Opened): ExecTransport {
+  const { socket, streams } = opened;
+  return {
+    start(client) {
+      opened.start(client);
+      connection.resume();
+    },
+    output(name, chunk) {
+      const stream = streams.get(name);
+      return stream === undefined || connection.send(stream, chunk);
+    },
+    onDrain: (listener) => socket.on('drain', listener),
+    pauseInput: () => connection.pause(),
+    resumeInput: () => connection.resume(),
+    finish(status) {
+      const text = Buffer.from(JSON.stringify({ metadata: {}, ...status }));
+      for (const [name, stream] of streams)
+        connection.finish(stream, name === 'error' ? text : undefined);
+      connection.close();
+    },
+  };
+}
+
+/** Sizes are JSON documents one behind the other, one a line. */
+function resizeReader(resize: (columns: number, rows: number) => void): (chunk: Buffer) => void {
+  return (chunk) => {
+    const size = parseResize(chunk.toString());
+    if (size) resize(size.columns, size.rows);
+  };
+}

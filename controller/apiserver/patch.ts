@@ -1,0 +1,102 @@
+import type { AnyObject, Kind } from '../../api/kind.ts';
+import { normalize } from '../../api/normalize.ts';
+import { StatusError } from '../../api/status.ts';
+import { type Clock, formatTime } from '../../base/clock.ts';
+import type { Answer, ApiServerDeps, Call } from './call.ts';
+import { createFrom } from './create.ts';
+import { answer, checkAddress } from './incoming.ts';
+import { parseBody } from './parse-body.ts';
+import { applyJsonPatch } from './patch/json-patch.ts';
+import { applyMergePatch } from './patch/merge-patch.ts';
+import { applyServerSide } from './patch/server-side-apply.ts';
+import { applyStrategicMergePatch } from './patch/strategic-merge.ts';
+import { badRequest, isRecord, type WriteOptions, writeOptions } from './request-options.ts';
+import { changeScale } from './scale.ts';
+import { changeObject, type OwnPart } from './update.ts';
+
+export async function patchObject(call: Call, part: OwnPart, deps: ApiServerDeps): Promise<Answer> {
+  const options = writeOptions(call);
+  const body = parseBody(call.body, call.contentType);
+  const now = deps.clock.now();
+  if (call.contentType === applyType) {
+    const applied = appliedBody(call, body);
+    return applyObject(call, { part, options, applied }, deps);
+  }
+  const change = (live: AnyObject) => patched(call, live, body);
+  const object = await changeObject(call, deps, { part, options, change });
+  return answer(call, object, { code: 200, now });
+}
+
+export async function patchScale(call: Call, deps: ApiServerDeps): Promise<Answer> {
+  const body = parseBody(call.body, call.contentType);
+  return changeScale(call, deps, (scale) =>
+    record(
+      call.contentType === jsonPatchType
+        ? applyJsonPatch(scale, body)
+        : applyMergePatch(scale, body),
+    ),
+  );
+}
+
+const applyType = 'application/apply-patch+yaml';
+const jsonPatchType = 'application/json-patch+json';
+
+function patched({ kind, contentType }: Call, live: AnyObject, patch: unknown) {
+  switch (contentType) {
+    case jsonPatchType:
+      return record(applyJsonPatch(live, patch));
+    case 'application/merge-patch+json':
+      return record(applyMergePatch(live, patch));
+    case 'application/strategic-merge-patch+json':
+      return record(applyStrategicMergePatch(kind.schema, live, patch));
+    default:
+      throw unknownPatch(contentType);
+  }
+}
+
+interface Apply {
+  readonly part: OwnPart;
+  readonly options: WriteOptions;
+  readonly applied: Readonly<Record<string, unknown>>;
+}
+
+/** Server-side apply makes what isn't there. 201 says so. */
+async function applyObject(call: Call, apply: Apply, deps: ApiServerDeps): Promise<Answer> {
+  const { part, options, applied } = apply;
+  const merge = mergeOf(call.kind, apply, deps.clock);
+  const now = deps.clock.now();
+  const isThere = (await deps.objects.get(call.kind, call)) !== undefined;
+  if (!isThere && part === 'main') {
+    const metadata = isRecord(applied.metadata) ? applied.metadata : {};
+    const body = merge(undefined, { ...applied, metadata: { ...metadata, name: call.name } });
+    return answer(call, await createFrom(call, { body, options }, deps), { code: 201, now });
+  }
+  const change = (live: AnyObject) => merge(live, applied);
+  const object = await changeObject(call, deps, { part, options, change });
+  return answer(call, object, { code: 200, now });
+}
+
+function mergeOf(kind: Kind, { options }: Apply, clock: Clock) {
+  const { fieldManager: manager, force } = options;
+  const time = formatTime(clock.now());
+  return (live: AnyObject | undefined, applied: unknown) =>
+    record(applyServerSide(kind, { live, applied, manager, force, time }));
+}
+
+function appliedBody(call: Call, body: unknown): Readonly<Record<string, unknown>> {
+  const applied = normalize(call.kind.schema, body);
+  if (!isRecord(applied)) throw badRequest('an apply patch must be an object');
+  checkAddress(call, applied);
+  return applied;
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  if (!isRecord(value)) throw badRequest('the patched object is no object any more');
+  return value;
+}
+
+const unknownPatch = (contentType: string) =>
+  new StatusError(
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format "${contentType}": accepted media types are application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, ${applyType}`,
+  );

@@ -1,0 +1,103 @@
+import type { Duplex } from 'node:stream';
+import {
+  control,
+  decodeFrame,
+  encodeControl,
+  encodeData,
+  encodeSynReply,
+  type Frame,
+  readSynStream,
+} from './frame.ts';
+import { openHeaderBlocks } from './header-block.ts';
+
+/**
+ * The server's side of one SPDY/3.1 connection. Clients open streams and the server answers; Kubernetes' clients know
+ * no flow control of single streams, so the socket's is all there is.
+ */
+export interface SpdyConnection {
+  /** False: wait for `drain` of the socket. */
+  send(stream: number, chunk: Uint8Array): boolean;
+  /** Half-closes a stream, with a last chunk. */
+  finish(stream: number, chunk?: Uint8Array): void;
+  /** Reads nothing more until `resume`. */
+  pause(): void;
+  resume(): void;
+  /** Says goodbye; what is written still arrives. */
+  close(): void;
+}
+
+export interface SpdyHandlers {
+  opened(stream: number, headers: ReadonlyMap<string, string>): void;
+  received(stream: number, chunk: Buffer): void;
+  /** The client sends no more on it. */
+  ended(stream: number): void;
+  closed(): void;
+}
+
+export function openSpdyConnection(socket: Duplex, handlers: SpdyHandlers): SpdyConnection {
+  const headers = openHeaderBlocks();
+  const gate = openGate();
+  const handle = async (frame: Frame): Promise<void> => {
+    await gate.passed();
+    if (frame.type === 'data') receive(frame, handlers);
+    else if (frame.control === control.ping)
+      socket.write(encodeControl(control.ping, frame.payload));
+    else if (frame.control === control.rstStream) handlers.ended(frame.payload.readUInt32BE(0));
+    else if (frame.control === control.synStream) {
+      const { stream, headerBlock } = readSynStream(frame.payload);
+      handlers.opened(stream, await headers.decode(headerBlock));
+      socket.write(encodeSynReply(stream, await headers.encode(new Map())));
+      if (frame.fin) handlers.ended(stream);
+    }
+  };
+  readFrames(socket, handle)
+    .catch(() => socket.destroy())
+    .finally(() => {
+      headers.close();
+      handlers.closed();
+    });
+  return {
+    send: (stream, chunk) => socket.write(encodeData(stream, chunk)),
+    finish: (stream, chunk = Buffer.alloc(0)) => void socket.write(encodeData(stream, chunk, true)),
+    pause: gate.close,
+    resume: gate.open,
+    close: () => {
+      gate.open();
+      socket.end(encodeControl(control.goAway, Buffer.alloc(8)));
+    },
+  };
+}
+
+function receive(
+  { stream, payload, fin }: Extract<Frame, { type: 'data' }>,
+  handlers: SpdyHandlers,
+): void {
+  if (payload.length > 0) handlers.received(stream, payload);
+  if (fin) handlers.ended(stream);
+}
+
+async function readFrames(socket: Duplex, handle: (frame: Frame) => Promise<void>): Promise<void> {
+  let bytes: Buffer = Buffer.alloc(0);
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+    for (let next = decodeFrame(bytes); next; next = decodeFrame(bytes)) {
+      bytes = bytes.subarray(next.end);
+      await handle(next.frame);
+    }
+  }
+}
+
+/** Open or closed; whoever comes while it is closed waits. */
+function openGate() {
+  let shut: PromiseWithResolvers<void> | undefined;
+  return {
+    passed: async () => shut?.promise,
+    close: () => {
+      shut ??= Promise.withResolvers<void>();
+    },
+    open: () => {
+      shut?.resolve();
+      shut = undefined;
+    },
+  };
+}
