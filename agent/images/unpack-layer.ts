@@ -45,8 +45,9 @@ export async function unpackLayer(request: UnpackRequest, signal: AbortSignal): 
     await writer.finished;
   } catch (error) {
     child.kill('SIGKILL');
+    const said = await writer.failure;
     signal.throwIfAborted();
-    throw (await writer.failure) ?? asImageError(error);
+    throw said ?? asImageError(error);
   }
 }
 

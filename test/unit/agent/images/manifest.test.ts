@@ -103,7 +103,7 @@ describe('a manifest', () => {
     ],
     ['too many layers', { ...manifest, layers: Array(128).fill(layer) }, ociManifest, 'TooLarge'],
     ['no layers', { ...manifest, layers: undefined }, ociManifest, 'InvalidManifest'],
-  ])('with %s is refused', (_, document, type, reason) => {
+  ])('with %s is refused', (...[, document, type, reason]) => {
     expect(() => parse(document, type)).toThrow(expect.objectContaining({ reason }));
   });
 });
