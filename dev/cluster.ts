@@ -18,6 +18,8 @@ export interface DevCluster {
   /** On 127.0.0.1. */
   readonly port: number;
   readonly kubeconfig: string;
+  /** The first process of each host, by the host's name: `nsenter --target PID` leads into it. */
+  readonly hosts: Readonly<Record<string, number>>;
   /** Resolves when a part that can't be missed has ended by itself; says which. */
   readonly lost: Promise<string>;
   /** Takes everything down; each step runs even if one before it failed. */
@@ -74,7 +76,13 @@ export async function startDevCluster(
       ),
     );
     signal.throwIfAborted();
-    return { port, kubeconfig, lost: firstLoss([controller, ...agents]), stop: () => undo.all() };
+    return {
+      port,
+      kubeconfig,
+      hosts: Object.fromEntries(hosts.all.map(({ name, pid }) => [name, pid])),
+      lost: firstLoss([controller, ...agents]),
+      stop: () => undo.all(),
+    };
   } catch (error) {
     await undo.all();
     throw error;

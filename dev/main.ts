@@ -68,6 +68,7 @@ function interruption(): { readonly signal: AbortSignal; readonly promise: Promi
 async function handOver(config: DevConfig, dataDir: string, cluster: DevCluster): Promise<void> {
   const path = join(dataDir, 'kubeconfig');
   await writeFile(path, cluster.kubeconfig, { mode: 0o600 });
+  await writeFile(join(dataDir, 'hosts.json'), `${JSON.stringify(cluster.hosts)}\n`);
   if (config.owner) {
     await chown(dataDir, config.owner.uid, config.owner.gid);
     await chown(path, config.owner.uid, config.owner.gid);

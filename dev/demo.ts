@@ -1,0 +1,171 @@
+/** `make demo` and `make demo-stop`: a cluster in the background, worked with as a person would, by the command line. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { sleep, systemClock } from '../base/clock.ts';
+import { errorChain } from '../base/error-chain.ts';
+import { readDevConfig } from './config.ts';
+import { pushImage } from './images/push-image.ts';
+import { buildHelloImage } from './images/recipes.ts';
+import { orcCommand } from './roles.ts';
+
+const root = join(import.meta.dirname, '..');
+const demoDir = join(root, '.orc/demo');
+const kubeconfig = join(demoDir, 'kubeconfig');
+const pidFile = join(demoDir, 'dev.pid');
+const cacheDir = join(root, '.cache');
+
+async function main([verb]: readonly string[]): Promise<number> {
+  switch (verb) {
+    case 'start':
+      return start();
+    case 'stop':
+      return stop();
+    case 'push':
+      return push();
+    default:
+      console.error('usage: demo start|stop');
+      return 2;
+  }
+}
+
+async function start(): Promise<number> {
+  const { owner } = readDevConfig([]);
+  await mkdir(demoDir, { recursive: true });
+  if (owner) await chown(join(root, '.orc'), owner.uid, owner.gid);
+  await buildHelloImage(cacheDir);
+  if ((await runningPid()) !== undefined) console.log('  orc dev     already up');
+  else await startCluster();
+  await pushFromInside();
+  if (orc('apply', '-f', join(root, 'manifests'), '--wait') !== 0) return 1;
+  console.log('');
+  if (orc('get', 'pods', '-o', 'wide') !== 0) return 1;
+  console.log('');
+  return showAnswers();
+}
+
+/** The registry is reached only from the hosts' network: so this program runs itself again in there. */
+async function pushFromInside(): Promise<void> {
+  const hosts = JSON.parse(await readFile(join(demoDir, 'hosts.json'), 'utf8')) as Record<
+    string,
+    number
+  >;
+  const inside = [
+    '--target',
+    String(hosts.registry),
+    '--net',
+    '--',
+    process.execPath,
+    import.meta.filename,
+  ];
+  const { status } = spawnSync('nsenter', [...inside, 'push'], { stdio: 'inherit' });
+  if (status !== 0) throw new Error('pushing the image failed');
+}
+
+async function push(): Promise<number> {
+  const image = await buildHelloImage(cacheDir);
+  await pushImage(image, { registry: '127.0.0.1:5000', repository: 'hello', tag: '1' });
+  console.log('  registry    registry:5000/hello:1 pushed');
+  return 0;
+}
+
+/** The Service's answers, from inside the cluster. */
+function showAnswers(): number {
+  const ask = ['exec', 'deploy/hello', '--', 'wget', '-qO-', 'http://hello.default'];
+  console.log(`  $ orc ${ask.join(' ')}`);
+  const answers = new Set<string>();
+  for (let i = 0; i < 12 && answers.size < 3; i++) answers.add(output(ask).trim());
+  for (const answer of answers) console.log(`    → ${answer}`);
+  const path = relative(process.cwd(), kubeconfig);
+  console.log(
+    [
+      '',
+      `  Go on:  export KUBECONFIG=${path}`,
+      '          ./orc get pods -o wide · ./orc logs deploy/hello · ./orc exec -it deploy/hello -- sh',
+      '          kubectl get nodes',
+      '  Stop:   make demo-stop',
+    ].join('\n'),
+  );
+  return answers.size > 0 ? 0 : 1;
+}
+
+async function startCluster(): Promise<void> {
+  const logPath = join(demoDir, 'dev.log');
+  const log = openSync(logPath, 'w');
+  const [node = '', ...args] = orcCommand(
+    ...['dev', '--nodes', '3', '--data-dir', demoDir, '--port', '0', '--registry'],
+    ...['--cache-dir', cacheDir, '--ready-fd', '3'],
+  );
+  const child = spawn(node, args, { stdio: ['ignore', log, log, 'pipe'], detached: true });
+  closeSync(log);
+  await writeFile(pidFile, String(child.pid));
+  const pipe = child.stdio[3];
+  const ready = new Promise<boolean>((resolve) => {
+    pipe?.once('data', () => resolve(true));
+    child.once('exit', () => resolve(false));
+  });
+  if (!(await ready))
+    throw new Error(`orc dev did not come up:\n${await readFile(logPath, 'utf8')}`);
+  child.unref();
+  if (pipe && 'destroy' in pipe) pipe.destroy();
+  const [first = ''] = (await readFile(logPath, 'utf8')).split('\n');
+  console.log(first);
+}
+
+async function stop(): Promise<number> {
+  const pid = await runningPid();
+  if (pid !== undefined) {
+    process.kill(pid, 'SIGTERM');
+    await ended(pid);
+  }
+  await rm(demoDir, { recursive: true, force: true });
+  console.log(
+    pid === undefined
+      ? '  orc dev     was not running'
+      : '  orc dev     stopped; nothing is left but caches',
+  );
+  return 0;
+}
+
+/** Of the demo's `orc dev`, if it runs: a pid that something else has by now doesn't count. */
+async function runningPid(): Promise<number | undefined> {
+  try {
+    const pid = Number(await readFile(pidFile, 'utf8'));
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8');
+    return commandLine.includes('\0dev\0') ? pid : undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Not our child: its /proc entry is all there is to wait for. */
+async function ended(pid: number): Promise<void> {
+  const clock = systemClock();
+  for (let waitedMs = 0; waitedMs < 20_000; waitedMs += 50) {
+    if ((await runningPid()) !== pid) return;
+    await sleep(clock, 50);
+  }
+  throw new Error(`orc dev (pid ${pid}) does not end`);
+}
+
+const environment = () => ['--kubeconfig', kubeconfig];
+
+/** Runs the command line as a user would, in full view; gives its exit code. */
+function orc(...args: readonly string[]): number {
+  const [node = '', ...rest] = orcCommand(...args, ...environment());
+  return spawnSync(node, rest, { stdio: 'inherit' }).status ?? 1;
+}
+
+function output(args: readonly string[]): string {
+  const [verb = '', ...rest] = args;
+  const [node = '', ...command] = orcCommand(verb, ...environment(), ...rest);
+  return spawnSync(node, command, { encoding: 'utf8' }).stdout;
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(`demo: ${errorChain(error)}`);
+  return 1;
+});
