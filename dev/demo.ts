@@ -1,6 +1,5 @@
 /** `make demo` and `make demo-stop`: a cluster in the background, worked with as a person would, by the command line. */
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
