@@ -35,9 +35,9 @@ int op_mkdir(struct task *task, const struct orc_record *op)
         close(fd);
         return 0;
     }
-    if (mkdir(path, owner.mode) < 0)
+    if (mkdir(path, owner.mode & 0777) < 0)
         return errno == EEXIST ? 0 : task_fail(task, "mkdir");
-    return lchown(path, owner.uid, owner.gid) < 0 ? task_fail(task, "chown") : 0;
+    return path_own(AT_FDCWD, path, &owner) < 0 ? task_fail(task, "chown") : 0;
 }
 
 int op_symlink(struct task *task, const struct orc_record *op)

@@ -95,6 +95,21 @@ int path_make_dirs(const struct task *task, const char *path, const struct owner
     return path_open(task, true, path, O_PATH | O_DIRECTORY);
 }
 
+/* mkdir ignores set-group-ID and sticky, and chown clears the former: so mode last, by descriptor. */
+int path_own(int parent, const char *name, const struct owner *owner)
+{
+    int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int error = fchownat(fd, "", owner->uid, owner->gid, AT_EMPTY_PATH);
+    if (error == 0 && (owner->mode & 07000) != 0)
+        error = chmod(fd_path(fd).text, owner->mode);
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return error;
+}
+
 int path_make_target(const struct task *task, bool in_root, const char *path, bool directory)
 {
     struct owner owner = root_owner(task, directory ? 0755 : 0644);
@@ -119,9 +134,9 @@ int path_make_target(const struct task *task, bool in_root, const char *path, bo
 
 static int make_dir(int parent, const char *name, const struct owner *owner)
 {
-    if (mkdirat(parent, name, owner->mode) < 0)
+    if (mkdirat(parent, name, owner->mode & 0777) < 0)
         return errno == EEXIST ? 0 : -1;
-    return fchownat(parent, name, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW);
+    return path_own(parent, name, owner);
 }
 
 static int make_file(const struct task *task, const char *path, const struct owner *owner)

@@ -27,6 +27,8 @@ int path_open(const struct task *task, bool in_root, const char *path, int flags
 /* The directory that holds the last component, which is put in `name`; "", "." and ".." as a
  * name are EINVAL. */
 int path_parent(const struct task *task, bool in_root, const char *path, char name[NAME_MAX + 1]);
+/* Gives what was just made its owner and its special bits. */
+int path_own(int parent, const char *name, const struct owner *owner);
 /* mkdir -p; O_PATH descriptor of the directory. What exists is left as it is. */
 int path_make_dirs(const struct task *task, const char *path, const struct owner *owner);
 /* The mount target: made if need be, as a directory or an empty file, owned by the owner of the

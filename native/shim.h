@@ -109,9 +109,14 @@ void connections_broadcast(uint16_t type, const void *bytes, size_t size);
 /* requests.c: one frame. False: it was malformed, the connection must go. */
 bool request_handle(struct connection *connection, const struct orc_frame *frame, uint8_t *payload);
 
+/* births.c */
+void process_start(struct connection *client, uint32_t tag, uint16_t type, struct list *list);
+
 /* processes.c */
 struct process *process_find(const char *name);
-void process_start(struct connection *client, uint32_t tag, uint16_t type, struct list *list);
+void process_on_report(struct source *source, short events);
+void process_on_end(struct source *source, short events);
+void process_set_failure(struct process *process, int error, const char *stage);
 void process_kill(struct process *process, int signal, bool all);
 void process_advance(struct process *process); /* takes what steps have become possible */
 void process_want(struct process *process);

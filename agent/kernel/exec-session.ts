@@ -48,6 +48,7 @@ function controls(socket: Socket): Omit<ExecSession, 'onOutput' | 'exited'> {
         more = send(frameType.INPUT, chunk.subarray(at, at + limits.MAX_INPUT));
       return more;
     },
+    onDrain: (listener) => void socket.on('drain', listener),
     endInput: () => void send(frameType.INPUT_END, new Uint8Array()),
     resize: (columns, rows) =>
       void send(frameType.RESIZE, encodeList({ num: [columns, rows] }, [])),

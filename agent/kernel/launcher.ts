@@ -15,7 +15,7 @@ export interface Launcher {
   close(): void;
 }
 
-export interface ShimRequest {
+interface ShimRequest {
   readonly runDir: string;
   readonly cgroupProcs: readonly string[];
 }
@@ -33,6 +33,8 @@ export function startLauncher(options: { readonly binary: string; readonly log: 
   child.on('close', () => abandon(starts, undefined));
   return {
     async startShim(request) {
+      if (child.stdin.destroyed || child.stdin.writableEnded)
+        throw new ShimLost('the launcher ended');
       lastTag += 1;
       const started = deferred<void>();
       starts.set(lastTag, started);

@@ -24,7 +24,7 @@ export function opError(request: string, ops: readonly Op[], failure: OpFailure)
 }
 
 /** An operation in a few words. */
-export function describeOp(op: Op): string {
+function describeOp(op: Op): string {
   switch (op.op) {
     case 'mount':
       return `mount ${op.fstype} on ${op.target}`;

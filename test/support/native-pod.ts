@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { type Launcher, startLauncher } from '../../agent/kernel/launcher.ts';
 import type { Op } from '../../agent/kernel/op.ts';
@@ -133,23 +133,18 @@ export function rootOps(pod: NativePod, extra: readonly Op[] = []): readonly Op[
       data: `newinstance,ptmxmode=0666,mode=0620,gid=${firstId + 5}`,
     },
     { op: 'symlink', path: '/dev/ptmx', inRoot: true, to: 'pts/ptmx' },
-    nullDevice,
+    device('/dev/null', 1, 3),
+    device('/dev/tty', 5, 0),
     ...extra,
     { op: 'pivot-root' },
     { op: 'chdir', path: '/', create: false },
   ];
 }
 
-const nullDevice: Op = {
-  op: 'mknod',
-  path: '/dev/null',
-  inRoot: true,
-  mode: 0o020666,
-  major: 1,
-  minor: 3,
-  uid: firstId,
-  gid: firstId,
-};
+function device(path: string, major: number, minor: number): Op {
+  const mode = 0o020666;
+  return { op: 'mknod', path, inRoot: true, mode, major, minor, uid: firstId, gid: firstId };
+}
 
 /** The last part: into the user namespace as `uid`, and exec. */
 export function execOps(argv: readonly string[], uid = 0): readonly Op[] {
@@ -218,4 +213,21 @@ export function execIn(
       ...execOps(options.argv, options.uid),
     ],
   });
+}
+
+/** The texts of a log's lines; pieces of a long line are joined. */
+export function messages(log: string, stream: 'stdout' | 'stderr'): readonly string[] {
+  const lines: string[] = [];
+  let rest = '';
+  for (const line of readFileSync(log, 'utf8').split('\n').slice(0, -1)) {
+    const [, of, tag, text] = /^\S+ (stdout|stderr) ([FP]) (.*)$/.exec(line) ?? [];
+    if (of === undefined) throw new Error(`not a line of a log: ${line.slice(0, 100)}`);
+    if (of !== stream) continue;
+    rest += text;
+    if (tag === 'F') {
+      lines.push(rest);
+      rest = '';
+    }
+  }
+  return lines;
 }

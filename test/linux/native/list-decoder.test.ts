@@ -1,0 +1,65 @@
+import { spawnSync } from 'node:child_process';
+import { connect } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { encodeFrame } from '../../../agent/kernel/frames.ts';
+import type { Op } from '../../../agent/kernel/op.ts';
+import { encodeList } from '../../../agent/kernel/op-list.ts';
+import { frameType } from '../../../native/binding.ts';
+import { bindDefaults, execOps, startPod } from '../../support/native-pod.ts';
+
+const check = fileURLToPath(new URL('../../../native/build/list-check', import.meta.url));
+
+/** Operations of every shape: paths, texts, bytes, lists of strings, wide numbers. */
+const ops: readonly Op[] = [
+  { op: 'set-root', path: '/root' },
+  { ...bindDefaults, source: '/a', target: '/b', sourceBelow: '/c' },
+  { op: 'write', path: '/f', inRoot: true, create: true, mode: 0o644, bytes: Buffer.from('a\0b') },
+  { op: 'add-route', link: 'eth0', destination: '0.0.0.0', prefix: 0, gateway: '10.0.0.1' },
+  { op: 'set-caps', effective: 1n, permitted: 2n, inheritable: 3n, ambient: 2n ** 63n },
+  { op: 'enter-container', container: 'main' },
+  { op: 'seccomp', program: Buffer.alloc(64) },
+  ...execOps(['sh', '-c', 'true', ''], 7),
+];
+
+const frames: readonly Buffer[] = [
+  [frameType.RUN, encodeList({}, ops)] as const,
+  [
+    frameType.START,
+    encodeList({ num: [3, 0], wide: [10n], text: ['c', '', '/log'] }, ops),
+  ] as const,
+  [frameType.EXEC, encodeList({ num: [0, 80, 25], text: ['c'] }, ops)] as const,
+  [frameType.LAUNCH, encodeList({ num: [2], text: ['/run', ['/a', '/b']] }, [])] as const,
+  [frameType.SANDBOX, encodeList({ num: [1, 2, 1], text: ['host'] }, [])] as const,
+].map(([type, payload]) => encodeFrame(type, 1, payload));
+
+it('takes what TypeScript encodes and survives 100,000 damaged frames', () => {
+  const run = spawnSync(check, ['42', '20000'], { input: Buffer.concat(frames), encoding: 'utf8' });
+  const [, whole, accepted, refused] =
+    /^(\d+) whole, (\d+) accepted, (\d+) refused\n$/.exec(run.stdout)?.map(Number) ?? [];
+  expect({ status: run.status, signal: run.signal, whole }).toEqual({
+    status: 0,
+    signal: null,
+    whole: 5,
+  });
+  expect(accepted! + refused!).toBe(100_000);
+  expect(refused).toBeGreaterThan(50_000);
+});
+
+it('hangs up on bytes that are no frames, and goes on serving others', async () => {
+  const pod = await startPod();
+  const garbage: readonly Buffer[] = [
+    Buffer.alloc(64, 0xff),
+    Buffer.from('GET / HTTP/1.1\r\nHost: shim\r\n\r\n'),
+    encodeFrame(frameType.INPUT, 0, Buffer.from('no session')),
+    Buffer.concat([encodeFrame(frameType.LIST, 1, encodeList({}, [])), Buffer.alloc(32, 0xee)]),
+  ];
+  for (const bytes of garbage) {
+    const socket = connect(`${pod.dir}/run/shim.sock`);
+    socket.write(bytes);
+    socket.resume();
+    await new Promise((resolve) => socket.once('close', resolve));
+  }
+  expect(await pod.shim.list()).toEqual([]);
+  await pod.end();
+});
