@@ -1,0 +1,32 @@
+import type { Kind } from '../../api/kind.ts';
+import type { Index } from '../store/cache.ts';
+import type { Loop } from '../store/loop.ts';
+import { deploymentLoop, replicaSetsByController } from './deployment.ts';
+import { endpointSliceLoop, slicesByService } from './endpoint-slice.ts';
+import { eventExpiryLoop } from './event-expiry.ts';
+import { garbageCollector } from './garbage-collector.ts';
+import { namespaceLoop } from './namespace.ts';
+import { nodeLifecycleLoop } from './node-lifecycle.ts';
+import { podGarbageLoop } from './pod-garbage.ts';
+import { podsByController, replicaSetLoop } from './replica-set.ts';
+
+/** All the loops that keep objects as they should be, and the indexes that the cache needs for them. */
+export function controllerLoops(kinds: readonly Kind[]): {
+  readonly loops: readonly Loop[];
+  readonly indexes: readonly Index[];
+} {
+  const garbage = garbageCollector(kinds);
+  return {
+    loops: [
+      deploymentLoop,
+      replicaSetLoop,
+      endpointSliceLoop,
+      nodeLifecycleLoop,
+      podGarbageLoop,
+      namespaceLoop(kinds),
+      eventExpiryLoop,
+      garbage.loop,
+    ],
+    indexes: [replicaSetsByController, podsByController, slicesByService, ...garbage.indexes],
+  };
+}

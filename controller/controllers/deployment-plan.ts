@@ -1,0 +1,130 @@
+import type { Deployment, DeploymentStatus } from '../../api/deployment.ts';
+import type { ReplicaSet } from '../../api/replica-set.ts';
+import { isSame } from '../../api/same.ts';
+import type { FieldsOf, NewObject } from '../store/objects.ts';
+import {
+  type DeploymentSets,
+  latestRevision,
+  newSet,
+  revisionOf,
+  sortSets,
+  updatedSet,
+} from './deployment-sets.ts';
+import { deploymentStatus, isComplete, progressDeadline } from './deployment-status.ts';
+import { nextReplicas, planRollingUpdate, type Rollout, rolloutLimits } from './rolling-update.ts';
+
+export interface DeploymentObservation {
+  readonly deployment: Deployment;
+  /** Those that it controls. */
+  readonly sets: readonly ReplicaSet[];
+  /** Pods of any of these that still run, terminating ones included: Recreate waits for the old ones. */
+  runningPods(set: ReplicaSet): number;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+export interface DeploymentPlan {
+  readonly create: NewObject<FieldsOf<typeof ReplicaSet>> | undefined;
+  readonly update: readonly ReplicaSet[];
+  readonly remove: readonly ReplicaSet[];
+  /** Of the present template; undefined: it has no ReplicaSet yet and gets none now. */
+  readonly revision: number | undefined;
+  readonly status: DeploymentStatus;
+  readonly requeueAfterMs: number | undefined;
+}
+
+/** One step of the rollout. */
+export function planDeployment(observation: DeploymentObservation): DeploymentPlan {
+  const { deployment, now } = observation;
+  const sets = sortSets(deployment, observation.sets);
+  const scales = plannedScales(observation, sets);
+  const create = sets.next === undefined && scales.next !== undefined;
+  const revision = latestRevision(sets);
+  const created = create ? newSet(deployment, { replicas: scales.next, revision }) : undefined;
+  const wanted = [
+    ...sets.old.map((set, i) => scaled(set, scales.old[i] ?? set.spec.replicas)),
+    ...(sets.next ? [updated(deployment, sets.next, { replicas: scales.next, revision })] : []),
+  ];
+  const status = deploymentStatus({ deployment, sets, created: created?.metadata.name, now });
+  const deadline = progressDeadline(deployment, status);
+  return {
+    create: created,
+    update: wanted.filter((set) => !observation.sets.some((known) => isSame(known, set))),
+    remove: isComplete(deployment, status) ? forgotten(deployment, sets.old) : [],
+    revision: sets.next || create ? revision : undefined,
+    status,
+    requeueAfterMs: deadline === undefined ? undefined : Math.max(0, deadline - now),
+  };
+}
+
+interface PlannedScales {
+  /** undefined: as it is; with no ReplicaSet there, none is to be made. */
+  readonly next: number | undefined;
+  readonly old: readonly number[];
+}
+
+function plannedScales(observation: DeploymentObservation, sets: DeploymentSets): PlannedScales {
+  const { spec } = observation.deployment;
+  if (spec.paused) return scaleWhilePaused(spec.replicas, sets);
+  if (spec.strategy.type === 'Recreate') return recreate(observation, sets);
+  const rollout = rolloutOf(observation.deployment, sets);
+  return sets.next
+    ? planRollingUpdate(rollout)
+    : { next: nextReplicas(rollout), old: rollout.old.map(({ replicas }) => replicas) };
+}
+
+function rolloutOf({ spec }: Deployment, { next, old }: DeploymentSets): Rollout {
+  const scaleOf = (set: ReplicaSet | undefined) => ({
+    replicas: set?.spec.replicas ?? 0,
+    available: set?.status.availableReplicas ?? 0,
+  });
+  const limits = rolloutLimits(spec.replicas, spec.strategy.rollingUpdate);
+  return { desired: spec.replicas, limits, next: scaleOf(next), old: old.map(scaleOf) };
+}
+
+/** All old pods end before the first new one starts. */
+function recreate({ deployment, runningPods }: DeploymentObservation, sets: DeploymentSets) {
+  const old = sets.old.map(() => 0);
+  const isEmpty = sets.old.every((set) => set.spec.replicas === 0 && runningPods(set) === 0);
+  return { next: isEmpty ? deployment.spec.replicas : sets.next?.spec.replicas, old };
+}
+
+/** The rollout stands still; a changed number of replicas goes to the newest ReplicaSet that has pods. */
+function scaleWhilePaused(desired: number, { next, old }: DeploymentSets): PlannedScales {
+  const replicas = old.map((set) => set.spec.replicas);
+  const total = replicas.reduce((sum, n) => sum + n, next?.spec.replicas ?? 0);
+  const change = desired - total;
+  const last = replicas.findLastIndex((n) => n > 0);
+  if (next && (next.spec.replicas > 0 || last < 0))
+    return { next: Math.max(0, next.spec.replicas + change), old: replicas };
+  return {
+    next: next?.spec.replicas,
+    old: replicas.map((n, i) => (i === last ? Math.max(0, n + change) : n)),
+  };
+}
+
+function scaled(set: ReplicaSet, replicas: number): ReplicaSet {
+  return { ...set, spec: { ...set.spec, replicas } };
+}
+
+function updated(
+  deployment: Deployment,
+  set: ReplicaSet,
+  wishes: { readonly replicas: number | undefined; readonly revision: number },
+): ReplicaSet {
+  const { replicas = set.spec.replicas, revision } = wishes;
+  if (deployment.spec.paused) return scaled(set, replicas);
+  return updatedSet(deployment, set, { replicas, revision });
+}
+
+/** Beyond revisionHistoryLimit, the oldest revisions first. */
+function forgotten({ spec }: Deployment, old: readonly ReplicaSet[]): readonly ReplicaSet[] {
+  const empty = old.filter(
+    (set) =>
+      set.spec.replicas === 0 &&
+      set.status.replicas === 0 &&
+      set.metadata.deletionTimestamp === undefined,
+  );
+  const excess = Math.max(0, empty.length - spec.revisionHistoryLimit);
+  return empty.toSorted((a, b) => revisionOf(a) - revisionOf(b)).slice(0, excess);
+}

@@ -1,0 +1,166 @@
+import type { Deployment, DeploymentCondition, DeploymentStatus } from '../../api/deployment.ts';
+import type { ReplicaSet } from '../../api/replica-set.ts';
+import { formatTime } from '../../base/clock.ts';
+import type { DeploymentSets } from './deployment-sets.ts';
+import { rolloutLimits } from './rolling-update.ts';
+
+export interface StatusObservation {
+  readonly deployment: Deployment;
+  readonly sets: DeploymentSets;
+  /** The ReplicaSet that is being created in this pass. */
+  readonly created: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** Its only writer is the Deployment's loop; words and fields as `kubectl rollout status` reads them. */
+export function deploymentStatus(observation: StatusObservation): DeploymentStatus {
+  const { deployment, sets } = observation;
+  const all = allOf(sets);
+  const count = (of: (set: ReplicaSet) => number | undefined) =>
+    all.reduce((total, set) => total + (of(set) ?? 0), 0);
+  const available = count((set) => set.status.availableReplicas);
+  const counts = {
+    replicas: count((set) => set.status.replicas),
+    updatedReplicas: sets.next?.status.replicas ?? 0,
+    readyReplicas: count((set) => set.status.readyReplicas),
+    availableReplicas: available,
+    unavailableReplicas: Math.max(0, count((set) => set.spec.replicas) - available),
+  };
+  return {
+    ...deployment.status,
+    observedGeneration: deployment.metadata.generation,
+    ...counts,
+    conditions: conditions(observation, counts),
+  };
+}
+
+/** When the rollout will count as failed if nothing moves until then; undefined: nothing is to be waited for. */
+export function progressDeadline(
+  { spec }: Deployment,
+  { conditions = [] }: DeploymentStatus,
+): number | undefined {
+  const progressing = conditions.find((condition) => condition.type === 'Progressing');
+  if (progressing?.status !== 'True' || progressing.reason === available) return undefined;
+  return Date.parse(progressing.lastUpdateTime ?? '') + spec.progressDeadlineSeconds * 1000;
+}
+
+/** All wanted pods are of the present template and available, and no others are left. */
+export function isComplete({ spec }: Deployment, status: DeploymentStatus): boolean {
+  return (
+    status.updatedReplicas === spec.replicas &&
+    status.replicas === spec.replicas &&
+    status.availableReplicas === spec.replicas
+  );
+}
+
+const available = 'NewReplicaSetAvailable';
+
+const allOf = ({ next, old }: DeploymentSets) => (next ? [...old, next] : old);
+
+type Counts = Pick<
+  DeploymentStatus,
+  'replicas' | 'updatedReplicas' | 'readyReplicas' | 'availableReplicas'
+>;
+type Verdict = Pick<DeploymentCondition, 'type' | 'status' | 'reason' | 'message'> & {
+  /** lastUpdateTime moves though nothing else does: the deadline counts from it. */
+  readonly renews?: boolean;
+};
+
+function conditions(
+  observation: StatusObservation,
+  counts: Counts,
+): readonly DeploymentCondition[] {
+  const { deployment, sets, now } = observation;
+  const before = deployment.status.conditions ?? [];
+  const verdicts = [
+    progress(observation, counts) ?? before.find(({ type }) => type === 'Progressing'),
+    availability(deployment, counts),
+    ...replicaFailure(sets),
+  ];
+  return verdicts.flatMap((verdict) => {
+    if (!verdict) return [];
+    const previous = before.find(({ type }) => type === verdict.type);
+    return [dated(verdict, previous, formatTime(now))];
+  });
+}
+
+function dated(
+  verdict: Verdict,
+  previous: DeploymentCondition | undefined,
+  time: string,
+): DeploymentCondition {
+  const { renews = false, ...said } = verdict;
+  const isOld = previous?.status === said.status && previous.reason === said.reason;
+  if (isOld && !renews) return previous;
+  const since = previous?.status === said.status ? previous.lastTransitionTime : time;
+  return { ...said, lastUpdateTime: time, lastTransitionTime: since ?? time };
+}
+
+function availability({ spec }: Deployment, counts: Counts): Verdict {
+  const { maxUnavailable } =
+    spec.strategy.type === 'Recreate'
+      ? { maxUnavailable: 0 }
+      : rolloutLimits(spec.replicas, spec.strategy.rollingUpdate);
+  const isEnough = (counts.availableReplicas ?? 0) >= spec.replicas - maxUnavailable;
+  return {
+    type: 'Available',
+    status: isEnough ? 'True' : 'False',
+    reason: isEnough ? 'MinimumReplicasAvailable' : 'MinimumReplicasUnavailable',
+    message: isEnough
+      ? 'Deployment has minimum availability.'
+      : 'Deployment does not have minimum availability.',
+  };
+}
+
+function replicaFailure(sets: DeploymentSets): readonly Verdict[] {
+  const failure = allOf(sets)
+    .flatMap((set) => set.status.conditions ?? [])
+    .find(({ type, status }) => type === 'ReplicaFailure' && status === 'True');
+  if (!failure) return [];
+  return [{ ...failure, type: 'ReplicaFailure' }];
+}
+
+/** undefined: as before. */
+function progress(observation: StatusObservation, counts: Counts): Verdict | undefined {
+  const { deployment, sets, created, now } = observation;
+  const before = deployment.status.conditions?.find(({ type }) => type === 'Progressing');
+  const name = sets.next?.metadata.name ?? created ?? '';
+  const set = `ReplicaSet "${name}"`;
+  if (deployment.spec.paused) return verdict('Unknown', 'DeploymentPaused', 'Deployment is paused');
+  if (created !== undefined)
+    return moved('NewReplicaSetCreated', `Created new replica set "${created}"`);
+  if (isComplete(deployment, counts))
+    return verdict('True', available, `${set} has successfully progressed.`);
+  if (before?.reason === 'DeploymentPaused')
+    return moved('DeploymentResumed', 'Deployment is resumed');
+  if (hasProgressed(deployment.status, counts))
+    return moved('ReplicaSetUpdated', `${set} is progressing.`);
+  if (!before) return moved('FoundNewReplicaSet', `Found new replica set "${name}"`);
+  const deadline = progressDeadline(deployment, deployment.status);
+  if (deadline !== undefined && now >= deadline)
+    return verdict('False', 'ProgressDeadlineExceeded', `${set} has timed out progressing.`);
+  return undefined;
+}
+
+const verdict = (status: Verdict['status'], reason: string, message: string): Verdict => ({
+  type: 'Progressing',
+  status,
+  reason,
+  message,
+});
+
+const moved = (reason: string, message: string): Verdict => ({
+  ...verdict('True', reason, message),
+  renews: true,
+});
+
+function hasProgressed(before: DeploymentStatus, now: Counts): boolean {
+  const old = (counts: Counts) => (counts.replicas ?? 0) - (counts.updatedReplicas ?? 0);
+  return (
+    (now.updatedReplicas ?? 0) > (before.updatedReplicas ?? 0) ||
+    old(now) < old(before) ||
+    (now.readyReplicas ?? 0) > (before.readyReplicas ?? 0) ||
+    (now.availableReplicas ?? 0) > (before.availableReplicas ?? 0)
+  );
+}

@@ -1,0 +1,133 @@
+import { Deployment } from '../../api/deployment.ts';
+import type { AnyObject } from '../../api/kind.ts';
+import { Pod } from '../../api/pod.ts';
+import { ReplicaSet } from '../../api/replica-set.ts';
+import { matchesSelector } from '../../api/selector.ts';
+import { settled } from '../../base/run-reconciler.ts';
+import type { Cache, ObjectChange } from '../store/cache.ts';
+import { formatKey, keyOf, parseKey } from '../store/keys.ts';
+import type { Loop, LoopDeps } from '../store/loop.ts';
+import { type DeploymentPlan, planDeployment } from './deployment-plan.ts';
+import { revisionAnnotation } from './deployment-sets.ts';
+import {
+  applyOwnership,
+  byController,
+  controllerKey,
+  controllerOf,
+  family,
+  planOwnership,
+} from './ownership.ts';
+import { podsByController } from './replica-set.ts';
+
+export const replicaSetsByController = byController(ReplicaSet);
+
+const component = 'deployment-controller';
+
+/** Replaces a Deployment's pods step by step when its template changes. */
+export const deploymentLoop: Loop = { name: component, workers: 8, wakes, reconcile };
+
+function wakes(change: ObjectChange, cache: Cache): readonly string[] {
+  if (change.kind === Deployment) return [formatKey(change.key)];
+  if (change.kind === ReplicaSet) {
+    const controllers = [change.object, change.previous].flatMap((set) =>
+      controllerKey(Deployment, set),
+    );
+    return [...controllers, ...wouldAdopt(change.object, cache)];
+  }
+  // Recreate waits for the last pod of the old ReplicaSets.
+  if (change.kind === Pod && !change.object) return deploymentOf(change.previous, cache);
+  return [];
+}
+
+function wouldAdopt(set: AnyObject | undefined, cache: Cache): readonly string[] {
+  if (!set || controllerOf(set)) return [];
+  return cache
+    .list(Deployment, set.metadata.namespace)
+    .filter((deployment) => matchesSelector(deployment.spec.selector, set.metadata.labels))
+    .map((deployment) => formatKey(keyOf(deployment)));
+}
+
+function deploymentOf(pod: AnyObject | undefined, cache: Cache): readonly string[] {
+  return controllerKey(ReplicaSet, pod).flatMap((key) =>
+    controllerKey(Deployment, cache.get(ReplicaSet, parseKey(key))),
+  );
+}
+
+async function reconcile(key: string, deps: LoopDeps) {
+  const { cache, objects, clock } = deps;
+  const deployment = cache.get(Deployment, parseKey(key));
+  if (!deployment || deployment.metadata.deletionTimestamp) return settled;
+  const ownership = planOwnership({
+    owner: deployment,
+    selector: deployment.spec.selector,
+    ...family(cache, replicaSetsByController, deployment),
+  });
+  await applyOwnership(objects, ReplicaSet, { ...ownership, owner: deployment });
+  if (ownership.adopt.length > 0) return { requeueAfterMs: 0 };
+  const plan = planDeployment({
+    deployment,
+    sets: ownership.kept,
+    runningPods: (set) => runningPods(cache, set),
+    now: clock.now(),
+  });
+  await applyPlan(deps, deployment, plan);
+  return plan.requeueAfterMs === undefined ? settled : { requeueAfterMs: plan.requeueAfterMs };
+}
+
+function runningPods(cache: Cache, set: ReplicaSet): number {
+  return cache
+    .byIndex(podsByController, set.metadata.uid)
+    .filter(({ status: { phase } }) => phase !== 'Succeeded' && phase !== 'Failed').length;
+}
+
+async function applyPlan(
+  deps: LoopDeps,
+  deployment: Deployment,
+  plan: DeploymentPlan,
+): Promise<void> {
+  const { objects } = deps;
+  if (plan.create) {
+    const set = await objects.create(ReplicaSet, plan.create);
+    tellOfScaling(deps, deployment, { set, from: 0 });
+  }
+  for (const set of plan.update) {
+    const from = deps.cache.get(ReplicaSet, keyOf(set))?.spec.replicas ?? 0;
+    await objects.update(ReplicaSet, set, 'main');
+    tellOfScaling(deps, deployment, { set, from });
+  }
+  for (const set of plan.remove) {
+    const { uid } = set.metadata;
+    await objects.delete(ReplicaSet, keyOf(set), { preconditions: { uid } });
+  }
+  const current = await writeRevision(deps, deployment, plan.revision);
+  await objects.update(Deployment, { ...current, status: plan.status }, 'status');
+}
+
+async function writeRevision(
+  { objects }: LoopDeps,
+  deployment: Deployment,
+  revision: number | undefined,
+): Promise<Deployment> {
+  const { metadata } = deployment;
+  if (revision === undefined || metadata.annotations?.[revisionAnnotation] === String(revision))
+    return deployment;
+  const annotations = { ...metadata.annotations, [revisionAnnotation]: String(revision) };
+  const annotated = { ...deployment, metadata: { ...metadata, annotations } };
+  return objects.update(Deployment, annotated, 'main');
+}
+
+function tellOfScaling(
+  { recordEvent }: LoopDeps,
+  deployment: Deployment,
+  { set, from }: { readonly set: ReplicaSet; readonly from: number },
+): void {
+  const to = set.spec.replicas;
+  if (to === from) return;
+  recordEvent({
+    involved: deployment,
+    type: 'Normal',
+    reason: 'ScalingReplicaSet',
+    message: `Scaled ${to > from ? 'up' : 'down'} replica set ${set.metadata.name} from ${from} to ${to}`,
+    component,
+  });
+}

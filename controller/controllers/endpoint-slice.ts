@@ -1,0 +1,74 @@
+import { EndpointSlice } from '../../api/endpoint-slice.ts';
+import type { AnyObject } from '../../api/kind.ts';
+import { Pod } from '../../api/pod.ts';
+import { type Labels, matchesSelector } from '../../api/selector.ts';
+import { Service } from '../../api/service.ts';
+import { type Settled, settled } from '../../base/run-reconciler.ts';
+import type { Cache, Index, ObjectChange } from '../store/cache.ts';
+import { formatKey, keyOf, parseKey } from '../store/keys.ts';
+import type { Loop, LoopDeps } from '../store/loop.ts';
+import type { FieldsOf } from '../store/objects.ts';
+import {
+  managedByLabel,
+  manager,
+  planEndpointSlices,
+  serviceLabel,
+} from './endpoint-slice-plan.ts';
+
+/** By "namespace/service". */
+export const slicesByService: Index<FieldsOf<typeof EndpointSlice>> = {
+  name: 'endpoint slices by service',
+  kind: EndpointSlice,
+  valuesOf: (slice) => serviceOf(slice),
+};
+
+/** Lists the pods behind every Service that has a selector. */
+export const endpointSliceLoop: Loop = {
+  name: 'endpoint-slice-controller',
+  workers: 4,
+  wakes,
+  reconcile,
+};
+
+function wakes(change: ObjectChange, cache: Cache): readonly string[] {
+  const { kind, object, previous } = change;
+  if (kind === Service) return [formatKey(change.key)];
+  if (kind === EndpointSlice) return [object, previous].flatMap((slice) => serviceOf(slice));
+  if (kind !== Pod) return [];
+  const labels = [object, previous].flatMap((pod) => (pod ? [pod.metadata.labels ?? {}] : []));
+  return cache
+    .list(Service, change.key.namespace)
+    .filter((service) => labels.some((of) => selects(service, of)))
+    .map((service) => formatKey(keyOf(service)));
+}
+
+function serviceOf(slice: AnyObject | undefined): readonly string[] {
+  const service = slice?.metadata.labels?.[serviceLabel];
+  return slice && service ? [`${slice.metadata.namespace ?? ''}/${service}`] : [];
+}
+
+/** Without a selector its user makes the slices. */
+const selects = ({ spec }: Service, labels: Labels | undefined) =>
+  spec.type !== 'ExternalName' &&
+  spec.selector !== undefined &&
+  Object.keys(spec.selector).length > 0 &&
+  matchesSelector({ matchLabels: spec.selector }, labels);
+
+async function reconcile(key: string, { cache, objects }: LoopDeps): Promise<Settled> {
+  const service = cache.get(Service, parseKey(key));
+  // A removed Service's slices go with it: they name it as their owner.
+  if (!service || service.metadata.deletionTimestamp) return settled;
+  const slices = cache
+    .byIndex(slicesByService, key)
+    .filter((slice) => slice.metadata.labels?.[managedByLabel] === manager);
+  const pods = cache
+    .list(Pod, service.metadata.namespace)
+    .filter((pod) => selects(service, pod.metadata.labels));
+  const plan = planEndpointSlices({ service, pods, slices });
+  await Promise.all([
+    ...plan.create.map((slice) => objects.create(EndpointSlice, slice)),
+    ...plan.update.map((slice) => objects.update(EndpointSlice, slice, 'main')),
+    ...plan.remove.map((slice) => objects.delete(EndpointSlice, keyOf(slice))),
+  ]);
+  return settled;
+}

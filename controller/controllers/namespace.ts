@@ -1,0 +1,72 @@
+import type { Kind } from '../../api/kind.ts';
+import { Namespace } from '../../api/namespace.ts';
+import { alreadyExists, StatusError } from '../../api/status.ts';
+import { type Settled, settled } from '../../base/run-reconciler.ts';
+import type { Cache, ObjectChange } from '../store/cache.ts';
+import { keyOf } from '../store/keys.ts';
+import type { Loop, LoopDeps } from '../store/loop.ts';
+import type { Objects } from '../store/objects.ts';
+
+/** What makes a namespace wait until it is empty; in spec.finalizers, as in Kubernetes. */
+const contentsFinalizer = 'kubernetes';
+
+const firstNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+/** Those that are there from the start. */
+export async function ensureFirstNamespaces(objects: Objects): Promise<void> {
+  for (const name of firstNamespaces) {
+    try {
+      await objects.create(Namespace, {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
+        spec: { finalizers: [contentsFinalizer] },
+        status: { phase: 'Active' },
+      });
+    } catch (error) {
+      if (!isReason(error, alreadyExists(Namespace, name).reason)) throw error;
+    }
+  }
+}
+
+const isReason = (error: unknown, reason: string) =>
+  error instanceof StatusError && error.reason === reason;
+
+/** Empties namespaces that are being deleted, then lets them go. The key is the namespace's name. */
+export function namespaceLoop(kinds: readonly Kind[]): Loop {
+  const contents = kinds.filter((kind) => kind.namespaced);
+  return {
+    name: 'namespace-controller',
+    workers: 2,
+    wakes,
+    reconcile: (name, deps) => reconcile(name, contents, deps),
+  };
+}
+
+function wakes({ kind, key }: ObjectChange, cache: Cache): readonly string[] {
+  if (kind === Namespace) return [key.name];
+  if (key.namespace === '') return [];
+  const namespace = cache.get(Namespace, { namespace: '', name: key.namespace });
+  return namespace?.metadata.deletionTimestamp ? [key.namespace] : [];
+}
+
+async function reconcile(
+  name: string,
+  contents: readonly Kind[],
+  deps: LoopDeps,
+): Promise<Settled> {
+  const { cache, objects } = deps;
+  const namespace = cache.get(Namespace, { namespace: '', name });
+  if (!namespace?.metadata.deletionTimestamp) return settled;
+  const left = contents.flatMap((kind) =>
+    cache.list(kind, name).map((object) => ({ kind, object })),
+  );
+  if (left.length > 0) {
+    const living = left.filter(({ object }) => !object.metadata.deletionTimestamp);
+    for (const { kind, object } of living) await objects.delete(kind, keyOf(object));
+    return settled;
+  }
+  const finalizers = (namespace.spec.finalizers ?? []).filter((f) => f !== contentsFinalizer);
+  await objects.update(Namespace, { ...namespace, spec: { finalizers } }, 'all');
+  return settled;
+}

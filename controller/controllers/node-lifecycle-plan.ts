@@ -1,0 +1,122 @@
+import type { Lease } from '../../api/lease.ts';
+import type { Node, NodeCondition, Taint } from '../../api/node.ts';
+import type { Pod } from '../../api/pod.ts';
+import type { Toleration } from '../../api/pod-spec.ts';
+import { isSame } from '../../api/same.ts';
+import { tolerates } from '../../api/toleration.ts';
+import { formatTime } from '../../base/clock.ts';
+
+export interface NodeObservation {
+  readonly node: Node;
+  /** Renewed by the dispatcher as long as the agent is heard. */
+  readonly lease: Lease | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Silence from before this doesn't count: nobody was there to hear. */
+  readonly listeningSince: number;
+}
+
+export interface NodePlan {
+  /** With the condition and the taints that it should have; the same object if it has them. */
+  readonly node: Node;
+  readonly isLost: boolean;
+  /** When the lease runs out. */
+  readonly nextCheckAt: number | undefined;
+}
+
+/** Heartbeats come every second; so much silence means that the node is lost. */
+const defaultLeaseSeconds = 4;
+
+const unreachable = 'node.kubernetes.io/unreachable';
+const notReady = 'node.kubernetes.io/not-ready';
+const lostReason = 'NodeStatusUnknown';
+
+export function planNode({ node, lease, now, listeningSince }: NodeObservation): NodePlan {
+  const renewed = Date.parse(lease?.spec.renewTime ?? node.metadata.creationTimestamp);
+  const seconds = lease?.spec.leaseDurationSeconds ?? defaultLeaseSeconds;
+  const expiresAt = Math.max(renewed, listeningSince) + seconds * 1000;
+  const isLost = now >= expiresAt;
+  const conditions = withReadiness(node.status.conditions ?? [], isLost, now);
+  const taints = withTaints(node.spec.taints ?? [], readiness(conditions), now);
+  const next = {
+    ...node,
+    spec: taints.length > 0 ? { ...node.spec, taints } : without(node.spec, 'taints'),
+    status: { ...node.status, conditions },
+  };
+  return {
+    node: isSame(next, node) ? node : next,
+    isLost,
+    nextCheckAt: isLost ? undefined : expiresAt,
+  };
+}
+
+/** Of a lost node nothing is known; of one that is heard again the agent's own word comes with its next status. */
+function withReadiness(
+  conditions: readonly NodeCondition[],
+  isLost: boolean,
+  now: number,
+): readonly NodeCondition[] {
+  const ready = conditions.find(({ type }) => type === 'Ready');
+  const others = conditions.filter(({ type }) => type !== 'Ready');
+  const lastTransitionTime = formatTime(now);
+  if (isLost && ready?.status !== 'Unknown') {
+    const message = 'The agent stopped posting node status.';
+    const since = { lastHeartbeatTime: ready?.lastHeartbeatTime, lastTransitionTime };
+    return [...others, { type: 'Ready', status: 'Unknown', reason: lostReason, message, ...since }];
+  }
+  if (!isLost && ready?.status === 'Unknown' && ready.reason === lostReason) {
+    const back = { reason: 'AgentReady', message: 'The agent posts node status again.' };
+    const since = { lastHeartbeatTime: lastTransitionTime, lastTransitionTime };
+    return [...others, { type: 'Ready', status: 'True', ...back, ...since }];
+  }
+  return conditions;
+}
+
+const readiness = (conditions: readonly NodeCondition[]) =>
+  conditions.find(({ type }) => type === 'Ready')?.status;
+
+function withTaints(
+  taints: readonly Taint[],
+  ready: NodeCondition['status'] | undefined,
+  now: number,
+): readonly Taint[] {
+  const foreign = taints.filter(({ key }) => key !== unreachable && key !== notReady);
+  if (ready === undefined || ready === 'True') return foreign;
+  const key = ready === 'Unknown' ? unreachable : notReady;
+  const known = taints.filter((taint) => taint.key === key);
+  const since = (effect: Taint['effect']) =>
+    known.find((taint) => taint.effect === effect)?.timeAdded ?? formatTime(now);
+  return [
+    ...foreign,
+    { key, effect: 'NoSchedule', timeAdded: since('NoSchedule') },
+    { key, effect: 'NoExecute', timeAdded: since('NoExecute') },
+  ];
+}
+
+function without<T extends object, K extends keyof T>(object: T, name: K): Omit<T, K> {
+  const { [name]: _, ...rest } = object;
+  return rest;
+}
+
+/** How long a pod stays on a lost node if it doesn't say. Kubernetes: 300. */
+const defaultTolerationSeconds = 2;
+
+/** When this pod has to leave the node; undefined: it may stay. Milliseconds since 1970. */
+export function evictionTime(pod: Pod, taints: readonly Taint[]): number | undefined {
+  const times = taints
+    .filter(({ effect }) => effect === 'NoExecute')
+    .map((taint) => staysUntil(pod.spec.tolerations ?? [], taint));
+  const earliest = Math.min(...times);
+  return Number.isFinite(earliest) ? earliest : undefined;
+}
+
+function staysUntil(tolerations: readonly Toleration[], taint: Taint): number {
+  const from = taint.timeAdded === undefined ? 0 : Date.parse(taint.timeAdded);
+  const isOurs = taint.key === unreachable || taint.key === notReady;
+  const matching = tolerations.filter((toleration) => tolerates(toleration, taint));
+  if (matching.length === 0) return isOurs ? from + defaultTolerationSeconds * 1000 : from;
+  const limits = matching.map(
+    ({ tolerationSeconds = Number.POSITIVE_INFINITY }) => tolerationSeconds,
+  );
+  return from + Math.max(0, Math.min(...limits)) * 1000;
+}

@@ -1,0 +1,119 @@
+import { Lease } from '../../api/lease.ts';
+import { Node } from '../../api/node.ts';
+import { Pod } from '../../api/pod.ts';
+import { formatTime } from '../../base/clock.ts';
+import { settled } from '../../base/run-reconciler.ts';
+import type { ObjectChange } from '../store/cache.ts';
+import { podsByNode } from '../store/indexes.ts';
+import { keyOf } from '../store/keys.ts';
+import type { Loop, LoopDeps } from '../store/loop.ts';
+import { evictionTime, planNode } from './node-lifecycle-plan.ts';
+import { isReady } from './pod-state.ts';
+
+/** Where the nodes' leases are. */
+export const nodeLeaseNamespace = 'kube-node-lease';
+
+const component = 'node-controller';
+
+/** Marks nodes that fall silent, and moves their pods on. The key is the node's name. */
+export const nodeLifecycleLoop: Loop = { name: component, workers: 4, wakes, reconcile };
+
+function wakes({ kind, key, object, previous }: ObjectChange): readonly string[] {
+  if (kind === Node) return [key.name];
+  if (kind === Lease) return key.namespace === nodeLeaseNamespace ? [key.name] : [];
+  if (kind !== Pod) return [];
+  return [object as Pod | undefined, previous as Pod | undefined].flatMap(
+    (pod) => pod?.spec.nodeName ?? [],
+  );
+}
+
+async function reconcile(name: string, deps: LoopDeps) {
+  const { cache, clock } = deps;
+  const node = cache.get(Node, { namespace: '', name });
+  if (!node) return settled;
+  const lease = cache.get(Lease, { namespace: nodeLeaseNamespace, name });
+  const now = clock.now();
+  const plan = planNode({ node, lease, now, listeningSince: deps.runningSince });
+  if (plan.node !== node)
+    await writeNode(deps, { before: node, after: plan.node, isLost: plan.isLost });
+  const pods = cache.byIndex(podsByNode, name);
+  if (plan.isLost) await Promise.all(pods.map((pod) => markNotReady(deps, pod)));
+  const times = await Promise.all(pods.map((pod) => movePod({ deps, pod, ...plan, now })));
+  const next = Math.min(...times, plan.nextCheckAt ?? Number.POSITIVE_INFINITY);
+  return Number.isFinite(next) ? { requeueAfterMs: Math.max(1, next - clock.now()) } : settled;
+}
+
+interface NodeChange {
+  readonly before: Node;
+  readonly after: Node;
+  readonly isLost: boolean;
+}
+
+async function writeNode(deps: LoopDeps, { before, after, isLost }: NodeChange): Promise<void> {
+  await deps.objects.update(Node, after, 'all');
+  const wasUnknown = readiness(before) === 'Unknown';
+  if (isLost && !wasUnknown) tell(deps, after, 'NodeNotReady');
+  if (!isLost && wasUnknown) tell(deps, after, 'NodeReady');
+}
+
+const readiness = ({ status }: Node) =>
+  status.conditions?.find(({ type }) => type === 'Ready')?.status;
+
+function tell({ recordEvent }: LoopDeps, node: Node, reason: 'NodeReady' | 'NodeNotReady'): void {
+  recordEvent({
+    involved: node,
+    type: reason === 'NodeReady' ? 'Normal' : 'Warning',
+    reason,
+    message: `Node ${node.metadata.name} status is now: ${reason}`,
+    component,
+  });
+}
+
+interface PodOnNode {
+  readonly deps: LoopDeps;
+  readonly pod: Pod;
+  readonly node: Node;
+  readonly isLost: boolean;
+  readonly now: number;
+}
+
+/** Deletes the pod when its time on a tainted node is over. Returns when to look again, or Infinity. */
+async function movePod({ deps, pod, node, isLost, now }: PodOnNode): Promise<number> {
+  const { deletionTimestamp, uid } = pod.metadata;
+  const preconditions = { uid };
+  if (deletionTimestamp !== undefined) {
+    if (!isLost) return Number.POSITIVE_INFINITY;
+    // Nobody is there to say that it has ended.
+    const at = Date.parse(deletionTimestamp);
+    if (at > now) return at;
+    await deps.objects.delete(Pod, keyOf(pod), { preconditions, gracePeriodSeconds: 0 });
+    return Number.POSITIVE_INFINITY;
+  }
+  const at = evictionTime(pod, node.spec.taints ?? []);
+  if (at === undefined) return Number.POSITIVE_INFINITY;
+  if (at > now) return at;
+  deps.recordEvent({
+    involved: pod,
+    type: 'Normal',
+    reason: 'TaintManagerEviction',
+    message: `Deleting pod ${pod.metadata.namespace}/${pod.metadata.name}: node ${node.metadata.name} is tainted`,
+    component,
+  });
+  await deps.objects.delete(Pod, keyOf(pod), { preconditions });
+  return Number.POSITIVE_INFINITY;
+}
+
+/** The agent is the writer of this condition; it can't be while it is lost, and its next report replaces it. */
+async function markNotReady({ objects, clock }: LoopDeps, pod: Pod): Promise<void> {
+  if (!isReady(pod)) return;
+  const lastTransitionTime = formatTime(clock.now());
+  await objects.modify(Pod, { key: keyOf(pod), part: 'status' }, (stored) => {
+    if (stored.metadata.uid !== pod.metadata.uid || !isReady(stored)) return undefined;
+    const conditions = stored.status.conditions?.map((condition) =>
+      condition.type === 'Ready'
+        ? { ...condition, status: 'False' as const, reason: 'NodeLost', lastTransitionTime }
+        : condition,
+    );
+    return { ...stored, status: { ...stored.status, conditions } };
+  });
+}

@@ -1,0 +1,89 @@
+import type { Pod } from '../../api/pod.ts';
+import type { ReplicaSet, ReplicaSetStatus } from '../../api/replica-set.ts';
+import { availableAt, isActive, isReady, readySince } from './pod-state.ts';
+
+export interface ReplicaSetObservation {
+  readonly replicaSet: ReplicaSet;
+  /** Those that it controls and that match its selector. */
+  readonly pods: readonly Pod[];
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+export interface ReplicaSetPlan {
+  /** How many pods to create. */
+  readonly create: number;
+  readonly remove: readonly Pod[];
+  readonly status: ReplicaSetStatus;
+  /** When the next pod becomes available without anything changing. */
+  readonly requeueAfterMs: number | undefined;
+}
+
+/** As much as one pass creates or removes; the rest follows in the next. */
+const maxSteps = 500;
+
+export function planReplicaSet({ replicaSet, pods, now }: ReplicaSetObservation): ReplicaSetPlan {
+  const active = pods.filter(isActive);
+  const wanted = replicaSet.metadata.deletionTimestamp ? active.length : replicaSet.spec.replicas;
+  const missing = wanted - active.length;
+  return {
+    create: Math.min(maxSteps, Math.max(0, missing)),
+    remove: missing < 0 ? leastWorth(active).slice(0, Math.min(maxSteps, -missing)) : [],
+    ...observedStatus(replicaSet, active, now),
+  };
+}
+
+function observedStatus(
+  { metadata, spec, status }: ReplicaSet,
+  active: readonly Pod[],
+  now: number,
+): Pick<ReplicaSetPlan, 'status' | 'requeueAfterMs'> {
+  const times = active.flatMap((pod) => availableAt(pod, spec.minReadySeconds ?? 0) ?? []);
+  const coming = times.filter((at) => at > now);
+  const templateLabels = Object.entries(spec.template.metadata.labels ?? {});
+  const isFullyLabeled = ({ metadata: { labels = {} } }: Pod) =>
+    templateLabels.every(([name, value]) => labels[name] === value);
+  return {
+    status: {
+      ...status,
+      replicas: active.length,
+      fullyLabeledReplicas: active.filter(isFullyLabeled).length,
+      readyReplicas: active.filter(isReady).length,
+      availableReplicas: times.length - coming.length,
+      observedGeneration: metadata.generation,
+    },
+    requeueAfterMs: coming.length > 0 ? Math.min(...coming) - now : undefined,
+  };
+}
+
+/** The pods to remove first come first: as Kubernetes' ActivePodsWithRanks. */
+function leastWorth(pods: readonly Pod[]): readonly Pod[] {
+  const onNode = Map.groupBy(pods, (pod) => pod.spec.nodeName ?? '');
+  const neighbours = (pod: Pod) => onNode.get(pod.spec.nodeName ?? '')?.length ?? 0;
+  const phases: readonly string[] = ['Pending', 'Unknown', 'Running'];
+  const orders: readonly ((pod: Pod) => number)[] = [
+    (pod) => (pod.spec.nodeName ? 1 : 0),
+    (pod) => phases.indexOf(pod.status.phase),
+    (pod) => (isReady(pod) ? 1 : 0),
+    (pod) => deletionCost(pod),
+    (pod) => -neighbours(pod),
+    (pod) => -(readySince(pod) ?? 0),
+    (pod) => -restarts(pod),
+    (pod) => -Date.parse(pod.metadata.creationTimestamp),
+  ];
+  return pods.toSorted((a, b) => firstDifference(orders, a, b));
+}
+
+function firstDifference(orders: readonly ((pod: Pod) => number)[], a: Pod, b: Pod): number {
+  for (const order of orders) {
+    const difference = order(a) - order(b);
+    if (difference !== 0) return difference;
+  }
+  return a.metadata.name < b.metadata.name ? -1 : 1;
+}
+
+const deletionCost = ({ metadata }: Pod) =>
+  Number(metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0);
+
+const restarts = ({ status }: Pod) =>
+  Math.max(0, ...(status.containerStatuses ?? []).map((container) => container.restartCount));

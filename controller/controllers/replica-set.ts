@@ -1,0 +1,156 @@
+import type { AnyObject } from '../../api/kind.ts';
+import { Pod } from '../../api/pod.ts';
+import { parseObject } from '../../api/prepare.ts';
+import { ReplicaSet } from '../../api/replica-set.ts';
+import { matchesSelector } from '../../api/selector.ts';
+import { invalid } from '../../api/status.ts';
+import { formatTime } from '../../base/clock.ts';
+import { errorChain } from '../../base/error-chain.ts';
+import { settled } from '../../base/run-reconciler.ts';
+import type { Cache, ObjectChange } from '../store/cache.ts';
+import { formatKey, keyOf, parseKey } from '../store/keys.ts';
+import type { Loop, LoopDeps } from '../store/loop.ts';
+import type { FieldsOf, NewObject } from '../store/objects.ts';
+import {
+  applyOwnership,
+  byController,
+  controllerKey,
+  controllerReference,
+  family,
+  planOwnership,
+} from './ownership.ts';
+import { planReplicaSet, type ReplicaSetPlan } from './replica-set-plan.ts';
+
+export const podsByController = byController(Pod);
+
+const component = 'replicaset-controller';
+
+/** Keeps as many pods as a ReplicaSet asks for. */
+export const replicaSetLoop: Loop = { name: component, workers: 8, wakes, reconcile };
+
+function wakes(change: ObjectChange, cache: Cache): readonly string[] {
+  if (change.kind === ReplicaSet) return [formatKey(change.key)];
+  if (change.kind !== Pod) return [];
+  const controllers = [change.object, change.previous].flatMap((pod) =>
+    controllerKey(ReplicaSet, pod),
+  );
+  return [...controllers, ...wouldAdopt(change.object, cache)];
+}
+
+function wouldAdopt(pod: AnyObject | undefined, cache: Cache): readonly string[] {
+  if (!pod || pod.metadata.ownerReferences?.some(({ controller }) => controller)) return [];
+  return cache
+    .list(ReplicaSet, pod.metadata.namespace)
+    .filter((set) => matchesSelector(set.spec.selector, pod.metadata.labels))
+    .map((set) => formatKey(keyOf(set)));
+}
+
+async function reconcile(key: string, deps: LoopDeps) {
+  const { cache, objects, clock } = deps;
+  const replicaSet = cache.get(ReplicaSet, parseKey(key));
+  if (!replicaSet) return settled;
+  const ownership = planOwnership({
+    owner: replicaSet,
+    selector: replicaSet.spec.selector,
+    ...family(cache, podsByController, replicaSet),
+  });
+  await applyOwnership(objects, Pod, { ...ownership, owner: replicaSet });
+  const pods = [...ownership.kept, ...ownership.adopt];
+  const plan = planReplicaSet({ replicaSet, pods, now: clock.now() });
+  const failure = await applyPlan(deps, replicaSet, plan);
+  await writeStatus(deps, replicaSet, { plan, failure });
+  if (failure !== undefined) throw failure;
+  return plan.requeueAfterMs === undefined ? settled : { requeueAfterMs: plan.requeueAfterMs };
+}
+
+/** Returns the failure instead of throwing it: the status tells of it too. */
+async function applyPlan(
+  deps: LoopDeps,
+  replicaSet: ReplicaSet,
+  plan: ReplicaSetPlan,
+): Promise<unknown> {
+  try {
+    await createPods(deps, replicaSet, plan.create);
+    await Promise.all(plan.remove.map((pod) => removePod(deps, replicaSet, pod)));
+  } catch (error) {
+    deps.recordEvent({
+      involved: replicaSet,
+      type: 'Warning',
+      reason: plan.create > 0 ? 'FailedCreate' : 'FailedDelete',
+      message: errorChain(error),
+      component,
+    });
+    return error;
+  }
+  return undefined;
+}
+
+/** One, then two, then four …: if none can be created, not hundreds of attempts say so. */
+async function createPods(deps: LoopDeps, replicaSet: ReplicaSet, count: number): Promise<void> {
+  for (let created = 0, batch = 1; created < count; batch *= 2) {
+    const size = Math.min(batch, count - created);
+    await Promise.all(Array.from({ length: size }, () => createPod(deps, replicaSet)));
+    created += size;
+  }
+}
+
+async function createPod(deps: LoopDeps, replicaSet: ReplicaSet): Promise<void> {
+  const pod = await deps.objects.create(Pod, newPod(replicaSet));
+  deps.recordEvent({
+    involved: replicaSet,
+    type: 'Normal',
+    reason: 'SuccessfulCreate',
+    message: `Created pod: ${pod.metadata.name}`,
+    component,
+  });
+}
+
+/** Through the same defaults and checks as a pod that a user sends. */
+export function newPod(replicaSet: ReplicaSet): NewObject<FieldsOf<typeof Pod>> {
+  const { labels, annotations, finalizers } = replicaSet.spec.template.metadata;
+  const parsed = parseObject(Pod, {
+    metadata: {
+      generateName: `${replicaSet.metadata.name}-`,
+      namespace: replicaSet.metadata.namespace,
+      labels,
+      annotations,
+      finalizers,
+      ownerReferences: [controllerReference(replicaSet)],
+    },
+    spec: replicaSet.spec.template.spec,
+  });
+  if ('errors' in parsed) throw invalid(Pod, `${replicaSet.metadata.name}-`, parsed.errors);
+  return parsed.object;
+}
+
+async function removePod(deps: LoopDeps, replicaSet: ReplicaSet, pod: Pod): Promise<void> {
+  const { uid } = pod.metadata;
+  await deps.objects.delete(Pod, keyOf(pod), { preconditions: { uid } });
+  deps.recordEvent({
+    involved: replicaSet,
+    type: 'Normal',
+    reason: 'SuccessfulDelete',
+    message: `Deleted pod: ${pod.metadata.name}`,
+    component,
+  });
+}
+
+async function writeStatus(
+  { objects, clock }: LoopDeps,
+  replicaSet: ReplicaSet,
+  { plan, failure }: { readonly plan: ReplicaSetPlan; readonly failure: unknown },
+): Promise<void> {
+  const others = (replicaSet.status.conditions ?? []).filter((c) => c.type !== 'ReplicaFailure');
+  const known = replicaSet.status.conditions?.find((c) => c.type === 'ReplicaFailure');
+  const replicaFailure = {
+    type: 'ReplicaFailure',
+    status: 'True',
+    lastTransitionTime: known?.lastTransitionTime ?? formatTime(clock.now()),
+    reason: plan.create > 0 ? 'FailedCreate' : 'FailedDelete',
+    message: errorChain(failure),
+  } as const;
+  const conditions = failure === undefined ? others : [...others, replicaFailure];
+  const { conditions: _, ...counts } = plan.status;
+  const status = { ...counts, ...(conditions.length > 0 ? { conditions } : {}) };
+  await objects.update(ReplicaSet, { ...replicaSet, status }, 'status');
+}

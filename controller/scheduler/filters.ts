@@ -1,0 +1,55 @@
+import { tolerates } from '../../api/toleration.ts';
+import type { Demand } from './pod-requests.ts';
+import { addResources, type NodeState } from './snapshot.ts';
+
+/** Why this node can't take the pod, in Kubernetes' words; nothing: it can. Pure. */
+export type Filter = (demand: Demand, state: NodeState) => readonly string[];
+
+/** In this order; the first that says no speaks for the node. */
+export const filters: readonly Filter[] = [
+  notUnschedulable,
+  toleratedTaints,
+  readyNode,
+  matchingLabels,
+  enoughRoom,
+];
+
+function notUnschedulable(_: Demand, { node }: NodeState): readonly string[] {
+  return node.spec.unschedulable ? ['node(s) were unschedulable'] : [];
+}
+
+function toleratedTaints({ pod: { spec } }: Demand, { node }: NodeState): readonly string[] {
+  const taint = node.spec.taints?.find(
+    (candidate) =>
+      candidate.effect !== 'PreferNoSchedule' &&
+      !spec.tolerations?.some((toleration) => tolerates(toleration, candidate)),
+  );
+  return taint ? [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`] : [];
+}
+
+function readyNode(_: Demand, { node }: NodeState): readonly string[] {
+  const ready = node.status.conditions?.find(({ type }) => type === 'Ready');
+  return ready?.status === 'True' ? [] : ['node(s) were not ready'];
+}
+
+function matchingLabels({ pod: { spec } }: Demand, { node }: NodeState): readonly string[] {
+  const labels = node.metadata.labels ?? {};
+  const isMatch = Object.entries(spec.nodeSelector ?? {}).every(
+    ([name, value]) => labels[name] === value,
+  );
+  return isMatch ? [] : ["node(s) didn't match Pod's node affinity/selector"];
+}
+
+function enoughRoom(
+  { requests }: Demand,
+  { allocatable, requested }: NodeState,
+): readonly string[] {
+  const total = addResources(requested, requests);
+  return [
+    total.pods > allocatable.pods ? 'Too many pods' : '',
+    requests.cpuMilli > 0 && total.cpuMilli > allocatable.cpuMilli ? 'Insufficient cpu' : '',
+    requests.memoryBytes > 0 && total.memoryBytes > allocatable.memoryBytes
+      ? 'Insufficient memory'
+      : '',
+  ].filter((reason) => reason !== '');
+}

@@ -1,0 +1,106 @@
+import { Node } from '../../api/node.ts';
+import { Pod } from '../../api/pod.ts';
+import type { PodCondition } from '../../api/pod-status.ts';
+import { StatusError } from '../../api/status.ts';
+import { formatTime } from '../../base/clock.ts';
+import { type Settled, settled } from '../../base/run-reconciler.ts';
+import type { ObjectChange } from '../store/cache.ts';
+import { podsByNode } from '../store/indexes.ts';
+import type { Loop, LoopDeps } from '../store/loop.ts';
+import { explainRefusals, schedule } from './schedule.ts';
+import { assume, takeSnapshot } from './snapshot.ts';
+
+const component = 'default-scheduler';
+
+/** There is one key: all waiting pods are placed together on one snapshot, each seeing the ones before it. */
+const everything = 'all';
+
+/** Binds pods to nodes. */
+export const schedulerLoop: Loop = { name: component, workers: 1, wakes, reconcile };
+
+/** A pod to place, or room: a node that changed, a pod that went or ended. */
+function wakes({ kind, object }: ObjectChange): readonly string[] {
+  if (kind === Node) return [everything];
+  if (kind !== Pod) return [];
+  const pod = object as Pod | undefined;
+  const phase = pod?.status.phase;
+  const isWaiting = pod !== undefined && !pod.spec.nodeName;
+  return !pod || isWaiting || phase === 'Succeeded' || phase === 'Failed' ? [everything] : [];
+}
+
+async function reconcile(_: string, deps: LoopDeps): Promise<Settled> {
+  const { cache } = deps;
+  const waiting = cache
+    .byIndex(podsByNode, '')
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .toSorted(byAge);
+  if (waiting.length === 0) return settled;
+  let snapshot = takeSnapshot(cache.list(Node), (node) => cache.byIndex(podsByNode, node));
+  const writes: Promise<void>[] = [];
+  for (const pod of waiting) {
+    const decision = schedule(pod, snapshot);
+    if ('node' in decision) {
+      snapshot = assume(snapshot, pod, decision.node);
+      writes.push(bind(deps, pod, decision.node));
+    } else writes.push(refuse(deps, pod, explainRefusals(decision.unschedulable)));
+  }
+  await Promise.all(writes);
+  return settled;
+}
+
+function byAge({ metadata: a }: Pod, { metadata: b }: Pod): number {
+  if (a.creationTimestamp !== b.creationTimestamp)
+    return a.creationTimestamp < b.creationTimestamp ? -1 : 1;
+  return Number(a.resourceVersion) - Number(b.resourceVersion);
+}
+
+async function bind(deps: LoopDeps, pod: Pod, nodeName: string): Promise<void> {
+  const condition = { type: 'PodScheduled', status: 'True' } as const;
+  const spec = { ...pod.spec, nodeName };
+  if (!(await write(deps, { ...withCondition(deps, pod, condition), spec }))) return;
+  deps.recordEvent({
+    involved: pod,
+    type: 'Normal',
+    reason: 'Scheduled',
+    message: `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to ${nodeName}`,
+    component,
+  });
+}
+
+async function refuse(deps: LoopDeps, pod: Pod, message: string): Promise<void> {
+  const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable' } as const;
+  const known = pod.status.conditions?.find(({ type }) => type === 'PodScheduled');
+  if (known?.status === 'False' && known.message === message) return;
+  if (!(await write(deps, withCondition(deps, pod, { ...condition, message })))) return;
+  deps.recordEvent({
+    involved: pod,
+    type: 'Warning',
+    reason: 'FailedScheduling',
+    message,
+    component,
+  });
+}
+
+/** PodScheduled has no other writer. */
+function withCondition({ clock }: LoopDeps, pod: Pod, said: PodCondition): Pod {
+  const conditions = pod.status.conditions ?? [];
+  const known = conditions.find(({ type }) => type === said.type);
+  const lastTransitionTime =
+    known?.status === said.status ? known.lastTransitionTime : formatTime(clock.now());
+  const others = conditions.filter(({ type }) => type !== said.type);
+  const condition = { ...said, lastTransitionTime };
+  return { ...pod, status: { ...pod.status, conditions: [...others, condition] } };
+}
+
+/** False: the pod has changed meanwhile, which wakes this loop again. */
+async function write({ objects }: LoopDeps, pod: Pod): Promise<boolean> {
+  try {
+    await objects.update(Pod, pod, 'all');
+    return true;
+  } catch (error) {
+    const isStale =
+      error instanceof StatusError && (error.reason === 'Conflict' || error.reason === 'NotFound');
+    if (!isStale) throw error;
+    return false;
+  }
+}

@@ -1,0 +1,73 @@
+import type { Node } from '../../api/node.ts';
+import type { Pod } from '../../api/pod.ts';
+import { milliOf, wholeOf } from '../../api/quantity.ts';
+import { podRequests, type Resources } from './pod-requests.ts';
+
+/** A node as the scheduler sees it: what it has, what is taken, and by whom. */
+export interface NodeState {
+  readonly node: Node;
+  readonly allocatable: Resources;
+  readonly requested: Resources;
+  /** Pods on it by the uid of their controller: so that a ReplicaSet's pods spread. */
+  readonly podsOfOwner: ReadonlyMap<string, number>;
+}
+
+/** By the name of the node. */
+export type Snapshot = ReadonlyMap<string, NodeState>;
+
+export function takeSnapshot(
+  nodes: readonly Node[],
+  podsOn: (node: string) => readonly Pod[],
+): Snapshot {
+  return new Map(
+    nodes.map((node) => [
+      node.metadata.name,
+      podsOn(node.metadata.name).filter(takesRoom).reduce(withPod, emptyNode(node)),
+    ]),
+  );
+}
+
+/** The snapshot once this pod is on that node. */
+export function assume(snapshot: Snapshot, pod: Pod, node: string): Snapshot {
+  const state = snapshot.get(node);
+  return state ? new Map(snapshot).set(node, withPod(state, pod)) : snapshot;
+}
+
+/** A terminating pod still has what it asked for; one that has ended doesn't. */
+const takesRoom = ({ status: { phase } }: Pod) => phase !== 'Succeeded' && phase !== 'Failed';
+
+/** As Kubernetes' default for a kubelet. */
+const defaultMaxPods = '110';
+
+function emptyNode(node: Node): NodeState {
+  const { cpu = '0', memory = '0', pods = defaultMaxPods } = node.status.allocatable ?? {};
+  return {
+    node,
+    allocatable: { cpuMilli: milliOf(cpu), memoryBytes: wholeOf(memory), pods: wholeOf(pods) },
+    requested: { cpuMilli: 0, memoryBytes: 0, pods: 0 },
+    podsOfOwner: new Map(),
+  };
+}
+
+function withPod(state: NodeState, pod: Pod): NodeState {
+  return {
+    ...state,
+    requested: addResources(state.requested, podRequests(pod)),
+    podsOfOwner: countOwner(state.podsOfOwner, pod),
+  };
+}
+
+function countOwner(counts: NodeState['podsOfOwner'], pod: Pod): NodeState['podsOfOwner'] {
+  const owner = ownerUid(pod);
+  if (owner === undefined || pod.metadata.deletionTimestamp !== undefined) return counts;
+  return new Map(counts).set(owner, (counts.get(owner) ?? 0) + 1);
+}
+
+export const ownerUid = ({ metadata }: Pod): string | undefined =>
+  metadata.ownerReferences?.find(({ controller }) => controller)?.uid;
+
+export const addResources = (a: Resources, b: Resources): Resources => ({
+  cpuMilli: a.cpuMilli + b.cpuMilli,
+  memoryBytes: a.memoryBytes + b.memoryBytes,
+  pods: a.pods + b.pods,
+});
