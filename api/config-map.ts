@@ -1,6 +1,13 @@
-import { duplicateField, type FieldError, type FieldPath, forbiddenField } from './field-error.ts';
+import {
+  duplicateField,
+  type FieldError,
+  type FieldPath,
+  forbiddenField,
+  tooLong,
+} from './field-error.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkConfigMapKey, checkDnsSubdomain } from './names.ts';
+import { isSame } from './same.ts';
 import { base64, bool, map, str } from './schema.ts';
 
 const fields = {
@@ -21,11 +28,16 @@ export const ConfigMap: Kind<typeof fields> = kind({
   about: 'Configuration for pods to read, as environment or as files.',
   checkName: checkDnsSubdomain,
   fields,
-  validate: ({ data = {}, binaryData = {} }, at) =>
-    Object.keys(binaryData)
+  validate: ({ data = {}, binaryData = {} }, at) => [
+    ...Object.keys(binaryData)
       .filter((key) => Object.hasOwn(data, key))
       .map((key) => duplicateField(at('binaryData')(key), key)),
-  validateUpdate: (next, previous, at) => (previous.immutable ? unchanged(next, previous, at) : []),
+    ...(sizeOf(data, 'utf8') + sizeOf(binaryData, 'base64') > MAX_BYTES
+      ? [tooLong(at, MAX_BYTES)]
+      : []),
+  ],
+  validateUpdate: (next, previous, at) =>
+    previous.immutable ? validateFrozen(next, previous, at) : [],
   columns: [
     {
       name: 'Data',
@@ -37,9 +49,18 @@ export const ConfigMap: Kind<typeof fields> = kind({
   ],
 });
 
-function unchanged(next: ConfigMap, previous: ConfigMap, at: FieldPath): readonly FieldError[] {
-  const fields = ['data', 'binaryData', 'immutable'] as const;
-  return fields
-    .filter((field) => JSON.stringify(next[field]) !== JSON.stringify(previous[field]))
+const MAX_BYTES = 1_048_576;
+
+function sizeOf(data: Readonly<Record<string, string>>, encoding: 'utf8' | 'base64'): number {
+  return Object.values(data).reduce((sum, one) => sum + Buffer.byteLength(one, encoding), 0);
+}
+
+function validateFrozen(
+  next: ConfigMap,
+  previous: ConfigMap,
+  at: FieldPath,
+): readonly FieldError[] {
+  return (['data', 'binaryData', 'immutable'] as const)
+    .filter((field) => !isSame(next[field], previous[field]))
     .map((field) => forbiddenField(at(field), 'field is immutable when `immutable` is set'));
 }

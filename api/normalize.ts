@@ -30,7 +30,8 @@ function normalizeFields(
   const entries: [string, unknown][] = [];
   for (const [name, inner] of Object.entries(value)) {
     const schema = schemaOf(name);
-    if (inner === null || (schema !== undefined && isAbsent(schema, inner))) continue;
+    if (inner === null || inner === undefined || (schema !== undefined && isAbsent(schema, inner)))
+      continue;
     entries.push([name, schema === undefined ? inner : normalize(schema, inner)]);
   }
   return Object.fromEntries(entries);
