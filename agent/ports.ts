@@ -244,7 +244,13 @@ export interface VolumeFile {
 
 /** Where a volume is to be bound from; memory volumes are mounted by the sandbox's shim, in its own mount namespace. */
 export type VolumeSource =
-  | { readonly kind: 'directory'; readonly name: string; readonly path: string }
+  | {
+      readonly kind: 'directory';
+      readonly name: string;
+      readonly path: string;
+      /** Files of ConfigMaps and Secrets: never writable, whatever the mount says. As in Kubernetes. */
+      readonly readOnly: boolean;
+    }
   | {
       readonly kind: 'tmpfs';
       readonly name: string;

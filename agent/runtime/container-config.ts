@@ -227,12 +227,13 @@ function planVolumeMount(
   if (mount.subPath.startsWith('/') || mount.subPath.split('/').includes('..'))
     throw configError(`${where}: subPath "${mount.subPath}" must be relative, without ".."`);
   const { source } = mount;
+  const readOnly = mount.readOnly || (source.kind === 'directory' && source.readOnly);
   return {
     type: 'bind',
     destination,
     source: source.kind === 'tmpfs' ? around.sources.tmpfs(source.name) : source.path,
     subPath: mount.subPath,
-    options: mount.readOnly ? ['ro', 'nodev'] : ['nodev'],
+    options: readOnly ? ['ro', 'nodev'] : ['nodev'],
   };
 }
 

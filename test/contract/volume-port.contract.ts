@@ -25,7 +25,8 @@ export function volumePortContract(open: () => Promise<VolumeSubject>): void {
 
   it('makes a directory once, and lists its pod', async () => {
     const first = await subject.volumes.ensure('a', scratch);
-    expect(first).toEqual({ kind: 'directory', name: 'scratch', path: expect.any(String) });
+    const path: unknown = expect.any(String);
+    expect(first).toEqual({ kind: 'directory', name: 'scratch', path, readOnly: false });
     expect(await subject.volumes.ensure('a', scratch)).toEqual(first);
     expect(await subject.volumes.list()).toEqual(['a']);
   });
@@ -58,6 +59,7 @@ export function volumePortContract(open: () => Promise<VolumeSubject>): void {
       files: [{ path: 'key', bytes: Buffer.from(text), mode: 0o644 }],
     });
     const first = await subject.volumes.ensure('a', files('one'));
+    expect(first).toMatchObject({ kind: 'directory', readOnly: true });
     expect(await subject.volumes.ensure('a', files('two'))).toEqual(first);
   });
 

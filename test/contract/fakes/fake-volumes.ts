@@ -29,5 +29,10 @@ function sourceOf(uid: string, volume: VolumeSpec): VolumeSource {
       sizeLimitBytes: volume.sizeLimitBytes,
       ...volume.owner,
     };
-  return { kind: 'directory', name: volume.name, path: `/fake/volumes/${uid}/${volume.name}` };
+  return {
+    kind: 'directory',
+    name: volume.name,
+    path: `/fake/volumes/${uid}/${volume.name}`,
+    readOnly: volume.kind === 'files',
+  };
 }

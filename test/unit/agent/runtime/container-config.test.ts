@@ -117,7 +117,7 @@ describe('rights', () => {
 
 describe('mounts', () => {
   const volume = (mountPath: string, over: Partial<ContainerMount> = {}): ContainerMount => ({
-    source: { kind: 'directory', name: 'v', path: '/volumes/v' },
+    source: { kind: 'directory', name: 'v', path: '/volumes/v', readOnly: false },
     mountPath,
     subPath: '',
     readOnly: false,
@@ -154,6 +154,12 @@ describe('mounts', () => {
       subPath: 'x/y',
       options: ['ro', 'nodev'],
     });
+  });
+
+  it('are read-only for files of ConfigMaps, whatever the pod says', () => {
+    const source = { kind: 'directory', name: 'c', path: '/volumes/c', readOnly: true } as const;
+    const mounts = [volume('/c', { source, readOnly: false })];
+    expect(plan({ mounts }).mounts.at(-1)?.options).toEqual(['ro', 'nodev']);
   });
 
   it.each(['/', '/proc', '/proc/self/attr', '/sys/fs', '/x/../proc'])('refuse %s', (mountPath) => {

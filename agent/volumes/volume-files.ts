@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import {
+  chmod,
+  chown,
+  lchown,
+  mkdir,
+  readdir,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { readIfPresent } from '../../base/durable-file.ts';
+import type { VolumeFile } from '../ports.ts';
+
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * Files as Kubernetes lays them out: NAME → ..data/NAME, ..data → ..CONTENTHASH/, so that exchanging the link ..data
+ * changes all of them at one instant, and whoever has the old directory open keeps a consistent view. A directory that is half written was never linked to, and is written again.
+ */
+export async function writeVolumeFiles(
+  volume: string,
+  files: readonly VolumeFile[],
+  owner: Owner,
+): Promise<void> {
+  for (const { path } of files) refuseEscape(path);
+  const payload = `..${hashOf(files, owner)}`;
+  const previous = await readIfPresent(readlink(join(volume, '..data')));
+  if (previous !== payload) await publish(volume, payload, { files, owner });
+  await linkNames(volume, namesOf(files), owner);
+  await removeStale(volume, payload);
+}
+
+async function publish(
+  volume: string,
+  payload: string,
+  { files, owner }: { readonly files: readonly VolumeFile[]; readonly owner: Owner },
+): Promise<void> {
+  await makeDirectory(volume, owner);
+  await rm(join(volume, payload), { recursive: true, force: true });
+  await makeDirectory(join(volume, payload), owner);
+  for (const file of files) await writePayload(join(volume, payload), file, owner);
+  await replaceLink(join(volume, '..data'), payload, owner);
+}
+
+/** Anything outside of the payload, or that the links use themselves, would be a way to write elsewhere. */
+function refuseEscape(path: string): void {
+  const steps = path.split('/');
+  const wrong = path.includes('\0') || steps.some((step) => step === '' || step === '..');
+  if (wrong || path.startsWith('..'))
+    throw new RangeError(`"${path}" is not a path inside a volume`);
+}
+
+function hashOf(files: readonly VolumeFile[], owner: Owner): string {
+  const hash = createHash('sha256').update(`${owner.uid}:${owner.gid}`);
+  for (const { path, mode, bytes } of files.toSorted((a, b) => (a.path < b.path ? -1 : 1)))
+    hash.update(`\0${path}\0${mode}\0${bytes.length}\0`).update(bytes);
+  return hash.digest('hex').slice(0, 32);
+}
+
+/** chmod after mkdir: the process' umask must not decide. */
+async function makeDirectory(path: string, owner: Owner): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await chown(path, owner.uid, owner.gid);
+  await chmod(path, 0o755);
+}
+
+async function writePayload(
+  payload: string,
+  { path, bytes, mode }: VolumeFile,
+  owner: Owner,
+): Promise<void> {
+  const steps = dirname(path) === '.' ? [] : dirname(path).split('/');
+  for (let depth = 1; depth <= steps.length; depth++)
+    await makeDirectory(join(payload, ...steps.slice(0, depth)), owner);
+  const target = join(payload, path);
+  await writeFile(target, bytes, { flag: 'wx', mode: 0o600 });
+  await chown(target, owner.uid, owner.gid);
+  await chmod(target, mode);
+}
+
+/** First step of each path: what is linked at the volume's top. */
+function namesOf(files: readonly VolumeFile[]): readonly string[] {
+  return [...new Set(files.map(({ path }) => path.split('/')[0] ?? ''))];
+}
+
+async function linkNames(volume: string, names: readonly string[], owner: Owner): Promise<void> {
+  for (const name of names) {
+    const to = `..data/${name}`;
+    if ((await readIfPresent(readlink(join(volume, name)))) === to) continue;
+    await replaceLink(join(volume, name), to, owner);
+  }
+  for (const name of await readdir(volume))
+    if (!name.startsWith('..') && !names.includes(name))
+      await rm(join(volume, name), { recursive: true, force: true });
+}
+
+async function replaceLink(path: string, to: string, owner: Owner): Promise<void> {
+  const temporary = join(dirname(path), '..new');
+  await rm(temporary, { force: true });
+  await symlink(to, temporary);
+  await lchown(temporary, owner.uid, owner.gid);
+  await rename(temporary, path);
+}
+
+async function removeStale(volume: string, payload: string): Promise<void> {
+  for (const name of await readdir(volume))
+    if (name.startsWith('..') && name !== '..data' && name !== payload)
+      await rm(join(volume, name), { recursive: true, force: true });
+}

@@ -1,0 +1,76 @@
+import { strict as assert } from 'node:assert';
+import { chmod, chown, mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { VolumePort, VolumeSource, VolumeSpec } from '../ports.ts';
+import { writeVolumeFiles } from './volume-files.ts';
+
+/**
+ * Volumes below VOLUMES_DIR/UID/NAME. Files of Secrets are on disk like the others: the directory above is root's
+ * alone (0700), and containers see them only where they are mounted. Volumes in memory are only described here; the
+ * sandbox's shim mounts them. Throws VolumeError.
+ */
+export function openVolumes(options: { readonly volumesDir: string }): VolumePort {
+  const { volumesDir } = options;
+  return {
+    ensure: (uid, volume) => ensure(volumesDir, uid, volume),
+    async remove(uid) {
+      // fs.rm unlinks symbolic links and never follows them.
+      await inWords(`removing the volumes of pod ${uid}`, () =>
+        rm(join(volumesDir, assertName(uid)), { recursive: true, force: true }),
+      );
+    },
+    list: () => inWords('listing volumes', () => readdir(volumesDir).catch(noneYet)),
+  };
+}
+
+export class VolumeError extends Error {
+  override readonly name = 'VolumeError';
+  readonly reason = 'FailedMount';
+}
+
+async function ensure(volumesDir: string, uid: string, volume: VolumeSpec): Promise<VolumeSource> {
+  const { name, owner } = volume;
+  if (volume.kind === 'empty-dir' && volume.medium === 'memory')
+    return { kind: 'tmpfs', name, sizeLimitBytes: volume.sizeLimitBytes, ...owner };
+  const path = join(volumesDir, assertName(uid), assertName(name));
+  await inWords(`volume "${name}"`, async () => {
+    await mkdir(volumesDir, { recursive: true, mode: 0o700 });
+    if (volume.kind === 'files') await writeVolumeFiles(path, volume.files, owner);
+    else await makeEmptyDirectory(path, owner);
+  });
+  return { kind: 'directory', name, path, readOnly: volume.kind === 'files' };
+}
+
+const SETGID = 0o2000;
+
+/**
+ * Everybody in the pod may write, as in Kubernetes. With an fsGroup, whose group then differs from the root's, files
+ * made inside get that group. Left alone once it is there: it is the containers'.
+ */
+async function makeEmptyDirectory(
+  path: string,
+  { uid, gid }: { readonly uid: number; readonly gid: number },
+): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o777 });
+  if (first === undefined) return;
+  await chown(path, uid, gid);
+  await chmod(path, gid === uid ? 0o777 : SETGID | 0o777);
+}
+
+async function inWords<T>(what: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (cause) {
+    throw new VolumeError(what, { cause });
+  }
+}
+
+function noneYet(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
+}
+
+function assertName(name: string): string {
+  assert.match(name, /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/);
+  return name;
+}
