@@ -53,19 +53,20 @@ function byOwner(kind: Kind): Index {
 
 function wakes(family: Family, change: ObjectChange, cache: Cache): readonly string[] {
   const { kind, object, previous } = change;
+  const own = storeKey(kind, change.key);
   const isOwned = object?.metadata.ownerReferences !== undefined;
-  const isGoing = object === undefined || object.metadata.deletionTimestamp !== undefined;
-  if (!isGoing) return isOwned ? [storeKey(kind, change.key)] : [];
+  const waiting = waitingOwners(family, change, cache).map(memberKey);
+  if (object && !object.metadata.deletionTimestamp) return isOwned ? [own, ...waiting] : waiting;
   const { uid = '' } = (object ?? previous)?.metadata ?? {};
-  const owners = (previous?.metadata.ownerReferences ?? []).flatMap((reference) => {
-    const owner = ownerOf(family, reference, { cache, namespace: change.key.namespace });
-    return owner?.object.metadata.deletionTimestamp ? [memberKey(owner)] : [];
-  });
-  return [
-    storeKey(kind, change.key),
-    ...dependentsOf(family, uid, cache).map(memberKey),
-    ...owners,
-  ];
+  return [own, ...dependentsOf(family, uid, cache).map(memberKey), ...waiting];
+}
+
+/** Owners that go once this dependent has gone or is on its own. */
+function waitingOwners(family: Family, change: ObjectChange, cache: Cache): readonly Member[] {
+  const { namespace } = change.key;
+  return (change.previous?.metadata.ownerReferences ?? [])
+    .flatMap((reference) => ownerOf(family, reference, { cache, namespace }) ?? [])
+    .filter(({ object }) => object.metadata.deletionTimestamp !== undefined);
 }
 
 const memberKey = ({ kind, object }: Member) => storeKey(kind, keyOf(object));

@@ -1,4 +1,5 @@
 import type { Kind, KubeObject } from '../../api/kind.ts';
+import type { StoredMeta } from '../../api/object-meta.ts';
 import type { Fields } from '../../api/schema.ts';
 
 /**
@@ -45,7 +46,7 @@ export interface ObjectKey {
 export type FieldsOf<K> = K extends Kind<infer F> ? F : never;
 
 export type NewObject<F extends Fields> = Omit<KubeObject<F>, 'metadata'> & {
-  readonly metadata: Partial<KubeObject<F>['metadata']>;
+  readonly metadata: Partial<StoredMeta>;
 };
 
 export interface DeleteOptions {

@@ -1,0 +1,212 @@
+import type { Kind, KubeObject } from '../../api/kind.ts';
+import { kinds } from '../../api/kinds.ts';
+import { Lease } from '../../api/lease.ts';
+import { Node } from '../../api/node.ts';
+import { Pod } from '../../api/pod.ts';
+import { parseObject } from '../../api/prepare.ts';
+import type { Fields } from '../../api/schema.ts';
+import { formatMicroTime, formatTime, systemClock } from '../../base/clock.ts';
+import { silentLog } from '../../base/log.ts';
+import { seededRng } from '../../base/rng.ts';
+import { controllerLoops } from '../../controller/controllers/controller-loops.ts';
+import { ensureFirstNamespaces } from '../../controller/controllers/namespace.ts';
+import { schedulerLoop } from '../../controller/scheduler/scheduler.ts';
+import type { Cache } from '../../controller/store/cache.ts';
+import { eventRecorder } from '../../controller/store/event-recorder.ts';
+import { podsByNode } from '../../controller/store/indexes.ts';
+import { keyOf } from '../../controller/store/keys.ts';
+import { openMemoryStore } from '../../controller/store/memory-store.ts';
+import { startCache } from '../../controller/store/object-cache.ts';
+import { objectCodec } from '../../controller/store/object-codec.ts';
+import { openObjects } from '../../controller/store/object-store.ts';
+import type { Objects } from '../../controller/store/objects.ts';
+import { runLoops } from '../../controller/store/run-loops.ts';
+import { secretBox } from '../../controller/store/secret-box.ts';
+
+/** A controller without its network side: the store in memory, every loop, and an agent that only pretends. */
+export interface TestCluster {
+  readonly objects: Objects;
+  readonly cache: Cache;
+  /** As the API server would: parsed, defaulted, created. */
+  apply<F extends Fields>(kind: Kind<F>, manifest: object): Promise<KubeObject<F>>;
+  addNode(name: string, options?: NodeOptions): Promise<void>;
+  /** The node's lease is no longer renewed, and its agent no longer acts. */
+  silence(node: string): void;
+  hear(node: string): void;
+  /** Resolves when `holds` gives something other than undefined and false; rejects after ten seconds. */
+  eventually<T>(holds: () => T | undefined | false): Promise<T>;
+  stop(): Promise<void>;
+}
+
+export interface NodeOptions {
+  readonly cpu?: string;
+  readonly memory?: string;
+  readonly pods?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+const eventuallyMs = 10_000;
+const heartbeatMs = 300;
+
+export async function startTestCluster(): Promise<TestCluster> {
+  const clock = systemClock();
+  const rng = seededRng(7);
+  const log = silentLog;
+  const store = await openMemoryStore({ clock, rng, log });
+  const codec = objectCodec(secretBox(rng.bytes(32), rng));
+  const objects = openObjects({ store, codec, clock, rng });
+  const { loops, indexes } = controllerLoops(kinds);
+  const { cache, stop: stopCache } = await startCache({
+    store,
+    codec,
+    kinds,
+    indexes: [podsByNode, ...indexes],
+    clock,
+    rng,
+    log,
+  });
+  await ensureFirstNamespaces(objects);
+  const recordEvent = eventRecorder({ objects, clock, log });
+  const deps = { objects, cache, kinds, clock, rng, log, recordEvent };
+  const running = runLoops([...loops, schedulerLoop], deps);
+  const agents = pretendAgents({ objects, cache });
+
+  const eventually = async <T>(holds: () => T | undefined | false): Promise<T> => {
+    const found = () => {
+      const value = holds();
+      return value === undefined || value === false ? undefined : { value };
+    };
+    const now = found();
+    if (now) return now.value;
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void) => {
+        unsubscribe();
+        cancel();
+        settle();
+      };
+      const unsubscribe = cache.onChange(() => {
+        const then = found();
+        if (then) end(() => resolve(then.value));
+      });
+      const cancel = clock.after(eventuallyMs, () =>
+        end(() => reject(new Error(`never came true: ${String(holds)}`))),
+      );
+    });
+  };
+
+  return {
+    objects,
+    cache,
+    async apply(kind, manifest) {
+      const parsed = parseObject(kind, manifest, { namespace: 'default' });
+      if ('errors' in parsed) throw new Error(JSON.stringify(parsed.errors));
+      return objects.create(kind, parsed.object);
+    },
+    addNode: (name, options = {}) => agents.add(name, options),
+    silence: (node) => agents.silence(node),
+    hear: (node) => agents.hear(node),
+    eventually,
+    async stop() {
+      await running.stop();
+      await agents.stop();
+      await stopCache();
+      await store.close();
+    },
+  };
+}
+
+/** Marks the pods of its nodes ready, ends those that terminate, renews leases. */
+function pretendAgents({ objects, cache }: Pick<TestCluster, 'objects' | 'cache'>) {
+  const clock = systemClock();
+  const heard = new Set<string>();
+  const pending = new Set<Promise<unknown>>();
+  const track = (work: Promise<unknown>) => {
+    const tracked = work.catch(() => undefined).finally(() => pending.delete(tracked));
+    pending.add(tracked);
+  };
+  const act = (pod: Pod) => {
+    if (!heard.has(pod.spec.nodeName ?? '')) return;
+    if (pod.metadata.deletionTimestamp) {
+      track(objects.delete(Pod, keyOf(pod), { gracePeriodSeconds: 0 }));
+    } else if (pod.status.phase === 'Pending') track(markRunning(objects, pod));
+  };
+  const unsubscribe = cache.onChange(({ kind, object }) => {
+    if (kind === Pod && object) act(object as Pod);
+  });
+  let cancel = () => {};
+  const beat = () => {
+    for (const node of heard) track(renewLease(objects, node));
+    cancel = clock.after(heartbeatMs, beat);
+  };
+  beat();
+  return {
+    async add(name: string, options: NodeOptions) {
+      await objects.create(Node, newNode(name, options));
+      heard.add(name);
+      await renewLease(objects, name);
+    },
+    silence: (node: string) => void heard.delete(node),
+    hear(node: string) {
+      heard.add(node);
+      for (const pod of cache.byIndex(podsByNode, node)) act(pod);
+    },
+    async stop() {
+      unsubscribe();
+      cancel();
+      heard.clear();
+      await Promise.all(pending);
+    },
+  };
+}
+
+function newNode(name: string, { cpu = '4', memory = '8Gi', pods = '110', labels }: NodeOptions) {
+  const now = formatTime(systemClock().now());
+  const allocatable = { cpu, memory, pods };
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name, labels: { 'kubernetes.io/hostname': name, ...labels } },
+    spec: {},
+    status: {
+      allocatable,
+      capacity: allocatable,
+      conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: now } as const],
+    },
+  };
+}
+
+async function renewLease(objects: Objects, name: string): Promise<void> {
+  const key = { namespace: 'kube-node-lease', name };
+  const spec = {
+    holderIdentity: name,
+    leaseDurationSeconds: 1,
+    renewTime: formatMicroTime(systemClock().now()),
+  };
+  const renewed = await objects.modify(Lease, { key, part: 'all' }, (lease) => ({
+    ...lease,
+    spec,
+  }));
+  if (renewed) return;
+  await objects.create(Lease, { apiVersion: '', kind: '', metadata: key, spec });
+}
+
+let nextAddress = 1;
+
+function markRunning(objects: Objects, pod: Pod) {
+  const now = formatTime(systemClock().now());
+  return objects.modify(Pod, { key: keyOf(pod), part: 'status' }, (stored) => {
+    if (stored.status.phase !== 'Pending') return undefined;
+    const others = (stored.status.conditions ?? []).filter(({ type }) => type !== 'Ready');
+    const ready = { type: 'Ready', status: 'True', lastTransitionTime: now } as const;
+    const podIP = `10.244.0.${nextAddress++ % 250}`;
+    return {
+      ...stored,
+      status: {
+        ...stored.status,
+        phase: 'Running' as const,
+        podIP,
+        conditions: [...others, ready],
+      },
+    };
+  });
+}
