@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Every kubectl of another minor version that this machine has, oldest first. */
+export function findKubectls(): readonly Kubectl[] {
+  const dirs = [...(process.env.PATH ?? '').split(':'), process.env.KUBECTL_DIR ?? '', googleSdk];
+  return ['1.27', '1.28', '1.29', '1.30', '1.31', '1.32', '1.33'].flatMap((version) => {
+    const paths = dirs.map((dir) => join(dir, `kubectl.${version}`));
+    const path = paths.find((candidate) => candidate.startsWith('/') && existsSync(candidate));
+    return path === undefined ? [] : [{ version, path }];
+  });
+}
+
+/** Where the Google Cloud SDK's package puts its kubectls. */
+const googleSdk = '/usr/lib/google-cloud-sdk/bin';
+
+export interface Kubectl {
+  readonly version: string;
+  readonly path: string;
+}
+
+export interface KubectlRun {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface KubectlOptions {
+  readonly kubeconfig: string;
+  /** Also where kubectl keeps what it discovers. */
+  readonly cacheDir: string;
+  readonly input?: string | Buffer;
+}
+
+export function runKubectl(
+  { path }: Kubectl,
+  args: readonly string[],
+  { kubeconfig, cacheDir, input }: KubectlOptions,
+): Promise<KubectlRun> {
+  const child = spawn(path, ['--kubeconfig', kubeconfig, '--cache-dir', cacheDir, ...args], {
+    env: { PATH: process.env.PATH, HOME: cacheDir },
+  });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) =>
+      resolve({
+        code: code ?? -1,
+        out: Buffer.concat(out).toString(),
+        err: Buffer.concat(err).toString(),
+      }),
+    );
+  });
+}
