@@ -1,4 +1,4 @@
-/* The beginning of a process: everything that is made before the fork, the fork, the child's side. */
+/* The beginning of a process: what is made before the fork, the fork, the child's side. */
 #include "calls.h"
 #include "shim.h"
 

@@ -95,7 +95,7 @@ int path_make_dirs(const struct task *task, const char *path, const struct owner
     return path_open(task, true, path, O_PATH | O_DIRECTORY);
 }
 
-/* mkdir ignores set-group-ID and sticky, and chown clears the former: so mode last, by descriptor. */
+/* mkdir ignores set-group-ID and sticky, chown clears the former: so mode last, by descriptor. */
 int path_own(int parent, const char *name, const struct owner *owner)
 {
     int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);

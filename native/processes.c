@@ -174,7 +174,7 @@ static void adopt(struct process *process, pid_t pid)
     stream_close(&process->life);
     process->pid = pid;
     process->reaped = false;
-    process->life = (struct source){.fd = pidfd_open(pid, 0), .ready = process_on_end, .owner = process};
+    process->life = (struct source){pidfd_open(pid, 0), 0, process_on_end, process};
     if (process->hung_up || shim.shutting_down)
         process_kill(process, SIGKILL, false);
 }

@@ -30,7 +30,10 @@ export type Op =
       readonly uid: number;
       readonly gid: number;
     }
-  /** open(O_WRONLY) and one write(2): for cgroup, proc and sysctl files, and for files in the root with `create`. */
+  /**
+   * open(O_WRONLY) and one write(2): for cgroup, proc and sysctl files, and for files in the root with `create`. In the
+   * root it is a regular file or an error: no link, FIFO or device of an image is opened.
+   */
   | {
       readonly op: 'write';
       readonly path: string;
@@ -39,7 +42,10 @@ export type Op =
       readonly mode: number;
       readonly bytes: Uint8Array;
     }
-  /** mount(2) of a new file system. The target must exist unless `create` (a directory). */
+  /**
+   * mount(2) of a new file system. The target must exist unless `create` (a directory). Its last component must not be
+   * a symbolic link (ELOOP): an image whose /proc or /dev is one is refused.
+   */
   | {
       readonly op: 'mount';
       readonly source: string;
@@ -51,7 +57,8 @@ export type Op =
       /** File system options, comma separated, as mount(2)'s data. */
       readonly data: string;
     }
-  /** open_tree(OPEN_TREE_CLONE) + mount_setattr + move_mount. `create` makes the target, a file for a file. */
+  /** open_tree(OPEN_TREE_CLONE) + mount_setattr + move_mount. `create` makes the target, a file for a
+   *  file, owned by the root's owner; a target that is a link to nothing is made where it points, in the root. */
   | {
       readonly op: 'bind';
       readonly source: string;
@@ -70,7 +77,7 @@ export type Op =
       /** Idmap the clone with the sandbox's user namespace (kernel ≥ 5.19 below overlayfs). */
       readonly idmap: boolean;
     }
-  /** Hides a file behind /dev/null, a directory behind an empty read-only tmpfs. Absent paths are skipped. */
+  /** Hides a file behind /dev/null, a directory behind an empty read-only tmpfs. Absent paths are skipped. Before pivot-root. */
   | { readonly op: 'mask'; readonly path: string }
   /** Makes a path below the root read-only (recursively). Absent paths are skipped. */
   | { readonly op: 'read-only'; readonly path: string }
