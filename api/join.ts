@@ -32,6 +32,12 @@ export function parseJoinToken(text: string): JoinToken | undefined {
   return id && secret && caHash ? { id, secret, caHash } : undefined;
 }
 
+/**
+ * The DNS name that every controller's certificate carries and that agents hold it against: an agent dials addresses,
+ * and these may change without a new certificate.
+ */
+export const controllerTlsName = 'orc-controller';
+
 const nodeUserPrefix = 'system:node:';
 
 /** The group that a node's certificate names (its organization). */

@@ -1,5 +1,6 @@
 import { type ChannelOptions, credentials } from '@grpc/grpc-js';
 import { AgentLinkClient } from '../../api/generated/agent.ts';
+import { controllerTlsName } from '../../api/join.ts';
 import type { NodeIdentity } from './node-identity.ts';
 
 /** The two connections to one controller: what flows in bulk can't hold up the control stream. */
@@ -13,6 +14,7 @@ const maxMessageBytes = 64 * 2 ** 20;
 
 /** A dead peer is noticed within keepalive time and timeout; its channel is closed then, never reconnected. */
 const channelOptions: ChannelOptions = {
+  'grpc.ssl_target_name_override': controllerTlsName,
   'grpc.keepalive_time_ms': 2000,
   'grpc.keepalive_timeout_ms': 2000,
   'grpc.max_receive_message_length': maxMessageBytes,

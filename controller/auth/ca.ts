@@ -4,7 +4,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
-import { nodesGroup, nodeUser } from '../../api/join.ts';
+import { controllerTlsName, nodesGroup, nodeUser } from '../../api/join.ts';
 import type { Clock } from '../../base/clock.ts';
 import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
 import type { Rng } from '../../base/rng.ts';
@@ -24,6 +24,13 @@ export type LeafSubject =
   /** Listeners: the DNS names and addresses at which they are dialled. */
   | { readonly use: 'server'; readonly name: string; readonly hosts: readonly string[] }
   | { readonly use: 'client'; readonly name: string; readonly groups: readonly string[] };
+
+/** For the listeners of a controller, which clients dial at these hosts, and agents by its one name. */
+export const controllerSubject = (hosts: readonly string[]): LeafSubject => ({
+  use: 'server',
+  name: controllerTlsName,
+  hosts: [controllerTlsName, ...hosts],
+});
 
 /** Closed table: what can be wrong with a certificate request. */
 export type CaErrorReason = 'MalformedRequest' | 'BadSignature' | 'WeakKey';

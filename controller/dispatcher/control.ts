@@ -1,6 +1,13 @@
-import type { AgentMessage, Hello, NodeConditions, Welcome } from '../../api/generated/agent.ts';
+import type {
+  AgentMessage,
+  Hello,
+  NodeConditions,
+  PodEvent,
+  Welcome,
+} from '../../api/generated/agent.ts';
 import type { Node, NodeCondition } from '../../api/node.ts';
 import type { Log } from '../../base/log.ts';
+import { happeningOf } from './agent-events.ts';
 import { type AgentLink, agentLink, type ControlCall } from './agent-link.ts';
 import type { DispatcherDeps } from './dispatcher-deps.ts';
 import type { NodeLeases } from './node-leases.ts';
@@ -96,12 +103,17 @@ function takeMessage(parts: ControlParts, link: AgentLink, message: Message): vo
         if (parts.reports.take(nodeName, report) === 'unknown') link.removePod(report.uid);
       break;
     case 'events':
-      for (const event of message.value.events) parts.deps.recordEvent(nodeName, event);
+      for (const event of message.value.events) takeEvent(parts.deps, nodeName, event);
       break;
     case 'conditions':
       parts.leases.setConditions(nodeName, conditionsOf(message.value, parts.deps.log));
       break;
   }
+}
+
+function takeEvent(deps: DispatcherDeps, nodeName: string, event: PodEvent): void {
+  const happening = happeningOf(nodeName, event, deps.cache);
+  if (happening) deps.recordEvent(happening);
 }
 
 function conditionsOf({ conditionJson }: NodeConditions, log: Log): readonly NodeCondition[] {

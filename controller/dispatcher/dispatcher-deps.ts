@@ -1,8 +1,8 @@
-import type { PodEvent } from '../../api/generated/agent.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { Cache } from '../store/cache.ts';
+import type { RecordEvent } from '../store/event-recorder.ts';
 import type { Objects } from '../store/objects.ts';
 import type { ServerIdentity } from './server-credentials.ts';
 
@@ -15,8 +15,7 @@ export interface DispatcherDeps {
   readonly network: ClusterNetwork;
   /** A certificate for this node and the request's key: CertificateAuthority.signNode. */
   readonly signNode: (csr: string, nodeName: string) => Promise<string>;
-  /** What a node says happened to a pod of its own, or (without a pod's uid) to itself. */
-  readonly recordEvent: (nodeName: string, event: PodEvent) => void;
+  readonly recordEvent: RecordEvent;
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;

@@ -1,0 +1,35 @@
+import type { FastifyPluginCallback, FastifyRequest } from 'fastify';
+import { formatTime } from '../../base/clock.ts';
+import { authenticate } from './authenticate.ts';
+import type { JoinTokens } from './join-tokens.ts';
+
+const administrators = 'system:masters';
+const longestTtlSeconds = 7 * 24 * 60 * 60;
+
+/** POST /orc/v1/tokens {ttlSeconds?} → {token, expiresAt}: administrators only. Refusals are `{ "message": … }`. */
+export function tokenRoutes(tokens: JoinTokens): FastifyPluginCallback {
+  return (server, _options, done) => {
+    server.post('/orc/v1/tokens', { bodyLimit: 1024 }, async (request, reply) => {
+      const user = authenticate(request.raw.socket);
+      if (!user) return reply.code(401).send({ message: 'a client certificate is required' });
+      if (!user.groups.includes(administrators)) {
+        return reply.code(403).send({ message: `${user.name} may not make join tokens` });
+      }
+      const ttlSeconds = wantedTtl(request);
+      if (ttlSeconds === 'invalid') {
+        const message = `ttlSeconds must be a whole number from 1 to ${longestTtlSeconds}`;
+        return reply.code(400).send({ message });
+      }
+      const made = await tokens.create(ttlSeconds === undefined ? undefined : ttlSeconds * 1000);
+      return reply.code(201).send({ token: made.token, expiresAt: formatTime(made.expiresAtMs) });
+    });
+    done();
+  };
+}
+
+function wantedTtl({ body }: FastifyRequest): number | undefined | 'invalid' {
+  const given = typeof body === 'object' && body !== null && 'ttlSeconds' in body ? body.ttlSeconds : undefined;
+  if (given === undefined) return undefined;
+  const isValid = typeof given === 'number' && Number.isInteger(given);
+  return isValid && given >= 1 && given <= longestTtlSeconds ? given : 'invalid';
+}
