@@ -1,0 +1,376 @@
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Dispatcher } from 'undici';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openContentStore } from '../../../../agent/images/content-store.ts';
+import type { Descriptor } from '../../../../agent/images/manifest.ts';
+import { parseReference } from '../../../../agent/images/reference.ts';
+import { registryClient } from '../../../../agent/images/registry-client.ts';
+import {
+  openTransport,
+  type RegistryNetwork,
+} from '../../../../agent/images/registry-transport.ts';
+import type { RegistryCredential } from '../../../../agent/ports.ts';
+import { type Clock, systemClock } from '../../../../base/clock.ts';
+import { seededRng } from '../../../../base/rng.ts';
+import {
+  type Answer,
+  digestOf,
+  refuse,
+  serveRegistry,
+  type TestRegistry,
+} from '../../../support/registry.ts';
+
+let registry: TestRegistry;
+let directory: string;
+let waits: number[];
+const opened: Dispatcher[] = [];
+beforeEach(async () => {
+  registry = await serveRegistry();
+  directory = mkdtempSync(join(tmpdir(), 'orc-registry-'));
+  waits = [];
+  registry.put('team/web:1', { layers: [Buffer.alloc(300_000, 'layer')] });
+});
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((transport) => transport.destroy()));
+  await registry.close();
+  rmSync(directory, { recursive: true });
+});
+
+/** Waits that are over at once, and kept to be looked at. */
+const impatient: Clock = {
+  ...systemClock(),
+  after(ms, fn) {
+    waits.push(ms);
+    return systemClock().after(0, fn);
+  },
+};
+
+interface Setup {
+  readonly credentials?: readonly RegistryCredential[];
+  readonly network?: Partial<RegistryNetwork>;
+  readonly reference?: string;
+}
+
+function client(setup: Setup = {}) {
+  const network: RegistryNetwork = {
+    insecure: [registry.host],
+    proxy: undefined,
+    connectTimeoutMs: 500,
+    idleTimeoutMs: 300,
+    ...setup.network,
+  };
+  const transport = openTransport(network);
+  opened.push(transport);
+  return registryClient({
+    reference: parseReference(setup.reference ?? `${registry.host}/team/web:1`),
+    credentials: setup.credentials ?? [],
+    transport,
+    insecure: network.insecure,
+    clock: impatient,
+    rng: seededRng(1),
+  });
+}
+
+const signal = () => new AbortController().signal;
+const manifest = (setup?: Setup) => client(setup).fetchManifest('1', signal());
+const user = (password: string): RegistryCredential => ({
+  registry: registry.host,
+  username: 'ann',
+  password,
+});
+
+async function download(blob: Buffer): Promise<Buffer> {
+  registry.blobs.set(digestOf(blob), blob);
+  const descriptor = { mediaType: 'x', digest: digestOf(blob), size: blob.length };
+  return downloadAs(descriptor);
+}
+
+async function downloadAs(descriptor: Descriptor): Promise<Buffer> {
+  const store = await openContentStore(directory);
+  const from = client();
+  const path = await store.ensure(
+    descriptor,
+    (sink, shared) => from.downloadBlob(descriptor, sink, shared),
+    signal(),
+  );
+  return readFileSync(path);
+}
+
+const answer =
+  (status: number, headers: Record<string, string> = {}): Answer =>
+  (_, response) =>
+    void response.writeHead(status, headers).end();
+
+describe('a registry that refuses', () => {
+  it('is quoted: status, code, message', async () => {
+    const missing = client().fetchManifest('2', signal());
+    await expect(missing).rejects.toMatchObject({
+      reason: 'ManifestUnknown',
+      message: `registry ${registry.host} answered 404 MANIFEST_UNKNOWN manifest unknown for team/web`,
+    });
+  });
+
+  it.each([
+    [401, 'Unauthorized', 1],
+    [403, 'Unauthorized', 1],
+    [400, 'RegistryError', 1],
+    [429, 'TooManyRequests', 5],
+    [500, 'RegistryUnavailable', 5],
+    [503, 'RegistryUnavailable', 5],
+  ])('with %i: %s, after %i tries', async (status, reason, tries) => {
+    registry.instead(
+      /./,
+      (_, response) => refuse(response, status, { code: 'NO', message: 'why' }),
+      99,
+    );
+    await expect(manifest()).rejects.toMatchObject({
+      reason,
+      message: expect.stringContaining(`${status} NO why`),
+    });
+    expect(registry.requests.length).toBe(tries);
+  });
+
+  it('for a while is asked again, when it says or a little later each time', async () => {
+    registry.instead(/./, answer(429, { 'retry-after': '7' }));
+    registry.instead(/./, answer(503), 2);
+    expect((await manifest()).digest).toBe(digestOf(registry.manifests.get('team/web:1')!.bytes));
+    expect(waits[0]).toBe(7000);
+    expect(waits[1]).toBeGreaterThanOrEqual(250);
+    expect(waits[2]).toBeGreaterThanOrEqual(500);
+  });
+});
+
+describe('a registry that wants to know who asks', () => {
+  const basic = 'Basic YW5uOnNlY3JldA==';
+  const token: Answer = (request, response) => {
+    const { authorization } = request.headers;
+    if (authorization !== undefined && authorization !== basic)
+      return refuse(response, 401, { code: 'UNAUTHORIZED', message: 'wrong password' });
+    const token = authorization === basic ? 'anns' : 'anyones';
+    response.end(JSON.stringify({ token }));
+  };
+  const wantsToken =
+    (good: string): Answer =>
+    (request, response, ordinarily) => {
+      if (request.headers.authorization === `Bearer ${good}`) return ordinarily();
+      const realm = `http://${registry.host}/token`;
+      response.setHeader('www-authenticate', `Bearer realm="${realm}",service="reg"`);
+      refuse(response, 401, { code: 'UNAUTHORIZED', message: 'authentication required' });
+    };
+  const guard = (good: string) => {
+    registry.instead(/^\/v2\//, wantsToken(good), 99);
+    registry.instead(/^\/token/, token, 99);
+  };
+
+  it('gets a token for nobody in particular', async () => {
+    guard('anyones');
+    await manifest();
+    const asked = registry.requests.map((r) => r.url);
+    expect(asked[1]).toBe('/token?service=reg&scope=repository%3Ateam%2Fweb%3Apull');
+  });
+
+  it('gets a token for the user of the Secret, and is not asked for one twice', async () => {
+    guard('anns');
+    const pulling = client({ credentials: [user('wrong'), user('secret')] });
+    await pulling.fetchManifest('1', signal());
+    await pulling.fetchManifest('1', signal());
+    const tokens = registry.requests.filter((r) => r.url?.startsWith('/token'));
+    expect(tokens.map((r) => r.headers.authorization !== undefined)).toEqual([true, true]);
+  });
+
+  it('says no to a wrong password in its own words', async () => {
+    guard('anns');
+    await expect(manifest({ credentials: [user('wrong')] })).rejects.toMatchObject({
+      reason: 'Unauthorized',
+      message: expect.stringContaining('wrong password'),
+    });
+  });
+
+  it('gets the password itself if it asks for Basic', async () => {
+    const guardBasic: Answer = (request, response, ordinarily) => {
+      if (request.headers.authorization === basic) return ordinarily();
+      answer(401, { 'www-authenticate': 'Basic realm="r"' })(request, response, ordinarily);
+    };
+    registry.instead(/./, guardBasic, 99);
+    await manifest({ credentials: [user('secret')] });
+    expect(registry.requests.length).toBe(2);
+  });
+
+  it('gets nothing if the Secret is for another registry', async () => {
+    guard('anns');
+    const other = { ...user('secret'), registry: 'other.example' };
+    await expect(manifest({ credentials: [other] })).rejects.toMatchObject({
+      reason: 'Unauthorized',
+    });
+    expect(registry.requests.map((r) => r.headers.authorization)).not.toContain(basic);
+  });
+});
+
+describe('a registry that redirects', () => {
+  it('elsewhere is followed there, without its credentials', async () => {
+    const elsewhere = await serveRegistry();
+    try {
+      const { bytes, mediaType } = registry.manifests.get('team/web:1')!;
+      elsewhere.manifests.set('team/web:1', { bytes, mediaType });
+      const wantsBasic: Answer = (request, response, ordinarily) =>
+        request.headers.authorization === undefined
+          ? answer(401, { 'www-authenticate': 'Basic realm="r"' })(request, response, ordinarily)
+          : answer(307, { location: `http://${elsewhere.host}${request.url}` })(
+              request,
+              response,
+              ordinarily,
+            );
+      registry.instead(/./, wantsBasic, 99);
+      await manifest({ credentials: [user('secret')] });
+      expect(elsewhere.requests.map((r) => r.headers.authorization)).toEqual([undefined]);
+    } finally {
+      await elsewhere.close();
+    }
+  });
+
+  it('in circles is left', async () => {
+    registry.instead(/./, answer(302, { location: '/v2/again' }), 99);
+    await expect(manifest()).rejects.toMatchObject({ reason: 'RegistryError' });
+    expect(registry.requests.length).toBe(6);
+  });
+});
+
+describe('a registry that is not well', () => {
+  it('and hangs is given up, in bounded time', async () => {
+    registry.instead(/./, () => undefined, 99);
+    await expect(manifest()).rejects.toMatchObject({ reason: 'RegistryUnavailable' });
+    expect(registry.requests.length).toBe(5);
+  });
+
+  it('and isn’t there is named', async () => {
+    await registry.close();
+    await expect(manifest()).rejects.toMatchObject({
+      reason: 'RegistryUnavailable',
+      message: expect.stringMatching(new RegExp(`${registry.host}.*ECONNREFUSED`)),
+    });
+  });
+
+  it('and speaks no TLS is refused unless it is named as insecure', async () => {
+    const refused = manifest({ network: { insecure: [] } });
+    await expect(refused).rejects.toMatchObject({ reason: 'RegistryUnavailable' });
+    expect(registry.requests.length).toBe(0);
+  });
+
+  it('and sends a manifest without end is stopped', async () => {
+    const endless: Answer = (_, response) => {
+      const more = () => {
+        while (response.writable && response.write(Buffer.alloc(65_536)));
+        if (response.writable) response.once('drain', more);
+      };
+      more();
+    };
+    registry.instead(/./, endless);
+    await expect(manifest()).rejects.toMatchObject({ reason: 'TooLarge' });
+  });
+
+  it('and sends another manifest than its digest is refused', async () => {
+    const { digest } = await manifest();
+    const key = `team/web@${digest}`;
+    const served = registry.manifests.get(key)!;
+    registry.manifests.set(key, { ...served, bytes: Buffer.from('{}') });
+    const lie = client().fetchManifest(digest, signal());
+    await expect(lie).rejects.toMatchObject({ reason: 'DigestMismatch' });
+  });
+});
+
+describe('a blob', () => {
+  const blob = Buffer.from(Array.from({ length: 500_000 }, (_, i) => i % 251));
+  const cutAfter =
+    (bytes: number): Answer =>
+    (_, response) => {
+      response.writeHead(200, { 'content-length': blob.length });
+      response.write(blob.subarray(0, bytes), () => response.destroy());
+    };
+
+  it('arrives whole', async () => {
+    expect(await download(blob)).toEqual(blob);
+  });
+
+  it('whose connection breaks goes on where it stopped', async () => {
+    registry.instead(/blobs/, cutAfter(200_000));
+    expect(await download(blob)).toEqual(blob);
+    expect(registry.requests.length).toBe(2);
+    expect(registry.requests[1]?.headers.range).toMatch(/^bytes=[1-9]\d*-$/);
+  });
+
+  it('starts anew at a registry that can’t go on in the middle', async () => {
+    registry.instead(/blobs/, cutAfter(200_000));
+    registry.instead(/blobs/, (_, response) => void response.writeHead(200).end(blob));
+    expect(await download(blob)).toEqual(blob);
+  });
+
+  it('that breaks again and again arrives, as long as some of it comes each time', async () => {
+    const some: Answer = (request, response) => {
+      const from = Number(/\d+/.exec(request.headers.range ?? '0')?.[0]);
+      const status = from === 0 ? 200 : 206;
+      const range = { 'content-range': `bytes ${from}-${blob.length - 1}/${blob.length}` };
+      response.writeHead(status, { ...range, 'content-length': blob.length - from });
+      response.write(blob.subarray(from, from + 60_000), () => response.destroy());
+    };
+    registry.instead(/blobs/, some, 12);
+    expect(await download(blob)).toEqual(blob);
+  });
+
+  it('that is another one than its digest, or longer, is refused and not kept', async () => {
+    const descriptor = { mediaType: 'x', digest: digestOf(blob), size: blob.length };
+    registry.blobs.set(descriptor.digest, Buffer.from(blob).fill(0, 10, 11));
+    await expect(downloadAs(descriptor)).rejects.toMatchObject({ reason: 'DigestMismatch' });
+    registry.blobs.set(descriptor.digest, Buffer.concat([blob, blob]));
+    await expect(downloadAs(descriptor)).rejects.toMatchObject({ reason: 'DigestMismatch' });
+    registry.blobs.set(descriptor.digest, blob);
+    expect(await downloadAs(descriptor)).toEqual(blob);
+  });
+});
+
+describe('a proxy', () => {
+  it('on a unix socket carries everything, and is told only where to', async () => {
+    const asked: string[] = [];
+    const sockets = new Set<Socket>();
+    const proxy = createHttpServer().on('connect', (request, socket: Socket) => {
+      asked.push(request.url ?? '');
+      const [host = '', port] = (request.url ?? '').split(':');
+      const beyond = connect(Number(port), host, () => {
+        socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+        socket.pipe(beyond).pipe(socket);
+      });
+      for (const end of [socket, beyond]) sockets.add(end.on('error', () => end.destroy()));
+    });
+    const unixSocket = join(directory, 'proxy.sock');
+    proxy.listen(unixSocket);
+    await once(proxy, 'listening');
+    try {
+      await manifest({ network: { proxy: { unixSocket } } });
+      expect(asked).toEqual([registry.host]);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      proxy.close();
+    }
+  });
+
+  it('that refuses is quoted', async () => {
+    const proxy = createHttpServer().on('connect', (_, socket) =>
+      socket.end('HTTP/1.1 403 No\r\n\r\n'),
+    );
+    const unixSocket = join(directory, 'proxy.sock');
+    proxy.listen(unixSocket);
+    await once(proxy, 'listening');
+    try {
+      await expect(manifest({ network: { proxy: { unixSocket } } })).rejects.toMatchObject({
+        reason: 'RegistryUnavailable',
+        message: expect.stringContaining('HTTP/1.1 403 No'),
+      });
+    } finally {
+      proxy.close();
+    }
+  });
+});

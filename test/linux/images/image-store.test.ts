@@ -1,0 +1,171 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type ImageStore, openImageStore } from '../../../agent/images/image-store.ts';
+import { systemClock } from '../../../base/clock.ts';
+import { silentLog } from '../../../base/log.ts';
+import { systemRng } from '../../../base/rng.ts';
+import { nativeBinary } from '../../../native/binary.ts';
+import { imagePortContract } from '../../contract/image-port.contract.ts';
+import { serveRegistry, type TestRegistry } from '../../support/registry.ts';
+import { tarArchive } from '../../support/tar-archive.ts';
+
+const layerOf = (text: string) => tarArchive([{ path: `files/${text}`, content: text }]);
+
+function openStore(directory: string, registry: TestRegistry): Promise<ImageStore> {
+  return openImageStore({
+    directory,
+    network: {
+      insecure: [registry.host],
+      proxy: undefined,
+      connectTimeoutMs: 2000,
+      idleTimeoutMs: 5000,
+    },
+    writer: [nativeBinary, 'orc-unpack'],
+    clock: systemClock(),
+    rng: systemRng(),
+    log: silentLog,
+  });
+}
+
+describe('the image store', () => {
+  imagePortContract(async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'orc-images-'));
+    const registry = await serveRegistry();
+    const images = await openStore(directory, registry);
+    return {
+      images,
+      publish: async ({ name, layers, cmd }) =>
+        registry.put(name, { layers: layers.map(layerOf), config: { Cmd: cmd }, index: true }),
+      hang: () => registry.instead(/./, () => undefined, 100),
+      async close() {
+        await images.close();
+        await registry.close();
+        rmSync(directory, { recursive: true });
+      },
+    };
+  });
+});
+
+describe('an image on disk', () => {
+  let directory: string;
+  let registry: TestRegistry;
+  let store: ImageStore;
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'orc-images-'));
+    registry = await serveRegistry();
+    store = await openStore(directory, registry);
+  });
+  afterEach(async () => {
+    await store.close();
+    await registry.close();
+    rmSync(directory, { recursive: true });
+  });
+  const pull = (reference: string) =>
+    store.pull({ reference, credentials: [], onProgress: () => {} }, new AbortController().signal);
+  const reopen = async () => {
+    await store.close();
+    store = await openStore(directory, registry);
+  };
+  const layersOnDisk = () => readdirSync(join(directory, 'layers')).length;
+  const web = () =>
+    registry.put('web:1', { layers: ['base', 'web'].map(layerOf), config: { Cmd: ['serve'] } });
+
+  it('has its files in its layers, lowest first, and its blobs no longer', async () => {
+    const image = await pull(web());
+    expect(image.layers.map((layer) => readdirSync(join(layer, 'files')))).toEqual([
+      ['base'],
+      ['web'],
+    ]);
+    expect(readFileSync(join(image.layers[1]!, 'files/web'), 'utf8')).toBe('web');
+    expect(readdirSync(join(directory, 'blobs/sha256'))).toEqual([]);
+    expect(statSync(join(directory, 'layers')).mode & 0o777).toBe(0o700);
+  });
+
+  it('is there after a restart, without asking its registry', async () => {
+    const reference = web();
+    const image = await pull(reference);
+    await reopen();
+    const asked = registry.requests.length;
+    expect(await store.find(reference)).toEqual(image);
+    expect(await store.list()).toEqual([image]);
+    expect(registry.requests.length).toBe(asked);
+  });
+
+  it('is found by its digest only if it was pulled by it', async () => {
+    const image = await pull(web());
+    const byDigest = `${registry.host}/web@${image.digest}`;
+    expect(await store.find(byDigest)).toBeUndefined();
+    expect((await pull(byDigest)).id).toBe(image.id);
+    expect((await store.find(byDigest))?.references.length).toBe(2);
+  });
+
+  it('shares layers: each is downloaded and kept once, until the last image of it goes', async () => {
+    const first = await pull(web());
+    const job = registry.put('job:1', { layers: ['base', 'job'].map(layerOf) });
+    const second = await pull(job);
+    expect(second.layers[0]).toBe(first.layers[0]);
+    expect(layersOnDisk()).toBe(3);
+    const blobs = registry.requests
+      .map((r) => r.url ?? '')
+      .filter((url) => url.includes('/blobs/'));
+    expect(blobs.length).toBe(5);
+    await store.remove(first.id);
+    expect(layersOnDisk()).toBe(2);
+    await store.remove(second.id);
+    expect(layersOnDisk()).toBe(0);
+  });
+
+  it('is not found while a layer of it is missing, and whole again after a pull', async () => {
+    const reference = web();
+    const image = await pull(reference);
+    rmSync(image.layers[0]!, { recursive: true });
+    expect(await store.find(reference)).toBeUndefined();
+    expect(await pull(reference)).toEqual(image);
+    expect(await store.find(reference)).toEqual(image);
+  });
+
+  it('leaves nothing behind when its pull fails, or a crash cuts it', async () => {
+    const lying = registry.put('liar:1', { layers: [layerOf('a')] });
+    for (const [digest, blob] of registry.blobs)
+      registry.blobs.set(digest, Buffer.from(blob).reverse());
+    await expect(pull(lying)).rejects.toMatchObject({ reason: 'DigestMismatch' });
+    mkdirSync(join(directory, 'unfinished', 'x', 'y'), { recursive: true });
+    writeFileSync(join(directory, 'partial', 'x'), 'half');
+    await reopen();
+    const left = ['unfinished', 'partial', 'layers', 'blobs/sha256'].map((name) =>
+      readdirSync(join(directory, name)),
+    );
+    expect(left).toEqual([[], [], [], []]);
+  });
+
+  it('is refused if a layer isn’t the one that its configuration names', async () => {
+    const good = registry.put('good:1', { layers: [layerOf('a')] });
+    const manifest = registry.manifests.get('good:1')!;
+    const other = registry.put('other:1', { layers: [layerOf('b')] });
+    const layers = JSON.parse(registry.manifests.get('other:1')!.bytes.toString()).layers;
+    const mixed = { ...JSON.parse(manifest.bytes.toString()), layers };
+    registry.manifests.set('good:1', { ...manifest, bytes: Buffer.from(JSON.stringify(mixed)) });
+    await expect(pull(good)).rejects.toMatchObject({ reason: 'DigestMismatch' });
+    expect((await pull(other)).layers.length).toBe(1);
+  });
+
+  it('may be pulled often at once; its layers are downloaded once', async () => {
+    const reference = web();
+    const alias = registry.put('alias:1', { layers: ['base', 'web'].map(layerOf) });
+    await Promise.all([pull(reference), pull(alias), pull(reference), pull(alias)]);
+    const urls = registry.requests.map((r) => (r.url ?? '').replace(/^.*\/blobs\//, ''));
+    const blobs = urls.filter((url) => url.startsWith('sha256:'));
+    expect(blobs.length).toBe(2 + 2);
+    expect((await store.list()).length).toBe(2);
+  });
+});
