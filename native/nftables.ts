@@ -9,7 +9,7 @@ export interface NftablesContext {
   close(): void;
 }
 
-export interface NftablesResult {
+interface NftablesResult {
   readonly status: number;
   readonly output: string;
   readonly error: string;

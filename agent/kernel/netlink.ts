@@ -21,7 +21,7 @@ import {
 } from './netlink-codec.ts';
 
 /** What to ask, and in words what for: the beginning of an error's text. */
-export interface NetlinkRequest {
+interface NetlinkRequest {
   readonly type: number;
   /** Beyond NLM_F_REQUEST, and NLM_F_ACK or NLM_F_DUMP, which the calls set. */
   readonly flags?: number;
@@ -58,10 +58,15 @@ export class NetlinkError extends Error {
 
 /** For links, addresses and routes of the network namespace that this process is in now. */
 export function openRouteNetlink(): Netlink {
-  return openNetlink(NETLINK_ROUTE);
+  return openNetlink(NETLINK_ROUTE, (message) => message);
 }
 
-function openNetlink(protocol: number): Netlink {
+/** For nftables, each request as a transaction of its own. */
+export function openNftablesNetlink(): Netlink {
+  return openNetlink(NETLINK_NETFILTER, inBatch);
+}
+
+function openNetlink(protocol: number, wrapped: (message: Buffer) => Buffer): Netlink {
   const fd = succeed('netlink socket', openNetlinkSocket(protocol));
   succeed('netlink bind', bindNetlinkSocket(fd));
   for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])
@@ -70,7 +75,9 @@ function openNetlink(protocol: number): Netlink {
   let sequence = 0;
 
   const encode = ({ type, flags = 0, body }: NetlinkRequest, kind: number) =>
-    encodeMessage({ type, flags: flags | NLM_F_REQUEST | kind, sequence: ++sequence, body });
+    wrapped(
+      encodeMessage({ type, flags: flags | NLM_F_REQUEST | kind, sequence: ++sequence, body }),
+    );
   const answers = (what: string) => {
     const found: NetlinkMessage[] = [];
     for (;;) {
@@ -101,12 +108,23 @@ function openNetlink(protocol: number): Netlink {
 }
 
 const NETLINK_ROUTE = 0;
+const NETLINK_NETFILTER = 12;
+const NFNL_MSG_BATCH_BEGIN = 0x10;
+const NFNL_MSG_BATCH_END = 0x11;
+const NFNL_SUBSYS_NFTABLES = 10;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 /** Makes the kernel heed a dump's filters, and refuse what it does not understand. */
 const NETLINK_GET_STRICT_CHK = 12;
 /** The kernel fills datagrams of a dump up to 32 KiB at most. */
 const receiveBytes = 64 * 1024;
+
+function inBatch(message: Buffer): Buffer {
+  // struct nfgenmsg; the subsystem is in network byte order.
+  const body = Buffer.from([0, 0, 0, NFNL_SUBSYS_NFTABLES]);
+  const mark = (type: number) => encodeMessage({ type, flags: NLM_F_REQUEST, sequence: 0, body });
+  return Buffer.concat([mark(NFNL_MSG_BATCH_BEGIN), message, mark(NFNL_MSG_BATCH_END)]);
+}
 
 function isEnd(message: NetlinkMessage, what: string): boolean {
   if (message.type === NLMSG_DONE) return true;

@@ -120,12 +120,6 @@ export async function deleteLinkGroup(netlink: Netlink, group: number): Promise<
   }
 }
 
-export function deleteLink(netlink: Netlink, index: number): void {
-  const what = `delete link number ${index}`;
-  const request = { type: RTM_DELLINK, body: linkHeader({ index }), what };
-  absent(() => netlink.request(request), 'ENODEV');
-}
-
 /** The address that is there already is fine. */
 export function ensureAddress(netlink: Netlink, address: Ipv4Address, scope: AddressScope): void {
   const bytes = ipv4Bytes(address.address);
@@ -295,7 +289,8 @@ function route(message: NetlinkMessage): Ipv4Route {
   };
 }
 
-function ipv4Bytes(text: string): Buffer {
+/** In network byte order. */
+export function ipv4Bytes(text: string): Buffer {
   const address = parseIpv4(text);
   if (address === undefined) throw new TypeError(`not an IPv4 address: ${text}`);
   const bytes = Buffer.alloc(4);

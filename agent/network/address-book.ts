@@ -8,7 +8,7 @@ import { type AddressPool, allocateAddress, emptyPool, freeAddress } from './add
 /**
  * The pool on disk. Not read back from the kernel's routes, because an address stays promised to its pod while it has
  * no link: between a sandbox that died and the next one. Written before an address is used, so that a restarted agent
- * never gives it twice; not synced, because what a power cut can spoil is worthless after it: no pod survives either.
+ * never gives it twice; not synced, because after a power cut it is worthless: no pod survives one either.
  */
 export interface AddressBook {
   /** undefined: the CIDR is full. */
@@ -18,9 +18,9 @@ export interface AddressBook {
   list(): readonly PodNetwork[];
 }
 
-export function openAddressBook(stateDir: string, log: Log): AddressBook {
-  const path = join(stateDir, 'addresses.json');
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+export function openAddressBook(dir: string, log: Log): AddressBook {
+  const path = join(dir, 'addresses.json');
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
   let pool = readPool(path, log);
 
   const save = (next: AddressPool) => {

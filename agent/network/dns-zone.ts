@@ -22,7 +22,7 @@ export interface DnsRecords {
   readonly texts: readonly string[];
 }
 
-export interface DnsServerRecord {
+interface DnsServerRecord {
   readonly target: string;
   readonly port: number;
 }

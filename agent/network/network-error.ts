@@ -1,5 +1,5 @@
 /** Why the network port could not do something, and whether trying again later can help. */
-export const networkReasons = {
+const networkReasons = {
   NetworkNotReady: { retry: true, text: 'the node has no network table yet' },
   NoFreeAddress: { retry: true, text: "every address of the node's pod CIDR is taken" },
   InvalidTable: { retry: false, text: 'the network table makes no sense' },

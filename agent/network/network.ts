@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import { parseIpv4Cidr } from '../../base/ipv4.ts';
 import type { Log } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
-import { type Netlink, openRouteNetlink } from '../kernel/netlink.ts';
+import { type Netlink, openNftablesNetlink, openRouteNetlink } from '../kernel/netlink.ts';
 import { openNftables } from '../kernel/nftables.ts';
 import type { NetworkPort, NetworkTable } from '../ports.ts';
 import { type AddressBook, openAddressBook } from './address-book.ts';
@@ -18,8 +18,8 @@ import { serviceRules } from './service-rules.ts';
 import { findUplink } from './uplink.ts';
 
 export interface NetworkOptions {
-  /** The agent's directory; the addresses are kept in its `network/`. */
-  readonly stateDir: string;
+  /** On tmpfs, as /run/orc is: addresses are kept in its `network/`, and mean nothing after a reboot. */
+  readonly runDir: string;
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
@@ -38,19 +38,20 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
   setHostParameters();
   const netlink = openRouteNetlink();
   const reaper = openRouteNetlink();
+  const elements = openNftablesNetlink();
   const nftables = openNftables();
   const parts: Parts = {
     netlink,
     links: podLinks(netlink, reaper),
-    rules: ruleKeeper(nftables),
-    book: openAddressBook(join(options.stateDir, 'network'), options.log),
+    rules: ruleKeeper(nftables, elements),
+    book: openAddressBook(join(options.runDir, 'network'), options.log),
     dns: dnsServer({ netlink, clock: options.clock, rng: options.rng, log: options.log }),
   };
   return {
     ...composeNetwork(parts),
     async close() {
       await parts.dns.close();
-      closeAll([netlink, reaper, nftables]);
+      closeAll([netlink, reaper, elements, nftables]);
     },
   };
 }
@@ -74,10 +75,14 @@ function composeNetwork({ netlink, links, rules, book, dns }: Parts): NetworkPor
     // Pods' packets go out as they are: no longer than those of the link that leads to the other nodes.
     mtu = findUplink(netlink, next)?.mtu ?? defaultMtu;
   };
+  const admit = (uid: string, podIp: string) => {
+    if (!rules.admitPod(podLinkName(uid), podIp) && table) applyRules(table);
+  };
   return {
     async attach(request) {
+      if (!table) throw new NetworkError('NetworkNotReady');
       const podIp = allocate(book, table, request.uid);
-      await because('RulesFailed', () => rules.admitPod(podLinkName(request.uid), podIp));
+      await because('RulesFailed', () => admit(request.uid, podIp));
       await because('LinkFailed', () => links.connect(request, podIp, mtu));
       return { uid: request.uid, podIp };
     },
@@ -106,8 +111,7 @@ function composeNetwork({ netlink, links, rules, book, dns }: Parts): NetworkPor
 
 const defaultMtu = 1500;
 
-function allocate(book: AddressBook, table: NetworkTable | undefined, uid: string): string {
-  if (!table) throw new NetworkError('NetworkNotReady');
+function allocate(book: AddressBook, table: NetworkTable, uid: string): string {
   const cidr = parseIpv4Cidr(table.podCidr);
   if (!cidr) throw new NetworkError('InvalidTable', { detail: table.podCidr });
   const podIp = book.allocate(cidr, uid);

@@ -1,8 +1,9 @@
+import type { Netlink } from '../kernel/netlink.ts';
+import { addSetElement, deleteSetElement, interfaceNameKey } from '../kernel/nft-set.ts';
 import { type Nftables, NftablesError } from '../kernel/nftables.ts';
+import { ipv4Bytes } from '../kernel/rtnetlink.ts';
 import { NetworkError } from './network-error.ts';
 import {
-  addElement,
-  deleteElement,
   observeRules,
   planRules,
   type RuleState,
@@ -12,58 +13,73 @@ import {
 } from './rule-table.ts';
 import { podElement, podSet } from './service-rules.ts';
 
-/** Keeps the kernel's table as it was last asked for. Throws NetworkError. */
+/** Keeps the kernel's table as it was last asked for. Throws NetworkError, and NetlinkError for pods. */
 export interface RuleKeeper {
   apply(table: RuleTable): void;
-  /** Lets the link carry the address from now on, and no other. */
-  admitPod(link: string, ip: string): void;
+  /**
+   * Lets the link carry the address from now on, and no other. False: the rules are not there (someone has flushed
+   * them), and must be applied as a whole.
+   */
+  admitPod(link: string, ip: string): boolean;
   dismissPod(link: string, ip: string): void;
 }
 
-export function ruleKeeper(nftables: Nftables): RuleKeeper {
+/** `elements` is a socket for nftables. */
+export function ruleKeeper(nftables: Nftables, elements: Netlink): RuleKeeper {
   let known: RuleState | undefined;
 
   const observe = (): RuleState => {
     nftables.applyRuleset(`add table ${ruleTableName}`);
     return observeRules(nftables.listTable(ruleTableName) ?? []);
   };
-  const bringTo = (table: RuleTable) => {
-    const plan = planRules((known ??= observe()), table);
+  const bringTo = (table: RuleTable, state: RuleState) => {
+    const plan = planRules(state, table);
     if (plan.change) nftables.applyRuleset(plan.change);
-    known = ruleStateOf(table);
     if (plan.cleanUp) nftables.applyRuleset(plan.cleanUp);
+    known = ruleStateOf(table);
   };
-  const setPod = (key: string, present: boolean) => {
-    const pods = new Map(known?.sets.get(podSet));
-    if (pods.has(key) === present) return;
-    nftables.applyRuleset(present ? addElement(podSet, key) : deleteElement(podSet, key));
-    if (present) pods.set(key, '');
-    else pods.delete(key);
-    known = known && { ...known, sets: new Map(known.sets).set(podSet, pods) };
-  };
-
-  /** Someone else may have changed the table (`nft flush ruleset`): so a failure makes us look, and try once more. */
-  const withFreshLook = (act: () => void) => {
+  /** Someone else may have changed the table: so a failure makes us look, and try once more. */
+  const applyLooking = (table: RuleTable) => {
     try {
-      act();
-    } catch (error) {
-      if (!(error instanceof NftablesError)) throw error;
-      retry(act);
-    }
-  };
-  const retry = (act: () => void) => {
-    try {
-      known = observe();
-      act();
-    } catch (cause) {
       known = undefined;
+      bringTo(table, observe());
+    } catch (cause) {
       throw new NetworkError('RulesFailed', { cause });
     }
   };
+  const remember = (change: (pods: Map<string, string>) => void) => {
+    if (!known) return;
+    const pods = new Map(known.sets.get(podSet));
+    change(pods);
+    known = { ...known, sets: new Map(known.sets).set(podSet, pods) };
+  };
 
   return {
-    apply: (table) => withFreshLook(() => bringTo(table)),
-    admitPod: (link, ip) => withFreshLook(() => setPod(podElement(link, ip), true)),
-    dismissPod: (link, ip) => withFreshLook(() => setPod(podElement(link, ip), false)),
+    apply(table) {
+      if (!known) return applyLooking(table);
+      try {
+        bringTo(table, known);
+      } catch (error) {
+        if (!(error instanceof NftablesError)) throw error;
+        applyLooking(table);
+      }
+    },
+    admitPod(link, ip) {
+      if (!addSetElement(elements, podSetElement(link, ip))) {
+        known = undefined;
+        return false;
+      }
+      remember((pods) => pods.set(podElement(link, ip), ''));
+      return true;
+    },
+    dismissPod(link, ip) {
+      deleteSetElement(elements, podSetElement(link, ip));
+      remember((pods) => pods.delete(podElement(link, ip)));
+    },
   };
+}
+
+function podSetElement(link: string, ip: string) {
+  const [, table = ''] = ruleTableName.split(' ');
+  return { table, set: podSet, key: Buffer.concat([interfaceNameKey(link), ipv4Bytes(ip)]) };
 }

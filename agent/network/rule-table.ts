@@ -78,11 +78,11 @@ export function observeRules(objects: readonly unknown[]): RuleState {
   return { sets, chains };
 }
 
-export function addElement(set: string, key: string, value = ''): string {
+function addElement(set: string, key: string, value = ''): string {
   return `add element ${ruleTableName} ${set} { ${value ? `${key} : ${value}` : key} }`;
 }
 
-export function deleteElement(set: string, key: string): string {
+function deleteElement(set: string, key: string): string {
   return `delete element ${ruleTableName} ${set} { ${key} }`;
 }
 

@@ -15,9 +15,9 @@ function opened(): Network {
 }
 
 serveJson({
-  open: async ({ stateDir }: { stateDir: string }) => {
+  open: async ({ runDir }: { runDir: string }) => {
     network = await openNetwork({
-      stateDir,
+      runDir,
       clock: systemClock(),
       rng: systemRng(),
       log: silentLog,

@@ -8,6 +8,8 @@ import { makeNetns, type Netns } from './netns.ts';
 /** Hosts on one Ethernet: namespaces on a bridge, which is in a namespace of its own. */
 export interface VirtualHosts {
   readonly hosts: readonly VirtualHost[];
+  /** A machine on the same Ethernet that is no node and knows nothing of pods. */
+  readonly stranger: { readonly address: string; readonly peer: JsonChild };
   /** Everyone's table: the services are the same on all nodes. */
   applyEverywhere(services: readonly ServiceEntry[]): Promise<void>;
   end(): Promise<void>;
@@ -16,7 +18,7 @@ export interface VirtualHosts {
 export interface VirtualHost {
   readonly address: string;
   readonly netns: Netns;
-  readonly stateDir: string;
+  readonly runDir: string;
   /** The agent's network; {@link restartAgent} puts another in its place. */
   agent: JsonChild;
   /** A process in the host's own namespace. */
@@ -39,13 +41,16 @@ export async function makeVirtualHosts(count: number): Promise<VirtualHosts> {
   bridge.run('ip', 'link', 'set', 'br0', 'up');
   const hosts: VirtualHost[] = [];
   for (let i = 1; i <= count; i++) hosts.push(await makeHost(bridge, i));
+  const stranger = await makeMachine(bridge, count + 1);
   return {
     hosts,
+    stranger,
     async applyEverywhere(services) {
       for (const host of hosts) await host.agent.call('apply', tableOf(hosts, host, services));
     },
     async end() {
       for (const host of hosts) await endHost(host);
+      await endMachine(stranger);
       await bridge.end();
     },
   };
@@ -84,27 +89,37 @@ export async function addPod(host: VirtualHost, uid: string): Promise<VirtualPod
 /** The agent crashes and another takes its place. */
 export async function restartAgent(host: VirtualHost): Promise<void> {
   await host.agent.kill();
-  host.agent = await startAgent(host.netns, host.stateDir);
+  host.agent = await startAgent(host.netns, host.runDir);
 }
 
-async function makeHost(bridge: Netns, number: number): Promise<VirtualHost> {
+interface Machine {
+  readonly address: string;
+  readonly netns: Netns;
+  readonly peer: JsonChild;
+}
+
+async function makeMachine(bridge: Netns, number: number): Promise<Machine> {
   const netns = await makeNetns();
   const address = `172.30.7.${number}`;
-  const port = `host${number}`;
+  const port = `port${number}`;
   const veth = ['link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns'];
   bridge.run('ip', ...veth, `${netns.pid}`);
   bridge.run('ip', 'link', 'set', port, 'master', 'br0', 'up');
   netns.run('ip', 'link', 'set', 'eth0', 'mtu', '1450', 'up');
   netns.run('ip', 'address', 'add', `${address}/24`, 'dev', 'eth0');
-  const stateDir = await mkdtemp(join(tmpdir(), 'orc-network-'));
-  const agent = await startAgent(netns, stateDir);
-  const peer = netns.start('net-peer.ts');
-  return { address, netns, stateDir, agent, peer, pods: [] };
+  return { address, netns, peer: netns.start('net-peer.ts') };
 }
 
-async function startAgent(netns: Netns, stateDir: string): Promise<JsonChild> {
+async function makeHost(bridge: Netns, number: number): Promise<VirtualHost> {
+  const machine = await makeMachine(bridge, number);
+  const runDir = await mkdtemp(join(tmpdir(), 'orc-network-'));
+  const agent = await startAgent(machine.netns, runDir);
+  return { ...machine, runDir, agent, pods: [] };
+}
+
+async function startAgent(netns: Netns, runDir: string): Promise<JsonChild> {
   const agent = netns.start('network-child.ts');
-  await agent.call('open', { stateDir });
+  await agent.call('open', { runDir });
   return agent;
 }
 
@@ -113,8 +128,12 @@ async function endHost(host: VirtualHost): Promise<void> {
     await pod.peer.end();
     await pod.netns.end();
   }
-  await host.peer.end();
   await host.agent.end();
-  await host.netns.end();
-  await rm(host.stateDir, { recursive: true, force: true });
+  await endMachine(host);
+  await rm(host.runDir, { recursive: true, force: true });
+}
+
+async function endMachine({ peer, netns }: Machine): Promise<void> {
+  await peer.end();
+  await netns.end();
 }

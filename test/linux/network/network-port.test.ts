@@ -11,9 +11,9 @@ describe('the network of a node', () => networkPortContract(openSubject));
 
 async function openSubject(): Promise<NetworkSubject> {
   const host = await makeNetns();
-  const stateDir = await mkdtemp(join(tmpdir(), 'orc-network-'));
+  const runDir = await mkdtemp(join(tmpdir(), 'orc-network-'));
   const agent = host.start('network-child.ts');
-  await agent.call('open', { stateDir });
+  await agent.call('open', { runDir });
   const sandboxes: Netns[] = [];
   return {
     network: networkOf(agent),
@@ -25,7 +25,7 @@ async function openSubject(): Promise<NetworkSubject> {
     async close() {
       await agent.end();
       for (const netns of [...sandboxes, host]) await netns.end();
-      await rm(stateDir, { recursive: true });
+      await rm(runDir, { recursive: true });
     },
   };
 }

@@ -100,6 +100,13 @@ it("connects a host with its own pods and with another host's", async () => {
   expect(await first.peer.call('connect', { ip: c.ip, port: 8080 })).toEqual({ name: 'c', client });
 });
 
+it("shows the node's address to machines outside of the cluster", async () => {
+  const { address: ip, peer } = cluster.stranger;
+  await peer.call('serveTcp', { port: 8080, name: 'stranger' });
+  const answer = { name: 'stranger', client: first.address };
+  expect(await a.peer.call('connect', { ip, port: 8080 })).toEqual(answer);
+});
+
 it.each([
   ['on the same host', '10.96.0.20', 'a'],
   ['on another host', '10.96.0.21', 'c'],
@@ -212,7 +219,10 @@ function observed(host: VirtualHost): readonly string[] {
   ];
 }
 
-it('heals when someone flushes all rules', async () => {
+it('heals when someone has flushed all rules: with the next pod, or the next change', async () => {
+  first.netns.run('nft', 'flush', 'ruleset');
+  await first.agent.call('attach', { uid: b.uid, networkNamespace: b.netns.path });
+  expect(await b.peer.call('connect', http('10.96.0.20'))).toMatchObject({ name: 'a' });
   first.netns.run('nft', 'flush', 'ruleset');
   await first.agent.call('apply', tableOf(cluster.hosts, first, services().slice(1)));
   await first.agent.call('apply', tableOf(cluster.hosts, first, services()));
