@@ -2,7 +2,7 @@
 export function errorChain(error: unknown): string {
   const parts: string[] = [];
   for (let e: unknown = error; e !== undefined && parts.length < 10; ) {
-    parts.push(e instanceof Error ? e.message || e.name : String(e));
+    parts.push(e instanceof Error ? e.message || e.name : JSON.stringify(e));
     e = e instanceof Error ? e.cause : undefined;
   }
   return parts.join(': ');

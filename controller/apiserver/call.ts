@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync, FastifyPluginCallback } from 'fastify';
 import type { Kind } from '../../api/kind.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
@@ -24,7 +24,7 @@ export interface ApiServerDeps {
   /** Where Services get their addresses from: "10.96.0.0/16". */
   readonly serviceCidr: string;
   /** Further routes, which see to their own authentication: joining, the dashboard. */
-  readonly plugins?: readonly FastifyPluginAsync[];
+  readonly plugins?: readonly (FastifyPluginAsync | FastifyPluginCallback)[];
 }
 
 export interface User {

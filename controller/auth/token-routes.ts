@@ -28,7 +28,8 @@ export function tokenRoutes(tokens: JoinTokens): FastifyPluginCallback {
 }
 
 function wantedTtl({ body }: FastifyRequest): number | undefined | 'invalid' {
-  const given = typeof body === 'object' && body !== null && 'ttlSeconds' in body ? body.ttlSeconds : undefined;
+  const given =
+    typeof body === 'object' && body !== null && 'ttlSeconds' in body ? body.ttlSeconds : undefined;
   if (given === undefined) return undefined;
   const isValid = typeof given === 'number' && Number.isInteger(given);
   return isValid && given >= 1 && given <= longestTtlSeconds ? given : 'invalid';

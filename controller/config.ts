@@ -1,0 +1,102 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { type Flag, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
+import type { LogLevel } from '../base/log.ts';
+
+export interface ControllerConfig {
+  readonly dataDir: string;
+  readonly api: { readonly host: string; readonly port: number };
+  /** A unix socket that serves the API too. */
+  readonly apiSocket: string | undefined;
+  readonly agents: { readonly host: string; readonly port: number };
+  /** Names and addresses in the server certificate. */
+  readonly serverNames: readonly string[];
+  readonly network: {
+    readonly clusterPodCidr: string;
+    readonly nodePrefix: number;
+    readonly serviceCidr: string;
+    readonly dnsServiceIp: string;
+    readonly clusterDomain: string;
+  };
+  readonly logLevel: LogLevel;
+}
+
+const flags: Readonly<Record<string, Flag>> = {
+  'data-dir': { about: 'store, keys', value: 'DIR', fallback: '/var/lib/orc/controller' },
+  'api-address': { about: 'HTTPS API', value: 'HOST:PORT', fallback: '0.0.0.0:6443' },
+  'api-socket': { about: 'HTTPS API on a unix socket as well', value: 'PATH' },
+  'agent-address': { about: 'gRPC for agents', value: 'HOST:PORT', fallback: '0.0.0.0:6444' },
+  'server-name': {
+    about: 'further name or address in the server certificate',
+    value: 'NAME',
+    repeatable: true,
+  },
+  'pod-cidr': {
+    about: "pods' addresses; each node gets a /22",
+    value: 'CIDR',
+    fallback: '10.244.0.0/14',
+  },
+  'service-cidr': { about: "Services' addresses", value: 'CIDR', fallback: '10.96.0.0/16' },
+  'cluster-domain': { about: 'suffix of DNS names', value: 'NAME', fallback: 'cluster.local' },
+  'log-level': { about: 'error, warn, info or debug', value: 'LEVEL', fallback: 'info' },
+};
+
+export const controllerHelp = `orc controller: keeps what should be, and makes it so
+
+${formatFlags(flags)}`;
+
+/** Throws UsageError. */
+export function readControllerConfig(argv: readonly string[]): ControllerConfig {
+  const given = parseFlags(argv, flags);
+  const api = hostPort('api-address', given.must('api-address'));
+  const agents = hostPort('agent-address', given.must('agent-address'));
+  const serviceCidr = cidr('service-cidr', given.must('service-cidr'));
+  return {
+    dataDir: given.must('data-dir'),
+    api,
+    apiSocket: given.one('api-socket'),
+    agents,
+    serverNames: serverNames([api.host, agents.host, ...given.all('server-name')]),
+    network: {
+      clusterPodCidr: cidr('pod-cidr', given.must('pod-cidr')),
+      nodePrefix: 22,
+      serviceCidr,
+      dnsServiceIp: serviceCidr.replace(/\.\d+\/\d+$/, '.10'),
+      clusterDomain: given.must('cluster-domain'),
+    },
+    logLevel: logLevel(given.must('log-level')),
+  };
+}
+
+export const pathsOf = (dataDir: string) => ({
+  store: join(dataDir, 'store.db'),
+  pki: join(dataDir, 'pki'),
+  storeKey: join(dataDir, 'store.key'),
+  kubeconfig: join(dataDir, 'admin.kubeconfig'),
+});
+
+function hostPort(flag: string, text: string): { host: string; port: number } {
+  const match = /^(.+):(\d+)$/.exec(text);
+  const port = Number(match?.[2]);
+  if (!match?.[1] || port > 65_535)
+    throw new UsageError(`--${flag} must be HOST:PORT, not ${text}`);
+  return { host: match[1], port };
+}
+
+function cidr(flag: string, text: string): string {
+  const match = /^(\d{1,3}\.){3}\d{1,3}\/(\d{1,2})$/.exec(text);
+  if (!match || Number(match[2]) > 30)
+    throw new UsageError(`--${flag} must be an IPv4 CIDR, not ${text}`);
+  return text;
+}
+
+function logLevel(text: string): LogLevel {
+  if (text === 'error' || text === 'warn' || text === 'info' || text === 'debug') return text;
+  throw new UsageError(`--log-level must be error, warn, info or debug, not ${text}`);
+}
+
+/** 0.0.0.0 is where it listens, not what it is called. */
+function serverNames(names: readonly string[]): readonly string[] {
+  const own = ['localhost', '127.0.0.1', hostname(), ...names];
+  return [...new Set(own.filter((name) => name !== '0.0.0.0' && name !== '::'))];
+}
