@@ -73,7 +73,7 @@ const volumeMountFields = {
   recursiveReadOnly: unsupported('Disabled'),
 };
 
-export const resourceRequirementsFields = {
+const resourceRequirementsFields = {
   limits: map(quantity(), { about: 'At most this: cpu (throttled), memory (killed).' }),
   requests: map(quantity(), { about: 'What the scheduler reserves; default: the limits.' }),
   claims: unsupported(),

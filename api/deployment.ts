@@ -81,7 +81,7 @@ const fields = {
 };
 
 export type Deployment = KubeObject<typeof fields>;
-export type DeploymentSpec = ObjectOf<typeof specFields>;
+type DeploymentSpec = ObjectOf<typeof specFields>;
 export type DeploymentStatus = ObjectOf<typeof statusFields>;
 export type DeploymentCondition = ObjectOf<typeof conditionFields>;
 

@@ -6,19 +6,22 @@ export interface FieldError {
   readonly message: string;
 }
 
-/** Kubernetes' own words for a cause (field.ErrorType). */
-export type FieldErrorReason =
-  | 'FieldValueRequired'
-  | 'FieldValueInvalid'
-  | 'FieldValueNotSupported'
-  | 'FieldValueDuplicate'
-  | 'FieldValueForbidden'
-  | 'FieldValueTypeInvalid'
-  | 'FieldValueNotFound'
-  | 'FieldValueTooLong'
-  | 'FieldValueTooMany'
-  | 'FieldUnknown'
-  | 'FieldUnsupportedByOrc';
+/** Kubernetes' own words for a cause (field.ErrorType), and two of orc's. docs/errors.md mirrors them. */
+export const fieldErrorReasons = [
+  'FieldValueRequired',
+  'FieldValueInvalid',
+  'FieldValueNotSupported',
+  'FieldValueNotFound',
+  'FieldValueDuplicate',
+  'FieldValueForbidden',
+  'FieldValueTypeInvalid',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldUnknown',
+  'FieldUnsupportedByOrc',
+] as const;
+
+export type FieldErrorReason = (typeof fieldErrorReasons)[number];
 
 /** Builds paths: at('spec')('containers')(0) → "spec.containers[0]". */
 export interface FieldPath {

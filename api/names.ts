@@ -1,3 +1,5 @@
+import { formatIpv4, parseIpv4 } from '../base/ipv4.ts';
+
 /** Checks of names, as in Kubernetes' apimachinery validation. Each gives "must …", or undefined when all is well. */
 
 export function checkDnsLabel(name: string): string | undefined {
@@ -73,9 +75,10 @@ export function checkRelativePath(path: string): string | undefined {
   return path.split('/').includes('..') ? "must not contain '..'" : undefined;
 }
 
+/** Without leading zeros, which some programs read as octal. */
 export function checkIpv4(address: string): string | undefined {
-  const parts = address.split('.');
-  const isAddress =
-    parts.length === 4 && parts.every((p) => /^(0|[1-9]\d{0,2})$/.test(p) && +p < 256);
-  return isAddress ? undefined : 'must be a valid IPv4 address (e.g. 10.9.8.7)';
+  const value = parseIpv4(address);
+  return value !== undefined && formatIpv4(value) === address
+    ? undefined
+    : 'must be a valid IPv4 address (e.g. 10.9.8.7)';
 }

@@ -23,7 +23,7 @@ export const nodeColumns: readonly Column<Node>[] = [
 ];
 
 /** "Ready", "NotReady,SchedulingDisabled", "Unknown" before the first sign of life. */
-export function nodeStatusWord({ spec, status }: Node): string {
+function nodeStatusWord({ spec, status }: Node): string {
   const ready = status.conditions?.find(({ type }) => type === 'Ready');
   const word = ready === undefined ? 'Unknown' : ready.status === 'True' ? 'Ready' : 'NotReady';
   return spec.unschedulable ? `${word},SchedulingDisabled` : word;

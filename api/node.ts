@@ -85,7 +85,6 @@ const fields = {
 export type Node = KubeObject<typeof fields>;
 export type Taint = ObjectOf<typeof taintFields>;
 export type NodeCondition = ObjectOf<typeof conditionFields>;
-export type NodeSystemInfo = ObjectOf<typeof systemFields>;
 
 export const Node: Kind<typeof fields> = kind({
   group: '',

@@ -50,7 +50,7 @@ export const podColumns: readonly Column<Pod>[] = [
 ];
 
 /** Running, Pending, Completed, CrashLoopBackOff, Init:0/1, Terminating, … */
-export function podStatusWord(pod: Pod): string {
+function podStatusWord(pod: Pod): string {
   if (pod.metadata.deletionTimestamp !== undefined) {
     if (pod.status.reason === 'NodeLost') return 'Unknown';
     if (!isPodFinished(pod)) return 'Terminating';

@@ -50,7 +50,7 @@ const containerStatusFields = {
   ),
 };
 
-export const podConditionFields = {
+const podConditionFields = {
   type: required(str({ about: 'PodScheduled, Initialized, ContainersReady, Ready, …' })),
   status: required(str({ values: ['True', 'False', 'Unknown'] })),
   reason: str(),

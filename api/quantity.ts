@@ -42,11 +42,6 @@ export function compareQuantities(a: string | number, b: string | number): numbe
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/** In the format of the first. */
-export function addQuantities(a: Quantity, b: Quantity): Quantity {
-  return { nano: a.nano + b.nano, format: a.format };
-}
-
 /** Kubernetes' canonical form: the largest suffix that leaves a whole number. */
 export function formatQuantity({ nano, format }: Quantity): string {
   if (nano === 0n) return '0';

@@ -50,7 +50,6 @@ const fields = {
 };
 
 export type ReplicaSet = KubeObject<typeof fields>;
-export type ReplicaSetSpec = ObjectOf<typeof specFields>;
 export type ReplicaSetStatus = ObjectOf<typeof statusFields>;
 
 export const ReplicaSet: Kind<typeof fields> = kind({

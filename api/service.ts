@@ -107,12 +107,8 @@ export const Service: Kind<typeof fields> = kind({
 });
 
 /** It has, or asks for, an address: not headless, not a mere name, and given one already. */
-export const hasClusterIp = ({ clusterIP }: ServiceSpec): boolean =>
+const hasClusterIp = ({ clusterIP }: ServiceSpec): boolean =>
   clusterIP !== undefined && clusterIP !== '' && clusterIP !== 'None';
-
-/** The API server has still to choose an address. */
-export const needsClusterIp = ({ type, clusterIP }: ServiceSpec): boolean =>
-  type === 'ClusterIP' && !clusterIP;
 
 /** With its address, wherever Kubernetes shows it. */
 export function withClusterIp<S extends { readonly spec: ServiceSpec }>(

@@ -105,7 +105,7 @@ function exactlyOne(
 }
 
 /** Fields of the pod that a variable may hold. */
-export const ENV_FIELD_PATHS = [
+const ENV_FIELD_PATHS = [
   'metadata.name',
   'metadata.namespace',
   'metadata.uid',

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  addQuantities,
   compareQuantities,
   formatQuantity,
   milliOf,
@@ -62,10 +61,6 @@ it('compares by size, not by text', () => {
     compareQuantities('1Gi', '1G'),
     compareQuantities('99m', '0.1'),
   ]).toEqual([0, 1, -1]);
-});
-
-it('adds in the format of the first', () => {
-  expect(formatQuantity(addQuantities(quantityOf('1Gi'), quantityOf('512Mi')))).toBe('1536Mi');
 });
 
 it('rounds up to what the kernel counts in', () => {
