@@ -1,4 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
 import type { ExecStream, PodAccess, PodExecRequest } from '../../controller/pod-access.ts';
 
 /** A PodAccess whose containers are this machine: exec runs a process here, logs count lines. */
@@ -22,12 +24,12 @@ async function* lines(count: number): AsyncIterable<Uint8Array> {
 
 function run(request: PodExecRequest, sizes: string[], signal: AbortSignal): ExecStream {
   const [program = '', ...args] = request.command;
-  const child: ChildProcessWithoutNullStreams = spawn(program, args);
+  const child = spawn(program, args);
   child.stdin.on('error', () => {});
-  const exited = new Promise<{ exitCode: number }>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ exitCode: code ?? 137 }));
-  });
+  // Node lets a process's output flow away when it exits, paused or not: so it is kept beside.
+  const stdout = child.stdout.pipe(new PassThrough());
+  const stderr = child.stderr.pipe(new PassThrough());
+  const exited = exitOf(child, [stdout, stderr]);
   exited.catch(() => {});
   const close = () => void child.kill('SIGKILL');
   signal.addEventListener('abort', close);
@@ -38,18 +40,26 @@ function run(request: PodExecRequest, sizes: string[], signal: AbortSignal): Exe
     endInput: () => void child.stdin.end(),
     resize: (columns, rows) => void sizes.push(`${columns}x${rows}`),
     onOutput(listener) {
-      child.stdout.on('data', (chunk: Buffer) => listener('stdout', chunk));
-      child.stderr.on('data', (chunk: Buffer) => listener('stderr', chunk));
+      stdout.on('data', (chunk: Buffer) => listener('stdout', chunk));
+      stderr.on('data', (chunk: Buffer) => listener('stderr', chunk));
     },
     pause() {
-      child.stdout.pause();
-      child.stderr.pause();
+      stdout.pause();
+      stderr.pause();
     },
     resume() {
-      child.stdout.resume();
-      child.stderr.resume();
+      stdout.resume();
+      stderr.resume();
     },
     exited,
     close,
   };
+}
+
+/** After the last output. */
+async function exitOf(child: ChildProcessWithoutNullStreams, outputs: readonly PassThrough[]) {
+  const ended = Promise.all(outputs.map((output) => once(output, 'end')));
+  const [code] = await once(child, 'exit');
+  await ended;
+  return { exitCode: typeof code === 'number' ? code : 137 };
 }

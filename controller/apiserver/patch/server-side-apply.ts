@@ -53,7 +53,7 @@ export function applyServerSide(
   return withManagedFields(merged, [...others.filter(({ fieldsV1 }) => !isLeaf(fieldsV1)), entry]);
 }
 
-export interface ManagedFields {
+interface ManagedFields {
   readonly manager: string;
   readonly operation: string;
   readonly apiVersion: string;

@@ -45,8 +45,10 @@ export function openSpdyConnection(socket: Duplex, handlers: SpdyHandlers): Spdy
     else if (frame.control === control.rstStream) handlers.ended(frame.payload.readUInt32BE(0));
     else if (frame.control === control.synStream) {
       const { stream, headerBlock } = readSynStream(frame.payload);
-      handlers.opened(stream, await headers.decode(headerBlock));
+      const opened = await headers.decode(headerBlock);
+      // First the reply: clients take no data on a stream that isn't answered yet.
       socket.write(encodeSynReply(stream, await headers.encode(new Map())));
+      handlers.opened(stream, opened);
       if (frame.fin) handlers.ended(stream);
     }
   };
