@@ -183,7 +183,9 @@ async function list(context: ContainerContext, uid: string): Promise<readonly Co
     const id = parseContainerKey(uid, each.container);
     return id ? [{ each, id }] : [];
   });
-  const inOrder = known.toSorted((a, b) => a.id.attempt - b.id.attempt);
+  const inOrder = known.toSorted(
+    (a, b) => a.each.startedAtMs - b.each.startedAtMs || a.id.attempt - b.id.attempt,
+  );
   return Promise.all(
     inOrder.map(async ({ each: { exit, pid, startedAtMs, lost }, id }): Promise<Container> => {
       if (exit === undefined)

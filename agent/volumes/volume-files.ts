@@ -22,7 +22,8 @@ interface Owner {
 
 /**
  * Files as Kubernetes lays them out: NAME → ..data/NAME, ..data → ..CONTENTHASH/, so that exchanging the link ..data
- * changes all of them at one instant, and whoever has the old directory open keeps a consistent view. A directory that is half written was never linked to, and is written again.
+ * changes all of them at one instant, and whoever has the old directory open keeps a consistent view. A directory that
+ * is half written was never linked to, and is written again.
  */
 export async function writeVolumeFiles(
   volume: string,
