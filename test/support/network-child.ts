@@ -1,8 +1,12 @@
+import { type Launcher, startLauncher } from '../../agent/kernel/launcher.ts';
+import { namespacePath } from '../../agent/kernel/namespace-path.ts';
+import type { Op } from '../../agent/kernel/op.ts';
 import { type Network, openNetwork } from '../../agent/network/network.ts';
 import type { NetworkTable } from '../../agent/ports.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { systemRng } from '../../base/rng.ts';
+import { nativeBinary } from '../../native/binary.ts';
 import { serveJson } from './json-child.ts';
 import { runOpsInNetns } from './run-ops-in-netns.ts';
 
@@ -12,6 +16,14 @@ let network: Network | undefined;
 function opened(): Network {
   if (!network) throw new Error('not open');
   return network;
+}
+
+let launcher: Launcher | undefined;
+const ended: (() => Promise<void>)[] = [];
+
+function shims(): Launcher {
+  launcher ??= startLauncher({ binary: nativeBinary, log: silentLog });
+  return launcher;
 }
 
 serveJson({
@@ -30,6 +42,26 @@ serveJson({
       networkNamespace,
       runInside: (ops) => runOpsInNetns(networkNamespace, ops),
     }),
+  /** As `attach`, of a sandbox that a real shim has made, in a user namespace of its own. */
+  attachSandbox: async ({ uid, runDir }: { uid: string; runDir: string }) => {
+    const shim = await shims().startShim({ runDir, cgroupProcs: [] });
+    ended.push(() => shim.shutdown());
+    await shim.createSandbox({
+      hostname: uid,
+      userNamespace: { firstId: 1_000_000, size: 65_536 },
+      ownNetwork: true,
+    });
+    const networkNamespace = namespacePath(shim, 'network');
+    const runInside = (ops: readonly Op[]) =>
+      shim.run([{ op: 'join', namespace: 'network' }, ...ops]);
+    const startedAt = performance.now();
+    const { podIp } = await opened().attach({ uid, networkNamespace, runInside });
+    return { podIp, networkNamespace, tookMs: performance.now() - startedAt };
+  },
+  endSandboxes: async () => {
+    for (const end of ended.splice(0)) await end();
+    launcher?.close();
+  },
   detach: ({ uid }: { uid: string }) => opened().detach(uid),
   find: ({ uid }: { uid: string }) => opened().find(uid),
   list: () => opened().list(),
