@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 static bool take_report(struct process *process);
+static void reap_helper(struct process *process);
 static void adopt(struct process *process, pid_t pid);
 static void take_terminal(struct process *process, int master);
 static void settle(struct process *process);
@@ -91,6 +92,7 @@ bool process_is_live(const struct process *process)
 
 void process_advance(struct process *process)
 {
+    reap_helper(process);
     if (process->report.fd >= 0 || process->dead)
         return;
     if (!process->settled)
@@ -156,21 +158,31 @@ static bool take_report(struct process *process)
         adopt(process, sender.pid);
     else if (report.type == REPORT_TERMINAL)
         take_terminal(process, descriptor);
-    else if (report.type == REPORT_READY)
+    else if (report.type == REPORT_READY) {
         process->ready = true;
-    else if (report.type == REPORT_FAILED) {
+        process->started_ms = now_ms();
+    } else if (report.type == REPORT_FAILED) {
         process->failed = true;
         process->failure = report.failure;
     }
     return true;
 }
 
+/* Never waits: in a cgroup that is being frozen, the helper may not get to its end for long. */
+static void reap_helper(struct process *process)
+{
+    if (process->helper > 0 && waitpid(process->helper, NULL, WNOHANG) != 0)
+        process->helper = 0;
+}
+
 /* enter-container's helper has cloned the process proper and ends; from now on that one is
  * meant. */
+static void reap_helper(struct process *process);
 static void adopt(struct process *process, pid_t pid)
 {
     if (!process->reaped)
-        waitpid(process->pid, NULL, 0);
+        process->helper = process->pid;
+    reap_helper(process);
     stream_close(&process->life);
     process->pid = pid;
     process->reaped = false;
@@ -208,7 +220,6 @@ static void settle(struct process *process)
     struct orc_state state;
     if (process->ready && !process->failed && (!run || process->reaped)) {
         process->settled = true;
-        process->started_ms = process->started_ms == 0 ? now_ms() : process->started_ms;
         process->dead = run;
         process_state(process, &state);
         if (process->client != NULL)

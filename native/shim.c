@@ -78,6 +78,8 @@ static const char *set_up(const char *run_dir)
         if (dup3(shim.null, SPACE_FD + i, O_CLOEXEC) < 0) /* nothing else may get these numbers */
             return "dup";
     }
+    if (chdir("/") < 0)
+        return "chdir";
     if (unshare(CLONE_NEWNS) < 0)
         return "unshare";
     if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)

@@ -50,6 +50,7 @@ struct process {
     enum role role;
     char name[ORC_MAX_NAME + 1];
     pid_t pid;
+    pid_t helper; /* of enter-container, not reaped yet; 0: none */
     struct source report, life, output[2], input;
     struct connection *client; /* whom to answer; NULL: gone */
     uint32_t tag;

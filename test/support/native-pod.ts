@@ -197,6 +197,8 @@ export function execIn(
     readonly stdin?: boolean;
     readonly terminal?: { readonly columns: number; readonly rows: number };
     readonly uid?: number;
+    /** Operations before the container is entered. */
+    readonly before?: readonly Op[];
   },
 ): Promise<ExecSession> {
   return pod.shim.exec({
@@ -204,6 +206,7 @@ export function execIn(
     stdin: options.stdin ?? false,
     terminal: options.terminal,
     ops: [
+      ...(options.before ?? []),
       { op: 'enter-container', container },
       { op: 'join', namespace: 'network' },
       { op: 'join', namespace: 'ipc' },
