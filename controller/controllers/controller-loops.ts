@@ -2,7 +2,7 @@ import type { Kind } from '../../api/kind.ts';
 import type { Index } from '../store/cache.ts';
 import type { Loop } from '../store/loop.ts';
 import { deploymentLoop, replicaSetsByController } from './deployment.ts';
-import { endpointSliceLoop, slicesByService } from './endpoint-slice.ts';
+import { endpointSliceLoop } from './endpoint-slice.ts';
 import { eventExpiryLoop } from './event-expiry.ts';
 import { garbageCollector } from './garbage-collector.ts';
 import { namespaceLoop } from './namespace.ts';
@@ -10,7 +10,7 @@ import { nodeLifecycleLoop } from './node-lifecycle.ts';
 import { podGarbageLoop } from './pod-garbage.ts';
 import { podsByController, replicaSetLoop } from './replica-set.ts';
 
-/** All the loops that keep objects as they should be, and the indexes that the cache needs for them. */
+/** All the loops that keep objects as they should be, and the indexes that the cache needs for them, beside the shared ones. */
 export function controllerLoops(kinds: readonly Kind[]): {
   readonly loops: readonly Loop[];
   readonly indexes: readonly Index[];
@@ -27,6 +27,6 @@ export function controllerLoops(kinds: readonly Kind[]): {
       eventExpiryLoop,
       garbage.loop,
     ],
-    indexes: [replicaSetsByController, podsByController, slicesByService, ...garbage.indexes],
+    indexes: [replicaSetsByController, podsByController, ...garbage.indexes],
   };
 }

@@ -1,6 +1,7 @@
 import { Deployment } from '../../api/deployment.ts';
 import type { AnyObject } from '../../api/kind.ts';
 import { Pod } from '../../api/pod.ts';
+import { isPodFinished } from '../../api/pod-facts.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
 import { matchesSelector } from '../../api/selector.ts';
 import { settled } from '../../base/run-reconciler.ts';
@@ -75,9 +76,8 @@ async function reconcile(key: string, deps: LoopDeps) {
 }
 
 function runningPods(cache: Cache, set: ReplicaSet): number {
-  return cache
-    .byIndex(podsByController, set.metadata.uid)
-    .filter(({ status: { phase } }) => phase !== 'Succeeded' && phase !== 'Failed').length;
+  return cache.byIndex(podsByController, set.metadata.uid).filter((pod) => !isPodFinished(pod))
+    .length;
 }
 
 async function applyPlan(

@@ -1,10 +1,10 @@
 import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/endpoint-slice.ts';
 import type { Pod } from '../../api/pod.ts';
+import { isPodFinished, isPodReady } from '../../api/pod-facts.ts';
 import { isSame } from '../../api/same.ts';
 import type { Service, ServicePort } from '../../api/service.ts';
 import type { FieldsOf, NewObject } from '../store/objects.ts';
 import { controllerReference } from './ownership.ts';
-import { isReady } from './pod-state.ts';
 
 export interface EndpointSliceObservation {
   readonly service: Service;
@@ -57,9 +57,7 @@ interface PortGroup {
 
 /** A named target port may be another number in another pod: such pods go into slices of their own. */
 function groupByPorts(service: Service, pods: readonly Pod[]): readonly PortGroup[] {
-  const reachable = pods.filter(
-    ({ status }) => status.podIP && status.phase !== 'Succeeded' && status.phase !== 'Failed',
-  );
+  const reachable = pods.filter((pod) => pod.status.podIP && !isPodFinished(pod));
   const groups = Map.groupBy(reachable, (pod) => JSON.stringify(portsIn(service, pod)));
   return [...groups.values()].map((members) => ({
     ports: portsIn(service, members[0] as Pod),
@@ -88,7 +86,7 @@ function targetPort({ targetPort: target, protocol }: ServicePort, pod: Pod) {
 
 function endpointOf({ spec, metadata }: Service, pod: Pod): Endpoint {
   const isTerminating = pod.metadata.deletionTimestamp !== undefined;
-  const isServing = isReady(pod) || spec.publishNotReadyAddresses === true;
+  const isServing = isPodReady(pod) || spec.publishNotReadyAddresses === true;
   const { hostname, subdomain, nodeName } = pod.spec;
   return {
     addresses: [pod.status.podIP ?? ''],

@@ -4,23 +4,16 @@ import { Pod } from '../../api/pod.ts';
 import { type Labels, matchesSelector } from '../../api/selector.ts';
 import { Service } from '../../api/service.ts';
 import { type Settled, settled } from '../../base/run-reconciler.ts';
-import type { Cache, Index, ObjectChange } from '../store/cache.ts';
+import type { Cache, ObjectChange } from '../store/cache.ts';
+import { slicesByService } from '../store/indexes.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
-import type { FieldsOf } from '../store/objects.ts';
 import {
   managedByLabel,
   manager,
   planEndpointSlices,
   serviceLabel,
 } from './endpoint-slice-plan.ts';
-
-/** By "namespace/service". */
-export const slicesByService: Index<FieldsOf<typeof EndpointSlice>> = {
-  name: 'endpoint slices by service',
-  kind: EndpointSlice,
-  valuesOf: (slice) => serviceOf(slice),
-};
 
 /** Lists the pods behind every Service that has a selector. */
 export const endpointSliceLoop: Loop = {
@@ -33,7 +26,7 @@ export const endpointSliceLoop: Loop = {
 function wakes(change: ObjectChange, cache: Cache): readonly string[] {
   const { kind, object, previous } = change;
   if (kind === Service) return [formatKey(change.key)];
-  if (kind === EndpointSlice) return [object, previous].flatMap((slice) => serviceOf(slice));
+  if (kind === EndpointSlice) return [object, previous].flatMap(serviceOf);
   if (kind !== Pod) return [];
   const labels = [object, previous].flatMap((pod) => (pod ? [pod.metadata.labels ?? {}] : []));
   return cache

@@ -29,7 +29,6 @@ const defaultLeaseSeconds = 4;
 
 const unreachable = 'node.kubernetes.io/unreachable';
 const notReady = 'node.kubernetes.io/not-ready';
-const lostReason = 'NodeStatusUnknown';
 
 export function planNode({ node, lease, now, listeningSince }: NodeObservation): NodePlan {
   const renewed = Date.parse(lease?.spec.renewTime ?? node.metadata.creationTimestamp);
@@ -50,26 +49,23 @@ export function planNode({ node, lease, now, listeningSince }: NodeObservation):
   };
 }
 
-/** Of a lost node nothing is known; of one that is heard again the agent's own word comes with its next status. */
+/** Of a lost node nothing is known. What it is when it is heard again, the dispatcher writes. */
 function withReadiness(
   conditions: readonly NodeCondition[],
   isLost: boolean,
   now: number,
 ): readonly NodeCondition[] {
   const ready = conditions.find(({ type }) => type === 'Ready');
-  const others = conditions.filter(({ type }) => type !== 'Ready');
-  const lastTransitionTime = formatTime(now);
-  if (isLost && ready?.status !== 'Unknown') {
-    const message = 'The agent stopped posting node status.';
-    const since = { lastHeartbeatTime: ready?.lastHeartbeatTime, lastTransitionTime };
-    return [...others, { type: 'Ready', status: 'Unknown', reason: lostReason, message, ...since }];
-  }
-  if (!isLost && ready?.status === 'Unknown' && ready.reason === lostReason) {
-    const back = { reason: 'AgentReady', message: 'The agent posts node status again.' };
-    const since = { lastHeartbeatTime: lastTransitionTime, lastTransitionTime };
-    return [...others, { type: 'Ready', status: 'True', ...back, ...since }];
-  }
-  return conditions;
+  if (!isLost || ready?.status === 'Unknown') return conditions;
+  const unknown: NodeCondition = {
+    type: 'Ready',
+    status: 'Unknown',
+    lastHeartbeatTime: ready?.lastHeartbeatTime,
+    lastTransitionTime: formatTime(now),
+    reason: 'NodeStatusUnknown',
+    message: 'The agent stopped posting node status.',
+  };
+  return [...conditions.filter(({ type }) => type !== 'Ready'), unknown];
 }
 
 const readiness = (conditions: readonly NodeCondition[]) =>

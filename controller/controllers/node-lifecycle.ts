@@ -1,6 +1,7 @@
 import { Lease } from '../../api/lease.ts';
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
+import { isPodReady } from '../../api/pod-facts.ts';
 import { formatTime } from '../../base/clock.ts';
 import { settled } from '../../base/run-reconciler.ts';
 import type { ObjectChange } from '../store/cache.ts';
@@ -8,7 +9,6 @@ import { podsByNode } from '../store/indexes.ts';
 import { keyOf } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
 import { evictionTime, planNode } from './node-lifecycle-plan.ts';
-import { isReady } from './pod-state.ts';
 
 /** Where the nodes' leases are. */
 export const nodeLeaseNamespace = 'kube-node-lease';
@@ -105,10 +105,10 @@ async function movePod({ deps, pod, node, isLost, now }: PodOnNode): Promise<num
 
 /** The agent is the writer of this condition; it can't be while it is lost, and its next report replaces it. */
 async function markNotReady({ objects, clock }: LoopDeps, pod: Pod): Promise<void> {
-  if (!isReady(pod)) return;
+  if (!isPodReady(pod)) return;
   const lastTransitionTime = formatTime(clock.now());
   await objects.modify(Pod, { key: keyOf(pod), part: 'status' }, (stored) => {
-    if (stored.metadata.uid !== pod.metadata.uid || !isReady(stored)) return undefined;
+    if (stored.metadata.uid !== pod.metadata.uid || !isPodReady(stored)) return undefined;
     const conditions = stored.status.conditions?.map((condition) =>
       condition.type === 'Ready'
         ? { ...condition, status: 'False' as const, reason: 'NodeLost', lastTransitionTime }

@@ -1,6 +1,7 @@
 import type { Pod } from '../../api/pod.ts';
+import { isPodActive, isPodReady } from '../../api/pod-facts.ts';
 import type { ReplicaSet, ReplicaSetStatus } from '../../api/replica-set.ts';
-import { availableAt, isActive, isReady, readySince } from './pod-state.ts';
+import { availableAt, readySince } from './pod-availability.ts';
 
 export interface ReplicaSetObservation {
   readonly replicaSet: ReplicaSet;
@@ -23,7 +24,7 @@ export interface ReplicaSetPlan {
 const maxSteps = 500;
 
 export function planReplicaSet({ replicaSet, pods, now }: ReplicaSetObservation): ReplicaSetPlan {
-  const active = pods.filter(isActive);
+  const active = pods.filter(isPodActive);
   const wanted = replicaSet.metadata.deletionTimestamp ? active.length : replicaSet.spec.replicas;
   const missing = wanted - active.length;
   return {
@@ -48,7 +49,7 @@ function observedStatus(
       ...status,
       replicas: active.length,
       fullyLabeledReplicas: active.filter(isFullyLabeled).length,
-      readyReplicas: active.filter(isReady).length,
+      readyReplicas: active.filter(isPodReady).length,
       availableReplicas: times.length - coming.length,
       observedGeneration: metadata.generation,
     },
@@ -64,7 +65,7 @@ function leastWorth(pods: readonly Pod[]): readonly Pod[] {
   const orders: readonly ((pod: Pod) => number)[] = [
     (pod) => (pod.spec.nodeName ? 1 : 0),
     (pod) => phases.indexOf(pod.status.phase),
-    (pod) => (isReady(pod) ? 1 : 0),
+    (pod) => (isPodReady(pod) ? 1 : 0),
     (pod) => deletionCost(pod),
     (pod) => -neighbours(pod),
     (pod) => -(readySince(pod) ?? 0),

@@ -1,5 +1,5 @@
 import { tolerates } from '../../api/toleration.ts';
-import type { Demand } from './pod-requests.ts';
+import type { Demand } from './demand.ts';
 import { addResources, type NodeState } from './snapshot.ts';
 
 /** Why this node can't take the pod, in Kubernetes' words; nothing: it can. Pure. */

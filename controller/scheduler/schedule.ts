@@ -1,6 +1,6 @@
 import type { Pod } from '../../api/pod.ts';
+import { type Demand, demandOf } from './demand.ts';
 import { filters } from './filters.ts';
-import { type Demand, demandOf } from './pod-requests.ts';
 import { score } from './scores.ts';
 import type { NodeState, Snapshot } from './snapshot.ts';
 

@@ -1,5 +1,5 @@
 import { tolerates } from '../../api/toleration.ts';
-import type { Demand } from './pod-requests.ts';
+import type { Demand } from './demand.ts';
 import { type NodeState, ownerUid } from './snapshot.ts';
 
 /** How good this node is for the pod: the more, the better. Pure. */

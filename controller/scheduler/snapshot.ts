@@ -1,7 +1,8 @@
 import type { Node } from '../../api/node.ts';
 import type { Pod } from '../../api/pod.ts';
+import { isPodFinished } from '../../api/pod-facts.ts';
 import { milliOf, wholeOf } from '../../api/quantity.ts';
-import { podRequests, type Resources } from './pod-requests.ts';
+import { demandOf, type Resources } from './demand.ts';
 
 /** A node as the scheduler sees it: what it has, what is taken, and by whom. */
 export interface NodeState {
@@ -34,7 +35,7 @@ export function assume(snapshot: Snapshot, pod: Pod, node: string): Snapshot {
 }
 
 /** A terminating pod still has what it asked for; one that has ended doesn't. */
-const takesRoom = ({ status: { phase } }: Pod) => phase !== 'Succeeded' && phase !== 'Failed';
+const takesRoom = (pod: Pod) => !isPodFinished(pod);
 
 /** As Kubernetes' default for a kubelet. */
 const defaultMaxPods = '110';
@@ -52,7 +53,7 @@ function emptyNode(node: Node): NodeState {
 function withPod(state: NodeState, pod: Pod): NodeState {
   return {
     ...state,
-    requested: addResources(state.requested, podRequests(pod)),
+    requested: addResources(state.requested, demandOf(pod).requests),
     podsOfOwner: countOwner(state.podsOfOwner, pod),
   };
 }

@@ -1,10 +1,25 @@
+import { EndpointSlice } from '../../api/endpoint-slice.ts';
 import { Pod } from '../../api/pod.ts';
 import type { Index } from './cache.ts';
 import type { FieldsOf } from './objects.ts';
 
-/** For the loops that look at a node's pods: scheduler, node life cycle, dispatcher. "": not bound yet. */
+/** Indexes that loops in several folders read; those of one loop are declared beside it. */
+
+/** "": not bound yet. */
 export const podsByNode: Index<FieldsOf<typeof Pod>> = {
   name: 'pods by node',
   kind: Pod,
   valuesOf: ({ spec }) => [spec.nodeName ?? ''],
 };
+
+/** By "namespace/name" of the Service. */
+export const slicesByService: Index<FieldsOf<typeof EndpointSlice>> = {
+  name: 'endpoint slices by service',
+  kind: EndpointSlice,
+  valuesOf: ({ metadata }) => {
+    const service = metadata.labels?.['kubernetes.io/service-name'];
+    return service ? [`${metadata.namespace ?? ''}/${service}`] : [];
+  },
+};
+
+export const sharedIndexes: readonly Index[] = [podsByNode, slicesByService];

@@ -13,7 +13,7 @@ import { ensureFirstNamespaces } from '../../controller/controllers/namespace.ts
 import { schedulerLoop } from '../../controller/scheduler/scheduler.ts';
 import type { Cache } from '../../controller/store/cache.ts';
 import { eventRecorder } from '../../controller/store/event-recorder.ts';
-import { podsByNode } from '../../controller/store/indexes.ts';
+import { podsByNode, sharedIndexes } from '../../controller/store/indexes.ts';
 import { keyOf } from '../../controller/store/keys.ts';
 import { openMemoryStore } from '../../controller/store/memory-store.ts';
 import { startCache } from '../../controller/store/object-cache.ts';
@@ -32,7 +32,7 @@ export interface TestCluster {
   addNode(name: string, options?: NodeOptions): Promise<void>;
   /** The node's lease is no longer renewed, and its agent no longer acts. */
   silence(node: string): void;
-  hear(node: string): void;
+  hear(node: string): Promise<void>;
   /** Resolves when `holds` gives something other than undefined and false; rejects after ten seconds. */
   eventually<T>(holds: () => T | undefined | false): Promise<T>;
   stop(): Promise<void>;
@@ -60,7 +60,7 @@ export async function startTestCluster(): Promise<TestCluster> {
     store,
     codec,
     kinds,
-    indexes: [podsByNode, ...indexes],
+    indexes: [...sharedIndexes, ...indexes],
     clock,
     rng,
     log,
@@ -146,8 +146,10 @@ function pretendAgents({ objects, cache }: Pick<TestCluster, 'objects' | 'cache'
       await renewLease(objects, name);
     },
     silence: (node: string) => void heard.delete(node),
-    hear(node: string) {
+    async hear(node: string) {
       heard.add(node);
+      await renewLease(objects, node);
+      await markNodeReady(objects, node);
       for (const pod of cache.byIndex(podsByNode, node)) act(pod);
     },
     async stop() {
@@ -188,6 +190,15 @@ async function renewLease(objects: Objects, name: string): Promise<void> {
   }));
   if (renewed) return;
   await objects.create(Lease, { apiVersion: '', kind: '', metadata: key, spec });
+}
+
+async function markNodeReady(objects: Objects, name: string): Promise<void> {
+  const target = { key: { namespace: '', name }, part: 'status' as const };
+  await objects.modify(Node, target, (node) => {
+    const others = (node.status.conditions ?? []).filter(({ type }) => type !== 'Ready');
+    const conditions = [...others, { type: 'Ready', status: 'True' as const }];
+    return { ...node, status: { ...node.status, conditions } };
+  });
 }
 
 let nextAddress = 1;

@@ -1,0 +1,20 @@
+import type { Pod } from '../../api/pod.ts';
+import { podRequests } from '../../api/pod-facts.ts';
+
+/** CPU in millicores, memory in bytes, pods. */
+export interface Resources {
+  readonly cpuMilli: number;
+  readonly memoryBytes: number;
+  readonly pods: number;
+}
+
+/** A pod with what it takes: worked out once, asked of every node. */
+export interface Demand {
+  readonly pod: Pod;
+  readonly requests: Resources;
+}
+
+export const demandOf = (pod: Pod): Demand => ({
+  pod,
+  requests: { ...podRequests(pod.spec), pods: 1 },
+});
