@@ -17,6 +17,7 @@ export interface ControlStreamParts {
   readonly call: ControlCall;
   readonly options: SessionOptions;
   readonly openSession: (session: OpenSession) => void;
+  readonly closeSession: (id: string) => void;
   /** The controller has welcomed this node. */
   readonly onWelcome: (stream: ControlStream) => void;
 }
@@ -101,6 +102,7 @@ function takeMessages(parts: ControlStreamParts, onWelcome: () => void): void {
   call.on('data', ({ message }: ControllerMessage) => {
     if (!message) return;
     if (message.$case === 'openSession') parts.openSession(message.value);
+    if (message.$case === 'closeSession') parts.closeSession(message.value);
     const change = feed.next(message);
     if (message.$case === 'snapshotEnd') onWelcome();
     if (!change) return;

@@ -59,6 +59,7 @@ export function ledgerFeed(): LedgerFeed {
           return { kind: 'snapshot', ...whole, network: table };
         }
         case 'openSession':
+        case 'closeSession':
           return undefined;
       }
     },

@@ -1,13 +1,11 @@
-import type { OpenSession, PodEvent } from '../../api/generated/agent.ts';
+import type { PodEvent } from '../../api/generated/agent.ts';
 import type { NodeCondition } from '../../api/node.ts';
 import { backoffMs, withJitter } from '../../base/backoff.ts';
 import { sleep } from '../../base/clock.ts';
-import { failureFrame, finish, sendFrame } from './bulk-call.ts';
+import { bulkSessions } from './bulk-sessions.ts';
 import { type ControlStream, openControlStream } from './control-stream.ts';
-import { pumpExec } from './exec-pump.ts';
 import { identityKeeper } from './identity-keeper.ts';
-import { dialController, type LinkClients } from './link-clients.ts';
-import { pumpLogs } from './log-pump.ts';
+import { dialController } from './link-clients.ts';
 import type { SessionOptions } from './session-options.ts';
 
 /** This node's link to its controller, for as long as the agent runs. */
@@ -34,6 +32,7 @@ export function startSession(options: SessionOptions): Session {
   const connect = async (address: string) => {
     const clients = dialController(address, identity.current());
     const stopRenewals = identity.keepRenewed(clients.control);
+    const bulk = bulkSessions(clients.bulk, options);
     const call = clients.control.control();
     const hangUp = () => call.cancel();
     stopping.signal.addEventListener('abort', hangUp, { once: true });
@@ -41,7 +40,8 @@ export function startSession(options: SessionOptions): Session {
       const stream = openControlStream({
         call,
         options,
-        openSession: (session) => openBulk(clients, options, session),
+        openSession: bulk.open,
+        closeSession: bulk.close,
         onWelcome(welcomed) {
           attempt = 0;
           log.info({ component: 'session', address }, 'connected to the controller');
@@ -53,6 +53,7 @@ export function startSession(options: SessionOptions): Session {
       outgoing.disconnected();
       stopping.signal.removeEventListener('abort', hangUp);
       stopRenewals();
+      bulk.closeAll();
       clients.close();
     }
   };
@@ -80,27 +81,6 @@ export function startSession(options: SessionOptions): Session {
       await running;
     },
   };
-}
-
-/** The stream of one session, on the second connection. */
-function openBulk(clients: LinkClients, options: SessionOptions, session: OpenSession): void {
-  const { log, handlers } = options;
-  const call = clients.bulk.bulk();
-  call.on('error', (err) => log.debug({ err, component: 'session' }, 'bulk stream failed'));
-  sendFrame(call, { $case: 'opened', value: session.id });
-  const pumped = pumpSession();
-  pumped.catch((error: unknown) => finish(call, failureFrame(error)));
-
-  function pumpSession(): Promise<void> {
-    switch (session.request?.$case) {
-      case 'exec':
-        return pumpExec(call, session.request.value, handlers);
-      case 'logs':
-        return pumpLogs(call, session.request.value, handlers);
-      case undefined:
-        return Promise.reject(new Error('a session of a kind that this agent does not know'));
-    }
-  }
 }
 
 /** What isn't a pod's status: it waits here while there is no connection. */

@@ -46,6 +46,7 @@ export const protobufFileName = "agent.proto";
  *     │  Bulk ─ Opened{id} ────────────────────────────▶ │  on a second connection; flow control is the stream's own
  *     │ ◀────────────────────────── stdin, resize, … ─── │
  *     │  ─── stdout, stderr … Exit or Failure ─────────▶ │  the last frame says how it ended
+ *     │ ◀─────────────────────────── CloseSession{id} ─ │  or the reader has gone
  *     │                                                  │
  *     │  Renew{csr} ───────────────────────────────────▶ │  when a third of the certificate's life is left
  *
@@ -156,6 +157,9 @@ export interface ControllerMessage {
     | { $case: "remove"; value: RemovePod }
     | { $case: "network"; value: NetworkDelta }
     | { $case: "openSession"; value: OpenSession }
+    | //
+    /** By id. Beside its stream, because that one may be full: nobody reads what it still carries. */
+    { $case: "closeSession"; value: string }
     | undefined;
 }
 
@@ -1252,6 +1256,9 @@ export const ControllerMessage: MessageFns<ControllerMessage> = {
       case "openSession":
         OpenSession.encode(message.message.value, writer.uint32(58).fork()).join();
         break;
+      case "closeSession":
+        writer.uint32(66).string(message.message.value);
+        break;
     }
     return writer;
   },
@@ -1323,6 +1330,14 @@ export const ControllerMessage: MessageFns<ControllerMessage> = {
             }
 
             message.message = { $case: "openSession", value: OpenSession.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.message = { $case: "closeSession", value: reader.string() };
             continue;
           }
         }

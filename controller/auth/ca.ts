@@ -21,7 +21,7 @@ export interface CertificateAuthority {
 }
 
 export type LeafSubject =
-  /** Listeners: the DNS names and addresses at which they are dialled. */
+  /** Listeners: the DNS names and addresses at which they are dialled; `name` is one of them by itself. */
   | { readonly use: 'server'; readonly name: string; readonly hosts: readonly string[] }
   | { readonly use: 'client'; readonly name: string; readonly groups: readonly string[] };
 
@@ -29,7 +29,7 @@ export type LeafSubject =
 export const controllerSubject = (hosts: readonly string[]): LeafSubject => ({
   use: 'server',
   name: controllerTlsName,
-  hosts: [controllerTlsName, ...hosts],
+  hosts,
 });
 
 /** Closed table: what can be wrong with a certificate request. */
@@ -152,7 +152,8 @@ const subjectName = (subject: LeafSubject): x509.JsonName =>
 
 function alternativeNames(subject: LeafSubject): readonly x509.Extension[] {
   if (subject.use !== 'server') return [];
-  const names = subject.hosts.map((host) =>
+  const hosts = new Set([subject.name, ...subject.hosts]);
+  const names = [...hosts].map((host) =>
     isIP(host) ? { type: 'ip' as const, value: host } : { type: 'dns' as const, value: host },
   );
   return [new x509.SubjectAlternativeNameExtension(names)];

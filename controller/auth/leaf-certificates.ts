@@ -87,5 +87,7 @@ function fits(pair: KeyPair, { ca, subject }: LeafOptions): boolean {
   )
     return false;
   if (subject.use === 'client') return true;
-  return subject.hosts.every((host) => certificate.checkIP(host) ?? certificate.checkHost(host));
+  return [subject.name, ...subject.hosts].every(
+    (host) => certificate.checkIP(host) ?? certificate.checkHost(host),
+  );
 }

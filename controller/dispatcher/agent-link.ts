@@ -23,6 +23,7 @@ export interface AgentLink {
   /** True if its pods name this object: "ConfigMap/namespace/name". */
   names(object: string): boolean;
   openSession(session: OpenSession): void;
+  closeSession(id: string): void;
   /** It reported a pod that isn't its own. */
   removePod(uid: string): void;
   /** The call ends; the agent will dial again. */
@@ -33,6 +34,8 @@ export interface AgentLinkOptions {
   readonly nodeName: string;
   readonly call: ControlCall;
   readonly welcome: Welcome;
+  /** Ends its connection at once. */
+  readonly cut: () => void;
   readonly cache: Cache;
   readonly clock: Clock;
   readonly log: Log;
@@ -91,6 +94,7 @@ export function agentLink(options: AgentLinkOptions): AgentLink {
     },
     names: (object) => assignments.names(object),
     openSession: (session) => outlet.send({ $case: 'openSession', value: session }),
+    closeSession: (id) => outlet.send({ $case: 'closeSession', value: id }),
     removePod: (uid) => outlet.send({ $case: 'remove', value: { uid, generation: generation() } }),
     close() {
       outlet.close();
@@ -141,7 +145,7 @@ function openOutlet(options: AgentLinkOptions, onDrain: () => void): Outlet {
   const cut = () => {
     closed = true;
     log.warn({ component: 'dispatcher', node: nodeName }, 'agent does not read: link cut');
-    call.destroy(new Error('the agent does not read its stream'));
+    options.cut();
   };
   call.on('drain', () => {
     full = false;

@@ -12,7 +12,7 @@ import { type AgentLink, agentLink, type ControlCall } from './agent-link.ts';
 import type { DispatcherDeps } from './dispatcher-deps.ts';
 import type { NodeLeases } from './node-leases.ts';
 import type { NodeRegistry } from './node-registry.ts';
-import { nodeOfCall, refusal } from './peer.ts';
+import { nodeOfCall, refusal, refuse } from './peer.ts';
 import type { PodReports } from './pod-reports.ts';
 
 export interface ControlParts {
@@ -22,6 +22,8 @@ export interface ControlParts {
   readonly reports: PodReports;
   /** The connected agents; kept here. */
   readonly links: Map<string, AgentLink>;
+  /** Ends a peer's connection. */
+  readonly cut: (peer: string) => void;
 }
 
 /** One agent's control stream, from its Hello to its end. */
@@ -30,7 +32,7 @@ export function serveControl(parts: ControlParts, call: ControlCall): void {
   const nodeName = nodeOfCall(call);
   call.on('error', (err) => log.debug({ err, component: 'dispatcher' }, 'control stream failed'));
   if (nodeName === undefined) {
-    call.destroy(refusal('PERMISSION_DENIED', 'this is not the certificate of a node'));
+    refuse(call, refusal('PERMISSION_DENIED', 'this is not the certificate of a node'));
     return;
   }
   let link: AgentLink | undefined;
@@ -42,7 +44,7 @@ export function serveControl(parts: ControlParts, call: ControlCall): void {
         (opened) => (link = opened),
         (err: unknown) => {
           log.warn({ err, component: 'dispatcher', node: nodeName }, 'agent refused');
-          call.destroy(err as Error);
+          refuse(call, err as Error);
         },
       );
     } else if (message && link) takeMessage(parts, link, message);
@@ -65,7 +67,13 @@ async function welcome(parts: ControlParts, greeting: Greeting): Promise<AgentLi
   const node = await registry.register(hello);
   await deps.cache.reached(Number(node.metadata.resourceVersion));
   links.get(nodeName)?.close();
-  const link = agentLink({ ...deps, nodeName, call, welcome: welcomeFor(node, deps) });
+  const link = agentLink({
+    ...deps,
+    nodeName,
+    call,
+    welcome: welcomeFor(node, deps),
+    cut: () => parts.cut(call.getPeer()),
+  });
   links.set(nodeName, link);
   leases.beat(nodeName);
   deps.log.info({ component: 'dispatcher', node: nodeName }, 'agent connected');

@@ -1,4 +1,4 @@
-import { createServer, type ListenOptions, type Server as NetServer } from 'node:net';
+import { createServer, type ListenOptions, type Server as NetServer, type Socket } from 'node:net';
 import { Server } from '@grpc/grpc-js';
 import {
   type AgentLinkServer,
@@ -14,7 +14,7 @@ import { linkPodAccess } from './link-pod-access.ts';
 import { rowsOfChange } from './network-table.ts';
 import { nodeLeases } from './node-leases.ts';
 import { nodeRegistry } from './node-registry.ts';
-import { nodeOfCall, refusal } from './peer.ts';
+import { nodeOfCall, refusal, refuse } from './peer.ts';
 import { podReports } from './pod-reports.ts';
 import { RenewableCredentials, type ServerIdentity } from './server-credentials.ts';
 import { sessions } from './sessions.ts';
@@ -37,13 +37,14 @@ export function openDispatcher(deps: DispatcherDeps): Dispatcher {
   const leases = nodeLeases({ ...deps, registry });
   const reports = podReports(deps);
   const bulk = sessions(deps);
-  const control: ControlParts = { deps, registry, leases, reports, links };
   const unsubscribe = deps.cache.onChange((change) => wakeLinks(links.values(), change));
+  const cut = (peer: string) => port.cut(peer);
+  const control: ControlParts = { deps, registry, leases, reports, links, cut };
   const port = grpcPort(deps, {
     control: (call) => serveControl(control, call),
     bulk(call) {
       const nodeName = nodeOfCall(call);
-      if (nodeName === undefined) call.destroy(notANode());
+      if (nodeName === undefined) refuse(call, notANode());
       else bulk.accept(nodeName, call);
     },
     renew(call, answer) {
@@ -97,6 +98,8 @@ async function renew(
 interface GrpcPort {
   listen(options: ListenOptions): Promise<number>;
   renewIdentity(identity: ServerIdentity): void;
+  /** Ends the connection of this peer (as gRPC names it) at once, even if it doesn't read. */
+  cut(peer: string): void;
   close(): Promise<void>;
 }
 
@@ -112,9 +115,13 @@ function grpcPort({ identity, log }: DispatcherDeps, service: AgentLinkServer): 
   const credentials = new RenewableCredentials(identity);
   const injector = server.createConnectionInjector(credentials);
   const listeners: NetServer[] = [];
+  const sockets = new Map<string, Socket>();
   return {
     async listen(options) {
       const listener = createServer((socket) => {
+        const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+        sockets.set(peer, socket);
+        socket.on('close', () => sockets.delete(peer));
         socket.setNoDelay(true);
         socket.on('error', (err) => log.debug({ err, component: 'dispatcher' }, 'socket failed'));
         injector.injectConnection(socket);
@@ -128,6 +135,7 @@ function grpcPort({ identity, log }: DispatcherDeps, service: AgentLinkServer): 
       return typeof address === 'object' && address ? address.port : 0;
     },
     renewIdentity: (renewed) => credentials.renew(renewed),
+    cut: (peer) => sockets.get(peer)?.destroy(),
     async close() {
       for (const listener of listeners) listener.close();
       injector.destroy();

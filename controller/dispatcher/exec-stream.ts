@@ -1,10 +1,10 @@
 import type { BulkFrame } from '../../api/generated/agent.ts';
 import { deferred } from '../../base/deadline.ts';
 import type { ExecStream } from '../pod-access.ts';
-import { type BulkCall, endings, failureOf, hangUp, nodeHungUp } from './sessions.ts';
+import { endings, failureOf, nodeHungUp, type OpenedSession } from './sessions.ts';
 
 /** A command on a node, over its bulk stream. The stream's own flow control is the back-pressure, both ways. */
-export function execStream(call: BulkCall): ExecStream {
+export function execStream({ call, hangUp }: OpenedSession): ExecStream {
   const exited = deferred<{ readonly exitCode: number }>();
   exited.promise.catch(() => undefined);
   let listener: ((stream: 'stdout' | 'stderr', chunk: Uint8Array) => void) | undefined;
@@ -37,6 +37,6 @@ export function execStream(call: BulkCall): ExecStream {
     pause: () => void call.pause(),
     resume: () => void call.resume(),
     exited: exited.promise,
-    close: () => hangUp(call),
+    close: hangUp,
   };
 }

@@ -14,20 +14,20 @@ export function linkPodAccess(
     sessions.open(linkTo(links, nodeName), request, signal);
   return {
     async logs(pod, options, signal) {
-      const call = await open(
+      const session = await open(
         pod.nodeName,
         { $case: 'logs', value: { podUid: pod.uid, ...options } },
         signal,
       );
-      return logStream(call, signal);
+      return logStream(session, signal);
     },
     async exec(pod, request, signal) {
-      const call = await open(
+      const session = await open(
         pod.nodeName,
         { $case: 'exec', value: { podUid: pod.uid, ...request, command: [...request.command] } },
         signal,
       );
-      return execStream(call);
+      return execStream(session);
     },
   };
 }

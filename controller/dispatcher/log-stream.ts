@@ -1,10 +1,12 @@
 import type { BulkFrame } from '../../api/generated/agent.ts';
-import { type BulkCall, failureOf, hangUp, nodeHungUp } from './sessions.ts';
+import { failureOf, nodeHungUp, type OpenedSession } from './sessions.ts';
 
 /** The chunks of a log, read from the node only as fast as they are taken. Ends quietly when aborted. */
-export async function* logStream(call: BulkCall, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const onAbort = () => hangUp(call);
-  signal.addEventListener('abort', onAbort, { once: true });
+export async function* logStream(
+  { call, hangUp }: OpenedSession,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  signal.addEventListener('abort', hangUp, { once: true });
   try {
     for await (const { frame } of call.iterator({
       destroyOnReturn: false,
@@ -17,7 +19,8 @@ export async function* logStream(call: BulkCall, signal: AbortSignal): AsyncGene
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {
-    signal.removeEventListener('abort', onAbort);
-    hangUp(call);
+    signal.removeEventListener('abort', hangUp);
+    hangUp();
+    call.end();
   }
 }

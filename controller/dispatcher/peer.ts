@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { status as grpcStatus, type ServerUnaryCall } from '@grpc/grpc-js';
 import { nodeOfUser, nodesGroup } from '../../api/join.ts';
 
@@ -17,4 +18,9 @@ export function nodeOfCall(
 /** An error that gRPC passes on with this code. */
 export function refusal(code: keyof typeof grpcStatus, details: string): Error {
   return Object.assign(new Error(details), { code: grpcStatus[code], details });
+}
+
+/** Ends the call with the error's code. Not with destroy(): grpc-js would never tell the other side. */
+export function refuse(call: EventEmitter, error: Error): void {
+  call.emit('error', error);
 }

@@ -5,10 +5,10 @@ import type { Clock } from '../../base/clock.ts';
 import { type Deferred, deferred, withDeadline } from '../../base/deadline.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { AgentLink } from './agent-link.ts';
-import { refusal } from './peer.ts';
+import { refusal, refuse } from './peer.ts';
 
 export type BulkCall = ServerDuplexStream<BulkFrame, BulkFrame>;
-export type Frame = NonNullable<BulkFrame['frame']>;
+type Frame = NonNullable<BulkFrame['frame']>;
 
 /** Sessions that agents are asked to open, until their stream is there. */
 export interface Sessions {
@@ -16,9 +16,15 @@ export interface Sessions {
    * Asks the agent and waits for its stream and for its Ready. The stream is paused, what follows is still in it.
    * Throws StatusError: Timeout, or the node's own refusal.
    */
-  open(link: AgentLink, request: SessionRequest, signal: AbortSignal): Promise<BulkCall>;
+  open(link: AgentLink, request: SessionRequest, signal: AbortSignal): Promise<OpenedSession>;
   /** A bulk stream of this node begins. */
   accept(nodeName: string, call: BulkCall): void;
+}
+
+export interface OpenedSession {
+  readonly call: BulkCall;
+  /** Ends it at once, even if the agent doesn't read its stream. Safe to repeat. */
+  hangUp(): void;
 }
 
 export type SessionRequest = NonNullable<OpenSession['request']>;
@@ -39,11 +45,11 @@ export function sessions(deps: { clock: Clock; rng: Rng }): Sessions {
       expected.set(id, { nodeName: link.nodeName, call });
       try {
         link.openSession({ id, request });
-        return await withinLimit(deps.clock, signal, async (limit) => {
-          const opened = await orNever(call.promise, limit);
-          await ready(opened, limit);
-          return opened;
-        });
+        const opened = await withinLimit(deps.clock, signal, () => readyCall(call.promise));
+        return { call: opened, hangUp: () => link.closeSession(id) };
+      } catch (error) {
+        link.closeSession(id);
+        throw error;
       } finally {
         expected.delete(id);
       }
@@ -52,23 +58,17 @@ export function sessions(deps: { clock: Clock; rng: Rng }): Sessions {
       call.on('error', () => undefined);
       firstFrame(call).then(
         (frame) => {
-          const id = frame.$case === 'opened' ? frame.value : '';
-          const session = expected.get(id);
-          if (session?.nodeName !== nodeName)
-            call.destroy(refusal('NOT_FOUND', 'nobody waits for this session'));
-          else session.call.resolve(call);
+          const session = expected.get(frame.$case === 'opened' ? frame.value : '');
+          if (session?.nodeName === nodeName) session.call.resolve(call);
+          else refuse(call, refusal('NOT_FOUND', 'nobody waits for this session'));
         },
-        () => call.destroy(),
+        () => undefined,
       );
     },
   };
 }
 
-async function withinLimit<T>(
-  clock: Clock,
-  parent: AbortSignal,
-  fn: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
+async function withinLimit<T>(clock: Clock, parent: AbortSignal, fn: () => Promise<T>): Promise<T> {
   try {
     return await withDeadline({ clock, ms: openLimitMs, what: 'opening a session', parent }, fn);
   } catch (cause) {
@@ -77,28 +77,15 @@ async function withinLimit<T>(
   }
 }
 
-/** A stream that comes after all, when nobody wants it any more, is hung up. */
-async function orNever(promise: Promise<BulkCall>, signal: AbortSignal): Promise<BulkCall> {
-  const call = await promise;
-  if (signal.aborted) hangUp(call);
+async function readyCall(opening: Promise<BulkCall>): Promise<BulkCall> {
+  const call = await opening;
+  const frame = await firstFrame(call);
+  if (frame.$case !== 'ready') throw failureOf(frame);
   return call;
 }
 
-async function ready(call: BulkCall, signal: AbortSignal): Promise<void> {
-  const onAbort = () => hangUp(call);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    const frame = await firstFrame(call);
-    if (frame.$case === 'ready') return;
-    hangUp(call);
-    throw failureOf(frame);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
 /** The next frame; the stream is paused behind it. Rejects when the stream ends instead. */
-export function firstFrame(call: BulkCall): Promise<Frame> {
+function firstFrame(call: BulkCall): Promise<Frame> {
   const { promise, resolve, reject } = deferred<Frame>();
   const onData = ({ frame }: BulkFrame) => {
     call.pause();
@@ -124,11 +111,6 @@ export function firstFrame(call: BulkCall): Promise<Frame> {
 export const endings = ['end', 'close', 'cancelled', 'error'] as const;
 
 export const nodeHungUp = () => new StatusError('InternalError', 'the node hung up');
-
-/** Ends the call at once, even if the agent doesn't read. */
-export function hangUp(call: BulkCall): void {
-  call.destroy(refusal('CANCELLED', 'hung up'));
-}
 
 /** The node's own words; a reason that isn't in the table is an internal error. */
 export function failureOf(frame: Frame): StatusError {
