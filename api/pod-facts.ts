@@ -2,16 +2,37 @@ import type { Container } from './container.ts';
 import type { Pod } from './pod.ts';
 import type { PodSpec } from './pod-spec.ts';
 import type { PodCondition, PodStatus } from './pod-status.ts';
-import { compareQuantities, quantityOf } from './quantity.ts';
+import { compareQuantities, milliOf, quantityOf, wholeOf } from './quantity.ts';
 
 /** What several parts of orc read off a pod. */
 
 export const podCondition = (pod: StatusOf, type: string): PodCondition | undefined =>
   pod.status.conditions?.find((condition) => condition.type === type);
 
+/** Its condition Ready is True: Services may send traffic, unless it is being deleted. */
+export const isPodReady = (pod: StatusOf): boolean => podCondition(pod, 'Ready')?.status === 'True';
+
 /** Every container has ended for good. */
 export const isPodFinished = ({ status }: StatusOf): boolean =>
   status.phase === 'Succeeded' || status.phase === 'Failed';
+
+/** Counts for its owner: neither finished nor on its way out. */
+export const isPodActive = (pod: Pod): boolean =>
+  !isPodFinished(pod) && pod.metadata.deletionTimestamp === undefined;
+
+export interface PodRequests {
+  readonly cpuMilli: number;
+  readonly memoryBytes: number;
+}
+
+/** What the scheduler reserves: the containers together, or the greediest init container if that is more. */
+export function podRequests({ containers, initContainers = [] }: PodSpec): PodRequests {
+  const together = containers.map(containerRequests);
+  const before = initContainers.map(containerRequests);
+  const need = (part: keyof PodRequests) =>
+    Math.max(sum(together.map((one) => one[part])), ...before.map((one) => one[part]));
+  return { cpuMilli: need('cpuMilli'), memoryBytes: need('memoryBytes') };
+}
 
 /** Who suffers first when memory runs out. From cpu and memory of every container. */
 export function qosClass(spec: PodSpec): NonNullable<PodStatus['qosClass']> {
@@ -22,6 +43,13 @@ export function qosClass(spec: PodSpec): NonNullable<PodStatus['qosClass']> {
 
 type StatusOf = Pick<Pod, 'status'>;
 const RESOURCES = ['cpu', 'memory'] as const;
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
+
+function containerRequests({ resources: { limits, requests } }: Container): PodRequests {
+  const request = { ...limits, ...requests };
+  return { cpuMilli: milliOf(request.cpu ?? 0), memoryBytes: wholeOf(request.memory ?? 0) };
+}
 
 function isGuaranteed({ resources: { limits = {}, requests = {} } }: Container): boolean {
   return RESOURCES.every((resource) => {
