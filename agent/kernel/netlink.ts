@@ -66,6 +66,11 @@ export function openNftablesNetlink(): Netlink {
   return openNetlink(NETLINK_NETFILTER, inBatch);
 }
 
+/** For connection tracking. */
+export function openConntrackNetlink(): Netlink {
+  return openNetlink(NETLINK_NETFILTER, (message) => message);
+}
+
 function openNetlink(protocol: number, wrapped: (message: Buffer) => Buffer): Netlink {
   const fd = succeed('netlink socket', openNetlinkSocket(protocol));
   succeed('netlink bind', bindNetlinkSocket(fd));

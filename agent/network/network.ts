@@ -4,11 +4,18 @@ import type { Clock } from '../../base/clock.ts';
 import { parseIpv4Cidr } from '../../base/ipv4.ts';
 import type { Log } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
-import { type Netlink, openNftablesNetlink, openRouteNetlink } from '../kernel/netlink.ts';
+import { forgetFlows } from '../kernel/conntrack.ts';
+import {
+  type Netlink,
+  openConntrackNetlink,
+  openNftablesNetlink,
+  openRouteNetlink,
+} from '../kernel/netlink.ts';
 import { openNftables } from '../kernel/nftables.ts';
 import type { NetworkPort, NetworkTable } from '../ports.ts';
 import { type AddressBook, openAddressBook } from './address-book.ts';
 import { type DnsServer, dnsServer } from './dns-server.ts';
+import { goneUdpEndpoints } from './gone-endpoints.ts';
 import { NetworkError, type NetworkReason } from './network-error.ts';
 import { checkTable } from './network-table.ts';
 import { applyNodeRoutes } from './node-routes.ts';
@@ -39,9 +46,11 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
   const netlink = openRouteNetlink();
   const reaper = openRouteNetlink();
   const elements = openNftablesNetlink();
+  const conntrack = openConntrackNetlink();
   const nftables = openNftables();
   const parts: Parts = {
     netlink,
+    conntrack,
     links: podLinks(netlink, reaper),
     rules: ruleKeeper(nftables, elements),
     book: openAddressBook(join(options.runDir, 'network'), options.log),
@@ -51,27 +60,30 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
     ...composeNetwork(parts),
     async close() {
       await parts.dns.close();
-      closeAll([netlink, reaper, elements, nftables]);
+      closeAll([netlink, reaper, elements, conntrack, nftables]);
     },
   };
 }
 
 interface Parts {
   readonly netlink: Netlink;
+  readonly conntrack: Netlink;
   readonly links: PodLinks;
   readonly rules: RuleKeeper;
   readonly book: AddressBook;
   readonly dns: DnsServer;
 }
 
-function composeNetwork({ netlink, links, rules, book, dns }: Parts): NetworkPort {
+function composeNetwork({ netlink, conntrack, links, rules, book, dns }: Parts): NetworkPort {
   /** The last table whose rules are in force: before there is one, no pod is let in. */
   let table: NetworkTable | undefined;
   let mtu = defaultMtu;
 
   const applyRules = (next: NetworkTable) => {
     rules.apply(serviceRules(next, podsByLink(book)));
+    const gone = goneUdpEndpoints(table, next);
     table = next;
+    for (const flows of gone) forgetFlows(conntrack, flows);
     // Pods' packets go out as they are: no longer than those of the link that leads to the other nodes.
     mtu = findUplink(netlink, next)?.mtu ?? defaultMtu;
   };

@@ -35,9 +35,11 @@ serveJson({
       return { error: code(error), ms: performance.now() - startedAt };
     }
   },
-  udp: (to: Target) =>
+  /** From `sourcePort` if that is given, else from any. */
+  udp: ({ sourcePort, ...to }: Target & { sourcePort?: number }) =>
     new Promise((resolve) => {
       const socket = createSocket('udp4');
+      if (sourcePort !== undefined) socket.bind(sourcePort);
       const done = (answer: object) => {
         clearTimeout(timer);
         socket.close();

@@ -121,6 +121,25 @@ it('leads a pod through a service to itself', async () => {
   expect(await a.peer.call('udp', http('10.96.0.20'))).toMatchObject({ name: 'a' });
 });
 
+it('leads a UDP client that keeps its port away from an endpoint that has left', async () => {
+  const ask = () => b.peer.call('udp', { ...http('10.96.0.25'), sourcePort: 4444 });
+  const withMoving = (pod: VirtualPod) => {
+    const table = tableOf(cluster.hosts, first, [
+      ...services(),
+      service('moves', '10.96.0.25', [pod]),
+    ]);
+    return first.agent.call('apply', table);
+  };
+  try {
+    await withMoving(a);
+    expect(await ask()).toMatchObject({ name: 'a' });
+    await withMoving(c);
+    expect(await ask()).toMatchObject({ name: 'c' });
+  } finally {
+    await first.agent.call('apply', tableOf(cluster.hosts, first, services()));
+  }
+});
+
 it('leads a host through a service to its own pod and to another host', async () => {
   expect(await first.peer.call('connect', http('10.96.0.20'))).toMatchObject({ name: 'a' });
   expect(await first.peer.call('connect', http('10.96.0.21'))).toMatchObject({ name: 'c' });
