@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { ApiServer, ApiServerDeps } from './call.ts';
 import { openChangeFeed } from './change-feed.ts';
@@ -56,8 +57,10 @@ export async function serveApi(
   await app.ready();
   const route = (request: IncomingMessage, response: ServerResponse) =>
     app.routing(request, response);
+  const upgraded = new Set<Duplex>();
   const servers = listeners.map(() =>
     createServer(tlsOptions(tls), route).on('upgrade', (request, socket, head) => {
+      upgraded.add(socket.once('close', () => upgraded.delete(socket)));
       void serveUpgrade(api, { request, socket, head });
     }),
   );
@@ -69,7 +72,9 @@ export async function serveApi(
     },
     close: async () => {
       await app.close();
+      const cut = deps.clock.after(closeGraceMs, () => cutOff(servers, upgraded));
       await Promise.all(servers.map(closeServer));
+      cut();
     },
   };
 }
@@ -80,8 +85,18 @@ const tlsOptions = (tls: TlsFiles): ServerOptions => ({
   requestCert: true,
   rejectUnauthorized: false,
   minVersion: 'TLSv1.2',
+  // Longer than clients keep idle connections, so that it is they who close them.
+  keepAliveTimeout: 120_000,
   ALPNProtocols: ['http/1.1'],
 });
+
+/** Clients that haven't taken the end of their streams by then are cut off. */
+const closeGraceMs = 2_000;
+
+function cutOff(servers: readonly Server[], upgraded: ReadonlySet<Duplex>): void {
+  for (const server of servers) server.closeAllConnections();
+  for (const socket of upgraded) socket.destroy();
+}
 
 function listen(server: Server, listener: Listener | undefined): Promise<void> {
   return new Promise((resolve, reject) => {

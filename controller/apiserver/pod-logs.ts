@@ -15,6 +15,7 @@ export async function podLogs(call: Call, server: ApiServer): Promise<Streaming>
   return {
     stream(response) {
       response.on('close', () => hungUp.abort());
+      if (response.closed) hungUp.abort();
       response.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-store' });
       response.flushHeaders();
       pipeline(chunks, response).catch((err: unknown) => {

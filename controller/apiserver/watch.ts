@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { StatusError } from '../../api/status.ts';
 import type { ObjectChange } from '../store/cache.ts';
 import type { ApiServer, Call } from './call.ts';
+import { openEventStream } from './event-stream.ts';
 import { awaitFresh, parseRevision } from './freshness.ts';
 import { type Format, formatOf } from './media-type.ts';
 import { listOptions, type WatchOptions, watchOptions } from './request-options.ts';
@@ -41,36 +42,22 @@ export async function openWatch(call: Call, { deps }: ApiServer): Promise<Watch>
 /** Streams until the client hangs up, the time is over, the client reads too slowly, or the server closes. */
 export function serveWatch(watch: Watch, server: ApiServer, response: ServerResponse): void {
   const { deps, changes, closing } = server;
-  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-  response.flushHeaders();
-  const send = (chunk: string | Buffer) => {
-    response.write(chunk);
-    if (response.writableLength > maxBacklogBytes) stop(() => response.destroy());
-  };
-  const stops: (() => void)[] = [];
-  const stop = (finish: () => void) => {
-    for (const undo of stops.splice(0)) undo();
-    finish();
-  };
-  const end = () => stop(() => response.end());
+  const stream = openEventStream(response, closing);
+  const { send } = stream;
   if (!sendBacklog(watch, server, send)) {
-    end();
+    stream.end();
     return;
   }
-  stops.push(
+  stream.goLive();
+  stream.onEnd(
     changes.subscribe(watch.call.kind, (change) => sendChange(watch, change, { deps, send })),
   );
-  stops.push(deps.clock.after(timeoutMs(watch, server), end));
-  if (watch.options.bookmarks) stops.push(repeatBookmark(watch, server, send));
-  closing.addEventListener('abort', end, { once: true });
-  stops.push(() => closing.removeEventListener('abort', end));
-  response.on('close', () => stop(() => {}));
+  stream.onEnd(deps.clock.after(timeoutMs(watch, server), stream.end));
+  if (watch.options.bookmarks) stream.onEnd(repeatBookmark(watch, server, send));
 }
 
 type Send = (chunk: string | Buffer) => void;
 
-/** A client that has this much unread is cut off; it lists again when it can. */
-const maxBacklogBytes = 16 * 1024 * 1024;
 const bookmarkMs = 10_000;
 const minTimeoutMs = 30 * 60_000;
 
