@@ -1,15 +1,15 @@
 /*
  * orc-unpack DIRECTORY: writes one image layer.
  *
- *   worker thread (TypeScript)                     orc-unpack
- *   parses and checks the tar ── operations ──▶ standard input
- *                                 (fixed layout)      resolves every path below DIRECTORY with openat2(RESOLVE_IN_ROOT),
- *                                                     creates, never follows a link at the last component
+ *   worker thread (TypeScript)             orc-unpack
+ *   checks the tar ── operations ──▶ standard input: resolves each path below DIRECTORY with
+ *                     (fixed layout)   openat2(RESOLVE_IN_ROOT), never follows a last component
  *        {index, errno, stage, path} ◀── standard output: only on failure; exit status 1
- *                                        exit status 0: everything up to UNPACK_END is on disk
+ *                                        exit status 0: all up to UNPACK_END is on disk
  *
- * The archive is hostile. Nothing here trusts a path: symbolic links in a layer are legal as parents (lib -> usr/lib), and
- * RESOLVE_IN_ROOT makes "/" and ".." in them end inside DIRECTORY. The layout is that of agent/images/unpack-op.ts.
+ * The archive is hostile, no path is trusted: symbolic links in a layer are legal as parents
+ * (lib -> usr/lib), and RESOLVE_IN_ROOT makes "/" and ".." in them end inside DIRECTORY.
+ * The layout is that of agent/images/unpack-op.ts.
  */
 #include "programs.h"
 
@@ -174,7 +174,6 @@ static int remove_tree(int parent, const char *name) {
 
 /* A later entry replaces an earlier one of the same name. */
 static int make_room(int parent, const char *name) {
-    u.parent_path[0] = '/'; /* the cached parent may lead through what goes away: opened anew next time */
     return STAGE("replace", remove_tree(parent, name));
 }
 
@@ -185,7 +184,7 @@ static int set_opaque(int parent, const char *name) {
     return lsetxattr(at, "trusted.overlay.opaque", "y", 1, 0) ? -errno : 0;
 }
 
-/* One directory; what is there stays if it is one. In the place of a whiteout it hides what the lower layers have. */
+/* What is there stays if it is a directory. In a whiteout's place it hides the lower ones. */
 static int make_directory(int parent, const char *name) {
     if (STAGE("mkdir", mkdirat(parent, name, 0755)) == 0) return 0;
     struct stat st;
@@ -197,7 +196,7 @@ static int make_directory(int parent, const char *name) {
     return e || !is_whiteout(&st) ? e : set_opaque(parent, name);
 }
 
-/* An implied parent: only what is missing or was whited out is made; a file in the way is an error. */
+/* An implied parent: made if missing or whited out; a file in the way is an error. */
 static int make_implied(int parent, const char *name) {
     struct stat st;
     if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !is_whiteout(&st)) return -ENOTDIR;
@@ -242,7 +241,8 @@ static int set_xattrs(const char *at) {
         if (u.op.xattr_bytes - i < 8) return -EINVAL;
         memcpy(&name_bytes, u.xattrs + i, 4), memcpy(&value_bytes, u.xattrs + i + 4, 4);
         i += 8;
-        if (name_bytes == 0 || (uint64_t)name_bytes + value_bytes > u.op.xattr_bytes - i) return -EINVAL;
+        uint64_t bytes = (uint64_t)name_bytes + value_bytes;
+        if (name_bytes == 0 || bytes > u.op.xattr_bytes - i) return -EINVAL;
         const char *name = u.xattrs + i; /* ends with a zero byte */
         if (name[name_bytes - 1] != 0) return -EINVAL;
         if (lsetxattr(at, name, name + name_bytes, value_bytes, 0)) return -errno;
@@ -264,14 +264,15 @@ static int remember_time(struct timespec mtime) {
     return 0;
 }
 
-/* Owner first: the kernel clears set-id bits and file capabilities when it changes. Links have no mode. */
+/* Owner first: changing it clears set-id bits and file capabilities. Links have no mode. */
 static int set_attributes(int parent, const char *name) {
     char at[PATH_BYTES + 64];
     snprintf(at, sizeof at, "/proc/self/fd/%d/%s", parent, name);
     struct timespec mtime = {.tv_sec = u.op.mtime_s, .tv_nsec = u.op.mtime_ns};
     struct timespec times[2] = {mtime, mtime};
     int e;
-    if (STAGE("chown", fchownat(parent, name, u.op.uid, u.op.gid, AT_SYMLINK_NOFOLLOW))) return -errno;
+    u.stage = "chown";
+    if (fchownat(parent, name, u.op.uid, u.op.gid, AT_SYMLINK_NOFOLLOW)) return -errno;
     if (u.op.kind != UNPACK_SYMLINK && STAGE("chmod", fchmodat(parent, name, u.op.mode & 07777, 0)))
         return -errno;
     if ((e = set_xattrs(at))) return e;
@@ -360,7 +361,7 @@ static int run_on_root(void) {
     return set_attributes(u.root, ".");
 }
 
-/* Hides the lower layers' entry of that name; one that this layer has itself stays (OCI image-spec, layer.md). */
+/* Hides the lower layers' entry; one that this layer has itself stays (image-spec, layer.md). */
 static int whiteout(int parent, const char *name) {
     int e = create_node(parent, name);
     struct stat st;
@@ -396,7 +397,7 @@ static int run(void) {
     return set_attributes(parent, name);
 }
 
-/* Directories' times last, as every file made in one changes it. One that a later entry replaced is passed over. */
+/* Last, as every file made in one changes it. One that a later entry replaced is passed over. */
 static int set_directory_times(void) {
     u.stage = "directory times";
     for (size_t i = 0; i < u.time_count; i++) {

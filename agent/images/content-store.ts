@@ -22,7 +22,7 @@ export interface ContentStore {
   remove(digest: string): Promise<void>;
 }
 
-export type Transfer = (sink: BlobSink, signal: AbortSignal) => Promise<void>;
+type Transfer = (sink: BlobSink, signal: AbortSignal) => Promise<void>;
 
 /** `directory`/blobs/sha256/HEX; half-done files are in `directory`/partial. Both are emptied here: blobs are on their way. */
 export async function openContentStore(directory: string): Promise<ContentStore> {

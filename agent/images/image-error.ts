@@ -1,5 +1,5 @@
 /** Why an image can't be had. `retryable`: trying again later may help without anybody changing anything. */
-export const imageErrorReasons = {
+const imageErrorReasons = {
   InvalidImageName: { retryable: false },
   ManifestUnknown: { retryable: false },
   Unauthorized: { retryable: false },

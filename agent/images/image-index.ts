@@ -13,7 +13,7 @@ export interface ImageRecord {
   readonly config: ImageConfig;
 }
 
-export interface ImageName {
+interface ImageName {
   readonly written: string;
   /** formatReference of it. */
   readonly canonical: string;

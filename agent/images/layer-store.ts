@@ -16,7 +16,7 @@ export interface LayerStore {
   pin(diffIds: readonly string[]): () => void;
 }
 
-export type Unpack = (directory: string, signal: AbortSignal) => Promise<void>;
+type Unpack = (directory: string, signal: AbortSignal) => Promise<void>;
 
 /**
  * `directory`/layers/HEX. A layer appears there by the rename of a finished directory, and goes by a rename into

@@ -15,8 +15,9 @@ export interface ImageReference {
 
 const maxNameBytes = 255;
 const component = /^[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*$/;
-const hostAndPort =
-  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/;
+const label = '[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?';
+const ipv6 = String.raw`\[[0-9a-fA-F:]+\]`;
+const hostAndPort = new RegExp(String.raw`^(?:${label}(?:\.${label})*|${ipv6})(?::[0-9]{1,5})?$`);
 const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
 /** NAME[:TAG][@DIGEST]. Throws ImageError InvalidImageName, which says what is wrong with it. */

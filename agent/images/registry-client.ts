@@ -23,7 +23,7 @@ export interface RegistryClient {
   downloadBlob(descriptor: Descriptor, sink: BlobSink, signal: AbortSignal): Promise<void>;
 }
 
-export interface FetchedManifest {
+interface FetchedManifest {
   readonly bytes: Buffer;
   readonly mediaType: string;
   readonly digest: string;

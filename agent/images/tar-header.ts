@@ -18,7 +18,7 @@ export interface TarEntry {
   readonly xattrs: ReadonlyMap<string, Buffer>;
 }
 
-export type TarType =
+type TarType =
   | 'file'
   | 'directory'
   | 'symlink'

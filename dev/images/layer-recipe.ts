@@ -13,8 +13,12 @@ export interface LayerRecipe {
   readonly files: readonly LayerFile[];
 }
 
-const leftOut =
-  /^(usr\/share\/(doc|man|lintian|locale|bug|initramfs-tools)|etc\/(init\.d|logrotate\.d|ufw|default)|lib\/systemd|usr\/lib\/[^/]+\/gconv)(\/|$)/;
+/** Documentation, translations, what only an installed system needs. */
+const leftOut = [
+  /^usr\/share\/(doc|man|lintian|locale|bug|initramfs-tools)(\/|$)/,
+  /^etc\/(init\.d|logrotate\.d|ufw|default)(\/|$)/,
+  /^(lib\/systemd|usr\/lib\/[^/]+\/gconv)(\/|$)/,
+];
 
 /** Later packages and then the recipe's own files replace earlier ones of the same path. */
 export async function layerFiles(
@@ -23,7 +27,9 @@ export async function layerFiles(
 ): Promise<readonly LayerFile[]> {
   const wanted = packages.filter((p) => recipe.packages.includes(p.file.replace(/_.*/, '')));
   const links = await Promise.all(wanted.map(appletLinks));
-  const shipped = wanted.map((p) => filesBelow(p.directory, (path) => !leftOut.test(path)));
+  const shipped = wanted.map((p) =>
+    filesBelow(p.directory, (path) => !leftOut.some((l) => l.test(path))),
+  );
   return [...links.flat(), ...shipped.flat(), ...recipe.files];
 }
 

@@ -17,7 +17,7 @@ export interface ImageRecipe {
   readonly index: boolean;
 }
 
-export interface ImageSettings {
+interface ImageSettings {
   readonly Entrypoint?: readonly string[];
   readonly Cmd?: readonly string[];
   readonly Env: readonly string[];

@@ -9,7 +9,11 @@ import { silentLog } from '../../../../base/log.ts';
 import { systemRng } from '../../../../base/rng.ts';
 import type { OciImage } from '../../../../dev/images/oci-image.ts';
 import { pushImage } from '../../../../dev/images/push-image.ts';
-import { buildHelloImage, buildNginxImage } from '../../../../dev/images/recipes.ts';
+import {
+  buildHelloImage,
+  buildNginxImage,
+  buildRedisImage,
+} from '../../../../dev/images/recipes.ts';
 import { type Registry, startRegistry } from '../../../../dev/images/registry.ts';
 import { nativeBinary } from '../../../../native/binary.ts';
 import { cacheDirectory } from '../../../support/debian-image.ts';
@@ -72,6 +76,14 @@ it('pulls nginx, in four layers', async () => {
   expect(statSync(join(program, 'usr/sbin/nginx')).mode & 0o7777).toBe(0o755);
   expect(readFileSync(join(configuration, 'etc/nginx/nginx.conf'), 'utf8')).toContain('www-data');
   expect(nginx.config.stopSignal).toBe('SIGQUIT');
+}, 120_000);
+
+it('pulls redis, whose libraries are a layer of their own', async () => {
+  const redis = await pushAndPull(await buildRedisImage(cacheDirectory));
+  expect(statSync(join(redis.layers[2] ?? '', 'usr/local/bin/entrypoint')).mode & 0o111).toBe(
+    0o111,
+  );
+  expect(redis.config.volumes).toEqual(['/data']);
 }, 120_000);
 
 it('pushes nothing twice', async () => {

@@ -54,6 +54,8 @@ interface Setup {
   readonly credentials?: readonly RegistryCredential[];
   readonly network?: Partial<RegistryNetwork>;
   readonly reference?: string;
+  /** Registries to speak HTTP with; those of `network.insecure` otherwise. */
+  readonly plainHttp?: readonly string[];
 }
 
 function client(setup: Setup = {}) {
@@ -70,7 +72,7 @@ function client(setup: Setup = {}) {
     reference: parseReference(setup.reference ?? `${registry.host}/team/web:1`),
     credentials: setup.credentials ?? [],
     transport,
-    insecure: network.insecure,
+    insecure: setup.plainHttp ?? network.insecure,
     clock: impatient,
     rng: seededRng(1),
   });
@@ -332,12 +334,16 @@ describe('a blob', () => {
   });
 });
 
-describe('a proxy', () => {
-  it('on a unix socket carries everything, and is told only where to', async () => {
-    const asked: string[] = [];
+describe('a proxy on a unix socket', () => {
+  let asked: string[];
+  let closeProxy: () => void;
+  let through: Setup;
+  const serveProxy = async (answer: 'tunnel' | 'refuse') => {
+    asked = [];
     const sockets = new Set<Socket>();
     const proxy = createHttpServer().on('connect', (request, socket: Socket) => {
       asked.push(request.url ?? '');
+      if (answer === 'refuse') return void socket.end('HTTP/1.1 403 No\r\n\r\n');
       const [host = '', port] = (request.url ?? '').split(':');
       const beyond = connect(Number(port), host, () => {
         socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
@@ -348,29 +354,38 @@ describe('a proxy', () => {
     const unixSocket = join(directory, 'proxy.sock');
     proxy.listen(unixSocket);
     await once(proxy, 'listening');
-    try {
-      await manifest({ network: { proxy: { unixSocket } } });
-      expect(asked).toEqual([registry.host]);
-    } finally {
+    through = { network: { insecure: [], proxy: { unixSocket } }, plainHttp: [registry.host] };
+    closeProxy = () => {
       for (const socket of sockets) socket.destroy();
       proxy.close();
-    }
+    };
+  };
+  afterEach(() => closeProxy());
+
+  it('carries everything, and is told only where to', async () => {
+    await serveProxy('tunnel');
+    await manifest(through);
+    expect(asked).toEqual([registry.host]);
   });
 
-  it('that refuses is quoted', async () => {
-    const proxy = createHttpServer().on('connect', (_, socket) =>
-      socket.end('HTTP/1.1 403 No\r\n\r\n'),
-    );
-    const unixSocket = join(directory, 'proxy.sock');
-    proxy.listen(unixSocket);
-    await once(proxy, 'listening');
-    try {
-      await expect(manifest({ network: { proxy: { unixSocket } } })).rejects.toMatchObject({
-        reason: 'RegistryUnavailable',
-        message: expect.stringContaining('HTTP/1.1 403 No'),
-      });
-    } finally {
-      proxy.close();
-    }
+  it('carries TLS as it is: a registry that speaks none is refused', async () => {
+    await serveProxy('tunnel');
+    const refused = manifest({ ...through, plainHttp: [] });
+    await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/SSL|TLS/i) });
+    expect(registry.requests.length).toBe(0);
+  });
+
+  it('is quoted when it refuses', async () => {
+    await serveProxy('refuse');
+    await expect(manifest(through)).rejects.toMatchObject({
+      reason: 'RegistryUnavailable',
+      message: expect.stringContaining('HTTP/1.1 403 No'),
+    });
+  });
+
+  it('is passed by for registries that are named insecure', async () => {
+    await serveProxy('refuse');
+    await manifest({ network: { ...through.network, insecure: [registry.host] } });
+    expect(asked).toEqual([]);
   });
 });
