@@ -2,6 +2,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   writeFileSync,
@@ -364,6 +365,20 @@ describe('the end of a container', () => {
       'second',
       'up',
     ]);
+  });
+
+  it('is told of each of many that run at once, and leaves no descriptor open', async () => {
+    const open = () => readdirSync(`/proc/${pod.shim.pid}/fd`).length;
+    const before = open();
+    const names = Array.from({ length: 50 }, (_, i) => `many-${i}`);
+    const exits = await Promise.all(
+      names.map((container, i) =>
+        runContainer(pod, { container, argv: ['sh', '-c', `exit ${i}`] }),
+      ),
+    );
+    expect(exits.map((exit) => exit.exit?.exitCode)).toEqual(names.map((_, i) => i));
+    await Promise.all(names.map((name) => pod.shim.forget(name)));
+    await expect.poll(open).toBeLessThanOrEqual(before);
   });
 
   it('stays in the list until it is forgotten', async () => {

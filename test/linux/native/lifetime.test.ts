@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { readExits } from '../../../agent/kernel/exit-records.ts';
 import { startLauncher } from '../../../agent/kernel/launcher.ts';
@@ -106,6 +106,19 @@ describe('a shim', () => {
   it('is its directory’s only one', async () => {
     const second = pod.launcher.startShim({ runDir: runDir(), cgroupProcs: [] });
     await expect(second).rejects.toThrow('start shim: lock run dir: EAGAIN');
+  });
+
+  it('speaks to nobody but its own user, even where the socket would let others in', async () => {
+    for (const path of [pod.dir, runDir()]) chmodSync(path, 0o755);
+    chmodSync(`${runDir()}/shim.sock`, 0o666);
+    const script = `require('net').connect('${runDir()}/shim.sock')
+      .on('data', (bytes) => process.stdout.write('heard ' + bytes.length, () => process.exit()))
+      .on('error', (error) => process.stdout.write(error.code))
+      .on('close', () => process.stdout.write(' closed'))`;
+    const ask = (uid: number) =>
+      spawnSync(process.execPath, ['-e', script], { uid, encoding: 'utf8', timeout: 2_000 });
+    expect(ask(65_534).stdout).toMatch(/^(ECONNRESET)? closed$/);
+    expect(ask(0).stdout).toBe('heard 32');
   });
 
   it('is found below a path that is too long for a socket', async () => {
