@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { Agent, type buildConnector, type Dispatcher, ProxyAgent } from 'undici';
+import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
 
 /** How this node reaches registries. */
 export interface RegistryNetwork {
@@ -20,14 +20,24 @@ export function openTransport(network: RegistryNetwork): Dispatcher {
   const timeout = connectTimeoutMs;
   if (proxy === undefined) return new Agent({ ...limits, connect: { timeout } });
   if ('url' in proxy) return new ProxyAgent({ ...limits, uri: proxy.url, proxyTunnel: true });
-  return new Agent({ ...limits, connect: connectThrough(proxy.unixSocket, timeout) });
+  const direct = new Set(network.insecure);
+  return new Agent({ ...limits, connect: connectThrough(proxy.unixSocket, { timeout, direct }) });
 }
 
-/** Dials a unix socket, asks for a tunnel (RFC 9110 §9.3.6), and speaks TLS with the registry inside it. */
-function connectThrough(unixSocket: string, timeoutMs: number): buildConnector.connector {
-  return ({ hostname, port, protocol }, callback) => {
+/**
+ * Dials a unix socket, asks for a tunnel (RFC 9110 §9.3.6), and speaks TLS with the registry inside it. Registries that
+ * are named insecure are on the hosts' own network: no way out leads to them.
+ */
+function connectThrough(
+  unixSocket: string,
+  { timeout, direct }: { readonly timeout: number; readonly direct: ReadonlySet<string> },
+): buildConnector.connector {
+  const dial = buildConnector({ timeout });
+  return (options, callback) => {
+    const { hostname, port, protocol } = options;
     const target = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
-    const connected = openTunnel({ unixSocket, target, timeoutMs }).then((socket) =>
+    if (direct.has(target) || direct.has(hostname)) return dial(options, callback);
+    const connected = openTunnel({ unixSocket, target, timeoutMs: timeout }).then((socket) =>
       protocol === 'https:' ? secure(socket, hostname) : socket,
     );
     void settle(connected, callback);
