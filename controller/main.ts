@@ -17,6 +17,7 @@ import { ensureLeaf, keepRenewed, type LeafOptions } from './auth/leaf-certifica
 import { tokenRoutes } from './auth/token-routes.ts';
 import { type ControllerConfig, controllerHelp, pathsOf, readControllerConfig } from './config.ts';
 import { controllerLoops } from './controllers/controller-loops.ts';
+import { ensureFirstNamespaces } from './controllers/namespace.ts';
 import { type Dispatcher, openDispatcher } from './dispatcher/dispatcher.ts';
 import { takeFence } from './dispatcher/fence.ts';
 import { dispatcherIndexes } from './dispatcher/indexes.ts';
@@ -99,6 +100,7 @@ async function startController(config: ControllerConfig): Promise<Running> {
     bytes: await adminKubeconfig(config, pki),
     mode: 0o600,
   });
+  await ensureFirstNamespaces(objects);
   const running = runLoops([...loops, schedulerLoop], {
     objects,
     cache,

@@ -1,0 +1,167 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, sleep, systemClock } from '../base/clock.ts';
+import { errorChain } from '../base/error-chain.ts';
+import { UsageError } from '../base/flags.ts';
+import { type Log, openLog } from '../base/log.ts';
+import { type Rng, systemRng } from '../base/rng.ts';
+import { nativeBinary } from '../native/binary.ts';
+import { type AgentConfig, agentHelp, readAgentConfig } from './config.ts';
+import { openImageStore } from './images/image-store.ts';
+import { openCgroups } from './kernel/cgroups.ts';
+import { startLauncher } from './kernel/launcher.ts';
+import { openLedger } from './ledger/disk-ledger.ts';
+import { ensureNodeKey } from './ledger/node-key.ts';
+import { openNetwork } from './network/network.ts';
+import { nodeFacts } from './node-facts.ts';
+import { keepNetwork } from './pods/keep-network.ts';
+import type { PodEvent, PodEvents } from './pods/pod-events.ts';
+import { podReach } from './pods/pod-reach.ts';
+import { startPodWorkers } from './pods/pod-workers.ts';
+import type { NodePorts } from './ports.ts';
+import { readLogs } from './runtime/logs.ts';
+import { openRuntime } from './runtime/runtime.ts';
+import { JoinError, joinCluster } from './session/join.ts';
+import { type NodeIdentity, readIdentity, saveIdentity } from './session/node-identity.ts';
+import { startSession } from './session/session.ts';
+import { openVolumes } from './volumes/volumes.ts';
+
+/** `orc agent`: runs until SIGTERM or SIGINT; pods go on without it. Gives the exit code. */
+export async function runAgent(argv: readonly string[]): Promise<number> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    console.log(agentHelp);
+    return 0;
+  }
+  try {
+    const agent = await startAgent(readAgentConfig(argv));
+    console.log('orc agent: ready');
+    await terminated();
+    await agent.stop();
+    return 0;
+  } catch (error) {
+    console.error(`orc agent: ${errorChain(error)}`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+interface Base {
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+}
+
+async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> }> {
+  const base: Base = { clock: systemClock(), rng: systemRng(), log: openLog(config.logLevel) };
+  const logDir = join(config.dataDir, 'logs');
+  const pki = join(config.dataDir, 'pki');
+  for (const dir of [config.dataDir, config.runDir, logDir])
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+
+  const identity = (await readIdentity(pki)) ?? (await joinFirst(config, pki, base));
+  const key = await ensureNodeKey(join(pki, 'node.key'), base.rng);
+  const ledger = await openLedger({ dir: join(config.dataDir, 'ledger'), key, ...base });
+  const node = await openPorts(config, logDir, base);
+  const { ports } = node;
+  const stopNetwork = keepNetwork({ ledger, network: ports.network, ...base });
+  const events = eventOutbox();
+  const workers = await startPodWorkers({
+    ...{ ports, ledger, events, logDir, workers: 8, ...base },
+    nodeName: config.nodeName,
+    hostIp: config.address,
+    nodeResolvConf: await readFile('/etc/resolv.conf', 'utf8').catch(() => ''),
+  });
+  const session = startSession({
+    ...{ identity, ledger, statuses: workers, ...base },
+    controllers: config.controllers,
+    nodeName: config.nodeName,
+    onRenewed: (renewed) => saveIdentity(pki, renewed),
+    describeNode: () => nodeFacts({ addresses: [config.address], labels: config.labels }),
+    handlers: podReach({ ledger, containers: ports.containers, logDir, readLogs }),
+  });
+  events.sendTo((event) =>
+    session.reportEvent({ ...event, podUid: event.uid, fieldPath: event.fieldPath ?? '' }),
+  );
+  return {
+    async stop() {
+      await session.stop();
+      await workers.stop();
+      await stopNetwork();
+      await node.close();
+    },
+  };
+}
+
+async function openPorts(
+  config: AgentConfig,
+  logDir: string,
+  base: Base,
+): Promise<{ readonly ports: NodePorts; close(): Promise<void> }> {
+  const { dataDir, runDir } = config;
+  const launcher = startLauncher({ binary: nativeBinary, log: base.log });
+  const cgroups = await openCgroups({ parent: config.cgroupParent, clock: base.clock });
+  const runtime = await openRuntime({ dataDir, runDir, logDir, cgroups, launcher, ...base });
+  const network = await openNetwork({ runDir, ...base });
+  const images = await openImageStore({
+    directory: join(dataDir, 'images'),
+    writer: [nativeBinary, 'orc-unpack'],
+    network: {
+      insecure: config.insecureRegistries,
+      proxy: config.registryProxy === undefined ? undefined : { unixSocket: config.registryProxy },
+      connectTimeoutMs: 10_000,
+      idleTimeoutMs: 30_000,
+    },
+    ...base,
+  });
+  const volumes = openVolumes({ volumesDir: join(dataDir, 'volumes') });
+  const { sandboxes, containers } = runtime;
+  return {
+    ports: { images, sandboxes, containers, volumes, network },
+    async close() {
+      runtime.close();
+      launcher.close();
+      await network.close();
+      await images.close();
+    },
+  };
+}
+
+const joinRetryMs = 1000;
+
+/** A controller that isn't there yet is waited for; a token that it refuses is the end. */
+async function joinFirst(config: AgentConfig, dir: string, base: Base): Promise<NodeIdentity> {
+  if (!config.join)
+    throw new UsageError('this machine has not joined a cluster: give --join and --token');
+  const { signal } = new AbortController();
+  for (;;) {
+    try {
+      return await joinCluster({ ...config.join, nodeName: config.nodeName, dir, signal });
+    } catch (err) {
+      if (!(err instanceof JoinError) || err.reason !== 'Unreachable') throw err;
+      base.log.warn({ err, address: config.join.server, retryInMs: joinRetryMs }, 'joining again');
+      await sleep(base.clock, joinRetryMs);
+    }
+  }
+}
+
+interface EventOutbox extends PodEvents {
+  sendTo(send: (event: PodEvent) => void): void;
+}
+
+/** Pods are worked on before there is a session: what they say then waits here. */
+function eventOutbox(): EventOutbox {
+  const waiting: PodEvent[] = [];
+  let send = (event: PodEvent): void => void waiting.push(event);
+  return {
+    record: (event) => send(event),
+    sendTo(next) {
+      send = next;
+      for (const event of waiting.splice(0)) next(event);
+    },
+  };
+}
+
+function terminated(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
+}

@@ -1,0 +1,39 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import { runReconciler, settled } from '../../base/run-reconciler.ts';
+import type { Ledger } from '../ledger/assignment.ts';
+import type { NetworkPort } from '../ports.ts';
+
+export interface KeepNetworkOptions {
+  readonly ledger: Ledger;
+  readonly network: NetworkPort;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+}
+
+/** The node's routes, rules and names follow the ledger's network table. Returns stop. */
+export function keepNetwork({ ledger, network, clock, rng, log }: KeepNetworkOptions) {
+  const reconciler = runReconciler<'network'>({
+    name: 'network',
+    workers: 1,
+    backoff: { firstMs: 100, capMs: 10_000 },
+    clock,
+    rng,
+    log,
+    async reconcile() {
+      const table = ledger.network();
+      if (table) await network.apply(table);
+      return settled;
+    },
+  });
+  const unsubscribe = ledger.onChange((changed) => {
+    if (changed === 'network') reconciler.wake('network');
+  });
+  reconciler.wake('network');
+  return async (): Promise<void> => {
+    unsubscribe();
+    await reconciler.stop();
+  };
+}

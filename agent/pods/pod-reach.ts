@@ -1,0 +1,136 @@
+import type { ExecSession } from '../kernel/shim.ts';
+import type { Ledger, PodAssignment } from '../ledger/assignment.ts';
+import type { Container, ContainerId, ContainerPort } from '../ports.ts';
+import {
+  type ExecTarget,
+  type LogsTarget,
+  SessionError,
+  type SessionHandlers,
+} from '../session/session-handlers.ts';
+import { containerNamed } from './container-spec.ts';
+import { containerLogPath } from './log-path.ts';
+
+export interface PodReachOptions {
+  readonly ledger: Ledger;
+  readonly containers: ContainerPort;
+  readonly logDir: string;
+  readonly readLogs: ReadLogs;
+}
+
+export type ReadLogs = (
+  request: LogRequest,
+  signals: { readonly abort: AbortSignal; readonly ended: AbortSignal },
+) => Promise<AsyncIterable<Uint8Array> | undefined>;
+
+export interface LogRequest {
+  readonly path: string;
+  readonly timestamps: boolean;
+  readonly tailLines: number | undefined;
+  readonly sinceMs: number | undefined;
+  readonly limitBytes: number | undefined;
+  readonly follow: boolean;
+}
+
+/** What the API server may reach in this node's pods: a command in a container, a container's log. */
+export function podReach(options: PodReachOptions): SessionHandlers {
+  const ends = containerEnds(options.containers);
+  return {
+    exec: (target) => exec(target, options),
+    logs: (target, signal) => logs(target, { ...options, ends }, signal),
+  };
+}
+
+interface ContainerEnds {
+  /** Aborts when this attempt no longer runs, or the reader lets go. */
+  of(id: ContainerId, reader: AbortSignal): Promise<AbortSignal>;
+}
+
+function containerEnds(containers: ContainerPort): ContainerEnds {
+  const watched = new Map<AbortController, ContainerId>();
+  const check = async (uid: string) => {
+    const ofPod = [...watched].filter(([, id]) => id.uid === uid);
+    if (ofPod.length === 0) return;
+    const all = await containers.list(uid);
+    for (const [ended, id] of ofPod) {
+      const found = all.find((c) => c.id.name === id.name && c.id.attempt === id.attempt);
+      if (found?.state !== 'running') ended.abort();
+    }
+  };
+  containers.onChange((uid) => {
+    // A pod that can't be looked at any more has no log to wait for either.
+    check(uid).catch(() => {
+      for (const [ended, id] of watched) if (id.uid === uid) ended.abort();
+    });
+  });
+  return {
+    async of(id, reader) {
+      const ended = new AbortController();
+      watched.set(ended, id);
+      const letGo = () => watched.delete(ended);
+      reader.addEventListener('abort', letGo, { once: true });
+      ended.signal.addEventListener('abort', letGo, { once: true });
+      await check(id.uid);
+      return ended.signal;
+    },
+  };
+}
+
+async function exec(target: ExecTarget, options: PodReachOptions): Promise<ExecSession> {
+  const newest = await newestAttempt(target, options);
+  if (newest?.state !== 'running') {
+    throw new SessionError('BadRequest', `container ${target.container} is not running`);
+  }
+  return options.containers.exec(newest.id, {
+    command: target.command,
+    stdin: target.stdin,
+    terminal: target.tty ? { columns: 80, rows: 24 } : undefined,
+  });
+}
+
+async function logs(
+  target: LogsTarget,
+  options: PodReachOptions & { readonly ends: ContainerEnds },
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  const { pod } = assigned(target, options);
+  const newest = await newestAttempt(target, options);
+  const attempt = newest === undefined ? -1 : newest.id.attempt - (target.previous ? 1 : 0);
+  if (attempt < 0) throw new SessionError('BadRequest', noLog(target, newest));
+  const id = { uid: target.podUid, name: target.container, attempt };
+  const { timestamps, tailLines, sinceMs, limitBytes, follow } = target;
+  const path = containerLogPath(options.logDir, pod.metadata, id);
+  const chunks = await options.readLogs(
+    { path, timestamps, tailLines, sinceMs, limitBytes, follow },
+    { abort: signal, ended: await options.ends.of(id, signal) },
+  );
+  if (!chunks) throw new SessionError('NotFound', noLog(target, newest));
+  return chunks;
+}
+
+const noLog = ({ container, previous }: LogsTarget, newest: Container | undefined): string =>
+  newest && previous
+    ? `previous terminated container "${container}" not found`
+    : `container "${container}" is waiting to start`;
+
+function assigned(
+  { podUid, container }: { readonly podUid: string; readonly container: string },
+  { ledger }: PodReachOptions,
+): PodAssignment {
+  const assignment = ledger.pods().get(podUid);
+  if (!assignment) throw new SessionError('NotFound', 'the pod is not on this node');
+  if (!containerNamed(assignment.pod, container)) {
+    throw new SessionError('BadRequest', `container ${container} is not valid for this pod`);
+  }
+  return assignment;
+}
+
+async function newestAttempt(
+  target: { readonly podUid: string; readonly container: string },
+  options: PodReachOptions,
+): Promise<Container | undefined> {
+  assigned(target, options);
+  const all = await options.containers.list(target.podUid);
+  return all
+    .filter((c) => c.id.name === target.container)
+    .toSorted((a, b) => b.id.attempt - a.id.attempt)[0];
+}
