@@ -11,14 +11,14 @@ const { EPERM, ENOSYS } = constants.errno;
 export function seccompProfile(capabilities: readonly Capability[]): SeccompProfile {
   const held = new Set(capabilities);
   const [granted, withheld] = partition(Object.entries(byCapability), ([name]) => held.has(name));
-  const extra = granted.flatMap(([, syscalls]) => syscalls);
-  const isGranted = new Set(extra);
+  const extra = new Set(granted.flatMap(([, syscalls]) => syscalls));
+  const denied = withheld.flatMap(([, syscalls]) => syscalls.filter((name) => !extra.has(name)));
   const admin = held.has('SYS_ADMIN');
   return {
     defaultErrno: ENOSYS,
     rules: [
       { syscalls: words(ordinary), outcome: 'allow' },
-      { syscalls: extra, outcome: 'allow' },
+      { syscalls: [...extra], outcome: 'allow' },
       ...(admin ? [{ syscalls: ['clone', 'clone3'], outcome: 'allow' } as const] : cloneRules),
       ...personalities.map((is) => ({
         syscalls: ['personality'],
@@ -26,13 +26,7 @@ export function seccompProfile(capabilities: readonly Capability[]): SeccompProf
         when: [{ arg: 0, is }],
       })),
       { syscalls: ['socket'], outcome: 'allow', when: [{ arg: 0, isNot: AF_VSOCK }] },
-      {
-        syscalls: [
-          ...words(refused),
-          ...withheld.flatMap(([, syscalls]) => syscalls.filter((name) => !isGranted.has(name))),
-        ].filter((name, i, names) => names.indexOf(name) === i),
-        outcome: { errno: EPERM },
-      },
+      { syscalls: [...new Set([...words(refused), ...denied])], outcome: { errno: EPERM } },
     ],
   };
 }

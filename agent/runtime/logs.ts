@@ -1,0 +1,211 @@
+import { constants, watch } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { deferred } from '../../base/deadline.ts';
+import { type LogLineOptions, logLineFormatter } from './log-lines.ts';
+
+export interface LogRequest extends LogLineOptions {
+  readonly path: string;
+  /** Goes on until the container has ended, which `ended` says, or the reader lets go. */
+  readonly follow: boolean;
+  /** Only so many entries from the end (pieces of a long line count each, as in the kubelet); undefined: all. */
+  readonly tailLines: number | undefined;
+  /** undefined: no limit. */
+  readonly limitBytes: number | undefined;
+}
+
+export interface LogSignals {
+  /** Ends the reading. */
+  readonly abort: AbortSignal;
+  /** Nothing more will be written: what is there is read, then it ends. */
+  readonly ended: AbortSignal;
+}
+
+/**
+ * What a container has printed, oldest first, through all of its rotated files. undefined: there is no such log. With
+ * `follow` the kernel tells of changes (inotify); nothing polls. Links are not followed (CVE-2024-8676).
+ */
+export async function readLogs(
+  request: LogRequest,
+  signals: LogSignals,
+): Promise<AsyncIterable<Uint8Array> | undefined> {
+  const found = await stat(request.path).catch(absent);
+  return found === undefined ? undefined : limited(request, formatted(request, signals));
+}
+
+async function* limited(
+  { limitBytes }: LogRequest,
+  chunks: AsyncIterable<Buffer>,
+): AsyncGenerator<Uint8Array> {
+  let left = limitBytes ?? Number.POSITIVE_INFINITY;
+  for await (const chunk of chunks) {
+    if (left <= 0) return;
+    yield chunk.length > left ? chunk.subarray(0, left) : chunk;
+    left -= chunk.length;
+  }
+}
+
+async function* formatted(request: LogRequest, signals: LogSignals): AsyncGenerator<Buffer> {
+  const format = logLineFormatter(request);
+  for await (const chunk of raw(request, signals)) {
+    const text = format(chunk);
+    if (text.length > 0) yield text;
+  }
+}
+
+/** The bytes of all files from where the tail begins; with `follow` also those that come. */
+async function* raw(request: LogRequest, signals: LogSignals): AsyncGenerator<Buffer> {
+  const files = await openRotated(request.path);
+  try {
+    const start = await findTail(files, request.tailLines);
+    for (const [i, file] of files.entries()) {
+      if (i < start.file) continue;
+      const isLast = i === files.length - 1;
+      const from = i === start.file ? start.offset : 0;
+      if (isLast && request.follow) yield* followed({ path: request.path, file, from }, signals);
+      else yield* readFrom(file, { from, abort: signals.abort });
+    }
+  } finally {
+    for (const file of files) await file.close();
+  }
+}
+
+/** As many as the runtime ever keeps. */
+const MAX_ROTATED = 9;
+
+/** Oldest first. Opened at once, so that a rotation meanwhile changes nothing for the reader. */
+async function openRotated(path: string): Promise<readonly FileHandle[]> {
+  const files: FileHandle[] = [];
+  for (let n = MAX_ROTATED; n > 0; n--) files.push(...(await openLogFile(`${path}.${n}`)));
+  files.push(...(await openLogFile(path)));
+  return files;
+}
+
+async function openLogFile(path: string): Promise<readonly FileHandle[]> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(absent);
+  return file ? [file] : [];
+}
+
+const BLOCK_BYTES = 65_536;
+
+async function* readFrom(
+  file: FileHandle,
+  { from, abort }: { readonly from: number; readonly abort: AbortSignal },
+): AsyncGenerator<Buffer, number> {
+  for (let at = from; ; ) {
+    const block = Buffer.allocUnsafe(BLOCK_BYTES);
+    const { bytesRead } = await file.read(block, 0, BLOCK_BYTES, at);
+    if (bytesRead === 0 || abort.aborted) return at;
+    yield block.subarray(0, bytesRead);
+    at += bytesRead;
+  }
+}
+
+/** Where the last `lines` entries begin: counted from the end, block by block. */
+async function findTail(
+  files: readonly FileHandle[],
+  lines: number | undefined,
+): Promise<{ readonly file: number; readonly offset: number }> {
+  if (lines === undefined) return { file: 0, offset: 0 };
+  const last = files.length - 1;
+  if (lines === 0) return { file: last, offset: (await files[last]?.stat())?.size ?? 0 };
+  let missing = lines;
+  for (let i = last; i >= 0; i--) {
+    const found = await findTailInFile(files[i]!, missing);
+    if (found.offset !== undefined) return { file: i, offset: found.offset };
+    missing -= found.lines;
+  }
+  return { file: 0, offset: 0 };
+}
+
+async function findTailInFile(
+  file: FileHandle,
+  lines: number,
+): Promise<{ readonly lines: number; readonly offset: number | undefined }> {
+  let seen = 0;
+  const block = Buffer.allocUnsafe(BLOCK_BYTES);
+  for (let end = (await file.stat()).size; end > 0; ) {
+    const from = Math.max(0, end - BLOCK_BYTES);
+    const { bytesRead } = await file.read(block, 0, end - from, from);
+    for (let at = bytesRead - 1; at >= 0; at--) {
+      if (block[at] !== 10) continue;
+      // The newline before the first wanted line is one more than there are lines.
+      if (seen === lines) return { lines, offset: from + at + 1 };
+      seen += 1;
+    }
+    end = from;
+  }
+  return seen === lines ? { lines, offset: 0 } : { lines: seen, offset: undefined };
+}
+
+/** Reads to the end, waits for a change, reads on; through rotations, until the container has ended. */
+async function* followed(
+  start: { readonly path: string; readonly file: FileHandle; readonly from: number },
+  { abort, ended }: LogSignals,
+): AsyncGenerator<Buffer> {
+  const bell = watchChanges(start.path, [abort, ended]);
+  let current = start.file;
+  let at = start.from;
+  try {
+    while (!abort.aborted) {
+      // Before the read: what is written after the bell was reset rings it again.
+      bell.reset();
+      const wasEnded = ended.aborted;
+      at = yield* readFrom(current, { from: at, abort });
+      const next = await nextFile(start.path, current);
+      if (next !== undefined) {
+        yield* readFrom(current, { from: at, abort });
+        if (current !== start.file) await current.close();
+        current = next;
+        at = 0;
+      } else if (wasEnded) return;
+      else await bell.rung();
+    }
+  } finally {
+    bell.close();
+    if (current !== start.file) await current.close();
+  }
+}
+
+/** The file that was begun after `current` was rotated away; undefined while `current` is the newest. */
+async function nextFile(path: string, current: FileHandle): Promise<FileHandle | undefined> {
+  const own = (await current.stat()).ino;
+  if ((await stat(path).catch(absent))?.ino === own) return undefined;
+  const files = await openRotated(path);
+  const inodes = await Promise.all(files.map(async (file) => (await file.stat()).ino));
+  const next = files[inodes.indexOf(own) + 1];
+  for (const file of files) if (file !== next) await file.close();
+  return next;
+}
+
+interface Bell {
+  reset(): void;
+  /** Resolves at once if it has rung since the last reset. */
+  rung(): Promise<void>;
+  close(): void;
+}
+
+/** Rings when a file of the log changes, and when a signal comes. */
+function watchChanges(path: string, signals: readonly AbortSignal[]): Bell {
+  let ring = deferred<void>();
+  const strike = () => ring.resolve();
+  const name = basename(path);
+  const watcher = watch(dirname(path), { persistent: false }, (_, changed) => {
+    if (changed === null || changed.startsWith(name)) strike();
+  });
+  watcher.on('error', strike);
+  for (const signal of signals) signal.addEventListener('abort', strike, { once: true });
+  return {
+    reset: () => void (ring = deferred<void>()),
+    rung: () => ring.promise,
+    close() {
+      watcher.close();
+      for (const signal of signals) signal.removeEventListener('abort', strike);
+    },
+  };
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT') return undefined;
+  throw error;
+}
