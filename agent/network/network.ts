@@ -78,6 +78,8 @@ function composeNetwork({ netlink, conntrack, links, rules, book, dns }: Parts):
   /** The last table whose rules are in force: before there is one, no pod is let in. */
   let table: NetworkTable | undefined;
   let mtu = defaultMtu;
+  /** Tables are applied one after the other, in the order in which they came. */
+  let applying: Promise<void> = Promise.resolve();
 
   const applyRules = (next: NetworkTable) => {
     rules.apply(serviceRules(next, podsByLink(book)));
@@ -86,6 +88,14 @@ function composeNetwork({ netlink, conntrack, links, rules, book, dns }: Parts):
     for (const flows of gone) forgetFlows(conntrack, flows);
     // Pods' packets go out as they are: no longer than those of the link that leads to the other nodes.
     mtu = findUplink(netlink, next)?.mtu ?? defaultMtu;
+  };
+  const applyAll = async (next: NetworkTable) => {
+    checkTable(next);
+    await everyStep([
+      () => because('RulesFailed', () => applyRules(next)),
+      () => because('RoutesFailed', () => applyNodeRoutes(netlink, next)),
+      () => because('DnsFailed', () => dns.serve(next)),
+    ]);
   };
   const admit = (uid: string, podIp: string) => {
     if (!rules.admitPod(podLinkName(uid), podIp) && table) applyRules(table);
@@ -110,13 +120,12 @@ function composeNetwork({ netlink, conntrack, links, rules, book, dns }: Parts):
       return Promise.resolve(podIp === undefined ? undefined : { uid, podIp });
     },
     list: () => Promise.resolve(book.list()),
-    async apply(next) {
-      checkTable(next);
-      await everyStep([
-        () => because('RulesFailed', () => applyRules(next)),
-        () => because('RoutesFailed', () => applyNodeRoutes(netlink, next)),
-        () => because('DnsFailed', () => dns.serve(next)),
-      ]);
+    apply(next) {
+      applying = applying.then(
+        () => applyAll(next),
+        () => applyAll(next),
+      );
+      return applying;
     },
   };
 }

@@ -217,6 +217,23 @@ it.each<[what: string, query: [name: string, type: string], expected: unknown]>(
   expect(unordered(answer)).toEqual(unordered(expected));
 });
 
+it('answers over TCP what is too long for UDP', async () => {
+  const addresses = Array.from({ length: 100 }, (_, i) => ({
+    ip: `10.244.6.${i + 1}`,
+    hostname: undefined,
+  }));
+  const many = { ...service('many', '', []), clusterIp: undefined, addresses };
+  const name = 'many.default.svc.cluster.local';
+  try {
+    await first.agent.call('apply', tableOf(cluster.hosts, first, [...services(), many]));
+    const query = { server: dnsServiceIp, name, type: 'A' };
+    const answer = await a.peer.call<string[]>('resolve', query);
+    expect(new Set(answer)).toEqual(new Set(addresses.map(({ ip }) => ip)));
+  } finally {
+    await first.agent.call('apply', tableOf(cluster.hosts, first, services()));
+  }
+});
+
 it('changes nothing when the agent starts again, and breaks no connection', async () => {
   await b.peer.call('hold', { key: 'kept', ip: '10.96.0.21', port: 80 });
   const before = observed(first);
