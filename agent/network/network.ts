@@ -97,6 +97,10 @@ function composeNetwork({ netlink, conntrack, links, rules, book, dns }: Parts):
       () => because('DnsFailed', () => dns.serve(next)),
     ]);
   };
+  const applyAfter = async (earlier: Promise<void>, next: NetworkTable) => {
+    await Promise.allSettled([earlier]);
+    await applyAll(next);
+  };
   const admit = (uid: string, podIp: string) => {
     if (!rules.admitPod(podLinkName(uid), podIp) && table) applyRules(table);
   };
@@ -121,10 +125,7 @@ function composeNetwork({ netlink, conntrack, links, rules, book, dns }: Parts):
     },
     list: () => Promise.resolve(book.list()),
     apply(next) {
-      applying = applying.then(
-        () => applyAll(next),
-        () => applyAll(next),
-      );
+      applying = applyAfter(applying, next);
       return applying;
     },
   };
