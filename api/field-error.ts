@@ -21,7 +21,7 @@ export const fieldErrorReasons = [
   'FieldUnsupportedByOrc',
 ] as const;
 
-export type FieldErrorReason = (typeof fieldErrorReasons)[number];
+type FieldErrorReason = (typeof fieldErrorReasons)[number];
 
 /** Builds paths: at('spec')('containers')(0) → "spec.containers[0]". */
 export interface FieldPath {

@@ -135,7 +135,3 @@ export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F>
 /** "apps/v1", or "v1" for the core group. */
 export const apiVersionOf = ({ group, version }: Pick<Kind, 'group' | 'version'>): string =>
   group === '' ? version : `${group}/${version}`;
-
-/** "deployments.apps", or "pods": how messages and stores call it. */
-export const resourceName = ({ group, plural }: Pick<Kind, 'group' | 'plural'>): string =>
-  group === '' ? plural : `${plural}.${group}`;

@@ -13,7 +13,7 @@ export interface Schema<T = unknown, P extends Presence = Presence> {
   readonly type?: T;
 }
 
-export type Presence = 'optional' | 'required' | 'default' | 'unsupported';
+type Presence = 'optional' | 'required' | 'default' | 'unsupported';
 
 export type Shape =
   | {
@@ -50,7 +50,7 @@ export type Shape =
  * How patches see a list: replaced as a whole; a set of scalars; or a map, whose entries are told apart by `keys`.
  * `patchKey` is strategic merge's one key where it isn't the first of them.
  */
-export type ListMerge =
+type ListMerge =
   | { readonly as: 'atomic' }
   | { readonly as: 'set' }
   | { readonly as: 'map'; readonly keys: readonly string[]; readonly patchKey: string };

@@ -89,7 +89,7 @@ describe('a strategic merge patch', () => {
       { tolerations: [{ key: 'b' }] },
       { containers: [], tolerations: [{ key: 'b' }] },
     ],
-  ])('%s', (_, spec, patch, expected) => {
+  ])('%s', (...[, spec, patch, expected]) => {
     expect(patchPod(spec, patch)).toEqual({ spec: expected });
   });
 
