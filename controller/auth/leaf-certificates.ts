@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
@@ -88,6 +89,6 @@ function fits(pair: KeyPair, { ca, subject }: LeafOptions): boolean {
     return false;
   if (subject.use === 'client') return true;
   return [subject.name, ...subject.hosts].every(
-    (host) => certificate.checkIP(host) ?? certificate.checkHost(host),
+    (host) => (isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host)) !== undefined,
   );
 }

@@ -30,9 +30,18 @@ export interface AgentLink {
   close(): void;
 }
 
+/** The writing side of the call. */
+export interface ControlOutput {
+  /** False: taken, but full until 'drain'. */
+  write(message: ControllerMessage): boolean;
+  end(): void;
+  readonly destroyed: boolean;
+  on(event: 'drain', listener: () => void): unknown;
+}
+
 export interface AgentLinkOptions {
   readonly nodeName: string;
-  readonly call: ControlCall;
+  readonly call: ControlOutput;
   readonly welcome: Welcome;
   /** Ends its connection at once. */
   readonly cut: () => void;

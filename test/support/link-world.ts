@@ -43,7 +43,8 @@ export interface LinkWorld {
   restart(): Promise<void>;
   stopController(): Promise<void>;
   startController(): Promise<void>;
-  identityOf(nodeName: string): Promise<NodeIdentity>;
+  /** Signed by the world's authority, or by that one. */
+  identityOf(nodeName: string, signer?: CertificateAuthority): Promise<NodeIdentity>;
   startAgent(options: AgentOptions): Promise<TestAgent>;
   close(): Promise<void>;
 }
@@ -58,6 +59,8 @@ export interface AgentOptions {
 export interface TestAgent {
   readonly ledger: Ledger;
   readonly session: Session;
+  /** Identities that it was given since it started. */
+  readonly renewed: readonly NodeIdentity[];
   report(status: ReportedStatus): void;
 }
 
@@ -100,7 +103,7 @@ export async function openLinkWorld(): Promise<LinkWorld> {
     await current?.stop();
     current = undefined;
   };
-  const identityOf = (nodeName: string) => newIdentity(ca, nodeName);
+  const identityOf = (nodeName: string, signer = ca) => newIdentity(signer, nodeName);
   await startController();
   return {
     dir,
@@ -158,11 +161,12 @@ async function testAgent({ dir, port, options }: AgentParts): Promise<TestAgent>
     log: silentLog,
   });
   const { statuses, report } = statusBoard();
+  const renewed: NodeIdentity[] = [];
   const session = startSession({
     controllers: [`127.0.0.1:${port}`],
     nodeName: options.nodeName,
     identity: options.identity,
-    onRenewed: async () => {},
+    onRenewed: async (identity) => void renewed.push(identity),
     describeNode: () => ({
       bootId: 'boot-1',
       agentVersion: '0.1.0',
@@ -178,7 +182,7 @@ async function testAgent({ dir, port, options }: AgentParts): Promise<TestAgent>
     rng,
     log: silentLog,
   });
-  return { ledger, session, report };
+  return { ledger, session, renewed, report };
 }
 
 const noHandlers: SessionHandlers = {
