@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { TLSSocket } from 'node:tls';
 import { kinds } from '../api/kinds.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { readIfPresent, writeFileDurably } from '../base/durable-file.ts';
@@ -25,7 +26,7 @@ import { schedulerLoop } from './scheduler/scheduler.ts';
 import type { Cache } from './store/cache.ts';
 import { keepCompacted } from './store/compaction.ts';
 import { eventRecorder } from './store/event-recorder.ts';
-import { podsByNode } from './store/indexes.ts';
+import { sharedIndexes } from './store/indexes.ts';
 import { startCache } from './store/object-cache.ts';
 import { objectCodec } from './store/object-codec.ts';
 import { openObjects } from './store/object-store.ts';
@@ -71,7 +72,7 @@ async function startController(config: ControllerConfig): Promise<Running> {
   const codec = objectCodec(secretBox(await storeKey(paths.storeKey, rng), rng));
   const objects = openObjects({ store, codec, clock, rng });
   const { loops, indexes } = controllerLoops(kinds);
-  const allIndexes = [...indexes, ...dispatcherIndexes, podsByNode];
+  const allIndexes = [...indexes, ...sharedIndexes, ...dispatcherIndexes];
   const { cache, stop: stopCache } = await startCache({
     store,
     codec,
@@ -188,7 +189,7 @@ async function openApi(
     {
       ...{ kinds, objects, cache, clock, rng, log, plugins },
       currentRevision: () => store.revision(),
-      authenticate: (request) => authenticate(request.socket),
+      authenticate: (request) => authenticate(request.socket as TLSSocket),
       podAccess: dispatcher.podAccess,
       serviceCidr: config.network.serviceCidr,
     },

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
@@ -10,7 +9,8 @@ import type { DevConfig } from './config.ts';
 import { serveEgressProxy } from './egress-proxy.ts';
 import { forwardPort } from './forward.ts';
 import { startRegistry } from './images/registry.ts';
-import { orcCommand, type RunningRole, startRole } from './roles.ts';
+import { createJoinToken } from './join-token.ts';
+import { type RunningRole, startRole } from './roles.ts';
 import { startVirtualHost, type VirtualHost } from './virtual-host.ts';
 import { connectHosts, network } from './virtual-network.ts';
 
@@ -63,7 +63,10 @@ export async function startDevCluster(
     const port = portOf(forward);
     const kubeconfig = await adminKubeconfig(config, port);
     signal.throwIfAborted();
-    const token = await createToken(config, kubeconfig);
+    const token = await createJoinToken(
+      join(config.dataDir, 'controller/pki'),
+      join(runDir, 'api.sock'),
+    );
     const agents = await Promise.all(
       hosts.nodes.map((host, i) =>
         startAgent(config, {
@@ -164,19 +167,6 @@ async function startController(
 async function adminKubeconfig({ dataDir }: ClusterConfig, port: number): Promise<string> {
   const text = await readFile(join(dataDir, 'controller/admin.kubeconfig'), 'utf8');
   return text.replace(/server: .*/, `server: https://127.0.0.1:${port}`);
-}
-
-async function createToken({ dataDir }: ClusterConfig, kubeconfig: string): Promise<string> {
-  const path = join(dataDir, 'kubeconfig');
-  await writeFile(path, kubeconfig, { mode: 0o600 });
-  const [node = '', ...args] = orcCommand('token', 'create', '--kubeconfig', path, '-o', 'name');
-  const child = spawn(node, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const said = { out: '', err: '' };
-  child.stdout.on('data', (chunk: Buffer) => (said.out += chunk));
-  child.stderr.on('data', (chunk: Buffer) => (said.err += chunk));
-  const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`making a join token: ${said.err.trim()}`);
-  return said.out.trim();
 }
 
 async function startAgent(

@@ -24,7 +24,16 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
     ),
   );
   addOpenRoutes(app);
-  for (const plugin of deps.plugins ?? []) app.register(plugin);
+  for (const plugin of deps.plugins ?? []) {
+    app.register(async (scope) => {
+      scope.addContentTypeParser(
+        'application/json',
+        { parseAs: 'string' },
+        scope.getDefaultJsonParser('error', 'error'),
+      );
+      scope.register(plugin);
+    });
+  }
   app.register(async (scope) => {
     scope.addHook('onRequest', async (request) => {
       const user = requireUser(server, request);

@@ -1,5 +1,4 @@
-import type { Socket } from 'node:net';
-import { type PeerCertificate, TLSSocket } from 'node:tls';
+import type { PeerCertificate } from 'node:tls';
 
 export interface User {
   readonly name: string;
@@ -12,10 +11,14 @@ export function userOfCertificate(peer: PeerCertificate | undefined): User | und
   return name === undefined ? undefined : { name, groups: values(peer?.subject?.O) };
 }
 
+export interface MaybeTlsSocket {
+  readonly authorized?: boolean;
+  getPeerCertificate?(): PeerCertificate;
+}
+
 /** The user behind a socket; undefined: no certificate, or none that the authority has signed. */
-export function authenticate(socket: Socket): User | undefined {
-  const isVerified = socket instanceof TLSSocket && socket.authorized;
-  return isVerified ? userOfCertificate(socket.getPeerCertificate()) : undefined;
+export function authenticate(socket: MaybeTlsSocket): User | undefined {
+  return socket.authorized ? userOfCertificate(socket.getPeerCertificate?.()) : undefined;
 }
 
 /** A name that occurs several times comes as an array, which the types don't say. */

@@ -1,3 +1,4 @@
+import type { TLSSocket } from 'node:tls';
 import type { FastifyPluginCallback, FastifyRequest } from 'fastify';
 import { formatTime } from '../../base/clock.ts';
 import { authenticate } from './authenticate.ts';
@@ -10,7 +11,7 @@ const longestTtlSeconds = 7 * 24 * 60 * 60;
 export function tokenRoutes(tokens: JoinTokens): FastifyPluginCallback {
   return (server, _options, done) => {
     server.post('/orc/v1/tokens', { bodyLimit: 1024 }, async (request, reply) => {
-      const user = authenticate(request.raw.socket);
+      const user = authenticate(request.raw.socket as TLSSocket);
       if (!user) return reply.code(401).send({ message: 'a client certificate is required' });
       if (!user.groups.includes(administrators)) {
         return reply.code(403).send({ message: `${user.name} may not make join tokens` });
