@@ -5,7 +5,9 @@
  *   checks the tar ── operations ──▶ standard input: resolves each path below DIRECTORY with
  *                     (fixed layout)   openat2(RESOLVE_IN_ROOT), never follows a last component
  *        {index, errno, stage, path} ◀── standard output: only on failure; exit status 1
- *                                        exit status 0: all up to UNPACK_END is on disk
+ *                                        exit status 0: all up to UNPACK_END is written
+ *
+ * orc-unpack --sync DIRECTORY: has everything on its file system on disk, once for many layers.
  *
  * The archive is hostile, no path is trusted: symbolic links in a layer are legal as parents
  * (lib -> usr/lib), and RESOLVE_IN_ROOT makes "/" and ".." in them end inside DIRECTORY.
@@ -420,15 +422,20 @@ static int unpack(const char *directory) {
         if (u.op.kind == UNPACK_END) break;
         if ((e = run())) return e;
     }
-    int e = set_directory_times();
-    return e ? e : STAGE("sync", syncfs(u.root)) ? -errno : 0;
+    return set_directory_times();
+}
+
+static int sync_file_system(const char *directory) {
+    int fd = STAGE("open", open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    return fd < 0 || STAGE("sync", syncfs(fd)) ? -errno : 0;
 }
 
 int unpack_main(int argc, char **argv) {
-    if (argc != 2) return dprintf(STDERR_FILENO, "usage: orc-unpack DIRECTORY\n"), 2;
+    int syncs = argc == 3 && strcmp(argv[1], "--sync") == 0;
+    if (argc != 2 && !syncs) return dprintf(STDERR_FILENO, "usage: orc-unpack [--sync] DIR\n"), 2;
     umask(0);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    int e = unpack(argv[1]);
+    int e = syncs ? sync_file_system(argv[2]) : unpack(argv[1]);
     if (!e) return 0;
     struct unpack_failure failure = {.index = u.index, .error = -e};
     snprintf(failure.stage, sizeof failure.stage, "%s", u.stage);

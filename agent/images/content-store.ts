@@ -1,10 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestHex } from './digest.ts';
 import { ImageError } from './image-error.ts';
 import type { Descriptor } from './manifest.ts';
-import { publish } from './publish.ts';
 import { type SharedFlights, sharedFlights } from './shared-flight.ts';
 
 /** Where a transfer writes to. Counts and hashes as it goes; more bytes than announced are refused at once. */
@@ -15,7 +14,10 @@ export interface BlobSink {
   restart(): Promise<void>;
 }
 
-/** Blobs by digest: a file is there only if its content was verified and is on disk. */
+/**
+ * Blobs by digest, on their way from a registry into a layer: a file is there only if its content was verified. Nothing
+ * is synced to disk, as nothing here outlives the process.
+ */
 export interface ContentStore {
   /** Path of the blob, transferred first unless it is there. Throws ImageError. */
   ensure(descriptor: Descriptor, transfer: Transfer, signal: AbortSignal): Promise<string>;
@@ -24,7 +26,7 @@ export interface ContentStore {
 
 type Transfer = (sink: BlobSink, signal: AbortSignal) => Promise<void>;
 
-/** `directory`/blobs/sha256/HEX; half-done files are in `directory`/partial. Both are emptied here: blobs are on their way. */
+/** `directory`/blobs/sha256/HEX; half-done files are in `directory`/partial. Both are emptied here. */
 export async function openContentStore(directory: string): Promise<ContentStore> {
   const blobs = join(directory, 'blobs', 'sha256');
   const partial = join(directory, 'partial');
@@ -72,8 +74,7 @@ async function receive(
     const sink = fileSink(file, descriptor);
     await transfer(sink);
     sink.verify();
-    await file.sync();
-    await publish(to.partial, to.path);
+    await rename(to.partial, to.path);
   } catch (error) {
     await rm(to.partial, { force: true });
     throw error;

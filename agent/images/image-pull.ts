@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
@@ -26,6 +28,7 @@ export interface ImagePullParts {
   readonly layers: LayerStore;
   readonly index: ImageIndex;
   readonly unpacker: Unpacker;
+  readonly directory: string;
   readonly transport: Dispatcher;
   /** Registries that speak plain HTTP. */
   readonly insecure: readonly string[];
@@ -63,6 +66,7 @@ export function imagePuller(parts: ImagePullParts) {
     const unpin = parts.layers.pin(diffIds);
     try {
       await ensureLayers({ parts, client, request, signal }, layers);
+      await syncUnlessKnown(parts, diffIds);
       await parts.index.update((records) => withRecord(records, record));
     } finally {
       unpin();
@@ -70,6 +74,18 @@ export function imagePuller(parts: ImagePullParts) {
     parts.log.info({ image: request.reference, digest, bytes: record.sizeBytes }, 'image pulled');
     return parts.index.records().find((r) => r.id === record.id) ?? record;
   };
+}
+
+/** Layers that a record names are on disk; others may be in memory only, whoever unpacked them. */
+async function syncUnlessKnown(parts: ImagePullParts, diffIds: readonly string[]): Promise<void> {
+  const known = new Set(parts.index.records().flatMap((record) => record.diffIds));
+  if (diffIds.every((id) => known.has(id))) return;
+  const [program, ...args] = parts.writer;
+  try {
+    await promisify(execFile)(program, [...args, '--sync', parts.directory]);
+  } catch (cause) {
+    throw new ImageError('StorageFailed', 'syncing layers to disk', { cause });
+  }
 }
 
 /** Follows an index to this host's manifest. The digest is that of what the reference names: index or manifest. */

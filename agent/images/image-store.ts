@@ -40,8 +40,11 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     content: await openContentStore(directory),
     index: await openImageIndex(join(directory, 'images.json')),
     transport: openTransport(network),
-    unpacker: openUnpacker(),
+    unpacker: openUnpacker(options.clock),
   };
+  const sweep = () =>
+    parts.layers.sweep(new Set(parts.index.records().flatMap((record) => record.diffIds)));
+  await sweep();
   const pull = imagePuller(parts);
   const flights = sharedFlights<ImageRecord>();
 
@@ -63,7 +66,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     },
     async remove(id) {
       await parts.index.update((records) => records.filter((record) => record.id !== id));
-      await parts.layers.sweep(new Set(parts.index.records().flatMap((record) => record.diffIds)));
+      await sweep();
     },
     async close() {
       await parts.unpacker.close();

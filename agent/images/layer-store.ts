@@ -1,7 +1,6 @@
 import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestHex } from './digest.ts';
-import { publish } from './publish.ts';
 import { type SharedFlights, sharedFlights } from './shared-flight.ts';
 
 /** Unpacked layers by the digest of their uncompressed tar: one directory each, shared by every image that has it. */
@@ -19,7 +18,8 @@ export interface LayerStore {
 type Unpack = (directory: string, signal: AbortSignal) => Promise<void>;
 
 /**
- * `directory`/layers/HEX. A layer appears there by the rename of a finished directory, and goes by a rename into
+ * `directory`/layers/HEX. Not synced: only layers that a durable record names, written after a sync, are to be trusted after a
+ * crash; sweep the others when opening. A layer appears there by the rename of a finished directory, and goes by a rename into
  * `directory`/unfinished, which is emptied here. Mode 0700 on top: set-id files of images are nothing to host users.
  */
 export async function openLayerStore(directory: string): Promise<LayerStore> {
@@ -31,7 +31,7 @@ export async function openLayerStore(directory: string): Promise<LayerStore> {
   const pins = new Map<string, number>();
   const path = (diffId: string) => join(layers, digestHex(diffId));
   let serial = 0;
-  const scratch = (diffId: string) => join(unfinished, `${digestHex(diffId)}-${++serial}`);
+  const scratch = (name: string) => join(unfinished, `${name}-${++serial}`);
 
   return {
     path,
@@ -39,17 +39,17 @@ export async function openLayerStore(directory: string): Promise<LayerStore> {
     ensure: (diffId, unpack, signal) =>
       flights.join(diffId, signal, async (shared) => {
         if (!(await exists(path(diffId)))) {
-          const at = { scratch: scratch(diffId), path: path(diffId) };
+          const at = { scratch: scratch(digestHex(diffId)), path: path(diffId) };
           await fill(at, (empty) => unpack(empty, shared));
         }
         return path(diffId);
       }),
     async sweep(keep) {
       const kept = new Set([...keep, ...pins.keys()].map(digestHex));
-      const unused = (await readdir(layers)).filter((hex) => !kept.has(hex));
-      for (const hex of unused) {
-        const going = scratch(`sha256:${hex}`);
-        await rename(join(layers, hex), going);
+      const unused = (await readdir(layers)).filter((name) => !kept.has(name));
+      for (const name of unused) {
+        const going = scratch(name);
+        await rename(join(layers, name), going);
         await rm(going, { recursive: true, force: true });
       }
     },
@@ -75,7 +75,7 @@ async function fill(
   await mkdir(at.scratch, { mode: 0o755 });
   try {
     await unpack(at.scratch);
-    await publish(at.scratch, at.path);
+    await rename(at.scratch, at.path);
   } catch (error) {
     await rm(at.scratch, { recursive: true, force: true });
     throw error;

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { Clock } from '../../base/clock.ts';
 import { type Deferred, deferred } from '../../base/deadline.ts';
 import { ImageError } from './image-error.ts';
 import type { UnpackRequest } from './unpack-layer.ts';
@@ -11,58 +12,84 @@ export interface Unpacker {
   close(): Promise<void>;
 }
 
-/** The thread starts with the first layer and ends when the last one of those under way is done. */
-export function openUnpacker(): Unpacker {
-  const waiting = new Map<number, Deferred<void>>();
-  let worker: Worker | undefined;
+/** A thread takes 100 ms to start and some MB to keep. */
+const idleMs = 30_000;
+
+/** The thread starts with the first layer and ends when there was none for a while. Idle, it keeps no process alive. */
+export function openUnpacker(clock: Clock): Unpacker {
+  let thread: Thread | undefined;
   let serial = 0;
-  const start = () => {
-    const started = startWorker(waiting, () => {
-      if (worker === started) worker = undefined;
-    });
-    return started;
-  };
+  let cancelRetirement = () => {};
   const retire = async () => {
-    const idle = worker;
-    worker = undefined;
-    await idle?.terminate();
+    cancelRetirement();
+    const idle = thread;
+    thread = undefined;
+    await idle?.worker.terminate();
+  };
+  const running = () => {
+    cancelRetirement();
+    thread = thread?.ended === false ? thread : startThread();
+    thread.worker.ref();
+    return thread;
+  };
+  const rest = ({ worker, waiting }: Thread) => {
+    if (waiting.size > 0) return;
+    worker.unref();
+    cancelRetirement = clock.after(idleMs, () => void retire());
   };
   return {
     async unpack(request, signal) {
       signal.throwIfAborted();
-      const id = ++serial;
-      const done = deferred<void>();
-      waiting.set(id, done);
-      worker ??= start();
-      const send = (call: UnpackCall) => worker?.postMessage(call);
-      const onAbort = () => send({ id, abort: true });
-      signal.addEventListener('abort', onAbort, { once: true });
-      send({ id, request });
+      const on = running();
       try {
-        await done.promise;
-      } catch (error) {
-        signal.throwIfAborted();
-        throw error;
+        await callThread(on, { id: ++serial, request }, signal);
       } finally {
-        signal.removeEventListener('abort', onAbort);
-        waiting.delete(id);
-        if (waiting.size === 0) await retire();
+        rest(on);
       }
     },
     close: retire,
   };
 }
 
-function startWorker(waiting: Map<number, Deferred<void>>, onEnd: () => void): Worker {
+interface Thread {
+  readonly worker: Worker;
+  readonly waiting: Map<number, Deferred<void>>;
+  ended: boolean;
+}
+
+function startThread(): Thread {
   const worker = new Worker(new URL('./unpack-worker.ts', import.meta.url));
+  const thread: Thread = { worker, waiting: new Map(), ended: false };
   const failAll = (cause: unknown) => {
-    onEnd();
+    thread.ended = true;
     const error = new ImageError('StorageFailed', 'the unpacking thread ended', { cause });
-    for (const done of waiting.values()) done.reject(error);
+    for (const done of thread.waiting.values()) done.reject(error);
   };
   worker.on('message', ({ id, error }: UnpackReturn) => {
-    if (error === undefined) waiting.get(id)?.resolve();
-    else waiting.get(id)?.reject(new ImageError(error.reason, error.message));
+    if (error === undefined) thread.waiting.get(id)?.resolve();
+    else thread.waiting.get(id)?.reject(new ImageError(error.reason, error.message));
   });
-  return worker.on('error', failAll).on('exit', failAll);
+  worker.on('error', failAll).on('exit', failAll);
+  return thread;
+}
+
+async function callThread(
+  { worker, waiting }: Thread,
+  call: { readonly id: number; readonly request: UnpackRequest },
+  signal: AbortSignal,
+): Promise<void> {
+  const done = deferred<void>();
+  const onAbort = () => worker.postMessage({ id: call.id, abort: true } satisfies UnpackCall);
+  waiting.set(call.id, done);
+  signal.addEventListener('abort', onAbort, { once: true });
+  worker.postMessage(call satisfies UnpackCall);
+  try {
+    await done.promise;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    waiting.delete(call.id);
+  }
 }

@@ -141,6 +141,7 @@ describe('an image on disk', () => {
     await expect(pull(lying)).rejects.toMatchObject({ reason: 'DigestMismatch' });
     mkdirSync(join(directory, 'unfinished', 'x', 'y'), { recursive: true });
     writeFileSync(join(directory, 'partial', 'x'), 'half');
+    mkdirSync(join(directory, 'layers', 'f'.repeat(64), 'not-synced'), { recursive: true });
     await reopen();
     const left = ['unfinished', 'partial', 'layers', 'blobs/sha256'].map((name) =>
       readdirSync(join(directory, name)),
