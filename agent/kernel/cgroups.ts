@@ -26,7 +26,7 @@ export interface Cgroups {
   list(): Promise<readonly string[]>;
 }
 
-export interface CgroupDirectory {
+interface CgroupDirectory {
   readonly controller: '' | CgroupController;
   readonly path: string;
 }

@@ -22,12 +22,12 @@ export interface SeccompProfile {
   }[];
 }
 
-export type SeccompCondition =
+type SeccompCondition =
   | { readonly arg: number; readonly is: bigint }
   | { readonly arg: number; readonly isNot: bigint }
   | { readonly arg: number; readonly mask: bigint; readonly gives: bigint };
 
-export class SeccompError extends Error {
+class SeccompError extends Error {
   override readonly name = 'SeccompError';
 }
 

@@ -43,6 +43,7 @@ export function planConfig(spec: ContainerSpec, around: ContainerSurroundings): 
     container: spec.id.name,
   });
   const range = around.userNamespace;
+  refuseUnmapped(user, range);
   return {
     process: planProcess(spec, around, user),
     root: { readonly: security.readOnlyRootFilesystem },
@@ -72,6 +73,15 @@ function planJoins({
 function refuseUnsupported(spec: ContainerSpec): void {
   if (spec.terminal || spec.stdin)
     throw configError(`container ${spec.id.name}: tty and stdin are not supported yet`);
+}
+
+/** The kernel has no host id for it; containerd would fail later, with EINVAL. */
+function refuseUnmapped(user: ResolvedUser, range: UserNamespaceRange | undefined): void {
+  const highest = Math.max(user.uid, ...user.additionalGids);
+  if (range && highest >= range.size)
+    throw configError(
+      `id ${highest} is outside of the pod's ${range.size} ids; such a pod needs hostUsers: true`,
+    );
 }
 
 function planProcess(

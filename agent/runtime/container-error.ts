@@ -1,17 +1,13 @@
-/** Kubernetes' words for why a container isn't running, as they appear in its status. */
-export type ContainerErrorReason = keyof typeof containerErrorReasons;
-
-/** `retryable`: the same container may start at the next try although nobody has changed the pod. */
-export const containerErrorReasons = {
+/** Kubernetes' words for why a container isn't running, as they appear in its status. All may pass: retryable. */
+type ContainerErrorReason =
   /** The pod asks for something that can't be: found out before anything was made. */
-  CreateContainerConfigError: { retryable: true },
+  | 'CreateContainerConfigError'
   /** Its root file system or namespaces could not be made. */
-  CreateContainerError: { retryable: true },
+  | 'CreateContainerError'
   /** The pod's shim is not there, or ended meanwhile. */
-  RunContainerError: { retryable: true },
+  | 'RunContainerError'
   /** Everything was ready, but the command could not be executed. Kubernetes reports exit code 128. */
-  StartError: { retryable: true },
-} as const satisfies Record<string, { readonly retryable: boolean }>;
+  | 'StartError';
 
 export class ContainerError extends Error {
   override readonly name = 'ContainerError';
@@ -22,7 +18,7 @@ export class ContainerError extends Error {
   }
 }
 
-export type SandboxErrorReason = 'CreatePodSandboxError' | 'SandboxLost' | 'UnknownSandbox';
+type SandboxErrorReason = 'CreatePodSandboxError' | 'SandboxLost' | 'UnknownSandbox';
 
 export class SandboxError extends Error {
   override readonly name = 'SandboxError';

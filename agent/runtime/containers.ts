@@ -100,7 +100,7 @@ async function configure(
     sources: {
       shm: paths.shm,
       ...paths.etc,
-      cgroups: context.cgroups.directories(cgroupOf(paths, spec.id)),
+      cgroups: context.cgroups.directories(paths.containerCgroup(spec.id)),
       tmpfs: paths.tmpfs,
     },
   });
@@ -123,7 +123,7 @@ async function prepare(
     seccomp: config.linux.seccomp === 'RuntimeDefault',
   });
   const limits = planCgroupFiles(spec.resources, cgroups.version);
-  await cgroups.ensure(cgroupOf(paths, spec.id), limits);
+  await cgroups.ensure(paths.containerCgroup(spec.id), limits);
   for (const { source } of spec.mounts)
     if (source.kind === 'tmpfs')
       await ensureTmpfs(shim, {
@@ -140,7 +140,7 @@ async function launch(
   { spec, config, paths, shim }: Starting,
 ): Promise<void> {
   const { cgroups, filters } = context;
-  const directories = cgroups.directories(cgroupOf(paths, spec.id));
+  const directories = cgroups.directories(paths.containerCgroup(spec.id));
   const unified = directories.find(({ controller }) => controller === '');
   const ops = planStart(config, {
     directory: paths.container(spec.id),
@@ -168,7 +168,7 @@ async function launch(
 
 /** What of a container is left on disk and in the cgroup tree once nothing of it runs. */
 async function discard(context: ContainerContext, id: ContainerId, paths: PodPaths): Promise<void> {
-  await context.cgroups.remove(cgroupOf(paths, id));
+  await context.cgroups.remove(paths.containerCgroup(id));
   await rm(paths.container(id), { recursive: true, force: true });
 }
 
@@ -190,7 +190,7 @@ async function list(context: ContainerContext, uid: string): Promise<readonly Co
     inOrder.map(async ({ each: { exit, pid, startedAtMs, lost }, id }): Promise<Container> => {
       if (exit === undefined)
         return { id, state: lost ? 'lost' : 'running', pid, startedAtMs, exit };
-      const oomKilled = (await context.cgroups.oomKills(cgroupOf(paths, id))) > 0;
+      const oomKilled = (await context.cgroups.oomKills(paths.containerCgroup(id))) > 0;
       return { id, state: 'exited', pid, startedAtMs, exit: { ...exit, oomKilled } };
     }),
   );
@@ -223,10 +223,6 @@ async function remove(context: ContainerContext, id: ContainerId): Promise<void>
   await shim?.forget(containerKey(id));
   await rm(join(paths.run, 'exits', containerKey(id)), { force: true });
   await discard(context, id, paths);
-}
-
-export function cgroupOf(paths: PodPaths, id: ContainerId): string {
-  return join(paths.cgroup, containerKey(id));
 }
 
 function unlessLost(error: unknown): undefined {

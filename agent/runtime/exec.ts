@@ -4,6 +4,7 @@ import type { ExecSession } from '../kernel/shim.ts';
 import type { ContainerExec, ContainerId } from '../ports.ts';
 import { ContainerError } from './container-error.ts';
 import type { ContainerContext } from './containers.ts';
+import type { OciProcess } from './oci-config.ts';
 import { planExec } from './operations.ts';
 import { containerKey, podPaths } from './pod-paths.ts';
 import { readContainerRecord } from './records.ts';
@@ -22,21 +23,17 @@ export async function execInContainer(
   const record = await readContainerRecord(paths.container(id));
   if (!shim || !found || found.exit || !record)
     throw new ContainerError('RunContainerError', `container ${id.name} is not running`);
-  const { process } = record;
-  const env = request.terminal ? withTerm(process.env) : process.env;
+  const first = record.process;
   const attach = context.cgroups
-    .directories(join(paths.cgroup, container))
+    .directories(paths.containerCgroup(id))
     .map(({ path }) => join(path, 'cgroup.procs'));
-  const ops = planExec(
-    { ...process, env, args: request.command },
-    {
-      container,
-      attach,
-      joins: record.joins,
-      terminal: request.terminal !== undefined,
-      seccomp: record.seccomp ? context.filters.get(process.capabilities) : undefined,
-    },
-  );
+  const ops = planExec(besides(first, request), {
+    container,
+    attach,
+    joins: record.joins,
+    terminal: request.terminal !== undefined,
+    seccomp: record.seccomp ? context.filters.get(first.capabilities) : undefined,
+  });
   const { stdin, terminal } = request;
   const session = await shim.exec({ container, ops, stdin, terminal });
   return { ...session, exited: session.exited.catch((error) => Promise.reject(inWords(error))) };
@@ -46,6 +43,8 @@ export async function execInContainer(
   }
 }
 
-function withTerm(env: readonly string[]): readonly string[] {
-  return env.some((entry) => entry.startsWith('TERM=')) ? env : [...env, 'TERM=xterm'];
+function besides(first: OciProcess, { command, terminal }: ContainerExec): OciProcess {
+  const { env } = first;
+  const hasTerm = env.some((entry) => entry.startsWith('TERM='));
+  return { ...first, args: command, env: terminal && !hasTerm ? [...env, 'TERM=xterm'] : env };
 }

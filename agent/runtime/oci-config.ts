@@ -21,7 +21,7 @@ export interface OciConfig {
 }
 
 /** Both for uids and gids; containerID is 0. */
-export interface OciIdMapping {
+interface OciIdMapping {
   readonly hostID: number;
   readonly size: number;
 }
@@ -60,7 +60,7 @@ export type OciMount =
       readonly options: readonly OciMountOption[];
     };
 
-export type OciMountOption = 'ro' | 'nosuid' | 'nodev' | 'noexec';
+type OciMountOption = 'ro' | 'nosuid' | 'nodev' | 'noexec';
 
 export interface OciDevice {
   readonly path: string;

@@ -106,6 +106,7 @@ export function planTmpfs(tmpfs: {
  * installed before that goes; with it, as late as possible, so that the least of ours runs under it.
  */
 function planIdentity(process: OciProcess, seccomp: Uint8Array | undefined): readonly Op[] {
+  const { args, env, cwd, user } = process;
   const caps = capabilityMask(process.capabilities);
   const filter: readonly Op[] = seccomp ? [{ op: 'seccomp', program: seccomp }] : [];
   const early = process.noNewPrivileges ? [] : filter;
@@ -114,16 +115,11 @@ function planIdentity(process: OciProcess, seccomp: Uint8Array | undefined): rea
     { op: 'umask', mask: 0o022 },
     ...early,
     { op: 'drop-bounding', keep: caps },
-    {
-      op: 'set-ids',
-      uid: process.user.uid,
-      gid: process.user.gid,
-      groups: process.user.additionalGids,
-    },
+    { op: 'set-ids', uid: user.uid, gid: user.gid, groups: user.additionalGids },
     { op: 'set-caps', effective: caps, permitted: caps, inheritable: 0n, ambient: 0n },
-    { op: 'chdir', path: process.cwd, create: false },
+    { op: 'chdir', path: cwd, create: false },
     ...late,
-    { op: 'exec', argv: process.args, env: process.env },
+    { op: 'exec', argv: args, env },
   ];
 }
 

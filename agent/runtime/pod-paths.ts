@@ -23,6 +23,7 @@ export interface PodPaths {
   /** Names of its control groups. The shim's is outside of the pod's, which has limits. */
   readonly cgroup: string;
   readonly shimCgroup: string;
+  readonly containerCgroup: (id: ContainerId) => string;
 }
 
 export function podPaths({ dataDir, runDir }: RuntimeDirectories, uid: string): PodPaths {
@@ -45,6 +46,7 @@ export function podPaths({ dataDir, runDir }: RuntimeDirectories, uid: string): 
     container: (id) => join(data, 'containers', containerKey(id)),
     cgroup: `pod${uid}`,
     shimCgroup: `shim${uid}`,
+    containerCgroup: (id) => `pod${uid}/${containerKey(id)}`,
   };
 }
 

@@ -23,7 +23,7 @@ export function openVolumes(options: { readonly volumesDir: string }): VolumePor
   };
 }
 
-export class VolumeError extends Error {
+class VolumeError extends Error {
   override readonly name = 'VolumeError';
   readonly reason = 'FailedMount';
 }

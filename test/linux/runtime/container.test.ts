@@ -1,4 +1,12 @@
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { noLimits, ordinarySecurity } from '../../support/container-spec.ts';
 import { openRuntimeHost, type RuntimeHost } from '../../support/runtime-host.ts';
@@ -11,6 +19,27 @@ beforeAll(async () => {
   await host.sandbox({ hostname: 'shop', hosts: '127.0.0.1 localhost here\n' });
 });
 afterAll(() => host.end());
+
+/** A layer with a program that makes the system calls it is given, without arguments, and prints their errors. */
+function buildProbe(layer: string): string {
+  mkdirSync(layer);
+  writeFileSync(
+    `${layer}/probe.c`,
+    `#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+  for (int i = 1; i < argc; i++) {
+    long result = syscall(atoi(argv[i]), 0L, 0L, 0L, 0L, 0L, 0L);
+    const char *name = errno == EPERM ? "EPERM" : errno == ENOSYS ? "ENOSYS" : "other";
+    printf("%s %s\\n", argv[i], result < 0 ? name : "allowed");
+  }
+}`,
+  );
+  execFileSync('gcc', ['-static', '-o', `${layer}/probe`, `${layer}/probe.c`]);
+  return layer;
+}
 
 const output = async (...args: Parameters<RuntimeHost['run']>) => (await host.run(...args)).output;
 const security = (over: Partial<typeof ordinarySecurity>) => ({
@@ -187,6 +216,21 @@ describe('rights', () => {
       expect.stringMatching(/Operation not permitted/),
       expect.stringMatching(/permission denied|not permitted/i),
     ]);
+  });
+
+  it('reach neither the host’s keys nor its clock, and new calls are unknown', async () => {
+    const calls = [
+      ['keyctl', 250, 'EPERM'],
+      ['io_uring_setup', 425, 'EPERM'],
+      ['clock_settime', 227, 'EPERM'],
+      ['clone3', 435, 'ENOSYS'],
+      ['of the future', 600, 'ENOSYS'],
+    ] as const;
+    const binary = buildProbe(`${host.dir}/layers/probe`);
+    const image = { ...host.spec('').image, layers: [...host.layers, binary] };
+    const numbers = calls.map(([, number]) => String(number));
+    const { output } = await host.run('', { image, command: ['/probe', ...numbers] });
+    expect(output).toEqual(calls.map(([, number, error]) => `${number} ${error}`));
   });
 
   it('are all there for a privileged container, but only over its own namespaces', async () => {

@@ -183,6 +183,13 @@ it('joins the pod’s namespaces, but not what it shares with the host', () => {
   expect(shared.linux.joins).toEqual(['ipc', 'uts']);
 });
 
+it('refuses a user whom the pod’s ids don’t reach, unless it has the host’s', () => {
+  expect(() => plan(security({ runAsUser: 65_536 }))).toThrow(/needs hostUsers: true/);
+  expect(() => plan(security({ fsGroup: 1_000_000 }))).toThrow(/id 1000000 is outside/);
+  const shared = plan(security({ runAsUser: 65_536 }), { userNamespace: undefined });
+  expect(shared.process.user.uid).toBe(65_536);
+});
+
 it('refuses a terminal until there is one', () => {
   expect(() => plan({ terminal: true })).toThrow(/not supported yet/);
 });

@@ -81,7 +81,7 @@ const refused: readonly [string, Parameters<typeof request>, RegExp][] = [
   [
     'root, under runAsNonRoot',
     ['', { runAsNonRoot: true }],
-    /^container has runAsNonRoot and image will run as root \(pod: "shop_default\(a\)", container: web\)$/,
+    /and image will run as root \(pod: "shop_default\(a\)", container: web\)$/,
   ],
   [
     'root in disguise, under runAsNonRoot',
