@@ -40,7 +40,7 @@ type NewService = Omit<Service, 'metadata'> & Pick<Draft<Fields>, 'metadata'>;
 
 const maxTries = 8;
 
-export function needsAddress({ type, clusterIP = '' }: ServiceSpec): boolean {
+function needsAddress({ type, clusterIP = '' }: ServiceSpec): boolean {
   return type !== 'ExternalName' && clusterIP === '';
 }
 

@@ -12,7 +12,7 @@ export interface EventStream {
 }
 
 /** A client that has this much unread, beside what it began with, is cut off; it lists again when it can. */
-export const maxUnreadBytes = 16 * 1024 * 1024;
+const maxUnreadBytes = 16 * 1024 * 1024;
 
 export function openEventStream(response: ServerResponse, closing: AbortSignal): EventStream {
   const releases: (() => void)[] = [];

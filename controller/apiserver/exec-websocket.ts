@@ -37,7 +37,7 @@ const channel = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, close: 2
 /** Above it the command waits; when all is written it goes on. */
 const highWaterBytes = 1024 * 1024;
 
-export function webSocketTransport(client: WebSocket): ExecTransport {
+function webSocketTransport(client: WebSocket): ExecTransport {
   let onDrain = () => {};
   const send = (to: number, chunk: Uint8Array) =>
     client.send(Buffer.concat([Buffer.of(to), chunk]), () => {

@@ -22,7 +22,7 @@ export function objectsAt(
   if (revision === cache.revision) return today;
   const changes = revision < cache.revision ? cache.changesSince(revision) : undefined;
   if (changes === undefined) throw expired();
-  return undo(
+  return objectsBefore(
     today,
     changes.filter((change) => concerns(change, of)),
   );
@@ -52,7 +52,7 @@ export interface ContinueToken {
   readonly after: ObjectKey;
 }
 
-export function formatToken({ revision, after }: ContinueToken): string {
+function formatToken({ revision, after }: ContinueToken): string {
   return Buffer.from(JSON.stringify([revision, after.namespace, after.name])).toString('base64url');
 }
 
@@ -82,7 +82,11 @@ function concerns(change: ObjectChange, of: { kind: Kind; namespace: string }): 
   return of.namespace === '' || change.key.namespace === of.namespace;
 }
 
-function undo(today: readonly AnyObject[], changes: readonly ObjectChange[]): readonly AnyObject[] {
+/** What was there before these changes, which are all since then and in order. */
+export function objectsBefore(
+  today: readonly AnyObject[],
+  changes: readonly ObjectChange[],
+): readonly AnyObject[] {
   const before = new Map<string, AnyObject | undefined>();
   for (const { key, previous } of changes) {
     const id = idOf(key);

@@ -26,7 +26,7 @@ export async function podLogs(call: Call, server: ApiServer): Promise<Streaming>
   };
 }
 
-export function logOptions(query: URLSearchParams, container: string, now: number): PodLogOptions {
+function logOptions(query: URLSearchParams, container: string, now: number): PodLogOptions {
   return {
     container,
     follow: flag(query, 'follow'),

@@ -53,7 +53,7 @@ export interface WriteOptions {
   readonly force: boolean;
 }
 
-export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
+type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
 
 export function writeOptions(call: Pick<Call, 'query' | 'userAgent'>): WriteOptions {
   const { query, userAgent } = call;

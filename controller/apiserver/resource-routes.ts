@@ -25,7 +25,7 @@ export interface ResourceRoute {
   readonly handle: Handle;
 }
 
-export type Handle = (call: Call, server: ApiServer) => Promise<Answer | Streaming>;
+type Handle = (call: Call, server: ApiServer) => Promise<Answer | Streaming>;
 
 /** Every path that a kind is served at. */
 export function routesOf(kind: Kind): readonly ResourceRoute[] {

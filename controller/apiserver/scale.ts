@@ -38,7 +38,7 @@ export async function changeScale(
   return { code: 200, body: JSON.stringify(scaleOf(object)) };
 }
 
-export type Scale = ReturnType<typeof scaleOf>;
+type Scale = ReturnType<typeof scaleOf>;
 
 /** What the kinds with a scale have in common. */
 interface Scalable {
@@ -46,7 +46,7 @@ interface Scalable {
   readonly status: { readonly replicas?: number };
 }
 
-export function scaleOf(object: AnyObject) {
+function scaleOf(object: AnyObject) {
   const { spec, status } = object as AnyObject & Scalable;
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   return {

@@ -25,7 +25,7 @@ export function encodeTable(
 }
 
 /** The kind's own columns; Name before and Age behind those that are always shown, unless the kind places them. */
-export function columnsOf(kind: Kind): readonly Column<AnyObject>[] {
+function columnsOf(kind: Kind): readonly Column<AnyObject>[] {
   const declared = kind.columns as readonly Column<AnyObject>[];
   const has = (name: string) => declared.some((column) => column.name === name);
   const wide = declared.filter((column) => column.wide);

@@ -11,6 +11,8 @@ import {
 } from '../../../../controller/apiserver/exec-session.ts';
 import type { ExecStream } from '../../../../controller/pod-access.ts';
 
+const text = (chunk: Uint8Array) => Buffer.from(chunk).toString();
+
 /** Both ends of an exec that write down what they are told. */
 function ends({ outputTaken = true, inputTaken = true } = {}) {
   const told: string[] = [];
@@ -21,7 +23,7 @@ function ends({ outputTaken = true, inputTaken = true } = {}) {
   let client: ExecClient | undefined;
   const stream: ExecStream = {
     write: (chunk) => {
-      told.push(`write ${chunk}`);
+      told.push(`write ${text(chunk)}`);
       return inputTaken;
     },
     onDrain: (listener) => drains.push(listener),
@@ -40,7 +42,7 @@ function ends({ outputTaken = true, inputTaken = true } = {}) {
       client = given;
     },
     output: (name, chunk) => {
-      told.push(`${name} ${chunk}`);
+      told.push(`${name} ${text(chunk)}`);
       return outputTaken;
     },
     onDrain: (listener) => drains.push(listener),

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigMap } from '../../../../api/config-map.ts';
 import type { AnyObject } from '../../../../api/kind.ts';
-import { objectsAt, pageOf, parseToken } from '../../../../controller/apiserver/list-page.ts';
-import type { Cache, ObjectChange } from '../../../../controller/store/cache.ts';
+import { objectsBefore, pageOf, parseToken } from '../../../../controller/apiserver/list-page.ts';
+import type { ObjectChange } from '../../../../controller/store/cache.ts';
 
 const map = (name: string, revision: number): AnyObject => ({
   apiVersion: 'v1',
@@ -45,34 +45,28 @@ describe('parseToken', () => {
   });
 });
 
-describe('objectsAt', () => {
+it('undoes changes, the first of each object last', () => {
   const change = (
-    key: string,
-    revision: number,
-    [previous, object]: readonly [AnyObject | undefined, AnyObject | undefined],
+    name: string,
+    previous: AnyObject | undefined,
+    object: AnyObject | undefined,
   ): ObjectChange => ({
     kind: ConfigMap,
-    key: { namespace: 'default', name: key },
-    revision,
+    key: { namespace: 'default', name },
+    revision: Number(object?.metadata.resourceVersion ?? 7),
     object,
     previous,
   });
-  const cacheWith = (today: readonly AnyObject[], changes: readonly ObjectChange[] | undefined) =>
-    ({ revision: 9, list: () => today, changesSince: () => changes }) as Partial<Cache> as Cache;
-  const of = { kind: ConfigMap, namespace: '' };
-
-  it('undoes what happened since', () => {
-    const today = [map('kept', 1), map('changed', 8), map('new', 9)];
-    const cache = cacheWith(today, [
-      change('changed', 6, [map('changed', 2), map('changed', 6)]),
-      change('gone', 7, [map('gone', 3), undefined]),
-      change('changed', 8, [map('changed', 6), map('changed', 8)]),
-      change('new', 9, [undefined, map('new', 9)]),
-    ]);
-    expect(objectsAt(cache, of, 5)).toEqual([map('kept', 1), map('changed', 2), map('gone', 3)]);
-  });
-
-  it('says Expired when the changes are forgotten', () => {
-    expect(() => objectsAt(cacheWith([], undefined), of, 5)).toThrow(/too old/);
-  });
+  const today = [map('kept', 1), map('changed', 8), map('new', 9)];
+  const changes = [
+    change('changed', map('changed', 2), map('changed', 6)),
+    change('gone', map('gone', 3), undefined),
+    change('changed', map('changed', 6), map('changed', 8)),
+    change('new', undefined, map('new', 9)),
+  ];
+  expect(objectsBefore(today, changes)).toEqual([
+    map('kept', 1),
+    map('changed', 2),
+    map('gone', 3),
+  ]);
 });

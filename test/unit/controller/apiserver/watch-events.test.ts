@@ -42,7 +42,7 @@ describe('eventOf', () => {
     ['ends to match', web, db, { type: 'DELETED', object: map('web', '5') }],
     ['never matched', db, map('db', '6'), undefined],
     ['is removed without having matched', db, undefined, undefined],
-  ] as const)('of an object that %s', (_, previous, object, expected) => {
+  ] as const)('of an object that %s', (...[, previous, object, expected]) => {
     expect(eventOf(change(previous, object), isWeb)).toEqual(expected);
   });
 });
