@@ -100,7 +100,12 @@ function image({ layers }: ImagePullParts, record: ImageRecord): Image {
     digest,
     references: references.map((name) => name.written),
     sizeBytes,
-    layers: diffIds.map((diffId) => layers.path(diffId)),
+    layers: withoutRepeats(diffIds).map((diffId) => layers.path(diffId)),
     config,
   };
+}
+
+/** overlayfs refuses the same directory twice. The upper one says all that the lower one does: only it stays. */
+function withoutRepeats(diffIds: readonly string[]): readonly string[] {
+  return diffIds.filter((id, index) => diffIds.lastIndexOf(id) === index);
 }

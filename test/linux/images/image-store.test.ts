@@ -160,6 +160,13 @@ describe('an image on disk', () => {
     expect((await pull(other)).layers.length).toBe(1);
   });
 
+  it('names a layer that it has twice once, where it is on top', async () => {
+    const layers = ['empty', 'middle', 'empty'].map(layerOf);
+    const image = await pull(registry.put('twice:1', { layers }));
+    const files = image.layers.map((layer) => readdirSync(join(layer, 'files')));
+    expect(files).toEqual([['middle'], ['empty']]);
+  });
+
   it('may be pulled often at once; its layers are downloaded once', async () => {
     const reference = web();
     const alias = registry.put('alias:1', { layers: ['base', 'web'].map(layerOf) });
