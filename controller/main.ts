@@ -21,7 +21,6 @@ import { controllerLoops } from './controllers/controller-loops.ts';
 import { ensureFirstNamespaces } from './controllers/namespace.ts';
 import { type Dispatcher, openDispatcher } from './dispatcher/dispatcher.ts';
 import { takeFence } from './dispatcher/fence.ts';
-import { dispatcherIndexes } from './dispatcher/indexes.ts';
 import { schedulerLoop } from './scheduler/scheduler.ts';
 import type { Cache } from './store/cache.ts';
 import { keepCompacted } from './store/compaction.ts';
@@ -72,7 +71,7 @@ async function startController(config: ControllerConfig): Promise<Running> {
   const codec = objectCodec(secretBox(await storeKey(paths.storeKey, rng), rng));
   const objects = openObjects({ store, codec, clock, rng });
   const { loops, indexes } = controllerLoops(kinds);
-  const allIndexes = [...indexes, ...sharedIndexes, ...dispatcherIndexes];
+  const allIndexes = [...indexes, ...sharedIndexes];
   const { cache, stop: stopCache } = await startCache({
     store,
     codec,

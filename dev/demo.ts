@@ -65,7 +65,7 @@ async function pushFromInside(): Promise<void> {
 
 async function push(): Promise<number> {
   const image = await buildHelloImage(cacheDir);
-  await pushImage(image, { registry: '127.0.0.1:5000', repository: 'hello', tag: '1' });
+  await pushImage(image, { registry: 'http://127.0.0.1:5000', repository: 'hello', tag: '1' });
   console.log('  registry    registry:5000/hello:1 pushed');
   return 0;
 }

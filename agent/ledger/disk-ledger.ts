@@ -19,7 +19,7 @@ export interface DiskLedgerOptions {
 }
 
 /** The ledger could not be written: the change was not taken. The cause says why. */
-export class LedgerError extends Error {
+class LedgerError extends Error {
   override readonly name = 'LedgerError';
 }
 
@@ -55,7 +55,7 @@ function diskLedger(files: LedgerFiles, start: { state: Assignments; log: Log })
     state = next;
     for (const changed of changesBetween(before, next))
       for (const listener of listeners) listener(changed);
-    batch.forEach(({ outcome }, i) => outcome.resolve(outcomes[i] ?? 'stale'));
+    for (const [i, { outcome }] of batch.entries()) outcome.resolve(outcomes[i] ?? 'stale');
   };
 
   const work = async () => {

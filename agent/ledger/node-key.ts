@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
 import type { Rng } from '../../base/rng.ts';
 
-export const nodeKeyBytes = 32;
+const nodeKeyBytes = 32;
 
 /** The key that this node encrypts Secrets with where it keeps them; made on first use, mode 0600. */
 export async function ensureNodeKey(path: string, rng: Rng): Promise<Uint8Array> {

@@ -21,7 +21,7 @@ export type Environment =
 export function environmentOf(container: Container, input: EnvironmentInput): Environment {
   const variables = new Map<string, string>();
   const { pod } = input.assignment;
-  if (pod.spec.enableServiceLinks) addServiceLinks(variables, pod, input.network);
+  if (pod.spec.enableServiceLinks !== false) addServiceLinks(variables, pod, input.network);
   for (const source of container.envFrom ?? []) {
     const problem = addAll(variables, source, input);
     if (problem) return { ok: false, problem };

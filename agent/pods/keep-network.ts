@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
-import { runReconciler, settled } from '../../base/run-reconciler.ts';
+import { runReconciler } from '../../base/run-reconciler.ts';
 import type { Ledger } from '../ledger/assignment.ts';
 import type { NetworkPort } from '../ports.ts';
 
@@ -12,6 +12,9 @@ export interface KeepNetworkOptions {
   readonly rng: Rng;
   readonly log: Log;
 }
+
+/** What somebody else took away (a flushed ruleset, a route) is back after this time. */
+const resyncMs = 30_000;
 
 /** The node's routes, rules and names follow the ledger's network table. Returns stop. */
 export function keepNetwork({ ledger, network, clock, rng, log }: KeepNetworkOptions) {
@@ -25,7 +28,7 @@ export function keepNetwork({ ledger, network, clock, rng, log }: KeepNetworkOpt
     async reconcile() {
       const table = ledger.network();
       if (table) await network.apply(table);
-      return settled;
+      return { requeueAfterMs: resyncMs };
     },
   });
   const unsubscribe = ledger.onChange((changed) => {

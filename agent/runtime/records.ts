@@ -1,6 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readIfPresent, replaceFile } from '../../base/durable-file.ts';
+import { readIfPresent } from '../../base/durable-file.ts';
 import type { SandboxNamespace } from '../kernel/op.ts';
 import type { UserNamespaceRange } from '../ports.ts';
 import type { OciProcess } from './oci-config.ts';
@@ -26,11 +26,8 @@ export interface ContainerRecord {
   readonly seccomp: boolean;
 }
 
-const OWN_ONLY = 0o600;
-
 export function writeSandboxRecord(paths: PodPaths, record: SandboxRecord): Promise<void> {
-  const bytes = JSON.stringify(record);
-  return replaceFile({ path: paths.record, bytes, mode: OWN_ONLY });
+  return writeRecord(paths.record, record);
 }
 
 /** undefined: no such sandbox, or not more than its directory. */
@@ -44,8 +41,7 @@ export async function recordedSandboxes(dirs: RuntimeDirectories): Promise<reado
 }
 
 export function writeContainerRecord(directory: string, record: ContainerRecord): Promise<void> {
-  const path = join(directory, 'container.json');
-  return replaceFile({ path, bytes: JSON.stringify(record), mode: OWN_ONLY });
+  return writeRecord(join(directory, 'container.json'), record);
 }
 
 export function readContainerRecord(directory: string): Promise<ContainerRecord | undefined> {
@@ -69,7 +65,15 @@ async function namesIn(directory: string): Promise<readonly string[]> {
   }
 }
 
+/** Old or new for whoever reads it. Not synced: what it tells of is gone as well after a crash of the host. */
+async function writeRecord(path: string, record: SandboxRecord | ContainerRecord): Promise<void> {
+  const temporary = `${path}.new`;
+  await writeFile(temporary, JSON.stringify(record), { mode: 0o600 });
+  await rename(temporary, path);
+}
+
+/** Empty after a crash of the host is as good as absent. */
 async function readRecord<T>(path: string): Promise<T | undefined> {
   const text = await readIfPresent(readFile(path, 'utf8'));
-  return text === undefined ? undefined : (JSON.parse(text) as T);
+  return text ? (JSON.parse(text) as T) : undefined;
 }

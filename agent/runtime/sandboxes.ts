@@ -74,8 +74,8 @@ async function ensure(
 async function create(context: RuntimeContext, spec: SandboxSpec, paths: PodPaths): Promise<void> {
   const { dirs, cgroups } = context;
   for (const dir of [dirs.dataDir, dirs.runDir]) await mkdir(dir, { recursive: true, mode: 0o700 });
-  for (const dir of [paths.containers, join(paths.data, 'etc'), join(paths.run, 'tmpfs')])
-    await mkdir(dir, { recursive: true });
+  const below = [paths.containers, join(paths.data, 'etc'), join(paths.run, 'tmpfs')];
+  await Promise.all(below.map((dir) => mkdir(dir, { recursive: true })));
   await writeSandboxRecord(paths, recordOf(spec, false));
   await cgroups.ensure(paths.cgroup, planCgroupFiles(spec.resources, cgroups.version));
   await cgroups.ensure(paths.shimCgroup, []);

@@ -7,6 +7,7 @@ import type {
 } from '../../api/generated/agent.ts';
 import type { NodeCondition } from '../../api/node.ts';
 import { deferred } from '../../base/deadline.ts';
+import type { LedgerChange } from '../ledger/assignment.ts';
 import { ledgerFeed } from './ledger-feed.ts';
 import type { SessionOptions } from './session-options.ts';
 import { statusOutbox } from './status-outbox.ts';
@@ -28,6 +29,8 @@ export interface ControlStream {
   sendConditions(conditions: readonly NodeCondition[]): void;
   /** Settles when the stream has ended; rejects if not by its own doing. */
   readonly ended: Promise<void>;
+  /** Resolves when the ledger has taken or refused all that was received. */
+  settled(): Promise<void>;
 }
 
 const heartbeatIntervalMs = 1000;
@@ -58,8 +61,9 @@ export function openControlStream(parts: ControlStreamParts): ControlStream {
       send({ $case: 'conditions', value: { conditionJson } });
     },
     ended: ended.promise,
+    settled: () => settled(),
   };
-  takeMessages(parts, () => {
+  const settled = takeMessages(parts, () => {
     outbox.sendAll();
     parts.onWelcome(stream);
   });
@@ -93,12 +97,12 @@ function startHeartbeats(call: ControlCall, { clock }: SessionOptions): () => vo
   return () => cancel();
 }
 
-/** The stream is read no faster than the ledger gets to the disk. */
-function takeMessages(parts: ControlStreamParts, onWelcome: () => void): void {
-  const { call, options } = parts;
+/** The stream is read no faster than the ledger gets to the disk. Returns what waits for the ledger. */
+function takeMessages(parts: ControlStreamParts, onWelcome: () => void): () => Promise<void> {
+  const { call } = parts;
   const feed = ledgerFeed();
   const maxPending = 256;
-  let pending = 0;
+  const pending = new Set<Promise<void>>();
   call.on('data', ({ message }: ControllerMessage) => {
     if (!message) return;
     if (message.$case === 'openSession') parts.openSession(message.value);
@@ -106,15 +110,27 @@ function takeMessages(parts: ControlStreamParts, onWelcome: () => void): void {
     const change = feed.next(message);
     if (message.$case === 'snapshotEnd') onWelcome();
     if (!change) return;
-    if (++pending >= maxPending) call.pause();
-    options.ledger
-      .accept(change)
-      .catch((err: unknown) => {
-        options.log.error({ err, component: 'session' }, 'assignment not taken');
-        call.cancel();
-      })
-      .finally(() => {
-        if (--pending < maxPending) call.resume();
-      });
+    const accepted = acceptChange(parts, change).finally(() => {
+      pending.delete(accepted);
+      if (pending.size < maxPending) call.resume();
+    });
+    pending.add(accepted);
+    if (pending.size >= maxPending) call.pause();
   });
+  return async () => {
+    await Promise.all(pending);
+  };
+}
+
+/** A ledger that can't be written ends the stream: the next one begins with everything again. */
+async function acceptChange(
+  { call, options }: ControlStreamParts,
+  change: LedgerChange,
+): Promise<void> {
+  try {
+    await options.ledger.accept(change);
+  } catch (err) {
+    options.log.error({ err, component: 'session' }, 'assignment not taken');
+    call.cancel();
+  }
 }

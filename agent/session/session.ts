@@ -36,18 +36,18 @@ export function startSession(options: SessionOptions): Session {
     const call = clients.control.control();
     const hangUp = () => call.cancel();
     stopping.signal.addEventListener('abort', hangUp, { once: true });
+    const stream = openControlStream({
+      call,
+      options,
+      openSession: bulk.open,
+      closeSession: bulk.close,
+      onWelcome(welcomed) {
+        attempt = 0;
+        log.info({ component: 'session', address }, 'connected to the controller');
+        outgoing.connected(welcomed);
+      },
+    });
     try {
-      const stream = openControlStream({
-        call,
-        options,
-        openSession: bulk.open,
-        closeSession: bulk.close,
-        onWelcome(welcomed) {
-          attempt = 0;
-          log.info({ component: 'session', address }, 'connected to the controller');
-          outgoing.connected(welcomed);
-        },
-      });
       await stream.ended;
     } finally {
       outgoing.disconnected();
@@ -55,6 +55,7 @@ export function startSession(options: SessionOptions): Session {
       stopRenewals();
       bulk.closeAll();
       clients.close();
+      await stream.settled();
     }
   };
 

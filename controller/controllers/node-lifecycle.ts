@@ -11,7 +11,7 @@ import type { Loop, LoopDeps } from '../store/loop.ts';
 import { evictionTime, planNode } from './node-lifecycle-plan.ts';
 
 /** Where the nodes' leases are. */
-export const nodeLeaseNamespace = 'kube-node-lease';
+const nodeLeaseNamespace = 'kube-node-lease';
 
 const component = 'node-controller';
 

@@ -106,7 +106,7 @@ async function createPod(deps: LoopDeps, replicaSet: ReplicaSet): Promise<void> 
 }
 
 /** Through the same defaults and checks as a pod that a user sends. */
-export function newPod(replicaSet: ReplicaSet): NewObject<FieldsOf<typeof Pod>> {
+function newPod(replicaSet: ReplicaSet): NewObject<FieldsOf<typeof Pod>> {
   const { labels, annotations, finalizers } = replicaSet.spec.template.metadata;
   const parsed = parseObject(Pod, {
     metadata: {

@@ -4,7 +4,7 @@ export interface RolloutLimits {
   readonly maxUnavailable: number;
 }
 
-export interface Scale {
+interface Scale {
   /** What the ReplicaSet is asked for. */
   readonly replicas: number;
   /** How many of its pods are available. */

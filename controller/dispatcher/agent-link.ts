@@ -31,7 +31,7 @@ export interface AgentLink {
 }
 
 /** The writing side of the call. */
-export interface ControlOutput {
+interface ControlOutput {
   /** False: taken, but full until 'drain'. */
   write(message: ControllerMessage): boolean;
   end(): void;

@@ -21,7 +21,7 @@ export interface DispatcherDeps {
   readonly log: Log;
 }
 
-export interface ClusterNetwork {
+interface ClusterNetwork {
   readonly clusterPodCidr: string;
   /** Prefix length of each node's part of it. */
   readonly nodePrefix: number;

@@ -9,7 +9,7 @@ import type { AnyObject } from '../../api/kind.ts';
 import { Node } from '../../api/node.ts';
 import { Service } from '../../api/service.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
-import { slicesByService } from './indexes.ts';
+import { slicesByService } from '../store/indexes.ts';
 import { nodeRoute, serviceEntry } from './network-entries.ts';
 
 /** Rows of the table that may have changed. */

@@ -27,8 +27,8 @@ export interface NodeLeasesDeps {
 }
 
 const renewIntervalMs = 2000;
-export const leaseDurationSeconds = 4;
-export const leaseNamespace = 'kube-node-lease';
+const leaseDurationSeconds = 4;
+const leaseNamespace = 'kube-node-lease';
 
 export function nodeLeases(deps: NodeLeasesDeps): NodeLeases {
   const beats = new Map<string, number>();

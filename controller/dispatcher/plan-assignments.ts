@@ -2,7 +2,7 @@ import { ConfigMap } from '../../api/config-map.ts';
 import type { Pod } from '../../api/pod.ts';
 import { Secret } from '../../api/secret.ts';
 import type { Cache } from '../store/cache.ts';
-import { podsByNode } from './indexes.ts';
+import { podsByNode } from '../store/indexes.ts';
 import { namedObjects } from './named-objects.ts';
 
 /** All that a node gets to know of one pod. */

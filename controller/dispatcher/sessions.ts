@@ -7,7 +7,7 @@ import type { Rng } from '../../base/rng.ts';
 import type { AgentLink } from './agent-link.ts';
 import { refusal, refuse } from './peer.ts';
 
-export type BulkCall = ServerDuplexStream<BulkFrame, BulkFrame>;
+type BulkCall = ServerDuplexStream<BulkFrame, BulkFrame>;
 type Frame = NonNullable<BulkFrame['frame']>;
 
 /** Sessions that agents are asked to open, until their stream is there. */

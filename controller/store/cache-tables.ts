@@ -16,7 +16,7 @@ export interface CacheTables {
   delete(kind: Kind, key: ObjectKey): AnyObject | undefined;
 }
 
-export interface CachedRow {
+interface CachedRow {
   readonly kind: Kind;
   readonly key: ObjectKey;
   readonly storeKey: string;

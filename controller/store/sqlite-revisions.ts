@@ -54,7 +54,9 @@ interface File {
 /** Exclusive locking keeps a second process out, and spares the shared-memory file. The first write takes the lock. */
 function configure(db: DatabaseSync): void {
   db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
-  db.exec(`BEGIN IMMEDIATE; ${schema}; COMMIT`);
+  db.exec('BEGIN IMMEDIATE');
+  db.exec(schema);
+  db.exec('COMMIT');
   const [verdict] = Object.values(db.prepare('PRAGMA quick_check(1)').get() ?? {});
   if (verdict !== 'ok') throw Object.assign(new Error(String(verdict)), { errcode: corruptCode });
 }

@@ -31,7 +31,8 @@ const texts = {
     UNION ALL
     SELECT key, previous, previous_revision, create_revision FROM history AS h
       WHERE key >= :prefix AND key < :end AND key > :after AND previous IS NOT NULL
-        AND revision = (SELECT min(revision) FROM history WHERE key = h.key AND revision > :revision)
+        AND revision =
+          (SELECT min(revision) FROM history WHERE key = h.key AND revision > :revision)
     ORDER BY key LIMIT :limit`,
   put: `INSERT INTO current VALUES (:key, :value, :revision, :revision, :lease)
     ON CONFLICT (key) DO UPDATE SET value = :value, revision = :revision, lease = :lease`,

@@ -1,7 +1,7 @@
 import { StoreError, type Transaction } from './store.ts';
 
 /** etcd's default limit for a request. */
-export const maxValueBytes = 1.5 * 1024 * 1024;
+const maxValueBytes = 1.5 * 1024 * 1024;
 
 /** Throws for what no store takes: values over the limit, and a key that is written twice. */
 export function checkTransaction({ puts, deletes }: Transaction): void {

@@ -11,7 +11,7 @@ export interface WatchHub {
   fail(error: StoreError): void;
 }
 
-export interface Subscription {
+interface Subscription {
   /** What has come since the last call, at least one change; undefined once `signal` has aborted. */
   take(signal: AbortSignal): Promise<readonly StoreChange[] | undefined>;
   end(): void;

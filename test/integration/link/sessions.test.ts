@@ -38,7 +38,7 @@ describe('exec over the link', () => {
     const script = scriptedExec();
     const stream = await startExec(script);
     const seen: string[] = [];
-    stream.onOutput((name, chunk) => seen.push(`${name}:${Buffer.from(chunk)}`));
+    stream.onOutput((name, chunk) => seen.push(`${name}:${Buffer.from(chunk).toString()}`));
     stream.write(Buffer.from('hello'));
     stream.resize(100, 40);
     stream.endInput();

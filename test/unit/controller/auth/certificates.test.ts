@@ -1,6 +1,5 @@
 import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -63,7 +62,7 @@ describe('the authority', () => {
     expect(read.subject.split('\n')).toEqual(['O=a', 'O=b', 'CN=ann']);
     expect(read.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2']);
     expect(userOfCertificate(read.toLegacyObject())).toEqual({ name: 'ann', groups: ['a', 'b'] });
-    expect(authenticate(new Socket())).toBeUndefined();
+    expect(authenticate({})).toBeUndefined();
   });
 
   it('refuses what is no certificate request', async () => {
