@@ -63,12 +63,13 @@ function openTunnel(to: {
   timeoutMs: number;
 }): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-  const socket = connect(to.unixSocket);
+  const socket = connect({ path: to.unixSocket, timeout: to.timeoutMs });
   let head = Buffer.alloc(0);
   const fail = (error: Error) => {
     socket.destroy();
     reject(error);
   };
+  const onSilence = () => fail(new Error('proxy: no answer to CONNECT'));
   const onData = (chunk: Buffer) => {
     head = Buffer.concat([head, chunk]);
     const end = head.indexOf('\r\n\r\n');
@@ -77,13 +78,12 @@ function openTunnel(to: {
     if (!/^HTTP\/1\.[01] 2\d\d/.test(status)) return fail(new Error(`proxy: ${status}`));
     socket.off('data', onData);
     socket.off('error', fail);
-    socket.setTimeout(0);
+    socket.off('timeout', onSilence);
     socket.pause();
     if (head.length > end + 4) socket.unshift(head.subarray(end + 4));
     resolve(socket);
   };
-  socket.setTimeout(to.timeoutMs, () => fail(new Error('proxy: no answer to CONNECT')));
-  socket.on('error', fail).on('data', onData);
+  socket.on('error', fail).on('timeout', onSilence).on('data', onData);
   socket.write(`CONNECT ${to.target} HTTP/1.1\r\nHost: ${to.target}\r\n\r\n`);
   return promise;
 }

@@ -338,12 +338,13 @@ describe('a proxy on a unix socket', () => {
   let asked: string[];
   let closeProxy: () => void;
   let through: Setup;
-  const serveProxy = async (answer: 'tunnel' | 'refuse') => {
+  const serveProxy = async (answer: 'tunnel' | 'refuse' | 'hang') => {
     asked = [];
     const sockets = new Set<Socket>();
     const proxy = createHttpServer().on('connect', (request, socket: Socket) => {
       asked.push(request.url ?? '');
       if (answer === 'refuse') return void socket.end('HTTP/1.1 403 No\r\n\r\n');
+      if (answer === 'hang') return void sockets.add(socket);
       const [host = '', port] = (request.url ?? '').split(':');
       const beyond = connect(Number(port), host, () => {
         socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
@@ -373,6 +374,14 @@ describe('a proxy on a unix socket', () => {
     const refused = manifest({ ...through, plainHttp: [] });
     await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/SSL|TLS/i) });
     expect(registry.requests.length).toBe(0);
+  });
+
+  it('is given up when it hangs', async () => {
+    await serveProxy('hang');
+    await expect(manifest(through)).rejects.toMatchObject({
+      reason: 'RegistryUnavailable',
+      message: expect.stringContaining('no answer to CONNECT'),
+    });
   });
 
   it('is quoted when it refuses', async () => {
