@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import type { TLSSocket } from 'node:tls';
 import { kinds } from '../api/kinds.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
@@ -183,6 +183,8 @@ async function openApi(
 ): Promise<RunningApiServer> {
   const { config, store, objects, cache, dispatcher, pki, clock, rng, log } = parts;
   const tokens = joinTokens({ store, caHash: publicKeyHash(pki.ca.certificate), clock, rng });
+  // What a killed predecessor left would be "address in use".
+  if (config.apiSocket !== undefined) await rm(config.apiSocket, { force: true });
   const plugins = [joinRoutes({ ca: pki.ca, tokens, log }), tokenRoutes(tokens)];
   return serveApi(
     {
