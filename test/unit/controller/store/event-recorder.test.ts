@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConfigMap } from '../../../../api/config-map.ts';
+import { Event } from '../../../../api/event.ts';
+import { silentLog } from '../../../../base/log.ts';
+import { eventRecorder, type RecordEvent } from '../../../../controller/store/event-recorder.ts';
+import { anObject } from '../../../support/an-object.ts';
+import { type ObjectWorld, objectWorld } from '../../../support/object-world.ts';
+
+let world: ObjectWorld;
+let record: RecordEvent;
+beforeEach(async () => {
+  world = await objectWorld();
+  record = eventRecorder({ objects: world.objects, clock: world.clock, log: silentLog });
+});
+afterEach(() => world.stop());
+
+const involved = anObject(ConfigMap, { metadata: { name: 'web', namespace: 'shop' } });
+const happening = {
+  involved,
+  type: 'Warning',
+  reason: 'Odd',
+  message: 'something is odd',
+  component: 'tester',
+} as const;
+/** Waits until the writes under way are in the cache. */
+const events = async (count: number) => {
+  while ((await world.store.revision()) < count)
+    await new Promise((resolve) => setImmediate(resolve));
+  await world.settled();
+  return world.cache.list(Event);
+};
+
+describe('an event', () => {
+  it('is kept in the namespace of what it is about, with where it comes from', async () => {
+    record(happening);
+    expect(await events(1)).toMatchObject([
+      {
+        metadata: { namespace: 'shop', name: expect.stringMatching(/^web\.[0-9a-f]{16}$/) },
+        involvedObject: {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          namespace: 'shop',
+          name: 'web',
+          uid: involved.metadata.uid,
+        },
+        type: 'Warning',
+        reason: 'Odd',
+        message: 'something is odd',
+        count: 1,
+        firstTimestamp: '2026-01-01T00:00:00Z',
+        lastTimestamp: '2026-01-01T00:00:00Z',
+        source: { component: 'tester' },
+      },
+    ]);
+  });
+
+  it('that comes again at once is counted and written once more, not each time', async () => {
+    record(happening);
+    await events(1);
+    for (let i = 0; i < 5; i++) record(happening);
+    world.clock.advance(1000);
+    expect(await events(2)).toMatchObject([
+      {
+        count: 6,
+        firstTimestamp: '2026-01-01T00:00:00Z',
+        lastTimestamp: '2026-01-01T00:00:01Z',
+      },
+    ]);
+    expect(await world.store.revision()).toBe(2);
+  });
+
+  it('that comes again much later, even from another process, counts the same one up', async () => {
+    record(happening);
+    await events(1);
+    world.clock.advance(60_000);
+    eventRecorder({ objects: world.objects, clock: world.clock, log: silentLog })(happening);
+    expect(await events(2)).toMatchObject([{ count: 2, lastTimestamp: '2026-01-01T00:01:00Z' }]);
+  });
+
+  it('that says something else is another one', async () => {
+    record(happening);
+    record({ ...happening, message: 'something else is odd' });
+    expect(await events(2)).toHaveLength(2);
+  });
+});

@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConfigMap } from '../../../../api/config-map.ts';
+import { kinds } from '../../../../api/kinds.ts';
+import { silentLog } from '../../../../base/log.ts';
+import { seededRng } from '../../../../base/rng.ts';
+import { settled } from '../../../../base/run-reconciler.ts';
+import { formatKey, parseKey } from '../../../../controller/store/keys.ts';
+import type { Loop } from '../../../../controller/store/loop.ts';
+import { type RunningLoops, runLoops } from '../../../../controller/store/run-loops.ts';
+import { type ObjectWorld, objectWorld } from '../../../support/object-world.ts';
+
+let world: ObjectWorld;
+let running: RunningLoops | undefined;
+beforeEach(async () => {
+  world = await objectWorld();
+});
+afterEach(async () => {
+  await running?.stop();
+  running = undefined;
+  await world.stop();
+});
+
+const create = (name: string, data: Record<string, string> = {}) =>
+  world.objects.create(ConfigMap, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: 'a', name },
+    data,
+  });
+const loop = (reconcile: Loop['reconcile']): Loop => ({
+  name: 'test',
+  workers: 2,
+  wakes: ({ kind, key }) => (kind === ConfigMap ? [formatKey(key)] : []),
+  reconcile,
+});
+const run = (...loops: readonly Loop[]) => {
+  const { objects, cache, clock } = world;
+  const rest = { kinds, rng: seededRng(1), log: silentLog, recordEvent: () => {} };
+  running = runLoops(loops, { objects, cache, clock, ...rest });
+};
+const until = async (holds: () => boolean) => {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+};
+
+describe('a loop', () => {
+  it('is woken for everything that exists at the start, and for every change', async () => {
+    await create('x');
+    await world.settled();
+    const keys: string[] = [];
+    run(
+      loop(async (key) => {
+        keys.push(key);
+        return settled;
+      }),
+    );
+    await until(() => keys.length === 1);
+    await create('y');
+    await until(() => keys.length === 2);
+    expect(keys).toEqual(['a/x', 'a/y']);
+  });
+
+  it('looks at everything again from time to time', async () => {
+    await create('x');
+    await world.settled();
+    let passes = 0;
+    run(
+      loop(async () => {
+        passes++;
+        return settled;
+      }),
+    );
+    await until(() => passes === 1);
+    world.clock.advance(10 * 60_000);
+    await until(() => passes === 2);
+  });
+
+  it('always finds its own writes in the cache', async () => {
+    const found: (string | undefined)[] = [];
+    run(
+      loop(async (key, { cache, objects }) => {
+        const stored = cache.get(ConfigMap, parseKey(key));
+        const n = Number(stored?.data?.n ?? 0);
+        found.push(stored?.data?.n);
+        if (!stored || n === 20) return settled;
+        await objects.update(ConfigMap, { ...stored, data: { n: String(n + 1) } }, 'main');
+        return { requeueAfterMs: 0 };
+      }),
+    );
+    await create('x', { n: '0' });
+    while (found.at(-1) !== '20') {
+      world.clock.advance(1);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const numbers = found.map(Number);
+    expect(numbers, 'never an older one').toEqual(numbers.toSorted((a, b) => a - b));
+    expect(await world.store.revision(), 'no write was lost to a stale read').toBe(21);
+  });
+
+  it('tries again later what failed', async () => {
+    let passes = 0;
+    run(
+      loop(async () => {
+        passes++;
+        if (passes === 1) throw new Error('not now');
+        return settled;
+      }),
+    );
+    await create('x');
+    await until(() => passes === 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    world.clock.advance(20);
+    await until(() => passes === 2);
+  });
+});
