@@ -1,10 +1,10 @@
 import type { Shim } from '../kernel/shim.ts';
-import { connectShim } from '../kernel/shim-client.ts';
+import { connectShim, ShimLost } from '../kernel/shim-client.ts';
 import { podPaths, type RuntimeDirectories } from './pod-paths.ts';
 
 /** Connections to the shims of this node's pods: made when first asked for, kept until the shim is gone. */
 export interface PodShims {
-  /** undefined: nobody is there. */
+  /** undefined: nobody is there, or one from an agent of another time that can't be spoken to. */
   get(uid: string): Promise<Shim | undefined>;
   /** Takes over a connection to a shim that was just started. */
   adopt(uid: string, shim: Shim): void;
@@ -29,7 +29,7 @@ export function openPodShims(dirs: RuntimeDirectories): PodShims {
     });
   };
   const connect = async (uid: string) => {
-    const shim = await connectShim(podPaths(dirs, uid).run);
+    const shim = await connectShim(podPaths(dirs, uid).run).catch(unlessLost);
     if (shim) watch(uid, shim);
     return shim;
   };
@@ -65,4 +65,9 @@ export function openPodShims(dirs: RuntimeDirectories): PodShims {
       for (const uid of shims.keys()) forget(uid);
     },
   };
+}
+
+function unlessLost(error: unknown): undefined {
+  if (error instanceof ShimLost) return undefined;
+  throw error;
 }

@@ -72,8 +72,13 @@ async function writeRecord(path: string, record: SandboxRecord | ContainerRecord
   await rename(temporary, path);
 }
 
-/** Empty after a crash of the host is as good as absent. */
+/** What a crash of the host has left half written is as good as absent. */
 async function readRecord<T>(path: string): Promise<T | undefined> {
   const text = await readIfPresent(readFile(path, 'utf8'));
-  return text ? (JSON.parse(text) as T) : undefined;
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as T);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }

@@ -311,40 +311,44 @@ describe('limits', () => {
 describe('what can’t be started', () => {
   const start = (over: Parameters<RuntimeHost['run']>[1]) =>
     host.run('true', { id: { uid: 'a', name: 'bad', attempt: 0 }, ...over });
-  const rows: readonly [string, Parameters<RuntimeHost['run']>[1], string, string][] = [
+  const rows: readonly [string, Parameters<RuntimeHost['run']>[1], object][] = [
     [
       'a missing program',
       { command: ['/no/such'] },
-      'StartError',
-      'exec: "/no/such": stat /no/such: no such file or directory',
+      {
+        reason: 'StartError',
+        message: 'exec: "/no/such": stat /no/such: no such file or directory',
+      },
     ],
     [
       'a file that is no program',
       { command: ['/etc/passwd'] },
-      'StartError',
-      'exec: "/etc/passwd": permission denied',
+      { reason: 'StartError', message: 'exec: "/etc/passwd": permission denied' },
     ],
     [
       'a working directory that is a file',
       { workingDir: '/etc/passwd' },
-      'StartError',
-      'chdir to cwd ("/etc/passwd") set in config.json failed: not a directory',
+      {
+        reason: 'StartError',
+        message: 'chdir to cwd ("/etc/passwd") set in config.json failed: not a directory',
+      },
     ],
     [
       'a working directory through a descriptor',
       { workingDir: '/proc/self/fd/7' },
-      'StartError',
-      expect.stringMatching(/^chdir to cwd/),
+      { reason: 'StartError', message: expect.stringMatching(/^chdir to cwd/) },
     ],
     [
-      'an unknown user',
+      'root where it must not be',
       security({ runAsNonRoot: true }),
-      'CreateContainerConfigError',
-      expect.stringMatching(/image will run as root/),
+      {
+        reason: 'CreateContainerConfigError',
+        message: expect.stringMatching(/image will run as root/),
+      },
     ],
   ];
-  it.each(rows)('is %s: said in words, and nothing is left', async (_, over, reason, message) => {
-    await expect(start(over)).rejects.toMatchObject({ reason, message });
+  it.each(rows)('is %s: said in words, and nothing is left', async (_, over, error) => {
+    await expect(start(over)).rejects.toMatchObject(error);
     expect(await host.state('bad')).toBeUndefined();
     expect(readdirSync(`${host.dir}/data/pods/a/containers`)).not.toContain('bad-0');
   });
