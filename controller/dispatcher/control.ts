@@ -47,7 +47,7 @@ export function serveControl(parts: ControlParts, call: ControlCall): void {
           refuse(call, err as Error);
         },
       );
-    } else if (message && link) takeMessage(parts, link, message);
+    } else if (message && link) takeOrRefuse(parts, { call, link, message });
   });
   for (const event of ['end', 'close', 'cancelled'] as const)
     call.on(event, () => link && disconnect(parts, link));
@@ -64,6 +64,7 @@ async function welcome(parts: ControlParts, greeting: Greeting): Promise<AgentLi
   const { deps, registry, leases, links } = parts;
   if (hello.nodeName !== nodeName)
     throw refusal('PERMISSION_DENIED', `this certificate is of node "${nodeName}"`);
+  await leases.renew(nodeName);
   const node = await registry.register(hello);
   await deps.cache.reached(Number(node.metadata.resourceVersion));
   links.get(nodeName)?.close();
@@ -75,7 +76,6 @@ async function welcome(parts: ControlParts, greeting: Greeting): Promise<AgentLi
     cut: () => parts.cut(call.getPeer()),
   });
   links.set(nodeName, link);
-  leases.beat(nodeName);
   deps.log.info({ component: 'dispatcher', node: nodeName }, 'agent connected');
   return link;
 }
@@ -97,6 +97,19 @@ function disconnect({ links, deps }: ControlParts, link: AgentLink): void {
 }
 
 type Message = NonNullable<AgentMessage['message']>;
+
+/** What a node sends is never believed to make sense: nonsense costs it its link, and nobody else anything. */
+function takeOrRefuse(
+  parts: ControlParts,
+  { call, link, message }: { call: ControlCall; link: AgentLink; message: Message },
+): void {
+  try {
+    takeMessage(parts, link, message);
+  } catch (err) {
+    parts.deps.log.warn({ err, component: 'dispatcher', node: link.nodeName }, 'message refused');
+    refuse(call, refusal('INVALID_ARGUMENT', `malformed message: ${message.$case}`));
+  }
+}
 
 function takeMessage(parts: ControlParts, link: AgentLink, message: Message): void {
   const { nodeName } = link;

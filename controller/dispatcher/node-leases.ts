@@ -13,6 +13,8 @@ import type { NodeRegistry } from './node-registry.ts';
  */
 export interface NodeLeases {
   beat(nodeName: string): void;
+  /** At once: before a node that was away counts as Ready again. */
+  renew(nodeName: string): Promise<void>;
   /** What the node says of itself, merged into its Node now and whenever its Ready was taken away meanwhile. */
   setConditions(nodeName: string, conditions: readonly NodeCondition[]): void;
   stop(): void;
@@ -59,6 +61,7 @@ export function nodeLeases(deps: NodeLeasesDeps): NodeLeases {
 
   return {
     beat: (nodeName) => void beats.set(nodeName, deps.clock.now()),
+    renew: (nodeName) => renew(deps, nodeName, deps.clock.now()),
     setConditions(nodeName, reported) {
       conditions.set(nodeName, reported);
       reportConditions(nodeName).catch((err: unknown) =>

@@ -1,6 +1,7 @@
 import type { Hello } from '../../api/generated/agent.ts';
 import { Node, type NodeCondition } from '../../api/node.ts';
-import { StatusError } from '../../api/status.ts';
+import { parseObject } from '../../api/prepare.ts';
+import { invalid, StatusError } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Cache } from '../store/cache.ts';
 import type { Objects } from '../store/objects.ts';
@@ -28,6 +29,7 @@ const maxTries = 10;
 export function nodeRegistry(deps: NodeRegistryDeps): NodeRegistry {
   return {
     async register(hello) {
+      checkHello(hello, deps);
       for (let tries = 1; ; tries++) {
         try {
           return (await update(deps, hello)) ?? (await create(deps, hello));
@@ -46,6 +48,15 @@ export function nodeRegistry(deps: NodeRegistryDeps): NodeRegistry {
       }));
     },
   };
+}
+
+/** A node describes itself: held against the schema like everything from outside. Throws StatusError Invalid. */
+function checkHello(hello: Hello, { podCidrs }: NodeRegistryDeps): void {
+  const parsed = parseObject(Node, {
+    metadata: { name: hello.nodeName, labels: labelsOf(hello) },
+    status: statusFromHello(hello, podsPerNode(podCidrs)),
+  });
+  if ('errors' in parsed) throw invalid(Node, hello.nodeName, parsed.errors);
 }
 
 /** Invalid: the claim on the pod CIDR was taken by someone else. */

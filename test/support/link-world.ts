@@ -7,6 +7,7 @@ import { newCertificateRequest } from '../../agent/session/certificate-request.t
 import type { NodeIdentity } from '../../agent/session/node-identity.ts';
 import { type Session, startSession } from '../../agent/session/session.ts';
 import { SessionError, type SessionHandlers } from '../../agent/session/session-handlers.ts';
+import type { NodeFacts } from '../../agent/session/session-options.ts';
 import type { ReportedStatus, StatusSource } from '../../agent/session/status-source.ts';
 import { kinds } from '../../api/kinds.ts';
 import { systemClock } from '../../base/clock.ts';
@@ -54,6 +55,7 @@ export interface AgentOptions {
   /** Default: its own. */
   readonly identity?: NodeIdentity;
   readonly handlers?: Partial<SessionHandlers>;
+  readonly facts?: Partial<NodeFacts>;
 }
 
 export interface TestAgent {
@@ -174,6 +176,7 @@ async function testAgent({ dir, port, options }: AgentParts): Promise<TestAgent>
       capacity: { cpu: '4', memory: '8Gi', pods: '110' },
       system: undefined,
       labels: { rack: 'r1' },
+      ...options.facts,
     }),
     ledger,
     statuses,

@@ -149,6 +149,13 @@ describe('the link between agent and controller', () => {
     await waitFor('Ready', () => nodeOf('host1')?.status.conditions?.[0]?.status === 'True');
   });
 
+  it('refuses a node that describes itself in words that mean nothing', async () => {
+    const facts = { capacity: { cpu: 'plenty' } };
+    const agent = await world.startAgent({ nodeName: 'host1', facts });
+    await expect(waitFor('the link', () => agent.session.connected, 400)).rejects.toThrow();
+    expect(nodeOf('host1')).toBeUndefined();
+  });
+
   it('takes events about the node’s own pods only', async () => {
     const agent = await world.startAgent({ nodeName: 'host1' });
     const mine = await create('mine', {});
