@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
@@ -10,7 +9,7 @@ import { serveEgressProxy } from './egress-proxy.ts';
 import { forwardPort } from './forward.ts';
 import { startRegistry } from './images/registry.ts';
 import { createJoinToken } from './join-token.ts';
-import { type RunningRole, startRole } from './roles.ts';
+import { keepRole } from './roles.ts';
 import { startVirtualHost, type VirtualHost } from './virtual-host.ts';
 import { connectHosts, network } from './virtual-network.ts';
 
@@ -57,7 +56,7 @@ export async function startDevCluster(
     if (config.registry) await startRegistry(registryOptions(config, hosts.registry));
     const proxy = await serveEgressProxy(join(runDir, 'proxy.sock'));
     undo.push(() => close(proxy));
-    const controller = await startController(config, { runDir, host: hosts.controller });
+    await keepController(config, { runDir, host: hosts.controller, clock });
     const forward = await forwardPort(config.port, join(runDir, 'api.sock'));
     undo.push(() => close(forward));
     const port = portOf(forward);
@@ -67,14 +66,15 @@ export async function startDevCluster(
       join(config.dataDir, 'controller/pki'),
       join(runDir, 'api.sock'),
     );
-    const agents = await Promise.all(
+    await Promise.all(
       hosts.nodes.map((host, i) =>
-        startAgent(config, {
+        keepAgent(config, {
           host,
           number: i + 1,
           runDir,
           token,
           cgroupParent: cgroups.of(host.name),
+          clock,
         }),
       ),
     );
@@ -83,7 +83,7 @@ export async function startDevCluster(
       port,
       kubeconfig,
       hosts: Object.fromEntries(hosts.all.map(({ name, pid }) => [name, pid])),
-      lost: firstLoss([controller, ...agents]),
+      lost: hosts.controller.ended.then(() => "the controller's host has ended"),
       stop: () => undo.all(),
     };
   } catch (error) {
@@ -143,15 +143,15 @@ const registryOptions = ({ dataDir, cacheDir }: ClusterConfig, host: VirtualHost
     host.run([command, ...args], options),
 });
 
-async function startController(
+async function keepController(
   { dataDir, logLevel }: ClusterConfig,
-  { runDir, host }: { readonly runDir: string; readonly host: VirtualHost },
-): Promise<RunningRole> {
+  on: { readonly runDir: string; readonly host: VirtualHost; readonly clock: Clock },
+): Promise<void> {
   const directory = join(dataDir, 'controller');
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const args = [
     'controller',
-    ...['--data-dir', directory, '--api-socket', join(runDir, 'api.sock')],
+    ...['--data-dir', directory, '--api-socket', join(on.runDir, 'api.sock')],
     ...[
       '--api-address',
       `${network.controller}:6443`,
@@ -160,7 +160,8 @@ async function startController(
     ],
     ...['--server-name', '127.0.0.1', '--server-name', 'localhost', '--log-level', logLevel],
   ];
-  return startRole(host, { name: 'controller', args, logPath: join(dataDir, 'controller.log') });
+  const logPath = join(dataDir, 'controller.log');
+  await keepRole({ host: on.host, name: 'controller', args, logPath }, supervision(on.clock));
 }
 
 /** The controller's own, with the address at which this machine reaches it. */
@@ -169,7 +170,7 @@ async function adminKubeconfig({ dataDir }: ClusterConfig, port: number): Promis
   return text.replace(/server: .*/, `server: https://127.0.0.1:${port}`);
 }
 
-async function startAgent(
+async function keepAgent(
   { dataDir, logLevel }: ClusterConfig,
   on: {
     readonly host: VirtualHost;
@@ -177,8 +178,9 @@ async function startAgent(
     readonly runDir: string;
     readonly token: string;
     readonly cgroupParent: string;
+    readonly clock: Clock;
   },
-): Promise<RunningRole> {
+): Promise<void> {
   const { name } = on.host;
   const directory = join(dataDir, name);
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -192,17 +194,14 @@ async function startAgent(
     ...['--insecure-registry', 'registry:5000', '--registry-proxy', join(on.runDir, 'proxy.sock')],
     ...['--log-level', logLevel],
   ];
-  return startRole(on.host, { name, args, logPath: join(dataDir, `${name}.log`) });
+  const logPath = join(dataDir, `${name}.log`);
+  await keepRole({ host: on.host, name, args, logPath }, supervision(on.clock));
 }
 
-function firstLoss(roles: readonly RunningRole[]): Promise<string> {
-  return Promise.race(
-    roles.map(async ({ name, process: child, logPath }) => {
-      const [code, signal] = await once(child, 'exit');
-      return `${name} ended (${signal ?? code}); its log: ${logPath}`;
-    }),
-  );
-}
+const supervision = (clock: Clock) => ({
+  clock,
+  log: (line: string) => console.error(`orc dev: ${line}`),
+});
 
 function portOf(server: Server): number {
   const address = server.address();

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Clock } from '../base/clock.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
 /** The `orc` of this checkout, run by the Node that runs this. */
@@ -13,28 +14,43 @@ const orc = [
 
 export const orcCommand = (...args: readonly string[]): readonly string[] => [...orc, ...args];
 
-/** A role of orc running in a host; its log goes to a file. */
-export interface RunningRole {
+/** A role of orc in a host, started again after a pause whenever it ends: as systemd does on a real host. */
+export interface RoleRequest {
+  readonly host: VirtualHost;
   readonly name: string;
-  readonly process: ChildProcess;
+  readonly args: readonly string[];
+  /** Its log, standard error. */
   readonly logPath: string;
 }
 
-/** Starts a role and resolves when it says on standard output that it is ready; rejects if it ends before. */
-export async function startRole(
-  host: VirtualHost,
-  role: { readonly name: string; readonly args: readonly string[]; readonly logPath: string },
-): Promise<RunningRole> {
-  const log = openSync(role.logPath, 'a', 0o640);
-  const child = host.run(orcCommand(...role.args), { stdio: ['ignore', 'pipe', log] });
+const restartPauseMs = 1000;
+
+/** Resolves when it says on standard output that it is ready; rejects if it ends before. Ends with its host. */
+export async function keepRole(
+  role: RoleRequest,
+  around: { readonly clock: Clock; readonly log: (line: string) => void },
+): Promise<void> {
+  const child = await startRole(role);
+  const again = () => {
+    if (!role.host.isUp()) return;
+    around.log(`${role.name} ended; starting it again`);
+    around.clock.after(restartPauseMs, () => {
+      startRole(role).then((next) => next.once('exit', again), again);
+    });
+  };
+  child.once('exit', again);
+}
+
+async function startRole({ host, name, args, logPath }: RoleRequest): Promise<ChildProcess> {
+  const log = openSync(logPath, 'a', 0o640);
+  const child = host.run(orcCommand(...args), { stdio: ['ignore', 'pipe', log] });
   closeSync(log);
-  const ready = new Promise<void>((resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     if (child.stdout) createInterface({ input: child.stdout }).once('line', () => resolve());
     child.once('error', reject);
     child.once('exit', (code, signal) =>
-      reject(new Error(`${role.name} ended (${signal ?? code}); its log: ${role.logPath}`)),
+      reject(new Error(`${name} ended (${signal ?? code}); its log: ${logPath}`)),
     );
   });
-  await ready;
-  return { name: role.name, process: child, logPath: role.logPath };
+  return child;
 }

@@ -11,6 +11,9 @@ export interface VirtualHost {
   readonly name: string;
   /** Its pid 1, seen from outside. */
   readonly pid: number;
+  isUp(): boolean;
+  /** Resolves when its first process has ended, by whatever hand. */
+  readonly ended: Promise<void>;
   /** Starts a command in all of its namespaces. */
   run(command: readonly string[], options?: SpawnOptions): ChildProcess;
   /** Runs a command there to its end; throws with what it said if it fails. */
@@ -36,6 +39,12 @@ export async function startVirtualHost(name: string): Promise<VirtualHost> {
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
   );
   const pid = await started(name, unshare);
+  let stopping = false;
+  const hasEnded = () => unshare.exitCode !== null || unshare.signalCode !== null;
+  const isUp = () => !stopping && !hasEnded();
+  const ended = hasEnded()
+    ? Promise.resolve()
+    : new Promise<void>((resolve) => unshare.once('exit', () => resolve()));
   const enter = [...['--target', String(pid), '--pid', '--net', '--mount', '--uts', '--ipc'], '--'];
   const run = (command: readonly string[], options: SpawnOptions = {}) =>
     spawn('nsenter', [...enter, ...command], { ...options, detached: true });
@@ -48,9 +57,10 @@ export async function startVirtualHost(name: string): Promise<VirtualHost> {
       const args = ['--target', String(pid), '--net', '--', ...command];
       return finished(spawn('nsenter', args, { stdio: pipes }), { command, input });
     },
+    isUp,
+    ended,
     async stop() {
-      if (unshare.exitCode !== null || unshare.signalCode !== null) return;
-      const ended = once(unshare, 'exit');
+      stopping = true;
       unshare.stdin.destroy();
       await ended;
     },
