@@ -19,7 +19,10 @@ export interface PodAccess {
     options: PodLogOptions,
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>>;
-  /** Resolves when the node has taken the session; `exited` says whether the command could be started. */
+  /**
+   * Resolves when the node has taken the session; `exited` says whether the command could be started. Abort, then or
+   * later: as `close`.
+   */
   exec(pod: PodTarget, request: PodExecRequest, signal: AbortSignal): Promise<ExecStream>;
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -7,12 +8,20 @@ import type { ApiServer, ApiServerDeps } from './call.ts';
 import { openChangeFeed } from './change-feed.ts';
 import { serveUpgrade } from './exec-upgrade.ts';
 import { fastifyApp } from './fastify-app.ts';
+import { sharedEncoder } from './watch-events.ts';
 
 /** The HTTPS API. Nothing listens yet; `inject` works at once. */
 export function buildApiServer(deps: ApiServerDeps): BuiltApiServer {
   const closing = new AbortController();
   const changes = openChangeFeed(deps.cache);
-  const server: ApiServer = { deps, changes, closing: closing.signal };
+  // Every watch and every exec listens for it.
+  setMaxListeners(0, closing.signal);
+  const server: ApiServer = {
+    deps,
+    changes,
+    encodeShared: sharedEncoder(),
+    closing: closing.signal,
+  };
   const app = fastifyApp(server);
   app.addHook('preClose', async () => {
     closing.abort();
@@ -87,6 +96,9 @@ const tlsOptions = (tls: TlsFiles): ServerOptions => ({
   minVersion: 'TLSv1.2',
   // Longer than clients keep idle connections, so that it is they who close them.
   keepAliveTimeout: 120_000,
+  // Finds clients that are gone without a word.
+  keepAlive: true,
+  keepAliveInitialDelay: 30_000,
   ALPNProtocols: ['http/1.1'],
 });
 

@@ -8,6 +8,7 @@ import type { PodAccess } from '../pod-access.ts';
 import type { Cache } from '../store/cache.ts';
 import type { Objects } from '../store/objects.ts';
 import type { ChangeFeed } from './change-feed.ts';
+import type { SharedEncoder } from './watch-events.ts';
 
 export interface ApiServerDeps {
   readonly kinds: readonly Kind[];
@@ -65,6 +66,7 @@ export interface Streaming {
 export interface ApiServer {
   readonly deps: ApiServerDeps;
   readonly changes: ChangeFeed;
+  readonly encodeShared: SharedEncoder;
   /** Aborts when the server closes: streams end then. */
   readonly closing: AbortSignal;
 }

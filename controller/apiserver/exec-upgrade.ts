@@ -43,7 +43,6 @@ async function serveExec({ deps, closing }: ApiServer, upgrade: Upgrade): Promis
   socket.once('close', () => hungUp.abort());
   const stream = await deps.podAccess.exec(pod, wanted, AbortSignal.any([hungUp.signal, closing]));
   stream.pause();
-  closing.addEventListener('abort', () => stream.close(), { once: true });
   try {
     connectExec(stream, await open(upgrade, wanted));
   } catch (error) {

@@ -38,21 +38,26 @@ export function encodeEvent({ type, object }: WatchEvent, encoding: EventEncodin
   return Buffer.from(`{"type":"${type}","object":${encodeEventObject(object, encoding)}}\n`);
 }
 
-const shared = new WeakMap<ObjectChange, Map<string, Buffer>>();
-
-/** As {@link encodeEvent}, but made once for all watches that are told of this change right now. */
-export function encodeShared(
+/** Encodes as {@link encodeEvent}, but once for all watches that are told of the same change, one behind the other. */
+export type SharedEncoder = (
   change: ObjectChange,
   event: WatchEvent,
   encoding: EventEncoding,
-): Buffer {
-  const variants = shared.get(change) ?? new Map<string, Buffer>();
-  shared.set(change, variants);
-  const { format } = encoding;
-  const variant = `${event.type} ${format.as} ${format.as === 'table' ? format.includeObject : ''}`;
-  const encoded = variants.get(variant) ?? encodeEvent(event, encoding);
-  variants.set(variant, encoded);
-  return encoded;
+) => Buffer;
+
+export function sharedEncoder(): SharedEncoder {
+  let current: ObjectChange | undefined;
+  const variants = new Map<string, Buffer>();
+  return (change, event, encoding) => {
+    if (change !== current) variants.clear();
+    current = change;
+    const { format } = encoding;
+    const include = format.as === 'table' ? format.includeObject : '';
+    const variant = `${event.type} ${format.as} ${include}`;
+    const encoded = variants.get(variant) ?? encodeEvent(event, encoding);
+    variants.set(variant, encoded);
+    return encoded;
+  };
 }
 
 /** "You have seen everything up to here." */
@@ -89,14 +94,8 @@ function encodeEventObject(object: AnyObject, { kind, format, now }: EventEncodi
   return encodeTable(request, [object], { resourceVersion: object.metadata.resourceVersion });
 }
 
-const lastMatches = new WeakMap<ObjectChange, AnyObject>();
-
 /** The last state that matched, with the revision at which it ended: a client resumes from there. */
 function lastMatching(change: ObjectChange, previous: AnyObject): AnyObject {
-  const known = lastMatches.get(change);
-  if (known) return known;
   const metadata = { ...previous.metadata, resourceVersion: String(change.revision) };
-  const object = { ...previous, metadata };
-  lastMatches.set(change, object);
-  return object;
+  return { ...previous, metadata };
 }

@@ -12,7 +12,6 @@ import {
   encodeBookmark,
   encodeError,
   encodeEvent,
-  encodeShared,
   eventOf,
   initialEventsEnd,
 } from './watch-events.ts';
@@ -50,7 +49,7 @@ export function serveWatch(watch: Watch, server: ApiServer, response: ServerResp
   }
   stream.goLive();
   stream.onEnd(
-    changes.subscribe(watch.call.kind, (change) => sendChange(watch, change, { deps, send })),
+    changes.subscribe(watch.call.kind, (change) => sendChange(watch, change, { server, send })),
   );
   stream.onEnd(deps.clock.after(timeoutMs(watch, server), stream.end));
   if (watch.options.bookmarks) stream.onEnd(repeatBookmark(watch, server, send));
@@ -91,13 +90,13 @@ function sendBacklog(watch: Watch, { deps: { cache, clock } }: ApiServer, send: 
 function sendChange(
   watch: Watch,
   change: ObjectChange,
-  { deps, send }: { deps: ApiServer['deps']; send: Send },
+  { server, send }: { server: ApiServer; send: Send },
 ): void {
   if (!isWanted(watch, change)) return;
   const event = eventOf(change, watch.selects);
   if (event === undefined) return;
-  const encoding = { kind: change.kind, format: watch.format, now: deps.clock.now() };
-  send(encodeShared(change, event, encoding));
+  const encoding = { kind: change.kind, format: watch.format, now: server.deps.clock.now() };
+  send(server.encodeShared(change, event, encoding));
 }
 
 function isWanted({ call }: Watch, change: ObjectChange): boolean {

@@ -10,7 +10,6 @@ import {
 } from '../../../support/kubectl.ts';
 import { localPodAccess } from '../../../support/local-pod-access.ts';
 import { openTlsWorld, type TlsWorld } from '../../../support/tls-world.ts';
-import { waitFor } from '../../../support/wait-for.ts';
 
 /** Unmodified kubectls against a real server over TLS. What they send differs by version: so all of them. */
 const kubectls = findKubectls();
@@ -56,7 +55,9 @@ metadata: {name: ${name}}
 data: {key: "1"}
 `;
 
-it.skipIf(kubectls.length > 0)('has no kubectl.1.x in PATH: nothing was tried', () => {});
+it.skipIf(kubectls.length === 0)('needs a kubectl.1.x in PATH or in KUBECTL_DIR', () => {
+  expect(kubectls.map(({ version }) => version)).not.toEqual([]);
+});
 
 describe.each(kubectls)('kubectl $version', (kubectl: Kubectl) => {
   const name = `v${kubectl.version.replace('.', '-')}`;
@@ -165,7 +166,7 @@ describe.each(kubectls)('kubectl $version', (kubectl: Kubectl) => {
   });
 
   it('watches: prints each change as it comes', async () => {
-    const watching = run(`get cm ${name} -w --request-timeout=3s`);
+    const watching = run(`get cm ${name} -w --request-timeout=2s`);
     await ok(`label cm ${name} seen=yes`);
     await ok(`label cm ${name} seen-`);
     const lines = (await watching).out.split('\n').filter((line) => line.startsWith(name));
@@ -195,10 +196,9 @@ describe.each(kubectls)('kubectl $version', (kubectl: Kubectl) => {
     expect(counted.trim()).toBe(String(megabytes));
   });
 
-  it('deletes: not in a dry run; waits until it is gone; evicts', async () => {
+  it('deletes, but not in a dry run, and waits until it is gone', async () => {
     await ok(`delete deploy ${name} --dry-run=server`);
     await ok(`delete deploy,svc,cm ${name} --wait`);
     expect((await run(`get deploy ${name}`)).err).toContain('not found');
-    await waitFor('gone from the cache', () => world.cache.list(Pod).length === 1);
   });
 });

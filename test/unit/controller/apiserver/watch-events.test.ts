@@ -4,8 +4,8 @@ import type { AnyObject } from '../../../../api/kind.ts';
 import {
   encodeBookmark,
   encodeEvent,
-  encodeShared,
   eventOf,
+  sharedEncoder,
 } from '../../../../controller/apiserver/watch-events.ts';
 
 const map = (app: string, resourceVersion: string): AnyObject => ({
@@ -60,8 +60,10 @@ describe('encoding', () => {
   it('is done once for all watches that are told', () => {
     const one = change(undefined, map('web', '4'));
     const event = { type: 'ADDED', object: map('web', '4') } as const;
+    const encodeShared = sharedEncoder();
     const first = encodeShared(one, event, encoding);
     expect(encodeShared(one, event, encoding)).toBe(first);
+    expect(encodeShared({ ...one }, event, encoding)).not.toBe(first);
     const metadata = { ...encoding, format: { as: 'metadata' } } as const;
     expect(JSON.parse(encodeShared(one, event, metadata).toString()).object.kind).toBe(
       'PartialObjectMetadata',
