@@ -261,6 +261,28 @@ describe('a new agent', () => {
     await waitFor('the exit to be told', () => changes.includes('a'));
   });
 
+  it('goes on where an earlier one was interrupted in the making of a sandbox', async () => {
+    const path = `${host.dir}/data/pods/a/sandbox.json`;
+    const half = readFileSync(path, 'utf8').replace('"complete":true', '"complete":false');
+    for (const interrupt of ['before the shim', 'after it'] as const) {
+      if (interrupt === 'before the shim') {
+        const pid = host.shimPid('a');
+        process.kill(pid, 'SIGKILL');
+        await waitFor(
+          'the loss',
+          async () => (await host.runtime.sandboxes.find('a'))?.state === 'lost',
+        );
+      }
+      writeFileSync(path, half);
+      await host.restart();
+      expect(await host.runtime.sandboxes.find('a')).toMatchObject({ state: 'lost' });
+      await host.sandbox();
+      expect(await host.runtime.sandboxes.find('a')).toMatchObject({ state: 'ready' });
+      const { output } = await host.run('hostname');
+      expect(output).toEqual(['pod-a']);
+    }
+  });
+
   it('brings the pod’s hosts file up to date in running containers', async () => {
     await host.runtime.containers.start(
       host.spec('until grep -q 10.244.0.5 /etc/hosts; do sleep 0.01; done; echo seen'),
