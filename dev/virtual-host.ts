@@ -89,7 +89,8 @@ async function finished(
 ): Promise<void> {
   const words: string[] = [];
   child.stderr?.on('data', (chunk: Buffer) => words.push(chunk.toString()));
-  child.stdin?.end(input);
+  // A command that ends without reading its input says why by its exit code.
+  child.stdin?.on('error', () => undefined).end(input);
   const [code] = await once(child, 'close');
   if (code !== 0)
     throw new Error(`${command.join(' ')}: ${words.join('').trim() || `exit ${code}`}`);
