@@ -79,7 +79,7 @@ async function startController(config: ControllerConfig): Promise<Running> {
     indexes: allIndexes,
     ...base,
   });
-  const recordEvent = eventRecorder({ objects, clock, log });
+  const recordEvent = eventRecorder({ objects, cache, clock, log });
 
   const pki = await openPki(config, base);
   const dispatcher = openDispatcher({

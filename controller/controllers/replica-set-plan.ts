@@ -7,6 +7,8 @@ export interface ReplicaSetObservation {
   readonly replicaSet: ReplicaSet;
   /** Those that it controls and that match its selector. */
   readonly pods: readonly Pod[];
+  /** False: nothing new may come into its namespace. */
+  readonly mayCreate: boolean;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -23,12 +25,13 @@ export interface ReplicaSetPlan {
 /** As much as one pass creates or removes; the rest follows in the next. */
 const maxSteps = 500;
 
-export function planReplicaSet({ replicaSet, pods, now }: ReplicaSetObservation): ReplicaSetPlan {
+export function planReplicaSet(observation: ReplicaSetObservation): ReplicaSetPlan {
+  const { replicaSet, pods, mayCreate, now } = observation;
   const active = pods.filter(isPodActive);
   const wanted = replicaSet.metadata.deletionTimestamp ? active.length : replicaSet.spec.replicas;
   const missing = wanted - active.length;
   return {
-    create: Math.min(maxSteps, Math.max(0, missing)),
+    create: mayCreate ? Math.min(maxSteps, Math.max(0, missing)) : 0,
     remove: missing < 0 ? leastWorth(active).slice(0, Math.min(maxSteps, -missing)) : [],
     ...observedStatus(replicaSet, active, now),
   };

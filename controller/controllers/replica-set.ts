@@ -1,4 +1,5 @@
 import type { AnyObject } from '../../api/kind.ts';
+import { Namespace } from '../../api/namespace.ts';
 import { Pod } from '../../api/pod.ts';
 import { parseObject } from '../../api/prepare.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
@@ -56,11 +57,18 @@ async function reconcile(key: string, deps: LoopDeps) {
   });
   await applyOwnership(objects, Pod, { ...ownership, owner: replicaSet });
   const pods = [...ownership.kept, ...ownership.adopt];
-  const plan = planReplicaSet({ replicaSet, pods, now: clock.now() });
+  const mayCreate = isNamespaceOpen(cache, replicaSet);
+  const plan = planReplicaSet({ replicaSet, pods, mayCreate, now: clock.now() });
   const failure = await applyPlan(deps, replicaSet, plan);
   await writeStatus(deps, replicaSet, { plan, failure });
   if (failure !== undefined) throw failure;
   return plan.requeueAfterMs === undefined ? settled : { requeueAfterMs: plan.requeueAfterMs };
+}
+
+/** A namespace that is being emptied gets no new pods. */
+function isNamespaceOpen(cache: Cache, { metadata }: ReplicaSet): boolean {
+  const namespace = cache.get(Namespace, { namespace: '', name: metadata.namespace ?? '' });
+  return namespace !== undefined && namespace.metadata.deletionTimestamp === undefined;
 }
 
 /** Returns the failure instead of throwing it: the status tells of it too. */

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { Event } from '../../api/event.ts';
 import type { AnyObject } from '../../api/kind.ts';
+import { Namespace } from '../../api/namespace.ts';
 import type { ObjectReference } from '../../api/object-reference.ts';
 import { StatusError } from '../../api/status.ts';
 import { type Clock, formatTime } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
+import type { Cache } from './cache.ts';
 import type { FieldsOf, NewObject, ObjectKey, Objects } from './objects.ts';
 
 /** Something that happened to an object, for people: `kubectl describe`, `kubectl events`. */
@@ -23,6 +25,7 @@ export type RecordEvent = (happening: Happening) => void;
 
 export interface EventRecorderDeps {
   readonly objects: Objects;
+  readonly cache: Cache;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -34,7 +37,7 @@ const repeatWindowMs = 1000;
  * The name of an Event says what happened to whom, so that the same again, even from another process, counts up the
  * one that is there.
  */
-export function eventRecorder({ objects, clock, log }: EventRecorderDeps): RecordEvent {
+export function eventRecorder({ objects, cache, clock, log }: EventRecorderDeps): RecordEvent {
   const repeats = new Map<string, number>();
 
   const write = async (happening: Happening, count: number) => {
@@ -62,7 +65,15 @@ export function eventRecorder({ objects, clock, log }: EventRecorderDeps): Recor
     });
   };
 
+  /** A namespace that is being emptied gets no new events, and one that is gone keeps none. */
+  const hasPlace = (happening: Happening) => {
+    const name = namespaceOf(referenceTo(happening.involved));
+    const namespace = cache.get(Namespace, { namespace: '', name });
+    return namespace !== undefined && namespace.metadata.deletionTimestamp === undefined;
+  };
+
   return (happening) => {
+    if (!hasPlace(happening)) return;
     const id = eventName(happening);
     const waiting = repeats.get(id);
     if (waiting !== undefined) {
@@ -95,7 +106,7 @@ function newEvent(
     kind: 'Event',
     metadata: {
       name: eventName(happening),
-      namespace: involvedObject.namespace || 'default',
+      namespace: namespaceOf(involvedObject),
     },
     involvedObject,
     type,
@@ -109,6 +120,9 @@ function newEvent(
     reportingInstance: '',
   };
 }
+
+/** What is in no namespace has its events in the default one. */
+const namespaceOf = ({ namespace }: ObjectReference) => namespace || 'default';
 
 function referenceTo(involved: AnyObject | ObjectReference): ObjectReference {
   if (!('metadata' in involved)) return involved;

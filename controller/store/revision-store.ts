@@ -4,7 +4,7 @@ import type { Log } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import { leaseDeadlines } from './lease-deadlines.ts';
 import type { Lease, RevisionsAccess } from './revisions.ts';
-import type { Store, StoreChange, WatchOptions } from './store.ts';
+import { type Store, type StoreChange, StoreError, type WatchOptions } from './store.ts';
 import type { WatchHub } from './watch-hub.ts';
 
 export interface RevisionStoreOptions {
@@ -24,6 +24,7 @@ export async function revisionStore(options: RevisionStoreOptions): Promise<Stor
 
   const expire = (lease: Lease) => {
     revisions.call('removeLease', lease.id).catch((err: unknown) => {
+      if (err instanceof StoreError && err.reason === 'Closed') return;
       log.warn({ err, retryInMs: leaseRetryMs }, 'a lease that ran out could not be removed');
       clock.after(leaseRetryMs, () => expire(lease));
     });

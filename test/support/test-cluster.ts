@@ -66,7 +66,7 @@ export async function startTestCluster(): Promise<TestCluster> {
     log,
   });
   await ensureFirstNamespaces(objects);
-  const recordEvent = eventRecorder({ objects, clock, log });
+  const recordEvent = eventRecorder({ objects, cache, clock, log });
   const deps = { objects, cache, kinds, clock, rng, log, recordEvent };
   const running = runLoops([...loops, schedulerLoop], deps);
   const agents = pretendAgents({ objects, cache });

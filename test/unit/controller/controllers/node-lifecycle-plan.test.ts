@@ -8,7 +8,7 @@ import { anObject } from '../../../support/an-object.ts';
 const start = Date.parse('2026-01-01T00:00:00Z');
 const at = (seconds: number) => new Date(start + seconds * 1000).toISOString();
 type Ready = 'True' | 'False' | 'Unknown';
-const node = (ready: Ready, taints: Node['spec']['taints'] = undefined): Node => ({
+const node = (ready: Ready, taints?: Node['spec']['taints']): Node => ({
   ...anObject(Node, { metadata: { name: 'n1' }, spec: taints ? { taints } : {} }),
   status: { conditions: [{ type: 'Ready', status: ready }] },
 });

@@ -58,7 +58,7 @@ function pod(name: string, options: PodOptions = {}): Pod {
   return { ...object, status: { ...object.status, phase, conditions: [ready], containerStatuses } };
 }
 const plan = (replicaSet: ReplicaSet, pods: readonly Pod[], now = start) =>
-  planReplicaSet({ replicaSet, pods, now });
+  planReplicaSet({ replicaSet, pods, mayCreate: true, now });
 const removed = (wanted: number, pods: readonly Pod[]) =>
   plan(sets(wanted), pods).remove.map(({ metadata }) => metadata.name);
 
@@ -71,6 +71,11 @@ describe('the plan of a ReplicaSet', () => {
       pod('d', { deleting: true }),
     ];
     expect(plan(sets(3), pods)).toMatchObject({ create: 2, remove: [] });
+  });
+
+  it('creates nothing in a namespace that is being emptied', () => {
+    const observation = { replicaSet: sets(3), pods: [], mayCreate: false, now: start };
+    expect(planReplicaSet(observation).create).toBe(0);
   });
 
   it('creates at most 500 at once', () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigMap } from '../../../../api/config-map.ts';
 import { Event } from '../../../../api/event.ts';
+import { Namespace } from '../../../../api/namespace.ts';
 import { silentLog } from '../../../../base/log.ts';
 import { eventRecorder, type RecordEvent } from '../../../../controller/store/event-recorder.ts';
 import { anObject } from '../../../support/an-object.ts';
@@ -10,10 +11,17 @@ let world: ObjectWorld;
 let record: RecordEvent;
 beforeEach(async () => {
   world = await objectWorld();
-  record = eventRecorder({ objects: world.objects, clock: world.clock, log: silentLog });
+  const namespace = anObject(Namespace, { metadata: { name: 'shop' } });
+  await world.objects.create(Namespace, namespace);
+  await world.settled();
+  record = recorder();
 });
 afterEach(() => world.stop());
 
+const recorder = () => {
+  const { objects, cache, clock } = world;
+  return eventRecorder({ objects, cache, clock, log: silentLog });
+};
 const involved = anObject(ConfigMap, { metadata: { name: 'web', namespace: 'shop' } });
 const happening = {
   involved,
@@ -22,9 +30,9 @@ const happening = {
   message: 'something is odd',
   component: 'tester',
 } as const;
-/** Waits until the writes under way are in the cache. */
+/** Waits until so many writes beside the namespace are in the cache. */
 const events = async (count: number) => {
-  while ((await world.store.revision()) < count)
+  while ((await world.store.revision()) < count + 1)
     await new Promise((resolve) => setImmediate(resolve));
   await world.settled();
   return world.cache.list(Event);
@@ -66,14 +74,14 @@ describe('an event', () => {
         lastTimestamp: '2026-01-01T00:00:01Z',
       },
     ]);
-    expect(await world.store.revision()).toBe(2);
+    expect(await world.store.revision()).toBe(3);
   });
 
   it('that comes again much later, even from another process, counts the same one up', async () => {
     record(happening);
     await events(1);
     world.clock.advance(60_000);
-    eventRecorder({ objects: world.objects, clock: world.clock, log: silentLog })(happening);
+    recorder()(happening);
     expect(await events(2)).toMatchObject([{ count: 2, lastTimestamp: '2026-01-01T00:01:00Z' }]);
   });
 
@@ -81,5 +89,15 @@ describe('an event', () => {
     record(happening);
     record({ ...happening, message: 'something else is odd' });
     expect(await events(2)).toHaveLength(2);
+  });
+
+  it('is not kept in a namespace that goes or is gone', async () => {
+    await world.objects.delete(Namespace, { namespace: '', name: 'shop' });
+    await world.settled();
+    record(happening);
+    record({ ...happening, involved: { kind: 'Pod', name: 'x', namespace: 'never' } });
+    record({ ...happening, involved: { kind: 'Node', name: 'n1' } });
+    await world.settled();
+    expect(await world.store.revision()).toBe(2);
   });
 });

@@ -124,7 +124,7 @@ describe('the cache', () => {
   });
 
   it('lists again when its watch breaks, and tells what it had missed', async () => {
-    let breakWatch = (_: StoreError) => {};
+    let breakWatch: (error: StoreError) => void = () => {};
     const breaking = (store: Store): Store => ({
       ...store,
       async *watch(prefix, options) {
