@@ -56,6 +56,8 @@ export interface AgentOptions {
   readonly identity?: NodeIdentity;
   readonly handlers?: Partial<SessionHandlers>;
   readonly facts?: Partial<NodeFacts>;
+  /** Tried before the world's. */
+  readonly deadControllers?: readonly string[];
 }
 
 export interface TestAgent {
@@ -165,7 +167,7 @@ async function testAgent({ dir, port, options }: AgentParts): Promise<TestAgent>
   const { statuses, report } = statusBoard();
   const renewed: NodeIdentity[] = [];
   const session = startSession({
-    controllers: [`127.0.0.1:${port}`],
+    controllers: [...(options.deadControllers ?? []), `127.0.0.1:${port}`],
     nodeName: options.nodeName,
     identity: options.identity,
     onRenewed: async (identity) => void renewed.push(identity),

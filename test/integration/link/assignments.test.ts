@@ -149,6 +149,12 @@ describe('the link between agent and controller', () => {
     await waitFor('Ready', () => nodeOf('host1')?.status.conditions?.[0]?.status === 'True');
   });
 
+  it('tries the next controller when one does not answer', async () => {
+    const deadControllers = ['127.0.0.1:1'];
+    const agent = await world.startAgent({ nodeName: 'host1', deadControllers });
+    await waitFor('the link', () => agent.session.connected);
+  });
+
   it('refuses a node that describes itself in words that mean nothing', async () => {
     const facts = { capacity: { cpu: 'plenty' } };
     const agent = await world.startAgent({ nodeName: 'host1', facts });
