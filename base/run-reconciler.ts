@@ -38,8 +38,8 @@ export interface Reconciler<K> {
 export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
   const { reconcile, clock, rng, log } = options;
   const queue = workQueue<K>();
-  const running = new Set<K>();
-  const wokenMeanwhile = new Set<K>();
+  /** Told at the wake, not when a worker gets to it: two wakes in one turn must not reach two workers. */
+  const states = new Map<K, 'queued' | 'running' | 'woken again'>();
   const failures = new Map<K, number>();
   const timers = new Map<K, () => void>();
   const stopping = new AbortController();
@@ -55,10 +55,16 @@ export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
     );
   };
 
+  const enqueue = (key: K) => {
+    states.set(key, 'queued');
+    queue.add(key);
+  };
+
   const wake = (key: K) => {
     if (stopping.signal.aborted) return;
-    if (running.has(key)) wokenMeanwhile.add(key);
-    else queue.add(key);
+    const state = states.get(key);
+    if (state === undefined) enqueue(key);
+    else if (state === 'running') states.set(key, 'woken again');
   };
 
   const pass = async (key: K) => {
@@ -81,10 +87,11 @@ export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
 
   const work = async () => {
     for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
-      running.add(key);
+      states.set(key, 'running');
       await pass(key);
-      running.delete(key);
-      if (wokenMeanwhile.delete(key)) wake(key);
+      const wasWoken = states.get(key) === 'woken again';
+      states.delete(key);
+      if (wasWoken) wake(key);
     }
   };
   const workers = Array.from({ length: options.workers }, work);
