@@ -27,13 +27,17 @@ export interface NodePlan {
 /** Heartbeats come every second; so much silence means that the node is lost. */
 const defaultLeaseSeconds = 4;
 
+/** After a start of the controller the agents come back one by one: within two seconds each, and then beat. */
+const reconnectMs = 10_000;
+
 const unreachable = 'node.kubernetes.io/unreachable';
 const notReady = 'node.kubernetes.io/not-ready';
 
 export function planNode({ node, lease, now, listeningSince }: NodeObservation): NodePlan {
   const renewed = Date.parse(lease?.spec.renewTime ?? node.metadata.creationTimestamp);
   const seconds = lease?.spec.leaseDurationSeconds ?? defaultLeaseSeconds;
-  const expiresAt = Math.max(renewed, listeningSince) + seconds * 1000;
+  const expiresAt =
+    renewed >= listeningSince ? renewed + seconds * 1000 : listeningSince + reconnectMs;
   const isLost = now >= expiresAt;
   const conditions = withReadiness(node.status.conditions ?? [], isLost, now);
   const taints = withTaints(node.spec.taints ?? [], readiness(conditions), now);

@@ -71,7 +71,7 @@ describe('a node', () => {
       now: start + 3_600_000,
       listeningSince: start + 3_599_000,
     });
-    expect([isLost, nextCheckAt]).toEqual([false, start + 3_603_000]);
+    expect([isLost, nextCheckAt]).toEqual([false, start + 3_609_000]);
   });
 
   it('has four seconds for its first sign of life', () => {

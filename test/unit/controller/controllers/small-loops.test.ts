@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Event } from '../../../../api/event.ts';
+import type { Kind, KubeObject } from '../../../../api/kind.ts';
+import { kinds } from '../../../../api/kinds.ts';
+import { Node } from '../../../../api/node.ts';
+import { Pod } from '../../../../api/pod.ts';
+import type { Fields } from '../../../../api/schema.ts';
+import { silentLog } from '../../../../base/log.ts';
+import { seededRng } from '../../../../base/rng.ts';
+import { eventExpiryLoop } from '../../../../controller/controllers/event-expiry.ts';
+import { podGarbageLoop } from '../../../../controller/controllers/pod-garbage.ts';
+import { sharedIndexes } from '../../../../controller/store/indexes.ts';
+import { type RunningLoops, runLoops } from '../../../../controller/store/run-loops.ts';
+import { anObject } from '../../../support/an-object.ts';
+import { type ObjectWorld, objectWorld } from '../../../support/object-world.ts';
+
+let world: ObjectWorld;
+let running: RunningLoops;
+beforeEach(async () => {
+  world = await objectWorld({ indexes: sharedIndexes });
+  const { objects, cache, clock } = world;
+  const rest = { kinds, rng: seededRng(1), log: silentLog, recordEvent: () => {} };
+  running = runLoops([eventExpiryLoop, podGarbageLoop], { objects, cache, clock, ...rest });
+});
+afterEach(async () => {
+  await running.stop();
+  await world.stop();
+});
+
+const create = <F extends Fields>(kind: Kind<F>, object: KubeObject<F>) =>
+  world.objects.create(kind, object);
+/** Moves the time in steps, and lets the loops work in between. */
+const pass = async (seconds: number) => {
+  for (let i = 0; i < 10; i++) {
+    world.clock.advance(seconds * 100);
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await world.settled();
+};
+
+describe('an event', () => {
+  const event = (name: string) =>
+    anObject(Event, {
+      metadata: { name },
+      involvedObject: { kind: 'Pod', name: 'p' },
+      lastTimestamp: '2026-01-01T00:00:00Z',
+    });
+  const names = () => world.cache.list(Event).map(({ metadata }) => metadata.name);
+
+  it('goes an hour after it last happened', async () => {
+    await create(Event, event('a'));
+    await pass(3590);
+    expect(names()).toEqual(['a']);
+    await pass(20);
+    expect(names()).toEqual([]);
+  });
+
+  it('stays when it happens again', async () => {
+    await create(Event, event('a'));
+    await pass(1800);
+    const target = { key: { namespace: 'default', name: 'a' }, part: 'all' } as const;
+    await world.objects.modify(Event, target, (stored) => ({
+      ...stored,
+      lastTimestamp: '2026-01-01T00:30:00Z',
+    }));
+    await pass(3590);
+    expect(names()).toEqual(['a']);
+    await pass(20);
+    expect(names()).toEqual([]);
+  });
+});
+
+describe('a pod', () => {
+  const pod = (node: string) =>
+    anObject(Pod, {
+      metadata: { name: 'p' },
+      spec: { nodeName: node, containers: [{ name: 'c', image: 'c:1' }] },
+    });
+
+  it('stays as long as its node is there, and goes with it', async () => {
+    await create(Node, anObject(Node, { metadata: { name: 'n1' } }));
+    await create(Pod, pod('n1'));
+    await pass(60);
+    expect(world.cache.list(Pod)).toHaveLength(1);
+    await world.objects.delete(Node, { namespace: '', name: 'n1' });
+    await pass(1);
+    expect(world.cache.list(Pod)).toEqual([]);
+  });
+
+  it('that names a node may wait ten seconds for it', async () => {
+    await create(Pod, pod('later'));
+    await pass(9);
+    expect(world.cache.list(Pod)).toHaveLength(1);
+    await pass(2);
+    expect(world.cache.list(Pod)).toEqual([]);
+  });
+});
