@@ -13,6 +13,9 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
     exposeHeadRoutes: false,
     bodyLimit: maxBodyBytes,
     routerOptions: { maxParamLength: 253 },
+    frameworkErrors: (error, request, reply) => {
+      sendError(server, { error, request, reply });
+    },
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));

@@ -55,10 +55,8 @@ function fromFastify(cause: unknown): StatusError | undefined {
       `Request entity too large: limit is ${maxBodyBytes}`,
       { cause },
     );
-  if (String(cause.code).startsWith('FST_ERR_CTP')) {
-    return new StatusError('BadRequest', cause.message, { cause });
-  }
-  return undefined;
+  const isClients = /^FST_ERR_(CTP|BAD_URL)/.test(String(cause.code));
+  return isClients ? new StatusError('BadRequest', cause.message, { cause }) : undefined;
 }
 
 export const maxBodyBytes = 3 * 1024 * 1024;

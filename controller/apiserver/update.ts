@@ -29,7 +29,8 @@ export interface Change {
   readonly change: (live: AnyObject) => Readonly<Record<string, unknown>>;
 }
 
-const maxTries = 5;
+/** With many writers at once every round lets one through. */
+const maxTries = 30;
 
 /**
  * Read, change, check, compare-and-swap. A resourceVersion in the wanted object must be the stored one; without, what

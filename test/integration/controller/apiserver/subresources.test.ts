@@ -256,6 +256,7 @@ describe('requests', () => {
       payload: 'k8s\0',
     });
     expect(protobuf.json()).toMatchObject({ code: 415, reason: 'UnsupportedMediaType' });
+    expect(await call('GET', '/api/v1/%zz')).toMatchObject({ code: 400, body: { kind: 'Status' } });
     expect(await call('GET', '/apis/nothing/v1')).toMatchObject({
       code: 404,
       body: { message: 'the server could not find the requested resource' },
