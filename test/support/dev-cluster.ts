@@ -1,0 +1,190 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KubeConfig, KubernetesObjectApi } from '@kubernetes/client-node';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { execInPod } from './exec-in-pod.ts';
+import { findKubectls, runKubectl } from './kubectl.ts';
+import { type Run, runProgram } from './run-program.ts';
+import { type Until, watchUntil } from './watch-until.ts';
+
+/** `orc dev`, brought up for a test file and worked with from outside, as a user does. */
+export interface DevCluster {
+  readonly dataDir: string;
+  /** Its path. */
+  readonly kubeconfig: string;
+  /** The process of `orc dev`. */
+  readonly pid: number;
+  readonly client: KubeConfig;
+  readonly objects: KubernetesObjectApi;
+  /** Creates them all, in order, in the namespace "default" unless they say another. */
+  create(...manifests: readonly Manifest[]): Promise<void>;
+  /** Watches a resource until `holds` gives something; the error of a deadline shows what there was instead. */
+  readonly until: Until;
+  /** Runs a command in a pod of the namespace "default", in its first container unless it is named. */
+  exec(pod: string, command: readonly string[], container?: string): Promise<Run>;
+  host(name: string): Host;
+  orc(...args: readonly string[]): Promise<Run>;
+  /** Throws where there is no kubectl: ask {@link findKubectls} first. */
+  kubectl(...args: readonly string[]): Promise<Run>;
+}
+
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly [field: string]: unknown;
+}
+
+export interface Host {
+  /** Of its first process, seen from outside. */
+  readonly pid: number;
+  exec(...command: readonly string[]): Promise<Run>;
+}
+
+export interface DevClusterOptions {
+  readonly nodes?: number;
+  /** Built of Debian packages and pushed to the cluster's registry as registry:5000/NAME:1. */
+  readonly images?: readonly ('hello' | 'nginx' | 'redis')[];
+}
+
+const root = join(import.meta.dirname, '../..');
+const cacheDir = join(root, '.cache');
+export const orcProgram = join(root, 'orc');
+
+/** Registers a cluster for the tests of this file; what is returned gives it, once the tests run. */
+export function useDevCluster(options: DevClusterOptions = {}): () => DevCluster {
+  let running: RunningCluster | undefined;
+  beforeAll(async () => {
+    running = await startDevCluster(options);
+  }, 120_000);
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail' && running) console.error(await running.logTails());
+  });
+  afterAll(async () => {
+    await running?.stop();
+  }, 60_000);
+  return () => {
+    if (!running) throw new Error('the cluster is not up');
+    return running.cluster;
+  };
+}
+
+export interface RunningCluster {
+  readonly cluster: DevCluster;
+  logTails(): Promise<string>;
+  /** Ends it as Ctrl-C does, and removes its directory. Throws if it ends otherwise than it should. */
+  stop(): Promise<void>;
+}
+
+export async function startDevCluster(options: DevClusterOptions): Promise<RunningCluster> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'orc-e2e-'));
+  const dev = await spawnDev(dataDir, options);
+  const logTails = () => tailsOf(dataDir);
+  const stop = async () => {
+    const code = await dev.interrupt();
+    const said = await readFile(join(dataDir, 'dev.log'), 'utf8');
+    await rm(dataDir, { recursive: true, force: true });
+    if (code !== 0) throw new Error(`orc dev ended with ${code}:\n${said}`);
+  };
+  if (!(await dev.ready)) {
+    const tails = await logTails();
+    await rm(dataDir, { recursive: true, force: true });
+    throw new Error(`orc dev did not come up:\n${tails}`);
+  }
+  try {
+    const cluster = await connectTo(dataDir, dev.pid);
+    await pushImages(cluster, options.images ?? ['hello']);
+    return { cluster, logTails, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** With a parent-death signal, so that a test process that is killed leaves no cluster. */
+async function spawnDev(dataDir: string, { nodes = 3 }: DevClusterOptions) {
+  const log = await open(join(dataDir, 'dev.log'), 'w');
+  const child = spawn(
+    'setpriv',
+    [
+      ...['--pdeathsig', 'TERM', '--', orcProgram, 'dev', '--nodes', `${nodes}`, '--port', '0'],
+      ...['--data-dir', dataDir, '--registry', '--cache-dir', cacheDir, '--ready-fd', '3'],
+    ],
+    { stdio: ['ignore', log.fd, log.fd, 'pipe'] },
+  );
+  await log.close();
+  const ended = once(child, 'exit');
+  const ready = new Promise<boolean>((resolve) => {
+    child.stdio[3]?.once('data', () => resolve(true));
+    child.once('error', () => resolve(false));
+    child.once('exit', () => resolve(false));
+  });
+  return {
+    pid: child.pid ?? 0,
+    ready,
+    async interrupt(): Promise<number | NodeJS.Signals> {
+      child.kill('SIGINT');
+      const [code, signal] = await ended;
+      return code ?? signal;
+    },
+  };
+}
+
+async function connectTo(dataDir: string, pid: number): Promise<DevCluster> {
+  const kubeconfig = join(dataDir, 'kubeconfig');
+  const client = new KubeConfig();
+  client.loadFromFile(kubeconfig);
+  const objects = KubernetesObjectApi.makeApiClient(client);
+  const hosts = JSON.parse(await readFile(join(dataDir, 'hosts.json'), 'utf8'));
+  return {
+    ...{ dataDir, kubeconfig, pid, client, objects },
+    async create(...manifests) {
+      for (const manifest of manifests) {
+        const metadata = { namespace: 'default', ...manifest.metadata };
+        await objects.create({ ...manifest, metadata });
+      }
+    },
+    until: (resource, holds, deadlineMs) =>
+      watchUntil({ client, resource, deadlineMs: deadlineMs ?? 30_000 }, holds),
+    exec: (pod, command, container) => execInPod(client, { pod, command, container }),
+    host: (name) => host(hosts[name]),
+    orc: (...args) => runProgram(orcProgram, [...args], { env: { KUBECONFIG: kubeconfig } }),
+    async kubectl(...args) {
+      const newest = findKubectls().at(-1);
+      if (!newest) throw new Error('no kubectl on this machine');
+      return runKubectl(newest, args, { kubeconfig, cacheDir: join(dataDir, 'kubectl') });
+    },
+  };
+}
+
+const host = (pid: number): Host => ({
+  pid,
+  exec: (...command) =>
+    runProgram('nsenter', [
+      ...['--target', `${pid}`, '--pid', '--net', '--mount', '--uts', '--ipc', '--'],
+      ...command,
+    ]),
+});
+
+/** The registry is reached only from the hosts' network. */
+async function pushImages(cluster: DevCluster, names: readonly string[]): Promise<void> {
+  const { pid } = cluster.host('registry');
+  const child = join(import.meta.dirname, 'push-images-child.ts');
+  const inside = ['--target', `${pid}`, '--net', '--', process.execPath, child, cacheDir, ...names];
+  const { code, err } = await runProgram('nsenter', inside);
+  if (code !== 0) throw new Error(`pushing images: ${err}`);
+}
+
+const tailLines = 25;
+
+async function tailsOf(dataDir: string): Promise<string> {
+  const logs = (await readdir(dataDir)).filter((name) => name.endsWith('.log')).sort();
+  const tails = logs.map(async (name) => {
+    const lines = (await readFile(join(dataDir, name), 'utf8')).trimEnd().split('\n');
+    return [`--- ${name}`, ...lines.slice(-tailLines).map((line) => line.slice(0, 500))].join('\n');
+  });
+  return (await Promise.all(tails)).join('\n');
+}
