@@ -5,16 +5,24 @@ import type { ExecStream, PodAccess, PodExecRequest } from '../../controller/pod
 
 /** A PodAccess whose containers are this machine: exec runs a process here, logs count lines. */
 export interface LocalPodAccess extends PodAccess {
-  /** What terminals were resized to. */
-  readonly sizes: readonly string[];
+  readonly seen: Seen;
+}
+
+/** What the API server did with the execs so far. */
+export interface Seen {
+  /** Of terminals: "80x24". */
+  readonly sizes: string[];
+  outputBytes: number;
+  /** How often it asked for output to wait, once there was some. */
+  pauses: number;
 }
 
 export function localPodAccess(): LocalPodAccess {
-  const sizes: string[] = [];
+  const seen: Seen = { sizes: [], outputBytes: 0, pauses: 0 };
   return {
-    sizes,
+    seen,
     logs: async (_, { tailLines = 3 }) => lines(tailLines),
-    exec: async (_, request, signal) => run(request, sizes, signal),
+    exec: async (_, request, signal) => run(request, seen, signal),
   };
 }
 
@@ -22,7 +30,7 @@ async function* lines(count: number): AsyncIterable<Uint8Array> {
   for (let line = 1; line <= count; line++) yield Buffer.from(`line ${line}\n`);
 }
 
-function run(request: PodExecRequest, sizes: string[], signal: AbortSignal): ExecStream {
+function run(request: PodExecRequest, seen: Seen, signal: AbortSignal): ExecStream {
   const [program = '', ...args] = request.command;
   const child = spawn(program, args);
   child.stdin.on('error', () => {});
@@ -38,12 +46,17 @@ function run(request: PodExecRequest, sizes: string[], signal: AbortSignal): Exe
     write: (chunk) => child.stdin.write(chunk),
     onDrain: (listener) => void child.stdin.on('drain', listener),
     endInput: () => void child.stdin.end(),
-    resize: (columns, rows) => void sizes.push(`${columns}x${rows}`),
+    resize: (columns, rows) => void seen.sizes.push(`${columns}x${rows}`),
     onOutput(listener) {
-      stdout.on('data', (chunk: Buffer) => listener('stdout', chunk));
-      stderr.on('data', (chunk: Buffer) => listener('stderr', chunk));
+      const tell = (stream: 'stdout' | 'stderr') => (chunk: Buffer) => {
+        seen.outputBytes += chunk.length;
+        listener(stream, chunk);
+      };
+      stdout.on('data', tell('stdout'));
+      stderr.on('data', tell('stderr'));
     },
     pause() {
+      if (seen.outputBytes > 0) seen.pauses++;
       stdout.pause();
       stderr.pause();
     },
