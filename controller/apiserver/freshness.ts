@@ -1,9 +1,12 @@
 import { StatusError } from '../../api/status.ts';
 import { DeadlineExceeded, withDeadline } from '../../base/deadline.ts';
+import type { Cache } from '../store/cache.ts';
 import type { ApiServerDeps } from './call.ts';
 import { badRequest } from './request-options.ts';
 
-type Deps = Pick<ApiServerDeps, 'cache' | 'clock' | 'currentRevision'>;
+interface Deps extends Pick<ApiServerDeps, 'clock' | 'currentRevision'> {
+  readonly cache: Pick<Cache, 'revision' | 'reached'>;
+}
 
 /**
  * Kubernetes' rules for reading at a resourceVersion: "" sees every write that was acknowledged before; "0" takes what
