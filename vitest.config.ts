@@ -1,4 +1,9 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+/** Not in node_modules: tests also run as root, and the checkout is its owner's. */
+export const vitestCacheDir = join(tmpdir(), `vitest-of-orc-${process.getuid?.()}`);
 
 /** One project per kind of test: what needs root, a kernel or a cluster is named by its folder. */
 const project = (name: string, testTimeoutMs: number, fileParallelism: boolean) => ({
@@ -13,6 +18,7 @@ const project = (name: string, testTimeoutMs: number, fileParallelism: boolean) 
 });
 
 export default defineConfig({
+  cacheDir: vitestCacheDir,
   test: {
     projects: [
       project('tidy', 60_000, true),

@@ -63,7 +63,7 @@ export async function watchUntil<R extends keyof Watched, T>(
     if (answer) return answer.found;
   }
   const state = JSON.stringify(last.map(inShort), undefined, 1);
-  throw new Error(`${resource}: not within ${deadlineMs} ms: ${holds}\ninstead:\n${state}`);
+  throw new Error(`${resource}: not within ${deadlineMs} ms: ${String(holds)}\ninstead:\n${state}`);
 }
 
 /** Lists, then watches from there. Nothing: the watch ended, or the deadline came. */
