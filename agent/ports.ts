@@ -198,7 +198,7 @@ export interface Container {
   readonly exit: ContainerExit | undefined;
 }
 
-export interface ContainerExit {
+interface ContainerExit {
   readonly exitCode: number;
   readonly signal: number | undefined;
   readonly finishedAtMs: number;

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
 /** A closed vocabulary, so that logs can be searched by field. Message constant, facts in fields. */
-export interface LogFields {
+interface LogFields {
   readonly err?: unknown;
   readonly component?: string;
   readonly key?: string;

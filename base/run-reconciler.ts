@@ -41,19 +41,8 @@ export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
   /** Told at the wake, not when a worker gets to it: two wakes in one turn must not reach two workers. */
   const states = new Map<K, 'queued' | 'running' | 'woken again'>();
   const failures = new Map<K, number>();
-  const timers = new Map<K, () => void>();
   const stopping = new AbortController();
-
-  const later = (key: K, ms: number) => {
-    timers.get(key)?.();
-    timers.set(
-      key,
-      clock.after(ms, () => {
-        timers.delete(key);
-        wake(key);
-      }),
-    );
-  };
+  const alarms = alarmsOf<K>(clock, (key) => wake(key));
 
   const enqueue = (key: K) => {
     states.set(key, 'queued');
@@ -68,12 +57,11 @@ export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
   };
 
   const pass = async (key: K) => {
-    timers.get(key)?.();
-    timers.delete(key);
+    alarms.cancel(key);
     try {
       const outcome = await reconcile(key, stopping.signal);
       failures.delete(key);
-      if (outcome !== settled) later(key, outcome.requeueAfterMs);
+      if (outcome !== settled) alarms.set(key, outcome.requeueAfterMs);
     } catch (err) {
       if (stopping.signal.aborted) return;
       const attempt = (failures.get(key) ?? 0) + 1;
@@ -81,7 +69,7 @@ export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
       const retryInMs = withJitter(backoffMs(options.backoff, attempt), rng);
       const level = options.isExpected?.(err) ? 'debug' : 'warn';
       log[level]({ err, component: options.name, key: String(key), retryInMs }, 'reconcile failed');
-      later(key, retryInMs);
+      alarms.set(key, retryInMs);
     }
   };
 
@@ -101,8 +89,37 @@ export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
     async stop() {
       stopping.abort(new Error(`${options.name} is stopping`));
       queue.close();
-      for (const cancel of timers.values()) cancel();
+      alarms.cancelAll();
       await Promise.all(workers);
+    },
+  };
+}
+
+/** At most one for each key. */
+interface Alarms<K> {
+  set(key: K, ms: number): void;
+  cancel(key: K): void;
+  cancelAll(): void;
+}
+
+function alarmsOf<K>(clock: Clock, ring: (key: K) => void): Alarms<K> {
+  const cancels = new Map<K, () => void>();
+  const cancel = (key: K) => {
+    cancels.get(key)?.();
+    cancels.delete(key);
+  };
+  return {
+    cancel,
+    set(key, ms) {
+      cancel(key);
+      const onTime = () => {
+        cancels.delete(key);
+        ring(key);
+      };
+      cancels.set(key, clock.after(ms, onTime));
+    },
+    cancelAll() {
+      for (const key of [...cancels.keys()]) cancel(key);
     },
   };
 }

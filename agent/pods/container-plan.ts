@@ -83,7 +83,7 @@ export function shouldRestart(pod: Pod, ended: Container): boolean {
 }
 
 /** When the next start is due: the later of the crash back-off and that of failed starts. */
-export function startAfterMs(observed: PodObservation, name: string): number {
+function startAfterMs(observed: PodObservation, name: string): number {
   const memory = observed.memory.get(name) ?? freshMemory;
   return Math.max(crashBackoffEndMs(observed, name), memory.startFailure?.retryAtMs ?? 0);
 }

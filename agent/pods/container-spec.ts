@@ -59,7 +59,7 @@ function mountsOf(
   });
 }
 
-export function containerResources({ resources }: Container): CgroupResources {
+function containerResources({ resources }: Container): CgroupResources {
   const { requests = {}, limits = {} } = resources;
   const memory = limits.memory;
   return {

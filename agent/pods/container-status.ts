@@ -36,7 +36,7 @@ export function containerStatus(
   };
 }
 
-export function hasStarted(container: ContainerSpecOfPod, observed: PodObservation): boolean {
+function hasStarted(container: ContainerSpecOfPod, observed: PodObservation): boolean {
   return (
     container.startupProbe === undefined || observed.probes.get(container.name)?.startup === true
   );

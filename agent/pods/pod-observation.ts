@@ -44,7 +44,7 @@ export interface ContainerMemory {
   readonly lost: Container | undefined;
 }
 
-export interface StopOrder {
+interface StopOrder {
   readonly id: ContainerId;
   readonly sentAtMs: number;
   readonly killed: boolean;

@@ -98,7 +98,7 @@ export function isFinished(pod: Pod, observed: PodObservation): boolean {
   return initFailed || containers.every(({ name }) => ended(name));
 }
 
-export function graceMsOf(pod: Pod): number {
+function graceMsOf(pod: Pod): number {
   const { deletionGracePeriodSeconds } = pod.metadata;
   return (deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds) * 1000;
 }

@@ -17,12 +17,12 @@ export interface PodReachOptions {
   readonly readLogs: ReadLogs;
 }
 
-export type ReadLogs = (
+type ReadLogs = (
   request: LogRequest,
   signals: { readonly abort: AbortSignal; readonly ended: AbortSignal },
 ) => Promise<AsyncIterable<Uint8Array> | undefined>;
 
-export interface LogRequest {
+interface LogRequest {
   readonly path: string;
   readonly timestamps: boolean;
   readonly tailLines: number | undefined;
