@@ -1,0 +1,57 @@
+import type { Command } from 'commander';
+import { type ApiClient, connect } from './client.ts';
+import type { Io } from './io.ts';
+import { findKubeconfig, readConnection } from './kubeconfig.ts';
+
+/** What a verb works with. */
+export interface Cli {
+  readonly io: Io;
+  /** The same client each time; reads the kubeconfig at the first. Throws CliError. */
+  client(): Promise<ApiClient>;
+  /** -n, or the context's. */
+  namespace(): Promise<string>;
+  out(line: string): void;
+  err(line: string): void;
+  close(): void;
+}
+
+/** Flags that every verb has. */
+export interface GlobalFlags {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace?: string;
+}
+
+/** Turns what a verb does into a commander action that keeps the exit code. */
+export type Act = <F extends object>(
+  run: (cli: Cli, words: readonly string[], flags: F) => Promise<number>,
+) => (...given: unknown[]) => Promise<void>;
+
+/** Declares a verb: its flags, and `act` for what it does. */
+export type DefineVerb = (command: Command, act: Act) => void;
+
+export function openCli(io: Io, flags: GlobalFlags): Cli {
+  let client: Promise<ApiClient> | undefined;
+  const err = (line: string) => void io.stderr.write(`${line}\n`);
+  const open = async () => {
+    const path = await findKubeconfig(flags.kubeconfig, io.environment.kubeconfigs);
+    const connection = await readConnection(path, flags.context);
+    return connect(connection, (warning) => err(`warning: ${warning}`));
+  };
+  const theClient = () => (client ??= open());
+  return {
+    io,
+    client: theClient,
+    namespace: async () => flags.namespace ?? (await theClient()).connection.namespace,
+    out: (line) => void io.stdout.write(`${line}\n`),
+    err,
+    close: () => void client?.then((opened) => opened.close()).catch(() => {}),
+  };
+}
+
+export function withGlobalFlags(command: Command): Command {
+  return command
+    .option('-n, --namespace <name>', 'of the objects (default: the context’s)')
+    .option('--kubeconfig <file>', 'how to reach the controller')
+    .option('--context <name>', 'of the kubeconfig');
+}

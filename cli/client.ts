@@ -1,0 +1,174 @@
+import type { IncomingMessage } from 'node:http';
+import { Agent, type RequestOptions, request } from 'node:https';
+import { text } from 'node:stream/consumers';
+import {
+  type StatusDetails,
+  StatusError,
+  type StatusReason,
+  statusReasons,
+} from '../api/status.ts';
+import { rootCause } from '../base/error-chain.ts';
+import { CliError } from './cli-error.ts';
+import type { Connection } from './kubeconfig.ts';
+
+export interface ApiRequest {
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  readonly path: string;
+  readonly query?: Query;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Of the body. */
+  readonly type?: string;
+  readonly accept?: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What is undefined, false or "" isn't sent. */
+export type Query = Readonly<
+  Record<string, string | number | boolean | readonly string[] | undefined>
+>;
+
+export interface Reply<T> {
+  readonly code: number;
+  readonly body: T;
+}
+
+/** Kubernetes' API over one kept connection (a few when asked at the same time). */
+export interface ApiClient {
+  readonly connection: Connection;
+  /** The answer's JSON, trusted to be a T. Throws StatusError for what the server refuses, CliError otherwise. */
+  send<T>(request: ApiRequest): Promise<Reply<T>>;
+  /** The answer as it arrives: watches and logs. Throws as {@link send}. */
+  open(request: ApiRequest): Promise<IncomingMessage>;
+  close(): void;
+}
+
+export function connect(connection: Connection, onWarning: (text: string) => void): ApiClient {
+  const agent = new Agent({ keepAlive: true, ...connection.tls });
+  const open = async (wanted: ApiRequest, timeoutMs?: number): Promise<IncomingMessage> => {
+    const response = await exchange({ connection, agent, timeoutMs }, wanted);
+    for (const warning of warningsOf(response)) onWarning(warning);
+    const { statusCode = 0 } = response;
+    if (statusCode >= 200 && statusCode < 300) return response;
+    throw refusal(statusCode, await text(response));
+  };
+  return {
+    connection,
+    open,
+    async send<T>(wanted: ApiRequest) {
+      const response = await open(wanted, answerTimeoutMs);
+      const body = JSON.parse(await received(connection, response)) as T;
+      return { code: response.statusCode ?? 0, body };
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+const answerTimeoutMs = 30_000;
+
+interface Line {
+  readonly connection: Connection;
+  readonly agent: Agent;
+  /** How long the server may be silent; undefined: as long as it likes. */
+  readonly timeoutMs: number | undefined;
+}
+
+function exchange(line: Line, wanted: ApiRequest): Promise<IncomingMessage> {
+  const { connection, agent, timeoutMs } = line;
+  const body = wanted.body === undefined ? undefined : JSON.stringify(wanted.body);
+  const options: RequestOptions = {
+    agent,
+    method: wanted.method ?? 'GET',
+    headers: headersOf(connection, wanted, body),
+    ...(wanted.signal === undefined ? {} : { signal: wanted.signal }),
+    ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
+  };
+  return new Promise((resolve, reject) => {
+    const sent = request(urlOf(connection, wanted), options, resolve);
+    sent.on('error', (error) => reject(unreachable(connection, error)));
+    sent.on('timeout', () => sent.destroy(new Error(`no answer within ${answerTimeoutMs} ms`)));
+    sent.end(body);
+  });
+}
+
+function headersOf(connection: Connection, wanted: ApiRequest, body: string | undefined) {
+  return {
+    accept: wanted.accept ?? 'application/json',
+    'user-agent': 'orc',
+    ...(connection.token === undefined ? {} : { authorization: `Bearer ${connection.token}` }),
+    ...(body === undefined
+      ? {}
+      : {
+          'content-type': wanted.type ?? 'application/json',
+          'content-length': Buffer.byteLength(body),
+        }),
+  };
+}
+
+export function urlOf({ server }: Connection, { path, query = {} }: ApiRequest): URL {
+  const url = new URL(server + path);
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined || value === false || value === '') continue;
+    for (const one of Array.isArray(value) ? value : [value])
+      url.searchParams.append(name, String(one));
+  }
+  return url;
+}
+
+async function received(connection: Connection, response: IncomingMessage): Promise<string> {
+  try {
+    return await text(response);
+  } catch (error) {
+    throw unreachable(connection, error);
+  }
+}
+
+/** What went wrong on the way, in words; an abort stays what it is. */
+export function unreachable({ server }: Connection, cause: unknown): Error {
+  const { code = '', name = '' } = rootCause(cause) as NodeJS.ErrnoException;
+  if (name === 'AbortError') return cause as Error;
+  if (code === 'ECONNREFUSED' || code === 'ENOENT')
+    return new CliError(`the controller at ${server} doesn't answer: is it running?`);
+  if (/CERT|SIGNATURE|ALTNAME|SSL|TLS/.test(code))
+    return new CliError(
+      `${server} is not the controller that the kubeconfig knows: get a new admin.kubeconfig from it`,
+      { cause },
+    );
+  return new CliError(`no connection to the controller at ${server}`, { cause });
+}
+
+interface WireStatus {
+  readonly message?: string;
+  readonly reason?: string;
+  readonly details?: StatusDetails;
+}
+
+export function refusal(code: number, body: string): Error {
+  const { message, reason = '', details } = statusIn(body);
+  if (message === undefined) return new CliError(`the server answered ${code}: ${body.trim()}`);
+  const known = Object.hasOwn(statusReasons, reason) ? (reason as StatusReason) : reasonOf(code);
+  return new StatusError(known, message, details === undefined ? {} : { details });
+}
+
+function statusIn(body: string): WireStatus {
+  try {
+    return JSON.parse(body) as WireStatus;
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
+}
+
+function reasonOf(code: number): StatusReason {
+  const found = Object.entries(statusReasons).find(([, reason]) => reason.code === code);
+  return (found?.[0] as StatusReason | undefined) ?? 'InternalError';
+}
+
+/** `Warning: 299 - "text"`: Kubernetes' way to say "done, but". */
+function warningsOf({ headers }: IncomingMessage): readonly string[] {
+  const { warning } = headers;
+  if (typeof warning !== 'string') return [];
+  return [...warning.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)].map(([, quoted = '']) =>
+    quoted.replace(/\\(.)/g, '$1'),
+  );
+}

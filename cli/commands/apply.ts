@@ -1,0 +1,113 @@
+import { Deployment } from '../../api/deployment.ts';
+import type { AnyObject } from '../../api/kind.ts';
+import { isSame } from '../../api/same.ts';
+import type { Cli, DefineVerb } from '../cli.ts';
+import type { ApiClient } from '../client.ts';
+import { resultName } from '../kind-lookup.ts';
+import { formatFinding } from '../manifest.ts';
+import { type CheckedObject, checkManifest, namespacesFirst } from '../manifest-check.ts';
+import { readManifests } from '../manifest-files.ts';
+import { parseDuration } from '../print/duration.ts';
+import { applyObject, findObject, type ObjectRef } from '../resources.ts';
+import { collect, requireFiles } from './file-flags.ts';
+import { followRollouts } from './follow-rollout.ts';
+
+export const defineApply: DefineVerb = (command, act) => {
+  command
+    .argument('[words...]')
+    .option('-f, --filename <path>', 'a file, a directory, or - (repeatable)', collect, [])
+    .option('-R, --recursive', 'directories within directories too')
+    .option('--dry-run', 'check everything and say what would change; change nothing')
+    .option('--force-conflicts', 'take over fields that somebody else has set')
+    .option('--wait', 'until every Deployment that changed runs; usual on a terminal')
+    .option('--no-wait', 'not on a terminal either')
+    .option('--timeout <time>', 'for waiting', '5m')
+    .usage('-f FILE [flags]')
+    .action(act(apply));
+};
+
+interface ApplyFlags {
+  readonly filename: readonly string[];
+  readonly recursive?: boolean;
+  readonly dryRun?: boolean;
+  readonly forceConflicts?: boolean;
+  readonly wait?: boolean;
+  readonly timeout: string;
+}
+
+async function apply(cli: Cli, words: readonly string[], flags: ApplyFlags): Promise<number> {
+  requireFiles(flags.filename, words);
+  const timeoutMs = parseDuration('--timeout', flags.timeout);
+  const { recursive = false, forceConflicts: force = false } = flags;
+  const manifest = await readManifests(flags.filename, { recursive, io: cli.io });
+  const client = await cli.client();
+  const options = { namespace: await cli.namespace(), force };
+  const { checked, findings } = await checkManifest(client, manifest, options);
+  if (findings.length > 0) {
+    for (const finding of findings) cli.err(formatFinding(finding));
+    cli.err('nothing was applied');
+    return 1;
+  }
+  if (flags.dryRun) return showDryRun(cli, checked);
+  const results = await applyAll(cli, checked, force);
+  const wait = flags.wait ?? cli.io.stdout.isTTY ?? false;
+  const rollouts = results.filter(({ ref }) => ref.kind.kind === Deployment.kind);
+  const followed = flags.wait
+    ? rollouts
+    : rollouts.filter(({ outcome }) => outcome !== 'unchanged');
+  if (wait && followed.length > 0)
+    await followRollouts(
+      cli,
+      followed.map(({ ref }) => ref),
+      { timeoutMs },
+    );
+  return 0;
+}
+
+type Outcome = 'created' | 'configured' | 'unchanged';
+
+interface Applied {
+  readonly ref: ObjectRef;
+  readonly outcome: Outcome;
+}
+
+async function applyAll(
+  cli: Cli,
+  checked: readonly CheckedObject[],
+  force: boolean,
+): Promise<readonly Applied[]> {
+  const client = await cli.client();
+  const results: Applied[] = [];
+  for (const { ref, body, dryRun } of namespacesFirst(checked)) {
+    const { code, body: applied } = await applyObject(client, ref, { body, force });
+    const before = dryRun?.body.metadata.resourceVersion;
+    const same = applied.metadata.resourceVersion === before;
+    const outcome = code === 201 ? 'created' : same ? 'unchanged' : 'configured';
+    cli.out(resultLine(ref, outcome));
+    results.push({ ref, outcome });
+  }
+  return results;
+}
+
+async function showDryRun(cli: Cli, checked: readonly CheckedObject[]): Promise<number> {
+  const client = await cli.client();
+  for (const one of namespacesFirst(checked))
+    cli.out(`${resultLine(one.ref, await wouldBe(client, one))} (dry run)`);
+  return 0;
+}
+
+async function wouldBe(client: ApiClient, { ref, dryRun }: CheckedObject): Promise<Outcome> {
+  if (dryRun === undefined || dryRun.code === 201) return 'created';
+  const live = await findObject(client, ref);
+  if (live === undefined) return 'created';
+  return isSame(comparable(live), comparable(dryRun.body)) ? 'unchanged' : 'configured';
+}
+
+/** Who set a field is no change of it. */
+const comparable = (object: AnyObject) => ({
+  ...object,
+  metadata: { ...object.metadata, managedFields: undefined, generation: undefined },
+});
+
+const resultLine = ({ kind, name }: ObjectRef, outcome: string): string =>
+  `${resultName(kind)}/${name} ${outcome}`;

@@ -1,0 +1,3 @@
+import type { DefineVerb } from '../cli.ts';
+
+export const defineVersion: DefineVerb = () => {};

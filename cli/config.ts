@@ -1,0 +1,21 @@
+import { join } from 'node:path';
+
+/** What the command line reads from its environment, and from nowhere else. */
+export interface CliEnvironment {
+  /** Where a kubeconfig is looked for when --kubeconfig isn't given: the first that exists. */
+  readonly kubeconfigs: readonly string[];
+  readonly noColour: boolean;
+  /** COLUMNS, for output that isn't a terminal's own width. */
+  readonly columns: number | undefined;
+}
+
+export function readEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnvironment {
+  const { KUBECONFIG = '', HOME = '', NO_COLOR = '', COLUMNS = '' } = env;
+  const given = KUBECONFIG.split(':').filter((path) => path !== '');
+  const usual = ['/etc/orc/admin.kubeconfig', ...(HOME === '' ? [] : [join(HOME, '.kube/config')])];
+  return {
+    kubeconfigs: given.length > 0 ? given : usual,
+    noColour: NO_COLOR !== '',
+    columns: /^\d+$/.test(COLUMNS) && Number(COLUMNS) > 0 ? Number(COLUMNS) : undefined,
+  };
+}

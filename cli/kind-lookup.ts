@@ -1,0 +1,43 @@
+import { closestTo } from '../api/closest.ts';
+import type { Kind } from '../api/kind.ts';
+import { apiVersionOf } from '../api/kind.ts';
+import { kinds } from '../api/kinds.ts';
+import { UsageError } from '../base/flags.ts';
+
+/** "po", "pods", "Pod", "deployments.apps", "deployments.v1.apps". Throws UsageError. */
+export function findKind(word: string): Kind {
+  const wanted = word.toLowerCase();
+  const found = kinds.find((kind) => namesOf(kind).includes(wanted));
+  if (found) return found;
+  const nearest = closestTo(wanted, kinds.flatMap(namesOf));
+  throw new UsageError(
+    `there is no kind "${word}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`} (orc api-resources lists them)`,
+  );
+}
+
+/** "pods,svc", or "all": every kind of that category. Throws UsageError. */
+export function findKinds(words: string): readonly Kind[] {
+  return words
+    .split(',')
+    .filter((word) => word !== '')
+    .flatMap((word) => {
+      const inCategory = kinds.filter(({ categories }) => categories.includes(word));
+      return inCategory.length > 0 ? inCategory : [findKind(word)];
+    });
+}
+
+export const kindOf = (apiVersion: string, kind: string): Kind | undefined =>
+  kinds.find((one) => one.kind === kind && apiVersionOf(one) === apiVersion);
+
+/** "deployment.apps": how a result names what it did something to. */
+export const resultName = ({ singular, group }: Kind): string =>
+  group === '' ? singular : `${singular}.${group}`;
+
+function namesOf({ plural, singular, shortNames, group, version }: Kind): readonly string[] {
+  const qualified = group === '' ? [] : [`${plural}.${group}`, `${plural}.${version}.${group}`];
+  return [plural, singular, ...shortNames, ...qualified, ...qualified.map(singularOf)];
+
+  function singularOf(name: string): string {
+    return singular + name.slice(plural.length);
+  }
+}

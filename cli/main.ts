@@ -1,0 +1,109 @@
+import { Command, CommanderError } from 'commander';
+import { closestTo } from '../api/closest.ts';
+import { StatusError } from '../api/status.ts';
+import { errorChain } from '../base/error-chain.ts';
+import { UsageError } from '../base/flags.ts';
+import { type Act, type Cli, type GlobalFlags, openCli, withGlobalFlags } from './cli.ts';
+import { AlreadyTold } from './cli-error.ts';
+import { type Io, processIo } from './io.ts';
+import { formatVerbs, verbHelp } from './print/help.ts';
+import { type Verb, verbs } from './verbs.ts';
+
+/** `orc VERB …`. Gives the exit code: 0 done, 1 failed, 2 wrong usage. */
+export async function runCli(argv: readonly string[], io: Io = processIo()): Promise<number> {
+  try {
+    return await run(argv, io);
+  } catch (error) {
+    return tell(error, io);
+  }
+}
+
+async function run(argv: readonly string[], io: Io): Promise<number> {
+  const { name, args } = splitVerb(argv);
+  if (name === undefined || name === 'help') {
+    const about = args.find((word) => Object.hasOwn(verbs, word));
+    if (name === 'help' && about !== undefined) return run([about, '--help'], io);
+    io.stdout.write(formatVerbs(verbs));
+    return name === undefined && !args.some(isHelp) ? 2 : 0;
+  }
+  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+  if (verb === undefined) throw unknownVerb(name);
+  return runVerb({ name, verb, args }, io);
+}
+
+interface Invocation {
+  readonly name: string;
+  readonly verb: Verb;
+  readonly args: readonly string[];
+}
+
+async function runVerb({ name, verb, args }: Invocation, io: Io): Promise<number> {
+  let exitCode = 0;
+  const act: Act =
+    (work) =>
+    async (...given) => {
+      const command = given.at(-1) as Command;
+      const words = command.args;
+      const flags = command.opts();
+      exitCode = await withCli(io, flags, (cli) => work(cli, words, flags as never));
+    };
+  const command = new Command(`orc ${name}`).exitOverride().helpOption('-h, --help', 'this');
+  command.configureOutput({
+    writeOut: (text) => void io.stdout.write(text),
+    outputError: () => {},
+  });
+  command.configureHelp({ helpWidth: Math.min(io.stdout.columns ?? 100, 100) });
+  verbHelp(command, verb);
+  (await verb.load())(withGlobalFlags(command), act);
+  await command.parseAsync([...args], { from: 'user' });
+  return exitCode;
+}
+
+async function withCli(
+  io: Io,
+  flags: GlobalFlags,
+  work: (cli: Cli) => Promise<number>,
+): Promise<number> {
+  const cli = openCli(io, flags);
+  try {
+    return await work(cli);
+  } finally {
+    cli.close();
+  }
+}
+
+const isHelp = (word: string) => word === '-h' || word === '--help';
+const globalsWithValue = ['-n', '--namespace', '--kubeconfig', '--context'];
+
+/** The verb is the first word that is neither a flag nor a flag's value: `orc -n shop get pods` is fine. */
+function splitVerb(argv: readonly string[]): { name: string | undefined; args: readonly string[] } {
+  let at = 0;
+  while (argv[at]?.startsWith('-')) at += globalsWithValue.includes(argv[at] ?? '') ? 2 : 1;
+  const name = argv[at];
+  return { name, args: [...argv.slice(0, at), ...argv.slice(at + 1)] };
+}
+
+function unknownVerb(name: string): UsageError {
+  const nearest = closestTo(name, [...Object.keys(verbs), 'dev', 'agent', 'controller']);
+  const hint = nearest === undefined ? '' : `; did you mean "orc ${nearest}"?`;
+  return new UsageError(
+    `"${name}" is not something orc does${hint} (orc --help lists what it does)`,
+  );
+}
+
+/** One line on stderr, and the exit code. */
+function tell(error: unknown, { stderr }: Io): number {
+  if (error instanceof AlreadyTold) return error.exitCode;
+  if (error instanceof CommanderError) return tellUsage(error, { stderr });
+  stderr.write(`orc: ${error instanceof StatusError ? error.message : errorChain(error)}\n`);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+/** Help that was asked for is no error; commander says it by an exception all the same. */
+function tellUsage(error: CommanderError, { stderr }: Pick<Io, 'stderr'>): number {
+  if (error.exitCode === 0) return 0;
+  const [first = '', ...more] = error.message.replace(/^error: /, '').split('\n');
+  const hint = more.join(' ').replace(/^\((.*)\)$/, '; $1');
+  stderr.write(`orc: ${first}${hint}\n`);
+  return 2;
+}

@@ -1,0 +1,185 @@
+import { closestTo } from '../api/closest.ts';
+import { type AnyObject, apiVersionOf, type Kind } from '../api/kind.ts';
+import { kinds } from '../api/kinds.ts';
+import { Namespace } from '../api/namespace.ts';
+import { isObject } from '../api/normalize.ts';
+import { StatusError } from '../api/status.ts';
+import type { ApiClient, Reply } from './client.ts';
+import { kindOf } from './kind-lookup.ts';
+import { mapLimited } from './limited.ts';
+import type { Finding, Manifest, ManifestObject } from './manifest.ts';
+import { applyObject, type ObjectRef } from './resources.ts';
+
+/** An object that says what it is. */
+export interface NamedObject {
+  readonly ref: ObjectRef;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly written: ManifestObject;
+}
+
+/** An object that the server would take. */
+export interface CheckedObject extends NamedObject {
+  /** What the server answered; undefined where its namespace is yet to be made. */
+  readonly dryRun: Reply<AnyObject> | undefined;
+}
+
+export interface CheckOptions {
+  /** Of objects that name none. */
+  readonly namespace: string;
+  readonly force: boolean;
+}
+
+const checksAtOnce = 4;
+
+/** Asks the server about every object before anything is changed, and gathers all that is wrong. */
+export async function checkManifest(
+  client: ApiClient,
+  manifest: Manifest,
+  options: CheckOptions,
+): Promise<{ checked: readonly CheckedObject[]; findings: readonly Finding[] }> {
+  const { named, findings } = nameObjects(manifest, options.namespace);
+  const newNamespaces = new Set(
+    named.flatMap(({ ref }) => (ref.kind.kind === Namespace.kind ? ref.name : [])),
+  );
+  const answers = await mapLimited(named, checksAtOnce, (one) =>
+    checkOne(client, one, { ...options, newNamespaces }),
+  );
+  return {
+    checked: answers.flatMap((answer) => ('ref' in answer ? answer : [])),
+    findings: [
+      ...findings,
+      ...answers.flatMap((answer) => ('findings' in answer ? answer.findings : [])),
+    ],
+  };
+}
+
+/** What each object is and where it belongs; pure. The same object twice is a mistake. */
+export function nameObjects(
+  { objects, findings }: Manifest,
+  namespace: string,
+): { named: readonly NamedObject[]; findings: readonly Finding[] } {
+  const wrong = [...findings];
+  const named = new Map<string, NamedObject>();
+  for (const written of objects) {
+    const result = nameObject(written, namespace);
+    if ('message' in result) {
+      wrong.push(findingAt(written, { path: result.path, message: result.message }));
+      continue;
+    }
+    const { kind } = result.ref;
+    const key = `${kind.plural}.${kind.group}/${result.ref.namespace}/${result.ref.name}`;
+    const first = named.get(key);
+    if (first === undefined) named.set(key, result);
+    else wrong.push(findingAt(written, { subject: subjectOf(result.ref), message: twice(first) }));
+  }
+  return { named: [...named.values()], findings: wrong };
+}
+
+function twice({ written }: NamedObject): string {
+  const { line } = written.positionOf('metadata.name');
+  return `is described twice: first in ${written.file}:${line}`;
+}
+
+function nameObject(
+  written: ManifestObject,
+  namespace: string,
+): NamedObject | { path: string; message: string } {
+  const { body } = written;
+  const { apiVersion, kind: kindName } = body;
+  const metadata = isObject(body.metadata) ? body.metadata : {};
+  if (typeof apiVersion !== 'string')
+    return { path: 'apiVersion', message: 'apiVersion: is missing' };
+  if (typeof kindName !== 'string') return { path: 'kind', message: 'kind: is missing' };
+  const kind = kindOf(apiVersion, kindName);
+  if (kind === undefined) return unknownKind(apiVersion, kindName);
+  const { name, namespace: own } = metadata;
+  if (typeof name !== 'string' || name === '')
+    return { path: 'metadata.name', message: `${kindName}  metadata.name: is missing` };
+  const place = typeof own === 'string' && own !== '' ? own : namespace;
+  return { written, body, ref: { kind, name, namespace: kind.namespaced ? place : '' } };
+}
+
+function unknownKind(apiVersion: string, kindName: string): { path: string; message: string } {
+  const sameName = kinds.find(({ kind }) => kind === kindName);
+  if (sameName !== undefined) {
+    const right = apiVersionOf(sameName);
+    const message = `apiVersion: there is no ${kindName} in "${apiVersion}"; use "${right}"`;
+    return { path: 'apiVersion', message };
+  }
+  const nearest = closestTo(
+    kindName,
+    kinds.map(({ kind }) => kind),
+  );
+  const hint =
+    nearest === undefined ? 'orc api-resources lists the kinds' : `did you mean "${nearest}"?`;
+  return {
+    path: 'kind',
+    message: `kind: orc does not serve "${kindName}" (${apiVersion}); ${hint}`,
+  };
+}
+
+interface Check extends CheckOptions {
+  readonly newNamespaces: ReadonlySet<string>;
+}
+
+async function checkOne(
+  client: ApiClient,
+  one: NamedObject,
+  { force, newNamespaces }: Check,
+): Promise<CheckedObject | { findings: readonly Finding[] }> {
+  const { ref, body, written } = one;
+  try {
+    return { ...one, dryRun: await applyObject(client, ref, { body, force, dryRun: true }) };
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    // The server looks for the namespace last: everything else about the object is right.
+    if (isMissingNamespace(error)) {
+      if (newNamespaces.has(ref.namespace)) return { ...one, dryRun: undefined };
+      const message = `metadata.namespace: there is no namespace "${ref.namespace}"; add it to the files or create it first`;
+      return {
+        findings: [
+          findingAt(written, { subject: subjectOf(ref), path: 'metadata.namespace', message }),
+        ],
+      };
+    }
+    return { findings: findingsOf(error, one) };
+  }
+}
+
+const isMissingNamespace = ({ reason, details }: StatusError) =>
+  reason === 'NotFound' && details.kind === Namespace.plural;
+
+/** One for each field that the server names, or one for the whole object. Pure. */
+export function findingsOf(error: StatusError, { ref, written }: NamedObject): readonly Finding[] {
+  const subject = subjectOf(ref);
+  const causes = (error.details.causes ?? []).filter(({ field }) => field);
+  const advice = error.reason === 'Conflict' ? ' (--force-conflicts takes the field over)' : '';
+  if (causes.length === 0)
+    return [findingAt(written, { subject, message: error.message + advice })];
+  return causes.map(({ field = '', message = '', reason }) =>
+    findingAt(written, {
+      subject,
+      ...{ path: field.replace(/^\./, ''), atKey: reason === 'FieldUnknown' },
+      message: `${field}: ${message}${advice}`,
+    }),
+  );
+}
+
+function findingAt(
+  { file, positionOf }: ManifestObject,
+  at: { subject?: string; path?: string; atKey?: boolean; message: string },
+): Finding {
+  const { subject = '', path = '', atKey = false, message } = at;
+  return { file, position: positionOf(path, { atKey }), subject, message };
+}
+
+const subjectOf = ({ kind, namespace, name }: ObjectRef): string =>
+  `${kind.kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
+
+/** Namespaces before what is in them; otherwise as written. Pure. */
+export const namespacesFirst = <T extends { readonly ref: { readonly kind: Kind } }>(
+  objects: readonly T[],
+): readonly T[] => {
+  const isNamespace = ({ ref }: T) => ref.kind.kind === Namespace.kind;
+  return [...objects.filter(isNamespace), ...objects.filter((one) => !isNamespace(one))];
+};

@@ -1,0 +1,51 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { CliError } from './cli-error.ts';
+import type { Io } from './io.ts';
+import { type Manifest, parseManifest } from './manifest.ts';
+
+/** Files, directories, and "-" for standard input, in the order given; a directory's files by name. Throws CliError. */
+export async function readManifests(
+  paths: readonly string[],
+  { recursive, io }: { recursive: boolean; io: Pick<Io, 'stdin'> },
+): Promise<Manifest> {
+  const files = (await Promise.all(paths.map((path) => filesAt(path, recursive)))).flat();
+  const manifests = await Promise.all(
+    files.map(async (file) =>
+      parseManifest(file === '-' ? 'stdin' : file, await readOne(file, io)),
+    ),
+  );
+  return {
+    objects: manifests.flatMap(({ objects }) => objects),
+    findings: manifests.flatMap(({ findings }) => findings),
+  };
+}
+
+async function filesAt(path: string, recursive: boolean): Promise<readonly string[]> {
+  if (path === '-') return ['-'];
+  if (!(await isDirectory(path))) return [path];
+  const names = await readdir(path, { recursive });
+  const files = names.filter((name) => /\.(ya?ml|json)$/.test(name)).sort();
+  if (files.length === 0)
+    throw new CliError(
+      `${path} holds no .yaml, .yml or .json file${recursive ? '' : ' (-R looks deeper)'}`,
+    );
+  return files.map((name) => join(path, name));
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (cause) {
+    throw new CliError(`there is no file or directory ${path}`, { cause });
+  }
+}
+
+async function readOne(file: string, { stdin }: Pick<Io, 'stdin'>): Promise<string> {
+  try {
+    return file === '-' ? await text(stdin) : await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new CliError(`cannot read ${file}`, { cause });
+  }
+}

@@ -1,0 +1,32 @@
+import type { Io, Output } from '../io.ts';
+
+/** Paints words on a terminal, and leaves them alone elsewhere. */
+export type Paint = (style: Style, text: string) => string;
+export type Style = 'good' | 'busy' | 'bad' | 'dim' | 'bold';
+
+const codes: Readonly<Record<Style, string>> = {
+  good: '32',
+  busy: '33',
+  bad: '31',
+  dim: '2',
+  bold: '1',
+};
+
+export const paintOn = (output: Output, { environment }: Pick<Io, 'environment'>): Paint =>
+  output.isTTY && !environment.noColour
+    ? (style, text) => `\u001b[${codes[style]}m${text}\u001b[0m`
+    : (_, text) => text;
+
+/** How a STATUS cell should look; undefined: as everything else. */
+export function styleOf(word: string): Style | undefined {
+  if (/^(Running|Ready|True|Active|Bound|Completed|Succeeded|Normal)$/.test(word)) return 'good';
+  if (
+    /Err|Error|BackOff|Failed|NotReady|Unknown|OOMKilled|Lost|Evicted|ExitCode|Signal:|Warning|False/.test(
+      word,
+    )
+  )
+    return 'bad';
+  return /Pending|Creating|Terminating|Initializing|Init:|SchedulingDisabled/.test(word)
+    ? 'busy'
+    : undefined;
+}

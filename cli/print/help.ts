@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import type { Verb } from '../verbs.ts';
+
+/** `orc --help`. */
+export function formatVerbs(verbs: Readonly<Record<string, Verb>>): string {
+  const lines = Object.entries(verbs).map(([name, { about }]) => `  ${name.padEnd(15)} ${about}`);
+  return [
+    'orc: containers on several hosts, as one',
+    '',
+    '  orc dev                                a cluster of three hosts on this machine, to try it',
+    '  orc apply -f shop.yaml                 make the cluster as a file says',
+    '',
+    ...lines,
+    '',
+    '  orc VERB --help shows examples and flags; dev, controller and agent run a cluster.',
+    '',
+  ].join('\n');
+}
+
+/** A verb's help starts with its examples. */
+export function verbHelp(command: Command, { about, examples }: Verb): void {
+  command.addHelpText('before', `${examples.map((line) => `  ${line}`).join('\n')}\n`);
+  command.summary(about);
+}

@@ -1,0 +1,43 @@
+import type { Kind } from '../api/kind.ts';
+import { UsageError } from '../base/flags.ts';
+import { findKind, findKinds } from './kind-lookup.ts';
+
+/** What the words behind a verb mean: one object, or (without a name) all of a kind. */
+export interface Target {
+  readonly kind: Kind;
+  readonly name: string | undefined;
+}
+
+export interface NamedTarget extends Target {
+  readonly name: string;
+}
+
+/** "pods", "pods,svc", "all", "pod a b", "deploy/web svc/web". Throws UsageError. */
+export function parseTargets(words: readonly string[]): readonly Target[] {
+  const [first, ...names] = words;
+  if (first === undefined) throw new UsageError('say what: a kind, or KIND/NAME');
+  if (words.some((word) => word.includes('/'))) return words.map(parseNamed);
+  const kinds = findKinds(first);
+  if (names.length === 0) return kinds.map((kind) => ({ kind, name: undefined }));
+  return kinds.flatMap((kind) => names.map((name) => ({ kind, name })));
+}
+
+/** The same where only single objects make sense. Throws UsageError. */
+export function parseNamedTargets(words: readonly string[]): readonly NamedTarget[] {
+  return parseTargets(words).map(({ kind, name }) => {
+    if (name === undefined) throw new UsageError(`say which one: ${kind.singular}/NAME`);
+    return { kind, name };
+  });
+}
+
+/** "web-1" is a pod, "deploy/web" something that has pods. Throws UsageError. */
+export function parsePodTarget(word: string): NamedTarget {
+  return word.includes('/') ? parseNamed(word) : { kind: findKind('pods'), name: word };
+}
+
+function parseNamed(word: string): NamedTarget {
+  const [kind = '', name = '', ...rest] = word.split('/');
+  if (kind === '' || name === '' || rest.length > 0)
+    throw new UsageError(`"${word}" is not KIND/NAME; don't mix it with KIND NAME`);
+  return { kind: findKind(kind), name };
+}
