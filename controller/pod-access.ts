@@ -20,8 +20,8 @@ export interface PodAccess {
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>>;
   /**
-   * Resolves when the node has taken the session; `exited` says whether the command could be started. Abort, then or
-   * later: as `close`.
+   * Resolves when the node has taken the session; `exited` says whether the command could be started. Abort ends
+   * only the opening; a session that is open is closed with `close`.
    */
   exec(pod: PodTarget, request: PodExecRequest, signal: AbortSignal): Promise<ExecStream>;
 }

@@ -41,8 +41,11 @@ async function serveExec({ deps, closing }: ApiServer, upgrade: Upgrade): Promis
   const wanted = execRequest(query, container);
   const hungUp = new AbortController();
   socket.once('close', () => hungUp.abort());
-  const stream = await deps.podAccess.exec(pod, wanted, AbortSignal.any([hungUp.signal, closing]));
+  const signal = AbortSignal.any([hungUp.signal, closing]);
+  const stream = await deps.podAccess.exec(pod, wanted, signal);
   stream.pause();
+  signal.addEventListener('abort', () => stream.close(), { once: true });
+  if (signal.aborted) stream.close();
   try {
     connectExec(stream, await open(upgrade, wanted));
   } catch (error) {

@@ -33,11 +33,27 @@ export interface KubectlOptions {
   readonly input?: string | Buffer;
 }
 
+/** One that runs until it is stopped: a watch. */
+export interface RunningKubectl {
+  readonly ended: Promise<KubectlRun>;
+  /** What it has printed so far. */
+  out(): string;
+  stop(): void;
+}
+
 export function runKubectl(
+  kubectl: Kubectl,
+  args: readonly string[],
+  options: KubectlOptions,
+): Promise<KubectlRun> {
+  return startKubectl(kubectl, args, options).ended;
+}
+
+export function startKubectl(
   { path }: Kubectl,
   args: readonly string[],
   { kubeconfig, cacheDir, input }: KubectlOptions,
-): Promise<KubectlRun> {
+): RunningKubectl {
   const child = spawn(path, ['--kubeconfig', kubeconfig, '--cache-dir', cacheDir, ...args], {
     env: { PATH: process.env.PATH, HOME: cacheDir },
   });
@@ -47,7 +63,7 @@ export function runKubectl(
   child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
   child.stdin.on('error', () => {});
   child.stdin.end(input);
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<KubectlRun>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) =>
       resolve({
@@ -57,4 +73,5 @@ export function runKubectl(
       }),
     );
   });
+  return { ended, out: () => Buffer.concat(out).toString(), stop: () => void child.kill() };
 }

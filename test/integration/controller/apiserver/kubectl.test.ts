@@ -5,11 +5,14 @@ import { parseObject } from '../../../../api/prepare.ts';
 import {
   findKubectls,
   type Kubectl,
+  type KubectlOptions,
   type KubectlRun,
   runKubectl,
+  startKubectl,
 } from '../../../support/kubectl.ts';
 import { localPodAccess } from '../../../support/local-pod-access.ts';
 import { openTlsWorld, type TlsWorld } from '../../../support/tls-world.ts';
+import { waitFor } from '../../../support/wait-for.ts';
 
 /** Unmodified kubectls against a real server over TLS. What they send differs by version: so all of them. */
 const kubectls = findKubectls();
@@ -61,13 +64,15 @@ it.skipIf(kubectls.length === 0)('needs a kubectl.1.x in PATH or in KUBECTL_DIR'
 
 describe.each(kubectls)('kubectl $version', (kubectl: Kubectl) => {
   const name = `v${kubectl.version.replace('.', '-')}`;
+  let options: KubectlOptions;
+
+  beforeAll(() => {
+    options = { kubeconfig: world.kubeconfig, cacheDir: join(world.dir, name) };
+  });
+
   const run = (args: string, input?: string | Buffer) => runArgs(args.split(' '), input);
   const runArgs = (args: readonly string[], input?: string | Buffer): Promise<KubectlRun> =>
-    runKubectl(kubectl, args, {
-      kubeconfig: world.kubeconfig,
-      cacheDir: join(world.dir, name),
-      ...(input === undefined ? {} : { input }),
-    });
+    runKubectl(kubectl, args, input === undefined ? options : { ...options, input });
   const ok = async (args: string, input?: string | Buffer): Promise<string> => {
     const { code, out, err } = await run(args, input);
     expect({ args, code, err: code === 0 ? '' : err }).toEqual({ args, code: 0, err: '' });
@@ -166,11 +171,18 @@ describe.each(kubectls)('kubectl $version', (kubectl: Kubectl) => {
   });
 
   it('watches: prints each change as it comes', async () => {
-    const watching = run(`get cm ${name} -w --request-timeout=2s`);
-    await ok(`label cm ${name} seen=yes`);
-    await ok(`label cm ${name} seen-`);
-    const lines = (await watching).out.split('\n').filter((line) => line.startsWith(name));
-    expect(lines.length).toBeGreaterThanOrEqual(2);
+    const watching = startKubectl(kubectl, ['get', 'cm', name, '-w', '--show-labels'], options);
+    const printed = (what: string) => waitFor(what, () => watching.out().includes(what), 10_000);
+    try {
+      await printed('<none>');
+      await ok(`label cm ${name} seen=once`);
+      await printed('seen=once');
+      await ok(`label cm ${name} seen=twice --overwrite`);
+      await printed('seen=twice');
+    } finally {
+      watching.stop();
+      await watching.ended;
+    }
   });
 
   it('reads logs', async () => {
