@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KubeConfig, KubernetesObjectApi } from '@kubernetes/client-node';
+import { KubeConfig, KubernetesObjectApi, PatchStrategy } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { execInPod } from './exec-in-pod.ts';
 import { findKubectls, runKubectl } from './kubectl.ts';
@@ -21,6 +21,10 @@ export interface DevCluster {
   readonly objects: KubernetesObjectApi;
   /** Creates them all, in order, in the namespace "default" unless they say another. */
   create(...manifests: readonly Manifest[]): Promise<void>;
+  /** Merges the fields given into the object (RFC 7396). */
+  patch(change: Manifest): Promise<void>;
+  /** Asks for its deletion, in the background; doesn't wait for its end. */
+  remove(object: Manifest): Promise<void>;
   /** Watches a resource until `holds` gives something; the error of a deadline shows what there was instead. */
   readonly until: Until;
   /** Runs a command in a pod of the namespace "default", in its first container unless it is named. */
@@ -142,10 +146,15 @@ async function connectTo(dataDir: string, pid: number): Promise<DevCluster> {
   return {
     ...{ dataDir, kubeconfig, pid, client, objects },
     async create(...manifests) {
-      for (const manifest of manifests) {
-        const metadata = { namespace: 'default', ...manifest.metadata };
-        await objects.create({ ...manifest, metadata });
-      }
+      for (const manifest of manifests) await objects.create(inDefault(manifest));
+    },
+    async patch(change) {
+      const object = inDefault(change);
+      const strategy = PatchStrategy.MergePatch;
+      await objects.patch(object, undefined, undefined, undefined, undefined, strategy);
+    },
+    async remove(object) {
+      await objects.delete(inDefault(object));
     },
     until: (resource, holds, deadlineMs) =>
       watchUntil({ client, resource, deadlineMs: deadlineMs ?? 30_000 }, holds),
@@ -159,6 +168,11 @@ async function connectTo(dataDir: string, pid: number): Promise<DevCluster> {
     },
   };
 }
+
+const inDefault = (manifest: Manifest): Manifest => ({
+  ...manifest,
+  metadata: { namespace: 'default', ...manifest.metadata },
+});
 
 const host = (pid: number): Host => ({
   pid,
