@@ -23,10 +23,11 @@ check: build
 
 build: $(NPM_STAMP) $(NATIVE)
 
+# Not `npm ci`: that wants every other platform's optional packages in the lock file, which not every registry has.
 $(NPM_STAMP): package.json package-lock.json
 	@./deploy/install-packages $(PACKAGES)
 	@echo "  setup       npm packages"
-	@npm ci --no-fund --no-audit --loglevel=error
+	@npm install --no-save --no-fund --no-audit --loglevel=error
 	@touch $@
 
 $(NATIVE): $(wildcard native/*.c native/*.h) native/Makefile
