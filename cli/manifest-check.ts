@@ -44,13 +44,22 @@ export async function checkManifest(
   const answers = await mapLimited(named, checksAtOnce, (one) =>
     checkOne(client, one, { ...options, newNamespaces }),
   );
+  const refused = answers.flatMap((answer) => ('findings' in answer ? answer.findings : []));
   return {
     checked: answers.flatMap((answer) => ('ref' in answer ? answer : [])),
-    findings: [
-      ...findings,
-      ...answers.flatMap((answer) => ('findings' in answer ? answer.findings : [])),
-    ],
+    findings: inOrder([...findings, ...refused]),
   };
+}
+
+/** As the files are read; the sort is stable, so the files stay in their order. */
+function inOrder(findings: readonly Finding[]): readonly Finding[] {
+  const files = [...new Set(findings.map(({ file }) => file))];
+  return findings.toSorted(
+    (a, b) =>
+      files.indexOf(a.file) - files.indexOf(b.file) ||
+      a.position.line - b.position.line ||
+      a.position.column - b.position.column,
+  );
 }
 
 /** What each object is and where it belongs; pure. The same object twice is a mistake. */
@@ -160,10 +169,14 @@ export function findingsOf(error: StatusError, { ref, written }: NamedObject): r
     findingAt(written, {
       subject,
       ...{ path: field.replace(/^\./, ''), atKey: reason === 'FieldUnknown' },
-      message: `${field}: ${message}${advice}`,
+      message: `${field}: ${inWords(message)}${advice}`,
     }),
   );
 }
+
+/** 'Invalid value: "512m": is 0.512 bytes' → '"512m" is 0.512 bytes'. */
+const inWords = (message: string) =>
+  message.replace(/^Invalid value: ("(?:[^"\\]|\\.)*"|[^\s:]+): (?=is |must |may )/, '$1 ');
 
 function findingAt(
   { file, positionOf }: ManifestObject,

@@ -1,3 +1,75 @@
-import type { DefineVerb } from '../cli.ts';
+import { Event } from '../../api/event.ts';
+import { formatSince } from '../../api/format-age.ts';
+import type { Cli, DefineVerb } from '../cli.ts';
+import { watchObjects } from '../live-list.ts';
+import { eventTime, sortEvents } from '../object-events.ts';
+import { layoutOf } from '../print/layout.ts';
+import { columnWidths, formatTable, linesOf, type TextTable } from '../print/table.ts';
+import { listObjects, type Selection } from '../resources.ts';
+import { parseNamedTargets } from '../targets.ts';
 
-export const defineEvents: DefineVerb = () => {};
+export const defineEvents: DefineVerb = (command, act) => {
+  command
+    .option('-A, --all-namespaces', 'of every namespace')
+    .option('--for <kind/name>', 'of one object')
+    .option('--types <types>', 'only these: Warning, Normal')
+    .option('-w, --watch', 'and then every one that comes, until Ctrl-C')
+    .action(act(events));
+};
+
+interface EventFlags {
+  readonly allNamespaces?: boolean;
+  readonly for?: string;
+  readonly types?: string;
+  readonly watch?: boolean;
+}
+
+async function events(cli: Cli, _: readonly string[], flags: EventFlags): Promise<number> {
+  const client = await cli.client();
+  const namespace = flags.allNamespaces ? '' : await cli.namespace();
+  const selection = { kind: Event, namespace, fieldSelector: fieldsOf(flags) };
+  const { items, metadata } = await listObjects<Event>(client, selection);
+  const found = sortEvents(items).filter(({ type }) => isWanted(type, flags.types));
+  const withNamespace = flags.allNamespaces ?? false;
+  const now = () => cli.io.clock.now();
+  const table = eventTable(found, { withNamespace, now: now() });
+  if (found.length === 0) cli.err('no events; they are kept for an hour');
+  else for (const line of formatTable(table, layoutOf(cli.io))) cli.out(line);
+  if (!flags.watch) return 0;
+  const widths = columnWidths(table);
+  const layout = { ...layoutOf(cli.io, false), width: undefined };
+  for await (const { type, object } of watchObjects<Event>(client, selection, metadata)) {
+    if (type === 'DELETED' || !isWanted(object.type, flags.types)) continue;
+    const row = eventTable([object], { withNamespace, now: now() });
+    for (const line of linesOf(row, widths, layout)) cli.out(line);
+  }
+  return 0;
+}
+
+function fieldsOf(flags: EventFlags): Selection['fieldSelector'] {
+  if (flags.for === undefined) return undefined;
+  const [target] = parseNamedTargets([flags.for]);
+  return `involvedObject.kind=${target?.kind.kind},involvedObject.name=${target?.name}`;
+}
+
+const isWanted = (type = 'Normal', types = '') =>
+  types === '' || types.toLowerCase().split(',').includes(type.toLowerCase());
+
+function eventTable(
+  found: readonly Event[],
+  { withNamespace, now }: { readonly withNamespace: boolean; readonly now: number },
+): TextTable {
+  const place = (namespace: string) => (withNamespace ? [namespace] : []);
+  return {
+    headers: [...place('NAMESPACE'), 'AGE', 'TYPE', 'REASON', 'OBJECT', 'MESSAGE'],
+    rows: found.map((event) => {
+      const { metadata, involvedObject, type = '', reason = '' } = event;
+      const object = `${(involvedObject.kind ?? '').toLowerCase()}/${involvedObject.name ?? ''}`;
+      const age = formatSince(eventTime(event), now);
+      return [...place(metadata.namespace ?? ''), age, type, reason, object, messageOf(event)];
+    }),
+  };
+}
+
+const messageOf = ({ message = '', count = 1 }: Event) =>
+  `${message.trim().replace(/\s*\n\s*/g, ' ')}${count > 1 ? ` (${count} times)` : ''}`;

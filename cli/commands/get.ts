@@ -5,8 +5,8 @@ import type { Cli, DefineVerb } from '../cli.ts';
 import type { ApiClient } from '../client.ts';
 import { resultName } from '../kind-lookup.ts';
 import { watchObjects } from '../live-list.ts';
-import { paintOn } from '../print/colour.ts';
-import { columnWidths, formatTable, linesOf, type TableLayout } from '../print/table.ts';
+import { layoutOf } from '../print/layout.ts';
+import { columnWidths, formatTable, linesOf } from '../print/table.ts';
 import {
   collectionPath,
   getObject,
@@ -52,7 +52,7 @@ async function get(cli: Cli, words: readonly string[], flags: GetFlags): Promise
 
 const outputs = ['wide', 'name', 'yaml', 'json'] as const;
 
-export function outputOf(given: string | undefined): (typeof outputs)[number] | undefined {
+function outputOf(given: string | undefined): (typeof outputs)[number] | undefined {
   if (given === undefined) return undefined;
   const output = outputs.find((one) => one === given);
   if (output === undefined)
@@ -126,7 +126,7 @@ async function printTables(
   if (flags.watch && (only === undefined || others.length > 0))
     throw new UsageError('-w watches one kind at a time');
   const tables = await Promise.all(queries.map((query) => fetchTable(client, query)));
-  const layout = layoutOf(cli, flags.headers);
+  const layout = layoutOf(cli.io, flags.headers);
   const shown = queries.flatMap(({ selection }, i) => {
     const table = tables[i];
     const view = viewOf(selection, flags, others.length > 0);
@@ -140,12 +140,6 @@ async function printTables(
   return 0;
 }
 
-export const layoutOf = ({ io }: Pick<Cli, 'io'>, showHeaders = true): TableLayout => ({
-  showHeaders,
-  width: io.stdout.isTTY ? io.stdout.columns : io.environment.columns,
-  paint: paintOn(io.stdout, io),
-});
-
 const viewOf = (
   { kind }: Selection,
   { wide, allNamespaces = false }: GetFlags & { readonly wide: boolean },
@@ -153,7 +147,8 @@ const viewOf = (
 ): TableView => ({ kind, wide, withKind, withNamespace: allNamespaces && kind.namespaced });
 
 function tellNothing(cli: Cli, queries: readonly GetQuery[]): void {
-  const what = queries.map(({ selection }) => selection.kind.plural).join(' or ');
+  const plurals = queries.map(({ selection }) => selection.kind.plural);
+  const what = plurals.length > 2 ? 'objects' : plurals.join(' or ');
   const namespaced = queries.find(({ selection }) => selection.kind.namespaced)?.selection;
   const matching = queries[0]?.selection.labelSelector ? ' that match' : '';
   const where = namespaced?.namespace ? ` in namespace ${namespaced.namespace}` : '';
@@ -180,7 +175,7 @@ async function followTable(
   { first, view }: { first: ServerTable; view: TableView },
 ): Promise<void> {
   const { columnDefinitions } = first;
-  const layout = { ...layoutOf(cli), width: undefined, showHeaders: false };
+  const layout = { ...layoutOf(cli.io), width: undefined, showHeaders: false };
   const widths = columnWidths(textTable(first, view));
   const client = await cli.client();
   const wanted =

@@ -1,3 +1,151 @@
-import type { DefineVerb } from '../cli.ts';
+import { closestTo } from '../../api/closest.ts';
+import { Deployment } from '../../api/deployment.ts';
+import { formatSince } from '../../api/format-age.ts';
+import { ReplicaSet } from '../../api/replica-set.ts';
+import { formatLabelSelector } from '../../api/selector.ts';
+import { formatTime } from '../../base/clock.ts';
+import { UsageError } from '../../base/flags.ts';
+import type { Cli, DefineVerb } from '../cli.ts';
+import { CliError } from '../cli-error.ts';
+import { resultName } from '../kind-lookup.ts';
+import { parseDuration } from '../print/duration.ts';
+import { layoutOf } from '../print/layout.ts';
+import { formatTable } from '../print/table.ts';
+import { getObject, listObjects, mergePatch, type ObjectRef, objectPath } from '../resources.ts';
+import { parseNamedTargets } from '../targets.ts';
+import { followRollouts } from './follow-rollout.ts';
 
-export const defineRollout: DefineVerb = () => {};
+export const defineRollout: DefineVerb = (command, act) => {
+  command
+    .argument('<verb>', 'status, restart, undo, history, pause or resume')
+    .argument('<what...>', 'deploy/web · deploy web api')
+    .option('--to-revision <number>', 'for undo (default: the one before)')
+    .option('--no-wait', 'restart and undo: don’t wait until it is done')
+    .option('--timeout <time>', 'for waiting', '5m')
+    .action(act(rollout));
+};
+
+interface RolloutFlags {
+  readonly toRevision?: string;
+  readonly wait: boolean;
+  readonly timeout: string;
+}
+
+/** Does its part for one Deployment; undefined: nothing to say or to wait for. */
+type Step = (cli: Cli, ref: ObjectRef, flags: RolloutFlags) => Promise<string | undefined>;
+
+const steps: Readonly<Record<string, Step>> = {
+  status: async () => undefined,
+  restart,
+  undo,
+  history,
+  pause: (cli, ref) => setPaused(cli, ref, true),
+  resume: (cli, ref) => setPaused(cli, ref, false),
+};
+
+const waiting = ['status', 'restart', 'undo', 'resume'];
+
+async function rollout(
+  cli: Cli,
+  [verb = '', ...words]: readonly string[],
+  flags: RolloutFlags,
+): Promise<number> {
+  const step = Object.hasOwn(steps, verb) ? steps[verb] : undefined;
+  if (step === undefined) throw unknownStep(verb);
+  const timeoutMs = parseDuration('--timeout', flags.timeout);
+  const namespace = await cli.namespace();
+  const refs = parseNamedTargets(words).map(({ kind, name }) => {
+    if (kind.kind !== Deployment.kind)
+      throw new UsageError(`only deployments roll out, not ${kind.plural}`);
+    return { kind, name, namespace };
+  });
+  for (const ref of refs) {
+    const outcome = await step(cli, ref, flags);
+    if (outcome !== undefined) cli.out(`${resultName(ref.kind)}/${ref.name} ${outcome}`);
+  }
+  if (waiting.includes(verb) && (flags.wait || verb === 'status'))
+    await followRollouts(cli, refs, { timeoutMs });
+  return 0;
+}
+
+function unknownStep(verb: string): UsageError {
+  const nearest = closestTo(verb, Object.keys(steps));
+  const hint = nearest === undefined ? Object.keys(steps).join(', ') : `did you mean "${nearest}"?`;
+  return new UsageError(`a rollout has no "${verb}"; ${hint}`);
+}
+
+/** The annotation that kubectl writes too: a new template, so new pods, one after the other. */
+async function restart(cli: Cli, ref: ObjectRef): Promise<string> {
+  const annotations = { 'kubectl.kubernetes.io/restartedAt': formatTime(cli.io.clock.now()) };
+  const patch = { spec: { template: { metadata: { annotations } } } };
+  await mergePatch(await cli.client(), ref, { patch });
+  return 'restarted';
+}
+
+async function setPaused(cli: Cli, ref: ObjectRef, paused: boolean): Promise<string> {
+  await mergePatch(await cli.client(), ref, { patch: { spec: { paused } } });
+  return paused ? 'paused: changes of its template wait for orc rollout resume' : 'resumed';
+}
+
+async function undo(cli: Cli, ref: ObjectRef, { toRevision }: RolloutFlags): Promise<string> {
+  const { deployment, sets } = await revisionsOf(cli, ref);
+  const now = revisionOf(deployment);
+  const wanted = toRevision === undefined ? before(sets, now) : findRevision(sets, toRevision);
+  if (wanted === undefined)
+    throw new CliError(
+      toRevision === undefined
+        ? `deployment/${ref.name} has no revision before this one (orc rollout history lists them)`
+        : `deployment/${ref.name} has no revision ${toRevision} (orc rollout history lists them)`,
+    );
+  const client = await cli.client();
+  await client.send({
+    method: 'PATCH',
+    path: objectPath(ref),
+    type: 'application/json-patch+json',
+    body: [{ op: 'replace', path: '/spec/template', value: templateOf(wanted) }],
+  });
+  return `goes back to revision ${revisionOf(wanted)}`;
+}
+
+async function history(cli: Cli, ref: ObjectRef): Promise<undefined> {
+  const { deployment, sets } = await revisionsOf(cli, ref);
+  const now = revisionOf(deployment);
+  const rows = sets.map((set) => [
+    String(revisionOf(set)),
+    set.spec.template.spec.containers.map(({ image }) => image).join(','),
+    `${set.status.readyReplicas ?? 0}/${set.spec.replicas}`,
+    formatSince(set.metadata.creationTimestamp, cli.io.clock.now()),
+    revisionOf(set) === now ? 'now' : '',
+  ]);
+  const table = { headers: ['REVISION', 'IMAGES', 'READY', 'AGE', ''], rows };
+  for (const line of formatTable(table, layoutOf(cli.io))) cli.out(line);
+  return undefined;
+}
+
+/** Its ReplicaSets, the latest revision last. */
+async function revisionsOf(cli: Cli, ref: ObjectRef) {
+  const client = await cli.client();
+  const deployment = await getObject<Deployment>(client, ref);
+  const labelSelector = formatLabelSelector(deployment.spec.selector);
+  const selection = { kind: ReplicaSet, namespace: ref.namespace, labelSelector };
+  const { items } = await listObjects<ReplicaSet>(client, selection);
+  const sets = items.filter(({ metadata }) =>
+    metadata.ownerReferences?.some(({ uid }) => uid === deployment.metadata.uid),
+  );
+  return { deployment, sets: sets.toSorted((a, b) => revisionOf(a) - revisionOf(b)) };
+}
+
+const revisionOf = ({ metadata }: Deployment | ReplicaSet): number =>
+  Number(metadata.annotations?.['deployment.kubernetes.io/revision'] ?? 0);
+
+const before = (sets: readonly ReplicaSet[], now: number) =>
+  sets.findLast((set) => revisionOf(set) < now);
+
+const findRevision = (sets: readonly ReplicaSet[], revision: string) =>
+  sets.find((set) => String(revisionOf(set)) === revision);
+
+/** Without the label by which the ReplicaSet tells its pods. */
+function templateOf({ spec: { template } }: ReplicaSet) {
+  const { 'pod-template-hash': _, ...labels } = template.metadata.labels ?? {};
+  return { ...template, metadata: { ...template.metadata, labels } };
+}

@@ -1,3 +1,40 @@
-import type { DefineVerb } from '../cli.ts';
+import { UsageError } from '../../base/flags.ts';
+import type { Cli, DefineVerb } from '../cli.ts';
+import { parseDuration } from '../print/duration.ts';
 
-export const defineToken: DefineVerb = () => {};
+export const defineToken: DefineVerb = (command, act) => {
+  command
+    .argument('<create>', 'the one thing to do with tokens')
+    .option('--ttl <time>', 'how long it can be used (default: the controller’s, an hour)')
+    .action(act(token));
+};
+
+/** Where a controller serves agents unless told otherwise. */
+const agentPort = 6444;
+
+async function token(
+  cli: Cli,
+  [verb = '']: readonly string[],
+  { ttl }: { readonly ttl?: string },
+): Promise<number> {
+  if (verb !== 'create') throw new UsageError(`there is only "orc token create", not "${verb}"`);
+  const client = await cli.client();
+  const ttlSeconds = ttl === undefined ? undefined : Math.ceil(parseDuration('--ttl', ttl) / 1000);
+  const { body } = await client.send<{ token: string; expiresAt: string }>({
+    method: 'POST',
+    path: '/orc/v1/tokens',
+    body: ttlSeconds === undefined ? {} : { ttlSeconds },
+  });
+  const { server } = client.connection;
+  cli.out(body.token);
+  cli.err(
+    [
+      '',
+      `good until ${body.expiresAt}; on the new host:`,
+      '',
+      `  sudo orc agent --join ${server} --controller ${new URL(server).hostname}:${agentPort} \\`,
+      `    --address ADDRESS-OF-THE-HOST --token ${body.token}`,
+    ].join('\n'),
+  );
+  return 0;
+}

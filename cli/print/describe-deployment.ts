@@ -1,0 +1,59 @@
+import type { Deployment } from '../../api/deployment.ts';
+import { formatSince } from '../../api/format-age.ts';
+import type { Pod } from '../../api/pod.ts';
+import type { ReplicaSet } from '../../api/replica-set.ts';
+import { formatLabelSelector } from '../../api/selector.ts';
+import { commonFacts, conditionSection, type Described, eventSection } from './describe-any.ts';
+import { podTable } from './pod-table.ts';
+import type { Fact, Section } from './sections.ts';
+
+export interface OfDeployment {
+  /** Those that it controls. */
+  readonly sets: readonly ReplicaSet[];
+  readonly pods: readonly Pod[];
+}
+
+/** Pure. */
+export function describeDeployment(
+  { object: deployment, events, now }: Described<Deployment>,
+  { sets, pods }: OfDeployment,
+): readonly Section[] {
+  return [
+    { facts: [...deploymentFacts(deployment), ...commonFacts(deployment, now)] },
+    { title: 'REVISIONS', table: revisionTable(sets, now) },
+    { title: `PODS (${pods.length})`, table: podTable(pods, now) },
+    conditionSection(deployment.status.conditions, now),
+    eventSection(events, now),
+  ];
+}
+
+function deploymentFacts({ spec, status }: Deployment): readonly Fact[] {
+  const { replicas, strategy, template } = spec;
+  const { updatedReplicas = 0, readyReplicas = 0, availableReplicas = 0 } = status;
+  const { maxSurge, maxUnavailable } = strategy.rollingUpdate ?? {};
+  const steps =
+    maxSurge === undefined ? '' : `: ${maxSurge} more at a time, ${maxUnavailable} missing at most`;
+  return [
+    [
+      'pods',
+      `${replicas} wanted · ${updatedReplicas} up to date · ${readyReplicas} ready · ${availableReplicas} available`,
+    ],
+    ['paused', spec.paused ? 'yes: changes of the template wait' : undefined],
+    ['selects', formatLabelSelector(spec.selector)],
+    ['strategy', `${strategy.type}${steps}`],
+    ['images', template.spec.containers.map(({ name, image }) => `${name} ${image}`).join('\n')],
+  ];
+}
+
+const revisionTable = (sets: readonly ReplicaSet[], now: number) => ({
+  headers: ['REVISION', 'REPLICASET', 'READY', 'AGE', 'IMAGES'],
+  rows: sets
+    .map(({ metadata, spec, status }) => [
+      metadata.annotations?.['deployment.kubernetes.io/revision'] ?? '',
+      metadata.name,
+      `${status.readyReplicas ?? 0}/${spec.replicas}`,
+      formatSince(metadata.creationTimestamp, now),
+      spec.template.spec.containers.map(({ image }) => image).join(','),
+    ])
+    .toSorted(([a], [b]) => Number(b) - Number(a)),
+});

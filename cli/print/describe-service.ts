@@ -1,0 +1,43 @@
+import type { EndpointSlice } from '../../api/endpoint-slice.ts';
+import type { Service } from '../../api/service.ts';
+import { commonFacts, type Described, eventSection, pairs } from './describe-any.ts';
+import type { Fact, Section } from './sections.ts';
+
+/** `slices`: its endpoints. Pure. */
+export function describeService(
+  { object: service, events, now }: Described<Service>,
+  slices: readonly EndpointSlice[],
+): readonly Section[] {
+  const rows = slices.flatMap(({ endpoints, ports = [] }) =>
+    endpoints.map(({ addresses, conditions, targetRef, nodeName = '' }) => [
+      addresses.map((address) => ports.map(({ port }) => `${address}:${port}`).join(',')).join(','),
+      conditions.ready ? 'yes' : 'no',
+      targetRef?.name ?? '',
+      nodeName,
+    ]),
+  );
+  const ready = rows.filter(([, isReady]) => isReady === 'yes').length;
+  return [
+    { facts: [...serviceFacts(service), ...commonFacts(service, now)] },
+    {
+      title: `ENDPOINTS (${ready} ready of ${rows.length})`,
+      table: { headers: ['ADDRESS', 'READY', 'POD', 'NODE'], rows },
+    },
+    eventSection(events, now),
+  ];
+}
+
+function serviceFacts({ metadata, spec }: Service): readonly Fact[] {
+  const ports = (spec.ports ?? []).map(({ name = '', port, protocol, targetPort }) =>
+    `${port}/${protocol} → ${targetPort ?? port} ${name}`.trimEnd(),
+  );
+  return [
+    ['type', spec.type],
+    ['address', spec.clusterIP],
+    ['points at', spec.externalName],
+    ['name', `${metadata.name}.${metadata.namespace ?? ''}`],
+    ['ports', ports.join('\n')],
+    ['selects', pairs(spec.selector ?? {})],
+    ['affinity', spec.sessionAffinity === 'None' ? undefined : spec.sessionAffinity],
+  ];
+}
