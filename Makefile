@@ -31,7 +31,8 @@ $(NPM_STAMP): package.json package-lock.json
 	@touch $@
 
 $(NATIVE): $(wildcard native/*.c native/*.h) native/Makefile
-	@$(MAKE) --no-print-directory -C native
+	@echo "  build       native parts"
+	@$(MAKE) --no-print-directory --silent -C native
 
 generate:
 	@npm run generate

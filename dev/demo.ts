@@ -1,7 +1,7 @@
 /** `make demo` and `make demo-stop`: a cluster in the background, worked with as a person would, by the command line. */
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { sleep, systemClock } from '../base/clock.ts';
 import { errorChain } from '../base/error-chain.ts';
@@ -120,12 +120,22 @@ async function stop(): Promise<number> {
     await ended(pid);
   }
   await rm(demoDir, { recursive: true, force: true });
+  await removeIfEmpty(join(root, '.orc'));
   console.log(
     pid === undefined
       ? '  orc dev     was not running'
       : '  orc dev     stopped; nothing is left but caches',
   );
   return 0;
+}
+
+async function removeIfEmpty(directory: string): Promise<void> {
+  try {
+    await rmdir(directory);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== 'ENOENT' && code !== 'ENOTEMPTY') throw error;
+  }
 }
 
 /** Of the demo's `orc dev`, if it runs: a pid that something else has by now doesn't count. */
