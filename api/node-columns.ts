@@ -1,3 +1,4 @@
+import { formatSince } from './format-age.ts';
 import type { Column } from './kind.ts';
 import type { Node } from './node.ts';
 
@@ -5,6 +6,12 @@ import type { Node } from './node.ts';
 export const nodeColumns: readonly Column<Node>[] = [
   { name: 'Status', type: 'string', about: 'Ready or NotReady, and cordons.', of: nodeStatusWord },
   { name: 'Roles', type: 'string', about: 'From its node-role labels.', of: roles },
+  {
+    name: 'Age',
+    type: 'string',
+    about: 'Since it joined.',
+    of: ({ metadata }, now) => formatSince(metadata.creationTimestamp, now),
+  },
   {
     name: 'Version',
     type: 'string',
