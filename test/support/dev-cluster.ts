@@ -38,7 +38,11 @@ export interface DevCluster {
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
   readonly [field: string]: unknown;
 }
 
@@ -169,10 +173,10 @@ async function connectTo(dataDir: string, pid: number): Promise<DevCluster> {
   };
 }
 
-const inDefault = (manifest: Manifest): Manifest => ({
-  ...manifest,
-  metadata: { namespace: 'default', ...manifest.metadata },
-});
+const inDefault = (manifest: Manifest): Manifest =>
+  manifest.kind === 'Node'
+    ? manifest
+    : { ...manifest, metadata: { namespace: 'default', ...manifest.metadata } };
 
 const host = (pid: number): Host => ({
   pid,

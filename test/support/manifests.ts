@@ -16,7 +16,7 @@ export function shellPod(name: string, container: V1Container, spec: PodFields =
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, labels: { app: name } } as Manifest['metadata'],
+    metadata: { name, labels: { app: name } },
     spec: { terminationGracePeriodSeconds: 1, containers: [container], ...spec },
   };
 }
