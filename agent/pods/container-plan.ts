@@ -33,8 +33,8 @@ export function planContainer(
   if (newest && !shouldRestart(pod, newest)) return [];
   const image = observed.images.get(container.name);
   const attempt = nextAttempt(observed, container.name);
-  const waitUntilMs = startAfterMs(observed, container.name);
-  if (waitUntilMs > now) return [{ kind: 'wait', untilMs: waitUntilMs }];
+  const waits = planBackOff(observed, { container: container.name, attempt }, now);
+  if (waits.length > 0) return waits;
   if (image?.state !== 'present' || image.attempt < attempt) return [];
   return [{ kind: 'start-container', container: container.name, attempt }];
 }
@@ -82,10 +82,17 @@ export function shouldRestart(pod: Pod, ended: Container): boolean {
   return restartPolicy !== 'Never';
 }
 
-/** When the next start is due: the later of the crash back-off and that of failed starts. */
-function startAfterMs(observed: PodObservation, name: string): number {
-  const memory = observed.memory.get(name) ?? freshMemory;
-  return Math.max(crashBackoffEndMs(observed, name), memory.startFailure?.retryAtMs ?? 0);
+/** Of a crash, or of a start that failed. */
+function planBackOff(
+  observed: PodObservation,
+  restart: { readonly container: string; readonly attempt: number },
+  now: number,
+): readonly PodAction[] {
+  const afterCrashMs = crashBackoffEndMs(observed, restart.container);
+  if (afterCrashMs > now) return [{ kind: 'wait', untilMs: afterCrashMs, restart }];
+  const { startFailure } = observed.memory.get(restart.container) ?? freshMemory;
+  if (!startFailure || startFailure.retryAtMs <= now) return [];
+  return [{ kind: 'wait', untilMs: startFailure.retryAtMs }];
 }
 
 /** 0: no back-off. */
@@ -96,16 +103,19 @@ export function crashBackoffEndMs(observed: PodObservation, name: string): numbe
 
 export function crashBackoffMs(observed: PodObservation, name: string): number {
   const { streak } = observed.memory.get(name) ?? freshMemory;
-  if (streak === 0 || newestOf(observed, name)?.exit === undefined) return 0;
+  const ended = newestOf(observed, name);
+  if (streak === 0 || ended?.exit === undefined || ranWell(ended)) return 0;
   return backoffMs(crashBackoff, streak);
 }
 
 /** The streak after this run: one more, or none if the run was long. Called when the next attempt is started. */
 export function streakAfter(memory: ContainerMemory, ended: Container | undefined): number {
   if (ended === undefined) return 0;
-  const ranMs = (ended.exit?.finishedAtMs ?? ended.startedAtMs) - ended.startedAtMs;
-  return ranMs >= goodRunMs ? 0 : memory.streak + 1;
+  return ranWell(ended) ? 0 : memory.streak + 1;
 }
+
+const ranWell = ({ exit, startedAtMs }: Container): boolean =>
+  exit !== undefined && exit.finishedAtMs - startedAtMs >= goodRunMs;
 
 /** Back-off of a start that failed before the process ran, and of a failed pull. */
 export const startBackoff: BackoffPolicy = { firstMs: 1000, capMs: 60_000 };

@@ -5,8 +5,10 @@ import { formatTime } from '../../base/clock.ts';
 import type { Container } from '../ports.ts';
 import { crashBackoffEndMs, crashBackoffMs, shouldRestart } from './container-plan.ts';
 import {
+  type FailedPull,
   freshMemory,
   hasEnded,
+  type ImageState,
   newestOf,
   type PodObservation,
   succeeded,
@@ -71,7 +73,8 @@ function waitingState(
     waiting: { reason, ...(message === undefined ? {} : { message }) },
   });
   const image = observed.images.get(container.name);
-  if (image?.state === 'failed') return waiting(...pullWords(image, container, now));
+  const failed = image?.state === 'pulling' ? image.failed : image;
+  if (failed?.state === 'failed') return waiting(...pullWords(failed, container));
   const failure = (observed.memory.get(container.name) ?? freshMemory).startFailure;
   if (failure) return waiting(failure.reason, failure.message);
   if (crashBackoffEndMs(observed, container.name) > now) {
@@ -79,7 +82,7 @@ function waitingState(
   }
   if (isWaitingForInit(pod, container, observed)) return waiting('PodInitializing');
   if (observed.blocked) return waiting('ContainerCreating', observed.blocked.message);
-  return newest ? undefined : waiting('ContainerCreating');
+  return newest ? undefined : waiting('ContainerCreating', progressWords(image));
 }
 
 function isWaitingForInit(
@@ -94,15 +97,20 @@ function isWaitingForInit(
 }
 
 function pullWords(
-  image: { reason: string; message: string; failures: number; retryAtMs: number },
+  { reason, message, failures }: FailedPull,
   container: ContainerSpecOfPod,
-  now: number,
 ): [string, string] {
-  if (image.reason === 'ErrImagePull' && image.retryAtMs > now && image.failures > 1) {
-    return ['ImagePullBackOff', `Back-off pulling image "${container.image}": ${image.message}`];
-  }
-  return [image.reason, image.message];
+  if (reason !== 'ErrImagePull' || failures === 1) return [reason, message];
+  return ['ImagePullBackOff', `Back-off pulling image "${container.image}": ${message}`];
 }
+
+function progressWords(image: ImageState | undefined): string | undefined {
+  if (image?.state !== 'pulling' || !image.progress) return undefined;
+  const { doneBytes, totalBytes } = image.progress;
+  return `Pulling image: ${megabytes(doneBytes)} of ${megabytes(totalBytes)}`;
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1_000_000).toFixed(1)} MB`;
 
 function crashWords(pod: Pod, container: ContainerSpecOfPod, observed: PodObservation): string {
   const seconds = crashBackoffMs(observed, container.name) / 1000;

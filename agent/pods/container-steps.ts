@@ -12,19 +12,9 @@ import type { PodContext, PodPass } from './pod-context.ts';
 import { podEvent } from './pod-events.ts';
 import { freshMemory, newestOf } from './pod-observation.ts';
 import { remember } from './pod-record.ts';
+import { stopSignalNumber } from './stop-signal.ts';
 
 type Step<K extends PodAction['kind']> = Extract<PodAction, { kind: K }>;
-
-const stopSignals: Readonly<Record<string, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGKILL: 9,
-  SIGUSR1: 10,
-  SIGUSR2: 12,
-  SIGTERM: 15,
-  SIGWINCH: 28,
-};
 
 export async function startContainer(
   { container: name, attempt }: Step<'start-container'>,
@@ -46,6 +36,7 @@ export async function startContainer(
     });
     tell('Normal', 'Started', `Started container ${name}`);
   } catch (error) {
+    pass.signal.throwIfAborted();
     const failures = (memory.startFailure?.failures ?? 0) + 1;
     const reason = reasonOf(error);
     const message = errorChain(error);
@@ -103,7 +94,7 @@ export async function stopContainer(
   const image = observed.images.get(id.name);
   const wanted = image?.state === 'present' ? image.image.config.stopSignal : undefined;
   record.probers.get(id.name)?.prober.stop();
-  await ports.containers.kill(id, stopSignals[wanted ?? 'SIGTERM'] ?? 15);
+  await ports.containers.kill(id, stopSignalNumber(wanted));
   remember(record, id.name, { stop: { id, sentAtMs: clock.now(), killed: false } });
   if (!assignment) return;
   const message = because === '' ? `Stopping container ${id.name}` : because;

@@ -1,26 +1,45 @@
 import type { PodAssignment } from '../ledger/assignment.ts';
-import type { Container, SandboxSpec, VolumeSource } from '../ports.ts';
+import type { Container, SandboxSpec, VolumePort, VolumeSource, VolumeSpec } from '../ports.ts';
 import { podResources } from './container-spec.ts';
 import type { PodContext, PodPass } from './pod-context.ts';
+import { podEvent } from './pod-events.ts';
 import { hostnameOf, hostsFile, resolvConf } from './pod-files.ts';
 import { newestOf } from './pod-observation.ts';
-import { endBackground, remember } from './pod-record.ts';
+import { endProbes, remember } from './pod-record.ts';
 import { volumeSpecs, volumesSignature } from './volume-specs.ts';
 
 /** What containers stand on: volumes, sandbox, network. Each throws what the pod must wait for. */
 export async function ensureVolumes(
   { record, assignment }: PodPass,
-  { ports }: PodContext,
+  { ports, events }: PodContext,
 ): Promise<void> {
   if (!assignment) return;
   const plan = volumeSpecs(assignment);
-  if (!plan.ok) throw new Error(plan.problem);
-  const sources = new Map<string, VolumeSource>();
-  for (const volume of plan.volumes) {
-    sources.set(volume.name, await ports.volumes.ensure(record.uid, volume));
+  if (plan.ok) {
+    record.volumes = await madeVolumes(record.uid, plan.volumes, ports.volumes);
+  } else {
+    const message = plan.problem;
+    if (record.volumesFor === undefined) throw new Error(message);
+    // Files that a running pod already has outlive the object that they came from.
+    events.record(podEvent(assignment.pod, { type: 'Warning', reason: 'FailedMount', message }));
   }
-  record.volumes = sources;
   record.volumesFor = volumesSignature(assignment);
+}
+
+async function madeVolumes(
+  uid: string,
+  volumes: readonly VolumeSpec[],
+  port: VolumePort,
+): Promise<ReadonlyMap<string, VolumeSource>> {
+  const sources = new Map<string, VolumeSource>();
+  for (const volume of volumes) {
+    try {
+      sources.set(volume.name, await port.ensure(uid, volume));
+    } catch (cause) {
+      throw new Error(`MountVolume.SetUp failed for volume "${volume.name}"`, { cause });
+    }
+  }
+  return sources;
 }
 
 export async function createSandbox(
@@ -79,8 +98,9 @@ export async function removeSandbox(
     const newest = newestOf(observed, name);
     if (newest) remember(record, name, { lost: lostWithSandbox(newest), stop: undefined });
   }
-  endBackground(record);
+  endProbes(record);
   await ports.sandboxes.remove(record.uid);
+  record.attachedTo = undefined;
 }
 
 const lostWithSandbox = (container: Container): Container =>

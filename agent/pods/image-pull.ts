@@ -2,12 +2,14 @@ import type { Container } from '../../api/container.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import { errorChain } from '../../base/error-chain.ts';
 import type { PodAssignment } from '../ledger/assignment.ts';
-import type { Image, RegistryCredential } from '../ports.ts';
+import type { Image, PullProgress } from '../ports.ts';
 import { pullBackoff } from './container-plan.ts';
 import { containerNamed } from './container-spec.ts';
 import type { PodContext, PodPass } from './pod-context.ts';
-import { podEvent } from './pod-events.ts';
+import { type PodEvent, podEvent } from './pod-events.ts';
+import type { FailedPull } from './pod-observation.ts';
 import type { PodRecord } from './pod-record.ts';
+import { registryCredentials } from './registry-credentials.ts';
 
 /** Makes sure of a container's image in the background; wakes the pod's worker when it is there, or isn't. */
 export function startPull(
@@ -18,16 +20,18 @@ export function startPull(
   const container = assignment && containerNamed(assignment.pod, name);
   if (!assignment || !container) return;
   const before = record.images.get(name);
-  const failures = before?.state === 'failed' ? before.failures : 0;
+  const failed = before?.state === 'failed' ? before : undefined;
   const abort = new AbortController();
   record.pulls.set(name, abort);
-  record.images.set(name, { state: 'pulling' });
-  obtain(context, { assignment, container }, abort.signal)
+  record.images.set(name, { state: 'pulling', progress: undefined, failed });
+  const onProgress = progressOf(context, record, { name, failed });
+  obtain(context, { assignment, container, onProgress }, abort.signal)
     .then(
       (image) => void record.images.set(name, { state: 'present', image, attempt }),
       (error) => {
-        const failed = { assignment, container, failures: failures + 1, error };
-        if (!abort.signal.aborted) fail(context, record, failed);
+        const failures = (failed?.failures ?? 0) + 1;
+        if (abort.signal.aborted) record.images.delete(name);
+        else fail(context, record, { assignment, container, failures, error });
       },
     )
     .finally(() => {
@@ -36,12 +40,35 @@ export function startPull(
     });
 }
 
+/** How far a pull is, is told at most this often: every time is a status for the controller. */
+const progressEveryMs = 2000;
+
+function progressOf(
+  { clock, wake }: PodContext,
+  record: PodRecord,
+  pull: { readonly name: string; readonly failed: FailedPull | undefined },
+): (progress: PullProgress) => void {
+  let toldAtMs = clock.monotonic();
+  return (progress) => {
+    const isCurrent = record.images.get(pull.name)?.state === 'pulling';
+    if (!isCurrent || clock.monotonic() - toldAtMs < progressEveryMs) return;
+    toldAtMs = clock.monotonic();
+    record.images.set(pull.name, { state: 'pulling', progress, failed: pull.failed });
+    wake(record.uid);
+  };
+}
+
 async function obtain(
   { ports, events, clock }: PodContext,
-  { assignment, container }: { assignment: PodAssignment; container: Container },
+  wanted: {
+    readonly assignment: PodAssignment;
+    readonly container: Container;
+    readonly onProgress: (progress: PullProgress) => void;
+  },
   signal: AbortSignal,
 ): Promise<Image> {
-  const { image: reference, imagePullPolicy, name } = container;
+  const { assignment, onProgress } = wanted;
+  const { image: reference, imagePullPolicy, name } = wanted.container;
   const tell = (reason: string, message: string) =>
     events.record(podEvent(assignment.pod, { type: 'Normal', reason, message, container: name }));
   const here = imagePullPolicy === 'Always' ? undefined : await ports.images.find(reference);
@@ -52,7 +79,7 @@ async function obtain(
   if (imagePullPolicy === 'Never') throw new NeverPull(reference);
   tell('Pulling', `Pulling image "${reference}"`);
   const startedAt = clock.monotonic();
-  const request = { reference, credentials: credentialsOf(assignment), onProgress: () => {} };
+  const request = { reference, credentials: registryCredentials(assignment), onProgress };
   const image = await ports.images.pull(request, signal);
   const seconds = ((clock.monotonic() - startedAt) / 1000).toFixed(3);
   tell(
@@ -84,48 +111,22 @@ function fail(
   const reason = pullReason(error);
   const retryAtMs = clock.now() + backoffMs(pullBackoff, failures);
   record.images.set(container.name, { state: 'failed', reason, message, failures, retryAtMs });
-  const tell = (why: string, words: string) =>
+  const tell = (type: PodEvent['type'], why: string, words: string) =>
     events.record(
       podEvent(assignment.pod, {
-        type: 'Warning',
+        type,
         reason: why,
         message: words,
         container: container.name,
       }),
     );
-  tell('Failed', `Failed to pull image "${container.image}": ${message}`);
-  tell('Failed', `Error: ${reason}`);
+  tell('Warning', 'Failed', `Failed to pull image "${container.image}": ${message}`);
+  tell('Warning', 'Failed', `Error: ${reason}`);
+  tell('Normal', 'BackOff', `Back-off pulling image "${container.image}"`);
 }
 
 /** Kubernetes' words for a waiting container. */
 function pullReason(error: unknown): string {
   const reason = error instanceof Error && 'reason' in error ? error.reason : undefined;
   return reason === 'ErrImageNeverPull' || reason === 'InvalidImageName' ? reason : 'ErrImagePull';
-}
-
-/** From the pod's imagePullSecrets (kubernetes.io/dockerconfigjson). Unreadable ones are passed over: the registry will say no. */
-function credentialsOf({ pod, secrets }: PodAssignment): readonly RegistryCredential[] {
-  return (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => {
-    const config = secrets.get(name)?.data?.['.dockerconfigjson'];
-    return config === undefined ? [] : parseDockerConfig(Buffer.from(config, 'base64').toString());
-  });
-}
-
-function parseDockerConfig(text: string): readonly RegistryCredential[] {
-  let config: { auths?: Record<string, { auth?: string; username?: string; password?: string }> };
-  try {
-    config = JSON.parse(text);
-  } catch {
-    return [];
-  }
-  return Object.entries(config.auths ?? {}).map(([registry, entry]) => {
-    const [user = '', ...rest] = Buffer.from(entry.auth ?? '', 'base64')
-      .toString()
-      .split(':');
-    return {
-      registry,
-      username: entry.username ?? user,
-      password: entry.password ?? rest.join(':'),
-    };
-  });
 }

@@ -1,6 +1,7 @@
 import type { PodAssignment } from '../ledger/assignment.ts';
 import type { NodePorts } from '../ports.ts';
 import type { PodObservation, ProbeStates } from './pod-observation.ts';
+import { isDeleted } from './pod-plan.ts';
 import type { PodRecord } from './pod-record.ts';
 import { volumesSignature } from './volume-specs.ts';
 
@@ -32,7 +33,7 @@ async function observeVolumes(
   assignment: PodAssignment | undefined,
   ports: NodePorts,
 ): Promise<PodObservation['volumes']> {
-  const ending = !assignment || assignment.pod.metadata.deletionTimestamp !== undefined;
-  if (ending) return (await ports.volumes.list()).includes(record.uid) ? 'stale' : 'none';
+  if (!assignment || isDeleted(assignment.pod))
+    return (await ports.volumes.list()).includes(record.uid) ? 'stale' : 'none';
   return record.volumesFor === volumesSignature(assignment) ? 'ready' : 'stale';
 }

@@ -13,4 +13,9 @@ export type PodAction =
   | { readonly kind: 'detach-network' }
   | { readonly kind: 'remove-sandbox' }
   | { readonly kind: 'remove-volumes' }
-  | { readonly kind: 'wait'; readonly untilMs: number };
+  | {
+      readonly kind: 'wait';
+      readonly untilMs: number;
+      /** When it is a crash back-off: for which start. */
+      readonly restart?: { readonly container: string; readonly attempt: number };
+    };

@@ -1,4 +1,4 @@
-import type { Container, ContainerId, Image, PodNetwork, Sandbox } from '../ports.ts';
+import type { Container, ContainerId, Image, PodNetwork, PullProgress, Sandbox } from '../ports.ts';
 
 /** What is there of one pod, right now: from the ports, and from what its worker remembers. */
 export interface PodObservation {
@@ -29,10 +29,17 @@ export interface Blocked {
 }
 
 export type ImageState =
-  | { readonly state: 'pulling' }
+  /** `failed`: how it went the last time. */
+  | {
+      readonly state: 'pulling';
+      readonly progress: PullProgress | undefined;
+      readonly failed: FailedPull | undefined;
+    }
   /** `attempt`: for which start it was made sure of; a new start asks again (imagePullPolicy Always). */
   | { readonly state: 'present'; readonly image: Image; readonly attempt: number }
-  | ({ readonly state: 'failed'; readonly failures: number } & Blocked);
+  | FailedPull;
+
+export type FailedPull = Blocked & { readonly state: 'failed'; readonly failures: number };
 
 /** What the records on disk don't say; lost with the agent, and then started afresh. */
 export interface ContainerMemory {
@@ -42,6 +49,8 @@ export interface ContainerMemory {
   readonly startFailure: (Blocked & { readonly failures: number }) | undefined;
   /** The newest run of a sandbox that was lost since: its record went with the sandbox. */
   readonly lost: Container | undefined;
+  /** The attempt whose back-off was told of. */
+  readonly toldBackOff: number | undefined;
 }
 
 interface StopOrder {
@@ -62,7 +71,12 @@ export const freshMemory: ContainerMemory = {
   stop: undefined,
   startFailure: undefined,
   lost: undefined,
+  toldBackOff: undefined,
 };
+
+/** Nothing of the pod is left on this node. */
+export const isGone = ({ sandbox, network, volumes }: PodObservation): boolean =>
+  sandbox === undefined && network === undefined && volumes === 'none';
 
 /** The newest attempt of a container, running or ended. */
 export function newestOf(observed: PodObservation, name: string): Container | undefined {
@@ -76,6 +90,9 @@ export function newestOf(observed: PodObservation, name: string): Container | un
 
 /** Ended for good or lost: nothing of it runs. */
 export const hasEnded = (container: Container): boolean => container.state !== 'running';
+
+export const isRunning = (container: Container | undefined): boolean =>
+  container?.state === 'running';
 
 export const succeeded = (container: Container | undefined): boolean =>
   container?.state === 'exited' && container.exit?.exitCode === 0;

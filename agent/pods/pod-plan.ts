@@ -3,7 +3,13 @@ import type { Pod } from '../../api/pod.ts';
 import type { PodAssignment } from '../ledger/assignment.ts';
 import { nextAttempt, planContainer, planStop } from './container-plan.ts';
 import type { PodAction } from './pod-action.ts';
-import { hasEnded, newestOf, type PodObservation, succeeded } from './pod-observation.ts';
+import {
+  hasEnded,
+  isRunning,
+  newestOf,
+  type PodObservation,
+  succeeded,
+} from './pod-observation.ts';
 
 /** After a pod was taken from this node without a word, its processes get this long to end by themselves. */
 const orphanGraceMs = 2000;
@@ -19,7 +25,7 @@ export function planPod(
 ): readonly PodAction[] {
   if (desired === undefined) return planTeardown(observed, { graceMs: orphanGraceMs, now });
   const { pod } = desired;
-  if (pod.metadata.deletionTimestamp !== undefined) {
+  if (isDeleted(pod)) {
     return planTeardown(observed, { graceMs: graceMsOf(pod), now });
   }
   // Volumes and address belong to the pod: they outlive its sandbox.
@@ -28,7 +34,9 @@ export function planPod(
   const turn = containersToRun(pod, observed);
   const pulls = turn.flatMap((c) => planPull(c, observed, now));
   if (observed.blocked && observed.blocked.retryAtMs > now) {
-    return [...pulls, { kind: 'wait', untilMs: observed.blocked.retryAtMs }];
+    const running = turn.filter((c) => isRunning(newestOf(observed, c.name)));
+    const runs = running.flatMap((c) => planContainer(pod, c, { observed, now }));
+    return [...pulls, ...runs, { kind: 'wait', untilMs: observed.blocked.retryAtMs }];
   }
   return [...pulls, ...planGround(pod, observed, () => planRuns(pod, turn, { observed, now }))];
 }
@@ -85,6 +93,7 @@ function planPull(
 
 /** Nothing will be started again: what ended has ended, by the pod's restart policy. */
 export function isFinished(pod: Pod, observed: PodObservation): boolean {
+  if (hasItsLastWord(pod)) return true;
   const { restartPolicy, initContainers = [], containers } = pod.spec;
   if (restartPolicy === 'Always') return false;
   const ended = (name: string) => {
@@ -97,6 +106,12 @@ export function isFinished(pod: Pod, observed: PodObservation): boolean {
   );
   return initFailed || containers.every(({ name }) => ended(name));
 }
+
+export const isDeleted = ({ metadata }: Pod): boolean => metadata.deletionTimestamp !== undefined;
+
+/** Its end has been reported: whatever is left of it here, it never runs again. */
+export const hasItsLastWord = ({ status }: Pod): boolean =>
+  status.phase === 'Succeeded' || status.phase === 'Failed';
 
 function graceMsOf(pod: Pod): number {
   const { deletionGracePeriodSeconds } = pod.metadata;

@@ -1,4 +1,5 @@
 import type { PodStatus } from '../../api/pod-status.ts';
+import type { PodAssignment } from '../ledger/assignment.ts';
 import type { VolumeSource } from '../ports.ts';
 import {
   type Blocked,
@@ -7,6 +8,7 @@ import {
   type ImageState,
 } from './pod-observation.ts';
 import type { Prober } from './prober.ts';
+import { volumesSignature } from './volume-specs.ts';
 
 /** What a worker remembers of its pod between two passes. Only its own worker writes it. */
 export interface PodRecord {
@@ -21,6 +23,8 @@ export interface PodRecord {
   volumesFor: string | undefined;
   /** The network namespace that was connected last. */
   attachedTo: string | undefined;
+  /** Of the assignment that was tried last. */
+  triedWith: string | undefined;
   blocked: Blocked | undefined;
   blockedTimes: number;
   status: PodStatus | undefined;
@@ -37,6 +41,7 @@ export function newRecord(uid: string, startedAtMs: number): PodRecord {
     volumes: new Map(),
     volumesFor: undefined,
     attachedTo: undefined,
+    triedWith: undefined,
     blocked: undefined,
     blockedTimes: 0,
     status: undefined,
@@ -47,10 +52,30 @@ export function remember(record: PodRecord, name: string, change: Partial<Contai
   record.memory.set(name, { ...(record.memory.get(name) ?? freshMemory), ...change });
 }
 
+/** What was missing may be there now: with other ConfigMaps or Secrets nothing waits out its back-off. */
+export function retryWhatWaited(record: PodRecord, assignment: PodAssignment): void {
+  const signature = volumesSignature(assignment);
+  if (record.triedWith === signature) return;
+  record.triedWith = signature;
+  if (record.blocked) record.blocked = { ...record.blocked, retryAtMs: 0 };
+  for (const [name, { startFailure }] of record.memory)
+    if (startFailure) remember(record, name, { startFailure: { ...startFailure, retryAtMs: 0 } });
+  for (const [name, image] of record.images)
+    if (image.state === 'failed') record.images.set(name, { ...image, retryAtMs: 0 });
+}
+
 /** Nothing of the pod goes on in the background any more. */
 export function endBackground(record: PodRecord): void {
+  endProbes(record);
+  endPulls(record);
+}
+
+export function endPulls(record: PodRecord): void {
+  for (const pull of record.pulls.values()) pull.abort(new Error('the image is no longer needed'));
+  record.pulls.clear();
+}
+
+export function endProbes(record: PodRecord): void {
   for (const { prober } of record.probers.values()) prober.stop();
   record.probers.clear();
-  for (const pull of record.pulls.values()) pull.abort(new Error('the pod is being removed'));
-  record.pulls.clear();
 }

@@ -4,7 +4,7 @@ import type { ContainerStatus, PodCondition, PodStatus } from '../../api/pod-sta
 import { formatTime } from '../../base/clock.ts';
 import { containerStatus } from './container-status.ts';
 import type { PodObservation } from './pod-observation.ts';
-import { isFinished } from './pod-plan.ts';
+import { hasItsLastWord, isFinished } from './pod-plan.ts';
 
 export interface StatusInput {
   readonly pod: Pod;
@@ -52,6 +52,7 @@ function podPhase(
   observed: PodObservation,
   containers: readonly ContainerStatus[],
 ): Phase {
+  if (hasItsLastWord(pod)) return pod.status.phase;
   if (isFinished(pod, observed)) {
     const ok = containers.every((c) => c.state.terminated?.exitCode === 0);
     return ok ? 'Succeeded' : 'Failed';
@@ -76,8 +77,9 @@ function conditions(
   const notInit = found.init.filter((c) => !c.ready).map((c) => c.name);
   const notReady = found.containers.filter((c) => !c.ready).map((c) => c.name);
   const done = found.phase === 'Succeeded';
-  const ready: Verdict = done
-    ? { ok: false, reason: 'PodCompleted' }
+  const ended = done ? 'PodCompleted' : found.phase === 'Failed' ? 'PodFailed' : undefined;
+  const ready: Verdict = ended
+    ? { ok: false, reason: ended }
     : verdict(notReady, 'ContainersNotReady', 'containers with unready status');
   const initialized: Verdict =
     found.phase === 'Running' || done

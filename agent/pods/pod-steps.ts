@@ -18,11 +18,11 @@ export async function applyPodAction(
   const { record } = pass;
   switch (action.kind) {
     case 'ensure-volumes':
-      return blocking('FailedMount', { pass, context }, ensureVolumes);
+      return blocking(mounting, { pass, context }, ensureVolumes);
     case 'create-sandbox':
-      return blocking('FailedCreatePodSandBox', { pass, context }, createSandbox);
+      return blocking(creating, { pass, context }, createSandbox);
     case 'attach-network':
-      return blocking('FailedCreatePodSandBox', { pass, context }, attachNetwork);
+      return blocking(attaching, { pass, context }, attachNetwork);
     case 'pull-image':
       return startPull(action, pass, context);
     case 'start-container':
@@ -46,9 +46,24 @@ export async function applyPodAction(
   }
 }
 
+interface Ground {
+  readonly reason: string;
+  /** Says which step it was; "" where the error does so. */
+  readonly failed: string;
+}
+const mounting: Ground = { reason: 'FailedMount', failed: '' };
+const creating: Ground = {
+  reason: 'FailedCreatePodSandBox',
+  failed: 'Failed to create pod sandbox: ',
+};
+const attaching: Ground = {
+  reason: 'FailedCreatePodSandBox',
+  failed: 'Failed to create pod sandbox: connecting its network: ',
+};
+
 /** A failure here stops the pod as a whole, for a while that grows. */
 async function blocking(
-  reason: string,
+  { reason, failed }: Ground,
   { pass, context }: { readonly pass: PodPass; readonly context: PodContext },
   step: (pass: PodPass, context: PodContext) => Promise<void>,
 ): Promise<void> {
@@ -58,7 +73,8 @@ async function blocking(
     record.blocked = undefined;
     record.blockedTimes = 0;
   } catch (error) {
-    const message = errorChain(error);
+    pass.signal.throwIfAborted();
+    const message = `${failed}${errorChain(error)}`;
     record.blockedTimes += 1;
     const retryAtMs = context.clock.now() + backoffMs(startBackoff, record.blockedTimes);
     record.blocked = { reason, message, retryAtMs };

@@ -42,6 +42,8 @@ async function execCheck(
     bytes += chunk.length;
   });
   const hangUp = () => session.close();
+  // Aborted while it was being started: nobody would end it.
+  if (signal.aborted) hangUp();
   signal.addEventListener('abort', hangUp, { once: true });
   try {
     const { exitCode } = await session.exited;
@@ -77,7 +79,8 @@ function httpCheck(
       rejectUnauthorized: false,
     });
     sent.on('response', (response) => {
-      response.resume();
+      // Only the first line counts: a body may have no end.
+      response.destroy();
       const code = response.statusCode ?? 0;
       const ok = code >= 200 && code < 400;
       resolve(ok ? { ok } : { ok, why: `HTTP probe failed with statuscode: ${code}` });

@@ -2,6 +2,7 @@ import { containerNamed } from './container-spec.ts';
 import type { PodContext, PodPass } from './pod-context.ts';
 import { podEvent } from './pod-events.ts';
 import { hasEnded, newestOf } from './pod-observation.ts';
+import { isDeleted } from './pod-plan.ts';
 import { type ProbeKind, startProber } from './prober.ts';
 
 const probeTitle: Readonly<Record<ProbeKind, string>> = {
@@ -19,7 +20,7 @@ export function superviseProbes(pass: PodPass, context: PodContext): void {
     prober.stop();
     record.probers.delete(name);
   }
-  if (!assignment || assignment.pod.metadata.deletionTimestamp !== undefined) return;
+  if (!assignment || isDeleted(assignment.pod)) return;
   for (const container of observed.containers) {
     if (!hasEnded(container) && !record.probers.has(container.id.name)) {
       probe(container.id, pass, context);

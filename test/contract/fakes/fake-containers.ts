@@ -17,6 +17,8 @@ export interface FakeContainers extends ContainerPort {
   answerExec(answer: (command: readonly string[]) => FakeExec): void;
   /** SIGTERM has no effect on this one, as on a process that ignores it. */
   ignoreTerm(id: ContainerId): void;
+  /** Not even SIGKILL has an effect yet, as on a process that waits for a disk. */
+  ignoreKill(id: ContainerId): void;
 }
 
 export const fakeContainerKey = ({ uid, name, attempt }: ContainerId) =>
@@ -26,6 +28,7 @@ export function fakeContainers(sandboxes: FakeSandboxes, clock: Clock): FakeCont
   const specs = new Map<string, ContainerSpec>();
   const states = new Map<string, Container>();
   const stubborn = new Set<string>();
+  const stuck = new Set<string>();
   const listeners: ((uid: string) => void)[] = [];
   let nextPid = 100;
   let execAnswer = (command: readonly string[]): FakeExec => ({
@@ -92,6 +95,7 @@ export function fakeContainers(sandboxes: FakeSandboxes, clock: Clock): FakeCont
       if (program === 'exit') end(spec.id, { exitCode: Number(argument) });
     },
     async kill(id, signal) {
+      if (stuck.has(fakeContainerKey(id))) return;
       if (signal === 15 && stubborn.has(fakeContainerKey(id))) return;
       end(id, { exitCode: 128 + signal, signal });
     },
@@ -113,5 +117,6 @@ export function fakeContainers(sandboxes: FakeSandboxes, clock: Clock): FakeCont
     exit: (id, exitCode, oomKilled) => end(id, { exitCode, oom: oomKilled ?? false }),
     answerExec: (answer) => void (execAnswer = answer),
     ignoreTerm: (id) => void stubborn.add(fakeContainerKey(id)),
+    ignoreKill: (id) => void stuck.add(fakeContainerKey(id)),
   };
 }

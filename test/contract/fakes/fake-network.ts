@@ -13,11 +13,14 @@ import { parseIpv4Cidr } from '../../../base/ipv4.ts';
 /** Addresses in memory, and the table that was applied last. */
 export interface FakeNetwork extends NetworkPort {
   readonly table: NetworkTable | undefined;
+  /** Links can't be removed until the returned function is called. */
+  breakDetach(): () => void;
 }
 
 export function fakeNetwork(): FakeNetwork {
   let table: NetworkTable | undefined;
   let pool: AddressPool = emptyPool;
+  let broken = false;
   return {
     get table() {
       return table;
@@ -32,6 +35,7 @@ export function fakeNetwork(): FakeNetwork {
       return { uid, podIp: allocated.address };
     },
     async detach(uid) {
+      if (broken) throw new Error('fake: the link is busy');
       pool = freeAddress(pool, uid);
     },
     async find(uid) {
@@ -39,6 +43,10 @@ export function fakeNetwork(): FakeNetwork {
       return podIp === undefined ? undefined : { uid, podIp };
     },
     list: async () => Object.entries(pool.byUid).map(([uid, podIp]) => ({ uid, podIp })),
+    breakDetach() {
+      broken = true;
+      return () => void (broken = false);
+    },
     async apply(next) {
       checkTable(next);
       table = next;

@@ -61,7 +61,11 @@ check(
   'makes the sandbox once the volumes are ready',
   {
     desired: web,
-    observed: { ...nothing, volumes: 'ready', images: new Map([['web', { state: 'pulling' }]]) },
+    observed: {
+      ...nothing,
+      volumes: 'ready',
+      images: new Map([['web', { state: 'pulling', progress: undefined, failed: undefined }]]),
+    },
   },
   [{ kind: 'create-sandbox' }],
 );
@@ -83,7 +87,13 @@ check('starts a container whose image is there', { desired: web, observed: ready
 ]);
 check(
   'does nothing while the image is being pulled',
-  { desired: web, observed: { ...ready, images: new Map([['web', { state: 'pulling' }]]) } },
+  {
+    desired: web,
+    observed: {
+      ...ready,
+      images: new Map([['web', { state: 'pulling', progress: undefined, failed: undefined }]]),
+    },
+  },
   [],
 );
 check(
@@ -144,7 +154,7 @@ check(
     },
     now: 6000,
   },
-  [{ kind: 'wait', untilMs: 25_000 }],
+  [{ kind: 'wait', untilMs: 25_000, restart: { container: 'web', attempt: 3 } }],
 );
 check(
   'restarts a failed container after its back-off has passed, and forgets attempts before the last',
