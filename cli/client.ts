@@ -125,7 +125,7 @@ async function received(connection: Connection, response: IncomingMessage): Prom
 
 /** What went wrong on the way, in words; an abort stays what it is. */
 export function unreachable({ server }: Connection, cause: unknown): Error {
-  const { code = '', name = '' } = rootCause(cause) as NodeJS.ErrnoException;
+  const { code = '', name } = rootCause(cause) as NodeJS.ErrnoException;
   if (name === 'AbortError') return cause as Error;
   if (code === 'ECONNREFUSED' || code === 'ENOENT')
     return new CliError(`the controller at ${server} doesn't answer: is it running?`);

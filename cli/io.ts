@@ -13,7 +13,7 @@ export interface Io {
   interruption(): AbortSignal;
 }
 
-export type Input = Readable & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown };
+type Input = Readable & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown };
 
 export interface Output {
   write(text: string | Uint8Array): boolean;

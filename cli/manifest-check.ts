@@ -159,7 +159,7 @@ const isMissingNamespace = ({ reason, details }: StatusError) =>
   reason === 'NotFound' && details.kind === Namespace.plural;
 
 /** One for each field that the server names, or one for the whole object. Pure. */
-export function findingsOf(error: StatusError, { ref, written }: NamedObject): readonly Finding[] {
+function findingsOf(error: StatusError, { ref, written }: NamedObject): readonly Finding[] {
   const subject = subjectOf(ref);
   const causes = (error.details.causes ?? []).filter(({ field }) => field);
   const advice = error.reason === 'Conflict' ? ' (--force-conflicts takes the field over)' : '';

@@ -21,7 +21,7 @@ export interface ManifestObject {
 }
 
 /** Both from 1. */
-export interface Position {
+interface Position {
   readonly line: number;
   readonly column: number;
 }

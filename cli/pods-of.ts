@@ -27,7 +27,7 @@ export async function pickPod(client: ApiClient, ref: ObjectRef): Promise<Pod> {
 }
 
 /** Throws CliError, StatusError. */
-export async function podsOf(client: ApiClient, ref: ObjectRef): Promise<readonly Pod[]> {
+async function podsOf(client: ApiClient, ref: ObjectRef): Promise<readonly Pod[]> {
   const owner = await getObject(client, ref);
   const labelSelector = podSelectorOf(owner);
   if (labelSelector === undefined)

@@ -66,7 +66,7 @@ export const selectorsOf = ({ labelSelector, fieldSelector }: Selection): Query 
   fieldSelector,
 });
 
-export const fieldManager = 'orc';
+const fieldManager = 'orc';
 
 export interface ApplyOptions {
   readonly dryRun?: boolean;

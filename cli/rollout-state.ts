@@ -1,6 +1,6 @@
 import type { Deployment } from '../api/deployment.ts';
 import type { Pod } from '../api/pod.ts';
-import { isPodReady } from '../api/pod-facts.ts';
+import { isPodReady, podCondition } from '../api/pod-facts.ts';
 
 /** How far a rollout is. Pure: from the Deployment and its pods alone. */
 export interface RolloutState {
@@ -16,6 +16,7 @@ export interface RolloutState {
 
 export interface FailingPod {
   readonly pod: Pod;
+  /** "" before it has a node. */
   readonly container: string;
   /** "CrashLoopBackOff", "ImagePullBackOff" */
   readonly reason: string;
@@ -57,5 +58,12 @@ function failureOf(pod: Pod): readonly FailingPod[] {
     if (harmless.includes(reason)) continue;
     return [{ pod, container: name, reason, message, exitCode: ended?.exitCode }];
   }
-  return [];
+  return unplaced(pod);
+}
+
+function unplaced(pod: Pod): readonly FailingPod[] {
+  const placed = podCondition(pod, 'PodScheduled');
+  if (placed?.status !== 'False') return [];
+  const { reason = 'Unschedulable', message = '' } = placed;
+  return [{ pod, container: '', reason, message, exitCode: undefined }];
 }

@@ -15,7 +15,7 @@ import { followRollouts } from './follow-rollout.ts';
 export const defineApply: DefineVerb = (command, act) => {
   command
     .argument('[words...]')
-    .option('-f, --filename <path>', 'a file, a directory, or - (repeatable)', collect, [])
+    .option('-f, --filename <path>', 'a file, a directory, or - (repeatable)', collect)
     .option('-R, --recursive', 'directories within directories too')
     .option('--dry-run', 'check everything and say what would change; change nothing')
     .option('--force-conflicts', 'take over fields that somebody else has set')
@@ -27,7 +27,7 @@ export const defineApply: DefineVerb = (command, act) => {
 };
 
 interface ApplyFlags {
-  readonly filename: readonly string[];
+  readonly filename?: readonly string[];
   readonly recursive?: boolean;
   readonly dryRun?: boolean;
   readonly forceConflicts?: boolean;
@@ -36,10 +36,11 @@ interface ApplyFlags {
 }
 
 async function apply(cli: Cli, words: readonly string[], flags: ApplyFlags): Promise<number> {
-  requireFiles(flags.filename, words);
+  const { filename = [] } = flags;
+  requireFiles(filename, words);
   const timeoutMs = parseDuration('--timeout', flags.timeout);
   const { recursive = false, forceConflicts: force = false } = flags;
-  const manifest = await readManifests(flags.filename, { recursive, io: cli.io });
+  const manifest = await readManifests(filename, { recursive, io: cli.io });
   const client = await cli.client();
   const options = { namespace: await cli.namespace(), force };
   const { checked, findings } = await checkManifest(client, manifest, options);
@@ -50,7 +51,8 @@ async function apply(cli: Cli, words: readonly string[], flags: ApplyFlags): Pro
   }
   if (flags.dryRun) return showDryRun(cli, checked);
   const results = await applyAll(cli, checked, force);
-  const wait = flags.wait ?? cli.io.stdout.isTTY ?? false;
+  const isOnTerminal = cli.io.stdout.isTTY ?? false;
+  const wait = flags.wait ?? isOnTerminal;
   const rollouts = results.filter(({ ref }) => ref.kind.kind === Deployment.kind);
   const followed = flags.wait
     ? rollouts

@@ -15,7 +15,7 @@ import { type Deleted, untilGone } from './until-gone.ts';
 export const defineDelete: DefineVerb = (command, act) => {
   command
     .argument('[what...]', 'pod a b · deploy/web svc/web · pods (with -l or --all)')
-    .option('-f, --filename <path>', 'what a file describes (repeatable)', collect, [])
+    .option('-f, --filename <path>', 'what a file describes (repeatable)', collect)
     .option('-R, --recursive', 'directories within directories too')
     .option('-l, --selector <labels>', 'those with these labels')
     .option('--all', 'all of the kind in the namespace')
@@ -30,7 +30,7 @@ export const defineDelete: DefineVerb = (command, act) => {
 };
 
 interface DeleteFlags {
-  readonly filename: readonly string[];
+  readonly filename?: readonly string[];
   readonly recursive?: boolean;
   readonly selector?: string;
   readonly all?: boolean;
@@ -50,8 +50,7 @@ async function deleteObjects(
 ): Promise<number> {
   const timeoutMs = parseDuration('--timeout', flags.timeout);
   const body = deleteOptions(flags);
-  const refs =
-    flags.filename.length > 0 ? await refsInFiles(cli, flags) : await refsOf(cli, words, flags);
+  const refs = flags.filename ? await refsInFiles(cli, flags) : await refsOf(cli, words, flags);
   const deleted: Deleted[] = [];
   let failed = false;
   for (const ref of refs) {
@@ -94,7 +93,7 @@ function deleteOptions({ gracePeriod, force, cascade, dryRun }: DeleteFlags): De
 
 /** In the opposite order of their making: what is in a namespace before it. */
 async function refsInFiles(cli: Cli, flags: DeleteFlags): Promise<readonly ObjectRef[]> {
-  const { filename, recursive = false } = flags;
+  const { filename = [], recursive = false } = flags;
   const manifest = await readManifests(filename, { recursive, io: cli.io });
   const { named, findings } = nameObjects(manifest, await cli.namespace());
   for (const finding of findings) cli.err(formatFinding(finding));

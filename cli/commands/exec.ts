@@ -59,7 +59,7 @@ async function attached(
   const onInput = (chunk: Buffer) => {
     if (connection.write(chunk)) return;
     stdin.pause();
-    connection.drained().then(() => stdin.resume());
+    void connection.drained().then(() => stdin.resume());
   };
   const onEnd = () => connection.endInput();
   if (mode.stdin) stdin.on('data', onInput).on('end', onEnd);

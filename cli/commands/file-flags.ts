@@ -1,7 +1,7 @@
 import { UsageError } from '../../base/flags.ts';
 
 /** For flags that may be given several times. */
-export const collect = (value: string, before: readonly string[]): readonly string[] => [
+export const collect = (value: string, before: readonly string[] = []): readonly string[] => [
   ...before,
   value,
 ];

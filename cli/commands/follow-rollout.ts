@@ -1,15 +1,15 @@
 import { text } from 'node:stream/consumers';
-import type { Deployment } from '../../api/deployment.ts';
 import { Pod } from '../../api/pod.ts';
 import type { Cli } from '../cli.ts';
-import { AlreadyTold, CliError } from '../cli-error.ts';
+import { AlreadyTold } from '../cli-error.ts';
 import type { ApiClient } from '../client.ts';
-import { followList } from '../live-list.ts';
-import { podSelectorOf } from '../pods-of.ts';
+import { formatPull } from '../image-pulls.ts';
 import { formatDuration } from '../print/duration.ts';
 import { openProgress } from '../print/progress.ts';
-import { getObject, type ObjectRef, objectPath } from '../resources.ts';
-import { type FailingPod, type RolloutState, rolloutState } from '../rollout-state.ts';
+import { formatRollout, topic } from '../print/rollout.ts';
+import { type ObjectRef, objectPath } from '../resources.ts';
+import type { FailingPod } from '../rollout-state.ts';
+import { type RolloutView, watchRollout } from '../rollout-watch.ts';
 
 /**
  * Waits until the rollouts of these Deployments are done, and shows how far they are. Ctrl-C ends the waiting, not the
@@ -24,31 +24,40 @@ export async function followRollouts(
   const progress = openProgress(stdout, clock);
   const startMs = clock.monotonic();
   const passed = () => formatDuration(clock.monotonic() - startMs);
-  const states = new Map<string, RolloutState>();
-  const show = (ref: ObjectRef, state: RolloutState) => {
-    states.set(`${ref.namespace}/${ref.name}`, state);
-    progress.update(progressText([...states.values()], `after ${passed()}`));
+  const views = new Map<string, RolloutView>();
+  const show = (ref: ObjectRef, view: RolloutView) => {
+    views.set(`${ref.namespace}/${ref.name}`, view);
+    progress.update(formatRollout([...views.values()], `after ${passed()}`));
   };
-  const outcomes = await Promise.all(refs.map((ref) => followOne(cli, ref, { timeoutMs, show })));
-  progress.end(progressText([...states.values()], `in ${passed()}`));
+  const stopTicking = everySecond(cli, () =>
+    progress.update(formatRollout([...views.values()], `after ${passed()}`)),
+  );
+  const outcomes = await Promise.all(
+    refs.map((ref) => followOne(cli, ref, { timeoutMs, show })),
+  ).finally(stopTicking);
+  const last = [...views.values()];
+  for (const pull of last.flatMap(({ pulls }) => pulls))
+    progress.note(`${topic('pulled')}${formatPull(pull)}`);
+  progress.end(formatRollout(last, `in ${passed()}`));
   const worst = (['interrupted', 'stuck', 'timeout'] as const).find((one) =>
     outcomes.includes(one),
   );
   if (worst === undefined) return;
-  if (worst !== 'interrupted') await tellFailing(cli, [...states.values()]);
+  if (worst !== 'interrupted') await tellFailing(cli, last);
   const unfinished = refs.filter((_, i) => outcomes[i] !== 'done');
   cli.err(endings[worst](unfinished, passed()));
   throw new AlreadyTold(1);
 }
 
-/** "rollout     4/6 ready in 0.9 s · web-8f2c1 CrashLoopBackOff". Pure. */
-function progressText(states: readonly RolloutState[], time: string): string {
-  const sum = (of: (state: RolloutState) => number) =>
-    states.reduce((all, one) => all + of(one), 0);
-  const [failing] = states.flatMap((state) => state.failing);
-  const trouble = failing === undefined ? '' : ` · ${failing.pod.metadata.name} ${failing.reason}`;
-  const ready = `${sum((state) => state.ready)}/${sum(({ wanted }) => wanted)} ready`;
-  return `${'rollout'.padEnd(12)}${ready} ${time}${trouble}`;
+/** So that the time goes on where nothing else changes. */
+function everySecond({ io: { clock } }: Cli, show: () => void): () => void {
+  const next = (): (() => void) =>
+    clock.after(1000, () => {
+      show();
+      cancel = next();
+    });
+  let cancel = next();
+  return () => cancel();
 }
 
 type Outcome = 'done' | 'stuck' | 'timeout' | 'interrupted';
@@ -71,7 +80,7 @@ const names = (refs: readonly ObjectRef[]) =>
 
 interface Following {
   readonly timeoutMs: number;
-  show(ref: ObjectRef, state: RolloutState): void;
+  show(ref: ObjectRef, view: RolloutView): void;
 }
 
 async function followOne(cli: Cli, ref: ObjectRef, follow: Following): Promise<Outcome> {
@@ -89,9 +98,9 @@ async function followOne(cli: Cli, ref: ObjectRef, follow: Following): Promise<O
   try {
     await watchRollout(await cli.client(), ref, {
       signal: ended.signal,
-      onState(state) {
-        follow.show(ref, state);
-        if (state.phase !== 'going') end(state.phase);
+      onChange(view) {
+        follow.show(ref, view);
+        if (view.phase !== 'going') end(view.phase);
       },
     });
     return outcome;
@@ -102,52 +111,21 @@ async function followOne(cli: Cli, ref: ObjectRef, follow: Following): Promise<O
   }
 }
 
-interface RolloutWatch {
-  readonly signal: AbortSignal;
-  onState(state: RolloutState): void;
-}
-
-/** Until `signal` aborts. Throws CliError when the Deployment is deleted. */
-async function watchRollout(
-  client: ApiClient,
-  ref: ObjectRef,
-  { signal, onState }: RolloutWatch,
-): Promise<void> {
-  const { kind, namespace, name } = ref;
-  let deployment = await getObject<Deployment>(client, ref);
-  let pods: readonly Pod[] = [];
-  const look = () => onState(rolloutState(deployment, pods));
-  const onDeployment = ([next]: readonly Deployment[]) => {
-    if (next === undefined) throw new CliError(`deployment/${name} was deleted`);
-    deployment = next;
-    look();
-  };
-  const onPods = (next: readonly Pod[]) => {
-    pods = next;
-    look();
-  };
-  const itself = { kind, namespace, fieldSelector: `metadata.name=${name}` };
-  const itsPods = { kind: Pod, namespace, labelSelector: podSelectorOf(deployment) };
-  await Promise.all([
-    followList<Deployment>(client, itself, { signal, onChange: onDeployment }),
-    followList<Pod>(client, itsPods, { signal, onChange: onPods }),
-  ]);
-}
-
 const mostTold = 3;
 
 /** Why pods don't run: the reason, and the last thing they said. */
-async function tellFailing(cli: Cli, states: readonly RolloutState[]): Promise<void> {
+async function tellFailing(cli: Cli, views: readonly RolloutView[]): Promise<void> {
   const client = await cli.client();
-  for (const { message } of states) if (message !== '') cli.err(message);
-  const failing = states.flatMap((state) => state.failing).slice(0, mostTold);
-  for (const one of failing) {
+  for (const { message } of views) if (message !== '') cli.err(message);
+  const failing = views.flatMap((view) => view.failing);
+  for (const one of failing.slice(0, mostTold)) {
     const { pod, reason, message, exitCode } = one;
     const exit = exitCode === undefined ? '' : `: exit ${exitCode}`;
     const line = exitCode === undefined ? undefined : await lastLogLine(client, one);
-    const said = line ? `, "${line}" (last line of its log)` : message && ` ${message}`;
+    const said = line ? `, "${line}" (last line of its log)` : message && `: ${message}`;
     cli.err(`pod/${pod.metadata.name} ${reason}${exit}${said}`);
   }
+  if (failing.length > mostTold) cli.err(`and ${failing.length - mostTold} more`);
 }
 
 /** undefined: there is none to be had, and that is not what the user asked for. */

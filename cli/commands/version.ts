@@ -13,7 +13,8 @@ async function version(
   cli.out(`orc ${packageJson.version}`);
   if (clientOnly) return 0;
   const client = await cli.client();
-  const { body } = await client.send<{ gitVersion: string }>({ path: '/version' });
-  cli.out(`controller ${body.gitVersion.replace(/^v/, '')} at ${client.connection.server}`);
+  const { body } = await client.send<{ major: string; minor: string }>({ path: '/version' });
+  const { server } = client.connection;
+  cli.out(`controller at ${server}, Kubernetes API ${body.major}.${body.minor}`);
   return 0;
 }

@@ -19,14 +19,12 @@ export const paintOn = (output: Output, { environment }: Pick<Io, 'environment'>
 
 /** How a STATUS cell should look; undefined: as everything else. */
 export function styleOf(word: string): Style | undefined {
-  if (/^(Running|Ready|True|Active|Bound|Completed|Succeeded|Normal)$/.test(word)) return 'good';
-  if (
-    /Err|Error|BackOff|Failed|NotReady|Unknown|OOMKilled|Lost|Evicted|ExitCode|Signal:|Warning|False/.test(
-      word,
-    )
-  )
-    return 'bad';
-  return /Pending|Creating|Terminating|Initializing|Init:|SchedulingDisabled/.test(word)
-    ? 'busy'
-    : undefined;
+  if (good.test(word)) return 'good';
+  if (bad.test(word)) return 'bad';
+  return busy.test(word) ? 'busy' : undefined;
 }
+
+const good = /^(Running|Ready|True|Active|Bound|Completed|Succeeded|Normal)$/;
+const bad =
+  /Err|Error|BackOff|Failed|NotReady|Unknown|OOMKilled|Lost|Evicted|ExitCode|Signal:|Warning|False/;
+const busy = /Pending|Creating|Terminating|Initializing|Init:|SchedulingDisabled/;

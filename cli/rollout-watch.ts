@@ -1,0 +1,84 @@
+import type { Deployment } from '../api/deployment.ts';
+import { Event } from '../api/event.ts';
+import { Pod } from '../api/pod.ts';
+import { isPodReady } from '../api/pod-facts.ts';
+import { CliError } from './cli-error.ts';
+import type { ApiClient } from './client.ts';
+import { type ImagePull, imagePulls, pullProgress } from './image-pulls.ts';
+import { followList } from './live-list.ts';
+import { podSelectorOf } from './pods-of.ts';
+import { getObject, type ObjectRef } from './resources.ts';
+import { type RolloutState, rolloutState } from './rollout-state.ts';
+
+/** A rollout and what its new pods wait for. */
+export interface RolloutView extends RolloutState {
+  /** Ended, of pods that were not ready when the watch began. */
+  readonly pulls: readonly ImagePull[];
+  /** "pulling image: 12.0 MB of 45.0 MB" */
+  readonly pulling: string | undefined;
+}
+
+export interface RolloutWatch {
+  readonly signal: AbortSignal;
+  onChange(view: RolloutView): void;
+}
+
+/** Follows the Deployment, its pods and their events until `signal` aborts. Throws CliError when it is deleted. */
+export async function watchRollout(
+  client: ApiClient,
+  ref: ObjectRef,
+  { signal, onChange }: RolloutWatch,
+): Promise<void> {
+  const { kind, namespace, name } = ref;
+  let deployment = await getObject<Deployment>(client, ref);
+  let pods: readonly Pod[] = [];
+  let events: readonly Event[] = [];
+  const newPods = new Set<string>();
+  const look = () => onChange(viewOf(deployment, { pods, events, newPods }));
+  const itself = { kind, namespace, fieldSelector: `metadata.name=${name}` };
+  const itsPods = { kind: Pod, namespace, labelSelector: podSelectorOf(deployment) };
+  await Promise.all([
+    followList<Deployment>(client, itself, {
+      signal,
+      onChange([next]) {
+        if (next === undefined) throw new CliError(`deployment/${name} was deleted`);
+        deployment = next;
+        look();
+      },
+    }),
+    followList<Pod>(client, itsPods, {
+      signal,
+      onChange(next) {
+        pods = next;
+        for (const pod of pods) if (!isPodReady(pod)) newPods.add(pod.metadata.uid);
+        look();
+      },
+    }),
+    followList<Event>(client, pullEvents(namespace), {
+      signal,
+      onChange: (next) => void (events = next),
+    }),
+  ]);
+}
+
+const pullEvents = (namespace: string) => ({
+  kind: Event,
+  namespace,
+  fieldSelector: 'involvedObject.kind=Pod,reason=Pulled',
+});
+
+function viewOf(
+  deployment: Deployment,
+  {
+    pods,
+    events,
+    newPods,
+  }: { pods: readonly Pod[]; events: readonly Event[]; newPods: Set<string> },
+): RolloutView {
+  const fresh = pods.filter(({ metadata }) => newPods.has(metadata.uid));
+  return {
+    ...rolloutState(deployment, pods),
+    pulls: imagePulls(events, fresh),
+    pulling: pullProgress(fresh),
+  };
+}
