@@ -89,8 +89,9 @@ export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
     async stop() {
       stopping.abort(new Error(`${options.name} is stopping`));
       queue.close();
-      alarms.cancelAll();
       await Promise.all(workers);
+      // The last passes may have set some.
+      alarms.cancelAll();
     },
   };
 }

@@ -4,7 +4,7 @@ import { Pod } from '../../api/pod.ts';
 import { isPodReady } from '../../api/pod-facts.ts';
 import { formatTime } from '../../base/clock.ts';
 import { settled } from '../../base/run-reconciler.ts';
-import type { ObjectChange } from '../store/cache.ts';
+import type { Cache, ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
 import { keyOf } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
@@ -38,10 +38,19 @@ async function reconcile(name: string, deps: LoopDeps) {
     await writeNode(deps, { before: node, after: plan.node, isLost: plan.isLost });
   const pods = cache.byIndex(podsByNode, name);
   if (plan.isLost) await Promise.all(pods.map((pod) => markNotReady(deps, pod)));
+  if (plan.isLost && isDeaf(cache)) return { requeueAfterMs: deafRetryMs };
   const times = await Promise.all(pods.map((pod) => movePod({ deps, pod, ...plan, now })));
   const next = Math.min(...times, plan.nextCheckAt ?? Number.POSITIVE_INFINITY);
   return Number.isFinite(next) ? { requeueAfterMs: Math.max(1, next - clock.now()) } : settled;
 }
+
+/**
+ * When all nodes are silent at once, it is rather the controller that hears nothing (a stalled process, a cut network),
+ * and there is no node that evicted pods could go to.
+ */
+const isDeaf = (cache: Cache) => cache.list(Node).every((node) => readiness(node) !== 'True');
+
+const deafRetryMs = 1000;
 
 interface NodeChange {
   readonly before: Node;

@@ -96,6 +96,7 @@ async function applyPlan(
 /** One, then two, then four …: if none can be created, not hundreds of attempts say so. */
 async function createPods(deps: LoopDeps, replicaSet: ReplicaSet, count: number): Promise<void> {
   for (let created = 0, batch = 1; created < count; batch *= 2) {
+    deps.signal.throwIfAborted();
     const size = Math.min(batch, count - created);
     await Promise.all(Array.from({ length: size }, () => createPod(deps, replicaSet)));
     created += size;

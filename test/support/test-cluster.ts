@@ -33,7 +33,7 @@ export interface TestCluster {
   /** The node's lease is no longer renewed, and its agent no longer acts. */
   silence(node: string): void;
   hear(node: string): Promise<void>;
-  /** Resolves when `holds` gives something other than undefined and false; rejects after ten seconds. */
+  /** Resolves when `holds` gives something other than undefined and false; rejects after 25 seconds. */
   eventually<T>(holds: () => T | undefined | false): Promise<T>;
   stop(): Promise<void>;
 }
@@ -45,7 +45,7 @@ export interface NodeOptions {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-const eventuallyMs = 10_000;
+const eventuallyMs = 25_000;
 const heartbeatMs = 300;
 
 export async function startTestCluster(): Promise<TestCluster> {
@@ -181,7 +181,7 @@ async function renewLease(objects: Objects, name: string): Promise<void> {
   const key = { namespace: 'kube-node-lease', name };
   const spec = {
     holderIdentity: name,
-    leaseDurationSeconds: 1,
+    leaseDurationSeconds: 4,
     renewTime: formatMicroTime(systemClock().now()),
   };
   const renewed = await objects.modify(Lease, { key, part: 'all' }, (lease) => ({
