@@ -8,6 +8,7 @@ import { Pod } from '../../../../api/pod.ts';
 import { ReplicaSet } from '../../../../api/replica-set.ts';
 import { Service } from '../../../../api/service.ts';
 import { startTestCluster, type TestCluster } from '../../../support/test-cluster.ts';
+import { waitFor } from '../../../support/wait-for.ts';
 
 let cluster: TestCluster;
 beforeEach(async () => {
@@ -219,6 +220,26 @@ describe('a lost node', () => {
     await rolledOut();
     await cluster.hear('n2');
     await cluster.eventually(() => ready() === 'True' && !node()?.spec.taints);
+  });
+});
+
+describe('all nodes lost at once', () => {
+  it('keep their pods: it is rather the controller that hears nothing', async () => {
+    const key = 'node.kubernetes.io/unreachable';
+    const stays = { key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 1 };
+    const containers = [{ name: 'web', image: 'web:1' }];
+    const metadata = { labels: { app: 'web' } };
+    const template = { metadata, spec: { containers, tolerations: [stays] } };
+    await cluster.apply(Deployment, web(3, 'web:1', { template }));
+    await rolledOut();
+    for (const name of ['n1', 'n2', 'n3']) cluster.silence(name);
+    const isLost = (node: Node) =>
+      node.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'Unknown');
+    await cluster.eventually(() => cluster.cache.list(Node).every(isLost));
+    const lostAt = performance.now();
+    await waitFor('the toleration to end', () => performance.now() - lostAt > 2500);
+    const going = cluster.cache.list(Pod).filter(({ metadata: m }) => m.deletionTimestamp);
+    expect(going).toEqual([]);
   });
 });
 
