@@ -31,6 +31,7 @@ export async function podWorld() {
   const events: PodEvent[] = [];
   /** Every status that was put out, by all agents of this host. */
   const reported: ReportedStatus[] = [];
+  let onReport: (report: ReportedStatus) => void = () => {};
   let revision = 0;
   let workers: PodWorkers;
 
@@ -46,7 +47,9 @@ export async function podWorld() {
     });
     workers.onChange((uid) => {
       const status = workers.statuses().get(uid);
-      if (status) reported.push(status);
+      if (!status) return;
+      reported.push(status);
+      onReport(status);
     });
     await quiet();
   };
@@ -76,6 +79,7 @@ export async function podWorld() {
       await meanwhile();
       await start();
     },
+    onReport: (listener: typeof onReport) => void (onReport = listener),
     stop: () => workers.stop(),
     /** Time passes in steps of a second, as long as something is going on in it. */
     async elapse(ms: number) {
