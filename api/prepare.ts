@@ -5,7 +5,7 @@ import { type FieldError, fieldPath, invalidField } from './field-error.ts';
 import { apiVersionOf, type Kind, type KubeObject } from './kind.ts';
 import { isObject, normalize } from './normalize.ts';
 import type { StoredMeta } from './object-meta.ts';
-import { pruneUnknown } from './prune-unknown.ts';
+import { pruneUnknown, pruneUnsupported } from './prune-unknown.ts';
 import type { Fields } from './schema.ts';
 
 /** A valid, defaulted object whose metadata the store has yet to complete. */
@@ -34,9 +34,20 @@ export function parseObject<F extends Fields>(
   options: ParseOptions = {},
 ): Parsed<Draft<F>> {
   const parsed = parseShape(kind, json, options);
-  if ('errors' in parsed) return parsed;
+  if ('errors' in parsed)
+    return { errors: [...parsed.errors, ...errorsBehind(kind, json, options)] };
   const errors = checkWhole(kind, parsed.object);
   return errors.length > 0 ? { errors } : parsed;
+}
+
+/** A field that orc doesn't know hides no other error: what is left without such fields is checked as well. */
+function errorsBehind<F extends Fields>(
+  kind: Kind<F>,
+  json: unknown,
+  options: ParseOptions,
+): readonly FieldError[] {
+  const rest = parseShape(kind, pruneUnsupported(kind.schema, json), options);
+  return 'errors' in rest ? [] : checkWhole(kind, rest.object);
 }
 
 /** The same for an object that replaces another: what may not change is checked too. */

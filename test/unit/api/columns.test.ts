@@ -175,6 +175,7 @@ it('a Node shows whether it is ready, and its roles', () => {
   expect(cells(Node, node)).toEqual([
     'Ready,SchedulingDisabled',
     'worker',
+    '60m',
     '',
     '192.0.2.1',
     '<none>',
