@@ -1,8 +1,8 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import type { V1Container, V1Pod } from '@kubernetes/client-node';
+import type { V1Pod } from '@kubernetes/client-node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useDevCluster } from '../support/dev-cluster.ts';
-import { shell, shellPod } from '../support/manifests.ts';
+import { type Container, shell, shellPod } from '../support/manifests.ts';
 import { readyPod } from '../support/pod-states.ts';
 import { runProgram } from '../support/run-program.ts';
 
@@ -53,7 +53,7 @@ describe('a pod', () => {
     const lines = (await inside('cat /proc/self/mountinfo')).split('\n');
     const fromDisk = lines.filter((line) => / - (ext4|xfs|btrfs) /.test(line));
     const points = fromDisk.map((line) => line.split(' ')[4]);
-    expect(points.sort()).toEqual(['/etc/hostname', '/etc/hosts', '/etc/resolv.conf']);
+    expect(new Set(points)).toEqual(new Set(['/etc/hostname', '/etc/hosts', '/etc/resolv.conf']));
     expect(await inside('cat /proc/self/mountinfo')).not.toContain('/run/orc');
   });
 
@@ -189,7 +189,7 @@ const strict = {
 };
 
 /** As a first process, it is found from outside by its command line. */
-const sleeper = (seconds: string, fields: Partial<V1Container> = {}): V1Container => ({
+const sleeper = (seconds: string, fields: Partial<Container> = {}): Container => ({
   ...shell('', fields),
   command: ['sleep', seconds],
 });

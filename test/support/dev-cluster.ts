@@ -112,6 +112,9 @@ export async function startDevCluster(options: DevClusterOptions): Promise<Runni
   }
 }
 
+/** After that it is killed, which fails the test but leaves no process. */
+const stopDeadlineMs = 30_000;
+
 /** With a parent-death signal, so that a test process that is killed leaves no cluster. */
 async function spawnDev(dataDir: string, { nodes = 3 }: DevClusterOptions) {
   const log = await open(join(dataDir, 'dev.log'), 'w');
@@ -135,7 +138,9 @@ async function spawnDev(dataDir: string, { nodes = 3 }: DevClusterOptions) {
     ready,
     async interrupt(): Promise<number | NodeJS.Signals> {
       child.kill('SIGINT');
+      const late = setTimeout(() => child.kill('SIGKILL'), stopDeadlineMs);
       const [code, signal] = await ended;
+      clearTimeout(late);
       return code ?? signal;
     },
   };

@@ -3,16 +3,18 @@ import type { Manifest } from './dev-cluster.ts';
 
 export const helloImage = 'registry:5000/hello:1';
 
-type ContainerFields = Partial<V1Container>;
+/** As plain data: the client library's is a class. */
+export type Container = Pick<V1Container, keyof V1Container>;
+type ContainerFields = Partial<Container>;
 type PodFields = Partial<V1PodSpec>;
 
 /** A container of busybox that runs a shell script; one second of grace in {@link shellPod}. */
-export function shell(script: string, fields: ContainerFields = {}): V1Container {
+export function shell(script: string, fields: ContainerFields = {}): Container {
   return { name: 'main', image: helloImage, command: ['sh', '-c', script], ...fields };
 }
 
 /** A pod of one container, or of those that `spec` names. */
-export function shellPod(name: string, container: V1Container, spec: PodFields = {}): Manifest {
+export function shellPod(name: string, container: Container, spec: PodFields = {}): Manifest {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -25,7 +27,7 @@ export function shellPod(name: string, container: V1Container, spec: PodFields =
 export const idle = 'trap "exit 0" TERM; while :; do sleep 1 & wait $!; done';
 
 /** Answers on port 8080 with its pod's and its node's name, once it is ready. */
-export function helloContainer(fields: ContainerFields = {}): V1Container {
+export function helloContainer(fields: ContainerFields = {}): Container {
   return {
     name: 'hello',
     image: helloImage,
@@ -41,7 +43,7 @@ export function helloContainer(fields: ContainerFields = {}): V1Container {
 
 export function deployment(
   name: string,
-  container: V1Container,
+  container: Container,
   spec: Partial<V1DeploymentSpec> = {},
 ): Manifest {
   const labels = { app: name };
