@@ -4,16 +4,19 @@ export interface Clock {
   now(): number;
   /** Milliseconds that never go back: for timeouts, leases and back-off. */
   monotonic(): number;
-  /** Runs `fn` once after `ms`; the returned function cancels it. Never keeps the process alive. */
+  /** Runs `fn` once after `ms`, or after 24 days if that is less; the returned function cancels it. */
   after(ms: number, fn: () => void): () => void;
 }
+
+/** What is longer overflows a timer's 32 bits and fires at once: a loop that waits for a far deadline would spin. */
+const longestTimerMs = 24 * 24 * 60 * 60 * 1000;
 
 export function systemClock(): Clock {
   return {
     now: () => Date.now(),
     monotonic: () => performance.now(),
     after(ms, fn) {
-      const timer = setTimeout(fn, ms);
+      const timer = setTimeout(fn, Math.min(ms, longestTimerMs));
       return () => clearTimeout(timer);
     },
   };
@@ -33,6 +36,35 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     });
     signal?.addEventListener('abort', onAbort, { once: true });
   });
+}
+
+/**
+ * Runs `task` again and again, each time `ms` after the last has ended. It tells of its own failures. Returns stop,
+ * which resolves when the run under way has ended.
+ */
+export function repeat(
+  clock: Clock,
+  ms: number,
+  task: () => Promise<void> | void,
+): () => Promise<void> {
+  let stopped = false;
+  let cancel = () => {};
+  let underWay = Promise.resolve();
+  const run = async () => {
+    await task();
+    if (!stopped) next();
+  };
+  const next = () => {
+    cancel = clock.after(ms, () => {
+      underWay = run();
+    });
+  };
+  next();
+  return () => {
+    stopped = true;
+    cancel();
+    return underWay;
+  };
 }
 
 /** RFC 3339 with whole seconds, as Kubernetes' metav1.Time. */

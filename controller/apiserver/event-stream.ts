@@ -7,7 +7,7 @@ export interface EventStream {
   /** From here on what the client has not read counts: see {@link maxUnreadBytes}. */
   goLive(): void;
   /** Called once, at the end, or at once when that was already. */
-  onEnd(release: () => void): void;
+  onEnd(release: () => unknown): void;
   end(): void;
 }
 
@@ -15,7 +15,7 @@ export interface EventStream {
 const maxUnreadBytes = 16 * 1024 * 1024;
 
 export function openEventStream(response: ServerResponse, closing: AbortSignal): EventStream {
-  const releases: (() => void)[] = [];
+  const releases: (() => unknown)[] = [];
   let ended = response.destroyed || response.closed;
   let allowedBytes = Number.POSITIVE_INFINITY;
   const stop = (finish: () => void) => {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { StatusError } from '../../api/status.ts';
+import { repeat } from '../../base/clock.ts';
 import type { ObjectChange } from '../store/cache.ts';
 import type { ApiServer, Call } from './call.ts';
 import { openEventStream } from './event-stream.ts';
@@ -104,15 +105,9 @@ function isWanted({ call }: Watch, change: ObjectChange): boolean {
   return call.namespace === '' || call.namespace === change.key.namespace;
 }
 
-function repeatBookmark(watch: Watch, { deps }: ApiServer, send: Send): () => void {
+function repeatBookmark(watch: Watch, { deps }: ApiServer, send: Send): () => Promise<void> {
   const encoding = { kind: watch.call.kind, format: watch.format };
-  const next = (): (() => void) =>
-    deps.clock.after(bookmarkMs, () => {
-      cancel = next();
-      send(encodeBookmark(encoding, deps.cache.revision));
-    });
-  let cancel = next();
-  return () => cancel();
+  return repeat(deps.clock, bookmarkMs, () => send(encodeBookmark(encoding, deps.cache.revision)));
 }
 
 const tooOld = (given: string, current: number) =>

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import type { Clock } from '../../base/clock.ts';
+import { type Clock, repeat } from '../../base/clock.ts';
 import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
 import type { CertificateAuthority, LeafSubject } from './ca.ts';
@@ -39,37 +39,26 @@ export function isDue(certificatePem: string, now: number): boolean {
 export interface KeepRenewedOptions {
   readonly leaf: LeafOptions;
   /** Called with each new pair: listeners take it up without a restart. */
-  readonly onRenewed: (pair: KeyPair) => void;
+  readonly onRenewed: (pair: KeyPair) => void | Promise<void>;
   readonly log: Log;
 }
 
 const checkIntervalMs = 60 * 60 * 1000;
 
 /** Looks every hour whether the pair has to be renewed. Returns stop. */
-export function keepRenewed({ leaf, onRenewed, log }: KeepRenewedOptions): () => void {
+export function keepRenewed({ leaf, onRenewed, log }: KeepRenewedOptions): () => Promise<void> {
   const check = async () => {
     const stored = await readLeaf(leaf);
     const pair = await ensureLeaf(leaf);
     if (pair.certificate === stored?.certificate) return;
     log.info({ component: 'auth', path: leaf.file }, 'certificate renewed');
-    onRenewed(pair);
+    await onRenewed(pair);
   };
-  let cancel = () => {};
-  let stopped = false;
-  const next = () => {
-    cancel = leaf.clock.after(checkIntervalMs, () => {
-      check()
-        .catch((err: unknown) =>
-          log.warn({ err, component: 'auth', path: leaf.file }, 'certificate not renewed'),
-        )
-        .finally(() => stopped || next());
-    });
-  };
-  next();
-  return () => {
-    stopped = true;
-    cancel();
-  };
+  return repeat(leaf.clock, checkIntervalMs, () =>
+    check().catch((err: unknown) =>
+      log.warn({ err, component: 'auth', path: leaf.file }, 'certificate not renewed'),
+    ),
+  );
 }
 
 async function readLeaf({ dir, file }: LeafOptions): Promise<KeyPair | undefined> {

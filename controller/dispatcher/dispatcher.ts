@@ -60,9 +60,9 @@ export function openDispatcher(deps: DispatcherDeps): Dispatcher {
     renewIdentity: port.renewIdentity,
     async stop() {
       unsubscribe();
-      leases.stop();
       for (const link of links.values()) link.close();
       await port.close();
+      await leases.stop();
       await reports.idle();
     },
   };

@@ -1,6 +1,6 @@
 import { Lease } from '../../api/lease.ts';
 import { Node, type NodeCondition } from '../../api/node.ts';
-import { type Clock, formatMicroTime } from '../../base/clock.ts';
+import { type Clock, formatMicroTime, repeat } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Cache } from '../store/cache.ts';
 import type { Objects } from '../store/objects.ts';
@@ -17,7 +17,8 @@ export interface NodeLeases {
   renew(nodeName: string): Promise<void>;
   /** What the node says of itself, merged into its Node now and whenever its Ready was taken away meanwhile. */
   setConditions(nodeName: string, conditions: readonly NodeCondition[]): void;
-  stop(): void;
+  /** Resolves when nothing is being renewed. */
+  stop(): Promise<void>;
 }
 
 export interface NodeLeasesDeps {
@@ -35,8 +36,6 @@ const leaseNamespace = 'kube-node-lease';
 export function nodeLeases(deps: NodeLeasesDeps): NodeLeases {
   const beats = new Map<string, number>();
   const conditions = new Map<string, readonly NodeCondition[]>();
-  let cancel = () => {};
-  let stopped = false;
 
   const reportConditions = (nodeName: string) =>
     deps.registry.report(nodeName, conditions.get(nodeName) ?? []);
@@ -52,12 +51,6 @@ export function nodeLeases(deps: NodeLeasesDeps): NodeLeases {
       if (outcome.status === 'rejected')
         deps.log.warn({ err: outcome.reason, component: 'dispatcher' }, 'lease not renewed');
   };
-  const next = () => {
-    cancel = deps.clock.after(renewIntervalMs, () => {
-      void renewAll().finally(() => stopped || next());
-    });
-  };
-  next();
 
   return {
     beat: (nodeName) => void beats.set(nodeName, deps.clock.now()),
@@ -68,10 +61,7 @@ export function nodeLeases(deps: NodeLeasesDeps): NodeLeases {
         deps.log.warn({ err, component: 'dispatcher', node: nodeName }, 'conditions not written'),
       );
     },
-    stop() {
-      stopped = true;
-      cancel();
-    },
+    stop: repeat(deps.clock, renewIntervalMs, renewAll),
   };
 }
 

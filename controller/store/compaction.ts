@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import { type Clock, repeat } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Store } from './store.ts';
 
@@ -7,9 +7,8 @@ const historyMs = 10 * 60_000;
 const markEveryMs = 60_000;
 
 /** Has the store forget history older than 10 minutes. Returns how to stop. */
-export function keepCompacted(store: Store, clock: Clock, log: Log): () => void {
+export function keepCompacted(store: Store, clock: Clock, log: Log): () => Promise<void> {
   let marks: readonly { readonly revision: number; readonly at: number }[] = [];
-  let cancel = () => {};
 
   const mark = async () => {
     const now = clock.monotonic();
@@ -20,13 +19,7 @@ export function keepCompacted(store: Store, clock: Clock, log: Log): () => void 
     if (last) await store.compact(last.revision);
   };
 
-  const schedule = () => {
-    cancel = clock.after(markEveryMs, () => {
-      mark()
-        .catch((err: unknown) => log.warn({ err }, 'compacting the store failed'))
-        .finally(schedule);
-    });
-  };
-  schedule();
-  return () => cancel();
+  return repeat(clock, markEveryMs, () =>
+    mark().catch((err: unknown) => log.warn({ err }, 'compacting the store failed')),
+  );
 }

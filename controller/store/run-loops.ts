@@ -1,6 +1,6 @@
 import type { Kind } from '../../api/kind.ts';
 import { StatusError } from '../../api/status.ts';
-import type { Clock } from '../../base/clock.ts';
+import { type Clock, repeat } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import { runReconciler } from '../../base/run-reconciler.ts';
@@ -61,7 +61,7 @@ function runLoop(loop: Loop, deps: RunLoopsDeps & { readonly runningSince: numbe
   return {
     async stop() {
       unsubscribe();
-      stopResync();
+      await stopResync();
       await reconciler.stop();
     },
   };
@@ -85,14 +85,12 @@ async function reconcileOnce({ loop, deps, key, signal }: Pass) {
 }
 
 /** Presents everything that exists, now and from time to time. */
-function resyncing(wake: (change: ObjectChange) => void, deps: RunLoopsDeps): () => void {
-  let cancel = () => {};
+function resyncing(wake: (change: ObjectChange) => void, deps: RunLoopsDeps): () => Promise<void> {
   const present = () => {
     for (const change of presentState(deps)) wake(change);
-    cancel = deps.clock.after(resyncIntervalMs, present);
   };
   present();
-  return () => cancel();
+  return repeat(deps.clock, resyncIntervalMs, present);
 }
 
 function presentState({ cache, kinds }: RunLoopsDeps): readonly ObjectChange[] {

@@ -105,7 +105,7 @@ describe('a leaf certificate', () => {
     const renewed: string[] = [];
     const stop = keepRenewed({
       leaf: leaf([]),
-      onRenewed: ({ certificate }) => renewed.push(certificate),
+      onRenewed: ({ certificate }) => void renewed.push(certificate),
       log: silentLog,
     });
     clock.advance(61 * dayMs);
