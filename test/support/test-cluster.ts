@@ -134,8 +134,15 @@ function pretendAgents({ objects, cache }: Pick<TestCluster, 'objects' | 'cache'
     if (kind === Pod && object) act(object as Pod);
   });
   let cancel = () => {};
+  /** As the dispatcher: what the controller took away is given back. */
+  const beatOf = async (name: string) => {
+    await renewLease(objects, name);
+    const conditions = cache.get(Node, { namespace: '', name })?.status.conditions;
+    if (conditions?.some((c) => c.type === 'Ready' && c.status === 'Unknown'))
+      await markNodeReady(objects, name);
+  };
   const beat = () => {
-    for (const node of heard) track(renewLease(objects, node));
+    for (const node of heard) track(beatOf(node));
     cancel = clock.after(heartbeatMs, beat);
   };
   beat();
@@ -148,8 +155,7 @@ function pretendAgents({ objects, cache }: Pick<TestCluster, 'objects' | 'cache'
     silence: (node: string) => void heard.delete(node),
     async hear(node: string) {
       heard.add(node);
-      await renewLease(objects, node);
-      await markNodeReady(objects, node);
+      await beatOf(node);
       for (const pod of cache.byIndex(podsByNode, node)) act(pod);
     },
     async stop() {
