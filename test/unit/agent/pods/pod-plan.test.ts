@@ -4,31 +4,12 @@ import type { PodAction } from '../../../../agent/pods/pod-action.ts';
 import { freshMemory, type PodObservation } from '../../../../agent/pods/pod-observation.ts';
 import { planPod } from '../../../../agent/pods/pod-plan.ts';
 import { anAssignment, exited, running, webImage } from '../../../support/a-pod.ts';
+import { groundThere, nothingThere } from '../../../support/a-pod-observation.ts';
 
-const nothing: PodObservation = {
-  sandbox: undefined,
-  network: undefined,
-  attached: false,
-  volumes: 'stale',
-  containers: [],
-  images: new Map(),
-  memory: new Map(),
-  probes: new Map(),
-  blocked: undefined,
-};
-
+const nothing = nothingThere;
 /** Everything stands, nothing runs yet; the image is there for the first start. */
 const ready: PodObservation = {
-  ...nothing,
-  volumes: 'ready',
-  sandbox: {
-    uid: 'uid-1',
-    state: 'ready',
-    networkNamespace: '/proc/9/fd/3',
-    userNamespace: undefined,
-  },
-  network: { uid: 'uid-1', podIp: '10.244.0.2' },
-  attached: true,
+  ...groundThere,
   images: new Map([['web', { state: 'present', image: webImage, attempt: 0 }]]),
 };
 

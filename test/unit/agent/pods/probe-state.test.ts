@@ -9,7 +9,7 @@ const probe: Probe = {
   failureThreshold: 3,
 };
 const verdictsOf = (checks: string) =>
-  [...checks].reduce<{ state: typeof unprobed; verdicts: (boolean | undefined)[] }>(
+  checks.split('').reduce<{ state: typeof unprobed; verdicts: (boolean | undefined)[] }>(
     ({ state, verdicts }, c) => {
       const next = afterCheck(state, c === '+', probe);
       return { state: next, verdicts: [...verdicts, next.healthy] };
