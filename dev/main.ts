@@ -38,6 +38,8 @@ async function runCluster(config: DevConfig): Promise<number> {
     await handOver(config, dataDir, cluster);
     const seconds = ((clock.monotonic() - startedAt) / 1000).toFixed(1);
     announce(config, { seconds, dataDir, cluster });
+    // Last: who waits for it reads what was announced.
+    if (config.readyFd !== undefined) writeSync(config.readyFd, 'ready\n');
     const lost = await Promise.race([interrupted.promise, cluster.lost]);
     if (lost === undefined) return 0;
     console.error(`orc dev: ${lost}`);
@@ -73,7 +75,6 @@ async function handOver(config: DevConfig, dataDir: string, cluster: DevCluster)
     await chown(dataDir, config.owner.uid, config.owner.gid);
     await chown(path, config.owner.uid, config.owner.gid);
   }
-  if (config.readyFd !== undefined) writeSync(config.readyFd, 'ready\n');
 }
 
 function announce(
