@@ -9,7 +9,7 @@ export interface CheckTarget {
   readonly id: ContainerId;
   readonly container: Container;
   readonly podIp: string;
-  readonly containers: ContainerPort;
+  readonly containers: Pick<ContainerPort, 'exec'>;
 }
 
 export type CheckOutcome =
