@@ -47,8 +47,6 @@ export async function removeFile(path: string): Promise<void> {
 }
 
 /** undefined for what isn't there. */
-export async function readIfPresent(read: Promise<string>): Promise<string | undefined>;
-export async function readIfPresent(read: Promise<Buffer>): Promise<Buffer | undefined>;
 export async function readIfPresent<T>(read: Promise<T>): Promise<T | undefined> {
   try {
     return await read;

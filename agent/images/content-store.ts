@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readIfPresent } from '../../base/durable-file.ts';
 import { digestHex } from './digest.ts';
 import { ImageError } from './image-error.ts';
 import type { Descriptor } from './manifest.ts';
@@ -39,7 +40,7 @@ export async function openContentStore(directory: string): Promise<ContentStore>
       const hex = digestHex(descriptor.digest);
       const path = join(blobs, hex);
       return flights.join(hex, signal, async (shared) => {
-        if (await hasSize(path, descriptor.size)) return path;
+        if ((await readIfPresent(stat(path)))?.size === descriptor.size) return path;
         const to = { partial: join(partial, `${hex}-${++serial}`), path };
         await receive(descriptor, to, (sink) => transfer(sink, shared));
         return path;
@@ -49,19 +50,6 @@ export async function openContentStore(directory: string): Promise<ContentStore>
       await rm(join(blobs, digestHex(digest)), { force: true });
     },
   };
-}
-
-async function hasSize(path: string, bytes: number): Promise<boolean> {
-  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (file === undefined) return false;
-  try {
-    return (await file.stat()).size === bytes;
-  } finally {
-    await file.close();
-  }
 }
 
 async function receive(

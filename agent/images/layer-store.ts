@@ -1,5 +1,6 @@
-import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readIfPresent } from '../../base/durable-file.ts';
 import { digestHex } from './digest.ts';
 import { type SharedFlights, sharedFlights } from './shared-flight.ts';
 
@@ -83,11 +84,5 @@ async function fill(
 }
 
 async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false;
-      throw error;
-    },
-  );
+  return (await readIfPresent(stat(path))) !== undefined;
 }

@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { readIfPresent } from '../../base/durable-file.ts';
 import type { ShimContainer } from './shim.ts';
 
 /**
@@ -6,8 +7,8 @@ import type { ShimContainer } from './shim.ts';
  * "code signal started finished pid"; one appears whole or not at all.
  */
 export async function readExits(runDir: string): Promise<readonly ShimContainer[]> {
-  const names = await readdir(`${runDir}/exits`).catch(noneYet);
-  const whole = names.filter((name) => !name.startsWith('.'));
+  const names = await readIfPresent(readdir(`${runDir}/exits`));
+  const whole = (names ?? []).filter((name) => !name.startsWith('.'));
   return Promise.all(
     whole.map(async (name) => parseExit(name, await readFile(`${runDir}/exits/${name}`, 'utf8'))),
   );
@@ -24,9 +25,4 @@ function parseExit(container: string, text: string): ShimContainer {
     startedAtMs,
     exit: { exitCode, signal: signal === 0 ? undefined : signal, finishedAtMs },
   };
-}
-
-function noneYet(error: NodeJS.ErrnoException): string[] {
-  if (error.code === 'ENOENT') return [];
-  throw error;
 }

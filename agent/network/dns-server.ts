@@ -55,8 +55,6 @@ const onLoopback = (address: string) => ({ linkIndex: 1, address, prefix: 32 });
 const dnsPort = 53;
 const tcpIdleMs = 10_000;
 const maxTcpConnections = 256;
-/** Two length bytes and the longest message that they can tell of. */
-const maxTcpBuffered = 2 + 0xffff;
 
 interface Listening {
   readonly address: string;
@@ -69,11 +67,12 @@ async function listen(address: string, reply: Reply, options: DnsServerOptions) 
   const udp = await listenUdp(address, reply, options.log);
   try {
     const connections = new Set<Socket>();
-    const tcp = await listenTcp(address, (socket) => {
+    const serve = (socket: Socket) => {
       connections.add(socket);
       socket.on('close', () => connections.delete(socket));
       serveConnection(socket, reply, options.clock);
-    });
+    };
+    const tcp = await listenTcp(address, serve, options.log);
     const close = async () => {
       for (const socket of connections) socket.destroy();
       await Promise.all([closed(udp), closed(tcp)]);
@@ -88,27 +87,46 @@ async function listen(address: string, reply: Reply, options: DnsServerOptions) 
 async function listenUdp(address: string, reply: Reply, log: Log): Promise<UdpSocket> {
   const socket = createSocket('udp4');
   socket.on('message', (message, client) => {
-    const bytes = reply(message, 'udp');
+    // Any pod with NET_RAW can send from port 0, to which `send` would throw.
+    const bytes = client.port === 0 ? undefined : reply(message, 'udp');
     if (!bytes) return;
     socket.send(bytes, client.port, client.address, (err) => {
       if (err) log.debug({ err, address: client.address }, 'a DNS reply was not sent');
     });
   });
   socket.bind({ address, port: dnsPort });
-  await once(socket, 'listening');
+  await listening(socket);
   socket.on('error', (err) => log.warn({ err, address }, 'the DNS socket failed'));
   return socket;
 }
 
-async function listenTcp(address: string, serve: (socket: Socket) => void): Promise<Server> {
+async function listenTcp(
+  address: string,
+  serve: (socket: Socket) => void,
+  log: Log,
+): Promise<Server> {
   const server = createServer(serve);
   server.maxConnections = maxTcpConnections;
   server.listen({ host: address, port: dnsPort });
-  await once(server, 'listening');
+  await listening(server);
+  server.on('error', (err) => log.warn({ err, address }, 'a DNS connection was not accepted'));
   return server;
 }
 
-/** Messages follow one another, each behind its length in two bytes. */
+/** What can't listen is closed: its caller tries again with a new one. */
+async function listening(socket: UdpSocket | Server): Promise<void> {
+  try {
+    await once(socket, 'listening');
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+/**
+ * Messages follow one another, each behind its length in two bytes. Who doesn't take the replies is
+ * read no further.
+ */
 function serveConnection(socket: Socket, reply: Reply, clock: Clock): void {
   let buffered: Buffer = Buffer.alloc(0);
   let cancel = clock.after(tcpIdleMs, () => socket.destroy());
@@ -120,17 +138,23 @@ function serveConnection(socket: Socket, reply: Reply, clock: Clock): void {
     buffered = buffered.subarray(end);
     return message;
   };
-  socket.on('data', (chunk: Buffer) => {
-    buffered = Buffer.concat([buffered, chunk]);
-    for (let message = next(); message; message = next()) {
+  const answerAll = () => {
+    while (!socket.writableNeedDrain) {
+      const message = next();
+      if (!message) return void socket.resume();
       const bytes = reply(message, 'tcp');
-      if (!bytes) return socket.destroy();
+      if (!bytes) return void socket.destroy();
       socket.write(framed(bytes));
       cancel();
       cancel = clock.after(tcpIdleMs, () => socket.destroy());
     }
-    if (buffered.length > maxTcpBuffered) socket.destroy();
+    socket.pause();
+  };
+  socket.on('data', (chunk: Buffer) => {
+    buffered = Buffer.concat([buffered, chunk]);
+    answerAll();
   });
+  socket.on('drain', answerAll);
   // A client that goes away in the middle is no one's concern: its connection is closed, and 'close' follows.
   socket.on('error', () => socket.destroy());
   socket.on('close', () => cancel());

@@ -2,6 +2,7 @@ import { constants, watch } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { deferred } from '../../base/deadline.ts';
+import { readIfPresent } from '../../base/durable-file.ts';
 import { type LogLineOptions, logLineFormatter } from './log-lines.ts';
 
 export interface LogRequest extends LogLineOptions {
@@ -29,7 +30,7 @@ export async function readLogs(
   request: LogRequest,
   signals: LogSignals,
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
-  const found = await stat(request.path).catch(absent);
+  const found = await readIfPresent(stat(request.path));
   return found === undefined ? undefined : limited(request, formatted(request, signals));
 }
 
@@ -82,7 +83,7 @@ async function openRotated(path: string): Promise<readonly FileHandle[]> {
 }
 
 async function openLogFile(path: string): Promise<readonly FileHandle[]> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(absent);
+  const file = await readIfPresent(open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
   return file ? [file] : [];
 }
 
@@ -170,7 +171,7 @@ async function* followed(
 /** The file that was begun after `current` was rotated away; undefined while `current` is the newest. */
 async function nextFile(path: string, current: FileHandle): Promise<FileHandle | undefined> {
   const own = (await current.stat()).ino;
-  if ((await stat(path).catch(absent))?.ino === own) return undefined;
+  if ((await readIfPresent(stat(path)))?.ino === own) return undefined;
   const files = await openRotated(path);
   const inodes = await Promise.all(files.map(async (file) => (await file.stat()).ino));
   const next = files[inodes.indexOf(own) + 1];
@@ -203,9 +204,4 @@ function watchChanges(path: string, signals: readonly AbortSignal[]): Bell {
       for (const signal of signals) signal.removeEventListener('abort', strike);
     },
   };
-}
-
-function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT') return undefined;
-  throw error;
 }

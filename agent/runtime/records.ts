@@ -57,12 +57,7 @@ export function recordedContainers(
 }
 
 async function namesIn(directory: string): Promise<readonly string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
+  return (await readIfPresent(readdir(directory))) ?? [];
 }
 
 /** Old or new for whoever reads it. Not synced: what it tells of is gone as well after a crash of the host. */

@@ -1,4 +1,4 @@
-import { chown, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
@@ -35,8 +35,8 @@ export function sandboxPort(context: RuntimeContext): SandboxPort {
   return {
     ensure: (spec, signal) => ensure(context, spec, signal),
     find: async (uid) => {
-      const known = await hasDirectory(podPaths(context.dirs, uid).data);
-      return known ? observe(context, uid) : undefined;
+      const known = await readIfPresent(stat(podPaths(context.dirs, uid).data));
+      return known && observe(context, uid);
     },
     list: async () => {
       const uids = await recordedSandboxes(context.dirs);
@@ -117,14 +117,16 @@ async function writePodFiles(spec: SandboxSpec, { etc }: PodPaths): Promise<void
     [etc.hostname, `${spec.hostname}\n`],
   ] as const;
   for (const [path, text] of files) {
-    if ((await readIfPresent(readFile(path, 'utf8'))) === text) continue;
+    if (await holds(path, Buffer.from(text))) continue;
     await writeFile(path, text, { mode: 0o644 });
     await chown(path, owner, owner);
   }
 }
 
-async function hasDirectory(path: string): Promise<boolean> {
-  return (await readIfPresent(readdirText(path))) !== undefined;
+/** Containers can write to these files, without end: only one of the right size is read. */
+async function holds(path: string, bytes: Buffer): Promise<boolean> {
+  const found = await readIfPresent(stat(path));
+  return found?.size === bytes.length && bytes.equals(await readFile(path));
 }
 
 async function observe(context: RuntimeContext, uid: string): Promise<Sandbox> {
@@ -150,7 +152,11 @@ function lost(uid: string): SandboxError {
   return new SandboxError('SandboxLost', `sandbox ${uid} is lost: remove it first`);
 }
 
-/** The shim is asked first, which is quick; the groups' removal kills whatever is left of a pod without one. */
+/**
+ * The shim is asked first, which is quick; the groups' removal kills whatever is left of a pod
+ * without one. The directory by which the sandbox is known goes last, and only if all else went:
+ * what resisted is not forgotten.
+ */
 async function remove(context: RuntimeContext, uid: string): Promise<void> {
   const { dirs, cgroups } = context;
   const paths = podPaths(dirs, uid);
@@ -160,17 +166,16 @@ async function remove(context: RuntimeContext, uid: string): Promise<void> {
     () => cgroups.remove(paths.shimCgroup),
     () => removeLogs(dirs.logDir, uid),
     () => rm(paths.run, { recursive: true, force: true }),
-    () => rm(paths.data, { recursive: true, force: true }),
   ]);
+  await rm(paths.data, { recursive: true, force: true });
 }
 
 const SHUTDOWN_DEADLINE_MS = 5_000;
 
 async function shutDown({ shims, clock, log }: RuntimeContext, uid: string): Promise<void> {
   try {
-    const shim = await shims.get(uid);
     const limit = { clock, ms: SHUTDOWN_DEADLINE_MS, what: 'the shim to shut down' };
-    if (shim) await withDeadline(limit, () => shim.shutdown());
+    await withDeadline(limit, async () => (await shims.get(uid))?.shutdown());
   } catch (err) {
     log.debug({ err, uid }, 'shim did not shut down by itself: killing it');
   } finally {
@@ -180,13 +185,9 @@ async function shutDown({ shims, clock, log }: RuntimeContext, uid: string): Pro
 
 /** LOG_DIR/NAMESPACE_NAME_UID, as the kubelet names them. */
 async function removeLogs(logDir: string, uid: string): Promise<void> {
-  const names = (await readIfPresent(readdirText(logDir))) ?? '';
-  for (const name of names.split('\n').filter((entry) => entry.endsWith(`_${uid}`)))
+  const names = (await readIfPresent(readdir(logDir))) ?? [];
+  for (const name of names.filter((entry) => entry.endsWith(`_${uid}`)))
     await rm(join(logDir, name), { recursive: true, force: true });
-}
-
-async function readdirText(dir: string): Promise<string> {
-  return (await readdir(dir)).join('\n');
 }
 
 /** Each step, whatever happens to the others; then the first error. */

@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
-import { chmod, chown, mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, chown, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { readIfPresent } from '../../base/durable-file.ts';
 import type { VolumePort, VolumeSource, VolumeSpec } from '../ports.ts';
 import { writeVolumeFiles } from './volume-files.ts';
 
@@ -19,7 +20,8 @@ export function openVolumes(options: { readonly volumesDir: string }): VolumePor
         rm(join(volumesDir, assertName(uid)), { recursive: true, force: true }),
       );
     },
-    list: () => inWords('listing volumes', () => readdir(volumesDir).catch(noneYet)),
+    list: () =>
+      inWords('listing volumes', async () => (await readIfPresent(readdir(volumesDir))) ?? []),
   };
 }
 
@@ -51,10 +53,14 @@ async function makeEmptyDirectory(
   path: string,
   { uid, gid }: { readonly uid: number; readonly gid: number },
 ): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o777 });
-  if (first === undefined) return;
-  await chown(path, uid, gid);
-  await chmod(path, gid === uid ? 0o777 : SETGID | 0o777);
+  if (await readIfPresent(stat(path))) return;
+  // Under a name that no volume can have, until it is complete: a crash in between leaves none that
+  // is root's alone.
+  const unfinished = join(dirname(path), `..${basename(path)}`);
+  await mkdir(unfinished, { recursive: true });
+  await chown(unfinished, uid, gid);
+  await chmod(unfinished, gid === uid ? 0o777 : SETGID | 0o777);
+  await rename(unfinished, path);
 }
 
 async function inWords<T>(what: string, act: () => Promise<T>): Promise<T> {
@@ -63,11 +69,6 @@ async function inWords<T>(what: string, act: () => Promise<T>): Promise<T> {
   } catch (cause) {
     throw new VolumeError(what, { cause });
   }
-}
-
-function noneYet(error: NodeJS.ErrnoException): string[] {
-  if (error.code === 'ENOENT') return [];
-  throw error;
 }
 
 function assertName(name: string): string {
