@@ -1,19 +1,23 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /** Every kubectl of another minor version that this machine has, oldest first. */
 export function findKubectls(): readonly Kubectl[] {
-  const dirs = [...(process.env.PATH ?? '').split(':'), process.env.KUBECTL_DIR ?? '', googleSdk];
+  const path = (process.env.PATH ?? '').split(':');
+  const dirs = [...path, process.env.KUBECTL_DIR ?? '', ...path.flatMap(besideKubectl)];
   return ['1.27', '1.28', '1.29', '1.30', '1.31', '1.32', '1.33'].flatMap((version) => {
     const paths = dirs.map((dir) => join(dir, `kubectl.${version}`));
-    const path = paths.find((candidate) => candidate.startsWith('/') && existsSync(candidate));
-    return path === undefined ? [] : [{ version, path }];
+    const found = paths.find((candidate) => candidate.startsWith('/') && existsSync(candidate));
+    return found === undefined ? [] : [{ version, path: found }];
   });
 }
 
-/** Where the Google Cloud SDK's package puts its kubectls. */
-const googleSdk = '/usr/lib/google-cloud-sdk/bin';
+/** A package may keep several versions in one place and link only one of them into the PATH. */
+function besideKubectl(dir: string): readonly string[] {
+  const kubectl = join(dir, 'kubectl');
+  return existsSync(kubectl) ? [dirname(realpathSync(kubectl))] : [];
+}
 
 export interface Kubectl {
   readonly version: string;
