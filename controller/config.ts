@@ -1,6 +1,13 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Flag, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
+import {
+  cidrContains,
+  formatIpv4,
+  formatIpv4Cidr,
+  type Ipv4Cidr,
+  parseIpv4Cidr,
+} from '../base/ipv4.ts';
 import type { LogLevel } from '../base/log.ts';
 
 export interface ControllerConfig {
@@ -50,7 +57,10 @@ export function readControllerConfig(argv: readonly string[]): ControllerConfig 
   const given = parseFlags(argv, flags);
   const api = hostPort('api-address', given.must('api-address'));
   const agents = hostPort('agent-address', given.must('agent-address'));
-  const serviceCidr = cidr('service-cidr', given.must('service-cidr'));
+  const pods = cidr('pod-cidr', given.must('pod-cidr'), nodePrefix);
+  const services = cidr('service-cidr', given.must('service-cidr'), smallestServicePrefix);
+  if (cidrContains(pods, services.first) || cidrContains(services, pods.first))
+    throw new UsageError('--pod-cidr and --service-cidr must not overlap');
   return {
     dataDir: given.must('data-dir'),
     api,
@@ -58,15 +68,20 @@ export function readControllerConfig(argv: readonly string[]): ControllerConfig 
     agents,
     serverNames: serverNames([api.host, agents.host, ...given.all('server-name')]),
     network: {
-      clusterPodCidr: cidr('pod-cidr', given.must('pod-cidr')),
-      nodePrefix: 22,
-      serviceCidr,
-      dnsServiceIp: serviceCidr.replace(/\.\d+\/\d+$/, '.10'),
+      clusterPodCidr: formatIpv4Cidr(pods),
+      nodePrefix,
+      serviceCidr: formatIpv4Cidr(services),
+      // As in Kubernetes: the tenth address.
+      dnsServiceIp: formatIpv4(services.first + 10),
       clusterDomain: given.must('cluster-domain'),
     },
     logLevel: logLevel(given.must('log-level')),
   };
 }
+
+const nodePrefix = 22;
+/** Room for the DNS server's address, the eleventh, and some others. */
+const smallestServicePrefix = 28;
 
 export const pathsOf = (dataDir: string) => ({
   store: join(dataDir, 'store.db'),
@@ -83,11 +98,13 @@ function hostPort(flag: string, text: string): { host: string; port: number } {
   return { host: match[1], port };
 }
 
-function cidr(flag: string, text: string): string {
-  const match = /^(\d{1,3}\.){3}\d{1,3}\/(\d{1,2})$/.exec(text);
-  if (!match || Number(match[2]) > 30)
-    throw new UsageError(`--${flag} must be an IPv4 CIDR, not ${text}`);
-  return text;
+function cidr(flag: string, text: string, longestPrefix: number): Ipv4Cidr {
+  const parsed = parseIpv4Cidr(text);
+  if (!parsed || parsed.prefix > longestPrefix)
+    throw new UsageError(
+      `--${flag} must be an IPv4 CIDR of /${longestPrefix} or more, not ${text}`,
+    );
+  return parsed;
 }
 
 function logLevel(text: string): LogLevel {

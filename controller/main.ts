@@ -2,6 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import type { TLSSocket } from 'node:tls';
 import { kinds } from '../api/kinds.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { deferred } from '../base/deadline.ts';
 import { readIfPresent, writeFileDurably } from '../base/durable-file.ts';
 import { errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
@@ -9,10 +10,10 @@ import { type Log, openLog } from '../base/log.ts';
 import { type Rng, systemRng } from '../base/rng.ts';
 import { type RunningApiServer, serveApi } from './apiserver/api-server.ts';
 import { authenticate } from './auth/authenticate.ts';
-import { type CertificateAuthority, openCa } from './auth/ca.ts';
+import { type CertificateAuthority, controllerSubject, openCa } from './auth/ca.ts';
 import { joinRoutes } from './auth/join.ts';
 import { joinTokens } from './auth/join-tokens.ts';
-import { publicKeyHash } from './auth/key-pair.ts';
+import { type KeyPair, publicKeyHash } from './auth/key-pair.ts';
 import { formatKubeconfig } from './auth/kubeconfig.ts';
 import { ensureLeaf, keepRenewed, type LeafOptions } from './auth/leaf-certificates.ts';
 import { tokenRoutes } from './auth/token-routes.ts';
@@ -21,6 +22,7 @@ import { controllerLoops } from './controllers/controller-loops.ts';
 import { ensureFirstNamespaces } from './controllers/namespace.ts';
 import { type Dispatcher, openDispatcher } from './dispatcher/dispatcher.ts';
 import { takeFence } from './dispatcher/fence.ts';
+import type { ServerIdentity } from './dispatcher/server-credentials.ts';
 import { schedulerLoop } from './scheduler/scheduler.ts';
 import type { Cache } from './store/cache.ts';
 import { keepCompacted } from './store/compaction.ts';
@@ -33,7 +35,7 @@ import type { Objects } from './store/objects.ts';
 import { runLoops } from './store/run-loops.ts';
 import { secretBox } from './store/secret-box.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
-import type { Store } from './store/store.ts';
+import { type Store, StoreError } from './store/store.ts';
 
 /** `orc controller`: runs until SIGTERM or SIGINT. Gives the exit code. */
 export async function runController(argv: readonly string[]): Promise<number> {
@@ -43,10 +45,9 @@ export async function runController(argv: readonly string[]): Promise<number> {
   }
   try {
     const config = readControllerConfig(argv);
-    const controller = await startController(config);
+    await using controller = await startController(config);
     console.log(`orc controller: ready at https://${config.api.host}:${config.api.port}`);
-    await terminated();
-    await controller.stop();
+    await Promise.race([terminated(), controller.failed]);
     return 0;
   } catch (error) {
     console.error(`orc controller: ${errorChain(error)}`);
@@ -54,71 +55,64 @@ export async function runController(argv: readonly string[]): Promise<number> {
   }
 }
 
-interface Running {
-  /** Last started, first stopped. */
-  stop(): Promise<void>;
+/** Disposing it stops everything, and so does a start that fails half-way: last started, first stopped. */
+interface Running extends AsyncDisposable {
+  /** Rejects when the store can't go on: only a new process opens it again. */
+  readonly failed: Promise<never>;
 }
 
 async function startController(config: ControllerConfig): Promise<Running> {
   const clock = systemClock();
   const rng = systemRng();
   const log = openLog(config.logLevel);
-  const paths = pathsOf(config.dataDir);
   const base = { clock, rng, log };
+  await using started = new AsyncDisposableStack();
 
-  const store = await openSqliteStore({ path: paths.store, ...base });
-  const stopCompaction = keepCompacted(store, clock, log);
-  const codec = objectCodec(secretBox(await storeKey(paths.storeKey, rng), rng));
+  const { store, failed } = await openStore(config, base);
+  started.defer(() => store.close());
+  started.defer(keepCompacted(store, clock, log));
+  const codec = objectCodec(secretBox(await storeKey(config, store, rng), rng));
   const objects = openObjects({ store, codec, clock, rng });
   const { loops, indexes } = controllerLoops(kinds);
-  const allIndexes = [...indexes, ...sharedIndexes];
   const { cache, stop: stopCache } = await startCache({
-    store,
-    codec,
-    kinds,
-    indexes: allIndexes,
-    ...base,
+    ...{ store, codec, kinds, ...base },
+    indexes: [...indexes, ...sharedIndexes],
   });
+  started.defer(stopCache);
   const recordEvent = eventRecorder({ objects, cache, clock, log });
+  await ensureFirstNamespaces(objects);
 
   const pki = await openPki(config, base);
   const dispatcher = openDispatcher({
     ...{ objects, cache, recordEvent, ...base },
-    identity: pki.server(),
+    identity: pki.identity,
     epoch: await takeFence(store),
     network: config.network,
     signNode: (csr, nodeName) => pki.ca.signNode(csr, nodeName),
   });
+  started.defer(() => dispatcher.stop());
   const api = await openApi({ config, store, objects, cache, dispatcher, pki, ...base });
+  started.defer(() => api.close());
   await dispatcher.listen(config.agents);
-  const stopRenewals = pki.keepServerRenewed((identity) => {
-    dispatcher.renewIdentity(identity);
-    api.setTls(tlsOf(identity));
-  });
-  await writeFileDurably({
-    path: paths.kubeconfig,
-    bytes: await adminKubeconfig(config, pki),
-    mode: 0o600,
-  });
-  await ensureFirstNamespaces(objects);
+  started.defer(
+    keepRenewed({
+      ...{ leaf: pki.serverLeaf, log },
+      onRenewed(pair) {
+        const identity = { ...pair, ca: pki.ca.certificate };
+        dispatcher.renewIdentity(identity);
+        api.setTls(tlsOf(identity));
+      },
+    }),
+  );
+  const onRenewed = (pair: KeyPair) => writeKubeconfig(config, pki, pair);
+  await onRenewed(await ensureLeaf(pki.adminLeaf));
+  started.defer(keepRenewed({ leaf: pki.adminLeaf, log, onRenewed }));
   const running = runLoops([...loops, schedulerLoop], {
-    objects,
-    cache,
-    kinds,
-    recordEvent,
-    ...base,
+    ...{ objects, cache, kinds, recordEvent, ...base },
   });
-  return {
-    async stop() {
-      await running.stop();
-      stopRenewals();
-      await api.close();
-      await dispatcher.stop();
-      await stopCache();
-      stopCompaction();
-      await store.close();
-    },
-  };
+  started.defer(() => running.stop());
+  const all = started.move();
+  return { failed, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
 interface Base {
@@ -127,45 +121,35 @@ interface Base {
   readonly log: Log;
 }
 
+async function openStore(config: ControllerConfig, base: Base) {
+  const failed = deferred<never>();
+  failed.promise.catch(() => undefined);
+  const onFailure = (error: StoreError) => failed.reject(error);
+  const { store: path } = pathsOf(config.dataDir);
+  return { store: await openSqliteStore({ path, ...base, onFailure }), failed: failed.promise };
+}
+
 interface Pki {
   readonly ca: CertificateAuthority;
-  server(): ServerIdentity;
-  keepServerRenewed(onRenewed: (identity: ServerIdentity) => void): () => void;
-  admin(): Promise<{ readonly key: string; readonly certificate: string }>;
+  /** Of the listeners, as it is at the start. */
+  readonly identity: ServerIdentity;
+  readonly serverLeaf: LeafOptions;
+  readonly adminLeaf: LeafOptions;
 }
 
-interface ServerIdentity {
-  readonly key: string;
-  readonly certificate: string;
-  readonly ca: string;
-}
-
-async function openPki(config: ControllerConfig, { clock, rng, log }: Base): Promise<Pki> {
+async function openPki(config: ControllerConfig, { clock, rng }: Base): Promise<Pki> {
   const dir = pathsOf(config.dataDir).pki;
   const ca = await openCa({ dir, clock, rng });
-  const leaf: LeafOptions = {
-    ...{ ca, dir, clock, file: 'server' },
-    subject: { use: 'server', name: 'orc-controller', hosts: config.serverNames },
-  };
-  let pair = await ensureLeaf(leaf);
-  const identity = () => ({ ...pair, ca: ca.certificate });
-  const admin: LeafOptions = {
-    ...{ ca, dir, clock, file: 'admin' },
-    subject: { use: 'client', name: 'admin', groups: ['system:masters'] },
-  };
+  const subject = controllerSubject(config.serverNames);
+  const serverLeaf: LeafOptions = { ca, dir, clock, file: 'server', subject };
   return {
     ca,
-    server: identity,
-    keepServerRenewed: (onRenewed) =>
-      keepRenewed({
-        leaf,
-        log,
-        onRenewed(next) {
-          pair = next;
-          onRenewed(identity());
-        },
-      }),
-    admin: () => ensureLeaf(admin),
+    identity: { ...(await ensureLeaf(serverLeaf)), ca: ca.certificate },
+    serverLeaf,
+    adminLeaf: {
+      ...{ ca, dir, clock, file: 'admin' },
+      subject: { use: 'client', name: 'admin', groups: ['system:masters'] },
+    },
   };
 }
 
@@ -195,7 +179,7 @@ async function openApi(
       serviceCidr: config.network.serviceCidr,
     },
     {
-      tls: tlsOf(pki.server()),
+      tls: tlsOf(pki.identity),
       listeners: [
         config.api,
         ...(config.apiSocket === undefined ? [] : [{ path: config.apiSocket }]),
@@ -204,22 +188,28 @@ async function openApi(
   );
 }
 
-async function adminKubeconfig({ api }: ControllerConfig, pki: Pki): Promise<string> {
-  const host = api.host === '0.0.0.0' ? '127.0.0.1' : api.host;
-  const client = await pki.admin();
-  return formatKubeconfig({
-    server: `https://${host}:${api.port}`,
-    ca: pki.ca.certificate,
-    client,
+async function writeKubeconfig(config: ControllerConfig, { ca }: Pki, client: KeyPair) {
+  const { host, port } = config.api;
+  const server = `https://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
+  await writeFileDurably({
+    path: pathsOf(config.dataDir).kubeconfig,
+    bytes: formatKubeconfig({ server, ca: ca.certificate, client }),
+    mode: 0o600,
   });
 }
 
 const storeKeyBytes = 32;
 
 /** The key that Secrets are sealed with: made once, kept beside the store and never in it. */
-async function storeKey(path: string, rng: Rng): Promise<Uint8Array> {
+async function storeKey(config: ControllerConfig, store: Store, rng: Rng): Promise<Uint8Array> {
+  const path = pathsOf(config.dataDir).storeKey;
   const stored = await readIfPresent(readFile(path));
   if (stored) return stored;
+  if ((await store.revision()) > 0)
+    throw new StoreError(
+      'Corrupt',
+      `${path} is gone: the store's Secrets can't be read; put it back`,
+    );
   const bytes = rng.bytes(storeKeyBytes);
   await writeFileDurably({ path, bytes, mode: 0o600 });
   return bytes;

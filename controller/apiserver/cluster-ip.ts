@@ -6,6 +6,7 @@ import { invalid, StatusError } from '../../api/status.ts';
 import {
   cidrContains,
   formatIpv4,
+  formatIpv4Cidr,
   type Ipv4Cidr,
   parseIpv4,
   parseIpv4Cidr,
@@ -69,12 +70,11 @@ function checkChosen(service: NewService, range: Ipv4Cidr): void {
   if (clusterIP === '' || clusterIP === 'None') return;
   const address = parseIpv4(clusterIP);
   if (address !== undefined && cidrContains(range, address)) return;
-  const valid = `${formatIpv4(range.first)}/${range.prefix}`;
   throw invalid(Service, service.metadata.name ?? '', [
     {
       path: 'spec.clusterIPs[0]',
       reason: 'FieldValueInvalid',
-      message: `Invalid value: "${clusterIP}": provided IP is not in the valid range. The range of valid IPs is ${valid}`,
+      message: `Invalid value: "${clusterIP}": provided IP is not in the valid range. The range of valid IPs is ${formatIpv4Cidr(range)}`,
     },
   ]);
 }

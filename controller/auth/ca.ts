@@ -32,8 +32,8 @@ export const controllerSubject = (hosts: readonly string[]): LeafSubject => ({
   hosts,
 });
 
-/** Closed table: what can be wrong with a certificate request. */
-export type CaErrorReason = 'MalformedRequest' | 'BadSignature' | 'WeakKey';
+/** Closed table: what can be wrong with a certificate request, or with the authority. */
+export type CaErrorReason = 'MalformedRequest' | 'BadSignature' | 'WeakKey' | 'KeyLost';
 
 export class CaError extends Error {
   override readonly name = 'CaError';
@@ -57,7 +57,7 @@ const leafLifeMs = 90 * dayMs;
 /** Clocks of hosts differ; a fresh certificate must not be "not yet valid" for any of them. */
 const backdatedMs = 5 * 60 * 1000;
 
-/** The authority in `dir`, made on first use. */
+/** The authority in `dir`, made on first use. Throws CaError KeyLost. */
 export async function openCa(options: CaOptions): Promise<CertificateAuthority> {
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
   const stored = (await readCa(options.dir)) ?? (await createCa(options));
@@ -86,7 +86,10 @@ export async function openCa(options: CaOptions): Promise<CertificateAuthority> 
 async function readCa(dir: string): Promise<KeyPair | undefined> {
   const key = await readIfPresent(readFile(join(dir, 'ca.key'), 'utf8'));
   const certificate = await readIfPresent(readFile(join(dir, 'ca.crt'), 'utf8'));
-  return key && certificate ? { key, certificate } : undefined;
+  if (!certificate) return undefined;
+  // A new authority would lock out every node and user of this one.
+  if (!key) throw new CaError('KeyLost', `${dir}: there is ca.crt but no ca.key: put it back`);
+  return { key, certificate };
 }
 
 /** The certificate is written last: without it there was never an authority. */

@@ -17,13 +17,15 @@ export interface SqliteStoreOptions {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
+  /** Told once, when it can't go on: it must be opened again, which is best done by a new process. */
+  readonly onFailure?: (error: StoreError) => void;
 }
 
 /** The embedded store: one file, one thread. @throws StoreError Locked, Corrupt, DiskFull, Unavailable */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
   const hub = watchHub();
-  const thread = new SqliteThread(options.path, hub);
+  const thread = new SqliteThread(options, hub);
   await thread.opened;
   return revisionStore({ ...options, hub, revisions: thread });
 }
@@ -39,6 +41,7 @@ interface Pending {
 class SqliteThread implements RevisionsAccess {
   readonly #worker: Worker;
   readonly #hub: WatchHub;
+  readonly #onFailure: (error: StoreError) => void;
   readonly #opening = deferred<void>();
   readonly #closed = deferred<void>();
   #waiting: Pending[] = [];
@@ -47,8 +50,9 @@ class SqliteThread implements RevisionsAccess {
   #ended: StoreError | undefined;
   #closing = false;
 
-  constructor(path: string, hub: WatchHub) {
+  constructor({ path, onFailure = () => {} }: SqliteStoreOptions, hub: WatchHub) {
     this.#hub = hub;
+    this.#onFailure = onFailure;
     this.#worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
       workerData: { path },
     });
@@ -139,6 +143,7 @@ class SqliteThread implements RevisionsAccess {
   }
 
   #end(error: StoreError): void {
+    if (!this.#ended && !this.#closing) this.#onFailure(error);
     this.#ended ??= error;
     this.#opening.reject(this.#ended);
     this.#hub.fail(this.#ended);

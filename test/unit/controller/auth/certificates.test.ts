@@ -110,7 +110,7 @@ describe('a leaf certificate', () => {
     });
     clock.advance(61 * dayMs);
     await waitFor('the renewal', () => renewed.length > 0);
-    stop();
+    await stop();
     expect(renewed[0]).not.toBe(first.certificate);
     expect(await readFile(join(dir, 'server.crt'), 'utf8')).toBe(renewed[0]);
   });

@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { Lease } from '../../../../api/lease.ts';
 import { Node } from '../../../../api/node.ts';
 import { Pod } from '../../../../api/pod.ts';
-import { evictionTime, planNode } from '../../../../controller/controllers/node-lifecycle-plan.ts';
+import {
+  evictionTime,
+  planNode,
+  planPodReadiness,
+} from '../../../../controller/controllers/node-lifecycle-plan.ts';
 import { anObject } from '../../../support/an-object.ts';
 
 const start = Date.parse('2026-01-01T00:00:00Z');
@@ -76,6 +80,44 @@ describe('a node', () => {
 
   it('has four seconds for its first sign of life', () => {
     expect(plan(node('True'), 3, undefined).isLost).toBe(false);
+  });
+});
+
+describe('a pod', () => {
+  const pod = (status: 'True' | 'False', reason?: string): Pod => {
+    const containers = [{ name: 'c', image: 'c:1' }];
+    const object = anObject(Pod, { metadata: { name: 'p' }, spec: { containers } });
+    const ready = { type: 'Ready', status, ...(reason ? { reason } : {}) };
+    const conditions = [{ type: 'PodScheduled', status: 'True' as const }, ready];
+    return { ...object, status: { ...object.status, conditions } };
+  };
+  const ready = (of: Pod) => of.status.conditions?.[1];
+  const now = start + 5000;
+
+  it('is not ready while its node is lost', () => {
+    expect(ready(planPodReadiness(pod('True'), true, now))).toEqual({
+      type: 'Ready',
+      status: 'False',
+      reason: 'NodeLost',
+      lastTransitionTime: '2026-01-01T00:00:05Z',
+    });
+  });
+
+  it('is ready again with its node, if its agent has not said otherwise since', () => {
+    expect(ready(planPodReadiness(pod('False', 'NodeLost'), false, now))).toEqual({
+      type: 'Ready',
+      status: 'True',
+      lastTransitionTime: '2026-01-01T00:00:05Z',
+    });
+    const said = pod('False', 'ContainersNotReady');
+    expect(planPodReadiness(said, false, now)).toBe(said);
+  });
+
+  it('is left alone where nothing is to be changed', () => {
+    const lost = pod('False', 'NodeLost');
+    expect(planPodReadiness(lost, true, now)).toBe(lost);
+    const alive = pod('True');
+    expect(planPodReadiness(alive, false, now)).toBe(alive);
   });
 });
 

@@ -35,6 +35,6 @@ describe('history', () => {
       reason: 'Compacted',
     });
     await expect(world.store.list('/', { revision: 2 })).resolves.toMatchObject({ revision: 2 });
-    stop();
+    await stop();
   });
 });
