@@ -1,7 +1,9 @@
 import type { Lease } from '../../api/lease.ts';
 import type { Node, NodeCondition, Taint } from '../../api/node.ts';
 import type { Pod } from '../../api/pod.ts';
+import { podCondition } from '../../api/pod-facts.ts';
 import type { Toleration } from '../../api/pod-spec.ts';
+import type { PodCondition } from '../../api/pod-status.ts';
 import { isSame } from '../../api/same.ts';
 import { tolerates } from '../../api/toleration.ts';
 import { formatTime } from '../../base/clock.ts';
@@ -96,6 +98,25 @@ function withTaints(
 function without<T extends object, K extends keyof T>(object: T, name: K): Omit<T, K> {
   const { [name]: _, ...rest } = object;
   return rest;
+}
+
+const podOfLostNode = 'NodeLost';
+
+/**
+ * A pod of a lost node is not ready; when the node is heard again and has said nothing else of the pod since, it is
+ * what it was: an agent reports changes, and may not even have noticed. Returns the pod itself if all is as it is.
+ */
+export function planPodReadiness(pod: Pod, isLost: boolean, now: number): Pod {
+  const ready = podCondition(pod, 'Ready');
+  const isOurs = ready?.status === 'False' && ready.reason === podOfLostNode;
+  if (!ready || (isLost ? ready.status !== 'True' : !isOurs)) return pod;
+  const { reason: _, ...rest } = ready;
+  const lastTransitionTime = formatTime(now);
+  const next: PodCondition = isLost
+    ? { ...ready, status: 'False', reason: podOfLostNode, lastTransitionTime }
+    : { ...rest, status: 'True', lastTransitionTime };
+  const conditions = pod.status.conditions?.map((known) => (known === ready ? next : known));
+  return { ...pod, status: { ...pod.status, conditions } };
 }
 
 /** How long a pod stays on a lost node if it doesn't say. Kubernetes: 300. */

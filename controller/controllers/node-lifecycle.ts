@@ -1,14 +1,12 @@
 import { Lease } from '../../api/lease.ts';
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
-import { isPodReady } from '../../api/pod-facts.ts';
-import { formatTime } from '../../base/clock.ts';
 import { settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
 import { keyOf } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
-import { evictionTime, planNode } from './node-lifecycle-plan.ts';
+import { evictionTime, planNode, planPodReadiness } from './node-lifecycle-plan.ts';
 
 /** Where the nodes' leases are. */
 const nodeLeaseNamespace = 'kube-node-lease';
@@ -37,7 +35,9 @@ async function reconcile(name: string, deps: LoopDeps) {
   if (plan.node !== node)
     await writeNode(deps, { before: node, after: plan.node, isLost: plan.isLost });
   const pods = cache.byIndex(podsByNode, name);
-  if (plan.isLost) await Promise.all(pods.map((pod) => markNotReady(deps, pod)));
+  const isHeard = !plan.isLost && readiness(plan.node) === 'True';
+  if (plan.isLost || isHeard)
+    await Promise.all(pods.map((pod) => writeReadiness(deps, pod, plan.isLost)));
   if (plan.isLost && isDeaf(cache)) return { requeueAfterMs: deafRetryMs };
   const times = await Promise.all(pods.map((pod) => movePod({ deps, pod, ...plan, now })));
   const next = Math.min(...times, plan.nextCheckAt ?? Number.POSITIVE_INFINITY);
@@ -112,17 +112,11 @@ async function movePod({ deps, pod, node, isLost, now }: PodOnNode): Promise<num
   return Number.POSITIVE_INFINITY;
 }
 
-/** The agent is the writer of this condition; it can't be while it is lost, and its next report replaces it. */
-async function markNotReady({ objects, clock }: LoopDeps, pod: Pod): Promise<void> {
-  if (!isPodReady(pod)) return;
-  const lastTransitionTime = formatTime(clock.now());
-  await objects.modify(Pod, { key: keyOf(pod), part: 'status' }, (stored) => {
-    if (stored.metadata.uid !== pod.metadata.uid || !isPodReady(stored)) return undefined;
-    const conditions = stored.status.conditions?.map((condition) =>
-      condition.type === 'Ready'
-        ? { ...condition, status: 'False' as const, reason: 'NodeLost', lastTransitionTime }
-        : condition,
-    );
-    return { ...stored, status: { ...stored.status, conditions } };
-  });
+/** The agent is the writer of this condition, but for what its silence says. */
+async function writeReadiness(deps: LoopDeps, pod: Pod, isLost: boolean): Promise<void> {
+  const now = deps.clock.now();
+  if (planPodReadiness(pod, isLost, now) === pod) return;
+  await deps.objects.modify(Pod, { key: keyOf(pod), part: 'status' }, (stored) =>
+    stored.metadata.uid === pod.metadata.uid ? planPodReadiness(stored, isLost, now) : undefined,
+  );
 }
