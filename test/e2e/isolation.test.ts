@@ -1,7 +1,8 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
 import type { V1Pod } from '@kubernetes/client-node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useDevCluster } from '../support/dev-cluster.ts';
+import { findProcess } from '../support/find-process.ts';
 import { type Container, shell, shellPod } from '../support/manifests.ts';
 import { readyPod } from '../support/pod-states.ts';
 import { runProgram } from '../support/run-program.ts';
@@ -205,16 +206,9 @@ const askWithTls = `
 
 /** From outside, where every process is seen. */
 async function pidOf(command: string): Promise<number> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const looks = pids.map(async (pid) => {
-    const line = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ').trim();
-    return line === command ? [Number(pid)] : [];
-  });
-  const found = (await Promise.allSettled(looks)).flatMap((look) =>
-    look.status === 'fulfilled' ? look.value : [],
-  );
-  expect(found).toHaveLength(1);
-  return found[0] ?? 0;
+  const pid = await findProcess(new RegExp(`^${command}$`));
+  if (pid === undefined) throw new Error(`no process "${command}"`);
+  return pid;
 }
 
 async function statusOf(command: string): Promise<Readonly<Record<string, string>>> {
