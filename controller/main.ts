@@ -46,8 +46,9 @@ export async function runController(argv: readonly string[]): Promise<number> {
   try {
     const config = readControllerConfig(argv);
     await using controller = await startController(config);
+    const ended = Promise.race([terminated(), controller.failed]);
     console.log(`orc controller: ready at https://${config.api.host}:${config.api.port}`);
-    await Promise.race([terminated(), controller.failed]);
+    await ended;
     return 0;
   } catch (error) {
     console.error(`orc controller: ${errorChain(error)}`);
