@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { deferred } from '../../base/deadline.ts';
 import { frameType, limits } from '../../native/binding.ts';
-import { decodeFailure, decodeStates, encodeFrame, type Frame, frameReader } from './frames.ts';
+import { decodeFailure, decodeStates, encodeFrame, type Frame, readFrames } from './frames.ts';
 import type { OpFailure } from './op.ts';
 import { encodeList } from './op-list.ts';
 import type { ExecSession, ProcessExit } from './shim.ts';
@@ -16,7 +16,6 @@ export function startExec(
 ): ExecSession {
   const exited = deferred<ProcessExit>();
   const listeners: OutputListener[] = [];
-  const read = frameReader();
   exited.promise.catch(() => undefined);
   const receive = (frame: Frame): void => {
     const stream = streams.get(frame.type);
@@ -24,9 +23,7 @@ export function startExec(
     else if (frame.type === frameType.FAILED) exited.reject(failed(decodeFailure(frame.payload)));
     else if (frame.type === frameType.EXITED) exited.resolve(decodeStates(frame.payload)[0]!.exit!);
   };
-  socket.on('data', (chunk: Buffer) => {
-    for (const frame of read(chunk)) receive(frame);
-  });
+  readFrames(socket, receive);
   socket.on('error', (cause) => exited.reject(new Error('exec: connection lost', { cause })));
   socket.on('close', () => exited.reject(new Error('exec: the shim hung up')));
   socket.write(request);

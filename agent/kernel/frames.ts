@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { limits, sizeOf } from '../../native/binding.ts';
 import type { OpFailure } from './op.ts';
 import type { ShimContainer } from './shim.ts';
@@ -18,6 +19,19 @@ export function encodeFrame(type: number, tag: number, payload: Uint8Array): Buf
   bytes.writeUInt32LE(tag, 8);
   bytes.set(payload, sizeOf.frame);
   return bytes;
+}
+
+/** Calls `receive` with each frame of the stream; nonsense in it destroys it, with an error. */
+export function readFrames(stream: Readable, receive: (frame: Frame) => void): void {
+  const read = frameReader();
+  stream.on('data', (chunk: Buffer) => {
+    try {
+      for (const frame of read(chunk)) receive(frame);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      stream.destroy(error);
+    }
+  });
 }
 
 /** Cuts a byte stream into frames: give it each chunk, get what has become whole. Throws RangeError on nonsense. */

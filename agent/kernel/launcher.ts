@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { type Deferred, deferred } from '../../base/deadline.ts';
 import type { Log } from '../../base/log.ts';
 import { frameType } from '../../native/binding.ts';
-import { decodeFailure, encodeFrame, type Frame, frameReader } from './frames.ts';
+import { decodeFailure, encodeFrame, type Frame, readFrames } from './frames.ts';
 import { OpError } from './op-error.ts';
 import { encodeList } from './op-list.ts';
 import type { Shim } from './shim.ts';
@@ -20,35 +20,50 @@ interface ShimRequest {
   readonly cgroupProcs: readonly string[];
 }
 
-export function startLauncher(options: { readonly binary: string; readonly log: Log }): Launcher {
-  const child = spawn(options.binary, ['orc-launch'], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const starts = new Map<number, Deferred<void>>();
-  const read = frameReader();
-  let lastTag = 0;
-  child.stdout.on('data', (chunk: Buffer) => {
-    for (const frame of read(chunk)) settle(starts, frame);
-  });
-  child.stdin.on('error', (err) => options.log.debug({ err }, 'launcher input closed'));
-  child.on('error', (err) => abandon(starts, err));
-  child.on('close', () => abandon(starts, undefined));
+/** One that was killed is started again with the next shim; its starts fail with ShimLost. */
+export function startLauncher(options: LauncherOptions): Launcher {
+  let running = startProcess(options);
+  let closed = false;
   return {
     async startShim(request) {
-      if (child.stdin.destroyed || child.stdin.writableEnded)
-        throw new ShimLost('the launcher ended');
-      lastTag += 1;
-      const started = deferred<void>();
-      starts.set(lastTag, started);
-      send(child, lastTag, request);
-      await started.promise;
+      if (closed) throw new ShimLost('the launcher ended');
+      if (running.hasEnded()) running = startProcess(options);
+      await running.launch(request);
       return connectStarted(request.runDir);
     },
-    close: () => void child.stdin.end(),
+    close() {
+      closed = true;
+      running.close();
+    },
   };
 }
 
-function send(child: ChildProcess, tag: number, { runDir, cgroupProcs }: ShimRequest): void {
-  const args = { num: [cgroupProcs.length], text: [runDir, cgroupProcs] };
-  child.stdin?.write(encodeFrame(frameType.LAUNCH, tag, encodeList(args, [])));
+interface LauncherOptions {
+  readonly binary: string;
+  readonly log: Log;
+}
+
+function startProcess({ binary, log }: LauncherOptions) {
+  const child = spawn(binary, ['orc-launch'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const starts = new Map<number, Deferred<void>>();
+  let lastTag = 0;
+  readFrames(child.stdout, (frame) => settle(starts, frame));
+  child.stdout.on('error', () => child.kill());
+  child.stdin.on('error', (err) => log.debug({ err }, 'launcher input closed'));
+  child.on('error', (err) => abandon(starts, err));
+  child.on('close', () => abandon(starts, undefined));
+  return {
+    hasEnded: () => child.stdin.destroyed,
+    launch({ runDir, cgroupProcs }: ShimRequest): Promise<void> {
+      const args = { num: [cgroupProcs.length], text: [runDir, cgroupProcs] };
+      const frame = encodeFrame(frameType.LAUNCH, ++lastTag, encodeList(args, []));
+      const started = deferred<void>();
+      starts.set(lastTag, started);
+      child.stdin.write(frame);
+      return started.promise;
+    },
+    close: () => void child.stdin.end(),
+  };
 }
 
 function settle(starts: Map<number, Deferred<void>>, frame: Frame): void {

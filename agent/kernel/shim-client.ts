@@ -8,8 +8,8 @@ import {
   decodeStates,
   encodeFrame,
   type Frame,
-  frameReader,
   type Hello,
+  readFrames,
 } from './frames.ts';
 import type { Op } from './op.ts';
 import { opError } from './op-error.ts';
@@ -124,8 +124,6 @@ async function start(client: Client, request: StartRequest): Promise<{ readonly 
 }
 
 async function openExec(client: Client, request: ExecRequest) {
-  const socket = await connectSocket(client.runDir);
-  if (socket === undefined) throw new ShimLost(`exec in ${request.container}: no shim`);
   const { columns, rows } = request.terminal ?? { columns: 0, rows: 0 };
   const args: WireRecord = {
     flags:
@@ -135,6 +133,8 @@ async function openExec(client: Client, request: ExecRequest) {
     text: [request.container],
   };
   const first = encodeFrame(frameType.EXEC, 1, encodeList(args, request.ops));
+  const socket = await connectSocket(client.runDir);
+  if (socket === undefined) throw new ShimLost(`exec in ${request.container}: no shim`);
   return startExec(socket, first, (failure) =>
     opError(`exec in ${request.container}`, request.ops, failure),
   );
@@ -148,20 +148,16 @@ interface Ask {
 }
 
 function ask(client: Client, { type, request, args, ops = [] }: Ask): Promise<Buffer> {
-  const payload = encodeList(args, ops);
   if (client.socket.destroyed) throw new ShimLost(`${request}: the shim is gone`);
   const answer = deferred<Buffer>();
-  client.lastTag += 1;
+  const frame = encodeFrame(type, ++client.lastTag, encodeList(args, ops));
   client.questions.set(client.lastTag, { request, ops, answer });
-  client.socket.write(encodeFrame(type, client.lastTag, payload));
+  client.socket.write(frame);
   return answer.promise;
 }
 
 function listen(client: Client): void {
-  const read = frameReader();
-  client.socket.on('data', (chunk: Buffer) => {
-    for (const frame of read(chunk)) receive(client, frame);
-  });
+  readFrames(client.socket, (frame) => receive(client, frame));
   client.socket.on('error', (error) => lose(client, error));
   client.socket.on('close', () => lose(client, undefined));
 }

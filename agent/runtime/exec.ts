@@ -36,11 +36,11 @@ export async function execInContainer(
   });
   const { stdin, terminal } = request;
   const session = await shim.exec({ container, ops, stdin, terminal });
-  return { ...session, exited: session.exited.catch((error) => Promise.reject(inWords(error))) };
-
-  function inWords(error: unknown): unknown {
-    return error instanceof OpError ? startFailure(ops, error) : error;
-  }
+  const exited = session.exited.catch((error: unknown) => {
+    throw error instanceof OpError ? startFailure(ops, error) : error;
+  });
+  exited.catch(() => undefined); // who hangs up may not ask how it ended
+  return { ...session, exited };
 }
 
 function besides(first: OciProcess, { command, terminal }: ContainerExec): OciProcess {

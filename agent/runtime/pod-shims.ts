@@ -15,35 +15,32 @@ export interface PodShims {
   close(): void;
 }
 
+type Connection = Promise<Shim | undefined>;
+
 export function openPodShims(dirs: RuntimeDirectories): PodShims {
-  const shims = new Map<string, Promise<Shim | undefined>>();
+  const shims = new Map<string, Connection>();
   const listeners: ((uid: string) => void)[] = [];
   const changed = (uid: string) => {
     for (const listener of listeners) listener(uid);
   };
-  const watch = (uid: string, shim: Shim) => {
-    shim.onExit(() => changed(uid));
-    shim.onLost(() => {
-      shims.delete(uid);
-      changed(uid);
-    });
+  /** Another connection may have taken the place of this one meanwhile: that one stays. */
+  const drop = (uid: string, connection: Connection) => {
+    if (shims.get(uid) === connection) shims.delete(uid);
   };
-  const connect = async (uid: string) => {
-    const shim = await connectShim(podPaths(dirs, uid).run).catch(unlessLost);
-    if (shim) watch(uid, shim);
-    return shim;
-  };
-  const get = async (uid: string): Promise<Shim | undefined> => {
-    const connection = shims.get(uid) ?? connect(uid);
+  const keep = (uid: string, connection: Connection) => {
     shims.set(uid, connection);
-    try {
-      const shim = await connection;
-      if (shim === undefined) shims.delete(uid);
-      return shim;
-    } catch (error) {
-      shims.delete(uid);
-      throw error;
-    }
+    connection.then(
+      (shim) => {
+        if (!shim) return drop(uid, connection);
+        shim.onExit(() => changed(uid));
+        shim.onLost(() => {
+          drop(uid, connection);
+          changed(uid);
+        });
+      },
+      () => drop(uid, connection),
+    );
+    return connection;
   };
   const forget = (uid: string) => {
     const connection = shims.get(uid);
@@ -54,11 +51,9 @@ export function openPodShims(dirs: RuntimeDirectories): PodShims {
     );
   };
   return {
-    get,
-    adopt(uid, shim) {
-      watch(uid, shim);
-      shims.set(uid, Promise.resolve(shim));
-    },
+    get: (uid) =>
+      shims.get(uid) ?? keep(uid, connectShim(podPaths(dirs, uid).run).catch(unlessLost)),
+    adopt: (uid, shim) => void keep(uid, Promise.resolve(shim)),
     forget,
     onChange: (listener) => void listeners.push(listener),
     close() {

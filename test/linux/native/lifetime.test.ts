@@ -158,7 +158,19 @@ describe('the launcher', () => {
     await expect.poll(() => existsSync(`/proc/${pod.shim.pid}`)).toBe(false);
   });
 
-  it('refuses starts once it has ended', async () => {
+  it('is started again when it was killed', async () => {
+    process.kill(launcherPid(), 'SIGKILL');
+    const dir = `${pod.dir}/again`;
+    mkdirSync(dir);
+    await expect
+      .poll(async () => {
+        const shim = await pod.launcher.startShim({ runDir: dir, cgroupProcs: [] }).catch(String);
+        return typeof shim === 'string' ? shim : shim.shutdown();
+      })
+      .toBe(undefined);
+  });
+
+  it('refuses starts once it was closed', async () => {
     const launcher = startLauncher({ binary: nativeBinary, log: silentLog });
     launcher.close();
     const start = launcher.startShim({ runDir: runDir(), cgroupProcs: [] });
@@ -168,6 +180,15 @@ describe('the launcher', () => {
 
 function nextExit(shim: Shim): Promise<unknown> {
   return new Promise((resolve) => shim.onExit(resolve));
+}
+
+/** This process' only child so far: shims aren't its children. */
+function launcherPid(): number {
+  const [pid] = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').split(
+    ' ',
+  );
+  expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toContain('orc-launch');
+  return Number(pid);
 }
 
 /** All processes in the pid namespace of `pid`, as the host numbers them. */
