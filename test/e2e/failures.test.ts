@@ -1,0 +1,147 @@
+import type { V1Node, V1Pod, V1Service } from '@kubernetes/client-node';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { busyboxBinary } from '../support/busybox.ts';
+import { useDevCluster } from '../support/dev-cluster.ts';
+import { findProcess } from '../support/find-process.ts';
+import {
+  deployment,
+  helloContainer,
+  idle,
+  service,
+  shell,
+  shellPod,
+} from '../support/manifests.ts';
+import { containerStatus, nameOf, podsOf, readyPod, readyPods } from '../support/pod-states.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+/** In this order: each failure finds the cluster whole again after the one before. */
+const cluster = useDevCluster();
+
+let pods: readonly V1Pod[] = [];
+
+beforeAll(async () => {
+  const { create, until } = cluster();
+  await create(
+    deployment('web', helloContainer(), { replicas: 6 }),
+    service('web', 'http'),
+    shellPod('client', shell(idle), { nodeName: 'host1' }),
+    shellPod('steady', { ...shell(''), command: ['sleep', '44444'] }, { nodeName: 'host2' }),
+  );
+  pods = await until('pods', readyPods('web', 6));
+  await until('pods', readyPod('client'));
+  await until('pods', readyPod('steady'));
+});
+
+/** The process of a role: not the one that started it in its host. */
+const processOf = (role: string) =>
+  findProcess(new RegExp(`^[^ ]*/node .*--data-dir ${cluster().dataDir}/${role} `));
+
+const ask = () => cluster().exec('client', ['timeout', '5', 'wget', '-qO-', 'http://web']);
+
+/** What a container that runs on keeps, by its pod. */
+const containerIds = (all: readonly V1Pod[]) =>
+  Object.fromEntries(
+    all.map((pod) => {
+      const { containerID, restartCount } = containerStatus(pod) ?? {};
+      return [nameOf(pod), { containerID, restartCount }];
+    }),
+  );
+
+describe('an agent that is killed', () => {
+  it('is started again and finds its containers as they were, with their processes', async () => {
+    const { until, exec } = cluster();
+    const steadyPid = await findProcess(/^sleep 44444$/);
+    const agent = await processOf('host2');
+    expect(steadyPid).toBeDefined();
+    process.kill(agent ?? 0, 'SIGKILL');
+    await waitFor(
+      'another agent',
+      async () => {
+        const pid = await processOf('host2');
+        return pid === agent ? undefined : pid;
+      },
+      15_000,
+    );
+    await expect
+      .poll(() => exec('steady', ['echo', 'here']).catch(() => undefined), { timeout: 20_000 })
+      .toMatchObject({ code: 0, out: 'here\n' });
+    expect(await findProcess(/^sleep 44444$/)).toBe(steadyPid);
+    const after = await until('pods', readyPods('web', 6));
+    expect(containerIds(after)).toEqual(containerIds(pods));
+  });
+
+  it('goes on with what it was told meanwhile', async () => {
+    const { create, until } = cluster();
+    process.kill((await processOf('host3')) ?? 0, 'SIGKILL');
+    await create(shellPod('meanwhile', shell(idle), { nodeName: 'host3' }));
+    await until('pods', readyPod('meanwhile'));
+  });
+});
+
+describe('a controller that is killed', () => {
+  it('leaves the pods serving, and afterwards everything is as it was', async () => {
+    const { until, host } = cluster();
+    const address = pods[0]?.status?.podIP;
+    process.kill((await processOf('controller')) ?? 0, 'SIGKILL');
+    const busybox = await busyboxBinary();
+    const fetched = async (url: string) =>
+      (await host('host1').exec(busybox, 'timeout', '5', busybox, 'wget', '-qO-', url)).out;
+    expect(await fetched(`http://${address}:8080`)).toMatch(/^hello from/);
+    expect(await fetched(`http://${serviceIp}`)).toMatch(/^hello from/);
+    const after = await until('pods', readyPods('web', 6));
+    expect(containerIds(after)).toEqual(containerIds(pods));
+    await until('nodes', allReady(['host1', 'host2', 'host3']));
+    await expect
+      .poll(() => ask().catch(() => undefined), { timeout: 20_000 })
+      .toMatchObject({ code: 0, out: expect.stringMatching(/^hello from/) });
+  });
+
+  let serviceIp = '';
+  beforeAll(async () => {
+    const metadata = { name: 'web', namespace: 'default' };
+    const of = { apiVersion: 'v1', kind: 'Service', metadata };
+    serviceIp = (await cluster().objects.read<V1Service>(of)).spec?.clusterIP ?? '';
+  });
+
+  it('is back for new work', async () => {
+    const { create, until } = cluster();
+    await create(shellPod('afterwards', shell(idle)));
+    await until('pods', readyPod('afterwards'));
+  });
+});
+
+describe('a host that is lost with all that runs on it', () => {
+  it('is NotReady, and its pods are replaced on the others within seconds', async () => {
+    const { until, host } = cluster();
+    const lostAt = performance.now();
+    process.kill(host('host3').pid, 'SIGKILL');
+    await until('nodes', (nodes) => !allReady(['host3'])(nodes), 15_000);
+    const replaced = await until(
+      'pods',
+      (all) => {
+        const there = podsOf('web', all).filter(({ spec }) => spec?.nodeName !== 'host3');
+        return readyPods('web', 6)(there);
+      },
+      20_000,
+    );
+    expect(performance.now() - lostAt).toBeLessThan(15_000);
+    expect(new Set(replaced.map(({ spec }) => spec?.nodeName))).toEqual(
+      new Set(['host1', 'host2']),
+    );
+    await until('nodes', allReady(['host1', 'host2']));
+  });
+
+  it('is asked no more: every answer comes from a host that is there', async () => {
+    for (let i = 0; i < 12; i++) {
+      const { out } = await ask();
+      expect(out).toMatch(/^hello from \S+ on host[12]\n$/);
+    }
+  });
+});
+
+const allReady = (names: readonly string[]) => (nodes: readonly V1Node[]) =>
+  names.every((name) =>
+    nodes
+      .find(({ metadata }) => metadata?.name === name)
+      ?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'),
+  );
