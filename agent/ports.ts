@@ -204,6 +204,8 @@ interface ContainerExit {
   readonly finishedAtMs: number;
   /** The kernel killed something in its cgroup for want of memory. */
   readonly oomKilled: boolean;
+  /** The end of what it wrote to /dev/termination-log; undefined: nothing. At most 4096 bytes. */
+  readonly message: string | undefined;
 }
 
 export interface ContainerExec {

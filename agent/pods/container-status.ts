@@ -150,6 +150,7 @@ function terminated(ended: Container): NonNullable<ContainerState['terminated']>
     exitCode: exit.exitCode,
     ...(exit.signal === undefined ? {} : { signal: exit.signal }),
     reason: exit.oomKilled ? 'OOMKilled' : exit.exitCode === 0 ? 'Completed' : 'Error',
+    ...(exit.message === undefined ? {} : { message: exit.message }),
     finishedAt: formatTime(exit.finishedAtMs),
   };
 }

@@ -23,6 +23,7 @@ export interface ContainerSurroundings {
     readonly hosts: string;
     readonly resolvConf: string;
     readonly hostname: string;
+    readonly terminationLog: string;
     /** The container's own cgroup directories: "" for the unified one, else by controller. */
     readonly cgroups: readonly { readonly controller: string; readonly path: string }[];
     /** Where the shim has mounted a volume in memory. */
@@ -212,6 +213,7 @@ function fileMounts({ sources }: ContainerSurroundings): readonly OciMount[] {
     bind('/etc/hosts', sources.hosts),
     bind('/etc/resolv.conf', sources.resolvConf),
     bind('/etc/hostname', sources.hostname),
+    bind('/dev/termination-log', sources.terminationLog),
   ];
 }
 

@@ -24,6 +24,7 @@ import type { RuntimeContext } from './sandboxes.ts';
 import type { SeccompFilters } from './seccomp-filters.ts';
 import { ensureTmpfs } from './shim-mounts.ts';
 import { startFailure } from './start-failure.ts';
+import { makeTerminationLog, readTerminationLog, terminationLogPath } from './termination-log.ts';
 
 export interface ContainerContext extends RuntimeContext {
   readonly filters: SeccompFilters;
@@ -100,6 +101,7 @@ async function configure(
     sources: {
       shm: paths.shm,
       ...paths.etc,
+      terminationLog: terminationLogPath(paths.container(spec.id)),
       cgroups: context.cgroups.directories(paths.containerCgroup(spec.id)),
       tmpfs: paths.tmpfs,
     },
@@ -115,6 +117,7 @@ async function prepare(
   const directory = paths.container(spec.id);
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
+  await makeTerminationLog(directory);
   await mkdir(dirname(spec.logPath), { recursive: true });
   await writeContainerRecord(directory, {
     startedAtMs: clock.now(),
@@ -191,7 +194,8 @@ async function list(context: ContainerContext, uid: string): Promise<readonly Co
       if (exit === undefined)
         return { id, state: lost ? 'lost' : 'running', pid, startedAtMs, exit };
       const oomKilled = (await context.cgroups.oomKills(paths.containerCgroup(id))) > 0;
-      return { id, state: 'exited', pid, startedAtMs, exit: { ...exit, oomKilled } };
+      const message = await readTerminationLog(paths.container(id));
+      return { id, state: 'exited', pid, startedAtMs, exit: { ...exit, oomKilled, message } };
     }),
   );
 }

@@ -58,7 +58,7 @@ export function running(name: string, attempt: number, startedAtMs = 0): Contain
 export function exited(
   name: string,
   attempt: number,
-  exit: { exitCode: number; at: number; startedAt?: number; oomKilled?: boolean },
+  exit: { exitCode: number; at: number; startedAt?: number; oomKilled?: boolean; message?: string },
 ): Container {
   return {
     ...running(name, attempt, exit.startedAt ?? exit.at),
@@ -68,6 +68,7 @@ export function exited(
       signal: undefined,
       finishedAtMs: exit.at,
       oomKilled: exit.oomKilled ?? false,
+      message: exit.message,
     },
   };
 }

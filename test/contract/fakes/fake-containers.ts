@@ -51,6 +51,7 @@ export function fakeContainers(sandboxes: FakeSandboxes, clock: Clock): FakeCont
         signal: exit.signal,
         finishedAtMs: clock.now(),
         oomKilled: exit.oom ?? false,
+        message: undefined,
       },
     });
     changed(id.uid);

@@ -73,6 +73,27 @@ describe('a container', () => {
     expect(await output('echo $$; set -- /proc/[0-9]*; echo $*')).toEqual(['1', '/proc/1']);
   });
 
+  it('leaves a last message, of which the end counts', async () => {
+    const { container } = await host.run('echo no database > /dev/termination-log; exit 3');
+    expect(container.exit).toMatchObject({ exitCode: 3, message: 'no database\n' });
+    const long = await host.run('seq 1 9999 > /dev/termination-log');
+    expect(long.container.exit?.message).toMatch(/\n9999\n$/);
+    expect(long.container.exit?.message).toHaveLength(4096);
+  });
+
+  it('can leave it as any user, on a root file system that it can’t write to', async () => {
+    const { container } = await host.run(
+      'echo mine > /dev/termination-log; chmod 600 /dev/termination-log; rm -f /dev/termination-log',
+      security({ runAsUser: 33, readOnlyRootFilesystem: true }),
+    );
+    expect(container.exit?.message).toBe('mine\n');
+  });
+
+  it('has no message when it left none', async () => {
+    const { container } = await host.run('true');
+    expect(container.exit?.message).toBeUndefined();
+  });
+
   it('has the pod’s name and files', async () => {
     const lines = await output('hostname; cat /etc/hostname /etc/hosts /etc/resolv.conf');
     expect(lines).toEqual(['shop', 'shop', '127.0.0.1 localhost here', 'nameserver 10.96.0.10']);
@@ -124,6 +145,7 @@ describe('a container', () => {
         'stderr',
         'stdin',
         'stdout',
+        'termination-log',
         'tty',
         'urandom',
         'zero',

@@ -170,6 +170,11 @@ it.each([
   expect(termination(statusOf(ends(exit), never))).toEqual({ exitCode, reason, signal: undefined });
 });
 
+it('shows what the container left as its last message', () => {
+  const status = statusOf(ends({ exitCode: 1, at: 0, message: 'no database' }), never);
+  expect(status.state.terminated?.message).toBe('no database');
+});
+
 const lost = { ...running('web', 4), state: 'lost' as const };
 check(
   'is ContainerStatusUnknown when it was lost for good',

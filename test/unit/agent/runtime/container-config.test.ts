@@ -20,6 +20,7 @@ const around: ContainerSurroundings = {
     hosts: '/etc-a/hosts',
     resolvConf: '/etc-a/resolv.conf',
     hostname: '/etc-a/hostname',
+    terminationLog: '/c/termination-log',
     cgroups: [{ controller: 'memory', path: '/cg/memory/a' }],
     tmpfs: (name) => `/run/tmpfs/${name}`,
   },
@@ -139,6 +140,7 @@ describe('mounts', () => {
       '/etc/hosts',
       '/etc/resolv.conf',
       '/etc/hostname',
+      '/dev/termination-log',
       '/data',
       '/data/inner/deep',
     ]);
