@@ -31,10 +31,12 @@ export async function watchRollout(
 ): Promise<void> {
   const { kind, namespace, name } = ref;
   let deployment = await getObject<Deployment>(client, ref);
-  let pods: readonly Pod[] = [];
+  let pods: readonly Pod[] | undefined;
   let events: readonly Event[] = [];
   const newPods = new Set<string>();
-  const look = () => onChange(viewOf(deployment, { pods, events, newPods }));
+  const look = () => {
+    if (pods !== undefined) onChange(viewOf(deployment, { pods, events, newPods }));
+  };
   const itself = { kind, namespace, fieldSelector: `metadata.name=${name}` };
   const itsPods = { kind: Pod, namespace, labelSelector: podSelectorOf(deployment) };
   await Promise.all([
@@ -50,7 +52,7 @@ export async function watchRollout(
       signal,
       onChange(next) {
         pods = next;
-        for (const pod of pods) if (!isPodReady(pod)) newPods.add(pod.metadata.uid);
+        for (const pod of next) if (!isPodReady(pod)) newPods.add(pod.metadata.uid);
         look();
       },
     }),

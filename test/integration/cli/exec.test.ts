@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Deployment } from '../../../api/deployment.ts';
+import type { Kind } from '../../../api/kind.ts';
+import { Pod } from '../../../api/pod.ts';
+import { parseObject } from '../../../api/prepare.ts';
+import type { Fields } from '../../../api/schema.ts';
+import { type LocalPodAccess, localPodAccess } from '../../support/local-pod-access.ts';
+import { orc, startOrc } from '../../support/orc-cli.ts';
+import { openTlsWorld, type TlsWorld } from '../../support/tls-world.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+/** Containers are processes of this machine: see localPodAccess. */
+let world: TlsWorld;
+let pods: LocalPodAccess;
+
+beforeAll(async () => {
+  pods = localPodAccess();
+  world = await openTlsWorld({ podAccess: pods });
+  await addPod('web-1');
+  await addPod('web-2');
+  await add(Deployment, {
+    metadata: { name: 'web' },
+    spec: {
+      selector: { matchLabels: { app: 'web' } },
+      template: {
+        metadata: { labels: { app: 'web' } },
+        spec: { containers: [{ name: 'web', image: 'web:1' }] },
+      },
+    },
+  });
+});
+
+afterAll(() => world.close());
+
+const addPod = (name: string) =>
+  add(Pod, {
+    metadata: { name, labels: { app: 'web' } },
+    spec: { nodeName: 'n1', containers: [{ name: 'web', image: 'web:1' }] },
+  });
+
+async function add<F extends Fields>(kind: Kind<F>, manifest: object): Promise<void> {
+  const parsed = parseObject(kind, manifest, { namespace: 'default' });
+  if ('errors' in parsed) throw new Error(JSON.stringify(parsed.errors));
+  await world.objects.create(kind, parsed.object);
+}
+
+const run = (args: readonly string[], input?: string) =>
+  orc(args, { kubeconfig: world.kubeconfig, ...(input === undefined ? {} : { input }) });
+
+describe('orc exec', () => {
+  it('keeps standard output and standard error apart, and exits as the command does', async () => {
+    const script = 'echo out; echo err >&2; exit 3';
+    expect(await run(['exec', 'web-1', '--', 'sh', '-c', script])).toEqual({
+      ...{ code: 3, out: 'out\n', err: 'err\n' },
+    });
+  });
+
+  it('picks a pod of a deployment', async () => {
+    expect(await run(['exec', 'deploy/web', '--', 'echo', '-n', 'hi'])).toEqual({
+      ...{ code: 0, out: 'hi', err: '' },
+    });
+  });
+
+  it('passes standard input on with -i, to its end, and any amount of it', async () => {
+    const much = 'x'.repeat(3_000_000);
+    const { code, out } = await run(['exec', '-i', 'web-1', '--', 'cat'], much);
+    expect({ code, length: out.length }).toEqual({ code: 0, length: much.length });
+    expect((await run(['exec', 'web-1', '--', 'cat'], 'unread')).out).toBe('');
+  });
+
+  it('gives the command this terminal’s size and raw keys with -it', async () => {
+    const running = startOrc(['exec', '-it', 'web-1', '--', 'cat'], {
+      ...{ kubeconfig: world.kubeconfig, terminal: true },
+    });
+    await waitFor('the size', () => pods.seen.sizes.length > 0);
+    running.child.stdin?.write('a\u0003b');
+    await waitFor('Ctrl-C to arrive as a key', () => running.out().includes('a\u0003b'));
+    running.child.stdin?.end();
+    running.child.kill('SIGTERM');
+    await running.ended;
+  });
+
+  it('says what to do when there is no command, no pod, or no such program', async () => {
+    expect(await run(['exec', 'web-1'])).toEqual({
+      ...{ code: 2, out: '' },
+      err: 'orc: say what to run: orc exec web-1 -- COMMAND\n',
+    });
+    expect(await run(['exec', 'gone', '--', 'ls'])).toEqual({
+      ...{ code: 1, out: '' },
+      err: 'orc: pods "gone" not found\n',
+    });
+    const failed = await run(['exec', 'web-1', '--', '/no/such/program']);
+    expect(failed.code).toBe(1);
+    expect(failed.err).toMatch(/^orc: the command did not run/);
+  });
+});
+
+describe('orc logs', () => {
+  it('prints what a pod, or one of a deployment, has printed', async () => {
+    expect((await run(['logs', 'web-1'])).out).toBe('line 1\nline 2\nline 3\n');
+    expect((await run(['logs', 'deploy/web', '--tail', '1'])).out).toBe('line 1\n');
+  });
+
+  it('prefixes the lines of several pods with their names', async () => {
+    const { out } = await run(['logs', '-l', 'app=web', '--tail', '1']);
+    expect(out).toBe('web-1  line 1\nweb-2  line 1\n');
+  });
+
+  it('refuses times and counts that are none', async () => {
+    expect((await run(['logs', 'web-1', '--since', 'soon'])).err).toBe(
+      'orc: --since must be a time such as 90s, 5m or 1h30m, not "soon"\n',
+    );
+    expect((await run(['logs', 'web-1', '--tail', 'few'])).code).toBe(2);
+  });
+});
