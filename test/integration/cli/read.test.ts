@@ -127,9 +127,9 @@ describe('orc get', () => {
 
 describe('orc describe', () => {
   it('tells of a pod, a node, a deployment and a service what there is to know', async () => {
-    expect((await run('describe', 'pod', 'web-1')).out).toMatch(
-      /^pod\/web-1 {3}in default\n[\s\S]*node +host1[\s\S]*CONTAINERS\n[\s\S]*web {4}no {6}Waiting[\s\S]*web:1/,
-    );
+    const pod = (await run('describe', 'pod', 'web-1')).out;
+    expect(pod).toMatch(/^pod\/web-1 {3}in default\n[\s\S]*node +host1/);
+    expect(pod).toMatch(/CONTAINERS\n[\s\S]*web {4}no {6}Waiting[\s\S]*web:1/);
     expect((await run('describe', 'node/host1')).out).toMatch(/PODS \(2\)\n[\s\S]*web-2/);
     expect((await run('describe', 'deploy/web')).out).toMatch(/strategy +RollingUpdate: 25%/);
     expect((await run('describe', 'svc/web')).out).toMatch(/ports +80\/TCP → 80/);
