@@ -1,5 +1,7 @@
+import { isIPv4 } from 'node:net';
 import { hostname } from 'node:os';
 import { type Flag, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
+
 import type { LogLevel } from '../base/log.ts';
 
 export interface AgentConfig {
@@ -61,7 +63,7 @@ export function readAgentConfig(argv: readonly string[]): AgentConfig {
   const server = given.one('join');
   return {
     nodeName: given.must('node-name'),
-    address: given.must('address'),
+    address: ipv4Address(given.must('address')),
     dataDir: given.must('data-dir'),
     runDir: given.must('run-dir'),
     controllers,
@@ -79,6 +81,12 @@ function keyValue(text: string): readonly [string, string] {
   if (key === '' || value.length === 0)
     throw new UsageError(`--label must be KEY=VALUE, not ${text}`);
   return [key, value.join('=')];
+}
+
+/** Every other node refuses a table in which an address makes no sense. */
+function ipv4Address(text: string): string {
+  if (!isIPv4(text)) throw new UsageError(`--address must be an IPv4 address, not ${text}`);
+  return text;
 }
 
 function logLevel(text: string): LogLevel {

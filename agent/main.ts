@@ -106,7 +106,7 @@ async function openPorts(
     writer: [nativeBinary, 'orc-unpack'],
     network: {
       insecure: config.insecureRegistries,
-      proxy: config.registryProxy === undefined ? undefined : { unixSocket: config.registryProxy },
+      proxySocket: config.registryProxy,
       connectTimeoutMs: 10_000,
       idleTimeoutMs: 30_000,
     },
@@ -131,10 +131,9 @@ const joinRetryMs = 1000;
 async function joinFirst(config: AgentConfig, dir: string, base: Base): Promise<NodeIdentity> {
   if (!config.join)
     throw new UsageError('this machine has not joined a cluster: give --join and --token');
-  const { signal } = new AbortController();
   for (;;) {
     try {
-      return await joinCluster({ ...config.join, nodeName: config.nodeName, dir, signal });
+      return await joinCluster({ ...config.join, nodeName: config.nodeName, dir });
     } catch (err) {
       if (!(err instanceof JoinError) || err.reason !== 'Unreachable') throw err;
       base.log.warn({ err, address: config.join.server, retryInMs: joinRetryMs }, 'joining again');

@@ -23,9 +23,13 @@ export async function readBounded(answer: Answer, maxBytes: number): Promise<Buf
   return Buffer.concat(chunks);
 }
 
-/** A registry's "no" in its own words: status, code and message (distribution-spec, "Error codes"). */
+/**
+ * A registry's "no" in its own words: status, code and message (distribution-spec, "Error codes").
+ * The status says why, even if the words are cut off or endless.
+ */
 export async function answerError(answer: Answer, to: ImageReference): Promise<ImageError> {
-  const { code, message } = errorBody(await readBounded(answer, maxErrorBytes));
+  const body = await readBounded(answer, maxErrorBytes).catch(() => Buffer.alloc(0));
+  const { code, message } = errorBody(body);
   const words = [answer.statusCode, code, message].filter((part) => part !== '').join(' ');
   const text = `registry ${to.registry} answered ${words} for ${to.repository}`;
   const wait = parseRetryAfter(answer.headers['retry-after']);

@@ -1,13 +1,12 @@
 import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
 
 /** How this node reaches registries. */
 export interface RegistryNetwork {
   /** HOST or HOST:PORT of registries that speak plain HTTP. Every other one must have a valid certificate. */
   readonly insecure: readonly string[];
-  /** A CONNECT proxy, at an http URL or on a unix socket (`orc dev`). */
-  readonly proxy: undefined | { readonly url: string } | { readonly unixSocket: string };
+  /** Of a CONNECT proxy (`orc dev`). */
+  readonly proxySocket: string | undefined;
   readonly connectTimeoutMs: number;
   /** Longest silence: before the answer's head and between two pieces of its body. */
   readonly idleTimeoutMs: number;
@@ -15,13 +14,12 @@ export interface RegistryNetwork {
 
 /** Keeps connections alive between requests; destroy() it. */
 export function openTransport(network: RegistryNetwork): Dispatcher {
-  const { proxy, connectTimeoutMs, idleTimeoutMs } = network;
+  const { proxySocket, connectTimeoutMs, idleTimeoutMs } = network;
   const limits = { headersTimeout: idleTimeoutMs, bodyTimeout: idleTimeoutMs };
   const timeout = connectTimeoutMs;
-  if (proxy === undefined) return new Agent({ ...limits, connect: { timeout } });
-  if ('url' in proxy) return new ProxyAgent({ ...limits, uri: proxy.url, proxyTunnel: true });
+  if (proxySocket === undefined) return new Agent({ ...limits, connect: { timeout } });
   const direct = new Set(network.insecure);
-  return new Agent({ ...limits, connect: connectThrough(proxy.unixSocket, { timeout, direct }) });
+  return new Agent({ ...limits, connect: connectThrough(proxySocket, { timeout, direct }) });
 }
 
 /**
@@ -32,27 +30,19 @@ function connectThrough(
   unixSocket: string,
   { timeout, direct }: { readonly timeout: number; readonly direct: ReadonlySet<string> },
 ): buildConnector.connector {
-  const dial = buildConnector({ timeout });
+  const dial = buildConnector({ timeout, allowH2: false });
   return (options, callback) => {
     const { hostname, port, protocol } = options;
     const target = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
     if (direct.has(target) || direct.has(hostname)) return dial(options, callback);
-    const connected = openTunnel({ unixSocket, target, timeoutMs: timeout }).then((socket) =>
-      protocol === 'https:' ? secure(socket, hostname) : socket,
+    openTunnel({ unixSocket, target, timeoutMs: timeout }).then(
+      (httpSocket) =>
+        protocol === 'https:'
+          ? dial({ ...options, httpSocket }, callback)
+          : callback(null, httpSocket),
+      (error: Error) => callback(error, null),
     );
-    void settle(connected, callback);
   };
-}
-
-async function settle(
-  connected: Promise<Socket>,
-  callback: buildConnector.Callback,
-): Promise<void> {
-  try {
-    callback(null, await connected);
-  } catch (error) {
-    callback(error instanceof Error ? error : new Error(String(error)), null);
-  }
 }
 
 const maxHeadBytes = 16_384;
@@ -70,6 +60,7 @@ function openTunnel(to: {
     reject(error);
   };
   const onSilence = () => fail(new Error('proxy: no answer to CONNECT'));
+  const onClose = () => fail(new Error('proxy: hung up before an answer to CONNECT'));
   const onData = (chunk: Buffer) => {
     head = Buffer.concat([head, chunk]);
     const end = head.indexOf('\r\n\r\n');
@@ -79,21 +70,12 @@ function openTunnel(to: {
     socket.off('data', onData);
     socket.off('error', fail);
     socket.off('timeout', onSilence);
+    socket.off('close', onClose);
     socket.pause();
     if (head.length > end + 4) socket.unshift(head.subarray(end + 4));
     resolve(socket);
   };
-  socket.on('error', fail).on('timeout', onSilence).on('data', onData);
+  socket.on('error', fail).on('timeout', onSilence).on('close', onClose).on('data', onData);
   socket.write(`CONNECT ${to.target} HTTP/1.1\r\nHost: ${to.target}\r\n\r\n`);
-  return promise;
-}
-
-function secure(socket: Socket, hostname: string): Promise<Socket> {
-  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-  const tls = connectTls({ socket, servername: hostname, ALPNProtocols: ['http/1.1'] });
-  tls.once('error', reject).once('secureConnect', () => {
-    tls.off('error', reject);
-    resolve(tls);
-  });
   return promise;
 }

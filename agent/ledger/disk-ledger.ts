@@ -18,7 +18,7 @@ export interface DiskLedgerOptions {
   readonly log: Log;
 }
 
-/** The ledger could not be written: the change was not taken. The cause says why. */
+/** The change was not taken; the cause says why: the disk, or no user ids left. */
 class LedgerError extends Error {
   override readonly name = 'LedgerError';
 }
@@ -45,13 +45,7 @@ function diskLedger(files: LedgerFiles, start: { state: Assignments; log: Log })
   const round = async (batch: readonly Waiting[]) => {
     const before = state;
     const { next, outcomes } = fold(before, batch, start.log);
-    try {
-      await files.write(before, next);
-    } catch (cause) {
-      const error = new LedgerError('the ledger cannot be written', { cause });
-      for (const { outcome } of batch) outcome.reject(error);
-      return;
-    }
+    await files.write(before, next);
     state = next;
     for (const changed of changesBetween(before, next))
       for (const listener of listeners) listener(changed);
@@ -62,7 +56,10 @@ function diskLedger(files: LedgerFiles, start: { state: Assignments; log: Log })
     writing = true;
     for (let batch = waiting; batch.length > 0; batch = waiting) {
       waiting = [];
-      await round(batch);
+      await round(batch).catch((cause: unknown) => {
+        const error = new LedgerError('the change cannot be taken', { cause });
+        for (const { outcome } of batch) outcome.reject(error);
+      });
     }
     writing = false;
   };

@@ -12,7 +12,6 @@ export interface JoinOptions {
   readonly nodeName: string;
   /** Where the identity is kept. */
   readonly dir: string;
-  readonly signal: AbortSignal;
 }
 
 /** Closed table: why a machine could not join. */
@@ -45,8 +44,8 @@ export async function joinCluster(options: JoinOptions): Promise<NodeIdentity> {
 }
 
 /** Unverified on purpose: what comes back is believed only if its hash is right. */
-async function fetchAuthority({ server, signal }: JoinOptions): Promise<string> {
-  const answer = await send(new URL('/join/ca', server), { rejectUnauthorized: false, signal });
+async function fetchAuthority({ server }: JoinOptions): Promise<string> {
+  const answer = await send(new URL('/join/ca', server), { rejectUnauthorized: false });
   if (answer.code === 200) return answer.body;
   throw new JoinError('Refused', `${server} answers ${answer.code}: is this an orc controller?`);
 }
@@ -55,7 +54,7 @@ async function sendRequest(options: JoinOptions, ca: string, csr: string): Promi
   const body: JoinRequest = { token: options.token.trim(), nodeName: options.nodeName, csr };
   const answer = await send(
     new URL('/join', options.server),
-    { method: 'POST', headers: { 'content-type': 'application/json' }, ca, signal: options.signal },
+    { method: 'POST', headers: { 'content-type': 'application/json' }, ca },
     JSON.stringify(body),
   );
   const parsed = JSON.parse(answer.body) as Partial<JoinAnswer> & { readonly message?: string };
@@ -79,6 +78,8 @@ function certificateOf(pem: string): X509Certificate | undefined {
   }
 }
 
+const silenceMs = 10_000;
+
 interface Answer {
   readonly code: number;
   readonly body: string;
@@ -94,6 +95,7 @@ async function send(url: URL, options: RequestOptions, body?: string): Promise<A
         );
       });
       sent.on('error', reject);
+      sent.setTimeout(silenceMs, () => sent.destroy(new Error('silence')));
       sent.end(body);
     });
   } catch (cause) {

@@ -19,6 +19,8 @@ export interface Session {
 }
 
 const reconnectBackoff = { firstMs: 100, capMs: 2000 };
+/** For connecting and the first word: on a cut network TCP alone would try on with ever longer pauses. */
+const firstWordTimeoutMs = 5000;
 const maxEvents = 1000;
 
 /** Dials, and dials again: one controller after the other, with growing pauses while none of them welcomes this node. */
@@ -36,6 +38,9 @@ export function startSession(options: SessionOptions): Session {
     const call = clients.control.control();
     const hangUp = () => call.cancel();
     stopping.signal.addEventListener('abort', hangUp, { once: true });
+    const stopWaiting = clock.after(firstWordTimeoutMs, hangUp);
+    call.once('data', stopWaiting);
+    call.on('drain', outgoing.flush);
     const stream = openControlStream({
       call,
       options,
@@ -51,6 +56,7 @@ export function startSession(options: SessionOptions): Session {
       await stream.ended;
     } finally {
       outgoing.disconnected();
+      stopWaiting();
       stopping.signal.removeEventListener('abort', hangUp);
       stopRenewals();
       bulk.closeAll();
@@ -93,6 +99,7 @@ function outgoingReports() {
     if (events.length > 0 && stream?.sendEvents(events)) events = [];
   };
   return {
+    flush,
     isConnected: () => stream !== undefined,
     connected(to: ControlStream) {
       stream = to;

@@ -166,7 +166,7 @@ describe('the link', () => {
 });
 
 const joinAs = (nodeName: string, token: string) =>
-  joinCluster({ server: address, token, nodeName, dir, signal: AbortSignal.timeout(5000) });
+  joinCluster({ server: address, token, nodeName, dir });
 
 /** Long enough for several tries. */
 async function refused(session: { readonly connected: boolean }): Promise<void> {

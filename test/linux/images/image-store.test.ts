@@ -26,7 +26,7 @@ function openStore(directory: string, registry: TestRegistry): Promise<ImageStor
     directory,
     network: {
       insecure: [registry.host],
-      proxy: undefined,
+      proxySocket: undefined,
       connectTimeoutMs: 2000,
       idleTimeoutMs: 5000,
     },

@@ -33,7 +33,7 @@ beforeAll(async () => {
     directory: join(directory, 'images'),
     network: {
       insecure: [registry.url.slice('http://'.length)],
-      proxy: undefined,
+      proxySocket: undefined,
       connectTimeoutMs: 2000,
       idleTimeoutMs: 10_000,
     },

@@ -61,7 +61,7 @@ interface Setup {
 function client(setup: Setup = {}) {
   const network: RegistryNetwork = {
     insecure: [registry.host],
-    proxy: undefined,
+    proxySocket: undefined,
     connectTimeoutMs: 500,
     idleTimeoutMs: 300,
     ...setup.network,
@@ -338,12 +338,13 @@ describe('a proxy on a unix socket', () => {
   let asked: string[];
   let closeProxy: () => void;
   let through: Setup;
-  const serveProxy = async (answer: 'tunnel' | 'refuse' | 'hang') => {
+  const serveProxy = async (answer: 'tunnel' | 'refuse' | 'hang' | 'hang up') => {
     asked = [];
     const sockets = new Set<Socket>();
     const proxy = createHttpServer().on('connect', (request, socket: Socket) => {
       asked.push(request.url ?? '');
       if (answer === 'refuse') return void socket.end('HTTP/1.1 403 No\r\n\r\n');
+      if (answer === 'hang up') return void socket.destroy();
       if (answer === 'hang') return void sockets.add(socket);
       const [host = '', port] = (request.url ?? '').split(':');
       const beyond = connect(Number(port), host, () => {
@@ -355,7 +356,7 @@ describe('a proxy on a unix socket', () => {
     const unixSocket = join(directory, 'proxy.sock');
     proxy.listen(unixSocket);
     await once(proxy, 'listening');
-    through = { network: { insecure: [], proxy: { unixSocket } }, plainHttp: [registry.host] };
+    through = { network: { insecure: [], proxySocket: unixSocket }, plainHttp: [registry.host] };
     closeProxy = () => {
       for (const socket of sockets) socket.destroy();
       proxy.close();
@@ -381,6 +382,14 @@ describe('a proxy on a unix socket', () => {
     await expect(manifest(through)).rejects.toMatchObject({
       reason: 'RegistryUnavailable',
       message: expect.stringContaining('no answer to CONNECT'),
+    });
+  });
+
+  it('is given up when it hangs up', async () => {
+    await serveProxy('hang up');
+    await expect(manifest(through)).rejects.toMatchObject({
+      reason: 'RegistryUnavailable',
+      message: expect.stringContaining('hung up before an answer to CONNECT'),
     });
   });
 

@@ -8,14 +8,16 @@ describe('the next range of user ids', () => {
   const check = (
     what: string,
     given: { taken: readonly number[]; last: number | undefined },
-    expected: number | undefined,
+    expected: number,
   ) =>
     it(what, () => {
-      expect(nextUserNamespace(new Set(given.taken), given.last)?.firstId).toBe(expected);
+      expect(nextUserNamespace(new Set(given.taken), given.last).firstId).toBe(expected);
     });
   check('is the first one at first', { taken: [], last: undefined }, slot(0));
   check('is behind the last one, even if that is free', { taken: [], last: slot(4) }, slot(5));
   check('skips what is taken', { taken: [slot(5), slot(6)], last: slot(4) }, slot(7));
   check('begins again at the end', { taken: [slot(0)], last: slot(4095) }, slot(1));
-  check('is none when all are taken', { taken: all, last: slot(9) }, undefined);
+  it("is refused when all are taken: none would be the host's", () => {
+    expect(() => nextUserNamespace(new Set(all), slot(9))).toThrow(RangeError);
+  });
 });
