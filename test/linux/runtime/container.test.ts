@@ -81,7 +81,7 @@ describe('a container', () => {
     expect(long.container.exit?.message).toHaveLength(4096);
   });
 
-  it('can leave it as any user, on a root file system that it can’t write to', async () => {
+  it('can leave it without being root, on a root file system that it can’t write to', async () => {
     const { container } = await host.run(
       'echo mine > /dev/termination-log; chmod 600 /dev/termination-log; rm -f /dev/termination-log',
       security({ runAsUser: 33, readOnlyRootFilesystem: true }),
