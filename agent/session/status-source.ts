@@ -3,7 +3,10 @@ import type { PodStatus } from '../../api/pod-status.ts';
 
 /** What pods/ gives to session/: the newest status of every pod that this node knows of. */
 export interface StatusSource {
-  /** By uid. An entry stays until the ledger no longer has the pod and nothing of it is left. */
+  /**
+   * By uid. An entry stays until the ledger no longer has the pod. None is there for a pod that the controller knows to
+   * have Succeeded or Failed, unless this agent saw it end or the pod is deleted.
+   */
   statuses(): ReadonlyMap<string, ReportedStatus>;
   /** Called with the uid after its entry was replaced or went. Returns unsubscribe. */
   onChange(listener: (uid: string) => void): () => void;
