@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { useDevCluster } from '../support/dev-cluster.ts';
 import { findKubectls, type Kubectl, runKubectl } from '../support/kubectl.ts';
 import { deployment, helloContainer } from '../support/manifests.ts';
 import { readyPods } from '../support/pod-states.ts';
 
 const kubectls = findKubectls();
-const noKubectl = [{ version: 'not found: nothing to try', path: '' }];
+const noKubectl = [{ version: '(none)', path: '' }];
 
 describe.for(kubectls.length > 0 ? kubectls : noKubectl)('kubectl $version', (kubectl) => {
   const cluster = useDevCluster({ nodes: 2 });
@@ -25,9 +25,9 @@ describe.for(kubectls.length > 0 ? kubectls : noKubectl)('kubectl $version', (ku
     const options = { kubeconfig: cluster().kubeconfig, cacheDir };
     return runKubectl(kubectl, args, input === undefined ? options : { ...options, input });
   };
-  const present = it.skipIf(kubectl.path === '');
+  beforeEach(({ skip }) => skip(kubectl.path === '', 'kubectl not found'));
 
-  present('applies a manifest, twice, and waits for its rollout', async () => {
+  it('applies a manifest, twice, and waits for its rollout', async () => {
     const manifest = JSON.stringify(deployment(name, helloContainer(), { replicas: 2 }));
     const first = await run(['apply', '-f', '-'], manifest);
     expect(first).toMatchObject({ code: 0, out: `deployment.apps/${name} created\n` });
@@ -37,7 +37,7 @@ describe.for(kubectls.length > 0 ? kubectls : noKubectl)('kubectl $version', (ku
     expect(rollout.out).toContain('successfully rolled out');
   });
 
-  present('lists nodes and pods', async () => {
+  it('lists nodes and pods', async () => {
     const nodes = await run(['get', 'nodes']);
     expect(nodes.out).toMatch(/^NAME +STATUS +ROLES +AGE +VERSION\nhost1 +Ready .*\nhost2 +Ready /);
     const pods = await run(['get', 'pods', '-o', 'wide']);
@@ -45,7 +45,7 @@ describe.for(kubectls.length > 0 ? kubectls : noKubectl)('kubectl $version', (ku
     expect(pods.out.match(/ 1\/1 +Running +0 .* host[12] /g)).toHaveLength(2);
   });
 
-  present('scales while another watches', async () => {
+  it('scales while another watches', async () => {
     const watch = watching(kubectl, [
       '--kubeconfig',
       cluster().kubeconfig,
@@ -64,7 +64,7 @@ describe.for(kubectls.length > 0 ? kubectls : noKubectl)('kubectl $version', (ku
     }
   });
 
-  present('describes a pod, follows its log and runs a command in it', async () => {
+  it('describes a pod, follows its log and runs a command in it', async () => {
     const [pod] = await cluster().until('pods', readyPods(name, 3));
     const podName = pod?.metadata?.name ?? '';
     const described = await run(['describe', 'pod', podName]);
@@ -78,7 +78,7 @@ describe.for(kubectls.length > 0 ? kubectls : noKubectl)('kubectl $version', (ku
     expect(typed.out.trim()).toBe('100000');
   });
 
-  present('deletes, and waits until it is gone', async () => {
+  it('deletes, and waits until it is gone', async () => {
     const deleted = await run(['delete', 'deployment', name, '--timeout=30s']);
     expect(deleted).toMatchObject({ code: 0, out: expect.stringContaining('deleted') });
     await cluster().until('pods', (pods) => pods.length === 0);

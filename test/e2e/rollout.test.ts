@@ -82,7 +82,8 @@ describe('a Deployment with maxUnavailable 0 and maxSurge 1', () => {
     });
   });
 
-  it.skipIf(findKubectls().length === 0)('goes back with kubectl rollout undo', async () => {
+  it('goes back with kubectl rollout undo', async ({ skip }) => {
+    skip(findKubectls().length === 0, 'kubectl not found');
     const { kubectl, until } = cluster();
     const undo = await kubectl('rollout', 'undo', 'deployment/web');
     expect(undo).toMatchObject({ code: 0 });
