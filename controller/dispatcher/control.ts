@@ -37,10 +37,11 @@ export function serveControl(parts: ControlParts, call: ControlCall): void {
   }
   let link: AgentLink | undefined;
   let greeted = false;
+  let over = false;
   call.on('data', ({ message }: AgentMessage) => {
     if (message?.$case === 'hello' && !greeted) {
       greeted = true;
-      welcome(parts, { nodeName, call, hello: message.value }).then(
+      welcome(parts, { nodeName, call, hello: message.value, isOver: () => over }).then(
         (opened) => (link = opened),
         (err: unknown) => {
           log.warn({ err, component: 'dispatcher', node: nodeName }, 'agent refused');
@@ -50,16 +51,21 @@ export function serveControl(parts: ControlParts, call: ControlCall): void {
     } else if (message && link) takeOrRefuse(parts, { call, link, message });
   });
   for (const event of ['end', 'close', 'cancelled'] as const)
-    call.on(event, () => link && disconnect(parts, link));
+    call.on(event, () => {
+      over = true;
+      if (link) disconnect(parts, link);
+    });
 }
 
 interface Greeting {
   readonly nodeName: string;
   readonly call: ControlCall;
   readonly hello: Hello;
+  readonly isOver: () => boolean;
 }
 
-async function welcome(parts: ControlParts, greeting: Greeting): Promise<AgentLink> {
+/** undefined: the call has ended meanwhile; a newer one may have taken its place. */
+async function welcome(parts: ControlParts, greeting: Greeting): Promise<AgentLink | undefined> {
   const { nodeName, call, hello } = greeting;
   const { deps, registry, leases, links } = parts;
   if (hello.nodeName !== nodeName)
@@ -67,6 +73,7 @@ async function welcome(parts: ControlParts, greeting: Greeting): Promise<AgentLi
   await leases.renew(nodeName);
   const node = await registry.register(hello);
   await deps.cache.reached(Number(node.metadata.resourceVersion));
+  if (greeting.isOver()) return undefined;
   links.get(nodeName)?.close();
   const link = agentLink({
     ...deps,

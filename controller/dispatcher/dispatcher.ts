@@ -63,7 +63,7 @@ export function openDispatcher(deps: DispatcherDeps): Dispatcher {
       for (const link of links.values()) link.close();
       await port.close();
       await leases.stop();
-      await reports.idle();
+      await reports.stop();
     },
   };
 }

@@ -4,8 +4,10 @@ import type { PodReport } from '../../api/generated/agent.ts';
 import { Pod } from '../../api/pod.ts';
 import { type PodStatus, podStatusFields } from '../../api/pod-status.ts';
 import { obj } from '../../api/schema.ts';
-import { StatusError } from '../../api/status.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import { runReconciler, settled } from '../../base/run-reconciler.ts';
 import type { Cache } from '../store/cache.ts';
 import type { Objects } from '../store/objects.ts';
 
@@ -13,67 +15,85 @@ export interface PodReports {
   /** Writes what a node says of a pod that is bound to it. 'unknown': it is no pod of this node. */
   take(nodeName: string, report: PodReport): 'taken' | 'unknown';
   /** Resolves when nothing is being written. */
-  idle(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 export interface PodReportsDeps {
   readonly objects: Objects;
   readonly cache: Cache;
+  readonly clock: Clock;
+  readonly rng: Rng;
   readonly log: Log;
 }
 
-/** Per pod one write at a time; of what arrives meanwhile only the newest is written. */
-export function podReports(deps: PodReportsDeps): PodReports {
-  const newest = new Map<string, PodReport>();
-  const writing = new Map<string, Promise<void>>();
+/** Their writes share commits. */
+const workers = 64;
+const backoff = { firstMs: 100, capMs: 10_000 };
 
-  const work = async (nodeName: string, uid: string) => {
-    for (let report = newest.get(uid); report; report = newest.get(uid)) {
-      newest.delete(uid);
-      await write(deps, nodeName, report);
-    }
-    writing.delete(uid);
-  };
+interface NewestReport {
+  readonly nodeName: string;
+  readonly report: PodReport;
+}
+
+/**
+ * Per pod one write at a time; of what arrives meanwhile only the newest is written. What can't be written is tried
+ * again: the node says nothing twice while the link lasts.
+ */
+export function podReports(deps: PodReportsDeps): PodReports {
+  const newest = new Map<string, NewestReport>();
+  const writer = runReconciler<string>({
+    ...{ ...deps, name: 'pod-reports', workers, backoff },
+    async reconcile(uid) {
+      const taken = newest.get(uid);
+      if (taken) await write(deps, taken);
+      if (newest.get(uid) === taken) newest.delete(uid);
+      return settled;
+    },
+  });
 
   return {
     take(nodeName, report) {
       const pod = deps.cache.get(Pod, keyOf(report));
       if (pod?.metadata.uid !== report.uid || pod.spec.nodeName !== nodeName) return 'unknown';
-      newest.set(report.uid, report);
-      if (!writing.has(report.uid)) writing.set(report.uid, work(nodeName, report.uid));
+      newest.set(report.uid, { nodeName, report });
+      writer.wake(report.uid);
       return 'taken';
     },
-    async idle() {
-      while (writing.size > 0) await Promise.all(writing.values());
-    },
+    stop: () => writer.stop(),
   };
 }
 
-async function write(deps: PodReportsDeps, nodeName: string, report: PodReport): Promise<void> {
-  const fields = { component: 'dispatcher', node: nodeName, uid: report.uid, pod: report.name };
-  try {
-    const status = parseStatus(report.statusJson);
-    if (report.terminated && (await removeIfDeleted(deps, report))) return;
-    const target = { key: keyOf(report), part: 'status' as const };
-    await deps.objects.modify(Pod, target, (pod) => {
-      const isOurs = pod.metadata.uid === report.uid && pod.spec.nodeName === nodeName;
-      return isOurs ? { ...pod, status: mergedStatus(pod.status, status) } : undefined;
-    });
-  } catch (err) {
-    deps.log.warn({ err, ...fields }, 'status of a pod not written');
-  }
+async function write(deps: PodReportsDeps, { nodeName, report }: NewestReport): Promise<void> {
+  const status = parseStatus(deps, report);
+  if (!status || (report.terminated && (await removeIfDeleted(deps, report)))) return;
+  const target = { key: keyOf(report), part: 'status' as const };
+  await deps.objects.modify(Pod, target, (pod) => {
+    const isOurs = pod.metadata.uid === report.uid && pod.spec.nodeName === nodeName;
+    return isOurs ? { ...pod, status: mergedStatus(pod.status, status) } : undefined;
+  });
 }
 
 const keyOf = ({ namespace, name }: PodReport) => ({ namespace, name });
 
 const statusSchema = obj(podStatusFields);
 
-/** What a node sends is held against the schema like everything from outside. */
-function parseStatus(json: string): PodStatus {
-  const status: unknown = JSON.parse(json);
+/** What a node sends is held against the schema like everything from outside; undefined: it is nonsense. */
+function parseStatus({ log }: PodReportsDeps, report: PodReport): PodStatus | undefined {
+  const status = jsonOf(report.statusJson);
   const [error] = checkShape(statusSchema, status, fieldPath('status'));
-  if (error) throw new StatusError('BadRequest', `${error.path}: ${error.message}`);
-  return status as PodStatus;
+  if (!error) return status as PodStatus;
+  const { uid, name: pod } = report;
+  const reason = `${error.path}: ${error.message}`;
+  log.warn({ component: 'dispatcher', uid, pod, reason }, 'status of a pod refused');
+  return undefined;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Asked of the store: a deletion that the cache hasn't seen yet must not be missed. */

@@ -1,41 +1,49 @@
 import type { StoredMeta } from '../../api/object-meta.ts';
 import type { Objects } from './objects.ts';
 
-/** Objects that remember the newest revision they wrote, so that a loop can wait until the cache has it. */
+/** Objects that remember what they wrote, so that a loop can wait until the cache has it. */
 export interface OwnWrites {
   readonly objects: Objects;
-  newestRevision(): number;
+  /** Once all that is being written is written, or has failed. */
+  newestRevision(): Promise<number>;
 }
 
 export function ownWrites(objects: Objects): OwnWrites {
   let newest = 0;
+  const underWay = new Set<Promise<unknown>>();
   const seen = (written: { readonly metadata: StoredMeta } | undefined) => {
     newest = Math.max(newest, Number(written?.metadata.resourceVersion ?? 0));
   };
+  /** Also of those that nobody waits for any more: one of several failed, and the pass has ended. */
+  const noted = async <T>(
+    write: Promise<T>,
+    objectOf: (outcome: T) => Parameters<typeof seen>[0],
+  ) => {
+    underWay.add(write);
+    try {
+      const outcome = await write;
+      seen(objectOf(outcome));
+      return outcome;
+    } finally {
+      underWay.delete(write);
+    }
+  };
   return {
-    newestRevision: () => newest,
+    async newestRevision() {
+      while (underWay.size > 0) await Promise.allSettled(underWay);
+      return newest;
+    },
     objects: {
       get: (kind, key) => objects.get(kind, key),
-      async create(kind, object) {
-        const written = await objects.create(kind, object);
-        seen(written);
-        return written;
-      },
-      async update(kind, object, part) {
-        const written = await objects.update(kind, object, part);
-        seen(written);
-        return written;
-      },
-      async modify(kind, target, change) {
-        const written = await objects.modify(kind, target, change);
-        seen(written);
-        return written;
-      },
-      async delete(kind, key, options) {
-        const outcome = await objects.delete(kind, key, options);
-        if (outcome.outcome !== 'absent') seen(outcome.object);
-        return outcome;
-      },
+      create: (kind, object) => noted(objects.create(kind, object), (written) => written),
+      update: (kind, object, part) =>
+        noted(objects.update(kind, object, part), (written) => written),
+      modify: (kind, target, change) =>
+        noted(objects.modify(kind, target, change), (written) => written),
+      delete: (kind, key, options) =>
+        noted(objects.delete(kind, key, options), (done) =>
+          done.outcome === 'absent' ? undefined : done.object,
+        ),
     },
   };
 }

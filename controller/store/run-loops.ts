@@ -80,7 +80,7 @@ async function reconcileOnce({ loop, deps, key, signal }: Pass) {
   try {
     return await loop.reconcile(key, { ...deps, objects, signal });
   } finally {
-    await deps.cache.reached(newestRevision(), signal);
+    await deps.cache.reached(await newestRevision(), signal);
   }
 }
 
