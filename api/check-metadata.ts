@@ -80,7 +80,11 @@ function checkNames(
 ): readonly FieldError[] {
   if (name) return invalidBecause(at('name'), name, checkName(name));
   if (!generateName) return [requiredField(at('name'), 'name or generateName is required')];
-  return invalidBecause(at('generateName'), generateName, checkName(`${generateName}a`));
+  return invalidBecause(
+    at('generateName'),
+    generateName,
+    checkName(`${generateName.slice(0, 58)}a`),
+  );
 }
 
 function checkNamespace(

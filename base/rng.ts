@@ -37,12 +37,13 @@ export function seededRng(seed: number): Rng {
 }
 
 /** Without vowels and look-alikes, so that no word and no confusion can come out: as in Kubernetes' names. */
-const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
+export const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
 
-/** Five characters, as behind a ReplicaSet's pods. */
-export function nameSuffix(rng: Rng): string {
-  return Array.from(
+/** As for a ReplicaSet's pods: five characters behind what there is room for in a label, as in Kubernetes. */
+export function generateName(prefix: string, rng: Rng): string {
+  const suffix = Array.from(
     { length: 5 },
     () => nameAlphabet[Math.floor(rng.fraction() * nameAlphabet.length)],
-  ).join('');
+  );
+  return `${prefix.slice(0, 58)}${suffix.join('')}`;
 }

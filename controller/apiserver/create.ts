@@ -4,7 +4,7 @@ import type { Fields } from '../../api/schema.ts';
 import { Service } from '../../api/service.ts';
 import { alreadyExists } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
-import { nameSuffix } from '../../base/rng.ts';
+import { generateName } from '../../base/rng.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { createService } from './cluster-ip.ts';
 import { accepted, answer, checkAddress, checkNamespace } from './incoming.ts';
@@ -59,8 +59,8 @@ function pretended(
   draft: Draft<Fields>,
   { cache, clock, rng }: ApiServerDeps,
 ): AnyObject {
-  const { generateName = '', namespace = '' } = draft.metadata;
-  const name = draft.metadata.name || generateName + nameSuffix(rng);
+  const { generateName: prefix = '', namespace = '' } = draft.metadata;
+  const name = draft.metadata.name || generateName(prefix, rng);
   if (cache.get(kind, { namespace, name })) throw alreadyExists(kind, name);
   return {
     ...draft,

@@ -3,6 +3,7 @@ import type { Deployment } from '../../api/deployment.ts';
 import type { PodTemplate } from '../../api/pod-spec.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
 import { isSame } from '../../api/same.ts';
+import { nameAlphabet } from '../../base/rng.ts';
 import type { FieldsOf, NewObject } from '../store/objects.ts';
 import { controllerReference } from './ownership.ts';
 
@@ -110,14 +111,14 @@ function withoutHash(template: PodTemplate): PodTemplate {
   return { ...template, metadata: { ...template.metadata, labels } };
 }
 
-/** Without vowels and look-alikes, as in Kubernetes' names. */
-const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
-
 function templateHash(template: PodTemplate): string {
   const digest = createHash('sha256')
     .update(canonical(withoutHash(template)))
     .digest();
-  return Array.from(digest.subarray(0, 10), (byte) => alphabet[byte % alphabet.length]).join('');
+  return Array.from(
+    digest.subarray(0, 10),
+    (byte) => nameAlphabet[byte % nameAlphabet.length],
+  ).join('');
 }
 
 /** JSON with sorted keys and without undefined. */

@@ -8,7 +8,7 @@ import {
 import type { Fields } from '../../api/schema.ts';
 import { alreadyExists, conflict, invalid, notFound, StatusError } from '../../api/status.ts';
 import { type Clock, formatTime } from '../../base/clock.ts';
-import { nameSuffix, type Rng } from '../../base/rng.ts';
+import { generateName, type Rng } from '../../base/rng.ts';
 import { isFinished, planDeletion } from './deletion.ts';
 import { claimKey, keyOf, storeKey } from './keys.ts';
 import { nextObject, type Part, plain } from './next-object.ts';
@@ -57,11 +57,11 @@ async function create<F extends Fields>(
   kind: Kind<F>,
   wanted: NewObject<F>,
 ): Promise<KubeObject<F>> {
-  const { name, generateName = '' } = wanted.metadata;
+  const { name, generateName: prefix = '' } = wanted.metadata;
   for (let tries = 1; ; tries++) {
     const object = completed(deps, kind, {
       ...wanted,
-      metadata: { ...wanted.metadata, name: name || generateName + nameSuffix(deps.rng) },
+      metadata: { ...wanted.metadata, name: name || generateName(prefix, deps.rng) },
     });
     const written = await write(deps, { kind, previous: undefined, next: object });
     if (written) return typed(kind, written);

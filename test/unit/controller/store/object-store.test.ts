@@ -57,6 +57,11 @@ describe('creating an object', () => {
     expect(Object.isFrozen(created.data)).toBe(true);
   });
 
+  it('makes no name that is longer than a label may be', async () => {
+    const created = await create({}, { generateName: `${'a'.repeat(80)}-` });
+    expect(created.metadata.name).toMatch(/^a{58}[a-z0-9]{5}$/);
+  });
+
   it('makes a name behind generateName', async () => {
     const created = await create({}, { generateName: 'a-' });
     expect(created.metadata.name).toMatch(/^a-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
