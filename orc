@@ -7,4 +7,6 @@ if [ ! -x "$node" ]; then
   echo "orc: this checkout is not set up yet; run: make -C $here build" >&2
   exit 1
 fi
+# Compiled code is kept from run to run, this file's too: half of the start. Not in /tmp, where others could plant some.
+export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/orc}"
 exec "$node" --disable-warning=ExperimentalWarning "$here/orc.ts" "$@"
