@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import { type ApiClient, connect } from './client.ts';
+import type { ApiClient } from './client.ts';
 import type { Io } from './io.ts';
-import { findKubeconfig, readConnection } from './kubeconfig.ts';
 
 /** What a verb works with. */
 export interface Cli {
@@ -33,7 +32,12 @@ export type DefineVerb = (command: Command, act: Act) => void;
 export function openCli(io: Io, flags: GlobalFlags): Cli {
   let client: Promise<ApiClient> | undefined;
   const err = (line: string) => void io.stderr.write(`${line}\n`);
+  // TLS and YAML are loaded only by verbs that talk to the controller: starting is a part of every answer.
   const open = async () => {
+    const [{ connect }, { findKubeconfig, readConnection }] = await Promise.all([
+      import('./client.ts'),
+      import('./kubeconfig.ts'),
+    ]);
     const path = await findKubeconfig(flags.kubeconfig, io.environment.kubeconfigs);
     const connection = await readConnection(path, flags.context);
     return connect(connection, (warning) => err(`warning: ${warning}`));
