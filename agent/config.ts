@@ -1,7 +1,6 @@
 import { isIPv4 } from 'node:net';
 import { hostname } from 'node:os';
 import { type Flag, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
-
 import type { LogLevel } from '../base/log.ts';
 
 export interface AgentConfig {

@@ -1,6 +1,6 @@
 /**
- * The names and numbers of orc.h, in its order; test/tidy/native-header.test.ts holds the two against each other.
- * Everything that TypeScript and the C program say to one another is encoded with these.
+ * The names and numbers of orc.h, in its order; test/tidy/native-header.test.ts holds the two
+ * against each other. Everything that TypeScript and the C program say to one another is encoded with these.
  */
 export const limits = {
   PROTOCOL: 1,
@@ -44,14 +44,12 @@ export const opKind = {
   BIND: 7,
   MASK: 8,
   READ_ONLY: 9,
-  UMOUNT: 10,
   PROPAGATION: 11,
   PIVOT_ROOT: 12,
   CHDIR: 13,
   JOIN: 14,
   ENTER_CONTAINER: 15,
   UNSHARE: 16,
-  HOSTNAME: 17,
   LINK_UP: 18,
   ADD_ADDRESS: 19,
   ADD_ROUTE: 20,
@@ -72,7 +70,6 @@ export const recordFlag = {
   IN_ROOT: 1,
   CREATE: 2,
   RECURSIVE: 4,
-  SOURCE_IN_ROOT: 8,
   IDMAP: 16,
   TERMINAL: 32,
   GATEWAY: 64,
@@ -84,8 +81,6 @@ export const mountFlag = {
   NOSUID: 2,
   NODEV: 4,
   NOEXEC: 8,
-  NOATIME: 16,
-  RELATIME: 32,
 } as const;
 
 export const space = {
@@ -96,7 +91,7 @@ export const space = {
   FD: 10,
 } as const;
 
-/** Bytes of the fixed structures: orc_frame, orc_list, orc_record, orc_hello, orc_failure, orc_state. */
+/** Bytes of the fixed structures: orc_frame, orc_list, orc_record and so on. */
 export const sizeOf = {
   frame: 16,
   list: 8,

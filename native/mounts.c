@@ -95,12 +95,6 @@ int op_read_only_root(struct task *task, const struct orc_record *op)
     return error < 0 ? task_fail(task, "mount_setattr") : 0;
 }
 
-int op_umount(struct task *task, const struct orc_record *op)
-{
-    const char *path = list_text(task->list, op, 0);
-    return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? task_fail(task, "umount") : 0;
-}
-
 int op_propagation(struct task *task, const struct orc_record *op)
 {
     unsigned long to = op->num[0] == 0 ? MS_PRIVATE : MS_SLAVE;
@@ -127,21 +121,16 @@ static unsigned long mount_flags(uint32_t flags)
     return ((flags & MOUNT_RO) != 0 ? MS_RDONLY : 0UL) |
            ((flags & MOUNT_NOSUID) != 0 ? MS_NOSUID : 0UL) |
            ((flags & MOUNT_NODEV) != 0 ? MS_NODEV : 0UL) |
-           ((flags & MOUNT_NOEXEC) != 0 ? MS_NOEXEC : 0UL) |
-           ((flags & MOUNT_NOATIME) != 0 ? MS_NOATIME : 0UL) |
-           ((flags & MOUNT_RELATIME) != 0 ? MS_RELATIME : 0UL);
+           ((flags & MOUNT_NOEXEC) != 0 ? MS_NOEXEC : 0UL);
 }
 
 static struct mount_attr mount_attributes(uint32_t flags)
 {
-    bool atime = (flags & (MOUNT_NOATIME | MOUNT_RELATIME)) != 0;
     return (struct mount_attr){
         .attr_set = ((flags & MOUNT_RO) != 0 ? MOUNT_ATTR_RDONLY : 0U) |
                     ((flags & MOUNT_NOSUID) != 0 ? MOUNT_ATTR_NOSUID : 0U) |
                     ((flags & MOUNT_NODEV) != 0 ? MOUNT_ATTR_NODEV : 0U) |
-                    ((flags & MOUNT_NOEXEC) != 0 ? MOUNT_ATTR_NOEXEC : 0U) |
-                    ((flags & MOUNT_NOATIME) != 0 ? MOUNT_ATTR_NOATIME : 0U),
-        .attr_clr = atime ? MOUNT_ATTR__ATIME : 0U,
+                    ((flags & MOUNT_NOEXEC) != 0 ? MOUNT_ATTR_NOEXEC : 0U),
     };
 }
 
@@ -171,7 +160,7 @@ static int clone_source(struct task *task, const struct orc_record *op)
                          ((op->flags & FLAG_RECURSIVE) != 0 ? AT_RECURSIVE : 0U);
     int source = op->text[2].length > 0
                      ? open_below(list_text(task->list, op, 2), path)
-                     : path_open(task, (op->flags & FLAG_SOURCE_IN_ROOT) != 0, path, O_PATH);
+                     : path_open(task, false, path, O_PATH);
     if (source < 0)
         return task_fail(task, "open source");
     int tree = open_tree(source, "", flags);
@@ -203,7 +192,7 @@ static int set_attributes(struct task *task, const struct orc_record *op, int tr
         attributes.attr_set |= MOUNT_ATTR_IDMAP;
         attributes.userns_fd = (unsigned int)task->spaces[SPACE_USER];
     }
-    if (attributes.attr_set == 0 && attributes.attr_clr == 0)
+    if (attributes.attr_set == 0)
         return 0;
     int error = mount_setattr(tree, "", AT_EMPTY_PATH | recursive, &attributes, sizeof attributes);
     return error < 0 ? task_fail(task, "mount_setattr") : 0;

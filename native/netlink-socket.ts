@@ -1,8 +1,8 @@
 import koffi from 'koffi';
 
 /**
- * AF_NETLINK sockets through libc. Every function answers like the system call in the kernel: a value of at least 0,
- * or -errno. A socket belongs for good to the network namespace in which it was opened.
+ * AF_NETLINK sockets through libc. Every function answers like the system call in the kernel: a
+ * value of at least 0, or -errno. A socket belongs for good to the network namespace in which it was opened.
  */
 export function openNetlinkSocket(protocol: number): number {
   return checked(libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
@@ -37,7 +37,7 @@ export function sendNetlinkAside(fd: number, message: Buffer): Promise<number> {
   });
 }
 
-/** Answers the number of bytes written to `buffer`; answers are waiting already when a send has returned. */
+/** The number of bytes written to `buffer`; answers are waiting when a send has returned. */
 export function receiveNetlink(fd: number, buffer: Buffer): number {
   return checked(Number(libc.recv(fd, buffer, buffer.length, MSG_DONTWAIT)));
 }

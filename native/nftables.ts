@@ -1,8 +1,8 @@
 import koffi from 'koffi';
 
-/** A context of libnftables: bound to the network namespace in which it was made, for one thread at a time. */
+/** Of libnftables: bound to the network namespace in which it was made, for one thread at a time. */
 export interface NftablesContext {
-  /** Runs commands (text or JSON) as one transaction. `status` is 0, or not if nothing of it was done. */
+  /** Runs commands as one transaction. `status` is 0, or not if nothing of it was done. */
   run(commands: string): NftablesResult;
   /** As `run`, with what is printed as JSON. */
   runForJson(commands: string): NftablesResult;

@@ -104,14 +104,12 @@ enum orc_op {
     OP_BIND = 7,             /* text: source, target, below or empty; num: mount flags */
     OP_MASK = 8,             /* text: path */
     OP_READ_ONLY = 9,        /* text: path */
-    OP_UMOUNT = 10,          /* text: path */
     OP_PROPAGATION = 11,     /* text: path; num: 0 private, 1 slave */
     OP_PIVOT_ROOT = 12,
     OP_CHDIR = 13,           /* text: path */
     OP_JOIN = 14,            /* num: enum orc_space */
     OP_ENTER_CONTAINER = 15, /* text: container */
     OP_UNSHARE = 16,         /* num: 1 mount, 2 cgroup */
-    OP_HOSTNAME = 17,        /* text: name */
     OP_LINK_UP = 18,         /* text: link */
     OP_ADD_ADDRESS = 19,     /* text: link; num: address (host order), prefix */
     OP_ADD_ROUTE = 20,       /* text: link; num: destination, prefix, gateway */
@@ -132,7 +130,6 @@ enum orc_flag {
     FLAG_IN_ROOT = 1,
     FLAG_CREATE = 2,
     FLAG_RECURSIVE = 4,
-    FLAG_SOURCE_IN_ROOT = 8,
     FLAG_IDMAP = 16,
     FLAG_TERMINAL = 32,
     FLAG_GATEWAY = 64,
@@ -144,8 +141,6 @@ enum orc_mount_flag {
     MOUNT_NOSUID = 2,
     MOUNT_NODEV = 4,
     MOUNT_NOEXEC = 8,
-    MOUNT_NOATIME = 16,
-    MOUNT_RELATIME = 32,
 };
 
 /* The sandbox's namespaces; the shim holds number n as descriptor SPACE_FD + n, for

@@ -28,9 +28,9 @@ export const SCMP_ARCH_X86 = 0x40000003;
 export const SCMP_ARCH_ARM = 0x40000028;
 
 /**
- * Compiles a filter for the machine's own architecture and the further ones: struct sock_filter[]. Names of system
- * calls that the library doesn't know are left out. Takes about 10 ms. Throws if the library is not installed, naming
- * the package that brings it, or with libseccomp's errno.
+ * Compiles a filter for the machine's own architecture and the further ones: struct sock_filter[].
+ * Names of system calls that the library doesn't know are left out. Takes about 10 ms. Throws if
+ * the library is not installed, naming the package that brings it, or with libseccomp's errno.
  */
 export function compileFilter(filter: {
   readonly defaultAction: number;

@@ -1,4 +1,4 @@
-/* Operations on namespaces: join, enter-container (with its terminal), unshare, hostname. */
+/* Operations on namespaces: join, enter-container (with its terminal), unshare. */
 #include "calls.h"
 #include "paths.h"
 
@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sched.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -57,12 +56,6 @@ int op_unshare(struct task *task, const struct orc_record *op)
     int flags = ((op->num[0] & 1) != 0 ? CLONE_NEWNS : 0) |
                 ((op->num[0] & 2) != 0 ? CLONE_NEWCGROUP : 0);
     return unshare(flags) < 0 ? task_fail(task, "unshare") : 0;
-}
-
-int op_hostname(struct task *task, const struct orc_record *op)
-{
-    const char *name = list_text(task->list, op, 0);
-    return sethostname(name, strlen(name)) < 0 ? task_fail(task, "sethostname") : 0;
 }
 
 /* The other side comes from the master by ioctl, never by a path that the container could

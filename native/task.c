@@ -65,14 +65,12 @@ static int run(struct task *task, const struct orc_record *op)
     case OP_BIND:            return op_bind(task, op);
     case OP_MASK:            return op_mask(task, op);
     case OP_READ_ONLY:       return op_read_only(task, op);
-    case OP_UMOUNT:          return op_umount(task, op);
     case OP_PROPAGATION:     return op_propagation(task, op);
     case OP_PIVOT_ROOT:      return op_pivot_root(task, op);
     case OP_CHDIR:           return op_chdir(task, op);
     case OP_JOIN:            return op_join(task, op);
     case OP_ENTER_CONTAINER: return op_enter_container(task, op);
     case OP_UNSHARE:         return op_unshare(task, op);
-    case OP_HOSTNAME:        return op_hostname(task, op);
     case OP_LINK_UP:         return op_link_up(task, op);
     case OP_ADD_ADDRESS:     return op_add_address(task, op);
     case OP_ADD_ROUTE:       return op_add_route(task, op);

@@ -56,13 +56,11 @@ int op_bind(struct task *task, const struct orc_record *op);
 int op_mask(struct task *task, const struct orc_record *op);
 int op_read_only(struct task *task, const struct orc_record *op);
 int op_read_only_root(struct task *task, const struct orc_record *op);
-int op_umount(struct task *task, const struct orc_record *op);
 int op_propagation(struct task *task, const struct orc_record *op);
 int op_pivot_root(struct task *task, const struct orc_record *op);
 int op_join(struct task *task, const struct orc_record *op); /* spaces.c */
 int op_enter_container(struct task *task, const struct orc_record *op);
 int op_unshare(struct task *task, const struct orc_record *op);
-int op_hostname(struct task *task, const struct orc_record *op);
 int op_link_up(struct task *task, const struct orc_record *op); /* links.c */
 int op_add_address(struct task *task, const struct orc_record *op);
 int op_add_route(struct task *task, const struct orc_record *op);

@@ -35,14 +35,28 @@ function connectThrough(
     const { hostname, port, protocol } = options;
     const target = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
     if (direct.has(target) || direct.has(hostname)) return dial(options, callback);
-    openTunnel({ unixSocket, target, timeoutMs: timeout }).then(
-      (httpSocket) =>
-        protocol === 'https:'
-          ? dial({ ...options, httpSocket }, callback)
-          : callback(null, httpSocket),
-      (error: Error) => callback(error, null),
-    );
+    const tunnel = openTunnel({ unixSocket, target, timeoutMs: timeout });
+    if (protocol !== 'https:') return void settle(tunnel, callback);
+    const secured = tunnel.then((httpSocket) => connected(dial, { ...options, httpSocket }));
+    void settle(secured, callback);
   };
+}
+
+function connected(
+  dial: buildConnector.connector,
+  options: buildConnector.Options,
+): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    dial(options, (error, socket) => (error ? reject(error) : resolve(socket)));
+  });
+}
+
+async function settle(socket: Promise<Socket>, callback: buildConnector.Callback): Promise<void> {
+  try {
+    callback(null, await socket);
+  } catch (error) {
+    callback(error instanceof Error ? error : new Error(String(error)), null);
+  }
 }
 
 const maxHeadBytes = 16_384;

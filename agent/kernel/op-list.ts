@@ -84,8 +84,6 @@ function toRecord(op: Op): OpRecord {
       return { kind: opKind.READ_ONLY, text: [op.path] };
     case 'read-only-root':
       return { kind: opKind.READ_ONLY_ROOT };
-    case 'umount':
-      return { kind: opKind.UMOUNT, text: [op.path] };
     case 'propagation':
       return { kind: opKind.PROPAGATION, num: [op.to === 'slave' ? 1 : 0], text: [op.path] };
     case 'pivot-root':
@@ -95,7 +93,6 @@ function toRecord(op: Op): OpRecord {
     case 'join':
     case 'enter-container':
     case 'unshare':
-    case 'hostname':
       return namespaceRecord(op);
     case 'link-up':
     case 'add-address':
@@ -138,17 +135,13 @@ function mountRecord(op: OpOf<'mount' | 'bind'>): OpRecord {
       text: [op.source, op.target, op.fstype, op.data],
     });
   return record(opKind.BIND, {
-    flags:
-      flags |
-      flag(op.recursive, recordFlag.RECURSIVE) |
-      flag(op.sourceInRoot, recordFlag.SOURCE_IN_ROOT) |
-      flag(op.idmap, recordFlag.IDMAP),
+    flags: flags | flag(op.recursive, recordFlag.RECURSIVE) | flag(op.idmap, recordFlag.IDMAP),
     num,
     text: [op.source, op.target, op.sourceBelow],
   });
 }
 
-function namespaceRecord(op: OpOf<'join' | 'enter-container' | 'unshare' | 'hostname'>): OpRecord {
+function namespaceRecord(op: OpOf<'join' | 'enter-container' | 'unshare'>): OpRecord {
   switch (op.op) {
     case 'join':
       return record(opKind.JOIN, { num: [spaceNumber[op.namespace]] });
@@ -158,8 +151,6 @@ function namespaceRecord(op: OpOf<'join' | 'enter-container' | 'unshare' | 'host
       return record(opKind.UNSHARE, {
         num: [flag(op.namespaces.includes('mount'), 1) | flag(op.namespaces.includes('cgroup'), 2)],
       });
-    case 'hostname':
-      return record(opKind.HOSTNAME, { text: [op.name] });
   }
 }
 
@@ -243,8 +234,6 @@ const mountBit: Readonly<Record<MountFlag, number>> = {
   nosuid: mountFlag.NOSUID,
   nodev: mountFlag.NODEV,
   noexec: mountFlag.NOEXEC,
-  noatime: mountFlag.NOATIME,
-  relatime: mountFlag.RELATIME,
 };
 
 function mountBits(flags: readonly MountFlag[]): number {

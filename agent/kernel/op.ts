@@ -64,8 +64,6 @@ export type Op =
       readonly source: string;
       readonly target: string;
       readonly inRoot: boolean;
-      /** Resolve the source in the root as well (for paths that are bound onto themselves). */
-      readonly sourceInRoot: boolean;
       /**
        * A directory (a volume): `source` is resolved below it as paths in the root are, and made a directory of its
        * owner's if nothing is there. "": no such thing.
@@ -83,7 +81,6 @@ export type Op =
   | { readonly op: 'read-only'; readonly path: string }
   /** Makes the root's own mount read-only, in place; what is mounted below it stays as it is. */
   | { readonly op: 'read-only-root' }
-  | { readonly op: 'umount'; readonly path: string }
   /** Recursive propagation change of `path`. */
   | { readonly op: 'propagation'; readonly path: string; readonly to: 'private' | 'slave' }
   /** Makes the opened root the root of this mount namespace and detaches the old one. */
@@ -94,7 +91,6 @@ export type Op =
   /** Joins mount, pid, cgroup (and, if it has its own, time) namespace of a running container, forking for the pid namespace. */
   | { readonly op: 'enter-container'; readonly container: string }
   | { readonly op: 'unshare'; readonly namespaces: readonly ('mount' | 'cgroup')[] }
-  | { readonly op: 'hostname'; readonly name: string }
   | { readonly op: 'link-up'; readonly link: string }
   /** IPv4 only, dotted. */
   | {
@@ -144,7 +140,7 @@ export type Op =
   /** Must be last. `path` without a slash is looked up in PATH of `env`, inside the root. Descriptors over 2 are closed. */
   | { readonly op: 'exec'; readonly argv: readonly string[]; readonly env: readonly string[] };
 
-export type MountFlag = 'ro' | 'nosuid' | 'nodev' | 'noexec' | 'noatime' | 'relatime';
+export type MountFlag = 'ro' | 'nosuid' | 'nodev' | 'noexec';
 export type SandboxNamespace = 'user' | 'network' | 'ipc' | 'uts';
 
 /** Which operation failed, at which stage of it, and the kernel's word. */

@@ -167,7 +167,6 @@ function bindLayer(source: string, target: string, idmap: boolean): Op {
     source,
     target,
     inRoot: false,
-    sourceInRoot: false,
     sourceBelow: '',
     create: false,
     recursive: false,
@@ -182,7 +181,7 @@ function planMount(mount: OciMount): readonly Op[] {
   if (mount.type === 'bind') {
     const from = mount.subPath === '' ? mount.source : mount.subPath;
     const sourceBelow = mount.subPath === '' ? '' : mount.source;
-    const bind = { source: from, sourceBelow, sourceInRoot: false, recursive: false, idmap: false };
+    const bind = { source: from, sourceBelow, recursive: false, idmap: false };
     return [{ op: 'bind', ...bind, ...target }];
   }
   const type = { source: mount.type, fstype: mount.type, data: mount.fsOptions };

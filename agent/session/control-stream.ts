@@ -5,7 +5,6 @@ import type {
   OpenSession,
   PodEvent,
 } from '../../api/generated/agent.ts';
-import type { NodeCondition } from '../../api/node.ts';
 import { deferred } from '../../base/deadline.ts';
 import type { LedgerChange } from '../ledger/assignment.ts';
 import { ledgerFeed } from './ledger-feed.ts';
@@ -26,7 +25,6 @@ export interface ControlStreamParts {
 export interface ControlStream {
   /** False: the stream is full, or not welcomed yet: it was not sent. */
   sendEvents(events: readonly PodEvent[]): boolean;
-  sendConditions(conditions: readonly NodeCondition[]): void;
   /** Settles when the stream has ended; rejects if not by its own doing. */
   readonly ended: Promise<void>;
   /** Resolves when the ledger has taken or refused all that was received. */
@@ -55,10 +53,6 @@ export function openControlStream(parts: ControlStreamParts): ControlStream {
     sendEvents(events) {
       if (call.writableNeedDrain || call.destroyed) return false;
       return send({ $case: 'events', value: { events: [...events] } }) || true;
-    },
-    sendConditions(conditions) {
-      const conditionJson = conditions.map((condition) => JSON.stringify(condition));
-      send({ $case: 'conditions', value: { conditionJson } });
     },
     ended: ended.promise,
     settled: () => settled(),

@@ -88,14 +88,14 @@ interface Answer {
 async function send(url: URL, options: RequestOptions, body?: string): Promise<Answer> {
   try {
     return await new Promise<Answer>((resolve, reject) => {
-      const sent = request(url, { ...options, agent: false }, (response) => {
+      const sent = request(url, { ...options, agent: false, timeout: silenceMs }, (response) => {
         text(response).then(
           (answer) => resolve({ code: response.statusCode ?? 0, body: answer }),
           reject,
         );
       });
       sent.on('error', reject);
-      sent.setTimeout(silenceMs, () => sent.destroy(new Error('silence')));
+      sent.on('timeout', () => sent.destroy(new Error('silence')));
       sent.end(body);
     });
   } catch (cause) {

@@ -1,5 +1,4 @@
 import type { PodEvent } from '../../api/generated/agent.ts';
-import type { NodeCondition } from '../../api/node.ts';
 import { backoffMs, withJitter } from '../../base/backoff.ts';
 import { sleep } from '../../base/clock.ts';
 import { bulkSessions } from './bulk-sessions.ts';
@@ -12,8 +11,6 @@ import type { SessionOptions } from './session-options.ts';
 export interface Session {
   /** Kept until it can be sent; of more than a thousand the oldest are dropped. */
   reportEvent(event: PodEvent): void;
-  /** All of the node's own conditions; sent again with each connection. */
-  setConditions(conditions: readonly NodeCondition[]): void;
   readonly connected: boolean;
   stop(): Promise<void>;
 }
@@ -79,7 +76,6 @@ export function startSession(options: SessionOptions): Session {
 
   return {
     reportEvent: (event) => outgoing.addEvent(event),
-    setConditions: (conditions) => outgoing.setConditions(conditions),
     get connected() {
       return outgoing.isConnected();
     },
@@ -93,7 +89,6 @@ export function startSession(options: SessionOptions): Session {
 /** What isn't a pod's status: it waits here while there is no connection. */
 function outgoingReports() {
   let stream: ControlStream | undefined;
-  let conditions: readonly NodeCondition[] | undefined;
   let events: readonly PodEvent[] = [];
   const flush = () => {
     if (events.length > 0 && stream?.sendEvents(events)) events = [];
@@ -103,7 +98,6 @@ function outgoingReports() {
     isConnected: () => stream !== undefined,
     connected(to: ControlStream) {
       stream = to;
-      if (conditions) stream.sendConditions(conditions);
       flush();
     },
     disconnected() {
@@ -112,10 +106,6 @@ function outgoingReports() {
     addEvent(event: PodEvent) {
       events = [...events, event].slice(-maxEvents);
       flush();
-    },
-    setConditions(next: readonly NodeCondition[]) {
-      conditions = next;
-      stream?.sendConditions(next);
     },
   };
 }

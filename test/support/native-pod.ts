@@ -89,7 +89,6 @@ const mountDefaults = { op: 'mount', data: '' } as const;
 export const bindDefaults = {
   op: 'bind',
   inRoot: false,
-  sourceInRoot: false,
   sourceBelow: '',
   create: false,
   recursive: false,

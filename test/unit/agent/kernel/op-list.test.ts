@@ -50,7 +50,6 @@ const cases: readonly [Op, object][] = [
       source: '/v',
       target: '/t',
       inRoot: true,
-      sourceInRoot: false,
       sourceBelow: '/volume',
       create: false,
       recursive: true,
@@ -106,7 +105,7 @@ describe('encodeList', () => {
   });
 
   it('refuses a NUL inside a string', () => {
-    expect(() => encodeList({}, [{ op: 'umount', path: '/a\0b' }])).toThrow(RangeError);
+    expect(() => encodeList({}, [{ op: 'mask', path: '/a\0b' }])).toThrow(RangeError);
   });
 
   it('refuses a number that does not fit', () => {
