@@ -54,6 +54,9 @@ export const Namespace: Kind<typeof fields> = kind({
   selectableFields: { 'status.phase': { of: ({ status }) => status.phase } },
 });
 
+/** There from the start, and for good. */
+export const firstNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
 /** So that selectors can name namespaces. */
 const nameLabel = (name: string | undefined) =>
   name === undefined ? {} : { 'kubernetes.io/metadata.name': name };

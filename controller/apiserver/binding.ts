@@ -1,10 +1,11 @@
 import { Node } from '../../api/node.ts';
+import { isObject } from '../../api/normalize.ts';
 import { Pod } from '../../api/pod.ts';
 import { conflict, notFound } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { checkAddress } from './incoming.ts';
 import { parseObjectBody } from './parse-body.ts';
-import { badRequest, isRecord, writeOptions } from './request-options.ts';
+import { badRequest, writeOptions } from './request-options.ts';
 import { successStatus } from './status-reply.ts';
 
 /** pods/binding: what another scheduler than orc's sends. A pod is bound once. */
@@ -27,7 +28,7 @@ export async function bindPod(call: Call, deps: ApiServerDeps): Promise<Answer> 
 }
 
 function targetOf({ target }: Readonly<Record<string, unknown>>): string {
-  const { kind = 'Node', name } = isRecord(target) ? target : {};
+  const { kind = 'Node', name } = isObject(target) ? target : {};
   if (kind !== 'Node' || typeof name !== 'string' || name === '')
     throw badRequest('target must name a Node');
   return name;

@@ -1,4 +1,5 @@
 import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
+import { isObject } from '../../api/normalize.ts';
 import { type Draft, parseObject } from '../../api/prepare.ts';
 import type { Fields } from '../../api/schema.ts';
 import { Service } from '../../api/service.ts';
@@ -9,7 +10,7 @@ import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { createService } from './cluster-ip.ts';
 import { accepted, answer, checkAddress, checkNamespace } from './incoming.ts';
 import { parseObjectBody } from './parse-body.ts';
-import { asText, isRecord, type WriteOptions, writeOptions } from './request-options.ts';
+import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
 export async function createObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const body = parseObjectBody(call.body, call.contentType);
@@ -43,13 +44,13 @@ export async function createFrom(
 function withoutServerFields(kind: Kind, body: Readonly<Record<string, unknown>>) {
   const { status: _, ...rest } = body;
   const given = kind.hasStatus ? rest : body;
-  if (!isRecord(given.metadata)) return given;
+  if (!isObject(given.metadata)) return given;
   const { uid: _u, resourceVersion: _r, creationTimestamp: _c, ...metadata } = given.metadata;
   return { ...given, metadata };
 }
 
 function shownName({ metadata }: Readonly<Record<string, unknown>>): string {
-  if (!isRecord(metadata)) return '';
+  if (!isObject(metadata)) return '';
   return asText(metadata.name ?? metadata.generateName ?? '');
 }
 

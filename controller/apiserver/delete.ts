@@ -1,10 +1,10 @@
 import type { AnyObject } from '../../api/kind.ts';
 import { apiVersionOf } from '../../api/kind.ts';
-import { Namespace } from '../../api/namespace.ts';
+import { firstNamespaces, Namespace } from '../../api/namespace.ts';
 import { conflict, notFound, StatusError } from '../../api/status.ts';
+import { keyOf } from '../store/keys.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { answer } from './incoming.ts';
-import { keyOf } from './list-page.ts';
 import { parseBody } from './parse-body.ts';
 import { type DeleteRequest, deleteRequest, listOptions } from './request-options.ts';
 import { selectionOf } from './selection.ts';
@@ -60,10 +60,8 @@ export async function deleteOne(
 const requestOf = (call: Call): DeleteRequest =>
   deleteRequest(call.query, call.body.length === 0 ? {} : parseBody(call.body, call.contentType));
 
-const kept = ['default', 'kube-system', 'kube-node-lease'];
-
 function checkDeletable(kind: Call['kind'], name: string): void {
-  if (kind.kind !== Namespace.kind || kind.group !== '' || !kept.includes(name)) return;
+  if (kind.kind !== Namespace.kind || kind.group !== '' || !firstNamespaces.includes(name)) return;
   throw new StatusError(
     'Forbidden',
     `namespaces "${name}" is forbidden: this namespace may not be deleted`,

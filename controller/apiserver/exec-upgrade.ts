@@ -19,7 +19,7 @@ export async function serveUpgrade(server: ApiServer, upgrade: Upgrade): Promise
     await serveExec(server, upgrade);
   } catch (error) {
     const status = toStatusError(error);
-    if (status.code >= 500)
+    if (status.reason === 'InternalError')
       server.deps.log.error({ err: error, path: request.url ?? '' }, 'an exec failed');
     refuse(socket, status);
   }

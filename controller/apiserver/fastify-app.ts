@@ -124,7 +124,8 @@ function sendError(
   { error, request, reply }: Exchange & { readonly error: unknown },
 ): FastifyReply {
   const status = toStatusError(error);
-  if (status.code >= 500) deps.log.error({ err: error, path: request.url }, 'a request failed');
+  if (status.reason === 'InternalError')
+    deps.log.error({ err: error, path: request.url }, 'a request failed');
   return sendStatus(reply, status);
 }
 

@@ -1,11 +1,12 @@
 import type { AnyObject, Kind } from '../../api/kind.ts';
 import { Namespace } from '../../api/namespace.ts';
+import { isObject } from '../../api/normalize.ts';
 import type { Parsed } from '../../api/prepare.ts';
 import { invalid, notFound, StatusError } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { encodeMetadata, encodeObject } from './encode.ts';
 import { formatOf } from './media-type.ts';
-import { asText, badRequest, isRecord } from './request-options.ts';
+import { asText, badRequest } from './request-options.ts';
 import { encodeTable } from './table.ts';
 
 /** What the writing handlers share: from the body to a valid object, and from the result to the answer. */
@@ -22,7 +23,7 @@ export function checkAddress(
   { namespace, name }: Pick<Call, 'namespace' | 'name'>,
   body: Readonly<Record<string, unknown>>,
 ): void {
-  const metadata = isRecord(body.metadata) ? body.metadata : {};
+  const metadata = isObject(body.metadata) ? body.metadata : {};
   if (metadata.namespace && metadata.namespace !== namespace)
     throw badRequest(
       `the namespace of the provided object does not match the namespace sent on the request (${asText(metadata.namespace)}, ${namespace})`,

@@ -1,6 +1,7 @@
 import type { AnyObject, Kind } from '../../api/kind.ts';
 import { StatusError } from '../../api/status.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
+import { formatKey, keyOf } from '../store/keys.ts';
 import type { ObjectKey } from '../store/objects.ts';
 import { badRequest } from './request-options.ts';
 
@@ -64,11 +65,6 @@ export function parseToken(text: string): ContinueToken {
   return { revision, after: { namespace, name } };
 }
 
-export const keyOf = ({ metadata }: AnyObject): ObjectKey => ({
-  namespace: metadata.namespace ?? '',
-  name: metadata.name,
-});
-
 function decoded(text: string): unknown {
   try {
     return JSON.parse(Buffer.from(text, 'base64url').toString());
@@ -89,14 +85,12 @@ export function objectsBefore(
 ): readonly AnyObject[] {
   const before = new Map<string, AnyObject | undefined>();
   for (const { key, previous } of changes) {
-    const id = idOf(key);
+    const id = formatKey(key);
     if (!before.has(id)) before.set(id, previous);
   }
-  const untouched = today.filter((object) => !before.has(idOf(keyOf(object))));
+  const untouched = today.filter((object) => !before.has(formatKey(keyOf(object))));
   return [...untouched, ...[...before.values()].filter((object) => object !== undefined)];
 }
-
-const idOf = ({ namespace, name }: ObjectKey) => `${namespace}/${name}`;
 
 function compareKeys(a: ObjectKey, b: ObjectKey): number {
   return compareText(a.namespace, b.namespace) || compareText(a.name, b.name);

@@ -1,6 +1,7 @@
 import { parseDocument } from 'yaml';
+import { isObject } from '../../api/normalize.ts';
 import { StatusError } from '../../api/status.ts';
-import { badRequest, isRecord } from './request-options.ts';
+import { badRequest } from './request-options.ts';
 
 /** The body as plain data. JSON when the client doesn't say, as some send a body without a Content-Type. */
 export function parseBody(body: Buffer, contentType: string): unknown {
@@ -14,9 +15,12 @@ export function parseBody(body: Buffer, contentType: string): unknown {
   );
 }
 
-export function parseObjectBody(body: Buffer, contentType: string): Record<string, unknown> {
+export function parseObjectBody(
+  body: Buffer,
+  contentType: string,
+): Readonly<Record<string, unknown>> {
   const value = parseBody(body, contentType);
-  if (!isRecord(value)) throw badRequest('the body of the request must be an object');
+  if (!isObject(value)) throw badRequest('the body of the request must be an object');
   return value;
 }
 

@@ -1,5 +1,5 @@
 import type { AnyObject, Kind } from '../../api/kind.ts';
-import { normalize } from '../../api/normalize.ts';
+import { isObject, normalize } from '../../api/normalize.ts';
 import { StatusError } from '../../api/status.ts';
 import { type Clock, formatTime } from '../../base/clock.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
@@ -10,7 +10,7 @@ import { applyJsonPatch } from './patch/json-patch.ts';
 import { applyMergePatch } from './patch/merge-patch.ts';
 import { applyServerSide } from './patch/server-side-apply.ts';
 import { applyStrategicMergePatch } from './patch/strategic-merge.ts';
-import { badRequest, isRecord, type WriteOptions, writeOptions } from './request-options.ts';
+import { badRequest, type WriteOptions, writeOptions } from './request-options.ts';
 import { changeScale } from './scale.ts';
 import { changeObject, type OwnPart } from './update.ts';
 
@@ -67,7 +67,7 @@ async function applyObject(call: Call, apply: Apply, deps: ApiServerDeps): Promi
   const now = deps.clock.now();
   const isThere = (await deps.objects.get(call.kind, call)) !== undefined;
   if (!isThere && part === 'main') {
-    const metadata = isRecord(applied.metadata) ? applied.metadata : {};
+    const metadata = isObject(applied.metadata) ? applied.metadata : {};
     const body = merge(undefined, { ...applied, metadata: { ...metadata, name: call.name } });
     return answer(call, await createFrom(call, { body, options }, deps), { code: 201, now });
   }
@@ -85,13 +85,13 @@ function mergeOf(kind: Kind, { options }: Apply, clock: Clock) {
 
 function appliedBody(call: Call, body: unknown): Readonly<Record<string, unknown>> {
   const applied = normalize(call.kind.schema, body);
-  if (!isRecord(applied)) throw badRequest('an apply patch must be an object');
+  if (!isObject(applied)) throw badRequest('an apply patch must be an object');
   checkAddress(call, applied);
   return applied;
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {
-  if (!isRecord(value)) throw badRequest('the patched object is no object any more');
+  if (!isObject(value)) throw badRequest('the patched object is no object any more');
   return value;
 }
 

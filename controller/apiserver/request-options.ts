@@ -1,3 +1,4 @@
+import { isObject } from '../../api/normalize.ts';
 import { StatusError } from '../../api/status.ts';
 import type { DeleteOptions } from '../store/objects.ts';
 import type { Call } from './call.ts';
@@ -72,7 +73,7 @@ export interface DeleteRequest {
 
 /** DeleteOptions come in the body or in the query, dryRun too: kubectl sends it in the body. The query wins. */
 export function deleteRequest(query: URLSearchParams, body: unknown): DeleteRequest {
-  const given = isRecord(body) ? body : {};
+  const given = isObject(body) ? body : {};
   const grace = count(query, 'gracePeriodSeconds') ?? wholeNumber(given, 'gracePeriodSeconds');
   const policy = query.get('propagationPolicy') ?? given.propagationPolicy;
   const orphan = query.get('orphanDependents') ?? given.orphanDependents;
@@ -106,9 +107,6 @@ export const badRequest = (message: string): StatusError => new StatusError('Bad
 export const asText = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(value);
 
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 function oneOf<const V extends string>(
   query: URLSearchParams,
   name: string,
@@ -140,7 +138,7 @@ function policyOf(policy: unknown, orphan: unknown): DeleteOptions['propagationP
 }
 
 function preconditionsOf(value: unknown): DeleteOptions['preconditions'] {
-  if (!isRecord(value)) return undefined;
+  if (!isObject(value)) return undefined;
   const { uid, resourceVersion } = value;
   return {
     ...(typeof uid === 'string' ? { uid } : {}),
@@ -148,7 +146,7 @@ function preconditionsOf(value: unknown): DeleteOptions['preconditions'] {
   };
 }
 
-function wholeNumber(record: Record<string, unknown>, name: string): number | undefined {
+function wholeNumber(record: Readonly<Record<string, unknown>>, name: string): number | undefined {
   const value = record[name];
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)

@@ -1,12 +1,13 @@
 import type { AnyObject } from '../../api/kind.ts';
 import type { LabelSelector } from '../../api/label-selector.ts';
+import { isObject } from '../../api/normalize.ts';
 import { formatLabelSelector } from '../../api/selector.ts';
 import { notFound } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { awaitFresh } from './freshness.ts';
 import { checkAddress } from './incoming.ts';
 import { parseObjectBody } from './parse-body.ts';
-import { badRequest, isRecord, writeOptions } from './request-options.ts';
+import { badRequest, writeOptions } from './request-options.ts';
 import { changeObject } from './update.ts';
 
 /** The scale subresource: how many, of what has `spec.replicas`, as autoscaling/v1 Scale. */
@@ -59,11 +60,11 @@ function scaleOf(object: AnyObject) {
 }
 
 function scaled(live: AnyObject, scale: Readonly<Record<string, unknown>>) {
-  const spec = isRecord(scale.spec) ? scale.spec : {};
+  const spec = isObject(scale.spec) ? scale.spec : {};
   const { replicas = 0 } = spec;
   if (typeof replicas !== 'number' || !Number.isSafeInteger(replicas) || replicas < 0)
     throw badRequest('spec.replicas must be a number that is not negative');
-  const { resourceVersion, uid } = isRecord(scale.metadata) ? scale.metadata : {};
+  const { resourceVersion, uid } = isObject(scale.metadata) ? scale.metadata : {};
   const { spec: liveSpec } = live as AnyObject & Scalable;
   return {
     ...live,

@@ -1,11 +1,12 @@
 import type { AnyObject, KubeObject } from '../../api/kind.ts';
+import { isObject } from '../../api/normalize.ts';
 import { parseUpdate } from '../../api/prepare.ts';
 import { conflict, notFound, StatusError } from '../../api/status.ts';
 import { nextObject } from '../store/next-object.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { accepted, answer, checkAddress } from './incoming.ts';
 import { parseObjectBody } from './parse-body.ts';
-import { asText, isRecord, type WriteOptions, writeOptions } from './request-options.ts';
+import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
 /** Which part of the object the URL is about: the other one stays as it is. */
 export type OwnPart = 'main' | 'status';
@@ -83,7 +84,7 @@ function checkRevision(
   wanted: Readonly<Record<string, unknown>>,
   live: AnyObject,
 ): void {
-  const { uid, resourceVersion } = isRecord(wanted.metadata) ? wanted.metadata : {};
+  const { uid, resourceVersion } = isObject(wanted.metadata) ? wanted.metadata : {};
   if (uid && uid !== live.metadata.uid)
     throw conflict(
       kind,

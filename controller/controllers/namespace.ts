@@ -1,5 +1,5 @@
 import type { Kind } from '../../api/kind.ts';
-import { Namespace } from '../../api/namespace.ts';
+import { firstNamespaces, Namespace } from '../../api/namespace.ts';
 import { alreadyExists, StatusError } from '../../api/status.ts';
 import { type Settled, settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
@@ -9,8 +9,6 @@ import type { Objects } from '../store/objects.ts';
 
 /** What makes a namespace wait until it is empty; in spec.finalizers, as in Kubernetes. */
 const contentsFinalizer = 'kubernetes';
-
-const firstNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
 /** Those that are there from the start. */
 export async function ensureFirstNamespaces(objects: Objects): Promise<void> {

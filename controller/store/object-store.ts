@@ -99,9 +99,18 @@ async function update<F extends Fields>(
   deps: ObjectStoreDeps,
   { kind, wanted, part }: UpdateRequest<F>,
 ): Promise<KubeObject<F>> {
-  const { name, namespace = '', resourceVersion, uid } = wanted.metadata;
+  const { name, namespace = '' } = wanted.metadata;
   const stored = await read(deps, kind, { namespace, name });
   if (!stored) throw notFound(kind, name);
+  return replace(deps, stored, { kind, wanted, part });
+}
+
+async function replace<F extends Fields>(
+  deps: ObjectStoreDeps,
+  stored: KubeObject<F>,
+  { kind, wanted, part }: UpdateRequest<F>,
+): Promise<KubeObject<F>> {
+  const { name, resourceVersion, uid } = wanted.metadata;
   if (uid && uid !== stored.metadata.uid) throw uidConflict(kind, uid, stored);
   if (resourceVersion && resourceVersion !== stored.metadata.resourceVersion)
     throw conflict(kind, name, modifiedMeanwhile);
@@ -128,7 +137,7 @@ async function modify<F extends Fields>(
   return again(async () => {
     const stored = await read(deps, kind, key);
     const wanted = stored && change(stored);
-    return wanted ? update(deps, { kind, wanted, part }) : stored;
+    return wanted ? replace(deps, stored, { kind, wanted, part }) : stored;
   });
 }
 

@@ -1,6 +1,6 @@
 import { isObject } from '../../../api/normalize.ts';
 import type { Schema } from '../../../api/schema.ts';
-import { childSchema, type FieldSet, isLeaf, itemStep } from './field-set.ts';
+import { childSchema, type FieldSet, isGranular, isLeaf, itemStep } from './field-set.ts';
 
 /** Everything of `applied` put into `live`: objects and maps by field, lists by their keys, sets united. */
 export function mergeApplied(schema: Schema | undefined, live: unknown, applied: unknown): unknown {
@@ -27,9 +27,6 @@ export function removeFields(schema: Schema | undefined, value: unknown, gone: F
   });
   return Object.fromEntries(entries);
 }
-
-const isGranular = (schema: Schema | undefined): boolean =>
-  schema?.shape.kind === 'object' || schema?.shape.kind === 'map';
 
 const isEmpty = (value: unknown): boolean =>
   Array.isArray(value) ? value.length === 0 : isObject(value) && Object.keys(value).length === 0;

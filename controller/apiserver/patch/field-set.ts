@@ -45,7 +45,7 @@ export function itemStep(schema: Schema | undefined, item: unknown): string {
 const byName = ([a]: [string, unknown], [b]: [string, unknown]) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Merged field by field; what else there is belongs to its owner as a whole. */
-const isGranular = (schema: Schema | undefined): boolean =>
+export const isGranular = (schema: Schema | undefined): boolean =>
   schema?.shape.kind === 'object' || schema?.shape.kind === 'map';
 
 export function childSchema(schema: Schema | undefined, name: string): Schema | undefined {

@@ -1,6 +1,7 @@
-import { isObject, ownField } from '../../../api/normalize.ts';
+import { isObject } from '../../../api/normalize.ts';
 import type { Schema } from '../../../api/schema.ts';
 import { StatusError } from '../../../api/status.ts';
+import { childSchema } from './field-set.ts';
 import { type ListShape, type ObjectMap, strategicMergeList } from './strategic-merge-list.ts';
 
 /**
@@ -27,7 +28,7 @@ function mergeObject(schema: Schema, target: ObjectMap, patch: ObjectMap): Objec
     else
       merged.set(
         name,
-        mergeField(schemaOf(schema, name), merged.get(name), listChange(changes, name)),
+        mergeField(childSchema(schema, name), merged.get(name), listChange(changes, name)),
       );
   }
   return Object.fromEntries(merged);
@@ -86,11 +87,6 @@ const ANY_LIST: ListShape = {
 
 function listShapeOf(schema: Schema | undefined): ListShape {
   return schema?.shape.kind === 'list' ? schema.shape : ANY_LIST;
-}
-
-function schemaOf({ shape }: Schema, name: string): Schema | undefined {
-  if (shape.kind === 'map') return shape.value;
-  return shape.kind === 'object' ? ownField(shape.fields, name) : undefined;
 }
 
 function retain(target: ObjectMap, retained: unknown): ObjectMap {
