@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
+import { parseMountinfo } from './mountinfo.ts';
 
 export type CgroupController = 'cpu' | 'memory' | 'pids';
 
@@ -61,38 +62,6 @@ export function positionIn(tree: CgroupTree, parent: string): string {
 }
 
 const needed = ['cpu', 'memory', 'pids'] as const;
-
-interface CgroupMount {
-  readonly mount: string;
-  readonly root: string;
-  readonly fstype: string;
-  readonly options: readonly string[];
-}
-
-/** proc_pid_mountinfo(5): "36 35 98:0 /root /mount opts [tags] - fstype source superopts". */
-function parseMountinfo(text: string): readonly CgroupMount[] {
-  return text.split('\n').flatMap((line) => {
-    const [before = '', after = ''] = line.split(' - ');
-    const [, , , root = '', mount = ''] = before.split(' ');
-    const [fstype = '', , options = ''] = after.split(' ');
-    return fstype.startsWith('cgroup')
-      ? [
-          {
-            mount: unescapePath(mount),
-            root: unescapePath(root),
-            fstype,
-            options: options.split(','),
-          },
-        ]
-      : [];
-  });
-}
-
-function unescapePath(path: string): string {
-  return path.replace(/\\([0-7]{3})/g, (_, octal) =>
-    String.fromCharCode(Number.parseInt(octal, 8)),
-  );
-}
 
 async function controllersOf(mount: string): Promise<readonly string[]> {
   const text = await readFile(posix.join(mount, 'cgroup.controllers'), 'utf8');

@@ -57,8 +57,10 @@ export function assignmentCodec(key: Uint8Array, rng: Rng): AssignmentCodec {
   };
 }
 
-const byName = <T extends ConfigMap | Secret>(objects: readonly T[]): ReadonlyMap<string, T> =>
-  new Map(objects.map((object) => [object.metadata.name, object]));
+/** As an assignment holds them. */
+export const byName = <T extends ConfigMap | Secret>(
+  objects: readonly T[],
+): ReadonlyMap<string, T> => new Map(objects.map((object) => [object.metadata.name, object]));
 
 const nonceBytes = 12;
 const tagBytes = 16;

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ipv4Cidr } from '../../base/ipv4.ts';
 import type { Log } from '../../base/log.ts';
@@ -43,21 +43,11 @@ export function openAddressBook(dir: string, log: Log): AddressBook {
 }
 
 function readPool(path: string, log: Log): AddressPool {
-  const text = readIfThere(path);
-  if (text === undefined) return emptyPool;
+  if (!existsSync(path)) return emptyPool;
   try {
-    return JSON.parse(text) as AddressPool;
+    return JSON.parse(readFileSync(path, 'utf8')) as AddressPool;
   } catch (err) {
     log.warn({ err, path }, 'address file is unreadable; starting with an empty one');
     return emptyPool;
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
   }
 }

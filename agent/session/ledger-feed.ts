@@ -10,6 +10,7 @@ import type {
 import type { Pod } from '../../api/pod.ts';
 import type { Secret } from '../../api/secret.ts';
 import type { LedgerChange, NewAssignment } from '../ledger/assignment.ts';
+import { byName } from '../ledger/assignment-file.ts';
 import type { NetworkTable, ServiceEntry } from '../ports.ts';
 
 /** Turns what one connection's controller says into changes of the ledger. */
@@ -77,9 +78,6 @@ function newAssignment(message: AssignPod): NewAssignment {
     secrets: byName(message.secretJson.map((json) => JSON.parse(json) as Secret)),
   };
 }
-
-const byName = <T extends ConfigMap | Secret>(objects: readonly T[]): ReadonlyMap<string, T> =>
-  new Map(objects.map((object) => [object.metadata.name, object]));
 
 const emptyTable = (welcome: Welcome): NetworkTable => ({
   podCidr: welcome.podCidr,
