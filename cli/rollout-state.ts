@@ -30,18 +30,21 @@ export function rolloutState(deployment: Deployment, pods: readonly Pod[]): Roll
   const isSeen = (status.observedGeneration ?? 0) >= (metadata.generation ?? 0);
   const updated = isSeen ? (status.updatedReplicas ?? 0) : 0;
   const ready = Math.min(updated, status.availableReplicas ?? 0);
+  const failing = pods.filter(({ metadata }) => !metadata.deletionTimestamp).flatMap(failureOf);
+  // A container without a readiness probe counts as ready until its end is told: its pod knows first.
   const isDone =
     isSeen &&
     updated === spec.replicas &&
     (status.replicas ?? 0) === spec.replicas &&
-    (status.availableReplicas ?? 0) === spec.replicas;
+    (status.availableReplicas ?? 0) === spec.replicas &&
+    failing.length === 0;
   const stuck = isSeen
     ? status.conditions?.find(({ reason }) => reason === 'ProgressDeadlineExceeded')
     : undefined;
   return {
     phase: isDone ? 'done' : stuck ? 'stuck' : 'going',
     ...{ wanted: spec.replicas, updated, ready },
-    failing: pods.filter(({ metadata }) => !metadata.deletionTimestamp).flatMap(failureOf),
+    failing,
     message: stuck?.message ?? '',
   };
 }

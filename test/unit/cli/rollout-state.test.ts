@@ -50,6 +50,17 @@ describe('rolloutState', () => {
   for (const [title, status, expected] of cases)
     it(title, () => expect(rolloutState(deployment(status), [])).toMatchObject(expected));
 
+  it('is not done while a pod that counts as available has just ended', () => {
+    const state = { terminated: { exitCode: 1, reason: 'Error' } };
+    const web = { ...{ name: 'web', image: 'web:1', imageID: '' }, ready: false, restartCount: 0 };
+    const containerStatuses = [{ ...web, state, lastState: {} }];
+    const pod = { ...aPod(), status: { phase: 'Running' as const, containerStatuses } };
+    expect(rolloutState(deployment(counts(3, 3, 3)), [pod])).toMatchObject({
+      phase: 'going',
+      failing: [{ reason: 'Error', exitCode: 1 }],
+    });
+  });
+
   const failures: readonly [title: string, status: object, expected: readonly object[]][] = [
     [
       'names a container that keeps ending, with its exit code',
