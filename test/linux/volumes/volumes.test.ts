@@ -1,5 +1,6 @@
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -42,6 +43,14 @@ const see = (name: string) => {
   const { uid, gid, mode } = statSync(path(name));
   return { uid, gid, mode: mode & 0o7777 };
 };
+
+it('an empty directory that a crash left half made gets its owner', async () => {
+  mkdirSync(path('..scratch'), { recursive: true });
+  const limits = { kind: 'empty-dir', medium: 'disk', sizeLimitBytes: undefined } as const;
+  await volumes.ensure('a', { name: 'scratch', owner, ...limits });
+  expect(see('scratch')).toEqual({ ...owner, mode: 0o2777 });
+  expect(readdirSync(path('.'))).toEqual(['scratch']);
+});
 
 describe('files', () => {
   it('have content, mode and the pod’s owner, also in directories', async () => {
