@@ -41,4 +41,5 @@ soak: build
 	@$(AS_ROOT) npx vitest run --config test/soak.config.ts
 
 clean:
-	rm -rf node_modules native/build .cache .orc coverage
+	rm -rf node_modules native/build coverage .orc .cache $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/orc
+	$(AS_ROOT) rm -rf /root/.cache/orc

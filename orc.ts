@@ -1,13 +1,9 @@
 /** The executable: picks the role and imports only that role's main. */
-import { enableCompileCache, flushCompileCache } from 'node:module';
-import { join } from 'node:path';
-
-// In the checkout, like its other caches: what root executes must not come from a directory that anyone may write to.
-enableCompileCache(join(import.meta.dirname, '.cache/compile'));
+import { flushCompileCache } from 'node:module';
 
 const [verb = '', ...rest] = process.argv.slice(2);
 
-// A role that is killed never writes its cache at exit: so it is written once all is loaded.
+// A role that is killed never writes its compile cache at exit: so it is written once all is loaded.
 switch (verb) {
   case 'controller': {
     const { runController } = await import('./controller/main.ts');
