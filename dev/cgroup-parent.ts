@@ -29,16 +29,30 @@ export async function takeCgroupParent(name: string, clock: Clock): Promise<Cgro
       remove: () => removeTrees([join(own, `${name}-pods`)], clock),
     };
   }
-  const tops = places.flatMap(({ controllers, path }) =>
+  const tops = topsBelow(places, name);
+  return { of: (host) => join(name, host), remove: () => removeTrees(tops, clock) };
+}
+
+/** What a killed process has left below the place that it shared with this one. */
+export async function removeCgroupsOf(name: string, clock: Clock): Promise<void> {
+  const places = await ownPlaces();
+  await removeTrees([...topsBelow(places, name), ...topsBelow(places, `${name}-pods`)], clock);
+}
+
+const topsBelow = (places: readonly Place[], name: string): readonly string[] =>
+  places.flatMap(({ controllers, path }) =>
     [controllers, ...(controllers === '' ? ['unified'] : controllers.split(','))].map((tree) =>
       join(mount, tree, path, name),
     ),
   );
-  return { of: (host) => join(name, host), remove: () => removeTrees(tops, clock) };
+
+interface Place {
+  readonly controllers: string;
+  readonly path: string;
 }
 
 /** Lines of /proc/self/cgroup: "4:memory:/path", and "0::/path" for the unified hierarchy. */
-async function ownPlaces(): Promise<readonly { controllers: string; path: string }[]> {
+async function ownPlaces(): Promise<readonly Place[]> {
   const lines = (await readFile('/proc/self/cgroup', 'utf8')).trim().split('\n');
   return lines.map((line) => {
     const [, controllers = '', ...path] = line.split(':');

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
@@ -9,6 +9,7 @@ import { serveEgressProxy } from './egress-proxy.ts';
 import { forwardPort } from './forward.ts';
 import { startRegistry } from './images/registry.ts';
 import { createJoinToken } from './join-token.ts';
+import { makeRunDir, sweepLeftovers } from './leftovers.ts';
 import { keepRole } from './roles.ts';
 import { startVirtualHost, type VirtualHost } from './virtual-host.ts';
 import { connectHosts, network } from './virtual-network.ts';
@@ -45,9 +46,10 @@ export async function startDevCluster(
 ): Promise<DevCluster> {
   const undo = undoSteps();
   try {
-    const runDir = await mkdtemp('/run/orc-dev-');
+    await sweepLeftovers(clock);
+    const { name, path: runDir } = await makeRunDir();
     undo.push(() => rm(runDir, { recursive: true, force: true }));
-    const cgroups = await takeCgroupParent(runDir.slice('/run/'.length), clock);
+    const cgroups = await takeCgroupParent(name, clock);
     undo.push(() => cgroups.remove());
     const hosts = await startHosts(config, undo);
     signal.throwIfAborted();

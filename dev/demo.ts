@@ -8,6 +8,7 @@ import { errorChain } from '../base/error-chain.ts';
 import { readDevConfig } from './config.ts';
 import { pushImage } from './images/push-image.ts';
 import { buildHelloImage } from './images/recipes.ts';
+import { sweepLeftovers } from './leftovers.ts';
 import { orcCommand } from './roles.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -75,7 +76,10 @@ function showAnswers(): number {
   const ask = ['exec', 'deploy/hello', '--', 'wget', '-qO-', 'http://hello.default'];
   console.log(`  $ orc ${ask.join(' ')}`);
   const answers = new Set<string>();
-  for (let i = 0; i < 12 && answers.size < 3; i++) answers.add(output(ask).trim());
+  for (let i = 0; i < 12 && answers.size < 3; i++) {
+    const answer = output(ask).trim();
+    if (answer !== '') answers.add(answer);
+  }
   for (const answer of answers) console.log(`    → ${answer}`);
   const path = relative(process.cwd(), kubeconfig);
   console.log(
@@ -87,7 +91,9 @@ function showAnswers(): number {
       '  Stop:   make demo-stop',
     ].join('\n'),
   );
-  return answers.size > 0 ? 0 : 1;
+  if (answers.size > 1) return 0;
+  console.error('demo: fewer than two pods answered');
+  return 1;
 }
 
 async function startCluster(): Promise<void> {
@@ -119,6 +125,7 @@ async function stop(): Promise<number> {
     process.kill(pid, 'SIGTERM');
     await ended(pid);
   }
+  await sweepLeftovers(systemClock());
   await rm(demoDir, { recursive: true, force: true });
   await removeIfEmpty(join(root, '.orc'));
   console.log(

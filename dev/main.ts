@@ -1,12 +1,12 @@
 import { writeSync } from 'node:fs';
-import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
 import { type DevCluster, startDevCluster } from './cluster.ts';
 import { type DevConfig, devHelp, readDevConfig } from './config.ts';
+import { makeDataDir } from './leftovers.ts';
 import { runInScope } from './scope.ts';
 
 /** `orc dev`: brings a cluster up on this machine, waits for Ctrl-C, takes it down. Gives the exit code. */
@@ -30,7 +30,7 @@ async function runCluster(config: DevConfig): Promise<number> {
   const clock = systemClock();
   const startedAt = clock.monotonic();
   const interrupted = interruption();
-  const dataDir = config.dataDir ?? (await mkdtemp(join(tmpdir(), 'orc-dev-data-')));
+  const dataDir = config.dataDir ?? (await makeDataDir());
   await mkdir(dataDir, { recursive: true });
   let cluster: DevCluster | undefined;
   try {

@@ -46,8 +46,13 @@ export async function startVirtualHost(name: string): Promise<VirtualHost> {
     ? Promise.resolve()
     : new Promise<void>((resolve) => unshare.once('exit', () => resolve()));
   const enter = [...['--target', String(pid), '--pid', '--net', '--mount', '--uts', '--ipc'], '--'];
-  const run = (command: readonly string[], options: SpawnOptions = {}) =>
-    spawn('nsenter', [...enter, ...command], { ...options, detached: true });
+  const running = new Set<ChildProcess>();
+  const run = (command: readonly string[], options: SpawnOptions = {}) => {
+    const child = spawn('nsenter', [...enter, ...command], { ...options, detached: true });
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    return child;
+  };
   return {
     name,
     pid,
@@ -63,6 +68,8 @@ export async function startVirtualHost(name: string): Promise<VirtualHost> {
       stopping = true;
       unshare.stdin.destroy();
       await ended;
+      // Their processes have ended with the host; one that was itself stopped (SIGSTOP) wouldn't notice.
+      for (const child of running) child.kill('SIGKILL');
     },
   };
 }
