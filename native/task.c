@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int run(struct task *task, const struct orc_record *op);
@@ -89,14 +90,19 @@ static int run(struct task *task, const struct orc_record *op)
     return -ENOSYS;
 }
 
-/* What is ignored stays ignored over exec, so a container would inherit the shim's SIGPIPE. */
+/*
+ * What is ignored stays ignored over exec, so a container would inherit the shim's SIGPIPE, and whatever the agent's own
+ * parent ignored. The system call itself, because libc keeps its hands off the signals that it uses (32 and 33); all
+ * zero is the kernel's struct sigaction for SIG_DFL.
+ */
 static void reset_signals(void)
 {
+    static const unsigned long by_default[4];
+    const size_t mask_bytes = 8;
     sigset_t none;
     sigemptyset(&none);
     for (int number = 1; number < _NSIG; number++)
-        if (number != SIGKILL && number != SIGSTOP)
-            signal(number, SIG_DFL);
+        syscall(SYS_rt_sigaction, number, by_default, NULL, mask_bytes);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 

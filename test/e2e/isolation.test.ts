@@ -50,11 +50,12 @@ describe('a pod', () => {
     );
   });
 
-  it('sees no mount of its host, and of its disk only the three files about its name', async () => {
+  it('sees no mount of its host, and of its disk only the files about its name and its last words', async () => {
     const lines = (await inside('cat /proc/self/mountinfo')).split('\n');
     const fromDisk = lines.filter((line) => / - (ext4|xfs|btrfs) /.test(line));
     const points = fromDisk.map((line) => line.split(' ')[4]);
-    expect(new Set(points)).toEqual(new Set(['/etc/hostname', '/etc/hosts', '/etc/resolv.conf']));
+    const own = ['/dev/termination-log', '/etc/hostname', '/etc/hosts', '/etc/resolv.conf'];
+    expect(new Set(points)).toEqual(new Set(own));
     expect(await inside('cat /proc/self/mountinfo')).not.toContain('/run/orc');
   });
 

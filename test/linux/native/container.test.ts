@@ -351,7 +351,8 @@ describe('the end of a container', () => {
 
   it('reaches all processes with kill-all, and only the first without', async () => {
     const script = (n: string) =>
-      `trap 'echo first' ${n}; (trap 'echo second; exit' ${n}; echo up; while :; do sleep 0.01; done) & wait; wait; echo over`;
+      `trap 'echo first; told=1' ${n}; (trap 'echo second; exit' ${n}; echo up; while :; do sleep 0.01; done) & ` +
+      'while [ -z "$told" ]; do wait; sleep 0.01; done; wait; echo over';
     const container = 'trapped';
     const ended = Promise.withResolvers<void>();
     pod.shim.onExit((exit) => exit.container === container && ended.resolve());
