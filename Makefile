@@ -37,8 +37,10 @@ $(NATIVE): $(wildcard native/*.c native/*.h) native/Makefile
 generate:
 	@npm run generate
 
+# By hand: what `make test` repeats a few times, repeated often. Killed stores, damaged frames, pods' misfortunes.
 soak: build
-	@$(AS_ROOT) npx vitest run --config test/soak.config.ts
+	@$(AS_ROOT) env SOAK_FACTOR=$(or $(FACTOR),20) node_modules/.bin/node node_modules/vitest/vitest.mjs run \
+	  list-decoder sqlite-store.test pod-workers.property
 
 clean:
 	rm -rf node_modules native/build coverage .orc .cache $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/orc

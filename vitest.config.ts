@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { rounds } from './test/support/rounds.ts';
 
 /** Not in node_modules: tests also run as root, and the checkout is its owner's. */
 export const vitestCacheDir = join(tmpdir(), `vitest-of-orc-${process.getuid?.()}`);
@@ -10,7 +11,7 @@ const project = (name: string, testTimeoutMs: number, fileParallelism: boolean) 
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
-    testTimeout: testTimeoutMs,
+    testTimeout: rounds(testTimeoutMs),
     hookTimeout: Math.max(testTimeoutMs, 60_000),
     fileParallelism,
     pool: 'forks' as const,

@@ -91,9 +91,9 @@ static int run(struct task *task, const struct orc_record *op)
 }
 
 /*
- * What is ignored stays ignored over exec, so a container would inherit the shim's SIGPIPE, and whatever the agent's own
- * parent ignored. The system call itself, because libc keeps its hands off the signals that it uses (32 and 33); all
- * zero is the kernel's struct sigaction for SIG_DFL.
+ * What is ignored stays ignored over exec, so a container would inherit the shim's SIGPIPE, and
+ * whatever the agent's own parent ignored. The system call itself, because libc keeps its hands off
+ * the signals that it uses (32 and 33); all zero is the kernel's struct sigaction for SIG_DFL.
  */
 static void reset_signals(void)
 {

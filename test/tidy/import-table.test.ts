@@ -31,7 +31,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   cli: ['base', 'api', 'cli/*'],
   'dev/images': ['base'],
   dev: ['base', 'api', 'native', 'dev/images'],
-  '.': ['controller', 'agent', 'cli', 'dev'],
+  '.': ['controller', 'agent', 'cli', 'dev', 'test'],
   test: ['*'],
   bench: ['*'],
 };

@@ -236,6 +236,8 @@ it('answers over TCP what is too long for UDP', async () => {
 
 it('changes nothing when the agent starts again, and breaks no connection', async () => {
   await b.peer.call('hold', { key: 'kept', ip: '10.96.0.21', port: 80 });
+  // A link-local address is "tentative" for its first second or two (RFC 4862, 5.4): the kernel's own change.
+  await expect.poll(() => observed(first).join('\n'), { timeout: 5000 }).not.toMatch(/tentative/);
   const before = observed(first);
   await restartAgent(first);
   await first.agent.call('apply', tableOf(cluster.hosts, first, services()));

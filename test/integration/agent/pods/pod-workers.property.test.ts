@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { ImageError } from '../../../../agent/images/image-error.ts';
 import type { NewAssignment } from '../../../../agent/ledger/assignment.ts';
 import { type PodWorld, podNamed, podWorld } from '../../../support/pod-world.ts';
+import { rounds } from '../../../support/rounds.ts';
 
 /** What the controller wants of one pod, and what its processes did of themselves. */
 interface WantedPod {
@@ -209,6 +210,6 @@ it('always ends with exactly the wanted containers running, nothing else, and ne
         await world.stop();
       }
     }),
-    { numRuns: 150 },
+    { numRuns: rounds(150) },
   );
 });

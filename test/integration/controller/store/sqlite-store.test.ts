@@ -8,9 +8,8 @@ import { systemClock } from '../../../../base/clock.ts';
 import { silentLog } from '../../../../base/log.ts';
 import { systemRng } from '../../../../base/rng.ts';
 import { openSqliteStore } from '../../../../controller/store/sqlite-store.ts';
+import { rounds } from '../../../support/rounds.ts';
 
-/** More in a soak run. */
-const rounds = 3;
 const killAfterLines = 200;
 
 let directory: string;
@@ -44,7 +43,7 @@ async function acknowledgedBeforeKill(prefix: string): Promise<readonly string[]
 describe('the SQLite store', () => {
   it('has on disk what it acknowledged, when killed the next instant', async () => {
     const acknowledged: string[] = [];
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < rounds(3); round++) {
       acknowledged.push(...(await acknowledgedBeforeKill(`round-${round}`)));
       const store = await openStore();
       const { entries } = await store.list('/');
