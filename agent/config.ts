@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { hostname } from 'node:os';
 import { type Flag, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
-import type { LogLevel } from '../base/log.ts';
+import { type LogLevel, logLevels } from '../base/log.ts';
 
 export interface AgentConfig {
   readonly nodeName: string;
@@ -71,7 +71,7 @@ export function readAgentConfig(argv: readonly string[]): AgentConfig {
     insecureRegistries: given.all('insecure-registry'),
     registryProxy: given.one('registry-proxy'),
     labels: Object.fromEntries(given.all('label').map(keyValue)),
-    logLevel: logLevel(given.must('log-level')),
+    logLevel: given.oneOf('log-level', logLevels),
   };
 }
 
@@ -86,9 +86,4 @@ function keyValue(text: string): readonly [string, string] {
 function ipv4Address(text: string): string {
   if (!isIPv4(text)) throw new UsageError(`--address must be an IPv4 address, not ${text}`);
   return text;
-}
-
-function logLevel(text: string): LogLevel {
-  if (text === 'error' || text === 'warn' || text === 'info' || text === 'debug') return text;
-  throw new UsageError(`--log-level must be error, warn, info or debug, not ${text}`);
 }

@@ -5,6 +5,7 @@ import { errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
 import { type Log, openLog } from '../base/log.ts';
 import { type Rng, systemRng } from '../base/rng.ts';
+import { terminated } from '../base/termination.ts';
 import { nativeBinary } from '../native/binary.ts';
 import { type AgentConfig, agentHelp, readAgentConfig } from './config.ts';
 import { openImageStore } from './images/image-store.ts';
@@ -157,10 +158,4 @@ function eventOutbox(): EventOutbox {
       for (const event of waiting.splice(0)) next(event);
     },
   };
-}
-
-function terminated(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
-  });
 }

@@ -20,6 +20,8 @@ export interface FlagValues {
   must(name: string): string;
   all(name: string): readonly string[];
   has(name: string): boolean;
+  /** Of a closed list. Throws UsageError. */
+  oneOf<const V extends string>(name: string, values: readonly V[]): V;
   /** A whole number within bounds. Throws UsageError. */
   whole(name: string, min: number, max: number): number;
   readonly words: readonly string[];
@@ -47,6 +49,7 @@ export function parseFlags(
     must,
     all,
     has: (name) => values[name] !== undefined,
+    oneOf: (name, values) => oneOf({ name, text: must(name), values }),
     whole: (name, min, max) => wholeNumber({ name, text: must(name), min, max }),
     words: positionals,
   };
@@ -67,6 +70,12 @@ function parse(argv: readonly string[], flags: Readonly<Record<string, Flag>>) {
   } catch (cause) {
     throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
+}
+
+function oneOf<V extends string>(n: { name: string; text: string; values: readonly V[] }): V {
+  const value = n.values.find((known) => known === n.text);
+  if (value !== undefined) return value;
+  throw new UsageError(`--${n.name} must be one of ${n.values.join(', ')}, not ${n.text}`);
 }
 
 function wholeNumber(n: { name: string; text: string; min: number; max: number }): number {

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 
-export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof logLevels)[number];
 
 /** A closed vocabulary, so that logs can be searched by field. Message constant, facts in fields. */
 interface LogFields {

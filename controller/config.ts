@@ -8,7 +8,7 @@ import {
   type Ipv4Cidr,
   parseIpv4Cidr,
 } from '../base/ipv4.ts';
-import type { LogLevel } from '../base/log.ts';
+import { type LogLevel, logLevels } from '../base/log.ts';
 
 export interface ControllerConfig {
   readonly dataDir: string;
@@ -75,7 +75,7 @@ export function readControllerConfig(argv: readonly string[]): ControllerConfig 
       dnsServiceIp: formatIpv4(services.first + 10),
       clusterDomain: given.must('cluster-domain'),
     },
-    logLevel: logLevel(given.must('log-level')),
+    logLevel: given.oneOf('log-level', logLevels),
   };
 }
 
@@ -105,11 +105,6 @@ function cidr(flag: string, text: string, longestPrefix: number): Ipv4Cidr {
       `--${flag} must be an IPv4 CIDR of /${longestPrefix} or more, not ${text}`,
     );
   return parsed;
-}
-
-function logLevel(text: string): LogLevel {
-  if (text === 'error' || text === 'warn' || text === 'info' || text === 'debug') return text;
-  throw new UsageError(`--log-level must be error, warn, info or debug, not ${text}`);
 }
 
 /** 0.0.0.0 is where it listens, not what it is called. */

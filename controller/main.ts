@@ -8,6 +8,7 @@ import { errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
 import { type Log, openLog } from '../base/log.ts';
 import { type Rng, systemRng } from '../base/rng.ts';
+import { terminated } from '../base/termination.ts';
 import { type RunningApiServer, serveApi } from './apiserver/api-server.ts';
 import { authenticate } from './auth/authenticate.ts';
 import { type CertificateAuthority, controllerSubject, openCa } from './auth/ca.ts';
@@ -214,10 +215,4 @@ async function storeKey(config: ControllerConfig, store: Store, rng: Rng): Promi
   const bytes = rng.bytes(storeKeyBytes);
   await writeFileDurably({ path, bytes, mode: 0o600 });
   return bytes;
-}
-
-function terminated(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
-  });
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { type Flag, formatFlags, parseFlags } from '../base/flags.ts';
+import { type LogLevel, logLevels } from '../base/log.ts';
 
 export interface DevConfig {
   readonly nodes: number;
@@ -11,7 +12,7 @@ export interface DevConfig {
   /** Where Debian packages for the registry are kept. */
   readonly cacheDir: string;
   readonly readyFd: number | undefined;
-  readonly logLevel: string;
+  readonly logLevel: LogLevel;
   /** This process is in a systemd scope of its own already. */
   readonly scoped: boolean;
   /** Who called sudo: files that people read are theirs. */
@@ -49,7 +50,7 @@ export function readDevConfig(argv: readonly string[]): DevConfig {
     registry: given.has('registry'),
     cacheDir: resolve(given.must('cache-dir')),
     readyFd: given.has('ready-fd') ? given.whole('ready-fd', 3, 1023) : undefined,
-    logLevel: given.must('log-level'),
+    logLevel: given.oneOf('log-level', logLevels),
     scoped: process.env.ORC_DEV_SCOPED === '1',
     owner: sudoCaller(process.env),
   };
