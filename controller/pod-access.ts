@@ -24,6 +24,13 @@ export interface PodAccess {
    * only the opening; a session that is open is closed with `close`.
    */
   exec(pod: PodTarget, request: PodExecRequest, signal: AbortSignal): Promise<ExecStream>;
+  /** To the container's first process; as exec. `exited` is the end of that process; `close` only lets go of it. */
+  attach(pod: PodTarget, request: PodAttachRequest, signal: AbortSignal): Promise<ExecStream>;
+  /**
+   * One TCP connection to 127.0.0.1:port in the pod's network namespace, `write` to it and its bytes as `stdout`.
+   * `exited` is its end: 0; a refused connection is a StatusError (BadRequest).
+   */
+  portForward(pod: PodTarget, port: number, signal: AbortSignal): Promise<ExecStream>;
 }
 
 export interface PodTarget {
@@ -56,6 +63,15 @@ export interface PodExecRequest {
   /** Never with `tty`: a terminal has one output. */
   readonly stderr: boolean;
   readonly tty: boolean;
+  /** Of the terminal at its start, where it is known by then. */
+  readonly size?: { readonly columns: number; readonly rows: number } | undefined;
+}
+
+export interface PodAttachRequest {
+  readonly container: string;
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
 }
 
 /** One running command. After `exited` has settled nothing more is called or taken. */

@@ -40,7 +40,7 @@ function pump(call: BulkCall, { request }: OpenSession, handlers: SessionHandler
       return pumpExec(call, request.value, handlers);
     case 'logs':
       return pumpLogs(call, request.value, handlers);
-    case undefined:
+    default:
       return Promise.reject(new Error('a session of a kind that this agent does not know'));
   }
 }

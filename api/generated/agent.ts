@@ -42,13 +42,18 @@ export const protobufFileName = "agent.proto";
  *     │  StatusBatch (what changed, ≤ 20 ms) ──────────▶ │  → pods' status; terminated → the object is removed
  *     │  Events, NodeConditions ───────────────────────▶ │
  *     │                                                  │
- *     │ ◀──────────────────────── OpenSession{id, kind} ─ │  somebody wants logs or exec
+ *     │ ◀──────────────────────── OpenSession{id, kind} ─ │  somebody wants logs, exec, attach, a port, metrics
  *     │  Bulk ─ Opened{id} ────────────────────────────▶ │  on a second connection; flow control is the stream's own
  *     │ ◀────────────────────────── stdin, resize, … ─── │
  *     │  ─── stdout, stderr … Exit or Failure ─────────▶ │  the last frame says how it ended
  *     │ ◀─────────────────────────── CloseSession{id} ─ │  or the reader has gone
  *     │                                                  │
+ *     │  Usage (10 s) ─────────────────────────────────▶ │  what pods and the node use just now: `top`
  *     │  Renew{csr} ───────────────────────────────────▶ │  when a third of the certificate's life is left
+ *
+ * Of several controllers one leads. The agent dials every one of them; only the leader's Welcome says `leading`, and only it
+ * sends a snapshot and deltas and takes statuses, events and conditions. The others open sessions and hear Usage. A
+ * controller that begins or ceases to lead ends its links: the agents dial again.
  *
  * Kubernetes objects travel as JSON, as the store has them: the API's own schema is their only description.
  */
@@ -66,6 +71,7 @@ export interface AgentMessage {
     | { $case: "statuses"; value: StatusBatch }
     | { $case: "events"; value: EventBatch }
     | { $case: "conditions"; value: NodeConditions }
+    | { $case: "usage"; value: Usage }
     | undefined;
 }
 
@@ -148,6 +154,23 @@ export interface NodeConditions {
   conditionJson: string[];
 }
 
+/** Measured by the agent; rates over the window that ends now. */
+export interface Usage {
+  windowMs: number;
+  nodeCpuNanocores: number;
+  /** What the kernel can't take back at once: total less available. */
+  nodeMemoryBytes: number;
+  containers: ContainerUsage[];
+}
+
+export interface ContainerUsage {
+  podUid: string;
+  container: string;
+  cpuNanocores: number;
+  /** Working set: usage less inactive file pages. */
+  memoryBytes: number;
+}
+
 export interface ControllerMessage {
   message:
     | { $case: "welcome"; value: Welcome }
@@ -170,6 +193,8 @@ export interface Welcome {
   dnsServiceIp: string;
   clusterDomain: string;
   fenceEpoch: number;
+  /** False: no snapshot follows; this controller only opens sessions. */
+  leading: boolean;
 }
 
 export interface SnapshotBegin {
@@ -227,6 +252,8 @@ export interface ServicePort {
   protocol: string;
   port: number;
   endpoints: ServiceEndpoint[];
+  /** Open on every node's own addresses; 0: none. */
+  nodePort: number;
 }
 
 export interface ServiceEndpoint {
@@ -241,7 +268,15 @@ export interface ServiceAddress {
 
 export interface OpenSession {
   id: string;
-  request: { $case: "exec"; value: ExecRequest } | { $case: "logs"; value: LogsRequest } | undefined;
+  request:
+    | { $case: "exec"; value: ExecRequest }
+    | { $case: "logs"; value: LogsRequest }
+    | { $case: "attach"; value: AttachRequest }
+    | { $case: "portForward"; value: PortForwardRequest }
+    | //
+    /** Its answer is text, as a log's is. */
+    { $case: "nodeQuery"; value: NodeQuery }
+    | undefined;
 }
 
 export interface ExecRequest {
@@ -252,6 +287,28 @@ export interface ExecRequest {
   stdout: boolean;
   stderr: boolean;
   tty: boolean;
+  /** Of the terminal at its start. */
+  size?: Resize | undefined;
+}
+
+/** To the container's first process. */
+export interface AttachRequest {
+  podUid: string;
+  container: string;
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+}
+
+/** One TCP connection to 127.0.0.1:port in the pod's network namespace: stdin goes there, stdout comes from there. */
+export interface PortForwardRequest {
+  podUid: string;
+  port: number;
+}
+
+export interface NodeQuery {
+  /** "metrics" (Prometheus text), "healthz" */
+  what: string;
 }
 
 export interface LogsRequest {
@@ -400,6 +457,9 @@ export const AgentMessage: MessageFns<AgentMessage> = {
       case "conditions":
         NodeConditions.encode(message.message.value, writer.uint32(42).fork()).join();
         break;
+      case "usage":
+        Usage.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -455,6 +515,14 @@ export const AgentMessage: MessageFns<AgentMessage> = {
             }
 
             message.message = { $case: "conditions", value: NodeConditions.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: "usage", value: Usage.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1228,6 +1296,164 @@ export const NodeConditions: MessageFns<NodeConditions> = {
   },
 };
 
+function createBaseUsage(): Usage {
+  return { windowMs: 0, nodeCpuNanocores: 0, nodeMemoryBytes: 0, containers: [] };
+}
+
+export const Usage: MessageFns<Usage> = {
+  encode(message: Usage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.windowMs !== 0) {
+      writer.uint32(8).uint64(message.windowMs);
+    }
+    if (message.nodeCpuNanocores !== 0) {
+      writer.uint32(16).uint64(message.nodeCpuNanocores);
+    }
+    if (message.nodeMemoryBytes !== 0) {
+      writer.uint32(24).uint64(message.nodeMemoryBytes);
+    }
+    for (const v of message.containers) {
+      ContainerUsage.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Usage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.windowMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.nodeCpuNanocores = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.nodeMemoryBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.containers.push(ContainerUsage.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseContainerUsage(): ContainerUsage {
+  return { podUid: "", container: "", cpuNanocores: 0, memoryBytes: 0 };
+}
+
+export const ContainerUsage: MessageFns<ContainerUsage> = {
+  encode(message: ContainerUsage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.podUid !== "") {
+      writer.uint32(10).string(message.podUid);
+    }
+    if (message.container !== "") {
+      writer.uint32(18).string(message.container);
+    }
+    if (message.cpuNanocores !== 0) {
+      writer.uint32(24).uint64(message.cpuNanocores);
+    }
+    if (message.memoryBytes !== 0) {
+      writer.uint32(32).uint64(message.memoryBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ContainerUsage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContainerUsage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.container = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.cpuNanocores = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.memoryBytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseControllerMessage(): ControllerMessage {
   return { message: undefined };
 }
@@ -1354,7 +1580,15 @@ export const ControllerMessage: MessageFns<ControllerMessage> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { podCidr: "", clusterPodCidr: "", serviceCidr: "", dnsServiceIp: "", clusterDomain: "", fenceEpoch: 0 };
+  return {
+    podCidr: "",
+    clusterPodCidr: "",
+    serviceCidr: "",
+    dnsServiceIp: "",
+    clusterDomain: "",
+    fenceEpoch: 0,
+    leading: false,
+  };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -1376,6 +1610,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.fenceEpoch !== 0) {
       writer.uint32(48).uint64(message.fenceEpoch);
+    }
+    if (message.leading !== false) {
+      writer.uint32(56).bool(message.leading);
     }
     return writer;
   },
@@ -1439,6 +1676,14 @@ export const Welcome: MessageFns<Welcome> = {
             }
 
             message.fenceEpoch = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.leading = reader.bool();
             continue;
           }
         }
@@ -1961,7 +2206,7 @@ export const ServiceEntry: MessageFns<ServiceEntry> = {
 };
 
 function createBaseServicePort(): ServicePort {
-  return { name: "", protocol: "", port: 0, endpoints: [] };
+  return { name: "", protocol: "", port: 0, endpoints: [], nodePort: 0 };
 }
 
 export const ServicePort: MessageFns<ServicePort> = {
@@ -1977,6 +2222,9 @@ export const ServicePort: MessageFns<ServicePort> = {
     }
     for (const v of message.endpoints) {
       ServiceEndpoint.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.nodePort !== 0) {
+      writer.uint32(40).uint32(message.nodePort);
     }
     return writer;
   },
@@ -2024,6 +2272,14 @@ export const ServicePort: MessageFns<ServicePort> = {
             }
 
             message.endpoints.push(ServiceEndpoint.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.nodePort = reader.uint32();
             continue;
           }
         }
@@ -2169,6 +2425,15 @@ export const OpenSession: MessageFns<OpenSession> = {
       case "logs":
         LogsRequest.encode(message.request.value, writer.uint32(26).fork()).join();
         break;
+      case "attach":
+        AttachRequest.encode(message.request.value, writer.uint32(34).fork()).join();
+        break;
+      case "portForward":
+        PortForwardRequest.encode(message.request.value, writer.uint32(42).fork()).join();
+        break;
+      case "nodeQuery":
+        NodeQuery.encode(message.request.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2210,6 +2475,30 @@ export const OpenSession: MessageFns<OpenSession> = {
             message.request = { $case: "logs", value: LogsRequest.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.request = { $case: "attach", value: AttachRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.request = { $case: "portForward", value: PortForwardRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.request = { $case: "nodeQuery", value: NodeQuery.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2224,7 +2513,16 @@ export const OpenSession: MessageFns<OpenSession> = {
 };
 
 function createBaseExecRequest(): ExecRequest {
-  return { podUid: "", container: "", command: [], stdin: false, stdout: false, stderr: false, tty: false };
+  return {
+    podUid: "",
+    container: "",
+    command: [],
+    stdin: false,
+    stdout: false,
+    stderr: false,
+    tty: false,
+    size: undefined,
+  };
 }
 
 export const ExecRequest: MessageFns<ExecRequest> = {
@@ -2249,6 +2547,9 @@ export const ExecRequest: MessageFns<ExecRequest> = {
     }
     if (message.tty !== false) {
       writer.uint32(56).bool(message.tty);
+    }
+    if (message.size !== undefined) {
+      Resize.encode(message.size, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -2320,6 +2621,207 @@ export const ExecRequest: MessageFns<ExecRequest> = {
             }
 
             message.tty = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.size = Resize.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAttachRequest(): AttachRequest {
+  return { podUid: "", container: "", stdin: false, stdout: false, stderr: false };
+}
+
+export const AttachRequest: MessageFns<AttachRequest> = {
+  encode(message: AttachRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.podUid !== "") {
+      writer.uint32(10).string(message.podUid);
+    }
+    if (message.container !== "") {
+      writer.uint32(18).string(message.container);
+    }
+    if (message.stdin !== false) {
+      writer.uint32(24).bool(message.stdin);
+    }
+    if (message.stdout !== false) {
+      writer.uint32(32).bool(message.stdout);
+    }
+    if (message.stderr !== false) {
+      writer.uint32(40).bool(message.stderr);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AttachRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttachRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.container = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.stdin = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.stdout = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.stderr = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePortForwardRequest(): PortForwardRequest {
+  return { podUid: "", port: 0 };
+}
+
+export const PortForwardRequest: MessageFns<PortForwardRequest> = {
+  encode(message: PortForwardRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.podUid !== "") {
+      writer.uint32(10).string(message.podUid);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PortForwardRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePortForwardRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.podUid = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNodeQuery(): NodeQuery {
+  return { what: "" };
+}
+
+export const NodeQuery: MessageFns<NodeQuery> = {
+  encode(message: NodeQuery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.what !== "") {
+      writer.uint32(10).string(message.what);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeQuery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeQuery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.what = reader.string();
             continue;
           }
         }

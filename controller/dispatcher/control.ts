@@ -94,6 +94,7 @@ const welcomeFor = (node: Node, { network, epoch }: DispatcherDeps): Welcome => 
   dnsServiceIp: network.dnsServiceIp,
   clusterDomain: network.clusterDomain,
   fenceEpoch: epoch,
+  leading: true,
 });
 
 function disconnect({ links, deps }: ControlParts, link: AgentLink): void {

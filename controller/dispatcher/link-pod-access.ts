@@ -5,7 +5,7 @@ import { execStream } from './exec-stream.ts';
 import { logStream } from './log-stream.ts';
 import type { SessionRequest, Sessions } from './sessions.ts';
 
-/** Logs and exec over the agents' bulk streams. */
+/** Logs, exec, attach and ports over the agents' bulk streams. */
 export function linkPodAccess(
   links: ReadonlyMap<string, AgentLink>,
   sessions: Sessions,
@@ -28,6 +28,14 @@ export function linkPodAccess(
         signal,
       );
       return execStream(session);
+    },
+    async attach(pod, request, signal) {
+      const value = { podUid: pod.uid, ...request };
+      return execStream(await open(pod.nodeName, { $case: 'attach', value }, signal));
+    },
+    async portForward(pod, port, signal) {
+      const value = { podUid: pod.uid, port };
+      return execStream(await open(pod.nodeName, { $case: 'portForward', value }, signal));
     },
   };
 }

@@ -70,7 +70,11 @@ export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWo
   };
 }
 
-const noPodAccess: PodAccess = {
-  logs: () => Promise.reject(new Error('this test has no pods')),
-  exec: () => Promise.reject(new Error('this test has no pods')),
+const noPods = () => Promise.reject(new Error('this test has no pods'));
+
+export const noPodAccess: PodAccess = {
+  logs: noPods,
+  exec: noPods,
+  attach: noPods,
+  portForward: noPods,
 };

@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import type { ExecStream, PodAccess, PodExecRequest } from '../../controller/pod-access.ts';
+import { noPodAccess } from './api-server.ts';
 
 /** A PodAccess whose containers are this machine: exec runs a process here, logs count lines. */
 export interface LocalPodAccess extends PodAccess {
@@ -20,6 +21,7 @@ export interface Seen {
 export function localPodAccess(): LocalPodAccess {
   const seen: Seen = { sizes: [], outputBytes: 0, pauses: 0 };
   return {
+    ...noPodAccess,
     seen,
     logs: async (_, { tailLines = 3 }) => lines(tailLines),
     exec: async (_, request, signal) => run(request, seen, signal),

@@ -9,7 +9,7 @@ import { StatusError } from '../../../../api/status.ts';
 import { buildApiServer } from '../../../../controller/apiserver/api-server.ts';
 import type { User } from '../../../../controller/apiserver/call.ts';
 import type { PodLogOptions } from '../../../../controller/pod-access.ts';
-import { type ApiWorld, admin, openApiWorld } from '../../../support/api-server.ts';
+import { type ApiWorld, admin, noPodAccess, openApiWorld } from '../../../support/api-server.ts';
 
 let world: ApiWorld;
 let app: FastifyInstance;
@@ -20,12 +20,12 @@ beforeAll(async () => {
   world = await openApiWorld({
     authenticate: () => user,
     podAccess: {
+      ...noPodAccess,
       logs: async ({ nodeName }, options) => {
         asked.push(options);
         if (nodeName === 'away') throw new StatusError('ServiceUnavailable', 'node away is away');
         return text();
       },
-      exec: () => Promise.reject(new Error('not here')),
     },
   });
   app = buildApiServer(world.deps).app;

@@ -14,7 +14,8 @@ const welcome: Said = {
     serviceCidr: '10.96.0.0/16',
     dnsServiceIp: '10.96.0.10',
     clusterDomain: 'cluster.local',
-    fenceEpoch: 1,
+    leading: true,
+      fenceEpoch: 1,
   },
 };
 const begin: Said = { $case: 'snapshotBegin', value: { generation: generation(5) } };

@@ -39,6 +39,7 @@ function aLink() {
       serviceCidr: '10.96.0.0/16',
       dnsServiceIp: '10.96.0.10',
       clusterDomain: 'cluster.local',
+      leading: true,
       fenceEpoch: 1,
     },
     cut: () => cuts++,
