@@ -25,6 +25,7 @@ import { openRuntime } from './runtime/runtime.ts';
 import { JoinError, joinCluster } from './session/join.ts';
 import { type NodeIdentity, readIdentity, saveIdentity } from './session/node-identity.ts';
 import { startSession } from './session/session.ts';
+import { SessionError } from './session/session-handlers.ts';
 import { openVolumes } from './volumes/volumes.ts';
 
 /** `orc agent`: runs until SIGTERM or SIGINT; pods go on without it. Gives the exit code. */
@@ -77,7 +78,10 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
     nodeName: config.nodeName,
     onRenewed: (renewed) => saveIdentity(pki, renewed),
     describeNode: () => nodeFacts({ addresses: [config.address], labels: config.labels }),
-    handlers: podReach({ ledger, containers: ports.containers, logDir, readLogs }),
+    handlers: {
+      ...podReach({ ledger, containers: ports.containers, logDir, readLogs }),
+      query: answerQuery,
+    },
   });
   events.sendTo((event) =>
     session.reportEvent({ ...event, podUid: event.uid, fieldPath: event.fieldPath ?? '' }),
@@ -90,6 +94,11 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
       await node.close();
     },
   };
+}
+
+async function answerQuery(what: string): Promise<string> {
+  if (what === 'healthz') return 'ok';
+  throw new SessionError('NotFound', `this node has nothing to say about "${what}"`);
 }
 
 async function openPorts(

@@ -31,6 +31,8 @@ export interface PodAccess {
    * `exited` is its end: 0; a refused connection is a StatusError (BadRequest).
    */
   portForward(pod: PodTarget, port: number, signal: AbortSignal): Promise<ExecStream>;
+  /** What the node says of itself: "metrics" (Prometheus text), "healthz". */
+  nodeText(nodeName: string, what: 'metrics' | 'healthz', signal: AbortSignal): Promise<string>;
 }
 
 export interface PodTarget {

@@ -4,8 +4,8 @@ import type { Container, ContainerId, ContainerPort } from '../ports.ts';
 import {
   type ExecTarget,
   type LogsTarget,
+  type PodSessions,
   SessionError,
-  type SessionHandlers,
 } from '../session/session-handlers.ts';
 import { containerNamed } from './container-spec.ts';
 import { containerLogPath } from './log-path.ts';
@@ -32,7 +32,7 @@ interface LogRequest {
 }
 
 /** What the API server may reach in this node's pods: a command in a container, a container's log. */
-export function podReach(options: PodReachOptions): SessionHandlers {
+export function podReach(options: PodReachOptions): PodSessions {
   const ends = containerEnds(options.containers);
   return {
     exec: (target) => exec(target, options),
@@ -83,7 +83,7 @@ async function exec(target: ExecTarget, options: PodReachOptions): Promise<ExecS
   return options.containers.exec(newest.id, {
     command: target.command,
     stdin: target.stdin,
-    terminal: target.tty ? { columns: 80, rows: 24 } : undefined,
+    terminal: target.tty ? (target.size ?? { columns: 80, rows: 24 }) : undefined,
   });
 }
 

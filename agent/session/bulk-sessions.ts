@@ -1,9 +1,9 @@
 import type { AgentLinkClient, OpenSession } from '../../api/generated/agent.ts';
 import { type BulkCall, failureFrame, finish, sendFrame } from './bulk-call.ts';
 import { pumpExec } from './exec-pump.ts';
-import { pumpLogs } from './log-pump.ts';
 import type { SessionHandlers } from './session-handlers.ts';
 import type { SessionOptions } from './session-options.ts';
+import { pumpText } from './text-pump.ts';
 
 /** The sessions of one connection, each a stream of its own. */
 export interface BulkSessions {
@@ -37,10 +37,16 @@ export function bulkSessions(
 function pump(call: BulkCall, { request }: OpenSession, handlers: SessionHandlers): Promise<void> {
   switch (request?.$case) {
     case 'exec':
-      return pumpExec(call, request.value, handlers);
+      return pumpExec(call, request.value, () => handlers.exec(request.value));
     case 'logs':
-      return pumpLogs(call, request.value, handlers);
+      return pumpText(call, (signal) => handlers.logs(request.value, signal));
+    case 'nodeQuery':
+      return pumpText(call, () => answer(handlers, request.value.what));
     default:
       return Promise.reject(new Error('a session of a kind that this agent does not know'));
   }
 }
+
+/** In pieces: a message of the link has its limit. */
+const answer = async (handlers: SessionHandlers, what: string) =>
+  new Blob([await handlers.query(what)]).stream();

@@ -1,17 +1,16 @@
 import type { BulkFrame } from '../../api/generated/agent.ts';
 import type { ExecSession } from '../kernel/shim.ts';
 import { type BulkCall, failureFrame, finish, onHangUp, sendFrame } from './bulk-call.ts';
-import type { ExecTarget, SessionHandlers } from './session-handlers.ts';
 
-/** Joins a command to a bulk stream. A full stream pauses the command's output, a full command the stream. */
+/** Joins a process or a connection to a bulk stream. A full stream pauses its output, a full process the stream. */
 export async function pumpExec(
   call: BulkCall,
-  request: ExecTarget,
-  handlers: SessionHandlers,
+  wanted: { readonly stdout: boolean; readonly stderr: boolean },
+  open: () => Promise<ExecSession>,
 ): Promise<void> {
   let session: ExecSession;
   try {
-    session = await handlers.exec(request);
+    session = await open();
   } catch (error) {
     finish(call, failureFrame(error));
     return;
@@ -19,20 +18,16 @@ export async function pumpExec(
   onHangUp(call, () => session.close());
   if (call.destroyed) session.close();
   sendFrame(call, { $case: 'ready', value: {} });
-  pumpOutput(call, session, request);
-  pumpInput(call, session);
-  await session.exited.then(
-    ({ exitCode }) => finish(call, { $case: 'exit', value: { exitCode } }),
-    (error: unknown) => finish(call, failureFrame(error)),
-  );
-}
-
-function pumpOutput(call: BulkCall, session: ExecSession, wanted: ExecTarget): void {
   session.onOutput((stream, chunk) => {
     if (!wanted[stream]) return;
     if (!sendFrame(call, { $case: stream, value: chunk })) session.pause();
   });
   call.on('drain', () => session.resume());
+  pumpInput(call, session);
+  await session.exited.then(
+    ({ exitCode }) => finish(call, { $case: 'exit', value: { exitCode } }),
+    (error: unknown) => finish(call, failureFrame(error)),
+  );
 }
 
 function pumpInput(call: BulkCall, session: ExecSession): void {

@@ -1,7 +1,12 @@
 import type { ExecSession } from '../kernel/shim.ts';
 
-/** What the controller may ask of this node's pods; main gives the session its answers. Both throw SessionError. */
-export interface SessionHandlers {
+/** What the controller may ask of this node and its pods; main gives the session its answers. All throw SessionError. */
+export interface SessionHandlers extends PodSessions {
+  /** Text about the node itself: "metrics" (Prometheus), "healthz". */
+  query(what: string): Promise<string>;
+}
+
+export interface PodSessions {
   /** Resolves when there is such a container and the command is being started. */
   exec(request: ExecTarget): Promise<ExecSession>;
   /** Resolves when the log is open. Ends at its end, with `follow` when the container has ended, or on abort. */
@@ -15,8 +20,9 @@ export interface ExecTarget {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
-  /** A terminal, whose size comes with the first resize. */
   readonly tty: boolean;
+  /** Of the terminal, where it is known by now. */
+  readonly size?: { readonly columns: number; readonly rows: number } | undefined;
 }
 
 export interface LogsTarget {

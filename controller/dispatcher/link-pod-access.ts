@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { StatusError } from '../../api/status.ts';
 import type { PodAccess } from '../pod-access.ts';
 import type { AgentLink } from './agent-link.ts';
@@ -36,6 +37,10 @@ export function linkPodAccess(
     async portForward(pod, port, signal) {
       const value = { podUid: pod.uid, port };
       return execStream(await open(pod.nodeName, { $case: 'portForward', value }, signal));
+    },
+    async nodeText(nodeName, what, signal) {
+      const session = await open(nodeName, { $case: 'nodeQuery', value: { what } }, signal);
+      return text(logStream(session, signal));
     },
   };
 }

@@ -77,4 +77,5 @@ export const noPodAccess: PodAccess = {
   exec: noPods,
   attach: noPods,
   portForward: noPods,
+  nodeText: noPods,
 };

@@ -193,6 +193,7 @@ async function testAgent({ dir, port, options }: AgentParts): Promise<TestAgent>
 const noHandlers: SessionHandlers = {
   exec: () => Promise.reject(new SessionError('NotFound', 'no such container')),
   logs: () => Promise.reject(new SessionError('NotFound', 'no such container')),
+  query: () => Promise.reject(new SessionError('NotFound', 'nothing to say')),
 };
 
 function statusBoard() {

@@ -215,6 +215,26 @@ describe('logs over the link', () => {
   });
 });
 
+describe('a question to the node', () => {
+  const ask = (what: 'metrics' | 'healthz') =>
+    world.dispatcher().podAccess.nodeText('host1', what, never);
+
+  it('is answered whole, however long', async () => {
+    const long = 'orc_sample 1\n'.repeat(600_000);
+    await connect({ query: async (what) => (what === 'metrics' ? long : 'ok') });
+    expect(await ask('healthz')).toBe('ok');
+    expect(await ask('metrics')).toBe(long);
+  });
+
+  it('is refused in the node’s words', async () => {
+    await connect({ query: () => Promise.reject(new SessionError('NotFound', 'no metrics here')) });
+    await expect(ask('metrics')).rejects.toMatchObject({
+      reason: 'NotFound',
+      message: 'no metrics here',
+    });
+  });
+});
+
 async function connect(handlers: Parameters<LinkWorld['startAgent']>[0]['handlers']) {
   const agent = await world.startAgent({ nodeName: 'host1', ...(handlers && { handlers }) });
   await waitFor('the connection', () => agent.session.connected);

@@ -1,18 +1,16 @@
 import { once } from 'node:events';
 import { type BulkCall, failureFrame, finish, onHangUp, sendFrame } from './bulk-call.ts';
-import type { LogsTarget, SessionHandlers } from './session-handlers.ts';
 
-/** Sends a log over a bulk stream, no faster than it is taken. */
-export async function pumpLogs(
+/** Sends a text (a log, an answer) over a bulk stream, no faster than it is taken. */
+export async function pumpText(
   call: BulkCall,
-  request: LogsTarget,
-  handlers: SessionHandlers,
+  open: (signal: AbortSignal) => Promise<AsyncIterable<Uint8Array>>,
 ): Promise<void> {
   const hungUp = new AbortController();
   onHangUp(call, () => hungUp.abort(new Error('the reader hung up')));
   call.resume();
   try {
-    const chunks = await handlers.logs(request, hungUp.signal);
+    const chunks = await open(hungUp.signal);
     sendFrame(call, { $case: 'ready', value: {} });
     for await (const chunk of chunks) {
       if (hungUp.signal.aborted) return;
