@@ -20,6 +20,7 @@ interface LogFields {
   readonly reason?: string;
   readonly revision?: number;
   readonly generation?: string;
+  readonly epoch?: number;
   readonly count?: number;
   readonly bytes?: number;
   readonly pid?: number;

@@ -1,4 +1,5 @@
 import { readFile, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import type { TLSSocket } from 'node:tls';
 import { kinds } from '../api/kinds.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
@@ -11,29 +12,26 @@ import { type Rng, systemRng } from '../base/rng.ts';
 import { terminated } from '../base/termination.ts';
 import { type RunningApiServer, serveApi } from './apiserver/api-server.ts';
 import { authenticate } from './auth/authenticate.ts';
-import { type CertificateAuthority, controllerSubject, openCa } from './auth/ca.ts';
 import { joinRoutes } from './auth/join.ts';
 import { joinTokens } from './auth/join-tokens.ts';
 import { type KeyPair, publicKeyHash } from './auth/key-pair.ts';
 import { formatKubeconfig } from './auth/kubeconfig.ts';
-import { ensureLeaf, keepRenewed, type LeafOptions } from './auth/leaf-certificates.ts';
+import { ensureLeaf, keepRenewed } from './auth/leaf-certificates.ts';
+import { openPki, type Pki } from './auth/pki.ts';
 import { tokenRoutes } from './auth/token-routes.ts';
 import { type ControllerConfig, controllerHelp, pathsOf, readControllerConfig } from './config.ts';
 import { controllerLoops } from './controllers/controller-loops.ts';
 import { ensureFirstNamespaces } from './controllers/namespace.ts';
 import { type Dispatcher, openDispatcher } from './dispatcher/dispatcher.ts';
-import { takeFence } from './dispatcher/fence.ts';
-import type { ServerIdentity } from './dispatcher/server-credentials.ts';
+import { lead } from './lead.ts';
+import { standForElection } from './leader/election.ts';
 import { schedulerLoop } from './scheduler/scheduler.ts';
 import type { Cache } from './store/cache.ts';
-import { keepCompacted } from './store/compaction.ts';
-import { eventRecorder } from './store/event-recorder.ts';
 import { sharedIndexes } from './store/indexes.ts';
 import { startCache } from './store/object-cache.ts';
 import { objectCodec } from './store/object-codec.ts';
 import { openObjects } from './store/object-store.ts';
 import type { Objects } from './store/objects.ts';
-import { runLoops } from './store/run-loops.ts';
 import { secretBox } from './store/secret-box.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import { type Store, StoreError } from './store/store.ts';
@@ -70,9 +68,8 @@ async function startController(config: ControllerConfig): Promise<Running> {
   const base = { clock, rng, log };
   await using started = new AsyncDisposableStack();
 
-  const { store, failed } = await openStore(config, base);
+  const { store, failed, isAlone } = await openStore(config, base);
   started.defer(() => store.close());
-  started.defer(keepCompacted(store, clock, log));
   const codec = objectCodec(secretBox(await storeKey(config, store, rng), rng));
   const objects = openObjects({ store, codec, clock, rng });
   const { loops, indexes } = controllerLoops(kinds);
@@ -81,38 +78,27 @@ async function startController(config: ControllerConfig): Promise<Running> {
     indexes: [...indexes, ...sharedIndexes],
   });
   started.defer(stopCache);
-  const recordEvent = eventRecorder({ objects, cache, clock, log });
   await ensureFirstNamespaces(objects);
 
-  const pki = await openPki(config, base);
+  const { serverNames, network } = config;
+  const pki = await openPki({ dir: pathsOf(config.dataDir).pki, serverNames, clock, rng });
   const dispatcher = openDispatcher({
-    ...{ objects, cache, recordEvent, ...base },
-    identity: pki.identity,
-    epoch: await takeFence(store),
-    network: config.network,
+    ...{ cache, network, identity: pki.identity, ...base },
     signNode: (csr, nodeName) => pki.ca.signNode(csr, nodeName),
   });
   started.defer(() => dispatcher.stop());
   const api = await openApi({ config, store, objects, cache, dispatcher, pki, ...base });
   started.defer(() => api.close());
   await dispatcher.listen(config.agents);
+  started.use(await keepCertificates(config, { pki, dispatcher, api, log }));
+  const candidate = hostname();
+  const leading = { store, codec, cache, kinds, dispatcher, candidate, ...base };
   started.defer(
-    keepRenewed({
-      ...{ leaf: pki.serverLeaf, log },
-      onRenewed(pair) {
-        const identity = { ...pair, ca: pki.ca.certificate };
-        dispatcher.renewIdentity(identity);
-        api.setTls(tlsOf(identity));
-      },
+    standForElection({
+      ...{ store, candidate, isAlone, ...base },
+      lead: (term) => lead({ ...leading, loops: [...loops, schedulerLoop] }, term),
     }),
   );
-  const onRenewed = (pair: KeyPair) => writeKubeconfig(config, pki, pair);
-  await onRenewed(await ensureLeaf(pki.adminLeaf));
-  started.defer(keepRenewed({ leaf: pki.adminLeaf, log, onRenewed }));
-  const running = runLoops([...loops, schedulerLoop], {
-    ...{ objects, cache, kinds, recordEvent, ...base },
-  });
-  started.defer(() => running.stop());
   const all = started.move();
   return { failed, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
@@ -128,34 +114,35 @@ async function openStore(config: ControllerConfig, base: Base) {
   failed.promise.catch(() => undefined);
   const onFailure = (error: StoreError) => failed.reject(error);
   const { store: path } = pathsOf(config.dataDir);
-  return { store: await openSqliteStore({ path, ...base, onFailure }), failed: failed.promise };
+  const store = await openSqliteStore({ path, ...base, onFailure });
+  return { store, failed: failed.promise, isAlone: true };
 }
 
-interface Pki {
-  readonly ca: CertificateAuthority;
-  /** Of the listeners, as it is at the start. */
-  readonly identity: ServerIdentity;
-  readonly serverLeaf: LeafOptions;
-  readonly adminLeaf: LeafOptions;
-}
-
-async function openPki(config: ControllerConfig, { clock, rng }: Base): Promise<Pki> {
-  const dir = pathsOf(config.dataDir).pki;
-  const ca = await openCa({ dir, clock, rng });
-  const subject = controllerSubject(config.serverNames);
-  const serverLeaf: LeafOptions = { ca, dir, clock, file: 'server', subject };
-  return {
-    ca,
-    identity: { ...(await ensureLeaf(serverLeaf)), ca: ca.certificate },
-    serverLeaf,
-    adminLeaf: {
-      ...{ ca, dir, clock, file: 'admin' },
-      subject: { use: 'client', name: 'admin', groups: ['system:masters'] },
-    },
+/** Listeners take up renewed certificates as they are, people by the kubeconfig. */
+async function keepCertificates(
+  config: ControllerConfig,
+  parts: {
+    readonly pki: Pki;
+    readonly dispatcher: Dispatcher;
+    readonly api: RunningApiServer;
+    readonly log: Log;
+  },
+): Promise<AsyncDisposableStack> {
+  const { pki, dispatcher, api, log } = parts;
+  const kept = new AsyncDisposableStack();
+  const onServerRenewed = (pair: KeyPair) => {
+    const identity = { ...pair, ca: pki.ca.certificate };
+    dispatcher.renewIdentity(identity);
+    api.setTls(tlsOf(identity));
   };
+  const onAdminRenewed = (pair: KeyPair) => writeKubeconfig(config, pki, pair);
+  await onAdminRenewed(await ensureLeaf(pki.adminLeaf));
+  kept.defer(keepRenewed({ leaf: pki.serverLeaf, log, onRenewed: onServerRenewed }));
+  kept.defer(keepRenewed({ leaf: pki.adminLeaf, log, onRenewed: onAdminRenewed }));
+  return kept;
 }
 
-const tlsOf = ({ key, certificate, ca }: ServerIdentity) => ({ key, cert: certificate, ca });
+const tlsOf = ({ key, certificate, ca }: Pki['identity']) => ({ key, cert: certificate, ca });
 
 async function openApi(
   parts: Base & {

@@ -43,6 +43,8 @@ export interface AgentLinkOptions {
   readonly nodeName: string;
   readonly call: ControlOutput;
   readonly welcome: Welcome;
+  /** False: this controller assigns nothing, or nothing any more. */
+  readonly holds: () => boolean;
   /** Ends its connection at once. */
   readonly cut: () => void;
   readonly cache: Cache;
@@ -78,6 +80,7 @@ export function agentLink(options: AgentLinkOptions): AgentLink {
     podsDirty = false;
     dirtyServices = new Set();
     dirtyNodes = new Set();
+    if (!options.holds()) return;
     for (const message of deltas({ assignments, cache, generation: generation(), pods, rows }))
       outlet.send(message);
   };
@@ -88,7 +91,8 @@ export function agentLink(options: AgentLinkOptions): AgentLink {
   };
 
   outlet.send({ $case: 'welcome', value: options.welcome });
-  for (const message of snapshot(assignments, cache, generation())) outlet.send(message);
+  if (options.holds())
+    for (const message of snapshot(assignments, cache, generation())) outlet.send(message);
 
   return {
     nodeName,

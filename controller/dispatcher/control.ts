@@ -1,15 +1,9 @@
-import type {
-  AgentMessage,
-  Hello,
-  NodeConditions,
-  PodEvent,
-  Welcome,
-} from '../../api/generated/agent.ts';
+import type { AgentMessage, Hello, NodeConditions, Welcome } from '../../api/generated/agent.ts';
 import type { Node, NodeCondition } from '../../api/node.ts';
 import type { Log } from '../../base/log.ts';
 import { happeningOf } from './agent-events.ts';
 import { type AgentLink, agentLink, type ControlCall } from './agent-link.ts';
-import type { DispatcherDeps } from './dispatcher-deps.ts';
+import type { DispatcherDeps, Leadership } from './dispatcher-deps.ts';
 import type { NodeLeases } from './node-leases.ts';
 import type { NodeRegistry } from './node-registry.ts';
 import { nodeOfCall, refusal, refuse } from './peer.ts';
@@ -17,13 +11,19 @@ import type { PodReports } from './pod-reports.ts';
 
 export interface ControlParts {
   readonly deps: DispatcherDeps;
-  readonly registry: NodeRegistry;
-  readonly leases: NodeLeases;
-  readonly reports: PodReports;
+  /** undefined: another controller leads. */
+  readonly leading: () => Leading | undefined;
   /** The connected agents; kept here. */
   readonly links: Map<string, AgentLink>;
   /** Ends a peer's connection. */
   readonly cut: (peer: string) => void;
+}
+
+/** Who only the leader listens to the agents for. */
+export interface Leading extends Leadership {
+  readonly registry: NodeRegistry;
+  readonly leases: NodeLeases;
+  readonly reports: PodReports;
 }
 
 /** One agent's control stream, from its Hello to its end. */
@@ -35,25 +35,25 @@ export function serveControl(parts: ControlParts, call: ControlCall): void {
     refuse(call, refusal('PERMISSION_DENIED', 'this is not the certificate of a node'));
     return;
   }
-  let link: AgentLink | undefined;
+  let welcomed: Welcomed | undefined;
   let greeted = false;
   let over = false;
   call.on('data', ({ message }: AgentMessage) => {
     if (message?.$case === 'hello' && !greeted) {
       greeted = true;
       welcome(parts, { nodeName, call, hello: message.value, isOver: () => over }).then(
-        (opened) => (link = opened),
+        (opened) => (welcomed = opened),
         (err: unknown) => {
           log.warn({ err, component: 'dispatcher', node: nodeName }, 'agent refused');
           refuse(call, err as Error);
         },
       );
-    } else if (message && link) takeOrRefuse(parts, { call, link, message });
+    } else if (message && welcomed) takeOrRefuse(parts, { ...welcomed, call, message });
   });
   for (const event of ['end', 'close', 'cancelled'] as const)
     call.on(event, () => {
       over = true;
-      if (link) disconnect(parts, link);
+      if (welcomed) disconnect(parts, welcomed.link);
     });
 }
 
@@ -64,37 +64,59 @@ interface Greeting {
   readonly isOver: () => boolean;
 }
 
+interface Welcomed {
+  readonly link: AgentLink;
+  /** Its reports go there, if anywhere. */
+  readonly leading: Leading | undefined;
+}
+
 /** undefined: the call has ended meanwhile; a newer one may have taken its place. */
-async function welcome(parts: ControlParts, greeting: Greeting): Promise<AgentLink | undefined> {
+async function welcome(parts: ControlParts, greeting: Greeting): Promise<Welcomed | undefined> {
   const { nodeName, call, hello } = greeting;
-  const { deps, registry, leases, links } = parts;
+  const { deps, links } = parts;
   if (hello.nodeName !== nodeName)
     throw refusal('PERMISSION_DENIED', `this certificate is of node "${nodeName}"`);
-  await leases.renew(nodeName);
-  const node = await registry.register(hello);
-  await deps.cache.reached(Number(node.metadata.resourceVersion));
+  const leading = parts.leading();
+  const node = leading && (await registered(deps, leading, hello));
   if (greeting.isOver()) return undefined;
+  if (parts.leading() !== leading) throw refusal('UNAVAILABLE', 'who leads has just changed');
   links.get(nodeName)?.close();
   const link = agentLink({
     ...deps,
     nodeName,
     call,
-    welcome: welcomeFor(node, deps),
+    welcome: welcomeFor(deps, node, leading),
+    holds: () => leading?.holds() ?? false,
     cut: () => parts.cut(call.getPeer()),
   });
   links.set(nodeName, link);
   deps.log.info({ component: 'dispatcher', node: nodeName }, 'agent connected');
-  return link;
+  return { link, leading };
 }
 
-const welcomeFor = (node: Node, { network, epoch }: DispatcherDeps): Welcome => ({
-  podCidr: node.spec.podCIDR ?? '',
+async function registered(
+  { cache }: DispatcherDeps,
+  { leases, registry }: Leading,
+  hello: Hello,
+): Promise<Node> {
+  await leases.renew(hello.nodeName);
+  const node = await registry.register(hello);
+  await cache.reached(Number(node.metadata.resourceVersion));
+  return node;
+}
+
+const welcomeFor = (
+  { network }: DispatcherDeps,
+  node: Node | undefined,
+  leading: Leading | undefined,
+): Welcome => ({
+  podCidr: node?.spec.podCIDR ?? '',
   clusterPodCidr: network.clusterPodCidr,
   serviceCidr: network.serviceCidr,
   dnsServiceIp: network.dnsServiceIp,
   clusterDomain: network.clusterDomain,
-  fenceEpoch: epoch,
-  leading: true,
+  fenceEpoch: leading?.epoch ?? 0,
+  leading: leading !== undefined,
 });
 
 function disconnect({ links, deps }: ControlParts, link: AgentLink): void {
@@ -109,40 +131,41 @@ type Message = NonNullable<AgentMessage['message']>;
 /** What a node sends is never believed to make sense: nonsense costs it its link, and nobody else anything. */
 function takeOrRefuse(
   parts: ControlParts,
-  { call, link, message }: { call: ControlCall; link: AgentLink; message: Message },
+  { call, message, ...from }: Welcomed & { call: ControlCall; message: Message },
 ): void {
+  const { link } = from;
   try {
-    takeMessage(parts, link, message);
+    takeMessage(parts.deps, from, message);
   } catch (err) {
     parts.deps.log.warn({ err, component: 'dispatcher', node: link.nodeName }, 'message refused');
     refuse(call, refusal('INVALID_ARGUMENT', `malformed message: ${message.$case}`));
   }
 }
 
-function takeMessage(parts: ControlParts, link: AgentLink, message: Message): void {
+function takeMessage(
+  { cache, log }: DispatcherDeps,
+  { link, leading }: Welcomed,
+  message: Message,
+): void {
   const { nodeName } = link;
   switch (message.$case) {
-    case 'hello':
-      break;
     case 'heartbeat':
-      parts.leases.beat(nodeName);
+      leading?.leases.beat(nodeName);
       break;
     case 'statuses':
       for (const report of message.value.pods)
-        if (parts.reports.take(nodeName, report) === 'unknown') link.removePod(report.uid);
+        if (leading?.reports.take(nodeName, report) === 'unknown') link.removePod(report.uid);
       break;
     case 'events':
-      for (const event of message.value.events) takeEvent(parts.deps, nodeName, event);
+      for (const event of message.value.events) {
+        const happening = leading && happeningOf(nodeName, event, cache);
+        if (happening) leading.recordEvent(happening);
+      }
       break;
     case 'conditions':
-      parts.leases.setConditions(nodeName, conditionsOf(message.value, parts.deps.log));
+      leading?.leases.setConditions(nodeName, conditionsOf(message.value, log));
       break;
   }
-}
-
-function takeEvent(deps: DispatcherDeps, nodeName: string, event: PodEvent): void {
-  const happening = happeningOf(nodeName, event, deps.cache);
-  if (happening) deps.recordEvent(happening);
 }
 
 function conditionsOf({ conditionJson }: NodeConditions, log: Log): readonly NodeCondition[] {

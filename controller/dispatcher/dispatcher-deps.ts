@@ -7,18 +7,24 @@ import type { Objects } from '../store/objects.ts';
 import type { ServerIdentity } from './server-credentials.ts';
 
 export interface DispatcherDeps {
-  readonly objects: Objects;
   readonly cache: Cache;
   readonly identity: ServerIdentity;
-  /** Of {@link takeFence}. */
-  readonly epoch: number;
   readonly network: ClusterNetwork;
   /** A certificate for this node and the request's key: CertificateAuthority.signNode. */
   readonly signNode: (csr: string, nodeName: string) => Promise<string>;
-  readonly recordEvent: RecordEvent;
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
+}
+
+/** What the dispatcher has while its controller leads. */
+export interface Leadership {
+  /** Fenced, as are the recorder's: a deposed leader writes nothing. */
+  readonly objects: Objects;
+  readonly recordEvent: RecordEvent;
+  readonly epoch: number;
+  /** False from the moment on at which another one may lead. */
+  holds(): boolean;
 }
 
 interface ClusterNetwork {

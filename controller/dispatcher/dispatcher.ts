@@ -8,8 +8,8 @@ import {
 import type { PodAccess } from '../pod-access.ts';
 import type { ObjectChange } from '../store/cache.ts';
 import type { AgentLink } from './agent-link.ts';
-import { type ControlParts, serveControl } from './control.ts';
-import type { DispatcherDeps } from './dispatcher-deps.ts';
+import { type ControlParts, type Leading, serveControl } from './control.ts';
+import type { DispatcherDeps, Leadership } from './dispatcher-deps.ts';
 import { linkPodAccess } from './link-pod-access.ts';
 import { rowsOfChange } from './network-table.ts';
 import { nodeLeases } from './node-leases.ts';
@@ -21,6 +21,8 @@ import { sessions } from './sessions.ts';
 
 export interface Dispatcher {
   readonly podAccess: PodAccess;
+  /** From now on it assigns and takes reports. Returns how to stop that. Either way all agents dial again. */
+  lead(leadership: Leadership): () => Promise<void>;
   /** { port: 0 }, { fd } (an inherited listener) … Resolves with the port, 0 where there is none. */
   listen(options: ListenOptions): Promise<number>;
   /** For connections from now on. */
@@ -30,16 +32,14 @@ export interface Dispatcher {
 
 const maxMessageBytes = 64 * 2 ** 20;
 
-/** Serves the agents: pushes each its assignment, takes what they report, reaches into their pods. */
+/** Serves the agents: reaches into their pods; as the leader's also pushes each its assignment and takes its reports. */
 export function openDispatcher(deps: DispatcherDeps): Dispatcher {
   const links = new Map<string, AgentLink>();
-  const registry = nodeRegistry({ ...deps, podCidrs: deps.network });
-  const leases = nodeLeases({ ...deps, registry });
-  const reports = podReports(deps);
+  let leading: Leading | undefined;
   const bulk = sessions(deps);
   const unsubscribe = deps.cache.onChange((change) => wakeLinks(links.values(), change));
   const cut = (peer: string) => port.cut(peer);
-  const control: ControlParts = { deps, registry, leases, reports, links, cut };
+  const control: ControlParts = { deps, links, cut, leading: () => leading };
   const port = grpcPort(deps, {
     control: (call) => serveControl(control, call),
     bulk(call) {
@@ -56,16 +56,43 @@ export function openDispatcher(deps: DispatcherDeps): Dispatcher {
   });
   return {
     podAccess: linkPodAccess(links, bulk),
+    lead(leadership) {
+      const { stop, ...begun } = beginLeading(deps, leadership);
+      leading = begun;
+      closeAll(links);
+      return () => {
+        leading = undefined;
+        closeAll(links);
+        return stop();
+      };
+    },
     listen: port.listen,
     renewIdentity: port.renewIdentity,
     async stop() {
       unsubscribe();
-      for (const link of links.values()) link.close();
+      closeAll(links);
       await port.close();
-      await leases.stop();
-      await reports.stop();
     },
   };
+}
+
+function beginLeading(
+  deps: DispatcherDeps,
+  leadership: Leadership,
+): Leading & { stop(): Promise<void> } {
+  const parts = { ...deps, ...leadership };
+  const registry = nodeRegistry({ ...parts, podCidrs: deps.network });
+  const leases = nodeLeases({ ...parts, registry });
+  const reports = podReports(parts);
+  const stop = async () => {
+    await leases.stop();
+    await reports.stop();
+  };
+  return { ...leadership, registry, leases, reports, stop };
+}
+
+function closeAll(links: ReadonlyMap<string, AgentLink>): void {
+  for (const link of links.values()) link.close();
 }
 
 const notANode = () => refusal('PERMISSION_DENIED', 'this is not the certificate of a node');

@@ -1,9 +1,9 @@
-import { Lease } from '../../api/lease.ts';
 import { Node, type NodeCondition } from '../../api/node.ts';
 import { type Clock, formatMicroTime, repeat } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Cache } from '../store/cache.ts';
 import type { Objects } from '../store/objects.ts';
+import { writeLease } from '../store/write-lease.ts';
 import type { NodeRegistry } from './node-registry.ts';
 
 /**
@@ -72,19 +72,7 @@ function isReady(cache: Cache, nodeName: string): boolean {
   return !node || (ready !== undefined && ready.status !== 'Unknown');
 }
 
-async function renew({ objects }: NodeLeasesDeps, nodeName: string, at: number): Promise<void> {
-  const renewTime = formatMicroTime(at);
-  const spec = { holderIdentity: nodeName, leaseDurationSeconds, renewTime };
-  const target = { key: { namespace: leaseNamespace, name: nodeName }, part: 'all' as const };
-  const renewed = await objects.modify(Lease, target, (lease) => ({
-    ...lease,
-    spec: { ...lease.spec, ...spec },
-  }));
-  if (renewed) return;
-  await objects.create(Lease, {
-    apiVersion: 'coordination.k8s.io/v1',
-    kind: 'Lease',
-    metadata: { name: nodeName, namespace: leaseNamespace },
-    spec,
-  });
+function renew({ objects }: NodeLeasesDeps, name: string, at: number): Promise<void> {
+  const spec = { holderIdentity: name, leaseDurationSeconds, renewTime: formatMicroTime(at) };
+  return writeLease(objects, { namespace: leaseNamespace, name }, () => spec);
 }

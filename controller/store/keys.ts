@@ -5,6 +5,11 @@ import type { ObjectKey } from './objects.ts';
 /** Everything that is an object of the API. */
 export const objectsPrefix = '/orc/';
 
+/** The controller that leads, for as long as its lease lives. */
+export const leaderKey = '/orc/leader';
+/** The newest leader's epoch; it only grows. */
+export const epochKey = '/orc/fence/epoch';
+
 /** `/orc/<group>/<plural>/<namespace>/<name>`; "core" for the core group, no namespace for cluster-scoped kinds. */
 export function storeKey(kind: Pick<Kind, 'group' | 'plural'>, key: ObjectKey): string {
   const within = key.namespace === '' ? key.name : `${key.namespace}/${key.name}`;

@@ -17,7 +17,7 @@ import type { DeleteOptions, DeleteOutcome, NewObject, ObjectKey, Objects } from
 import { type CommitOutcome, type Store, StoreError, type Transaction } from './store.ts';
 
 export interface ObjectStoreDeps {
-  readonly store: Store;
+  readonly store: Pick<Store, 'get' | 'commit'>;
   readonly codec: ObjectCodec;
   readonly clock: Clock;
   readonly rng: Rng;
@@ -262,17 +262,22 @@ function claimChanges(
 
 function taken(kind: Kind, object: AnyObject, key: string): StatusError {
   const claim = kind.claims(known(object)).find((candidate) => claimKey(candidate.key) === key);
-  const value = claim?.key.slice(claim.key.indexOf('/') + 1);
-  const message = `Invalid value: ${JSON.stringify(value)}: ${whyTaken(key)}`;
+  const text = claim?.key.slice(claim.key.indexOf('/') + 1) ?? '';
+  const value = key.startsWith(nodePortPrefix) ? text : JSON.stringify(text);
+  const message = `Invalid value: ${value}: ${whyTaken(key)}`;
   return invalid(kind, object.metadata.name, [
     { path: claim?.path ?? '', reason: 'FieldValueInvalid', message },
   ]);
 }
 
-const whyTaken = (key: string) =>
-  key.startsWith(claimKey('service-ip/'))
+const nodePortPrefix = claimKey('node-port/');
+
+function whyTaken(key: string): string {
+  if (key.startsWith(nodePortPrefix)) return 'provided port is already allocated';
+  return key.startsWith(claimKey('service-ip/'))
     ? 'provided IP is already allocated'
     : 'another object has it already';
+}
 
 const known = (object: unknown) => object as KubeObject;
 const revisionOf = (object: AnyObject | undefined) => Number(object?.metadata.resourceVersion ?? 0);

@@ -88,7 +88,9 @@ export type StoreErrorReason =
   | 'Corrupt'
   | 'Locked'
   | 'Closed'
-  | 'LeaseGone';
+  | 'LeaseGone'
+  /** The writer led once, and another controller does now. */
+  | 'Deposed';
 
 export class StoreError extends Error {
   override readonly name = 'StoreError';

@@ -15,7 +15,6 @@ import { silentLog } from '../../base/log.ts';
 import { systemRng } from '../../base/rng.ts';
 import { type CertificateAuthority, controllerSubject, openCa } from '../../controller/auth/ca.ts';
 import { type Dispatcher, openDispatcher } from '../../controller/dispatcher/dispatcher.ts';
-import { takeFence } from '../../controller/dispatcher/fence.ts';
 import type { Cache } from '../../controller/store/cache.ts';
 import type { Happening } from '../../controller/store/event-recorder.ts';
 import { sharedIndexes } from '../../controller/store/indexes.ts';
@@ -80,14 +79,14 @@ export async function openLinkWorld(): Promise<LinkWorld> {
   const happenings: Happening[] = [];
   const agents: TestAgent[] = [];
   let current: Dispatcher | undefined;
+  let standDown = async () => {};
+  let epoch = 0;
   let port = 0;
 
   const startController = async () => {
     current = openDispatcher({
-      objects,
       cache: running.cache,
       identity: { ...pair, ca: ca.certificate },
-      epoch: await takeFence(store),
       network: {
         clusterPodCidr: '10.244.0.0/14',
         nodePrefix: 22,
@@ -96,14 +95,16 @@ export async function openLinkWorld(): Promise<LinkWorld> {
         clusterDomain: 'cluster.local',
       },
       signNode: (csr, nodeName) => ca.signNode(csr, nodeName),
-      recordEvent: (happening) => happenings.push(happening),
       clock,
       rng,
       log: silentLog,
     });
+    const recordEvent = (happening: Happening) => void happenings.push(happening);
+    standDown = current.lead({ objects, recordEvent, epoch: ++epoch, holds: () => true });
     port = await current.listen({ host: '127.0.0.1', port });
   };
   const stopController = async () => {
+    await standDown();
     await current?.stop();
     current = undefined;
   };

@@ -12,6 +12,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   native: [],
   'controller/store': ['base', 'api'],
   'controller/auth': ['base', 'api', 'controller/store'],
+  'controller/leader': ['base', 'api', 'controller/store'],
   'controller/apiserver': ['base', 'api', 'controller/store'],
   'controller/scheduler': ['base', 'api', 'controller/store'],
   'controller/controllers': ['base', 'api', 'controller/store'],

@@ -42,6 +42,7 @@ function aLink() {
       leading: true,
       fenceEpoch: 1,
     },
+    holds: () => true,
     cut: () => cuts++,
     cache,
     clock,

@@ -17,10 +17,15 @@ function aCall(links: Map<string, AgentLink>) {
     write: () => true,
     end() {},
   });
-  const parts = {
-    deps: { log: silentLog, network: {}, epoch: 1, cache: emptyCache },
+  const leading = {
+    epoch: 1,
+    holds: () => true,
     registry: { register: () => registered.promise },
     leases: { renew: async () => {} },
+  };
+  const parts = {
+    deps: { log: silentLog, network: {}, cache: emptyCache },
+    leading: () => leading,
     links,
     cut() {},
   };

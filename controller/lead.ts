@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import type { Kind } from '../api/kind.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Rng } from '../base/rng.ts';
+import type { Dispatcher } from './dispatcher/dispatcher.ts';
+import { announceLeader } from './leader/announce.ts';
+import { fencedStore, type Term } from './leader/term.ts';
+import type { Cache } from './store/cache.ts';
+import { keepCompacted } from './store/compaction.ts';
+import { eventRecorder } from './store/event-recorder.ts';
+import type { Loop } from './store/loop.ts';
+import type { ObjectCodec } from './store/object-codec.ts';
+import { openObjects } from './store/object-store.ts';
+import { runLoops } from './store/run-loops.ts';
+import type { Store } from './store/store.ts';
+
+export interface LeadDeps {
+  readonly store: Store;
+  readonly codec: ObjectCodec;
+  readonly cache: Cache;
+  readonly kinds: readonly Kind[];
+  readonly loops: readonly Loop[];
+  readonly dispatcher: Dispatcher;
+  /** Who leads, for people. */
+  readonly candidate: string;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+}
+
+/** All that only the leader does, until its term ends. What it writes is fenced. */
+export async function lead(deps: LeadDeps, term: Term): Promise<void> {
+  const { store, cache, clock, log } = deps;
+  // Nothing is planned before all that was written in the terms before is known.
+  await cache.reached(term.revision, term.signal);
+  const objects = openObjects({ ...deps, store: fencedStore(store, term) });
+  const recordEvent = eventRecorder({ ...deps, objects });
+  await using work = new AsyncDisposableStack();
+  work.defer(keepCompacted(store, clock, log));
+  work.defer(announceLeader({ ...deps, objects }));
+  const running = runLoops(deps.loops, { ...deps, objects, recordEvent });
+  work.defer(() => running.stop());
+  const { epoch, holds } = term;
+  work.defer(deps.dispatcher.lead({ objects, recordEvent, epoch, holds }));
+  if (!term.signal.aborted) await once(term.signal, 'abort');
+}
