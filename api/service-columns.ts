@@ -20,9 +20,13 @@ export const serviceColumns: readonly Column<Service>[] = [
   {
     name: 'Port(s)',
     type: 'string',
-    about: 'Its ports.',
+    about: 'Its ports, and behind a colon those of the nodes.',
     of: ({ spec }) =>
-      spec.ports?.map(({ port, protocol }) => `${port}/${protocol}`).join(',') || '<none>',
+      spec.ports
+        ?.map(
+          ({ port, nodePort, protocol }) => `${port}${nodePort ? `:${nodePort}` : ''}/${protocol}`,
+        )
+        .join(',') || '<none>',
   },
   {
     name: 'Selector',

@@ -30,12 +30,16 @@ const portFields = {
     intOrString({ about: "Port of the pods, or its name in them; default: the Service's." }),
   ),
   appProtocol: str(),
-  nodePort: unsupported(0),
+  nodePort: int({
+    min: 0,
+    max: 65_535,
+    about: "Open on every node's addresses; given by the controller.",
+  }),
 };
 
 const specFields = {
   type: defaulted(
-    str({ values: ['ClusterIP', 'ExternalName'], lacks: ['NodePort', 'LoadBalancer'] }),
+    str({ values: ['ClusterIP', 'NodePort', 'ExternalName'], lacks: ['LoadBalancer'] }),
     'ClusterIP',
   ),
   selector: map(str(), { about: 'Labels of its pods; none: you make the EndpointSlices.' }),
@@ -55,7 +59,11 @@ const specFields = {
   ipFamilyPolicy: str({ values: ['SingleStack'], lacks: ['PreferDualStack', 'RequireDualStack'] }),
   internalTrafficPolicy: fixed('Cluster'),
   allocateLoadBalancerNodePorts: unsupported(true),
-  externalTrafficPolicy: unsupported('Cluster'),
+  externalTrafficPolicy: str({
+    values: ['Cluster'],
+    lacks: ['Local'],
+    about: 'With type NodePort: any node leads to any pod.',
+  }),
   healthCheckNodePort: unsupported(0),
   ...unsupportedFields(
     'externalIPs',
@@ -96,9 +104,13 @@ export const Service: Kind<typeof fields> = kind({
   applyDefaults: defaultService,
   validate: ({ spec }, at) => validateServiceSpec(spec, at('spec')),
   validateUpdate: validateClusterIpUpdate,
-  inherit: keepClusterIp,
-  claims: ({ spec }) =>
-    hasClusterIp(spec) ? [{ key: `service-ip/${spec.clusterIP}`, path: 'spec.clusterIP' }] : [],
+  inherit: (next, previous) => keepNodePorts(keepClusterIp(next, previous), previous),
+  claims: ({ spec }) => [
+    ...(hasClusterIp(spec)
+      ? [{ key: `service-ip/${spec.clusterIP}`, path: 'spec.clusterIP' }]
+      : []),
+    ...nodePortClaims(spec),
+  ],
   columns: serviceColumns,
   selectableFields: {
     'spec.clusterIP': { of: ({ spec }) => spec.clusterIP ?? '' },
@@ -109,6 +121,16 @@ export const Service: Kind<typeof fields> = kind({
 /** It has, or asks for, an address: not headless, not a mere name, and given one already. */
 const hasClusterIp = ({ clusterIP }: ServiceSpec): boolean =>
   clusterIP !== undefined && clusterIP !== '' && clusterIP !== 'None';
+
+/** A port for TCP and one for UDP may have the same number; two Services may not. */
+function nodePortClaims({ ports = [] }: ServiceSpec) {
+  const numbers = ports.map(({ nodePort }) => nodePort);
+  return numbers.flatMap((number, i) =>
+    number && numbers.indexOf(number) === i
+      ? [{ key: `node-port/${number}`, path: `spec.ports[${i}].nodePort` }]
+      : [],
+  );
+}
 
 /** With its address, wherever Kubernetes shows it. */
 export function withClusterIp<S extends { readonly spec: ServiceSpec }>(
@@ -122,7 +144,7 @@ function defaultService(service: Service): Service {
   const { clusterIP, clusterIPs } = service.spec;
   const spec = withDefaults(service.spec);
   const known = clusterIP || clusterIPs?.[0];
-  if (!known || spec.type !== 'ClusterIP') return { ...service, spec };
+  if (!known || spec.type === 'ExternalName') return { ...service, spec };
   return { ...service, spec: { ...spec, clusterIP: known, clusterIPs: clusterIPs ?? [known] } };
 }
 
@@ -130,28 +152,53 @@ function withDefaults(spec: ServiceSpec): ServiceSpec {
   const families = { ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' } as const;
   const affinity = { sessionAffinityConfig: { clientIP: { timeoutSeconds: 10_800 } } };
   return {
-    ...(spec.type === 'ClusterIP' ? families : {}),
+    ...(spec.type === 'ExternalName' ? {} : families),
+    ...(spec.type === 'NodePort' ? { externalTrafficPolicy: 'Cluster' } : {}),
     ...(spec.sessionAffinity === 'ClientIP' ? affinity : {}),
     ...spec,
-    ...(spec.ports && {
-      ports: spec.ports.map((port) => ({ ...port, targetPort: port.targetPort || port.port })),
-    }),
+    ...(spec.ports && { ports: spec.ports.map(withPortDefaults) }),
   };
+}
+
+function withPortDefaults({ nodePort, ...port }: ServicePort): ServicePort {
+  const targetPort = port.targetPort || port.port;
+  return { ...port, targetPort, ...(nodePort ? { nodePort } : {}) };
 }
 
 /** `kubectl replace` sends a Service without the address that it was given. */
 function keepClusterIp(next: Service, previous: Service): Service {
   const { clusterIP } = previous.spec;
-  const isSameType = next.spec.type === 'ClusterIP' && previous.spec.type === 'ClusterIP';
-  return isSameType && clusterIP && !next.spec.clusterIP ? withClusterIp(next, clusterIP) : next;
+  const isMereName = [next, previous].some(({ spec }) => spec.type === 'ExternalName');
+  return !isMereName && clusterIP && !next.spec.clusterIP ? withClusterIp(next, clusterIP) : next;
 }
+
+/** Nor its node ports; and one that ceases to be a NodePort gives up what it had only as that. */
+function keepNodePorts(next: Service, { spec: before }: Service): Service {
+  if (before.type !== 'NodePort' || !next.spec.ports) return next;
+  const held = before.ports ?? [];
+  if (next.spec.type === 'NodePort') {
+    const heldBy = ({ port, protocol }: ServicePort) =>
+      held.find((one) => one.port === port && one.protocol === protocol)?.nodePort;
+    return withPorts(next, (port) => ({ ...port, nodePort: port.nodePort ?? heldBy(port) }));
+  }
+  const { externalTrafficPolicy: _, ...spec } = next.spec;
+  const isHeld = (port: ServicePort) => held.some(({ nodePort }) => nodePort === port.nodePort);
+  return withPorts({ ...next, spec }, (port) =>
+    isHeld(port) ? { ...port, nodePort: undefined } : port,
+  );
+}
+
+const withPorts = (service: Service, change: (port: ServicePort) => ServicePort): Service => ({
+  ...service,
+  spec: { ...service.spec, ports: service.spec.ports?.map(change) },
+});
 
 function validateClusterIpUpdate(
   next: Service,
   previous: Service,
   at: FieldPath,
 ): readonly FieldError[] {
-  if (previous.spec.type !== 'ClusterIP' || next.spec.type !== 'ClusterIP') return [];
+  if ([next, previous].some(({ spec }) => spec.type === 'ExternalName')) return [];
   if (!previous.spec.clusterIP) return [];
   return unchanged(next.spec.clusterIP, previous.spec.clusterIP, at('spec')('clusterIP'));
 }

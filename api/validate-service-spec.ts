@@ -12,11 +12,23 @@ import type { ServicePort, ServiceSpec } from './service.ts';
 import { checkPortNumberOrName } from './validate-probe.ts';
 
 export function validateServiceSpec(spec: ServiceSpec, at: FieldPath): readonly FieldError[] {
-  const { type, ports = [], clusterIP, selector } = spec;
+  const { type, ports = [], clusterIP, selector, externalTrafficPolicy } = spec;
   const mayLackPorts = type === 'ExternalName' || clusterIP === 'None';
   return [
     ...(ports.length === 0 && !mayLackPorts ? [requiredField(at('ports'))] : []),
-    ...ports.flatMap((port, index) => validatePort(port, ports, at('ports')(index))),
+    ...ports.flatMap((port, index) => [
+      ...validatePort(port, ports, at('ports')(index)),
+      ...validateNodePort(spec, index, at('ports')(index)('nodePort')),
+    ]),
+    ...(externalTrafficPolicy && type !== 'NodePort'
+      ? [
+          invalidField(
+            at('externalTrafficPolicy'),
+            externalTrafficPolicy,
+            'may only be set for externally-accessible services',
+          ),
+        ]
+      : []),
     ...checkLabels(selector, at('selector')),
     ...(type === 'ExternalName' ? validateExternalName(spec, at) : validateClusterIp(spec, at)),
     ...validateAffinity(spec, at('sessionAffinityConfig')),
@@ -38,6 +50,19 @@ function validatePort(
   ];
 }
 
+function validateNodePort(
+  { type, ports = [] }: ServiceSpec,
+  index: number,
+  at: FieldPath,
+): readonly FieldError[] {
+  const { nodePort, protocol } = ports[index] ?? {};
+  if (!nodePort) return [];
+  if (type !== 'NodePort')
+    return [forbiddenField(at, `may not be used when \`type\` is '${type}'`)];
+  const first = ports.findIndex((one) => one.nodePort === nodePort && one.protocol === protocol);
+  return first < index ? [duplicateField(at, nodePort)] : [];
+}
+
 function validateExternalName(
   { externalName, clusterIP }: ServiceSpec,
   at: FieldPath,
@@ -54,12 +79,15 @@ function validateExternalName(
 }
 
 function validateClusterIp(
-  { clusterIP, clusterIPs = [] }: ServiceSpec,
+  { type, clusterIP, clusterIPs = [] }: ServiceSpec,
   at: FieldPath,
 ): readonly FieldError[] {
   const [first = clusterIP, ...more] = clusterIPs;
   const isAddress = clusterIP && clusterIP !== 'None';
   return [
+    ...(type === 'NodePort' && clusterIP === 'None'
+      ? [invalidField(at('clusterIP'), clusterIP, "may not be set to 'None' for NodePort services")]
+      : []),
     ...(isAddress ? invalidBecause(at('clusterIP'), clusterIP, checkIpv4(clusterIP)) : []),
     ...(first === clusterIP
       ? []

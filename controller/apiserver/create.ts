@@ -2,12 +2,11 @@ import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
 import { type Draft, parseObject } from '../../api/prepare.ts';
 import type { Fields } from '../../api/schema.ts';
-import { Service } from '../../api/service.ts';
 import { alreadyExists } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
 import { generateName } from '../../base/rng.ts';
+import { withAllocations, writeAllocated } from './allocate-service.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { createService } from './cluster-ip.ts';
 import { accepted, answer, checkAddress, checkNamespace } from './incoming.ts';
 import { parseObjectBody } from './parse-body.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
@@ -35,9 +34,9 @@ export async function createFrom(
     parseObject(kind, withoutServerFields(kind, body), { namespace, fieldValidation }),
   );
   await checkNamespace(call, name, deps);
-  if (options.dryRun) return pretended(kind, draft, deps);
-  if (kind.kind === Service.kind && kind.group === Service.group) return createService(draft, deps);
-  return deps.objects.create(kind, draft);
+  const wanted = { kind, object: draft };
+  if (options.dryRun) return pretended(kind, withAllocations(wanted, deps), deps);
+  return writeAllocated(wanted, deps, (whole) => deps.objects.create(kind, whole));
 }
 
 /** What only the server writes: the status, and the metadata that says who and when. */

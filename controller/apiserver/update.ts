@@ -3,6 +3,7 @@ import { isObject } from '../../api/normalize.ts';
 import { parseUpdate } from '../../api/prepare.ts';
 import { conflict, notFound, StatusError } from '../../api/status.ts';
 import { nextObject } from '../store/next-object.ts';
+import { withAllocations, writeAllocated } from './allocate-service.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { accepted, answer, checkAddress } from './incoming.ts';
 import { parseObjectBody } from './parse-body.ts';
@@ -70,9 +71,11 @@ async function changeOnce(
   const next = accepted(call, call.name, parsed);
   const { resourceVersion, uid } = live.metadata;
   const object = { ...next, metadata: { ...next.metadata, resourceVersion, uid } };
-  if (options.dryRun) return nextObject(call.kind, live, { wanted: object, part });
+  const { kind } = call;
+  const whole = { kind, object, previous: live };
+  if (options.dryRun) return nextObject(kind, live, { wanted: withAllocations(whole, deps), part });
   try {
-    return await deps.objects.update(call.kind, object, part);
+    return await writeAllocated(whole, deps, (next) => deps.objects.update(kind, next, part));
   } catch (error) {
     if (!(error instanceof StatusError) || error.reason !== 'Conflict') throw error;
     throw new Outrun('Conflict', error.message, { cause: error, details: error.details });

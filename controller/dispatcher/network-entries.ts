@@ -37,7 +37,7 @@ function portEntry(port: ServicePort, slices: readonly Slice[]): PortEntry {
       .filter((p) => p.name === name && p.protocol === protocol)
       .flatMap((p) => (p.port === undefined ? [] : endpointsAt(slice.endpoints, p.port))),
   );
-  return { name, protocol, port: port.port, endpoints, nodePort: 0 };
+  return { name, protocol, port: port.port, endpoints, nodePort: port.nodePort ?? 0 };
 }
 
 const endpointsAt = (endpoints: readonly Endpoint[], port: number) =>

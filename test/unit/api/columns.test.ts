@@ -147,18 +147,19 @@ it('a Deployment shows what is ready, up to date and available', () => {
 
 it('a Service shows its address and ports', () => {
   const spec = {
+    type: 'NodePort',
     selector: { app: 'web' },
     ports: [
-      { name: 'a', port: 80 },
+      { name: 'a', port: 80, nodePort: 31_234 },
       { name: 'b', port: 53, protocol: 'UDP' },
     ],
   };
   const service = withClusterIp(stored(Service, { metadata, spec }), '10.96.0.7');
   expect(cells(Service, service)).toEqual([
-    'ClusterIP',
+    'NodePort',
     '10.96.0.7',
     '<none>',
-    '80/TCP,53/UDP',
+    '80:31234/TCP,53/UDP',
     'app=web',
   ]);
 });

@@ -178,12 +178,41 @@ describe('a Service', () => {
       ['spec.sessionAffinityConfig: Forbidden: must not be set when session affinity is None'],
     ],
     [
-      'is inside the cluster, for now',
-      { ports: [{ port: 80, nodePort: 30_000 }], type: 'LoadBalancer', externalIPs: ['1.2.3.4'] },
+      'is not for balancers, for now',
+      {
+        ports: [{ port: 80 }],
+        type: 'LoadBalancer',
+        externalTrafficPolicy: 'Local',
+        externalIPs: ['1.2.3.4'],
+      },
       [
-        'spec.ports[0].nodePort: not supported by orc yet',
         'spec.type: "LoadBalancer" is not supported by orc yet',
+        'spec.externalTrafficPolicy: "Local" is not supported by orc yet',
         'spec.externalIPs: not supported by orc yet',
+      ],
+    ],
+    [
+      'opens ports of the nodes only as a NodePort',
+      { ports: [{ port: 80, nodePort: 30_000 }], externalTrafficPolicy: 'Cluster' },
+      [
+        "spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'",
+        'spec.externalTrafficPolicy: Invalid value: "Cluster": may only be set for externally-accessible services',
+      ],
+    ],
+    [
+      'is not headless when nodes lead to it, and has each of their ports once for a protocol',
+      {
+        type: 'NodePort',
+        clusterIP: 'None',
+        ports: [
+          { name: 'a', port: 1, nodePort: 30_001 },
+          { name: 'b', port: 1, nodePort: 30_001, protocol: 'UDP' },
+          { name: 'c', port: 2, nodePort: 30_001 },
+        ],
+      },
+      [
+        'spec.ports[2].nodePort: Duplicate value: 30001',
+        'spec.clusterIP: Invalid value: "None": may not be set to \'None\' for NodePort services',
       ],
     ],
   ])('%s', (_, spec, expected) => {

@@ -175,7 +175,11 @@ describe('a pod', () => {
     });
     const refused = [
       ['nothing/log', 404, 'pods "nothing" not found'],
-      ['logs/log?container=db', 400, 'container db is not valid for pod logs'],
+      [
+        'logs/log?container=db',
+        400,
+        'container db is not valid for pod logs, choose one of: [web]',
+      ],
       ['logs-unbound/log', 400, 'pod logs-unbound does not have a host assigned'],
       ['logs-away/log', 503, 'node away is away'],
       ['logs/exec?command=ls&stdout=1', 400, 'Upgrade request required: WebSocket or SPDY/3.1'],
@@ -213,6 +217,59 @@ describe('a Service', () => {
       code: 422,
       body: { details: { causes: [{ field: 'spec.clusterIPs[0]' }] } },
     });
+  });
+
+  const nodePort = (name: string, ...ports: object[]) => service(name, { type: 'NodePort', ports });
+  const portsOf = ({ body }: { body: { spec: { ports: { nodePort?: number }[] } } }) =>
+    body.spec.ports.map((port) => port.nodePort);
+
+  it('of type NodePort gets node ports, keeps them, and gives them back', async () => {
+    const tcp = { name: 'tcp', port: 53 };
+    const udp = { name: 'udp', port: 53, protocol: 'UDP' };
+    const wanted = nodePort('open', tcp, udp, { name: 'other', port: 80, nodePort: 30_080 });
+    const [first, second, third] = portsOf(await call('POST', services, wanted));
+    expect(first).toBeGreaterThanOrEqual(30_000);
+    expect(first).toBeLessThanOrEqual(32_767);
+    expect([second, third]).toEqual([first, 30_080]);
+    const again = nodePort('open', tcp, udp, { name: 'other', port: 80 });
+    expect(portsOf(await call('PUT', `${services}/open`, again))).toEqual([first, first, 30_080]);
+    const taken = await call('POST', services, nodePort('late', { port: 1, nodePort: 30_080 }));
+    expect(taken).toMatchObject({
+      code: 422,
+      body: {
+        message: expect.stringContaining(
+          'spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated',
+        ),
+      },
+    });
+    const inside = { ...again, spec: { ports: again.spec.ports } };
+    const closed = await call('PUT', `${services}/open`, inside);
+    expect(portsOf(closed)).toEqual([undefined, undefined, undefined]);
+    const late = await call('POST', services, nodePort('late', { port: 1, nodePort: 30_080 }));
+    expect(late.code).toBe(201);
+  });
+
+  it('gets what it lacks when it becomes a NodePort, or ceases to be a mere name', async () => {
+    const name = service('changes', { type: 'ExternalName', externalName: 'example.org' });
+    await call('POST', services, name);
+    const { body } = await call('PUT', `${services}/changes`, nodePort('changes', { port: 80 }));
+    expect(body.spec.clusterIP).toMatch(/^10\.96\.\d+\.\d+$/);
+    expect(body.spec.ports[0].nodePort).toBeGreaterThanOrEqual(30_000);
+    const dry = await call('POST', `${services}?dryRun=All`, nodePort('dry', { port: 80 }));
+    expect(dry.body.spec.ports[0].nodePort).toBeGreaterThanOrEqual(30_000);
+  });
+
+  it('is refused a node port out of range', async () => {
+    const low = nodePort('low', { port: 80, nodePort: 80 });
+    for (const path of [services, `${services}?dryRun=All`])
+      expect(await call('POST', path, low)).toMatchObject({
+        code: 422,
+        body: {
+          message: expect.stringContaining(
+            'Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767',
+          ),
+        },
+      });
   });
 });
 

@@ -42,6 +42,7 @@ describe('the row of a Service', () => {
             { ip: '10.244.0.1', port: 15432 },
             { ip: '10.244.0.3', port: 15432 },
           ],
+          nodePort: 0,
         },
       ],
       addresses: [
@@ -50,6 +51,13 @@ describe('the row of a Service', () => {
       ],
       externalName: undefined,
     });
+  });
+
+  it('says which port of the nodes leads there', () => {
+    const ports = [{ port: 5432, nodePort: 30_432 }];
+    expect(serviceEntry(service({ type: 'NodePort', ports }), []).ports).toMatchObject([
+      { port: 5432, nodePort: 30_432 },
+    ]);
   });
 
   it('has the others too when the Service publishes them', () => {
