@@ -4,12 +4,13 @@ import type {
   ControllerMessage,
   OpenSession,
   PodEvent,
+  Welcome,
 } from '../../api/generated/agent.ts';
 import { deferred } from '../../base/deadline.ts';
 import type { LedgerChange } from '../ledger/assignment.ts';
 import { ledgerFeed } from './ledger-feed.ts';
 import type { SessionOptions } from './session-options.ts';
-import { statusOutbox } from './status-outbox.ts';
+import { type StatusOutbox, statusOutbox } from './status-outbox.ts';
 
 type ControlCall = ClientDuplexStream<AgentMessage, ControllerMessage>;
 
@@ -18,13 +19,17 @@ export interface ControlStreamParts {
   readonly options: SessionOptions;
   readonly openSession: (session: OpenSession) => void;
   readonly closeSession: (id: string) => void;
-  /** The controller has welcomed this node. */
-  readonly onWelcome: (stream: ControlStream) => void;
+  /** The controller knows this node. `leaderEpoch`: it leads; undefined: it only opens sessions. */
+  readonly onWelcome: (stream: ControlStream, leaderEpoch: number | undefined) => void;
+  /** All that the leader had to say is in the ledger, or on its way there. */
+  readonly onSnapshot: (stream: ControlStream) => void;
 }
 
 export interface ControlStream {
-  /** False: the stream is full, or not welcomed yet: it was not sent. */
+  /** False: the stream is full: it was not sent. */
   sendEvents(events: readonly PodEvent[]): boolean;
+  /** Ends it; what was on its way is lost. */
+  hangUp(): void;
   /** Settles when the stream has ended; rejects if not by its own doing. */
   readonly ended: Promise<void>;
   /** Resolves when the ledger has taken or refused all that was received. */
@@ -39,29 +44,35 @@ export function openControlStream(parts: ControlStreamParts): ControlStream {
   const ended = deferred<void>();
   const send = (message: NonNullable<AgentMessage['message']>) =>
     call.destroyed || call.write({ message });
-  const outbox = statusOutbox({
-    source: options.statuses,
-    clock: options.clock,
-    send: (pods) => send({ $case: 'statuses', value: { pods } }),
-  });
   const stopHeartbeats = startHeartbeats(call, options);
+  let outbox: StatusOutbox | undefined;
   const close = () => {
     stopHeartbeats();
-    outbox.close();
+    outbox?.close();
   };
   const stream: ControlStream = {
     sendEvents(events) {
       if (call.writableNeedDrain || call.destroyed) return false;
       return send({ $case: 'events', value: { events: [...events] } }) || true;
     },
+    hangUp: () => call.cancel(),
     ended: ended.promise,
     settled: () => settled(),
   };
-  const settled = takeMessages(parts, () => {
-    outbox.sendAll();
-    parts.onWelcome(stream);
+  const settled = takeMessages(parts, {
+    onWelcome: ({ leading, fenceEpoch }) =>
+      parts.onWelcome(stream, leading ? fenceEpoch : undefined),
+    onSnapshot() {
+      outbox = statusOutbox({
+        source: options.statuses,
+        clock: options.clock,
+        send: (pods) => send({ $case: 'statuses', value: { pods } }),
+      });
+      outbox.sendAll();
+      parts.onSnapshot(stream);
+    },
   });
-  call.on('drain', () => outbox.drained());
+  call.on('drain', () => outbox?.drained());
   call.on('error', (error) => {
     close();
     ended.reject(error);
@@ -91,8 +102,13 @@ function startHeartbeats(call: ControlCall, { clock }: SessionOptions): () => vo
   return () => cancel();
 }
 
+interface Milestones {
+  onWelcome(welcome: Welcome): void;
+  onSnapshot(): void;
+}
+
 /** The stream is read no faster than the ledger gets to the disk. Returns what waits for the ledger. */
-function takeMessages(parts: ControlStreamParts, onWelcome: () => void): () => Promise<void> {
+function takeMessages(parts: ControlStreamParts, on: Milestones): () => Promise<void> {
   const { call } = parts;
   const feed = ledgerFeed();
   const maxPending = 256;
@@ -102,7 +118,8 @@ function takeMessages(parts: ControlStreamParts, onWelcome: () => void): () => P
     if (message.$case === 'openSession') parts.openSession(message.value);
     if (message.$case === 'closeSession') parts.closeSession(message.value);
     const change = feed.next(message);
-    if (message.$case === 'snapshotEnd') onWelcome();
+    if (message.$case === 'welcome') on.onWelcome(message.value);
+    if (message.$case === 'snapshotEnd') on.onSnapshot();
     if (!change) return;
     const accepted = acceptChange(parts, change).finally(() => {
       pending.delete(accepted);

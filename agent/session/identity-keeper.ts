@@ -4,7 +4,7 @@ import { newCertificateRequest } from './certificate-request.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import type { SessionOptions } from './session-options.ts';
 
-/** The node's certificate, renewed over the link long before it expires. The next connection uses the new one. */
+/** The node's certificate, renewed over any link long before it expires. The next connection uses the new one. */
 export interface IdentityKeeper {
   current(): NodeIdentity;
   /** Looks now and every hour whether it has to be renewed. Returns stop. */
@@ -16,9 +16,16 @@ const checkIntervalMs = 60 * 60 * 1000;
 export function identityKeeper(options: SessionOptions): IdentityKeeper {
   const { clock, log, nodeName } = options;
   let identity = options.identity;
+  let renewing = false;
 
   const renewIfDue = async (client: AgentLinkClient) => {
-    if (!isDue(identity.certificate, clock.now())) return;
+    if (renewing || !isDue(identity.certificate, clock.now())) return;
+    renewing = true;
+    await renew(client).finally(() => {
+      renewing = false;
+    });
+  };
+  const renew = async (client: AgentLinkClient) => {
     const { key, csr } = await newCertificateRequest(nodeName);
     const answer = await requestRenewal(client, csr);
     const renewed = { key, certificate: answer.certificate, ca: answer.ca };

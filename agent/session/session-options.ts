@@ -8,7 +8,7 @@ import type { SessionHandlers } from './session-handlers.ts';
 import type { StatusSource } from './status-source.ts';
 
 export interface SessionOptions {
-  /** "host:6444", at least one; tried in turn. */
+  /** "host:6444", at least one; all are dialled. */
   readonly controllers: readonly string[];
   readonly nodeName: string;
   /** Of joinCluster, or as it was saved. */

@@ -3,14 +3,15 @@ import { backoffMs, withJitter } from '../../base/backoff.ts';
 import { sleep } from '../../base/clock.ts';
 import { bulkSessions } from './bulk-sessions.ts';
 import { type ControlStream, openControlStream } from './control-stream.ts';
-import { identityKeeper } from './identity-keeper.ts';
+import { type IdentityKeeper, identityKeeper } from './identity-keeper.ts';
 import { dialController } from './link-clients.ts';
 import type { SessionOptions } from './session-options.ts';
 
-/** This node's link to its controller, for as long as the agent runs. */
+/** This node's links to its controllers, for as long as the agent runs. */
 export interface Session {
   /** Kept until it can be sent; of more than a thousand the oldest are dropped. */
   reportEvent(event: PodEvent): void;
+  /** With the leader. */
   readonly connected: boolean;
   stop(): Promise<void>;
 }
@@ -20,74 +21,98 @@ const reconnectBackoff = { firstMs: 100, capMs: 2000 };
 const firstWordTimeoutMs = 5000;
 const maxEvents = 1000;
 
-/** Dials, and dials again: one controller after the other, with growing pauses while none of them welcomes this node. */
+/** Dials every controller, and dials again: each with growing pauses while it doesn't welcome this node. */
 export function startSession(options: SessionOptions): Session {
-  const { clock, rng, log } = options;
   const stopping = new AbortController();
-  const identity = identityKeeper(options);
-  const outgoing = outgoingReports();
-  let attempt = 0;
-
-  const connect = async (address: string) => {
-    const clients = dialController(address, identity.current());
-    const stopRenewals = identity.keepRenewed(clients.control);
-    const bulk = bulkSessions(clients.bulk, options);
-    const call = clients.control.control();
-    const hangUp = () => call.cancel();
-    stopping.signal.addEventListener('abort', hangUp, { once: true });
-    const stopWaiting = clock.after(firstWordTimeoutMs, hangUp);
-    call.once('data', stopWaiting);
-    call.on('drain', outgoing.flush);
-    const stream = openControlStream({
-      call,
-      options,
-      openSession: bulk.open,
-      closeSession: bulk.close,
-      onWelcome(welcomed) {
-        attempt = 0;
-        log.info({ component: 'session', address }, 'connected to the controller');
-        outgoing.connected(welcomed);
-      },
-    });
-    try {
-      await stream.ended;
-    } finally {
-      outgoing.disconnected();
-      stopWaiting();
-      stopping.signal.removeEventListener('abort', hangUp);
-      stopRenewals();
-      bulk.closeAll();
-      clients.close();
-      await stream.settled();
-    }
+  const shared: Shared = {
+    options,
+    signal: stopping.signal,
+    identity: identityKeeper(options),
+    leader: leaderLine(options),
   };
-
-  const run = async () => {
-    for (let turn = 0; !stopping.signal.aborted; turn++) {
-      const address = options.controllers[turn % options.controllers.length] ?? '';
-      const err = await connect(address).catch((error: unknown) => error);
-      if (stopping.signal.aborted) return;
-      const retryInMs = withJitter(backoffMs(reconnectBackoff, ++attempt), rng);
-      log.warn({ err, component: 'session', address, retryInMs }, 'controller lost');
-      await sleep(clock, retryInMs, stopping.signal).catch(() => undefined);
-    }
-  };
-  const running = run();
-
+  const running = options.controllers.map((address) => keepLink(shared, address));
   return {
-    reportEvent: (event) => outgoing.addEvent(event),
+    reportEvent: (event) => shared.leader.addEvent(event),
     get connected() {
-      return outgoing.isConnected();
+      return shared.leader.isConnected();
     },
     async stop() {
       stopping.abort(new Error('the session is stopping'));
-      await running;
+      await Promise.all(running);
     },
   };
 }
 
-/** What isn't a pod's status: it waits here while there is no connection. */
-function outgoingReports() {
+/** What the links have in common. */
+interface Shared {
+  readonly options: SessionOptions;
+  readonly signal: AbortSignal;
+  readonly identity: IdentityKeeper;
+  readonly leader: LeaderLine;
+}
+
+async function keepLink(shared: Shared, address: string): Promise<void> {
+  const { options, signal } = shared;
+  const { clock, log, rng } = options;
+  let attempt = 0;
+  const onWelcome = () => {
+    attempt = 0;
+    log.info({ component: 'session', address }, 'connected to the controller');
+  };
+  while (!signal.aborted) {
+    const err = await connect(shared, address, onWelcome).catch((error: unknown) => error);
+    if (signal.aborted) return;
+    const retryInMs = withJitter(backoffMs(reconnectBackoff, ++attempt), rng);
+    log.warn({ err, component: 'session', address, retryInMs }, 'controller lost');
+    await sleep(clock, retryInMs, signal).catch(() => undefined);
+  }
+}
+
+/** One connection, to its end. */
+async function connect(shared: Shared, address: string, onWelcome: () => void): Promise<void> {
+  const { options, signal, identity, leader } = shared;
+  const clients = dialController(address, identity.current());
+  const stopRenewals = identity.keepRenewed(clients.control);
+  const bulk = bulkSessions(clients.bulk, options);
+  const call = clients.control.control();
+  const hangUp = () => call.cancel();
+  signal.addEventListener('abort', hangUp, { once: true });
+  const stopWaiting = options.clock.after(firstWordTimeoutMs, hangUp);
+  call.once('data', stopWaiting);
+  call.on('drain', leader.flush);
+  const stream = openControlStream({
+    call,
+    options,
+    openSession: bulk.open,
+    closeSession: bulk.close,
+    onWelcome(welcomed, leaderEpoch) {
+      if (leaderEpoch !== undefined && !leader.accept(welcomed, leaderEpoch)) welcomed.hangUp();
+      else onWelcome();
+    },
+    onSnapshot: leader.connected,
+  });
+  try {
+    await stream.ended;
+  } finally {
+    leader.disconnected(stream);
+    stopWaiting();
+    signal.removeEventListener('abort', hangUp);
+    stopRenewals();
+    bulk.closeAll();
+    clients.close();
+    await stream.settled();
+  }
+}
+
+type LeaderLine = ReturnType<typeof leaderLine>;
+
+/**
+ * The stream of the newest leader. What isn't a pod's status waits here while there is none. A deposed leader that
+ * doesn't know it yet is hung up on.
+ */
+function leaderLine({ log }: Pick<SessionOptions, 'log'>) {
+  let newestEpoch = 0;
+  let accepted: ControlStream | undefined;
   let stream: ControlStream | undefined;
   let events: readonly PodEvent[] = [];
   const flush = () => {
@@ -96,11 +121,26 @@ function outgoingReports() {
   return {
     flush,
     isConnected: () => stream !== undefined,
+    /** False: a newer one is known. */
+    accept(candidate: ControlStream, epoch: number): boolean {
+      if (epoch < newestEpoch) {
+        log.warn({ component: 'session', epoch }, 'a controller that no longer leads');
+        return false;
+      }
+      newestEpoch = epoch;
+      accepted?.hangUp();
+      accepted = candidate;
+      stream = undefined;
+      return true;
+    },
     connected(to: ControlStream) {
+      if (to !== accepted) return;
       stream = to;
       flush();
     },
-    disconnected() {
+    disconnected(from: ControlStream) {
+      if (from !== accepted) return;
+      accepted = undefined;
       stream = undefined;
     },
     addEvent(event: PodEvent) {
