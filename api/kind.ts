@@ -64,7 +64,15 @@ export interface AnyObject {
   readonly status?: unknown;
 }
 
-export type Subresource = 'status' | 'scale' | 'log' | 'exec' | 'binding' | 'eviction';
+export type Subresource =
+  | 'status'
+  | 'scale'
+  | 'log'
+  | 'exec'
+  | 'attach'
+  | 'portforward'
+  | 'binding'
+  | 'eviction';
 
 export interface Column<T> {
   readonly name: string;

@@ -24,7 +24,7 @@ export const Pod: Kind<typeof fields> = kind({
   categories: ['all'],
   namespaced: true,
   about: 'Containers that run together on one node, with one address and the same volumes.',
-  subresources: ['status', 'log', 'exec', 'eviction', 'binding'],
+  subresources: ['status', 'log', 'exec', 'attach', 'portforward', 'eviction', 'binding'],
   checkName: checkDnsSubdomain,
   fields,
   applyDefaults: (pod) => {

@@ -6,8 +6,8 @@ import type { Duplex } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { ApiServer, ApiServerDeps } from './call.ts';
 import { openChangeFeed } from './change-feed.ts';
-import { serveUpgrade } from './exec-upgrade.ts';
 import { fastifyApp } from './fastify-app.ts';
+import { serveUpgrade } from './pod-upgrade.ts';
 import { sharedEncoder } from './watch-events.ts';
 
 /** The HTTPS API. Nothing listens yet; `inject` works at once. */

@@ -76,10 +76,16 @@ const subresources: Readonly<Record<Subresource, SubresourceShape>> = {
     verbs: ['get', 'patch', 'update'],
   },
   log: { is: undefined, verbs: ['get'] },
-  exec: { is: { group: '', version: 'v1', kind: 'PodExecOptions' }, verbs: ['create', 'get'] },
+  exec: upgraded('PodExecOptions'),
+  attach: upgraded('PodAttachOptions'),
+  portforward: upgraded('PodPortForwardOptions'),
   binding: { is: { group: '', version: 'v1', kind: 'Binding' }, verbs: ['create'] },
   eviction: { is: { group: 'policy', version: 'v1', kind: 'Eviction' }, verbs: ['create'] },
 };
+
+function upgraded(kind: string): SubresourceShape {
+  return { is: { group: '', version: 'v1', kind }, verbs: ['create', 'get'] };
+}
 
 function subresource(kind: Kind, name: Subresource) {
   const { is, verbs } = subresources[name];

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../../base/clock.ts';
+import { deferred } from '../../base/deadline.ts';
 import type { ExecStream, PodExecRequest } from '../pod-access.ts';
 import { badRequest, flag } from './request-options.ts';
 import { statusOf, toStatusError } from './status-reply.ts';
@@ -40,6 +42,68 @@ export interface ExecStatus {
   readonly details?: object;
 }
 
+export interface ExecOpening {
+  readonly tty: boolean;
+  readonly clock: Clock;
+  /** Aborts when the client is gone. */
+  readonly signal: AbortSignal;
+  open(size: TerminalSize | undefined): Promise<ExecStream>;
+}
+
+type TerminalSize = NonNullable<PodExecRequest['size']>;
+
+/** Opens what the client asked for, its terminal's size known if it has one, and joins the two. */
+export async function serveExec(transport: ExecTransport, opening: ExecOpening): Promise<void> {
+  const { tty, clock, signal, open } = opening;
+  try {
+    const early = tty ? startEarly(transport) : undefined;
+    const stream = await open(await early?.size(clock));
+    signal.addEventListener('abort', () => stream.close(), { once: true });
+    if (signal.aborted) stream.close();
+    connectExec(stream, early ?? transport);
+  } catch (error) {
+    transport.finish(failureStatus(error));
+  }
+}
+
+/** A client that hasn't said its terminal's size by then may not be going to. */
+const sizeWithinMs = 100;
+
+/** Reads what the client says already: its first size is known as soon as it comes, and the rest is told at `start`. */
+function startEarly(transport: ExecTransport) {
+  const sized = deferred<TerminalSize | undefined>();
+  const early: ((client: ExecClient) => void)[] = [];
+  let client: ExecClient | undefined;
+  const tell = (say: (client: ExecClient) => void) => {
+    if (client) say(client);
+    else early.push(say);
+  };
+  transport.start({
+    input(chunk) {
+      if (!client) transport.pauseInput();
+      tell((c) => c.input(chunk));
+    },
+    inputEnd: () => tell((c) => c.inputEnd()),
+    resize(columns, rows) {
+      sized.resolve({ columns, rows });
+      tell((c) => c.resize(columns, rows));
+    },
+    close: () => tell((c) => c.close()),
+  });
+  return {
+    ...transport,
+    size(clock: Clock) {
+      const cancel = clock.after(sizeWithinMs, () => sized.resolve(undefined));
+      return sized.promise.finally(cancel);
+    },
+    start(given: ExecClient) {
+      client = given;
+      transport.resumeInput();
+      for (const say of early) say(given);
+    },
+  };
+}
+
 /** Joins a command and its client, with back-pressure both ways, until one of them ends. */
 export function connectExec(stream: ExecStream, transport: ExecTransport): void {
   stream.onOutput((name, chunk) => {
@@ -62,16 +126,28 @@ export function connectExec(stream: ExecStream, transport: ExecTransport): void 
   stream.resume();
 }
 
-export function execRequest(query: URLSearchParams, container: string): PodExecRequest {
+export interface WantedStreams {
+  readonly container: string;
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
+
+export function commandIn(query: URLSearchParams): readonly string[] {
   const command = query.getAll('command');
   if (command.length === 0) throw badRequest('you must specify a command');
+  return command;
+}
+
+export function wantedStreams(query: URLSearchParams, container: string): WantedStreams {
   const tty = flag(query, 'tty');
   const stdin = flag(query, 'stdin');
   const stdout = flag(query, 'stdout');
   const stderr = flag(query, 'stderr');
   if (!stdin && !stdout && !stderr)
     throw badRequest('you must specify at least 1 of stdin, stdout, stderr');
-  return { container, command, stdin, stdout, stderr: stderr && !tty, tty };
+  return { container, stdin, stdout, stderr: stderr && !tty, tty };
 }
 
 /** How kubectl learns the exit code: it exits with the same. */

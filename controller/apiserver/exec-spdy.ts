@@ -1,22 +1,24 @@
 import { StatusError } from '../../api/status.ts';
-import type { PodExecRequest } from '../pod-access.ts';
-import { type ExecClient, type ExecTransport, parseResize, type Upgrade } from './exec-session.ts';
+import {
+  type ExecClient,
+  type ExecTransport,
+  parseResize,
+  type Upgrade,
+  type WantedStreams,
+} from './exec-session.ts';
+import { acceptSpdy } from './spdy/accept.ts';
 import { openSpdyConnection, type SpdyConnection } from './spdy/connection.ts';
 
 /**
  * Exec over SPDY/3.1, what kubectl speaks up to 1.29 and falls back to. The client opens one stream for each of
  * stdin, stdout, stderr, resize and error, named by the header `streamtype`; the final Status goes to `error`.
  */
-export function openExecSpdy(upgrade: Upgrade, wanted: PodExecRequest): Promise<ExecTransport> {
-  const { request, socket, head } = upgrade;
-  const offered = String(request.headers['x-stream-protocol-version'] ?? '');
-  if (!offered.includes(protocol))
-    return Promise.reject(new StatusError('Forbidden', `the stream protocol must be ${protocol}`));
-  socket.write(
-    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n` +
-      `X-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
-  );
-  if (head.length > 0) socket.unshift(head);
+export async function openExecSpdy(
+  upgrade: Upgrade,
+  wanted: WantedStreams,
+): Promise<ExecTransport> {
+  const { socket } = upgrade;
+  acceptSpdy(upgrade, 'v4.channel.k8s.io');
   return new Promise((resolve, reject) => {
     const streams = new Map<string, number>();
     let client: ExecClient | undefined;
@@ -35,6 +37,9 @@ export function openExecSpdy(upgrade: Upgrade, wanted: PodExecRequest): Promise<
       ended(stream) {
         if (stream === streams.get('stdin')) client?.inputEnd();
       },
+      reset(stream) {
+        if (stream === streams.get('stdin')) client?.inputEnd();
+      },
       closed() {
         client?.close();
         reject(new StatusError('BadRequest', 'the client hung up before it opened its streams'));
@@ -43,9 +48,7 @@ export function openExecSpdy(upgrade: Upgrade, wanted: PodExecRequest): Promise<
   });
 }
 
-const protocol = 'v4.channel.k8s.io';
-
-function expectedStreams({ stdin, stdout, stderr, tty }: PodExecRequest): readonly string[] {
+function expectedStreams({ stdin, stdout, stderr, tty }: WantedStreams): readonly string[] {
   const wanted = { error: true, stdin, stdout, stderr, resize: tty };
   return Object.entries(wanted).flatMap(([name, is]) => (is ? [name] : []));
 }

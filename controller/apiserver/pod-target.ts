@@ -10,26 +10,41 @@ export interface ContainerTarget {
   readonly container: string;
 }
 
-/** The container that a log or exec request means, on the node that runs it; or why that can't be. */
+/** The container that a log, exec or attach means, on the node that has it; or why that can't be. */
 export function containerTarget(cache: Cache, key: ObjectKey, wanted: string): ContainerTarget {
+  const container = containerOf(podNamed(cache, key), wanted);
+  return { container, pod: podTarget(cache, key) };
+}
+
+/** The same of a pod whose containers aren't over: to be reached into. */
+export function livePodTarget(cache: Cache, key: ObjectKey): PodTarget {
+  const { phase } = podNamed(cache, key).status;
+  if (phase === 'Succeeded' || phase === 'Failed')
+    throw badRequest(`pod ${key.name} is completed; its phase is ${phase}`);
+  return podTarget(cache, key);
+}
+
+function podTarget(cache: Cache, key: ObjectKey): PodTarget {
+  const { metadata, spec } = podNamed(cache, key);
+  const { nodeName = '' } = spec;
+  if (nodeName === '') throw badRequest(`pod ${key.name} does not have a host assigned`);
+  return { ...key, uid: metadata.uid, nodeName };
+}
+
+function podNamed(cache: Cache, key: ObjectKey): Pod {
   const pod = cache.get(Pod, key);
   if (!pod) throw notFound(Pod, key.name);
-  const container = containerOf(pod, wanted);
-  const { nodeName = '' } = pod.spec;
-  if (nodeName === '') throw badRequest(`pod ${key.name} does not have a host assigned`);
-  return { pod: { ...key, uid: pod.metadata.uid, nodeName }, container };
+  return pod;
 }
 
 function containerOf({ metadata, spec }: Pod, wanted: string): string {
-  const names = spec.containers.map(({ name }) => name);
-  const initNames = (spec.initContainers ?? []).map(({ name }) => name);
-  const [only = ''] = names;
-  if (wanted === '' && names.length === 1) return only;
-  if (wanted === '')
-    throw badRequest(
-      `a container name must be specified for pod ${metadata.name}, choose one of: [${[...names, ...initNames].join(' ')}]`,
-    );
-  if (![...names, ...initNames].includes(wanted))
-    throw badRequest(`container ${wanted} is not valid for pod ${metadata.name}`);
-  return wanted;
+  const { containers, initContainers = [] } = spec;
+  const names = [...containers, ...initContainers].map(({ name }) => name);
+  const name = wanted === '' && containers.length === 1 ? names[0] : wanted;
+  if (name !== undefined && names.includes(name)) return name;
+  const problem =
+    wanted === ''
+      ? `a container name must be specified for pod ${metadata.name}`
+      : `container ${wanted} is not valid for pod ${metadata.name}`;
+  throw badRequest(`${problem}, choose one of: [${names.join(' ')}]`);
 }

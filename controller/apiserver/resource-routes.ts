@@ -99,6 +99,8 @@ function subresourceRoutes(kind: Kind, path: string, name: Subresource): readonl
     case 'binding':
       return [{ ...base, ...verbs.create, handle: on(bindPod) }];
     case 'exec':
+    case 'attach':
+    case 'portforward':
       return [
         { ...base, ...verbs.get, handle: upgradeNeeded },
         { ...base, ...verbs.create, handle: upgradeNeeded },
@@ -106,6 +108,6 @@ function subresourceRoutes(kind: Kind, path: string, name: Subresource): readonl
   }
 }
 
-/** Clients that exec ask for an upgrade of the connection, which exec-upgrade.ts serves. */
+/** Clients that mean it ask for an upgrade of the connection, which pod-upgrade.ts serves. */
 const upgradeNeeded: Handle = () =>
   Promise.reject(badRequest('Upgrade request required: WebSocket or SPDY/3.1'));

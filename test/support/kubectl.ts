@@ -42,6 +42,7 @@ export interface RunningKubectl {
   readonly ended: Promise<KubectlRun>;
   /** What it has printed so far. */
   out(): string;
+  err(): string;
   stop(): void;
 }
 
@@ -77,5 +78,10 @@ export function startKubectl(
       }),
     );
   });
-  return { ended, out: () => Buffer.concat(out).toString(), stop: () => void child.kill() };
+  return {
+    ended,
+    out: () => Buffer.concat(out).toString(),
+    err: () => Buffer.concat(err).toString(),
+    stop: () => void child.kill(),
+  };
 }

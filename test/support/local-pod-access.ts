@@ -1,10 +1,15 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { StatusError } from '../../api/status.ts';
 import type { ExecStream, PodAccess, PodExecRequest } from '../../controller/pod-access.ts';
 import { noPodAccess } from './api-server.ts';
 
-/** A PodAccess whose containers are this machine: exec runs a process here, logs count lines. */
+/**
+ * A PodAccess whose containers are this machine: exec runs a process here, attach one that is always `cat`, ports are
+ * this machine's, logs count lines.
+ */
 export interface LocalPodAccess extends PodAccess {
   readonly seen: Seen;
 }
@@ -24,7 +29,13 @@ export function localPodAccess(): LocalPodAccess {
     ...noPodAccess,
     seen,
     logs: async (_, { tailLines = 3 }) => lines(tailLines),
-    exec: async (_, request, signal) => run(request, seen, signal),
+    exec: async (_, request, signal) => {
+      if (request.size) seen.sizes.push(`${request.size.columns}x${request.size.rows} at once`);
+      return run(request, seen, signal);
+    },
+    attach: async (_, request, signal) =>
+      run({ ...request, tty: false, command: ['cat'] }, seen, signal),
+    portForward: (_, port, signal) => dial(port, signal),
   };
 }
 
@@ -67,6 +78,33 @@ function run(request: PodExecRequest, seen: Seen, signal: AbortSignal): ExecStre
       stderr.resume();
     },
     exited,
+    close,
+  };
+}
+
+async function dial(port: number, signal: AbortSignal): Promise<ExecStream> {
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  const close = () => void socket.destroy();
+  signal.addEventListener('abort', close);
+  await once(socket, 'connect').catch((cause) => {
+    throw new StatusError('BadRequest', `nothing listens on port ${port}`, { cause });
+  });
+  const ended = Promise.withResolvers<{ exitCode: number }>();
+  socket.on('error', () => {});
+  socket.on('close', () => ended.resolve({ exitCode: 0 }));
+  return {
+    write: (chunk) => socket.write(chunk),
+    onDrain: (listener) => void socket.on('drain', listener),
+    endInput: () => void socket.end(),
+    resize() {},
+    onOutput: (listener) => {
+      socket.on('data', (chunk: Buffer) => listener('stdout', chunk));
+      // The client's end follows the pod's, as for real pods.
+      socket.on('end', () => socket.end());
+    },
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    exited: ended.promise,
     close,
   };
 }

@@ -31,6 +31,8 @@ export interface SpdyHandlers {
   received(stream: number, chunk: Buffer): void;
   /** The client sends no more on it. */
   ended(stream: number): void;
+  /** The client has no more use for it. */
+  reset(stream: number): void;
   closed(): void;
 }
 
@@ -42,7 +44,7 @@ export function openSpdyConnection(socket: Duplex, handlers: SpdyHandlers): Spdy
     if (frame.type === 'data') receive(frame, handlers);
     else if (frame.control === control.ping)
       socket.write(encodeControl(control.ping, frame.payload));
-    else if (frame.control === control.rstStream) handlers.ended(frame.payload.readUInt32BE(0));
+    else if (frame.control === control.rstStream) handlers.reset(frame.payload.readUInt32BE(0));
     else if (frame.control === control.synStream) {
       const { stream, headerBlock } = readSynStream(frame.payload);
       const opened = await headers.decode(headerBlock);

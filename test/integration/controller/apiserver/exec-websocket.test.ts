@@ -90,6 +90,16 @@ it('resizes the terminal', async () => {
   await client.closed;
 });
 
+it('starts the command with the terminal’s size, and with what was typed before that was known', async () => {
+  pods.seen.sizes.length = 0;
+  const client = await connect(`${command('cat')}&stdin=1&stdout=1&tty=1`);
+  send(client, 4, '{"Width":100,"Height":30}\n');
+  send(client, 0, 'typed');
+  client.socket.send(Buffer.of(255, 0));
+  await client.closed;
+  expect([pods.seen.sizes[0], client.channels[1]]).toEqual(['100x30 at once', 'typed']);
+});
+
 it('ends the command when the client hangs up', async () => {
   const client = await connect(`${command('sh', '-c', 'echo $$; exec sleep 600')}&stdout=1`);
   const pid = await waitFor('its pid', () => Number(client.channels[1]) || undefined);

@@ -201,6 +201,10 @@ describe.each(kubectls)('kubectl $version', (kubectl: Kubectl) => {
     expect(missing.err).toContain('pods "nothing" not found');
   });
 
+  it('attaches to what runs, with input', async () => {
+    expect(await ok('attach -i -q web', 'to and fro\n')).toContain('to and fro\n');
+  });
+
   it('moves megabytes through exec both ways', async () => {
     const megabytes = 8 * 1024 * 1024;
     expect((await ok(`exec web -- head -c ${megabytes} /dev/zero`)).length).toBe(megabytes);

@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { StatusError } from '../../../../api/status.ts';
 import { deferred } from '../../../../base/deadline.ts';
 import {
+  commandIn,
   connectExec,
   type ExecClient,
   type ExecStatus,
-  execRequest,
   exitStatus,
   parseResize,
+  wantedStreams,
 } from '../../../../controller/apiserver/exec-session.ts';
 import type { ExecStream } from '../../../../controller/pod-access.ts';
 
@@ -90,13 +91,14 @@ describe('connectExec', () => {
   });
 });
 
-describe('execRequest', () => {
-  const request = (query: string) => execRequest(new URLSearchParams(query), 'web');
+describe('what an exec asks for', () => {
+  const query = (text: string) => new URLSearchParams(text);
 
-  it('takes the command word by word, and no stderr beside a terminal', () => {
-    expect(request('command=ls&command=-l+x&stdin=true&stdout=1&stderr=true&tty=true')).toEqual({
+  it('is a command word by word, and no stderr beside a terminal', () => {
+    const asked = query('command=ls&command=-l+x&stdin=true&stdout=1&stderr=true&tty=true');
+    expect(commandIn(asked)).toEqual(['ls', '-l x']);
+    expect(wantedStreams(asked, 'web')).toEqual({
       container: 'web',
-      command: ['ls', '-l x'],
       stdin: true,
       stdout: true,
       stderr: false,
@@ -104,8 +106,9 @@ describe('execRequest', () => {
     });
   });
 
-  it.each(['stdout=1', 'command=ls'])('refuses %s', (query) => {
-    expect(() => request(query)).toThrow(/you must specify/);
+  it('is refused without a command, or without a stream', () => {
+    expect(() => commandIn(query('stdout=1'))).toThrow(/you must specify/);
+    expect(() => wantedStreams(query('command=ls'), 'web')).toThrow(/you must specify/);
   });
 });
 

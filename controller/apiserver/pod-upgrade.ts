@@ -1,0 +1,104 @@
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Pod } from '../../api/pod.ts';
+import { StatusError } from '../../api/status.ts';
+import { authorize, unauthorized } from './authorize.ts';
+import type { ApiServer } from './call.ts';
+import { commandIn, serveExec, type Upgrade, wantedStreams } from './exec-session.ts';
+import { openExecSpdy } from './exec-spdy.ts';
+import { openExecWebSocket } from './exec-websocket.ts';
+import { containerTarget, livePodTarget } from './pod-target.ts';
+import type { OpenPort } from './port-forward.ts';
+import { servePortsOverSpdy, spdyForwardProtocol } from './port-forward-spdy.ts';
+import { forwardProtocols, servePortsOverWebSocket } from './port-forward-websocket.ts';
+import { badRequest } from './request-options.ts';
+import { acceptSpdy } from './spdy/accept.ts';
+import { statusOf, toStatusError } from './status-reply.ts';
+import { channelProtocols, offersOneOf } from './web-socket.ts';
+
+/**
+ * pods/exec, pods/attach, pods/portforward: a connection that becomes a WebSocket or SPDY. What is wrong with the
+ * request is an ordinary answer; what fails later is said over the upgraded connection.
+ */
+export async function serveUpgrade(server: ApiServer, upgrade: Upgrade): Promise<void> {
+  const { request, socket } = upgrade;
+  socket.on('error', () => socket.destroy());
+  try {
+    await serve(server, upgrade);
+  } catch (error) {
+    const status = toStatusError(error);
+    if (status.reason === 'InternalError')
+      server.deps.log.error({ err: error, path: request.url ?? '' }, 'an upgrade failed');
+    refuse(socket, status);
+  }
+}
+
+async function serve({ deps, closing }: ApiServer, upgrade: Upgrade): Promise<void> {
+  const { request, socket } = upgrade;
+  const user = deps.authenticate(request);
+  if (!user) throw unauthorized();
+  const { subresource, query, ...key } = addressOf(request);
+  const verb = request.method === 'POST' ? 'create' : 'get';
+  authorize(user, { verb, kind: Pod, subresource, ...key });
+  const hungUp = new AbortController();
+  socket.once('close', () => hungUp.abort());
+  const signal = AbortSignal.any([hungUp.signal, closing]);
+  const { podAccess, clock } = deps;
+  const pod = livePodTarget(deps.cache, key);
+  if (subresource === 'portforward')
+    return servePorts(upgrade, query, (port, ended) =>
+      podAccess.portForward(pod, port, AbortSignal.any([signal, ended])),
+    );
+  const { container } = containerTarget(deps.cache, key, query.get('container') ?? '');
+  const wanted = wantedStreams(query, container);
+  const command = subresource === 'exec' ? commandIn(query) : undefined;
+  const transport = isWebSocket(request, channelProtocols)
+    ? await openExecWebSocket(upgrade)
+    : await openExecSpdy(upgrade, wanted);
+  await serveExec(transport, {
+    ...{ tty: wanted.tty, clock, signal },
+    open: (size) =>
+      command === undefined
+        ? podAccess.attach(pod, wanted, signal)
+        : podAccess.exec(pod, { ...wanted, command, size }, signal),
+  });
+}
+
+async function servePorts(upgrade: Upgrade, query: URLSearchParams, open: OpenPort): Promise<void> {
+  if (isWebSocket(upgrade.request, forwardProtocols))
+    return servePortsOverWebSocket(upgrade, query, open);
+  acceptSpdy(upgrade, spdyForwardProtocol);
+  servePortsOverSpdy(upgrade.socket, open);
+}
+
+/** False: it is SPDY. Throws for what is neither. */
+function isWebSocket({ headers }: IncomingMessage, protocols: readonly string[]): boolean {
+  const upgrade = headers.upgrade?.toLowerCase();
+  if (upgrade === 'spdy/3.1') return false;
+  if (upgrade !== 'websocket') throw badRequest('Upgrade request required: WebSocket or SPDY/3.1');
+  if (!offersOneOf(headers['sec-websocket-protocol'], protocols))
+    throw badRequest(`the subprotocol must be one of ${protocols.join(', ')}`);
+  return true;
+}
+
+const path = /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)\/(exec|attach|portforward)$/;
+
+function addressOf({ url = '' }: IncomingMessage) {
+  const [before = '', query = ''] = url.split('?');
+  const [, namespace, name, subresource] = path.exec(before) ?? [];
+  if (namespace === undefined || name === undefined || subresource === undefined)
+    throw new StatusError('NotFound', 'the server could not find the requested resource');
+  return { namespace, name, subresource, query: new URLSearchParams(query) };
+}
+
+function refuse(socket: Duplex, status: StatusError): void {
+  if (!socket.writable) return;
+  const body = JSON.stringify(statusOf(status));
+  const head = [
+    `HTTP/1.1 ${status.code} ${STATUS_CODES[status.code] ?? ''}`,
+    'Connection: close',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
