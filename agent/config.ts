@@ -1,7 +1,9 @@
 import { isIPv4 } from 'node:net';
 import { hostname } from 'node:os';
-import { type Flag, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
+import { type Flag, type FlagValues, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
 import { type LogLevel, logLevels } from '../base/log.ts';
+import type { HousekeepingLimits } from './housekeeping/housekeeping.ts';
+import type { LogLimits } from './runtime/containers.ts';
 
 export interface AgentConfig {
   readonly nodeName: string;
@@ -19,6 +21,8 @@ export interface AgentConfig {
   /** A CONNECT proxy on a unix socket; undefined: registries are reached directly. */
   readonly registryProxy: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
+  readonly limits: HousekeepingLimits;
+  readonly logLimits: LogLimits;
   readonly logLevel: LogLevel;
 }
 
@@ -45,6 +49,32 @@ const flags: Readonly<Record<string, Flag>> = {
     repeatable: true,
   },
   'registry-proxy': { about: 'unix socket of a CONNECT proxy for registries', value: 'PATH' },
+  'image-gc-high-threshold': {
+    about: 'percent of the disk in use from which on unused images go',
+    value: 'PERCENT',
+    fallback: '85',
+  },
+  'image-gc-low-threshold': {
+    about: '… until no more than this is in use',
+    value: 'PERCENT',
+    fallback: '80',
+  },
+  'image-max-age': { about: 'unused images go after so long in any case', value: 'HOURS' },
+  'min-free-disk': {
+    about: 'with less the node has DiskPressure and gets no new pods',
+    value: 'PERCENT',
+    fallback: '10',
+  },
+  'container-log-max-size': {
+    about: "of a container's log file, in MiB; then it is rotated",
+    value: 'MIB',
+    fallback: '10',
+  },
+  'container-log-max-files': {
+    about: "of a container's log, for each of its last two attempts",
+    value: 'N',
+    fallback: '5',
+  },
   label: { about: 'of the Node object', value: 'KEY=VALUE', repeatable: true },
   'log-level': { about: 'error, warn, info or debug', value: 'LEVEL', fallback: 'info' },
 };
@@ -71,7 +101,24 @@ export function readAgentConfig(argv: readonly string[]): AgentConfig {
     insecureRegistries: given.all('insecure-registry'),
     registryProxy: given.one('registry-proxy'),
     labels: Object.fromEntries(given.all('label').map(keyValue)),
+    limits: readLimits(given),
+    logLimits: {
+      maxBytes: given.whole('container-log-max-size', 1, 1_000_000) * 2 ** 20,
+      maxFiles: given.whole('container-log-max-files', 1, 1000),
+    },
     logLevel: given.oneOf('log-level', logLevels),
+  };
+}
+
+function readLimits(given: FlagValues): HousekeepingLimits {
+  const highPercent = given.whole('image-gc-high-threshold', 1, 100);
+  return {
+    highPercent,
+    lowPercent: given.whole('image-gc-low-threshold', 0, highPercent),
+    maxAgeMs: given.has('image-max-age')
+      ? given.whole('image-max-age', 1, 100_000) * 3_600_000
+      : undefined,
+    minFreeDiskPercent: given.whole('min-free-disk', 1, 99),
   };
 }
 

@@ -8,6 +8,7 @@ import { type Rng, systemRng } from '../base/rng.ts';
 import { terminated } from '../base/termination.ts';
 import { nativeBinary } from '../native/binary.ts';
 import { type AgentConfig, agentHelp, readAgentConfig } from './config.ts';
+import { startHousekeeping } from './housekeeping/housekeeping.ts';
 import { openImageStore } from './images/image-store.ts';
 import { openCgroups } from './kernel/cgroups.ts';
 import { startLauncher } from './kernel/launcher.ts';
@@ -21,7 +22,7 @@ import { podReach } from './pods/pod-reach.ts';
 import { startPodWorkers } from './pods/pod-workers.ts';
 import type { NodePorts } from './ports.ts';
 import { readLogs } from './runtime/logs.ts';
-import { openRuntime } from './runtime/runtime.ts';
+import { openRuntime, type Runtime } from './runtime/runtime.ts';
 import { JoinError, joinCluster } from './session/join.ts';
 import { type NodeIdentity, readIdentity, saveIdentity } from './session/node-identity.ts';
 import { startSession } from './session/session.ts';
@@ -63,7 +64,7 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
   const key = await ensureNodeKey(join(pki, 'node.key'), base.rng);
   const ledger = await openLedger({ dir: join(config.dataDir, 'ledger'), key, ...base });
   const node = await openPorts(config, logDir, base);
-  const { ports } = node;
+  const { ports, runtime } = node;
   const stopNetwork = keepNetwork({ ledger, network: ports.network, ...base });
   const events = eventOutbox();
   const workers = await startPodWorkers({
@@ -79,15 +80,24 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
     onRenewed: (renewed) => saveIdentity(pki, renewed),
     describeNode: () => nodeFacts({ addresses: [config.address], labels: config.labels }),
     handlers: {
-      ...podReach({ ledger, containers: ports.containers, logDir, readLogs }),
+      ...podReach({ ledger, ...ports, logDir, readLogs }),
       query: answerQuery,
     },
   });
   events.sendTo((event) =>
     session.reportEvent({ ...event, podUid: event.uid, fieldPath: event.fieldPath ?? '' }),
   );
+  const stopHousekeeping = startHousekeeping({
+    ...{ dataDir: config.dataDir, limits: config.limits, images: ports.images, ...base },
+    neededImages: async () => (await runtime.imagesInUse()).union(workers.neededImages()),
+    containerUsages: runtime.usages,
+    reportUsage: session.reportUsage,
+    reportConditions: session.reportConditions,
+    onFullDisk: (message) => events.record({ ...ofNode, reason: 'FreeDiskSpaceFailed', message }),
+  });
   return {
     async stop() {
+      await stopHousekeeping();
       await session.stop();
       await workers.stop();
       await stopNetwork();
@@ -95,6 +105,8 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
     },
   };
 }
+
+const ofNode = { uid: '', namespace: '', name: '', fieldPath: undefined, type: 'Warning' } as const;
 
 async function answerQuery(what: string): Promise<string> {
   if (what === 'healthz') return 'ok';
@@ -105,11 +117,19 @@ async function openPorts(
   config: AgentConfig,
   logDir: string,
   base: Base,
-): Promise<{ readonly ports: NodePorts; close(): Promise<void> }> {
+): Promise<{ readonly ports: NodePorts; readonly runtime: Runtime; close(): Promise<void> }> {
   const { dataDir, runDir } = config;
   const launcher = startLauncher({ binary: nativeBinary, log: base.log });
   const cgroups = await openCgroups({ parent: config.cgroupParent, clock: base.clock });
-  const runtime = await openRuntime({ dataDir, runDir, logDir, cgroups, launcher, ...base });
+  const runtime = await openRuntime({
+    dataDir,
+    runDir,
+    logDir,
+    cgroups,
+    launcher,
+    logLimits: config.logLimits,
+    ...base,
+  });
   const network = await openNetwork({ runDir, ...base });
   const images = await openImageStore({
     directory: join(dataDir, 'images'),
@@ -126,6 +146,7 @@ async function openPorts(
   const { sandboxes, containers } = runtime;
   return {
     ports: { images, sandboxes, containers, volumes, network },
+    runtime,
     async close() {
       runtime.close();
       launcher.close();

@@ -22,8 +22,15 @@ export interface ImagePort {
   find(reference: string): Promise<Image | undefined>;
   /** Resolves the reference at its registry, downloads, verifies and unpacks what is missing. Throws ImageError. */
   pull(request: PullRequest, signal: AbortSignal): Promise<Image>;
-  list(): Promise<readonly Image[]>;
-  remove(id: string): Promise<void>;
+  /** Those pulled last come last. */
+  list(): Promise<readonly ListedImage[]>;
+  /** Nothing happens if it was found or pulled since (milliseconds since 1970). Layers that others share stay. */
+  remove(id: string, unusedSinceMs: number): Promise<void>;
+}
+
+export interface ListedImage extends Image {
+  /** When it was last found or pulled; at the earliest when this agent started. */
+  readonly lastUsedMs: number;
 }
 
 export interface PullRequest {
@@ -83,6 +90,8 @@ export interface SandboxPort {
   list(): Promise<readonly Sandbox[]>;
   /** Runs operations in a short-lived process that has joined the pod's network namespace (as its root). */
   runInNetwork(uid: string, ops: readonly Op[]): Promise<void>;
+  /** A TCP connection to 127.0.0.1:port there; `exited` rejects with SandboxError(ConnectionRefused) if nobody listens. */
+  dial(uid: string, port: number): Promise<ExecSession>;
   /** Kills what runs, removes namespaces, mounts, cgroup and the pod's directories. */
   remove(uid: string): Promise<void>;
 }
@@ -134,9 +143,11 @@ export interface ContainerPort {
   kill(id: ContainerId, signal: number): Promise<void>;
   /** Every container of the pod that was started and not removed, running and ended, older attempts first. */
   list(uid: string): Promise<readonly Container[]>;
-  /** Removes an ended container's root file system, cgroup and record; its logs stay until the sandbox goes. */
+  /** Removes an ended container's root file system, cgroup, record and logs. */
   remove(id: ContainerId): Promise<void>;
   exec(id: ContainerId, request: ContainerExec): Promise<ExecSession>;
+  /** The first process: its output from now on, to any number of clients, and its end. Closing lets go of it. */
+  attach(id: ContainerId, stdin: boolean): Promise<ExecSession>;
   /** Called with the pod's uid whenever something there may have changed (an exit, a lost shim). */
   onChange(listener: (uid: string) => void): void;
 }
@@ -163,7 +174,8 @@ export interface ContainerSpec {
   readonly security: ContainerSecurity;
   readonly logPath: string;
   readonly terminal: boolean;
-  readonly stdin: boolean;
+  /** Standard input: /dev/null, open to whoever attaches, or open until the first who attached has gone. */
+  readonly stdin: 'none' | 'open' | 'once';
 }
 
 export interface ContainerMount {
@@ -281,6 +293,16 @@ export interface AttachRequest {
   readonly networkNamespace: string;
   /** Runs the pod's side of the set-up inside that namespace: SandboxPort.runInNetwork. */
   readonly runInside: (ops: readonly Op[]) => Promise<void>;
+  /** Ports of the node that lead to the pod for as long as it is attached. */
+  readonly hostPorts: readonly HostPort[];
+}
+
+export interface HostPort {
+  readonly protocol: 'TCP' | 'UDP';
+  /** undefined: on all of the node's addresses. Never of the loopback network. */
+  readonly hostIp: string | undefined;
+  readonly hostPort: number;
+  readonly containerPort: number;
 }
 
 export interface PodNetwork {
@@ -320,6 +342,8 @@ export interface ServicePortEntry {
   readonly name: string;
   readonly protocol: 'TCP' | 'UDP';
   readonly port: number;
+  /** Leads there too, on every node's own addresses. */
+  readonly nodePort: number | undefined;
   /** Ready endpoints: address and target port. */
   readonly endpoints: readonly { readonly ip: string; readonly port: number }[];
 }

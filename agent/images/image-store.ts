@@ -42,36 +42,68 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     transport: openTransport(network),
     unpacker: openUnpacker(options.clock),
   };
-  const sweep = () =>
-    parts.layers.sweep(new Set(parts.index.records().flatMap((record) => record.diffIds)));
-  await sweep();
+  const isNamed = (diffId: string) =>
+    parts.index.records().some(({ diffIds }) => diffIds.includes(diffId));
+  await parts.layers.sweep(isNamed);
+  const uses = imageUses(options.clock);
   const pull = imagePuller(parts);
   const flights = sharedFlights<ImageRecord>();
 
   return {
     async find(text) {
       const record = findRecord(parts.index.records(), parseReference(text));
-      return record !== undefined && (await isComplete(parts, record))
-        ? image(parts, record)
-        : undefined;
+      if (record === undefined || !uses.begin(record.id)) return undefined;
+      return (await isComplete(parts, record)) ? image(parts, record) : undefined;
     },
     async pull(request, signal) {
       const reference = parseReference(request.reference);
       const key = flightKey(reference, request.credentials);
       const record = await flights.join(key, signal, (shared) => pull(reference, request, shared));
+      uses.begin(record.id);
       return image(parts, record);
     },
     async list() {
-      return parts.index.records().map((record) => image(parts, record));
+      return parts.index.records().map((record) => ({
+        ...image(parts, record),
+        lastUsedMs: uses.last(record.id),
+      }));
     },
-    async remove(id) {
-      await parts.index.update((records) => records.filter((record) => record.id !== id));
-      await sweep();
+    async remove(id, unusedSinceMs) {
+      if (!uses.end(id, unusedSinceMs)) return;
+      const others = (records: readonly ImageRecord[]) => records.filter((r) => r.id !== id);
+      await parts.index.update(others).finally(() => uses.ended(id));
+      await parts.layers.sweep(isNamed);
     },
     async close() {
       await parts.unpacker.close();
       await parts.transport.destroy();
     },
+  };
+}
+
+/**
+ * When an image was last asked for. Not on disk: after a start everything counts as used then. What is being removed
+ * counts as gone from the decision on.
+ */
+function imageUses(clock: Clock) {
+  const startedAtMs = clock.now();
+  const lastMs = new Map<string, number>();
+  const leaving = new Set<string>();
+  const last = (id: string) => lastMs.get(id) ?? startedAtMs;
+  return {
+    last,
+    /** False: it is on its way out. */
+    begin(id: string): boolean {
+      lastMs.set(id, clock.now());
+      return !leaving.has(id);
+    },
+    /** False: it has been used since. */
+    end(id: string, unusedSinceMs: number): boolean {
+      const isUnused = last(id) <= unusedSinceMs;
+      if (isUnused) leaving.add(id);
+      return isUnused;
+    },
+    ended: (id: string) => void leaving.delete(id),
   };
 }
 

@@ -10,8 +10,8 @@ export interface LayerStore {
   has(diffId: string): Promise<boolean>;
   /** The layer's directory; `unpack` fills an empty one first unless it is there. Throws what `unpack` throws. */
   ensure(diffId: string, unpack: Unpack, signal: AbortSignal): Promise<string>;
-  /** Removes every layer that is neither in `keep` nor pinned. */
-  sweep(keep: ReadonlySet<string>): Promise<void>;
+  /** Removes every layer that is neither kept nor pinned when its turn comes. */
+  sweep(isKept: (diffId: string) => boolean): Promise<void>;
   /** Keeps layers from being swept while an image of them is on its way; the returned function lets go. */
   pin(diffIds: readonly string[]): () => void;
 }
@@ -32,6 +32,8 @@ export async function openLayerStore(directory: string): Promise<LayerStore> {
   const pins = new Map<string, number>();
   const path = (diffId: string) => join(layers, digestHex(diffId));
   let serial = 0;
+  /** A layer on its way out: whoever asks for it meanwhile must not find it there. */
+  let leaving: Promise<void> = Promise.resolve();
   const scratch = (name: string) => join(unfinished, `${name}-${++serial}`);
 
   return {
@@ -39,18 +41,20 @@ export async function openLayerStore(directory: string): Promise<LayerStore> {
     has: (diffId) => exists(path(diffId)),
     ensure: (diffId, unpack, signal) =>
       flights.join(diffId, signal, async (shared) => {
+        await leaving;
         if (!(await exists(path(diffId)))) {
           const at = { scratch: scratch(digestHex(diffId)), path: path(diffId) };
           await fill(at, (empty) => unpack(empty, shared));
         }
         return path(diffId);
       }),
-    async sweep(keep) {
-      const kept = new Set([...keep, ...pins.keys()].map(digestHex));
-      const unused = (await readdir(layers)).filter((name) => !kept.has(name));
-      for (const name of unused) {
+    async sweep(isKept) {
+      for (const name of await readdir(layers)) {
+        const diffId = `sha256:${name}`;
+        if (pins.has(diffId) || isKept(diffId)) continue;
         const going = scratch(name);
-        await rename(join(layers, name), going);
+        leaving = rename(join(layers, name), going);
+        await leaving;
         await rm(going, { recursive: true, force: true });
       }
     },

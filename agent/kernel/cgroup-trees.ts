@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { parseMountinfo } from './mountinfo.ts';
 
-export type CgroupController = 'cpu' | 'memory' | 'pids';
+export type CgroupController = 'cpu' | 'cpuacct' | 'memory' | 'pids';
 
 export class CgroupError extends Error {
   override readonly name = 'CgroupError';
@@ -25,7 +25,8 @@ export interface CgroupTrees {
 }
 
 /**
- * The trees that have cpu, memory and pids: the unified one if it has all three, else one of version 1 for each. On a
+ * The trees that have cpu, memory and pids: the unified one if it has all three, else one of version 1 for each, and
+ * for cpuacct, which tells what is used (and may be the same as cpu's). On a
  * hybrid host the unified tree is there but has none of them. Throws CgroupError naming what is missing.
  */
 export async function findCgroupTrees(): Promise<CgroupTrees> {
@@ -41,7 +42,7 @@ export async function findCgroupTrees(): Promise<CgroupTrees> {
       version: 2,
       trees: [{ controller: '', ...unified, own: ownPlace(own, '') }],
     };
-  const trees = needed.map((controller) => {
+  const trees = [...needed, 'cpuacct' as const].map((controller) => {
     const mount = mounts.find((m) => m.fstype === 'cgroup' && m.options.includes(controller));
     if (mount === undefined)
       throw new CgroupError(`the kernel offers no "${controller}" cgroup controller`);

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { type CgroupController, CgroupError, findCgroupTrees, positionIn } from './cgroup-trees.ts';
+import { type CgroupUsage, readCgroupUsage } from './cgroup-usage.ts';
 
 export interface CgroupFile {
   readonly controller: CgroupController;
@@ -20,10 +21,12 @@ export interface Cgroups {
   ensure(group: string, files: readonly CgroupFile[]): Promise<void>;
   /** How often the kernel has killed a process of the group for want of memory; 0 if there is no such group. */
   oomKills(group: string): Promise<number>;
+  /** undefined: no such group. */
+  usage(group: string): Promise<CgroupUsage | undefined>;
   /** Kills every process in the group and below, waits for their end and removes it all. Throws CgroupError. */
   remove(group: string): Promise<void>;
-  /** Names of the groups directly below the parent. */
-  list(): Promise<readonly string[]>;
+  /** Names of the groups directly below this one, or below the parent. */
+  list(group?: string): Promise<readonly string[]>;
 }
 
 interface CgroupDirectory {
@@ -51,7 +54,8 @@ export async function openCgroups(options: {
     ensure: (group, files) => ensure({ version, directories: directories(group), group }, files),
     oomKills: (group) => oomKills(directories(group)),
     remove: (group) => remove(directories(group), clock),
-    list: async () => subgroups(tops[0]?.top ?? ''),
+    usage: (group) => readCgroupUsage(directories(group)),
+    list: (group = '') => subgroups(join(tops[0]?.top ?? '', group)),
   };
 }
 

@@ -15,6 +15,8 @@ export interface PodWorkersOptions extends Omit<PodContext, 'wake' | 'network'> 
 }
 
 export interface PodWorkers extends StatusSource {
+  /** Ids of images that pods start from, and references that they name. */
+  neededImages(): ReadonlySet<string>;
   /** Pods go on without it; nothing of this object does. */
   stop(): Promise<void>;
 }
@@ -46,12 +48,23 @@ export async function startPodWorkers(options: PodWorkersOptions): Promise<PodWo
   return {
     statuses: board.statuses,
     onChange: board.onChange,
+    neededImages: () => neededImages(records.values(), ledger),
     async stop() {
       unsubscribe();
       await reconciler.stop();
       for (const record of records.values()) endBackground(record);
     },
   };
+}
+
+function neededImages(records: Iterable<PodRecord>, ledger: Ledger): ReadonlySet<string> {
+  const ids = [...records].flatMap(({ images }) =>
+    [...images.values()].flatMap((known) => (known.state === 'present' ? [known.image.id] : [])),
+  );
+  const references = [...ledger.pods().values()].flatMap(({ pod: { spec } }) =>
+    [...(spec.initContainers ?? []), ...spec.containers].map(({ image }) => image),
+  );
+  return new Set([...ids, ...references]);
 }
 
 /** Assigned, or left over from before: every one needs a look after a start. */

@@ -1,5 +1,6 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join, parse } from 'node:path';
+import { readIfPresent } from '../../base/durable-file.ts';
 import { readExits } from '../kernel/exit-records.ts';
 import { OpError } from '../kernel/op-error.ts';
 import type { Shim, ShimContainer } from '../kernel/shim.ts';
@@ -8,15 +9,22 @@ import type { Container, ContainerId, ContainerPort, ContainerSpec } from '../po
 import { planCgroupFiles } from './cgroup-files.ts';
 import { planConfig } from './container-config.ts';
 import { ContainerError } from './container-error.ts';
-import { execInContainer } from './exec.ts';
+import { attachToContainer, execInContainer } from './exec.ts';
 import { readImageFile } from './image-files.ts';
 import type { OciConfig } from './oci-config.ts';
 import { planStart } from './operations.ts';
-import { containerKey, type PodPaths, parseContainerKey, podPaths } from './pod-paths.ts';
+import {
+  containerKey,
+  type PodPaths,
+  parseContainerKey,
+  podPaths,
+  type RuntimeDirectories,
+} from './pod-paths.ts';
 import {
   readContainerRecord,
   readSandboxRecord,
   recordedContainers,
+  recordedSandboxes,
   type SandboxRecord,
   writeContainerRecord,
 } from './records.ts';
@@ -27,9 +35,16 @@ import { startFailure } from './start-failure.ts';
 import { makeTerminationLog, readTerminationLog, terminationLogPath } from './termination-log.ts';
 
 export interface ContainerContext extends RuntimeContext {
+  readonly logLimits: LogLimits;
   readonly filters: SeccompFilters;
   /** The agent's own capabilities, as bits. */
   readonly capabilities: bigint;
+}
+
+/** Of each attempt's log; the last two attempts' are kept. */
+export interface LogLimits {
+  readonly maxBytes: number;
+  readonly maxFiles: number;
 }
 
 export function containerPort(context: ContainerContext): ContainerPort {
@@ -42,13 +57,10 @@ export function containerPort(context: ContainerContext): ContainerPort {
     list: (uid) => list(context, uid),
     remove: (id) => remove(context, id),
     exec: (id, request) => execInContainer(context, id, request),
+    attach: (id, stdin) => attachToContainer(context, id, stdin),
     onChange: (listener) => context.shims.onChange(listener),
   };
 }
-
-/** Log files of one container: as the kubelet's defaults. */
-const LOG_MAX_BYTES = 10 * 1024 * 1024;
-const LOG_MAX_FILES = 5;
 
 async function start(
   context: ContainerContext,
@@ -121,6 +133,8 @@ async function prepare(
   await mkdir(dirname(spec.logPath), { recursive: true });
   await writeContainerRecord(directory, {
     startedAtMs: clock.now(),
+    imageId: spec.image.id,
+    logPath: spec.logPath,
     process: config.process,
     joins: config.linux.joins,
     seccomp: config.linux.seccomp === 'RuntimeDefault',
@@ -159,8 +173,10 @@ async function launch(
       container: containerKey(spec.id),
       cgroup2Dir: unified?.path,
       logPath: spec.logPath,
-      logMaxBytes: LOG_MAX_BYTES,
-      logMaxFiles: LOG_MAX_FILES,
+      logMaxBytes: context.logLimits.maxBytes,
+      logMaxFiles: context.logLimits.maxFiles,
+      terminal: spec.terminal,
+      stdin: spec.stdin,
       ops,
     });
   } catch (error) {
@@ -224,9 +240,31 @@ async function remove(context: ContainerContext, id: ContainerId): Promise<void>
   const found = (await shim?.list())?.find(({ container }) => container === containerKey(id));
   if (found && !found.exit)
     throw new ContainerError('RunContainerError', `container ${id.name} is running`);
+  await removeLogs(paths.container(id));
   await shim?.forget(containerKey(id));
   await rm(join(paths.run, 'exits', containerKey(id)), { force: true });
   await discard(context, id, paths);
+}
+
+/** The file and what it was rotated to: `1.log`, `1.log.1` … */
+async function removeLogs(containerDirectory: string): Promise<void> {
+  const record = await readContainerRecord(containerDirectory);
+  if (record === undefined) return;
+  const { dir, base } = parse(record.logPath);
+  const names = (await readIfPresent(readdir(dir))) ?? [];
+  for (const name of names.filter((each) => each === base || each.startsWith(`${base}.`)))
+    await rm(join(dir, name), { force: true });
+}
+
+/** Ids of the images that containers of any pod stand on, ended ones that are kept too. */
+export async function imagesInUse(dirs: RuntimeDirectories): Promise<ReadonlySet<string>> {
+  const ids = new Set<string>();
+  for (const uid of await recordedSandboxes(dirs))
+    for (const name of await recordedContainers(dirs, uid)) {
+      const record = await readContainerRecord(join(podPaths(dirs, uid).containers, name));
+      if (record) ids.add(record.imageId);
+    }
+  return ids;
 }
 
 function unlessLost(error: unknown): undefined {

@@ -44,11 +44,14 @@ export function podPaths({ dataDir, runDir }: RuntimeDirectories, uid: string): 
     shm: join(run, 'shm'),
     tmpfs: (volume) => join(run, 'tmpfs', assertName(volume)),
     container: (id) => join(data, 'containers', containerKey(id)),
-    cgroup: `pod${uid}`,
+    cgroup: `${podCgroupPrefix}${uid}`,
     shimCgroup: `shim${uid}`,
-    containerCgroup: (id) => `pod${uid}/${containerKey(id)}`,
+    containerCgroup: (id) => `${podCgroupPrefix}${uid}/${containerKey(id)}`,
   };
 }
+
+/** Of the groups that hold a pod's containers. */
+export const podCgroupPrefix = 'pod';
 
 /** One attempt's name in its shim, its cgroup and its directory: "web-0". */
 export function containerKey({ name, attempt }: ContainerId): string {

@@ -21,6 +21,9 @@ export interface SandboxRecord {
 /** What is needed to run a further process in a container, and to miss it when its shim is gone. */
 export interface ContainerRecord {
   readonly startedAtMs: number;
+  /** Image.id: as long as this record is there its layers are in use. */
+  readonly imageId: string;
+  readonly logPath: string;
   readonly process: OciProcess;
   readonly joins: readonly SandboxNamespace[];
   readonly seccomp: boolean;

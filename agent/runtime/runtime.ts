@@ -4,7 +4,8 @@ import type { Log } from '../../base/log.ts';
 import type { Cgroups } from '../kernel/cgroups.ts';
 import type { Launcher } from '../kernel/launcher.ts';
 import type { ContainerPort, SandboxPort } from '../ports.ts';
-import { containerPort, ownCapabilities } from './containers.ts';
+import { type ContainerUsage, containerUsages } from './container-usage.ts';
+import { containerPort, imagesInUse, type LogLimits, ownCapabilities } from './containers.ts';
 import { openPodShims } from './pod-shims.ts';
 import { sandboxPort } from './sandboxes.ts';
 import { seccompFilters } from './seccomp-filters.ts';
@@ -14,6 +15,7 @@ export interface RuntimeOptions {
   readonly runDir: string;
   /** Holds a directory NAMESPACE_NAME_UID for each pod, with which the sandbox's removal ends. */
   readonly logDir: string;
+  readonly logLimits: LogLimits;
   readonly cgroups: Cgroups;
   readonly launcher: Launcher;
   readonly clock: Clock;
@@ -23,20 +25,31 @@ export interface RuntimeOptions {
 export interface Runtime {
   readonly sandboxes: SandboxPort;
   readonly containers: ContainerPort;
+  /** What containers use just now. */
+  usages(): Promise<readonly ContainerUsage[]>;
+  /** Ids of the images that containers stand on. */
+  imagesInUse(): Promise<ReadonlySet<string>>;
   /** Lets go of the shims; what runs goes on. */
   close(): void;
 }
 
 /** Our own OCI runtime behind the sandbox and container ports. Finds again what an earlier agent has started. */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { dataDir, runDir, logDir, cgroups, launcher, clock, log } = options;
+  const { dataDir, runDir, logDir, logLimits, cgroups, launcher, clock, log } = options;
   const dirs = { dataDir, runDir, logDir };
   const shims = openPodShims(dirs);
   const context = { dirs, cgroups, launcher, shims, clock, log };
   const capabilities = await ownCapabilities();
   return {
     sandboxes: sandboxPort(context),
-    containers: containerPort({ ...context, filters: seccompFilters(arch), capabilities }),
+    containers: containerPort({
+      ...context,
+      filters: seccompFilters(arch),
+      capabilities,
+      logLimits,
+    }),
+    usages: () => containerUsages(cgroups),
+    imagesInUse: () => imagesInUse(dirs),
     close: () => shims.close(),
   };
 }

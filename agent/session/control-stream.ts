@@ -3,7 +3,6 @@ import type {
   AgentMessage,
   ControllerMessage,
   OpenSession,
-  PodEvent,
   Welcome,
 } from '../../api/generated/agent.ts';
 import { deferred } from '../../base/deadline.ts';
@@ -25,9 +24,15 @@ export interface ControlStreamParts {
   readonly onSnapshot: (stream: ControlStream) => void;
 }
 
+/** What a node says that isn't a pod's status. */
+export type NodeReport = Extract<
+  NonNullable<AgentMessage['message']>,
+  { $case: 'events' | 'conditions' | 'usage' }
+>;
+
 export interface ControlStream {
   /** False: the stream is full: it was not sent. */
-  sendEvents(events: readonly PodEvent[]): boolean;
+  send(report: NodeReport): boolean;
   /** Ends it; what was on its way is lost. */
   hangUp(): void;
   /** Settles when the stream has ended; rejects if not by its own doing. */
@@ -51,9 +56,9 @@ export function openControlStream(parts: ControlStreamParts): ControlStream {
     outbox?.close();
   };
   const stream: ControlStream = {
-    sendEvents(events) {
+    send(report) {
       if (call.writableNeedDrain || call.destroyed) return false;
-      return send({ $case: 'events', value: { events: [...events] } }) || true;
+      return send(report) || true;
     },
     hangUp: () => call.cancel(),
     ended: ended.promise,

@@ -1,8 +1,9 @@
-import type { PodEvent } from '../../api/generated/agent.ts';
+import type { PodEvent, Usage } from '../../api/generated/agent.ts';
+import type { NodeCondition } from '../../api/node.ts';
 import { backoffMs, withJitter } from '../../base/backoff.ts';
 import { sleep } from '../../base/clock.ts';
 import { bulkSessions } from './bulk-sessions.ts';
-import { type ControlStream, openControlStream } from './control-stream.ts';
+import { type ControlStream, type NodeReport, openControlStream } from './control-stream.ts';
 import { type IdentityKeeper, identityKeeper } from './identity-keeper.ts';
 import { dialController } from './link-clients.ts';
 import type { SessionOptions } from './session-options.ts';
@@ -11,6 +12,10 @@ import type { SessionOptions } from './session-options.ts';
 export interface Session {
   /** Kept until it can be sent; of more than a thousand the oldest are dropped. */
   reportEvent(event: PodEvent): void;
+  /** The newest ones are told to every leader. */
+  reportConditions(conditions: readonly NodeCondition[]): void;
+  /** To every controller that there is a link to just now. */
+  reportUsage(usage: Usage): void;
   /** With the leader. */
   readonly connected: boolean;
   stop(): Promise<void>;
@@ -29,10 +34,15 @@ export function startSession(options: SessionOptions): Session {
     signal: stopping.signal,
     identity: identityKeeper(options),
     leader: leaderLine(options),
+    welcomed: new Set(),
   };
   const running = options.controllers.map((address) => keepLink(shared, address));
   return {
-    reportEvent: (event) => shared.leader.addEvent(event),
+    reportEvent: shared.leader.addEvent,
+    reportConditions: shared.leader.setConditions,
+    reportUsage(value) {
+      for (const stream of shared.welcomed) stream.send({ $case: 'usage', value });
+    },
     get connected() {
       return shared.leader.isConnected();
     },
@@ -49,6 +59,7 @@ interface Shared {
   readonly signal: AbortSignal;
   readonly identity: IdentityKeeper;
   readonly leader: LeaderLine;
+  readonly welcomed: Set<ControlStream>;
 }
 
 async function keepLink(shared: Shared, address: string): Promise<void> {
@@ -86,6 +97,7 @@ async function connect(shared: Shared, address: string, onWelcome: () => void): 
     openSession: bulk.open,
     closeSession: bulk.close,
     onWelcome(welcomed, leaderEpoch) {
+      shared.welcomed.add(welcomed);
       if (leaderEpoch !== undefined && !leader.accept(welcomed, leaderEpoch)) welcomed.hangUp();
       else onWelcome();
     },
@@ -95,6 +107,7 @@ async function connect(shared: Shared, address: string, onWelcome: () => void): 
     await stream.ended;
   } finally {
     leader.disconnected(stream);
+    shared.welcomed.delete(stream);
     stopWaiting();
     signal.removeEventListener('abort', hangUp);
     stopRenewals();
@@ -115,8 +128,12 @@ function leaderLine({ log }: Pick<SessionOptions, 'log'>) {
   let accepted: ControlStream | undefined;
   let stream: ControlStream | undefined;
   let events: readonly PodEvent[] = [];
+  let conditions: NodeReport | undefined;
+  let hasConditions = false;
   const flush = () => {
-    if (events.length > 0 && stream?.sendEvents(events)) events = [];
+    if (events.length > 0 && stream?.send({ $case: 'events', value: { events: [...events] } }))
+      events = [];
+    if (conditions && !hasConditions) hasConditions = stream?.send(conditions) ?? false;
   };
   return {
     flush,
@@ -136,6 +153,7 @@ function leaderLine({ log }: Pick<SessionOptions, 'log'>) {
     connected(to: ControlStream) {
       if (to !== accepted) return;
       stream = to;
+      hasConditions = false;
       flush();
     },
     disconnected(from: ControlStream) {
@@ -145,6 +163,12 @@ function leaderLine({ log }: Pick<SessionOptions, 'log'>) {
     },
     addEvent(event: PodEvent) {
       events = [...events, event].slice(-maxEvents);
+      flush();
+    },
+    setConditions(next: readonly NodeCondition[]) {
+      const conditionJson = next.map((condition) => JSON.stringify(condition));
+      conditions = { $case: 'conditions', value: { conditionJson } };
+      hasConditions = false;
       flush();
     },
   };

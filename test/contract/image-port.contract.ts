@@ -37,7 +37,7 @@ export function imagePortContract(open: () => Promise<ImageSubject>): void {
     expect(image.references).toEqual([reference]);
     expect(image.config.cmd).toEqual(['serve']);
     expect(await subject.images.find(reference)).toEqual(image);
-    expect(await subject.images.list()).toEqual([image]);
+    expect(await subject.images.list()).toEqual([{ ...image, lastUsedMs: expect.any(Number) }]);
   });
 
   it('lists an image once, with every reference that led to it', async () => {
@@ -64,11 +64,21 @@ export function imagePortContract(open: () => Promise<ImageSubject>): void {
     const [webReference, jobReference] = [await subject.publish(web), await subject.publish(job)];
     const removed = await pull(webReference);
     const kept = await pull(jobReference);
-    await subject.images.remove(removed.id);
-    await subject.images.remove(removed.id);
+    for (const _ of [1, 2]) await subject.images.remove(removed.id, Number.POSITIVE_INFINITY);
     expect(await subject.images.find(webReference)).toBeUndefined();
     expect(await subject.images.find(jobReference)).toEqual(kept);
-    expect(await subject.images.list()).toEqual([kept]);
+    expect(await subject.images.list()).toMatchObject([kept]);
+  });
+
+  it('removes nothing that was found since, and knows when that was', async () => {
+    const reference = await subject.publish(web);
+    const { id } = await pull(reference);
+    const [before] = await subject.images.list();
+    const image = await subject.images.find(reference);
+    await subject.images.remove(id, (before?.lastUsedMs ?? 0) - 1);
+    expect(await subject.images.find(reference)).toEqual(image);
+    const [after] = await subject.images.list();
+    expect(after?.lastUsedMs).toBeGreaterThanOrEqual(before?.lastUsedMs ?? Number.NaN);
   });
 
   it('gives every caller of the same pull the same image', async () => {

@@ -107,6 +107,7 @@ export async function openRuntimeHost(): Promise<RuntimeHost> {
 async function openAgent(dir: string, cgroups: Cgroups) {
   const launcher = startLauncher({ binary: nativeBinary, log: silentLog });
   const runtime = await openRuntime({
+    logLimits: { maxBytes: 10 * 2 ** 20, maxFiles: 5 },
     dataDir: `${dir}/data`,
     runDir: `${dir}/run`,
     logDir: `${dir}/logs`,

@@ -23,6 +23,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'agent/network': ['base', 'api', 'agent', 'agent/kernel'],
   'agent/volumes': ['base', 'api', 'agent', 'agent/kernel'],
   'agent/runtime': ['base', 'api', 'agent', 'agent/kernel'],
+  'agent/housekeeping': ['base', 'api', 'agent'],
   'agent/ledger': ['base', 'api', 'agent', 'agent/kernel'],
   'agent/session': ['base', 'api', 'agent', 'agent/kernel', 'agent/ledger'],
   'agent/pods': ['base', 'api', 'agent', 'agent/kernel', 'agent/ledger', 'agent/session'],

@@ -1,6 +1,7 @@
 import { ImageError } from '../../../agent/images/image-error.ts';
 import { formatReference, parseReference } from '../../../agent/images/reference.ts';
 import type { Image, ImagePort, PullRequest } from '../../../agent/ports.ts';
+import { type Clock, systemClock } from '../../../base/clock.ts';
 
 /** Images in memory, at registries in memory. */
 export interface FakeImages extends ImagePort {
@@ -12,11 +13,16 @@ export interface FakeImages extends ImagePort {
   readonly pulls: readonly PullRequest[];
 }
 
-export function fakeImages(): FakeImages {
+export function fakeImages(clock: Clock = systemClock()): FakeImages {
   const published = new Map<string, Partial<Image> | ImageError>();
   const held = new Map<string, Promise<void>>();
   const present = new Map<string, Image>();
   const pulls: PullRequest[] = [];
+  const lastUsed = new Map<string, number>();
+  const used = (image: Image | undefined) => {
+    if (image) lastUsed.set(image.id, clock.now());
+    return image;
+  };
   const canonical = (reference: string) => formatReference(parseReference(reference));
   const named = (reference: string) =>
     [...present.values()].find((image) =>
@@ -31,7 +37,7 @@ export function fakeImages(): FakeImages {
       held.set(canonical(reference), promise);
       return resolve;
     },
-    find: async (reference) => named(reference),
+    find: async (reference) => used(named(reference)),
     async pull(request, signal) {
       signal.throwIfAborted();
       pulls.push(request);
@@ -41,11 +47,16 @@ export function fakeImages(): FakeImages {
       if (answer instanceof ImageError) throw answer;
       const image = complete(request.reference, answer);
       request.onProgress({ doneBytes: image.sizeBytes, totalBytes: image.sizeBytes });
+      used(image);
       return add(present, image, canonical);
     },
-    list: async () => [...present.values()],
-    async remove(id) {
-      present.delete(id);
+    list: async () =>
+      [...present.values()].map((image) => ({
+        ...image,
+        lastUsedMs: lastUsed.get(image.id) ?? 0,
+      })),
+    async remove(id, unusedSinceMs) {
+      if ((lastUsed.get(id) ?? 0) <= unusedSinceMs) present.delete(id);
     },
   };
 }

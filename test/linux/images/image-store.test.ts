@@ -97,7 +97,7 @@ describe('an image on disk', () => {
     await reopen();
     const asked = registry.requests.length;
     expect(await store.find(reference)).toEqual(image);
-    expect(await store.list()).toEqual([image]);
+    expect(await store.list()).toEqual([{ ...image, lastUsedMs: expect.any(Number) }]);
     expect(registry.requests.length).toBe(asked);
   });
 
@@ -119,9 +119,9 @@ describe('an image on disk', () => {
       .map((r) => r.url ?? '')
       .filter((url) => url.includes('/blobs/'));
     expect(blobs.length).toBe(5);
-    await store.remove(first.id);
+    await store.remove(first.id, Number.POSITIVE_INFINITY);
     expect(layersOnDisk()).toBe(2);
-    await store.remove(second.id);
+    await store.remove(second.id, Number.POSITIVE_INFINITY);
     expect(layersOnDisk()).toBe(0);
   });
 

@@ -109,13 +109,15 @@ const commands = fc.commands(
       .map(([uid, ticks, how]) => interrupt(uid, ticks, how)),
     fc.constant(
       command('pulls fail', async (_, world) => {
-        for (const image of await world.images.list()) await world.images.remove(image.id);
+        for (const image of await world.images.list())
+          await world.images.remove(image.id, Number.POSITIVE_INFINITY);
         world.images.publish('web:1', pullFails);
       }),
     ),
     fc.constant(
       command('pulls hang', async (model, world) => {
-        for (const image of await world.images.list()) await world.images.remove(image.id);
+        for (const image of await world.images.list())
+          await world.images.remove(image.id, Number.POSITIVE_INFINITY);
         model.held.push(world.images.hold('web:1'));
       }),
     ),

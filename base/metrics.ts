@@ -1,0 +1,70 @@
+/** Numbers for Prometheus, told by name: asked twice for one name it is the same metric. */
+export interface Metrics {
+  /** Adds one to the series with these labels. */
+  count(name: string, about: string, labels?: Labels): void;
+  /** Adds a duration to the series' histogram. */
+  observe(name: string, about: string, of: { readonly labels?: Labels; seconds: number }): void;
+  /** Read at each scrape; a counter if the name ends in _total. The same name and labels again replace the reader. */
+  gauge(name: string, about: string, of: { readonly labels?: Labels; read(): number }): void;
+  /** Prometheus' text format, version 0.0.4. */
+  text(): string;
+}
+
+type Labels = Readonly<Record<string, string | number>>;
+
+interface Family {
+  readonly type: 'counter' | 'histogram' | 'gauge';
+  readonly about: string;
+  /** By the text of the sample's name and labels. */
+  readonly samples: Map<string, number | (() => number)>;
+}
+
+const bucketsSeconds = [0.005, 0.025, 0.1, 0.5, 1, 5, 30, Number.POSITIVE_INFINITY];
+
+export function openMetrics(): Metrics {
+  const families = new Map<string, Family>();
+  const samplesOf = (name: string, type: Family['type'], about: string) => {
+    const known = families.get(name);
+    if (known) return known.samples;
+    const family: Family = { type, about, samples: new Map() };
+    families.set(name, family);
+    return family.samples;
+  };
+  return {
+    count: (name, about, labels) => add(samplesOf(name, 'counter', about), series(name, labels), 1),
+    observe(name, about, { labels, seconds }) {
+      const samples = samplesOf(name, 'histogram', about);
+      for (const bound of bucketsSeconds) {
+        const le = Number.isFinite(bound) ? bound : '+Inf';
+        add(samples, series(`${name}_bucket`, { ...labels, le }), seconds <= bound ? 1 : 0);
+      }
+      add(samples, series(`${name}_sum`, labels), seconds);
+      add(samples, series(`${name}_count`, labels), 1);
+    },
+    gauge: (name, about, { labels, read }) =>
+      void samplesOf(name, name.endsWith('_total') ? 'counter' : 'gauge', about).set(
+        series(name, labels),
+        read,
+      ),
+    text: () => [...families].map(([name, family]) => formatFamily(name, family)).join(''),
+  };
+}
+
+function add(samples: Family['samples'], key: string, by: number): void {
+  samples.set(key, Number(samples.get(key) ?? 0) + by);
+}
+
+function series(name: string, labels: Labels = {}): string {
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}=${quote(String(value))}`);
+  return pairs.length === 0 ? name : `${name}{${pairs.join(',')}}`;
+}
+
+const quote = (text: string) =>
+  `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`;
+
+function formatFamily(name: string, { type, about, samples }: Family): string {
+  const lines = [...samples].map(
+    ([key, value]) => `${key} ${typeof value === 'function' ? value() : value}\n`,
+  );
+  return `# HELP ${name} ${about}\n# TYPE ${name} ${type}\n${lines.join('')}`;
+}
