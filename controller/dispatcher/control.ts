@@ -149,6 +149,9 @@ function takeMessage(
 ): void {
   const { nodeName } = link;
   switch (message.$case) {
+    case 'hello':
+    case 'usage':
+      break;
     case 'heartbeat':
       leading?.leases.beat(nodeName);
       break;
