@@ -4,6 +4,7 @@ import { type Clock, sleep, systemClock } from '../base/clock.ts';
 import { errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
 import { type Log, openLog } from '../base/log.ts';
+import { PinnedHttpsError } from '../base/pinned-https.ts';
 import { type Rng, systemRng } from '../base/rng.ts';
 import { terminated } from '../base/termination.ts';
 import { nativeBinary } from '../native/binary.ts';
@@ -23,7 +24,7 @@ import { startPodWorkers } from './pods/pod-workers.ts';
 import type { NodePorts } from './ports.ts';
 import { readLogs } from './runtime/logs.ts';
 import { openRuntime, type Runtime } from './runtime/runtime.ts';
-import { JoinError, joinCluster } from './session/join.ts';
+import { joinCluster } from './session/join.ts';
 import { type NodeIdentity, readIdentity, saveIdentity } from './session/node-identity.ts';
 import { startSession } from './session/session.ts';
 import { SessionError } from './session/session-handlers.ts';
@@ -166,7 +167,7 @@ async function joinFirst(config: AgentConfig, dir: string, base: Base): Promise<
     try {
       return await joinCluster({ ...config.join, nodeName: config.nodeName, dir });
     } catch (err) {
-      if (!(err instanceof JoinError) || err.reason !== 'Unreachable') throw err;
+      if (!(err instanceof PinnedHttpsError) || err.reason !== 'Unreachable') throw err;
       base.log.warn({ err, address: config.join.server, retryInMs: joinRetryMs }, 'joining again');
       await sleep(base.clock, joinRetryMs);
     }

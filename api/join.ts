@@ -1,4 +1,9 @@
-/** What an agent and a controller must agree on before they share a certificate authority. */
+/** What an agent and a controller, or two controllers, must agree on before they share a certificate authority. */
+
+import { UsageError } from '../base/flags.ts';
+
+/** GET the authority, POST the others. */
+export const joinPaths = { authority: '/join/ca', node: '/join', controller: '/join/controller' };
 
 /** POST /join, over TLS with the authority that the token pins. */
 export interface JoinRequest {
@@ -13,6 +18,18 @@ export interface JoinAnswer {
   readonly certificate: string;
   readonly ca: string;
 }
+
+/** To POST /join/controller with `{ token }`: all that makes another controller one of this cluster. */
+export interface ControllerKeys {
+  /** PEM each. */
+  readonly caKey: string;
+  readonly ca: string;
+  /** That Secrets are sealed with; base64. */
+  readonly storeKey: string;
+}
+
+/** What a token is for. That of a controller is used once. */
+export type JoinUse = 'node' | 'controller';
 
 export interface JoinToken {
   /** Public: names the token in listings and logs. */
@@ -30,6 +47,13 @@ export function parseJoinToken(text: string): JoinToken | undefined {
   const match = /^orcjoin\.([0-9a-f]{12})\.([0-9A-Za-z_-]{43})\.([0-9a-f]{64})$/.exec(text.trim());
   const [, id, secret, caHash] = match ?? [];
   return id && secret && caHash ? { id, secret, caHash } : undefined;
+}
+
+/** Throws UsageError. */
+export function mustParseJoinToken(text: string): JoinToken {
+  const token = parseJoinToken(text);
+  if (token) return token;
+  throw new UsageError('--token is not a join token: copy all of what `orc token create` printed');
 }
 
 /**

@@ -16,6 +16,8 @@ export interface ControllerConfig {
   /** A unix socket that serves the API too. */
   readonly apiSocket: string | undefined;
   readonly agents: { readonly host: string; readonly port: number };
+  /** Where to join, if this is not yet a controller of the cluster. */
+  readonly join: { readonly server: string; readonly token: string } | undefined;
   /** Names and addresses in the server certificate. */
   readonly serverNames: readonly string[];
   readonly network: {
@@ -33,6 +35,8 @@ const flags: Readonly<Record<string, Flag>> = {
   'api-address': { about: 'HTTPS API', value: 'HOST:PORT', fallback: '0.0.0.0:6443' },
   'api-socket': { about: 'HTTPS API on a unix socket as well', value: 'PATH' },
   'agent-address': { about: 'gRPC for agents', value: 'HOST:PORT', fallback: '0.0.0.0:6444' },
+  join: { about: "another controller's API, to join its cluster", value: 'URL' },
+  token: { about: 'of `orc token create --controller`, for --join', value: 'TOKEN' },
   'server-name': {
     about: 'further name or address in the server certificate',
     value: 'NAME',
@@ -56,6 +60,7 @@ ${formatFlags(flags)}`;
 export function readControllerConfig(argv: readonly string[]): ControllerConfig {
   const given = parseFlags(argv, flags);
   const api = hostPort('api-address', given.must('api-address'));
+  const server = given.one('join');
   const agents = hostPort('agent-address', given.must('agent-address'));
   const pods = cidr('pod-cidr', given.must('pod-cidr'), nodePrefix);
   const services = cidr('service-cidr', given.must('service-cidr'), smallestServicePrefix);
@@ -66,6 +71,7 @@ export function readControllerConfig(argv: readonly string[]): ControllerConfig 
     api,
     apiSocket: given.one('api-socket'),
     agents,
+    join: server === undefined ? undefined : { server, token: given.must('token') },
     serverNames: serverNames([api.host, agents.host, ...given.all('server-name')]),
     network: {
       clusterPodCidr: formatIpv4Cidr(pods),

@@ -1,20 +1,27 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { TLSSocket } from 'node:tls';
 import { kinds } from '../api/kinds.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { deferred } from '../base/deadline.ts';
-import { readIfPresent, writeFileDurably } from '../base/durable-file.ts';
+import { writeFileDurably } from '../base/durable-file.ts';
 import { errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
 import { type Log, openLog } from '../base/log.ts';
+import { publicKeyHash } from '../base/pinned-https.ts';
 import { type Rng, systemRng } from '../base/rng.ts';
 import { terminated } from '../base/termination.ts';
 import { type RunningApiServer, serveApi } from './apiserver/api-server.ts';
 import { authenticate } from './auth/authenticate.ts';
+import {
+  checkAuthority,
+  ensureStoreKey,
+  joinControllers,
+  readControllerKeys,
+} from './auth/controller-keys.ts';
 import { joinRoutes } from './auth/join.ts';
 import { joinTokens } from './auth/join-tokens.ts';
-import { type KeyPair, publicKeyHash } from './auth/key-pair.ts';
+import type { KeyPair } from './auth/key-pair.ts';
 import { formatKubeconfig } from './auth/kubeconfig.ts';
 import { ensureLeaf, keepRenewed } from './auth/leaf-certificates.ts';
 import { openPki, type Pki } from './auth/pki.ts';
@@ -34,7 +41,7 @@ import { openObjects } from './store/object-store.ts';
 import type { Objects } from './store/objects.ts';
 import { secretBox } from './store/secret-box.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
-import { type Store, StoreError } from './store/store.ts';
+import type { Store, StoreError } from './store/store.ts';
 
 /** `orc controller`: runs until SIGTERM or SIGINT. Gives the exit code. */
 export async function runController(argv: readonly string[]): Promise<number> {
@@ -65,12 +72,16 @@ async function startController(config: ControllerConfig): Promise<Running> {
   const clock = systemClock();
   const rng = systemRng();
   const log = openLog(config.logLevel);
+  const metrics = openMetrics();
+  const usage = openUsageBoard(clock);
   const base = { clock, rng, log };
   await using started = new AsyncDisposableStack();
 
+  const paths = pathsOf(config.dataDir);
+  if (config.join) await joinControllers(config.join, paths);
   const { store, failed, isAlone } = await openStore(config, base);
   started.defer(() => store.close());
-  const codec = objectCodec(secretBox(await storeKey(config, store, rng), rng));
+  const codec = objectCodec(secretBox(await ensureStoreKey(paths.storeKey, store, rng), rng));
   const objects = openObjects({ store, codec, clock, rng });
   const { loops, indexes } = controllerLoops(kinds);
   const { cache, stop: stopCache } = await startCache({
@@ -81,24 +92,28 @@ async function startController(config: ControllerConfig): Promise<Running> {
   await ensureFirstNamespaces(objects);
 
   const { serverNames, network } = config;
-  const pki = await openPki({ dir: pathsOf(config.dataDir).pki, serverNames, clock, rng });
+  const pki = await openPki({ dir: paths.pki, serverNames, clock, rng });
+  await checkAuthority(store, publicKeyHash(pki.ca.certificate));
   const dispatcher = openDispatcher({
-    ...{ cache, network, identity: pki.identity, ...base },
+    ...{ cache, network, usage, identity: pki.identity, ...base },
     signNode: (csr, nodeName) => pki.ca.signNode(csr, nodeName),
   });
   started.defer(() => dispatcher.stop());
-  const api = await openApi({ config, store, objects, cache, dispatcher, pki, ...base });
+  const seen = { usage, metrics, ...base };
+  const api = await openApi({ config, store, objects, cache, dispatcher, pki, ...seen });
   started.defer(() => api.close());
   await dispatcher.listen(config.agents);
   started.use(await keepCertificates(config, { pki, dispatcher, api, log }));
   const candidate = hostname();
-  const leading = { store, codec, cache, kinds, dispatcher, candidate, ...base };
+  const leading = { store, codec, cache, kinds, dispatcher, candidate, metrics, ...base };
   started.defer(
     standForElection({
       ...{ store, candidate, isAlone, ...base },
       lead: (term) => lead({ ...leading, loops: [...loops, schedulerLoop] }, term),
     }),
   );
+  measureProcess(metrics);
+  measureController(metrics, { cache, dispatcher });
   const all = started.move();
   return { failed, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
@@ -107,6 +122,17 @@ interface Base {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
+}
+
+function measureController(
+  metrics: Metrics,
+  { cache, dispatcher }: { readonly cache: Cache; readonly dispatcher: Dispatcher },
+): void {
+  const gauges = {
+    orc_store_revisions_total: ['Writes to the store.', () => cache.revision],
+    orc_agents_connected: ['Agents with a link to this controller.', dispatcher.connected],
+  } as const;
+  for (const [name, [about, read]] of Object.entries(gauges)) metrics.gauge(name, about, { read });
 }
 
 async function openStore(config: ControllerConfig, base: Base) {
@@ -152,16 +178,19 @@ async function openApi(
     readonly cache: Cache;
     readonly dispatcher: Dispatcher;
     readonly pki: Pki;
+    readonly usage: UsageBoard;
+    readonly metrics: Metrics;
   },
 ): Promise<RunningApiServer> {
-  const { config, store, objects, cache, dispatcher, pki, clock, rng, log } = parts;
+  const { config, store, dispatcher, pki, clock, rng, log, ...rest } = parts;
   const tokens = joinTokens({ store, caHash: publicKeyHash(pki.ca.certificate), clock, rng });
   // What a killed predecessor left would be "address in use".
   if (config.apiSocket !== undefined) await rm(config.apiSocket, { force: true });
-  const plugins = [joinRoutes({ ca: pki.ca, tokens, log }), tokenRoutes(tokens)];
+  const keys = () => readControllerKeys(pathsOf(config.dataDir));
+  const plugins = [joinRoutes({ ca: pki.ca, keys, tokens, log }), tokenRoutes(tokens)];
   return serveApi(
     {
-      ...{ kinds, objects, cache, clock, rng, log, plugins },
+      ...{ kinds, clock, rng, log, plugins, ...rest },
       currentRevision: () => store.revision(),
       authenticate: (request) => authenticate(request.socket as TLSSocket),
       podAccess: dispatcher.podAccess,
@@ -185,21 +214,4 @@ async function writeKubeconfig(config: ControllerConfig, { ca }: Pki, client: Ke
     bytes: formatKubeconfig({ server, ca: ca.certificate, client }),
     mode: 0o600,
   });
-}
-
-const storeKeyBytes = 32;
-
-/** The key that Secrets are sealed with: made once, kept beside the store and never in it. */
-async function storeKey(config: ControllerConfig, store: Store, rng: Rng): Promise<Uint8Array> {
-  const path = pathsOf(config.dataDir).storeKey;
-  const stored = await readIfPresent(readFile(path));
-  if (stored) return stored;
-  if ((await store.revision()) > 0)
-    throw new StoreError(
-      'Corrupt',
-      `${path} is gone: the store's Secrets can't be read; put it back`,
-    );
-  const bytes = rng.bytes(storeKeyBytes);
-  await writeFileDurably({ path, bytes, mode: 0o600 });
-  return bytes;
 }

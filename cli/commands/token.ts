@@ -5,6 +5,7 @@ import { parseDuration } from '../print/duration.ts';
 export const defineToken: DefineVerb = (command, act) => {
   command
     .argument('<create>', 'the one thing to do with tokens')
+    .option('--controller', 'for a further controller, which joins with it once')
     .option('--ttl <time>', 'how long it can be used (default: the controller’s, an hour)')
     .action(act(token));
 };
@@ -15,7 +16,7 @@ const agentPort = 6444;
 async function token(
   cli: Cli,
   [verb = '']: readonly string[],
-  { ttl }: { readonly ttl?: string },
+  { ttl, controller }: { readonly ttl?: string; readonly controller?: boolean },
 ): Promise<number> {
   if (verb !== 'create') throw new UsageError(`there is only "orc token create", not "${verb}"`);
   const client = await cli.client();
@@ -23,18 +24,14 @@ async function token(
   const { body } = await client.send<{ token: string; expiresAt: string }>({
     method: 'POST',
     path: '/orc/v1/tokens',
-    body: ttlSeconds === undefined ? {} : { ttlSeconds },
+    body: { use: controller ? 'controller' : 'node', ...(ttlSeconds && { ttlSeconds }) },
   });
   const { server } = client.connection;
+  const start = controller
+    ? `sudo orc controller --join ${server} --etcd URL-OF-THE-STORE --token ${body.token}`
+    : `sudo orc agent --join ${server} --controller ${new URL(server).hostname}:${agentPort} \\
+    --address ADDRESS-OF-THE-HOST --token ${body.token}`;
   cli.out(body.token);
-  cli.err(
-    [
-      '',
-      `good until ${body.expiresAt}; on the new host:`,
-      '',
-      `  sudo orc agent --join ${server} --controller ${new URL(server).hostname}:${agentPort} \\`,
-      `    --address ADDRESS-OF-THE-HOST --token ${body.token}`,
-    ].join('\n'),
-  );
+  cli.err(`\ngood until ${body.expiresAt}; on the new host:\n\n  ${start}`);
   return 0;
 }

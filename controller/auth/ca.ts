@@ -33,7 +33,12 @@ export const controllerSubject = (hosts: readonly string[]): LeafSubject => ({
 });
 
 /** Closed table: what can be wrong with a certificate request, or with the authority. */
-export type CaErrorReason = 'MalformedRequest' | 'BadSignature' | 'WeakKey' | 'KeyLost';
+export type CaErrorReason =
+  | 'MalformedRequest'
+  | 'BadSignature'
+  | 'WeakKey'
+  | 'KeyLost'
+  | 'ForeignStore';
 
 export class CaError extends Error {
   override readonly name = 'CaError';

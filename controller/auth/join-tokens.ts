@@ -1,17 +1,24 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { formatJoinToken, parseJoinToken } from '../../api/join.ts';
+import { formatJoinToken, type JoinUse, parseJoinToken } from '../../api/join.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { Store } from '../store/store.ts';
 
-/** Join tokens: any number of nodes may join with one until it expires. The store has only its hash. */
+/**
+ * Join tokens: any number of nodes may join with one until it expires; one controller with one. The store has only its
+ * hash.
+ */
 export interface JoinTokens {
   /** The whole token, shown once. */
-  create(ttlMs?: number): Promise<{ readonly token: string; readonly expiresAtMs: number }>;
-  check(token: string): Promise<TokenVerdict>;
+  create(
+    use: JoinUse,
+    ttlMs?: number,
+  ): Promise<{ readonly token: string; readonly expiresAtMs: number }>;
+  /** A controller's is used up by this. */
+  check(token: string, use: JoinUse): Promise<TokenVerdict>;
 }
 
-export type TokenVerdict = 'valid' | 'malformed' | 'unknown' | 'expired';
+export type TokenVerdict = 'valid' | 'malformed' | 'unknown' | 'expired' | 'used' | 'otherUse';
 
 export interface JoinTokensDeps {
   readonly store: Store;
@@ -28,29 +35,35 @@ const rememberedMs = 24 * 60 * 60 * 1000;
 
 export function joinTokens(deps: JoinTokensDeps): JoinTokens {
   return {
-    async create(ttlMs = defaultTtlMs) {
+    async create(use, ttlMs = defaultTtlMs) {
       await forgetExpired(deps);
       const id = deps.rng.bytes(6).toString('hex');
       const secret = deps.rng.bytes(32).toString('base64url');
       const expiresAtMs = deps.clock.now() + ttlMs;
-      const record: TokenRecord = { hash: hashOf(secret).toString('hex'), expiresAtMs };
+      const record: TokenRecord = { hash: hashOf(secret).toString('hex'), expiresAtMs, use };
       await deps.store.commit({
         expect: [{ key: prefix + id, revision: 0 }],
-        puts: [{ key: prefix + id, value: Buffer.from(JSON.stringify(record)) }],
+        puts: [{ key: prefix + id, value: encode(record) }],
         deletes: [],
       });
       return { token: formatJoinToken({ id, secret, caHash: deps.caHash }), expiresAtMs };
     },
-    check: (token) => check(deps, token),
+    check: (token, use) => check(deps, token, use),
   };
 }
 
 interface TokenRecord {
   readonly hash: string;
   readonly expiresAtMs: number;
+  readonly use: JoinUse;
+  readonly isUsed?: boolean;
 }
 
-async function check({ store, clock }: JoinTokensDeps, text: string): Promise<TokenVerdict> {
+async function check(
+  { store, clock }: JoinTokensDeps,
+  text: string,
+  use: JoinUse,
+): Promise<TokenVerdict> {
   const token = parseJoinToken(text);
   if (!token) return 'malformed';
   const entry = await store.get(prefix + token.id);
@@ -60,7 +73,17 @@ async function check({ store, clock }: JoinTokensDeps, text: string): Promise<To
     Buffer.from(record?.hash ?? '0'.repeat(64), 'hex'),
   );
   if (!record || !isRight) return 'unknown';
-  return clock.now() < record.expiresAtMs ? 'valid' : 'expired';
+  if (record.use !== use) return 'otherUse';
+  if (record.isUsed) return 'used';
+  if (clock.now() >= record.expiresAtMs) return 'expired';
+  if (use === 'node') return 'valid';
+  const { key, revision } = entry;
+  const outcome = await store.commit({
+    expect: [{ key, revision }],
+    puts: [{ key, value: encode({ ...record, isUsed: true }) }],
+    deletes: [],
+  });
+  return outcome.committed ? 'valid' : 'used';
 }
 
 async function forgetExpired({ store, clock }: JoinTokensDeps): Promise<void> {
@@ -74,4 +97,5 @@ async function forgetExpired({ store, clock }: JoinTokensDeps): Promise<void> {
 /** A random 256-bit secret needs no salt and no slow hash. */
 const hashOf = (secret: string) => createHash('sha256').update(secret).digest();
 
+const encode = (record: TokenRecord) => Buffer.from(JSON.stringify(record));
 const decode = (value: Uint8Array) => JSON.parse(Buffer.from(value).toString()) as TokenRecord;

@@ -1,5 +1,10 @@
 import type { FastifyPluginCallback } from 'fastify';
-import type { JoinAnswer, JoinRequest } from '../../api/join.ts';
+import {
+  type ControllerKeys,
+  type JoinAnswer,
+  type JoinRequest,
+  joinPaths,
+} from '../../api/join.ts';
 import { checkDnsSubdomain } from '../../api/names.ts';
 import type { Log } from '../../base/log.ts';
 import { CaError, type CertificateAuthority } from './ca.ts';
@@ -7,29 +12,33 @@ import type { JoinTokens, TokenVerdict } from './join-tokens.ts';
 
 export interface JoinDeps {
   readonly ca: CertificateAuthority;
+  readonly keys: () => Promise<ControllerKeys>;
   readonly tokens: JoinTokens;
   readonly log: Log;
 }
 
 /**
  * GET /join/ca: the authority, which the agent holds against its token before it sends that; POST /join: a token and a
- * key for a certificate. Neither needs a client certificate. Refusals are `{ "message": … }` with 400, 401 or 403.
+ * key for a certificate; POST /join/controller: a token for the keys of a further controller. None needs a client certificate. Refusals are `{ "message": … }` with 400, 401 or 403.
  */
 export function joinRoutes(deps: JoinDeps): FastifyPluginCallback {
   return (server, _options, done) => {
-    server.get('/join/ca', (_request, reply) =>
+    server.get(joinPaths.authority, (_request, reply) =>
       reply.type('application/x-pem-file').send(deps.ca.certificate),
     );
-    server.post('/join', { bodyLimit: 16_384 }, async (request, reply) => {
-      const outcome = await join(deps, request.body);
-      return reply.code(outcome.code).send(outcome.body);
-    });
+    const serve = (path: string, answer: (body: unknown) => Promise<Outcome>) =>
+      server.post(path, { bodyLimit: 16_384 }, async (request, reply) => {
+        const outcome = await answer(request.body);
+        return reply.code(outcome.code).send(outcome.body);
+      });
+    serve(joinPaths.node, (body) => join(deps, body));
+    serve(joinPaths.controller, (body) => joinController(deps, body));
     done();
   };
 }
 
 type Outcome =
-  | { readonly code: 200; readonly body: JoinAnswer }
+  | { readonly code: 200; readonly body: JoinAnswer | ControllerKeys }
   | { readonly code: 400 | 401 | 403; readonly body: { readonly message: string } };
 
 async function join(deps: JoinDeps, body: unknown): Promise<Outcome> {
@@ -37,12 +46,24 @@ async function join(deps: JoinDeps, body: unknown): Promise<Outcome> {
   const { nodeName, csr } = body;
   const badName = checkDnsSubdomain(nodeName);
   if (badName) return refuse(400, `nodeName ${badName}`);
-  const verdict = await deps.tokens.check(body.token);
+  const verdict = await deps.tokens.check(body.token, 'node');
   if (verdict !== 'valid') {
     deps.log.warn({ component: 'auth', node: nodeName, reason: verdict }, 'join refused');
     return tokenRefusals[verdict];
   }
   return sign(deps, nodeName, csr);
+}
+
+async function joinController({ keys, tokens, log }: JoinDeps, body: unknown): Promise<Outcome> {
+  const { token } = (body ?? {}) as { readonly token?: unknown };
+  if (typeof token !== 'string') return refuse(400, 'token is required, as a string');
+  const verdict = await tokens.check(token, 'controller');
+  if (verdict !== 'valid') {
+    log.warn({ component: 'auth', reason: verdict }, 'join of a controller refused');
+    return tokenRefusals[verdict];
+  }
+  log.info({ component: 'auth' }, 'a controller joined');
+  return { code: 200, body: await keys() };
 }
 
 const refuse = (code: 400 | 401 | 403, message: string): Outcome => ({ code, body: { message } });
@@ -51,6 +72,11 @@ const tokenRefusals: Readonly<Record<Exclude<TokenVerdict, 'valid'>, Outcome>> =
   malformed: refuse(400, 'this is not a join token: copy all of what `orc token create` printed'),
   unknown: refuse(401, 'this controller does not know the join token'),
   expired: refuse(403, 'the join token has expired: make a new one with `orc token create`'),
+  used: refuse(403, 'the join token has been used: one controller joins with one token'),
+  otherUse: refuse(
+    403,
+    'the join token is for the other role: `orc token create --controller` makes one for a controller',
+  ),
 };
 
 async function sign({ ca, log }: JoinDeps, nodeName: string, csr: string): Promise<Outcome> {

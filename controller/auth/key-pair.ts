@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { createHash, type webcrypto, X509Certificate } from 'node:crypto';
+import type { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
 /** PEM each, as TLS wants them. */
@@ -22,13 +22,4 @@ export async function exportKey(key: CryptoKey): Promise<string> {
 export function importKey(pem: string): Promise<CryptoKey> {
   const der = x509.PemConverter.decodeFirst(pem);
   return crypto.subtle.importKey('pkcs8', der, keyAlgorithm, true, ['sign']);
-}
-
-/** SHA-256 of the certificate's public key (SPKI, DER), in hex: what join tokens pin. */
-export function publicKeyHash(certificatePem: string): string {
-  const spki = new X509Certificate(certificatePem).publicKey.export({
-    type: 'spki',
-    format: 'der',
-  });
-  return createHash('sha256').update(spki).digest('hex');
 }

@@ -7,7 +7,7 @@ import type { JoinTokens } from './join-tokens.ts';
 const administrators = 'system:masters';
 const longestTtlSeconds = 7 * 24 * 60 * 60;
 
-/** POST /orc/v1/tokens {ttlSeconds?} → {token, expiresAt}: administrators only. Refusals are `{ "message": … }`. */
+/** POST /orc/v1/tokens {ttlSeconds?, use?} → {token, expiresAt}: administrators only. Refusals are `{ "message": … }`. */
 export function tokenRoutes(tokens: JoinTokens): FastifyPluginCallback {
   return (server, _options, done) => {
     server.post('/orc/v1/tokens', { bodyLimit: 1024 }, async (request, reply) => {
@@ -21,7 +21,9 @@ export function tokenRoutes(tokens: JoinTokens): FastifyPluginCallback {
         const message = `ttlSeconds must be a whole number from 1 to ${longestTtlSeconds}`;
         return reply.code(400).send({ message });
       }
-      const made = await tokens.create(ttlSeconds === undefined ? undefined : ttlSeconds * 1000);
+      const ttlMs = ttlSeconds === undefined ? undefined : ttlSeconds * 1000;
+      const { use } = (request.body ?? {}) as { readonly use?: unknown };
+      const made = await tokens.create(use === 'controller' ? use : 'node', ttlMs);
       return reply.code(201).send({ token: made.token, expiresAt: formatTime(made.expiresAtMs) });
     });
     done();

@@ -8,10 +8,15 @@ import { readIdentity } from '../../../agent/session/node-identity.ts';
 import { formatJoinToken, parseJoinToken } from '../../../api/join.ts';
 import { fakeClock } from '../../../base/clock.ts';
 import { silentLog } from '../../../base/log.ts';
+import { publicKeyHash } from '../../../base/pinned-https.ts';
 import { controllerSubject, openCa } from '../../../controller/auth/ca.ts';
+import {
+  checkAuthority,
+  joinControllers,
+  readControllerKeys,
+} from '../../../controller/auth/controller-keys.ts';
 import { joinRoutes } from '../../../controller/auth/join.ts';
 import { type JoinTokens, joinTokens } from '../../../controller/auth/join-tokens.ts';
-import { publicKeyHash } from '../../../controller/auth/key-pair.ts';
 import { clock, type LinkWorld, openLinkWorld, rng } from '../../support/link-world.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -21,6 +26,12 @@ let server: FastifyInstance;
 let address: string;
 let tokens: JoinTokens;
 let requested: string[];
+let keyReads = 0;
+const controllerKeys = { caKey: 'KEY', ca: 'CERTIFICATE', storeKey: 'AAEC' };
+const keys = async () => {
+  keyReads++;
+  return controllerKeys;
+};
 const tokenClock = fakeClock(clock.now());
 
 beforeEach(async () => {
@@ -33,7 +44,7 @@ beforeEach(async () => {
   server = fastify({ https: { key: pair.key, cert: pair.certificate } });
   requested = [];
   server.addHook('onRequest', async ({ url }) => void requested.push(url));
-  await server.register(joinRoutes({ ca, tokens, log: silentLog }));
+  await server.register(joinRoutes({ ca, keys, tokens, log: silentLog }));
   address = await server.listen({ host: '127.0.0.1', port: 0 });
 });
 afterEach(async () => {
@@ -44,7 +55,7 @@ afterEach(async () => {
 
 describe('joining', () => {
   it('turns a token into an identity that the link accepts, kept for the owner only', async () => {
-    const { token } = await tokens.create();
+    const { token } = await tokens.create('node');
     const identity = await joinAs('host1', token);
     expect(await readIdentity(dir)).toEqual(identity);
     expect((await stat(join(dir, 'identity.json'))).mode & 0o777).toBe(0o600);
@@ -53,13 +64,13 @@ describe('joining', () => {
   });
 
   it('lets several nodes join with one token', async () => {
-    const { token } = await tokens.create();
+    const { token } = await tokens.create('node');
     const [one, two] = [await joinAs('host1', token), await joinAs('host2', token)];
     expect(one.certificate).not.toBe(two.certificate);
   });
 
   it('refuses a token whose secret is wrong', async () => {
-    const { token } = await tokens.create();
+    const { token } = await tokens.create('node');
     const wrong = parseJoinToken(token);
     if (!wrong) throw new Error('not a token');
     const secret = rng.bytes(32).toString('base64url');
@@ -71,7 +82,7 @@ describe('joining', () => {
   });
 
   it('refuses a token that has expired, and says so', async () => {
-    const { token } = await tokens.create(1000);
+    const { token } = await tokens.create('node', 1000);
     tokenClock.advance(1000);
     await expect(joinAs('host1', token)).rejects.toMatchObject({
       reason: 'Refused',
@@ -80,7 +91,7 @@ describe('joining', () => {
   });
 
   it('sends no token to a controller of another cluster', async () => {
-    const { token } = await tokens.create();
+    const { token } = await tokens.create('node');
     const parsed = parseJoinToken(token);
     if (!parsed) throw new Error('not a token');
     const elsewhere = formatJoinToken({ ...parsed, caHash: '0'.repeat(64) });
@@ -89,18 +100,62 @@ describe('joining', () => {
   });
 
   it('says that a text is no token, and that nobody answers', async () => {
-    await expect(joinAs('host1', 'secret')).rejects.toMatchObject({ reason: 'MalformedToken' });
-    const { token } = await tokens.create();
+    await expect(joinAs('host1', 'secret')).rejects.toThrow('not a join token');
+    const { token } = await tokens.create('node');
     await server.close();
     await expect(joinAs('host1', token)).rejects.toMatchObject({ reason: 'Unreachable' });
   });
 
   it('keeps only a hash of the secret in the store', async () => {
-    const { token } = await tokens.create();
+    const { token } = await tokens.create('node');
     const { entries } = await world.store.list('/orc/tokens/');
     const secret = parseJoinToken(token)?.secret ?? '';
     expect(entries).toHaveLength(1);
     expect(Buffer.from(entries[0]?.value ?? '').toString()).not.toContain(secret);
+  });
+});
+
+describe('joining as a controller', () => {
+  const places = () => ({ pki: join(dir, 'pki'), storeKey: join(dir, 'store.key') });
+  const joinWith = (token: string) => joinControllers({ server: address, token }, places());
+
+  it('turns a token into the keys of the cluster, for the owner only, and joins only once', async () => {
+    const { token } = await tokens.create('controller');
+    await joinWith(token);
+    expect(await readControllerKeys(places())).toEqual(controllerKeys);
+    for (const file of ['pki/ca.key', 'store.key'])
+      expect((await stat(join(dir, file))).mode & 0o777, file).toBe(0o600);
+    await joinWith(token);
+    expect(requested.filter((path) => path === '/join/controller')).toHaveLength(1);
+  });
+
+  it.each([
+    { which: 'has been used', say: 'has been used' },
+    { which: 'is for a node', say: 'is for the other role' },
+    { which: 'has expired', say: 'has expired' },
+  ])('refuses a token that $which, in these words', async ({ which, say }) => {
+    const { token } = await tokens.create(which === 'is for a node' ? 'node' : 'controller', 1000);
+    if (which === 'has been used') await tokens.check(token, 'controller');
+    if (which === 'has expired') tokenClock.advance(1000);
+    keyReads = 0;
+    await expect(joinWith(token)).rejects.toMatchObject({
+      reason: 'Refused',
+      message: expect.stringContaining(say),
+    });
+    expect({ keyReads, files: await readdir(dir) }).toEqual({ keyReads: 0, files: [] });
+  });
+
+  it('lets no node join with the token of a controller', async () => {
+    const { token } = await tokens.create('controller');
+    await expect(joinAs('host1', token)).rejects.toMatchObject({ reason: 'Refused' });
+  });
+
+  it('does not share a store with the controller of another authority', async () => {
+    await checkAuthority(world.store, 'one');
+    await checkAuthority(world.store, 'one');
+    await expect(checkAuthority(world.store, 'two')).rejects.toMatchObject({
+      reason: 'ForeignStore',
+    });
   });
 });
 

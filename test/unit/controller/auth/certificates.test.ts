@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { type FakeClock, fakeClock } from '../../../../base/clock.ts';
 import { silentLog } from '../../../../base/log.ts';
+import { publicKeyHash } from '../../../../base/pinned-https.ts';
 import { systemRng } from '../../../../base/rng.ts';
 import { authenticate, userOfCertificate } from '../../../../controller/auth/authenticate.ts';
 import {
@@ -13,7 +14,6 @@ import {
   controllerSubject,
   openCa,
 } from '../../../../controller/auth/ca.ts';
-import { publicKeyHash } from '../../../../controller/auth/key-pair.ts';
 import { formatKubeconfig } from '../../../../controller/auth/kubeconfig.ts';
 import { ensureLeaf, isDue, keepRenewed } from '../../../../controller/auth/leaf-certificates.ts';
 import { waitFor } from '../../../support/wait-for.ts';
