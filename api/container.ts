@@ -59,8 +59,8 @@ const containerPortFields = {
   containerPort: required(int({ min: 1, max: 65_535 })),
   name: str({ about: 'For Services and probes; at most 15 characters.' }),
   protocol: defaulted(str({ values: ['TCP', 'UDP'], lacks: ['SCTP'] }), 'TCP'),
-  hostPort: unsupported(0),
-  hostIP: unsupported(),
+  hostPort: int({ min: 0, max: 65_535, about: 'Port of the node that leads here too.' }),
+  hostIP: str({ about: "Address of the node for hostPort; default: all of the node's." }),
 };
 
 const volumeMountFields = {
@@ -129,9 +129,9 @@ export const containerFields = {
   securityContext: obj(securityContextFields),
   terminationMessagePath: fixed('/dev/termination-log'),
   terminationMessagePolicy: fixed('File'),
-  stdin: unsupported(false),
-  stdinOnce: unsupported(false),
-  tty: unsupported(false),
+  stdin: bool({ about: 'Standard input is open, for `attach`.' }),
+  stdinOnce: bool({ about: 'It ends with the first attach.' }),
+  tty: bool({ about: 'A terminal for the first process.' }),
   ...unsupportedFields(
     'lifecycle',
     'resizePolicy',

@@ -3,7 +3,7 @@
  * against each other. Everything that TypeScript and the C program say to one another is encoded with these.
  */
 export const limits = {
-  PROTOCOL: 1,
+  PROTOCOL: 2,
   MAX_FRAME: 4_194_304,
   MAX_INPUT: 65_536,
   MAX_NAME: 127,
@@ -28,7 +28,7 @@ export const frameType = {
   INPUT: 15,
   INPUT_END: 16,
   RESIZE: 17,
-  SIGNAL: 18,
+  ATTACH: 18,
   OUTPUT: 19,
   ERRORS: 20,
 } as const;
@@ -64,6 +64,8 @@ export const opKind = {
   SECCOMP: 29,
   EXEC: 30,
   READ_ONLY_ROOT: 31,
+  TERMINAL: 32,
+  DIAL: 33,
 } as const;
 
 export const recordFlag = {
@@ -74,6 +76,7 @@ export const recordFlag = {
   TERMINAL: 32,
   GATEWAY: 64,
   INPUT: 128,
+  INPUT_ONCE: 256,
 } as const;
 
 export const mountFlag = {

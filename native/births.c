@@ -23,8 +23,9 @@ static struct process *make_process(struct connection *client, uint32_t tag, uin
                                     const struct list *list);
 static int prepare(struct process *process, struct birth *birth, const struct list *list);
 static int prepare_container(struct process *process, struct birth *birth, const struct list *list);
-static int prepare_exec(struct process *process, struct birth *birth, const struct list *list);
-static int make_pipe(struct source *source, int *child, bool is_input);
+static int prepare_streams(struct process *process, struct birth *birth,
+                           const struct orc_record *wanted);
+static int make_pipe(struct process *process, struct source *source, int *child);
 static void own(const struct birth *birth, uint32_t owner);
 static int give_birth(struct process *process, struct birth *birth, struct list *list);
 _Noreturn static void live(const struct process *process, const struct birth *birth,
@@ -44,6 +45,7 @@ void process_start(struct connection *client, uint32_t tag, uint16_t type, struc
     if (process->role == ROLE_EXEC) {
         client->is_session = true;
         client->session = process;
+        client->gives_input = true;
     }
     if (prepare(process, &birth, list) < 0 || give_birth(process, &birth, list) < 0) {
         process->failed = process->reaped = true;
@@ -91,7 +93,7 @@ static int prepare(struct process *process, struct birth *birth, const struct li
     setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
     switch (process->role) {
     case ROLE_CONTAINER: return prepare_container(process, birth, list);
-    case ROLE_EXEC:      return prepare_exec(process, birth, list);
+    case ROLE_EXEC:      return prepare_streams(process, birth, &list->records[0]);
     case ROLE_RUN:       return 0;
     }
     return 0;
@@ -106,41 +108,39 @@ static int prepare_container(struct process *process, struct birth *birth, const
         if (birth->cgroup < 0)
             return process_set_failure(process, errno, "open cgroup"), -1;
     }
-    process->log = log_open(list_text(list, wanted, 2), wanted->wide[0], wanted->num[0]);
+    process->log = log_open(list_text(list, wanted, 2), wanted->wide[0], wanted->num[3]);
     if (process->log == NULL)
         return process_set_failure(process, errno, "open log"), -1;
-    for (int i = 0; i < 2; i++)
-        if (make_pipe(&process->output[i], &birth->child[i + 1], false) < 0)
-            return process_set_failure(process, errno, "pipe"), -1;
-    process->output[0].owner = process->output[1].owner = process;
-    own(birth, wanted->num[1]);
-    return 0;
+    return prepare_streams(process, birth, wanted);
 }
 
-static int prepare_exec(struct process *process, struct birth *birth, const struct list *list)
+static int prepare_streams(struct process *process, struct birth *birth,
+                           const struct orc_record *wanted)
 {
-    const struct orc_record *wanted = &list->records[0];
     process->terminal = (wanted->flags & FLAG_TERMINAL) != 0;
+    process->input_once = (wanted->flags & FLAG_INPUT_ONCE) != 0;
     if (process->terminal)
         return 0; /* it comes from inside the container */
-    if ((wanted->flags & FLAG_INPUT) != 0 && make_pipe(&process->input, &birth->child[0], true) < 0)
+    if ((wanted->flags & FLAG_INPUT) != 0 &&
+        make_pipe(process, &process->input, &birth->child[0]) < 0)
         return process_set_failure(process, errno, "pipe"), -1;
     for (int i = 0; i < 2; i++)
-        if (make_pipe(&process->output[i], &birth->child[i + 1], false) < 0)
+        if (make_pipe(process, &process->output[i], &birth->child[i + 1]) < 0)
             return process_set_failure(process, errno, "pipe"), -1;
-    process->output[0].owner = process->output[1].owner = process->input.owner = process;
     own(birth, wanted->num[0]);
     return 0;
 }
 
-static int make_pipe(struct source *source, int *child, bool is_input)
+static int make_pipe(struct process *process, struct source *source, int *child)
 {
+    bool is_input = source == &process->input;
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -1;
     *child = ends[is_input ? 0 : 1];
-    source->fd = ends[is_input ? 1 : 0];
-    source->ready = is_input ? stream_input_ready : stream_output_ready;
+    *source = (struct source){.fd = ends[is_input ? 1 : 0],
+                              .ready = is_input ? stream_input_ready : stream_output_ready,
+                              .owner = process};
     return fcntl(source->fd, F_SETFL, O_NONBLOCK);
 }
 
@@ -175,8 +175,7 @@ static void live(const struct process *process, const struct birth *birth, struc
         if (dup2(birth->child[fd] >= 0 ? birth->child[fd] : shim.null, fd) < 0)
             _exit(1);
     memcpy(task.spaces, shim.spaces, sizeof task.spaces);
-    if (process->role == ROLE_EXEC) {
-        task.terminal = process->terminal;
+    if (process->role != ROLE_RUN) {
         task.terminal_owner = shim.first_id + wanted->num[0];
         task.columns = (uint16_t)wanted->num[1];
         task.rows = (uint16_t)wanted->num[2];

@@ -12,6 +12,7 @@ enum { SMALL_BUFFER = 4096 };
 static void on_ready(struct source *source, short events);
 static void read_more(struct connection *connection);
 static void take_frames(struct connection *connection);
+static bool is_full(const struct connection *connection);
 static bool has_room_for_frames(const struct connection *connection);
 static bool grow(uint8_t **buffer, size_t *size, size_t wanted);
 static void flush(struct connection *connection);
@@ -61,22 +62,6 @@ void connection_fail(struct connection *connection, uint32_t tag,
     connection_send(connection, FRAME_FAILED, tag, failure, sizeof *failure);
 }
 
-uint8_t *connection_reserve(struct connection *connection)
-{
-    size_t head = connection->out_used + sizeof(struct orc_frame);
-    if (!grow(&connection->out, &connection->out_size, head + PUMP_SIZE))
-        return NULL;
-    return connection->out + head;
-}
-
-void connection_commit(struct connection *connection, uint16_t type, size_t size)
-{
-    struct orc_frame frame = {.size = (uint32_t)size, .type = type};
-    memcpy(connection->out + connection->out_used, &frame, sizeof frame);
-    connection->out_used += sizeof frame + size;
-    flush(connection);
-}
-
 void connection_close(struct connection *connection)
 {
     if (connection->dead)
@@ -84,6 +69,10 @@ void connection_close(struct connection *connection)
     connection->dead = true;
     close(connection->source.fd);
     connection->source.fd = -1;
+    if (connection->attached && connection->session != NULL && connection->gives_input &&
+        connection->session->input_once)
+        stream_end_input(connection->session);
+    connection->session = NULL;
     for (struct process *p = shim.processes; p != NULL; p = p->next)
         if (p->client == connection) {
             p->client = NULL;
@@ -111,9 +100,52 @@ void connections_broadcast(uint16_t type, const void *bytes, size_t size)
             connection_send(c, type, 0, bytes, size);
 }
 
-void connection_resume(struct connection *connection)
+void clients_send(const struct process *process, uint16_t type, const void *bytes, size_t size)
 {
-    take_frames(connection);
+    for (struct connection *c = shim.connections; c != NULL; c = c->next)
+        if (c->session == process)
+            connection_send(c, type, 0, bytes, size);
+}
+
+void clients_resume(const struct process *process)
+{
+    for (struct connection *c = shim.connections; c != NULL; c = c->next)
+        if (c->session == process)
+            take_frames(c);
+}
+
+void clients_end(const struct process *process)
+{
+    for (struct connection *c = shim.connections; c != NULL; c = c->next)
+        if (c->session == process)
+            connection_end_session(c);
+}
+
+bool clients_are_full(const struct process *process)
+{
+    for (struct connection *c = shim.connections; c != NULL; c = c->next)
+        if (c->session == process && is_full(c))
+            return true;
+    return false;
+}
+
+/* It gets what is pending, and the reason. */
+void connection_drop_slow(struct connection *connection)
+{
+    struct orc_failure failure = {.index = -1, .error = ENOBUFS, .stage = "the reader is too slow"};
+    if (!connection->attached || connection->session == NULL || !is_full(connection)) {
+        connection->full_since_ms = 0;
+    } else if (connection->full_since_ms == 0) {
+        connection->full_since_ms = now_ms(CLOCK_MONOTONIC);
+    } else if (now_ms(CLOCK_MONOTONIC) > connection->full_since_ms + ATTACHED_PATIENCE_MS) {
+        connection_fail(connection, 0, &failure);
+        connection_end_session(connection);
+    }
+}
+
+static bool is_full(const struct connection *connection)
+{
+    return connection->out_used >= (connection->attached ? ATTACHED_HIGH : OUTPUT_HIGH);
 }
 
 void connection_end_session(struct connection *connection)

@@ -51,14 +51,16 @@ static const struct shape op_shapes[] = {
     [OP_SECCOMP] = {.text = {BYTES}, .known = true},
     [OP_EXEC] = {.nums = 2, .text = {LIST, LIST}, .known = true},
     [OP_READ_ONLY_ROOT] = {.known = true},
+    [OP_TERMINAL] = {.known = true},
+    [OP_DIAL] = {.nums = 1, .known = true},
 };
 
 static const struct shape frame_shapes[] = {
     [FRAME_LAUNCH] = {.nums = 1, .text = {PATH, LIST}, .known = true},
     [FRAME_SANDBOX] = {.nums = 3, .text = {TEXT}, .known = true},
     [FRAME_RUN] = {.known = true, .operations = true},
-    [FRAME_START] = {.nums = 2, .wides = 1, .text = {NAME, TEXT, PATH}, .known = true,
-                     .operations = true},
+    [FRAME_START] = {.flags = FLAG_TERMINAL | FLAG_INPUT | FLAG_INPUT_ONCE, .nums = 4, .wides = 1,
+                     .text = {NAME, TEXT, PATH}, .known = true, .operations = true},
     [FRAME_EXEC] = {.flags = FLAG_TERMINAL | FLAG_INPUT, .nums = 3, .text = {NAME}, .known = true,
                     .operations = true},
     [FRAME_KILL] = {.nums = 2, .text = {NAME}, .known = true},
@@ -66,7 +68,7 @@ static const struct shape frame_shapes[] = {
     [FRAME_FORGET] = {.text = {NAME}, .known = true},
     [FRAME_SHUTDOWN] = {.known = true},
     [FRAME_RESIZE] = {.nums = 2, .known = true},
-    [FRAME_SIGNAL] = {.nums = 1, .known = true},
+    [FRAME_ATTACH] = {.flags = FLAG_INPUT, .text = {NAME}, .known = true},
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))

@@ -22,9 +22,12 @@
  *
  *   connect, EXEC ops ──────────────────────────────▶ fork ── setns, clone ────▶ ops, execve
  *          ◀───────────────────────── DONE pid, or FAILED
- *   INPUT, INPUT_END, RESIZE, SIGNAL ───────────────▶
+ *   INPUT, INPUT_END, RESIZE ───────────────────────▶
  *          ◀───────────────────────── OUTPUT, ERRORS … EXITED, then end of file
  *   hang-up ────────────────────────────────────────▶ SIGKILL to the process and its group
+ *
+ *   connect, ATTACH ────────────────────────────────▶ to the first process; as EXEC from here on,
+ *   hang-up ────────────────────────────────────────▶ but it goes on
  */
 #ifndef ORC_H
 #define ORC_H
@@ -32,7 +35,7 @@
 #include <stdint.h>
 
 enum orc_limits {
-    ORC_PROTOCOL = 1,
+    ORC_PROTOCOL = 2,
     ORC_MAX_FRAME = 4194304,  /* payload bytes of one frame */
     ORC_MAX_INPUT = 65536,    /* payload bytes of one INPUT frame */
     ORC_MAX_NAME = 127,       /* bytes of a container's name */
@@ -57,8 +60,8 @@ enum orc_frame_type {
     FRAME_EXITED = 6,     /* struct orc_state */
     FRAME_SANDBOX = 7,    /* text: hostname; num: first id, ids (0: shared), own network */
     FRAME_RUN = 8,        /* operations */
-    FRAME_START = 9,      /* text: name, cgroup2 dir or "", log; num: log files, owner;
-                             wide: log bytes; operations */
+    FRAME_START = 9,      /* text: name, cgroup2 dir or "", log; num: owner, columns, rows, log
+                             files; wide: log bytes; flags; operations */
     FRAME_EXEC = 10,      /* text: name; num: owner, columns, rows; flags; operations */
     FRAME_KILL = 11,      /* text: name; num: signal, all */
     FRAME_LIST = 12,
@@ -67,7 +70,7 @@ enum orc_frame_type {
     FRAME_INPUT = 15,     /* bytes */
     FRAME_INPUT_END = 16,
     FRAME_RESIZE = 17,    /* num: columns, rows */
-    FRAME_SIGNAL = 18,    /* num: signal */
+    FRAME_ATTACH = 18,    /* text: name; flags */
     FRAME_OUTPUT = 19,    /* bytes */
     FRAME_ERRORS = 20,    /* bytes */
 };
@@ -124,6 +127,8 @@ enum orc_op {
     OP_SECCOMP = 29,         /* text: struct sock_filter[] */
     OP_EXEC = 30,            /* text: argv, env (NUL between strings); num: argc, envc */
     OP_READ_ONLY_ROOT = 31,
+    OP_TERMINAL = 32, /* of the container's own devpts, for descriptors 0 to 2 */
+    OP_DIAL = 33,     /* num: port */
 };
 
 enum orc_flag {
@@ -134,6 +139,7 @@ enum orc_flag {
     FLAG_TERMINAL = 32,
     FLAG_GATEWAY = 64,
     FLAG_INPUT = 128,
+    FLAG_INPUT_ONCE = 256, /* its end is that of the first client's */
 };
 
 enum orc_mount_flag {

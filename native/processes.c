@@ -32,6 +32,20 @@ struct process *process_find(const char *name)
     return NULL;
 }
 
+void process_attach(struct connection *client, uint32_t tag, const struct list *list)
+{
+    struct process *process = process_find(list_text(list, &list->records[0], 0));
+    struct orc_failure failure = {.index = -1, .error = ESRCH, .stage = "find container"};
+    struct orc_state state;
+    if (process == NULL || !process->settled || process->finished)
+        return connection_fail(client, tag, &failure);
+    client->is_session = client->attached = true;
+    client->session = process;
+    client->gives_input = (list->records[0].flags & FLAG_INPUT) != 0;
+    process_state(process, &state);
+    connection_send(client, FRAME_DONE, tag, &state, sizeof state);
+}
+
 void process_kill(struct process *process, int signal, bool all)
 {
     if (process == NULL || process->reaped || process->life.fd < 0)
@@ -43,8 +57,7 @@ void process_kill(struct process *process, int signal, bool all)
 
 void process_want(struct process *process)
 {
-    bool flowing = process->settled &&
-                   (process->client == NULL || process->client->out_used < OUTPUT_HIGH);
+    bool flowing = process->settled && !clients_are_full(process);
     process->report.events = POLLIN;
     process->life.events = POLLIN;
     process->output[0].events = process->output[1].events = flowing ? POLLIN : 0;
@@ -109,6 +122,7 @@ void process_forget(struct process *process)
 
 void process_free(struct process *process)
 {
+    clients_end(process);
     if (process->log != NULL)
         log_close(process->log);
     for (int i = 0; i < 2; i++)
@@ -160,7 +174,7 @@ static bool take_report(struct process *process)
         take_terminal(process, descriptor);
     else if (report.type == REPORT_READY) {
         process->ready = true;
-        process->started_ms = now_ms();
+        process->started_ms = now_ms(CLOCK_REALTIME);
     } else if (report.type == REPORT_FAILED) {
         process->failed = true;
         process->failure = report.failure;
@@ -177,7 +191,6 @@ static void reap_helper(struct process *process)
 
 /* enter-container's helper has cloned the process proper and ends; from now on that one is
  * meant. */
-static void reap_helper(struct process *process);
 static void adopt(struct process *process, pid_t pid)
 {
     if (!process->reaped)
@@ -206,7 +219,7 @@ void process_on_end(struct source *source, short events)
     if (waitid(P_PID, (id_t)process->pid, &status, WEXITED | WNOHANG) < 0 || status.si_pid == 0)
         return;
     process->reaped = true;
-    process->finished_ms = now_ms();
+    process->finished_ms = now_ms(CLOCK_REALTIME);
     process->signal = status.si_code == CLD_EXITED ? 0 : status.si_status;
     process->exit_code = status.si_code == CLD_EXITED ? status.si_status : 128 + status.si_status;
     stream_close(source);
@@ -254,15 +267,11 @@ static void finish(struct process *process)
     process->finished = true;
     stream_close(&process->input);
     process_state(process, &state);
-    if (process->role == ROLE_EXEC) {
-        process->dead = true;
-        if (process->client == NULL)
-            return;
-        connection_send(process->client, FRAME_EXITED, 0, &state, sizeof state);
-        if (process->client != NULL)
-            connection_end_session(process->client);
+    clients_send(process, FRAME_EXITED, &state, sizeof state);
+    clients_end(process);
+    process->dead = process->role == ROLE_EXEC;
+    if (process->dead)
         return;
-    }
     log_close(process->log);
     process->log = NULL;
     record_exit(process);

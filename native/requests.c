@@ -18,17 +18,20 @@ bool request_handle(struct connection *connection, const struct orc_frame *frame
 {
     struct list list;
     bool to_session = frame->type == FRAME_INPUT || frame->type == FRAME_INPUT_END ||
-                      frame->type == FRAME_RESIZE || frame->type == FRAME_SIGNAL;
+                      frame->type == FRAME_RESIZE;
     if (connection->is_session != to_session)
         return false;
     if (to_session && (connection->session == NULL || frame->size > ORC_MAX_INPUT))
         return connection->session == NULL; /* what comes after the end is dropped */
     if (frame->type == FRAME_INPUT) {
-        stream_give_input(connection->session, payload, frame->size);
+        if (connection->gives_input)
+            stream_give_input(connection->session, payload, frame->size);
         return true;
     }
     if (frame->type == FRAME_INPUT_END) {
-        stream_end_input(connection->session);
+        /* A container's input stays open for the next client, unless it is for one only. */
+        if (connection->gives_input && (!connection->attached || connection->session->input_once))
+            stream_end_input(connection->session);
         return true;
     }
     int error = list_decode(&list, frame->type, payload, frame->size);
@@ -60,6 +63,8 @@ static void handle_list(struct connection *connection, const struct orc_frame *f
         if (shim.shutting_down)
             return refuse(connection, frame->tag, ESHUTDOWN, "shutdown");
         return process_start(connection, frame->tag, frame->type, list);
+    case FRAME_ATTACH:
+        return process_attach(connection, frame->tag, list);
     case FRAME_SANDBOX:
         return make_sandbox(connection, frame->tag, list);
     case FRAME_KILL:
@@ -76,8 +81,6 @@ static void handle_list(struct connection *connection, const struct orc_frame *f
     case FRAME_RESIZE:
         return stream_resize(connection->session, (uint16_t)record->num[0],
                              (uint16_t)record->num[1]);
-    case FRAME_SIGNAL:
-        return process_kill(connection->session, (int)record->num[0], false);
     default:
         return refuse(connection, frame->tag, ENOSYS, "request");
     }

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_SOURCES = 1 + MAX_CONNECTIONS + 5 * MAX_PROCESSES };
+enum { MAX_SOURCES = 1 + MAX_CONNECTIONS + 5 * MAX_PROCESSES, TICK_MS = 100 };
 
 struct shim shim;
 
@@ -33,6 +33,7 @@ static void report(int error, const char *stage);
 _Noreturn static void serve(void);
 static nfds_t collect(struct source **sources);
 static void add(struct source **sources, nfds_t *count, struct source *source);
+static bool is_anyone_held(void);
 static void sweep(void);
 static void end_if_idle(void);
 
@@ -48,10 +49,10 @@ int shim_main(int argc, char **argv)
     serve();
 }
 
-uint64_t now_ms(void)
+uint64_t now_ms(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
@@ -164,7 +165,7 @@ static void serve(void)
         nfds_t count = collect(sources);
         for (nfds_t i = 0; i < count; i++)
             fds[i] = (struct pollfd){.fd = sources[i]->fd, .events = sources[i]->events};
-        if (poll(fds, count, -1) < 0)
+        if (poll(fds, count, is_anyone_held() ? TICK_MS : -1) < 0)
             continue;
         for (nfds_t i = 0; i < count; i++)
             if (fds[i].revents != 0 && sources[i]->fd == fds[i].fd)
@@ -202,8 +203,19 @@ static void add(struct source **sources, nfds_t *count, struct source *source)
 }
 
 /* What ended during a round is freed after it: no event of the round can meet a freed source. */
+/* An attached client that doesn't read holds a container back, for a while. */
+static bool is_anyone_held(void)
+{
+    for (struct connection *c = shim.connections; c != NULL; c = c->next)
+        if (c->full_since_ms != 0)
+            return true;
+    return false;
+}
+
 static void sweep(void)
 {
+    for (struct connection *c = shim.connections; c != NULL; c = c->next)
+        connection_drop_slow(c);
     for (struct process *p = shim.processes, *next; p != NULL; p = next) {
         next = p->next;
         process_advance(p);

@@ -8,12 +8,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 enum shim_limits {
     MAX_CONNECTIONS = 128,
     MAX_PROCESSES = 256,
     PUMP_SIZE = 32768,         /* read from a process at once */
     OUTPUT_HIGH = 65536,       /* pending for a client: its process is read no further */
+    ATTACHED_HIGH = 524288,    /* the same for an attached one */
+    ATTACHED_PATIENCE_MS = 2000, /* that long, then it must go: the container goes on */
     OUTPUT_LIMIT = 1048576,    /* pending for a control connection: the client is gone or mad */
     DRAIN_LIMIT = 1048576,     /* read of an ended process' pipe: no pipe holds more */
 };
@@ -35,8 +38,11 @@ struct connection {
     size_t in_used, in_size;
     uint8_t *out;
     size_t out_used, out_size;
-    struct process *session; /* of an exec connection */
+    struct process *session; /* whose streams are here */
     bool is_session;
+    bool attached; /* to a container, which goes on without it */
+    bool gives_input;
+    uint64_t full_since_ms; /* 0: it isn't */
     bool closing; /* once everything is sent */
     bool dead;
 };
@@ -57,7 +63,7 @@ struct process {
     struct orc_failure failure;
     bool ready, failed, settled; /* settled: the start was answered */
     bool reaped, finished, dead; /* finished: the end was announced */
-    bool terminal, hung_up;
+    bool terminal, hung_up, input_once;
     int exit_code, signal;
     size_t drained; /* bytes read since the end */
     uint64_t started_ms, finished_ms;
@@ -85,7 +91,7 @@ struct shim {
 
 extern struct shim shim;
 
-uint64_t now_ms(void);
+uint64_t now_ms(clockid_t clock);
 
 /* sandbox.c: 0, or -errno with the stage. */
 int sandbox_create(const struct list *list, struct orc_failure *failure);
@@ -96,16 +102,18 @@ void connection_send(struct connection *connection, uint16_t type, uint32_t tag,
                      size_t size);
 void connection_fail(struct connection *connection, uint32_t tag,
                      const struct orc_failure *failure);
-/* Room for PUMP_SIZE more bytes behind a frame's head, and the frame once it is filled. */
-uint8_t *connection_reserve(struct connection *connection);
-void connection_commit(struct connection *connection, uint16_t type, size_t size);
 void connection_close(struct connection *connection);
 void connection_want(struct connection *connection); /* sets the events to wait for */
-void connection_resume(struct connection *connection); /* the process has taken its input */
 void connection_end_session(struct connection *connection); /* closes once everything is sent */
+void connection_drop_slow(struct connection *connection);
 void connection_finish(struct connection *connection, uint32_t tag);
 void connection_free(struct connection *connection);
 void connections_broadcast(uint16_t type, const void *bytes, size_t size);
+/* The clients of a process' streams. */
+void clients_send(const struct process *process, uint16_t type, const void *bytes, size_t size);
+void clients_resume(const struct process *process); /* it has taken its input */
+void clients_end(const struct process *process);
+bool clients_are_full(const struct process *process);
 
 /* requests.c: one frame. False: it was malformed, the connection must go. */
 bool request_handle(struct connection *connection, const struct orc_frame *frame, uint8_t *payload);
@@ -115,6 +123,7 @@ void process_start(struct connection *client, uint32_t tag, uint16_t type, struc
 
 /* processes.c */
 struct process *process_find(const char *name);
+void process_attach(struct connection *client, uint32_t tag, const struct list *list);
 void process_on_report(struct source *source, short events);
 void process_on_end(struct source *source, short events);
 void process_set_failure(struct process *process, int error, const char *stage);

@@ -1,4 +1,4 @@
-/* Operations on namespaces: join, enter-container (with its terminal), unshare. */
+/* Operations on namespaces: join, enter-container, unshare; and a terminal of theirs. */
 #include "calls.h"
 #include "paths.h"
 
@@ -12,7 +12,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-static int open_terminal(struct task *task);
 static bool is_terminal_maker(int fd);
 
 int op_join(struct task *task, const struct orc_record *op)
@@ -41,14 +40,7 @@ int op_enter_container(struct task *task, const struct orc_record *op)
         return task_fail(task, "clone");
     if (pid > 0)
         _exit(0);
-    if (task_send(task->report, &child, -1) < 0)
-        _exit(1);
-    if (task->root >= 0)
-        close(task->root);
-    task->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (task->root < 0)
-        return task_fail(task, "open root");
-    return task->terminal ? open_terminal(task) : 0;
+    return task_send(task->report, &child, -1);
 }
 
 int op_unshare(struct task *task, const struct orc_record *op)
@@ -60,8 +52,9 @@ int op_unshare(struct task *task, const struct orc_record *op)
 
 /* The other side comes from the master by ioctl, never by a path that the container could
  * exchange (CVE-2025-52565). */
-static int open_terminal(struct task *task)
+int op_terminal(struct task *task, const struct orc_record *op)
 {
+    (void)op;
     struct report message = {.type = REPORT_TERMINAL};
     struct winsize size = {.ws_col = task->columns, .ws_row = task->rows};
     int unlock = 0;

@@ -10,6 +10,7 @@
 static ssize_t pump(struct process *process, int stream);
 static void write_pending(struct process *process);
 static void drop_pending(struct process *process);
+static void end_input(struct process *process);
 
 void stream_output_ready(struct source *source, short events)
 {
@@ -25,8 +26,8 @@ void stream_input_ready(struct source *source, short events)
         write_pending(process);
     else
         stream_close(source); /* nobody reads any more */
-    if (!stream_has_input(process) && process->client != NULL)
-        connection_resume(process->client);
+    if (!stream_has_input(process))
+        clients_resume(process);
 }
 
 void stream_give_input(struct process *process, const uint8_t *bytes, size_t size)
@@ -35,7 +36,7 @@ void stream_give_input(struct process *process, const uint8_t *bytes, size_t siz
         return;
     process->pending = malloc(size);
     if (process->pending == NULL)
-        return process_hang_up(process);
+        return stream_close(&process->input);
     memcpy(process->pending, bytes, size);
     process->pending_at = 0;
     process->pending_size = size;
@@ -47,8 +48,10 @@ void stream_start(struct process *process)
 {
     if (process->pending != NULL)
         write_pending(process);
-    if (process->client != NULL && process->pending == NULL)
-        connection_resume(process->client);
+    else if (process->input_ended)
+        end_input(process);
+    if (process->pending == NULL)
+        clients_resume(process);
 }
 
 bool stream_has_input(const struct process *process)
@@ -56,15 +59,13 @@ bool stream_has_input(const struct process *process)
     return process->pending != NULL;
 }
 
-/* A terminal has no end of file; its reader sees one after the end-of-transmission character. */
 void stream_end_input(struct process *process)
 {
-    static const uint8_t end_of_transmission = 4;
-    if (process->terminal)
-        stream_give_input(process, &end_of_transmission, 1);
-    else
-        stream_close(&process->input);
+    if (process->input_ended)
+        return;
     process->input_ended = true;
+    if (process->settled && process->pending == NULL)
+        end_input(process);
 }
 
 void stream_resize(struct process *process, uint16_t columns, uint16_t rows)
@@ -79,7 +80,7 @@ bool stream_drain(struct process *process)
     for (int stream = 0; stream < 2; stream++) {
         struct source *source = &process->output[stream];
         while (source->fd >= 0) {
-            if (process->client != NULL && process->client->out_used >= OUTPUT_HIGH)
+            if (clients_are_full(process))
                 return false;
             ssize_t got = pump(process, stream);
             if (got > 0)
@@ -101,23 +102,18 @@ void stream_close(struct source *source)
 /* Bytes moved; 0: end of file; -1: nothing there now. */
 static ssize_t pump(struct process *process, int stream)
 {
-    static uint8_t scratch[PUMP_SIZE];
+    static uint8_t buffer[PUMP_SIZE];
     struct source *source = &process->output[stream];
-    struct connection *client = process->role == ROLE_EXEC ? process->client : NULL;
-    uint8_t *buffer = client != NULL ? connection_reserve(client) : scratch;
-    if (buffer == NULL)
-        return -1;
-    ssize_t got = read(source->fd, buffer, PUMP_SIZE);
+    ssize_t got = read(source->fd, buffer, sizeof buffer);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return -1;
     if (got <= 0) { /* a terminal without users says EIO */
         stream_close(source);
         return 0;
     }
-    if (client != NULL)
-        connection_commit(client, stream == 0 ? FRAME_OUTPUT : FRAME_ERRORS, (size_t)got);
-    else if (process->log != NULL)
+    if (process->log != NULL)
         log_write(process->log, stream, buffer, (size_t)got);
+    clients_send(process, stream == 0 ? FRAME_OUTPUT : FRAME_ERRORS, buffer, (size_t)got);
     return got;
 }
 
@@ -142,4 +138,15 @@ static void drop_pending(struct process *process)
 {
     free(process->pending);
     process->pending = NULL;
+    if (process->input_ended)
+        end_input(process);
+}
+
+/* A terminal has no end of file; its reader sees one after the end-of-transmission character. */
+static void end_input(struct process *process)
+{
+    if (!process->terminal)
+        stream_close(&process->input);
+    else if (process->input.fd >= 0 && write(process->input.fd, "\4", 1) < 0)
+        return; /* nobody has read for long: its queue is full */
 }

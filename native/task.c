@@ -86,6 +86,8 @@ static int run(struct task *task, const struct orc_record *op)
     case OP_SECCOMP:         return op_seccomp(task, op);
     case OP_EXEC:            return op_exec(task, op);
     case OP_READ_ONLY_ROOT:  return op_read_only_root(task, op);
+    case OP_TERMINAL:        return op_terminal(task, op);
+    case OP_DIAL:            return op_dial(task, op);
     }
     return -ENOSYS;
 }

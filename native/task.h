@@ -28,7 +28,6 @@ struct task {
     int spaces[4]; /* the sandbox's namespaces by enum orc_space, or -1 */
     int report;
     int (*find_container)(const char *name); /* pidfd of its first process, or -1 */
-    bool terminal;                           /* open one after enter-container */
     uint32_t terminal_owner;                 /* host uid */
     uint16_t columns, rows;
     mode_t umask;
@@ -61,9 +60,11 @@ int op_pivot_root(struct task *task, const struct orc_record *op);
 int op_join(struct task *task, const struct orc_record *op); /* spaces.c */
 int op_enter_container(struct task *task, const struct orc_record *op);
 int op_unshare(struct task *task, const struct orc_record *op);
+int op_terminal(struct task *task, const struct orc_record *op);
 int op_link_up(struct task *task, const struct orc_record *op); /* links.c */
 int op_add_address(struct task *task, const struct orc_record *op);
 int op_add_route(struct task *task, const struct orc_record *op);
+int op_dial(struct task *task, const struct orc_record *op); /* dial.c */
 int op_rlimit(struct task *task, const struct orc_record *op); /* privileges.c */
 int op_new_session(struct task *task, const struct orc_record *op);
 int op_new_keyring(struct task *task, const struct orc_record *op);

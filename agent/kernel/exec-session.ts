@@ -8,7 +8,7 @@ import type { ExecSession, ProcessExit } from './shim.ts';
 
 type OutputListener = (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
 
-/** Sends the request on a connection of its own and follows the process to its end. */
+/** Sends the request (EXEC, ATTACH) on a connection of its own and follows the process to its end. */
 export function startExec(
   socket: Socket,
   request: Buffer,
@@ -49,7 +49,6 @@ function controls(socket: Socket): Omit<ExecSession, 'onOutput' | 'exited'> {
     endInput: () => void send(frameType.INPUT_END, new Uint8Array()),
     resize: (columns, rows) =>
       void send(frameType.RESIZE, encodeList({ num: [columns, rows] }, [])),
-    signal: (signal) => void send(frameType.SIGNAL, encodeList({ num: [signal] }, [])),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     close: () => void socket.destroy(),

@@ -33,6 +33,8 @@ function describeOp(op: Op): string {
     case 'join':
     case 'unshare':
       return `${op.op} ${op.op === 'join' ? op.namespace : op.namespaces.join(', ')} namespace`;
+    case 'dial':
+      return `dial port ${op.port}`;
     case 'link-up':
       return `set ${op.link} up`;
     case 'exec':

@@ -180,6 +180,10 @@ function processRecord(op: ProcessOp): OpRecord {
   switch (op.op) {
     case 'rlimit':
       return record(opKind.RLIMIT, { num: [op.resource], wide: [op.soft, op.hard] });
+    case 'terminal':
+      return record(opKind.TERMINAL, {});
+    case 'dial':
+      return record(opKind.DIAL, { num: [op.port] });
     case 'new-session':
       return record(opKind.NEW_SESSION, {
         flags: flag(op.controllingTerminal, recordFlag.TERMINAL),
@@ -210,6 +214,8 @@ function processRecord(op: ProcessOp): OpRecord {
 
 type ProcessOp = OpOf<
   | 'rlimit'
+  | 'terminal'
+  | 'dial'
   | 'new-session'
   | 'new-keyring'
   | 'umask'

@@ -114,6 +114,8 @@ export type Op =
       readonly soft: bigint;
       readonly hard: bigint;
     }
+  /** Makes a terminal, of the request's size, of the container's own devpts; it becomes descriptors 0 to 2. */
+  | { readonly op: 'terminal' }
   /** New session, and for a terminal: make standard input the controlling one. */
   | { readonly op: 'new-session'; readonly controllingTerminal: boolean }
   /** Joins a new anonymous session keyring, so that the host's keys stay out of sight. */
@@ -137,6 +139,8 @@ export type Op =
   | { readonly op: 'no-new-privs' }
   /** SECCOMP_SET_MODE_FILTER with a compiled classic-BPF program (struct sock_filter[], 8 bytes each). */
   | { readonly op: 'seccomp'; readonly program: Uint8Array }
+  /** Must be last. Connects to 127.0.0.1:port here; then standard input goes there, standard output comes from there. */
+  | { readonly op: 'dial'; readonly port: number }
   /** Must be last. `path` without a slash is looked up in PATH of `env`, inside the root. Descriptors over 2 are closed. */
   | { readonly op: 'exec'; readonly argv: readonly string[]; readonly env: readonly string[] };
 

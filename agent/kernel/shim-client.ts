@@ -14,7 +14,14 @@ import {
 import type { Op } from './op.ts';
 import { opError } from './op-error.ts';
 import { encodeList, finalUid, type WireRecord } from './op-list.ts';
-import type { ExecRequest, SandboxRequest, Shim, ShimContainer, StartRequest } from './shim.ts';
+import type {
+  ExecRequest,
+  ExecSession,
+  SandboxRequest,
+  Shim,
+  ShimContainer,
+  StartRequest,
+} from './shim.ts';
 import { connectSocket } from './shim-socket.ts';
 
 /** Why a shim can't be spoken to: gone while something was asked, or of another protocol version. */
@@ -91,6 +98,7 @@ function shimOf(client: Client, hello: Hello): Shim {
     onExit: (listener) => client.exitListeners.push(listener),
     onLost: (listener) => client.lostListeners.push(listener),
     exec: (request) => openExec(client, request),
+    attach: (container, stdin) => attach(client, container, stdin),
     shutdown: async () => {
       client.closed = 'by us';
       await ask(client, { type: frameType.SHUTDOWN, request: 'shut down', args: {} });
@@ -114,7 +122,8 @@ async function start(client: Client, request: StartRequest): Promise<{ readonly 
     type: frameType.START,
     request: `start ${request.container}`,
     args: {
-      num: [request.logMaxFiles, finalUid(request.ops)],
+      flags: streamFlags(request.terminal, request.stdin),
+      num: [finalUid(request.ops), 80, 24, request.logMaxFiles],
       wide: [BigInt(request.logMaxBytes)],
       text: [request.container, request.cgroup2Dir ?? '', request.logPath],
     },
@@ -123,21 +132,34 @@ async function start(client: Client, request: StartRequest): Promise<{ readonly 
   return { pid: decodeStates(answer)[0]!.pid };
 }
 
-async function openExec(client: Client, request: ExecRequest) {
-  const { columns, rows } = request.terminal ?? { columns: 0, rows: 0 };
+function openExec(client: Client, { container, ops, terminal, stdin }: ExecRequest) {
   const args: WireRecord = {
-    flags:
-      (request.terminal === undefined ? 0 : recordFlag.TERMINAL) |
-      (request.stdin ? recordFlag.INPUT : 0),
-    num: [finalUid(request.ops), columns, rows],
-    text: [request.container],
+    flags: streamFlags(terminal !== undefined, stdin ? 'open' : 'none'),
+    num: [finalUid(ops), terminal?.columns ?? 0, terminal?.rows ?? 0],
+    text: [container],
   };
-  const first = encodeFrame(frameType.EXEC, 1, encodeList(args, request.ops));
-  const socket = await connectSocket(client.runDir);
-  if (socket === undefined) throw new ShimLost(`exec in ${request.container}: no shim`);
-  return startExec(socket, first, (failure) =>
-    opError(`exec in ${request.container}`, request.ops, failure),
-  );
+  return openSession(client, { type: frameType.EXEC, request: `exec in ${container}`, args, ops });
+}
+
+function attach(client: Client, container: string, stdin: boolean): Promise<ExecSession> {
+  const args = { flags: streamFlags(false, stdin ? 'open' : 'none'), text: [container] };
+  return openSession(client, { type: frameType.ATTACH, request: `attach to ${container}`, args });
+}
+
+async function openSession(
+  { runDir }: Client,
+  { type, request, args, ops = [] }: Ask,
+): Promise<ExecSession> {
+  const first = encodeFrame(type, 1, encodeList(args, ops));
+  const socket = await connectSocket(runDir);
+  if (socket === undefined) throw new ShimLost(`${request}: no shim`);
+  return startExec(socket, first, (failure) => opError(request, ops, failure));
+}
+
+function streamFlags(terminal: boolean, stdin: StartRequest['stdin']): number {
+  const input = stdin === 'none' ? 0 : recordFlag.INPUT;
+  const once = stdin === 'once' ? recordFlag.INPUT_ONCE : 0;
+  return (terminal ? recordFlag.TERMINAL : 0) | input | once;
 }
 
 interface Ask {

@@ -24,8 +24,10 @@ export interface Shim {
   /** Called once for each exit from now on, and when the shim itself is lost. */
   onExit(listener: (exit: ShimContainer) => void): void;
   onLost(listener: () => void): void;
-  /** A process beside a container's first one. One connection of its own. */
+  /** A process beside a container's first one, or for the sandbox. One connection of its own. */
   exec(request: ExecRequest): Promise<ExecSession>;
+  /** A container's first process: its output from now on. Closing lets go of it; who reads too slowly is dropped. */
+  attach(container: string, stdin: boolean): Promise<ExecSession>;
   /** Kills every container, unmounts, lets go of the namespaces, ends the shim. */
   shutdown(): Promise<void>;
   /** Lets go of the connection; the shim and its containers go on. */
@@ -48,6 +50,9 @@ export interface StartRequest {
   /** The log is rotated at this size, to `logPath.1` … */
   readonly logMaxBytes: number;
   readonly logMaxFiles: number;
+  readonly terminal: boolean;
+  /** What its standard input is: /dev/null, open to every client, or open until the first client has gone. */
+  readonly stdin: 'none' | 'open' | 'once';
   readonly ops: readonly Op[];
 }
 
@@ -65,14 +70,13 @@ export interface ExecSession {
   /** The process reads end of file. */
   endInput(): void;
   resize(columns: number, rows: number): void;
-  signal(signal: number): void;
   onOutput(listener: (stream: 'stdout' | 'stderr', chunk: Buffer) => void): void;
   /** Back-pressure: the shim stops reading the process's output while paused. */
   pause(): void;
   resume(): void;
   /** Resolves with the exit, or rejects with OpError if the process could not be started. */
   readonly exited: Promise<ProcessExit>;
-  /** Hangs up; the process is killed. */
+  /** Hangs up; the process is killed, unless it was attached to. */
   close(): void;
 }
 

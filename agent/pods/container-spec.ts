@@ -44,8 +44,8 @@ export function containerSpec(input: ContainerSpecInput): ContainerSpec {
     resources: containerResources(container),
     security: securityOf(assignment, container),
     logPath: input.logPath,
-    terminal: false,
-    stdin: false,
+    terminal: container.tty ?? false,
+    stdin: container.stdin ? (container.stdinOnce ? 'once' : 'open') : 'none',
   };
 }
 

@@ -1,10 +1,12 @@
 import type { ExecSession } from '../kernel/shim.ts';
 import type { Ledger, PodAssignment } from '../ledger/assignment.ts';
-import type { Container, ContainerId, ContainerPort } from '../ports.ts';
+import type { Container, ContainerId, ContainerPort, SandboxPort } from '../ports.ts';
 import {
+  type AttachTarget,
   type ExecTarget,
   type LogsTarget,
   type PodSessions,
+  type PortTarget,
   SessionError,
 } from '../session/session-handlers.ts';
 import { containerNamed } from './container-spec.ts';
@@ -13,6 +15,7 @@ import { containerLogPath } from './log-path.ts';
 export interface PodReachOptions {
   readonly ledger: Ledger;
   readonly containers: ContainerPort;
+  readonly sandboxes: Pick<SandboxPort, 'dial'>;
   readonly logDir: string;
   readonly readLogs: ReadLogs;
 }
@@ -31,11 +34,13 @@ interface LogRequest {
   readonly follow: boolean;
 }
 
-/** What the API server may reach in this node's pods: a command in a container, a container's log. */
+/** What the API server may reach in this node's pods: a container's process and log, a command in it, a port. */
 export function podReach(options: PodReachOptions): PodSessions {
   const ends = containerEnds(options.containers);
   return {
     exec: (target) => exec(target, options),
+    attach: (target) => attach(target, options),
+    portForward: (target) => portForward(target, options),
     logs: (target, signal) => logs(target, { ...options, ends }, signal),
   };
 }
@@ -76,15 +81,35 @@ function containerEnds(containers: ContainerPort): ContainerEnds {
 }
 
 async function exec(target: ExecTarget, options: PodReachOptions): Promise<ExecSession> {
-  const newest = await newestAttempt(target, options);
-  if (newest?.state !== 'running') {
-    throw new SessionError('BadRequest', `container ${target.container} is not running`);
-  }
-  return options.containers.exec(newest.id, {
+  return options.containers.exec(await runningAttempt(target, options), {
     command: target.command,
     stdin: target.stdin,
     terminal: target.tty ? (target.size ?? { columns: 80, rows: 24 }) : undefined,
   });
+}
+
+async function attach(target: AttachTarget, options: PodReachOptions): Promise<ExecSession> {
+  const id = await runningAttempt(target, options);
+  const { stdin } = containerNamed(assigned(target, options).pod, target.container) ?? {};
+  if (target.stdin && !stdin)
+    throw new SessionError('BadRequest', `container ${target.container} has no stdin: true`);
+  return options.containers.attach(id, target.stdin);
+}
+
+async function portForward(
+  { podUid, port }: PortTarget,
+  { sandboxes }: PodReachOptions,
+): Promise<ExecSession> {
+  const session = await sandboxes.dial(podUid, port).catch((cause: unknown) => {
+    throw new SessionError('BadRequest', 'the pod is not running', { cause });
+  });
+  const exited = session.exited.catch((cause: unknown) => {
+    const refused =
+      cause instanceof Error && 'reason' in cause && cause.reason === 'ConnectionRefused';
+    throw refused ? new SessionError('BadRequest', cause.message) : cause;
+  });
+  exited.catch(() => undefined); // who hangs up may not ask how it ended
+  return { ...session, exited };
 }
 
 async function logs(
@@ -122,6 +147,15 @@ function assigned(
     throw new SessionError('BadRequest', `container ${container} is not valid for this pod`);
   }
   return assignment;
+}
+
+async function runningAttempt(
+  target: { readonly podUid: string; readonly container: string },
+  options: PodReachOptions,
+): Promise<ContainerId> {
+  const newest = await newestAttempt(target, options);
+  if (newest?.state === 'running') return newest.id;
+  throw new SessionError('BadRequest', `container ${target.container} is not running`);
 }
 
 async function newestAttempt(

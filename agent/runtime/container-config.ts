@@ -33,7 +33,6 @@ export interface ContainerSurroundings {
 
 /** Docker's and containerd's defaults for this container. Throws ContainerError(CreateContainerConfigError). */
 export function planConfig(spec: ContainerSpec, around: ContainerSurroundings): OciConfig {
-  refuseUnsupported(spec);
   const { security } = spec;
   const user = resolveUser({
     security,
@@ -70,12 +69,6 @@ function planJoins({
   return [...network, 'ipc', 'uts', ...user];
 }
 
-/** A terminal and standard input for the first process come with `attach`. */
-function refuseUnsupported(spec: ContainerSpec): void {
-  if (spec.terminal || spec.stdin)
-    throw configError(`container ${spec.id.name}: tty and stdin are not supported yet`);
-}
-
 /** The kernel has no host id for it; containerd would fail later, with EINVAL. */
 function refuseUnmapped(user: ResolvedUser, range: UserNamespaceRange | undefined): void {
   const highest = Math.max(user.uid, ...user.additionalGids);
@@ -93,6 +86,7 @@ function planProcess(
   const { security } = spec;
   const { uid, gid, additionalGids } = user;
   return {
+    terminal: spec.terminal,
     args: planArgs(spec),
     env: planEnv(spec, around.hostname, user.home),
     cwd: planWorkingDirectory(spec),
@@ -126,6 +120,7 @@ function planEnv(
   home: string | undefined,
 ): readonly string[] {
   const defaults = [`PATH=${DEFAULT_PATH}`, `HOSTNAME=${hostname}`, `HOME=${home || '/'}`];
+  if (spec.terminal) defaults.push('TERM=xterm');
   const byName = new Map<string, string>();
   for (const entry of [...defaults, ...spec.image.config.env, ...spec.env])
     byName.set(entry.split('=', 1)[0] ?? '', entry);

@@ -18,7 +18,12 @@ export class ContainerError extends Error {
   }
 }
 
-type SandboxErrorReason = 'CreatePodSandboxError' | 'SandboxLost' | 'UnknownSandbox';
+type SandboxErrorReason =
+  | 'CreatePodSandboxError'
+  | 'SandboxLost'
+  | 'UnknownSandbox'
+  /** Nobody listens at the port. */
+  | 'ConnectionRefused';
 
 export class SandboxError extends Error {
   override readonly name = 'SandboxError';

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { OpError } from '../kernel/op-error.ts';
-import type { ExecSession } from '../kernel/shim.ts';
+import type { ExecSession, Shim } from '../kernel/shim.ts';
 import type { ContainerExec, ContainerId } from '../ports.ts';
 import { ContainerError } from './container-error.ts';
 import type { ContainerContext } from './containers.ts';
@@ -8,6 +7,7 @@ import type { OciProcess } from './oci-config.ts';
 import { planExec } from './operations.ts';
 import { containerKey, podPaths } from './pod-paths.ts';
 import { readContainerRecord } from './records.ts';
+import { withReason } from './session-end.ts';
 import { startFailure } from './start-failure.ts';
 
 /** A process beside the container's first one, with its user, rights, environment and limits. */
@@ -18,11 +18,9 @@ export async function execInContainer(
 ): Promise<ExecSession> {
   const paths = podPaths(context.dirs, id.uid);
   const container = containerKey(id);
-  const shim = await context.shims.get(id.uid);
-  const found = (await shim?.list())?.find((each) => each.container === container);
+  const shim = await shimRunning(context, id);
   const record = await readContainerRecord(paths.container(id));
-  if (!shim || !found || found.exit || !record)
-    throw new ContainerError('RunContainerError', `container ${id.name} is not running`);
+  if (!record) throw notRunning(id);
   const first = record.process;
   const attach = context.cgroups
     .directories(paths.containerCgroup(id))
@@ -31,20 +29,45 @@ export async function execInContainer(
     container,
     attach,
     joins: record.joins,
-    terminal: request.terminal !== undefined,
     seccomp: record.seccomp ? context.filters.get(first.capabilities) : undefined,
   });
   const { stdin, terminal } = request;
   const session = await shim.exec({ container, ops, stdin, terminal });
-  const exited = session.exited.catch((error: unknown) => {
-    throw error instanceof OpError ? startFailure(ops, error) : error;
-  });
-  exited.catch(() => undefined); // who hangs up may not ask how it ended
-  return { ...session, exited };
+  return withReason(session, (error) => startFailure(ops, error));
 }
+
+/** The container's first process itself. */
+export async function attachToContainer(
+  context: ContainerContext,
+  id: ContainerId,
+  stdin: boolean,
+): Promise<ExecSession> {
+  const shim = await shimRunning(context, id);
+  const session = await shim.attach(containerKey(id), stdin);
+  return withReason(session, (cause) =>
+    cause.code === 'ESRCH'
+      ? notRunning(id)
+      : new ContainerError('RunContainerError', `attach to ${id.name}`, { cause }),
+  );
+}
+
+async function shimRunning({ shims }: ContainerContext, id: ContainerId): Promise<Shim> {
+  const shim = await shims.get(id.uid);
+  const found = (await shim?.list())?.find(({ container }) => container === containerKey(id));
+  if (!shim || !found || found.exit) throw notRunning(id);
+  return shim;
+}
+
+const notRunning = ({ name }: ContainerId) =>
+  new ContainerError('RunContainerError', `container ${name} is not running`);
 
 function besides(first: OciProcess, { command, terminal }: ContainerExec): OciProcess {
   const { env } = first;
   const hasTerm = env.some((entry) => entry.startsWith('TERM='));
-  return { ...first, args: command, env: terminal && !hasTerm ? [...env, 'TERM=xterm'] : env };
+  return {
+    ...first,
+    terminal: terminal !== undefined,
+    args: command,
+    env: terminal && !hasTerm ? [...env, 'TERM=xterm'] : env,
+  };
 }

@@ -27,6 +27,7 @@ interface OciIdMapping {
 }
 
 export interface OciProcess {
+  readonly terminal: boolean;
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly cwd: string;

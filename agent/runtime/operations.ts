@@ -44,7 +44,7 @@ export function planStart(config: OciConfig, around: StartSurroundings): readonl
     ...(config.root.readonly ? [{ op: 'read-only-root' } as const] : []),
     { op: 'pivot-root' },
     { op: 'new-keyring' },
-    { op: 'new-session', controllingTerminal: false },
+    ...planSession(config.process.terminal),
     ...joins(config, ['user']),
     ...planIdentity(config.process, around.seccomp),
   ];
@@ -56,7 +56,6 @@ export interface ExecSurroundings {
   readonly container: string;
   readonly attach: readonly string[];
   readonly joins: readonly SandboxNamespace[];
-  readonly terminal: boolean;
   readonly seccomp: Uint8Array | undefined;
 }
 
@@ -72,10 +71,16 @@ export function planExec(process: OciProcess, around: ExecSurroundings): readonl
     { op: 'enter-container', container: around.container },
     { op: 'set-root', path: '/' },
     { op: 'new-keyring' },
-    { op: 'new-session', controllingTerminal: around.terminal },
+    ...planSession(process.terminal),
     ...(around.joins.includes('user') ? [{ op: 'join', namespace: 'user' } as const] : []),
     ...planIdentity(process, around.seccomp),
   ];
+}
+
+/** The terminal is made while the process still may, in the container's own devpts. */
+function planSession(terminal: boolean): readonly Op[] {
+  const session: Op = { op: 'new-session', controllingTerminal: terminal };
+  return terminal ? [{ op: 'terminal' }, session] : [session];
 }
 
 /** A file system in memory that the containers of a pod share; stays in the shim's mount namespace. */

@@ -7,7 +7,8 @@ import type { Log } from '../../base/log.ts';
 import type { Cgroups } from '../kernel/cgroups.ts';
 import type { Launcher } from '../kernel/launcher.ts';
 import { namespacePath } from '../kernel/namespace-path.ts';
-import type { Shim } from '../kernel/shim.ts';
+import type { Op } from '../kernel/op.ts';
+import type { ExecSession, Shim } from '../kernel/shim.ts';
 import type { Sandbox, SandboxPort, SandboxSpec } from '../ports.ts';
 import { planCgroupFiles } from './cgroup-files.ts';
 import { SandboxError } from './container-error.ts';
@@ -19,6 +20,7 @@ import {
   type SandboxRecord,
   writeSandboxRecord,
 } from './records.ts';
+import { withReason } from './session-end.ts';
 import { ensureTmpfs } from './shim-mounts.ts';
 
 /** What both ports of the runtime work with. */
@@ -46,6 +48,7 @@ export function sandboxPort(context: RuntimeContext): SandboxPort {
       const shim = await readyShim(context, uid);
       await shim.run([{ op: 'join', namespace: 'network' }, ...ops]);
     },
+    dial: (uid, port) => dial(context, uid, port),
     remove: (uid) => remove(context, uid),
   };
 }
@@ -147,6 +150,28 @@ async function readyShim(context: RuntimeContext, uid: string): Promise<Shim> {
   if (shim === undefined) throw lost(uid);
   return shim;
 }
+
+/** By a process without any rights. */
+async function dial(context: RuntimeContext, uid: string, port: number): Promise<ExecSession> {
+  const shim = await readyShim(context, uid);
+  const record = await readSandboxRecord(podPaths(context.dirs, uid));
+  const ops: readonly Op[] = [
+    { op: 'new-session', controllingTerminal: false },
+    ...(record?.hostNetwork ? [] : [{ op: 'join', namespace: 'network' } as const]),
+    { op: 'set-ids', uid: NOBODY, gid: NOBODY, groups: [] },
+    { op: 'set-caps', effective: 0n, permitted: 0n, inheritable: 0n, ambient: 0n },
+    { op: 'no-new-privs' },
+    { op: 'dial', port },
+  ];
+  const request = { container: 'port-forward', ops, stdin: true, terminal: undefined };
+  return withReason(await shim.exec(request), (cause) =>
+    cause.code === 'ECONNREFUSED'
+      ? new SandboxError('ConnectionRefused', `port ${port} refuses connections in the pod`)
+      : new SandboxError('SandboxLost', `connecting to port ${port}`, { cause }),
+  );
+}
+
+const NOBODY = 65_534;
 
 function lost(uid: string): SandboxError {
   return new SandboxError('SandboxLost', `sandbox ${uid} is lost: remove it first`);

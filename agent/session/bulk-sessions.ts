@@ -38,6 +38,10 @@ function pump(call: BulkCall, { request }: OpenSession, handlers: SessionHandler
   switch (request?.$case) {
     case 'exec':
       return pumpExec(call, request.value, () => handlers.exec(request.value));
+    case 'attach':
+      return pumpExec(call, request.value, () => handlers.attach(request.value));
+    case 'portForward':
+      return pumpExec(call, onlyOutput, () => handlers.portForward(request.value));
     case 'logs':
       return pumpText(call, (signal) => handlers.logs(request.value, signal));
     case 'nodeQuery':
@@ -50,3 +54,5 @@ function pump(call: BulkCall, { request }: OpenSession, handlers: SessionHandler
 /** In pieces: a message of the link has its limit. */
 const answer = async (handlers: SessionHandlers, what: string) =>
   new Blob([await handlers.query(what)]).stream();
+
+const onlyOutput = { stdout: true, stderr: false };

@@ -9,6 +9,10 @@ export interface SessionHandlers extends PodSessions {
 export interface PodSessions {
   /** Resolves when there is such a container and the command is being started. */
   exec(request: ExecTarget): Promise<ExecSession>;
+  /** To the container's first process: its output from now on, its end. Closing it lets go, no more. */
+  attach(request: AttachTarget): Promise<ExecSession>;
+  /** A TCP connection from inside the pod; `exited` rejects with SessionError where nobody listens. */
+  portForward(request: PortTarget): Promise<ExecSession>;
   /** Resolves when the log is open. Ends at its end, with `follow` when the container has ended, or on abort. */
   logs(request: LogsTarget, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 }
@@ -23,6 +27,17 @@ export interface ExecTarget {
   readonly tty: boolean;
   /** Of the terminal, where it is known by now. */
   readonly size?: { readonly columns: number; readonly rows: number } | undefined;
+}
+
+export interface AttachTarget {
+  readonly podUid: string;
+  readonly container: string;
+  readonly stdin: boolean;
+}
+
+export interface PortTarget {
+  readonly podUid: string;
+  readonly port: number;
 }
 
 export interface LogsTarget {

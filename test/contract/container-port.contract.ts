@@ -5,8 +5,8 @@ import { sandboxSpec } from './sandbox-port.contract.ts';
 export interface ContainerSubject {
   readonly sandboxes: SandboxPort;
   readonly containers: ContainerPort;
-  /** A spec for pod `a`, container `web`, that starts this. `exit-3` ends with 3, `missing` is no program. */
-  spec(program: 'run' | 'exit-3' | 'missing', attempt: number): ContainerSpec;
+  /** For pod `a`, container `web`. `exit-3` ends with 3, `missing` is no program, `cat` ends with its input. */
+  spec(program: 'run' | 'exit-3' | 'missing' | 'cat', attempt: number): ContainerSpec;
   lose(uid: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -127,6 +127,54 @@ export function containerPortContract(open: () => Promise<ContainerSubject>): vo
       reason: 'RunContainerError',
     });
   });
+
+  it('lets any number of clients attach, and goes on without them', async () => {
+    await subject.containers.start({ ...subject.spec('cat', 0), stdin: 'open' }, never);
+    const reader = await attach(false);
+    const writer = await attach(true);
+    await vi.waitFor(() => {
+      writer.session.write(Buffer.from('hello\n'));
+      expect(reader.seen()).toMatch(/^(hello\n)+/);
+    });
+    writer.session.endInput();
+    writer.session.close();
+    const next = await attach(true);
+    await vi.waitFor(() => {
+      next.session.write(Buffer.from('again\n'));
+      expect([reader.seen(), next.seen()]).toEqual([
+        expect.stringContaining('again'),
+        expect.stringMatching(/^(again\n)+/),
+      ]);
+    });
+    await subject.containers.kill(id(0), 9);
+    const ends = await Promise.all([reader.session.exited, next.session.exited]);
+    expect(ends.map(({ exitCode }) => exitCode)).toEqual([137, 137]);
+    await until([[0, 'exited']]);
+    await expect(attach(false)).rejects.toMatchObject({ reason: 'RunContainerError' });
+  });
+
+  it('ends an input that is open once with its first client', async () => {
+    await subject.containers.start({ ...subject.spec('cat', 0), stdin: 'once' }, never);
+    const { session, seen } = await attach(true);
+    session.write(Buffer.from('hello\n'));
+    session.endInput();
+    expect(await session.exited).toMatchObject({ exitCode: 0 });
+    expect(seen()).toBe('hello\n');
+  });
+
+  it('ends an attached client with an error when the shim dies', async () => {
+    await subject.containers.start(subject.spec('run', 0), never);
+    const { session } = await attach(false);
+    await subject.lose('a');
+    await expect(session.exited).rejects.toThrow(/shim hung up/);
+  });
+
+  async function attach(stdin: boolean) {
+    const session = await subject.containers.attach(id(0), stdin);
+    const output: string[] = [];
+    session.onOutput((_stream, chunk) => output.push(chunk.toString()));
+    return { session, seen: () => output.join('') };
+  }
 
   it('loses what runs with the shim, and forgets everything with the sandbox', async () => {
     await subject.containers.start(subject.spec('exit-3', 0), never);

@@ -20,7 +20,7 @@ async function openSandboxes(): Promise<SandboxSubject> {
 
 async function openContainers(): Promise<ContainerSubject> {
   const sandboxes = fakeSandboxes();
-  const commands = { run: ['sleep'], 'exit-3': ['exit', '3'], missing: ['missing'] };
+  const commands = { run: ['sleep'], 'exit-3': ['exit', '3'], missing: ['missing'], cat: ['cat'] };
   return {
     sandboxes,
     containers: fakeContainers(sandboxes, systemClock()),

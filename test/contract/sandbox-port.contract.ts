@@ -94,6 +94,18 @@ export function sandboxPortContract(open: () => Promise<SandboxSubject>): void {
     ]);
   });
 
+  it('dials into a sandbox that is there, and says when nobody listens', async () => {
+    await subject.sandboxes.ensure(sandboxSpec('a'), never);
+    const connection = await subject.sandboxes.dial('a', 81);
+    await expect(connection.exited).rejects.toMatchObject({
+      reason: 'ConnectionRefused',
+      message: 'port 81 refuses connections in the pod',
+    });
+    await expect(subject.sandboxes.dial('b', 81)).rejects.toMatchObject({
+      reason: 'UnknownSandbox',
+    });
+  });
+
   it('runs operations in a sandbox that is there, and says when there is none', async () => {
     await subject.sandboxes.ensure(sandboxSpec('a'), never);
     await subject.sandboxes.runInNetwork('a', [{ op: 'link-up', link: 'lo' }]);

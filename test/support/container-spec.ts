@@ -55,7 +55,7 @@ export function containerSpec(over: Partial<ContainerSpec> = {}): ContainerSpec 
     security: ordinarySecurity,
     logPath: '/nowhere/0.log',
     terminal: false,
-    stdin: false,
+    stdin: 'none',
     ...over,
   };
 }

@@ -194,6 +194,8 @@ async function testAgent({ dir, port, options }: AgentParts): Promise<TestAgent>
 const noHandlers: SessionHandlers = {
   exec: () => Promise.reject(new SessionError('NotFound', 'no such container')),
   logs: () => Promise.reject(new SessionError('NotFound', 'no such container')),
+  attach: () => Promise.reject(new SessionError('NotFound', 'no such container')),
+  portForward: () => Promise.reject(new SessionError('NotFound', 'no such pod')),
   query: () => Promise.reject(new SessionError('NotFound', 'nothing to say')),
 };
 

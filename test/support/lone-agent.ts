@@ -14,6 +14,8 @@ const { pid } = await shim.start({
   logPath: `${runDir}/log`,
   logMaxBytes: 100_000,
   logMaxFiles: 2,
+  terminal: false,
+  stdin: 'none',
   ops: [
     { op: 'set-root', path: root },
     { op: 'exec', argv: [`${root}/bin/busybox`, 'sleep', '1000'], env: [] },

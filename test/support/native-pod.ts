@@ -103,7 +103,6 @@ export function rootOps(pod: NativePod, extra: readonly Op[] = []): readonly Op[
     { op: 'join', namespace: 'network' },
     { op: 'join', namespace: 'ipc' },
     { op: 'join', namespace: 'uts' },
-    { op: 'new-session', controllingTerminal: false },
     { op: 'set-root', path: `${pod.dir}/root` },
     {
       op: 'mount',
@@ -145,6 +144,14 @@ function device(path: string, major: number, minor: number): Op {
   return { op: 'mknod', path, inRoot: true, mode, major, minor, uid: firstId, gid: firstId };
 }
 
+function sessionOps(terminal: boolean): readonly Op[] {
+  const session: Op = { op: 'new-session', controllingTerminal: terminal };
+  return terminal ? [{ op: 'terminal' }, session] : [session];
+}
+
+/** For a container that nobody talks to. */
+export const noStreams = { terminal: false, stdin: 'none' } as const;
+
 /** The last part: into the user namespace as `uid`, and exec. */
 export function execOps(argv: readonly string[], uid = 0): readonly Op[] {
   return [
@@ -158,6 +165,8 @@ export interface Start {
   readonly container: string;
   readonly argv: readonly string[];
   readonly uid?: number;
+  readonly terminal?: boolean;
+  readonly stdin?: 'none' | 'open' | 'once';
   readonly inRoot?: readonly Op[];
   readonly last?: readonly Op[];
   readonly logMaxBytes?: number;
@@ -171,7 +180,13 @@ export function startContainer(pod: NativePod, start: Start): Promise<{ readonly
     logPath: logPath(pod, start.container),
     logMaxBytes: start.logMaxBytes ?? 1_000_000,
     logMaxFiles: start.logMaxFiles ?? 3,
-    ops: [...rootOps(pod, start.inRoot), ...(start.last ?? execOps(start.argv, start.uid))],
+    terminal: start.terminal ?? false,
+    stdin: start.stdin ?? 'none',
+    ops: [
+      ...rootOps(pod, start.inRoot),
+      ...sessionOps(start.terminal ?? false),
+      ...(start.last ?? execOps(start.argv, start.uid)),
+    ],
   });
 }
 
@@ -210,7 +225,8 @@ export function execIn(
       { op: 'join', namespace: 'network' },
       { op: 'join', namespace: 'ipc' },
       { op: 'join', namespace: 'uts' },
-      { op: 'new-session', controllingTerminal: options.terminal !== undefined },
+      { op: 'set-root', path: '/' },
+      ...sessionOps(options.terminal !== undefined),
       { op: 'chdir', path: '/', create: false },
       ...execOps(options.argv, options.uid),
     ],

@@ -47,7 +47,6 @@ export function scriptedExec(): ScriptedExec {
       onDrain: (listener) => void (drained = listener),
       endInput: () => void (ended = true),
       resize: (columns, rows) => void sizes.push([columns, rows]),
-      signal() {},
       onOutput: (listener) => void (output = listener),
       pause: () => void (paused = true),
       resume: () => void (paused = false),

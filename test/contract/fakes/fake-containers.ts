@@ -1,12 +1,14 @@
 import type { Container, ContainerId, ContainerPort, ContainerSpec } from '../../../agent/ports.ts';
 import { ContainerError } from '../../../agent/runtime/container-error.ts';
 import type { Clock } from '../../../base/clock.ts';
+import { type ScriptedExec, scriptedExec } from '../../support/scripted-exec.ts';
 import { type FakeExec, fakeExecSession } from './fake-exec-session.ts';
 import type { FakeSandboxes } from './fake-sandboxes.ts';
 
 /**
  * Containers in memory. A container runs until it is killed or told to exit, unless its command says otherwise:
- * `exit N` ends at once with that code, `missing` can't be started.
+ * `exit N` ends at once with that code, `missing` can't be started. Who attaches sees what the clients type; a
+ * container whose input is open `once` ends with it.
  */
 export interface FakeContainers extends ContainerPort {
   /** Of everything started and not removed, by `fakeContainerKey`. */
@@ -29,6 +31,7 @@ export function fakeContainers(sandboxes: FakeSandboxes, clock: Clock): FakeCont
   const states = new Map<string, Container>();
   const stubborn = new Set<string>();
   const stuck = new Set<string>();
+  const attached = new Map<ScriptedExec, string>();
   const listeners: ((uid: string) => void)[] = [];
   let nextPid = 100;
   let execAnswer = (command: readonly string[]): FakeExec => ({
@@ -54,13 +57,23 @@ export function fakeContainers(sandboxes: FakeSandboxes, clock: Clock): FakeCont
         message: undefined,
       },
     });
+    for (const client of clientsOf(fakeContainerKey(id))) client.exit(exit.exitCode);
     changed(id.uid);
+  };
+
+  const clientsOf = (key: string) =>
+    [...attached].filter(([, of]) => of === key).map(([client]) => client);
+  const mustRun = (id: ContainerId) => {
+    if (states.get(fakeContainerKey(id))?.state !== 'running')
+      throw new ContainerError('RunContainerError', `container ${id.name} is not running`);
   };
 
   sandboxes.onGone((uid, how) => {
     for (const [key, container] of ofPod(uid)) {
-      if (how === 'lost' && container.state === 'running')
+      if (how === 'lost' && container.state === 'running') {
         states.set(key, { ...container, state: 'lost' });
+        for (const client of clientsOf(key)) client.fail(new Error('the shim hung up'));
+      }
       if (how === 'removed') {
         states.delete(key);
         specs.delete(key);
@@ -110,9 +123,23 @@ export function fakeContainers(sandboxes: FakeSandboxes, clock: Clock): FakeCont
       stubborn.delete(key);
     },
     async exec(id, request) {
-      if (states.get(fakeContainerKey(id))?.state !== 'running')
-        throw new ContainerError('RunContainerError', `container ${id.name} is not running`);
+      mustRun(id);
       return fakeExecSession(execAnswer(request.command));
+    },
+    async attach(id, stdin) {
+      const key = fakeContainerKey(id);
+      mustRun(id);
+      const client = scriptedExec();
+      attached.set(client, key);
+      return {
+        ...client.session,
+        write(chunk) {
+          if (stdin) for (const each of clientsOf(key)) each.print('stdout', Buffer.from(chunk));
+          return true;
+        },
+        endInput: () => void (specs.get(key)?.stdin === 'once' && end(id, { exitCode: 0 })),
+        close: () => void attached.delete(client),
+      };
     },
     onChange: (listener) => void listeners.push(listener),
     exit: (id, exitCode, oomKilled) => end(id, { exitCode, oom: oomKilled ?? false }),

@@ -28,7 +28,6 @@ export function fakeExecSession(plan: FakeExec): ExecSession {
     endInput() {},
     onDrain() {},
     resize() {},
-    signal: killed,
     onOutput(listener) {
       listeners.push(listener);
       queueMicrotask(flush);

@@ -1,6 +1,7 @@
 import type { Op } from '../../../agent/kernel/op.ts';
 import type { Sandbox, SandboxPort, SandboxSpec } from '../../../agent/ports.ts';
 import { SandboxError } from '../../../agent/runtime/container-error.ts';
+import { scriptedExec } from '../../support/scripted-exec.ts';
 
 /** Sandboxes in memory. Keep the object over a simulated restart of the agent: it stands for the host. */
 export interface FakeSandboxes extends SandboxPort {
@@ -48,6 +49,15 @@ export function fakeSandboxes(): FakeSandboxes {
       if (!specs.has(uid)) throw new SandboxError('UnknownSandbox', `no sandbox ${uid}`);
       if (lost.has(uid)) throw new SandboxError('SandboxLost', `sandbox ${uid} is lost`);
       networkOps.set(uid, [...(networkOps.get(uid) ?? []), ...ops]);
+    },
+    async dial(uid, port) {
+      if (!specs.has(uid)) throw new SandboxError('UnknownSandbox', `no sandbox ${uid}`);
+      if (lost.has(uid)) throw new SandboxError('SandboxLost', `sandbox ${uid} is lost`);
+      const connection = scriptedExec();
+      connection.fail(
+        new SandboxError('ConnectionRefused', `port ${port} refuses connections in the pod`),
+      );
+      return connection.session;
     },
     async remove(uid) {
       if (!specs.delete(uid)) return;

@@ -9,6 +9,7 @@ import {
   logPath,
   messages,
   type NativePod,
+  noStreams,
   overlayRoot,
   rootOps,
   runContainer,
@@ -64,6 +65,7 @@ describe.runIf(v2 !== undefined)('on cgroup v2', () => {
         logPath: logPath(pod, 'c'),
         logMaxBytes: 1_000,
         logMaxFiles: 2,
+        ...noStreams,
         ops: [...rootOps(pod), ...execOps(['sleep', '1000'])],
       });
       expect(pidsIn(dir)).toEqual([String(pid)]);
@@ -78,6 +80,7 @@ describe.runIf(v2 !== undefined)('on cgroup v2', () => {
       logPath: logPath(pod, 'c'),
       logMaxBytes: 1_000,
       logMaxFiles: 2,
+      ...noStreams,
       ops: execOps(['true']),
     });
     await expect(start).rejects.toThrow('start c: open cgroup: ENOENT');
@@ -116,6 +119,7 @@ describe.runIf(v1 !== undefined)('on cgroup v1', () => {
         logPath: logPath(pod, 'c'),
         logMaxBytes: 1_000,
         logMaxFiles: 2,
+        ...noStreams,
         ops: [attach(dir), ...rootOps(pod), ...execOps(['sleep', '1000'])],
       });
       const session = await execIn(pod, 'c', { argv: ['sleep', '1000'], before: [attach(dir)] });

@@ -4,7 +4,12 @@ import { sandboxPortContract } from '../../contract/sandbox-port.contract.ts';
 import { openRuntimeHost, type RuntimeHost } from '../../support/runtime-host.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
-const scripts = { run: ['sleep', '1000'], 'exit-3': ['sh', '-c', 'exit 3'], missing: ['missing'] };
+const scripts = {
+  run: ['sleep', '1000'],
+  'exit-3': ['sh', '-c', 'exit 3'],
+  missing: ['missing'],
+  cat: ['cat'],
+};
 
 describe('the runtime’s sandboxes', () =>
   sandboxPortContract(async () => {

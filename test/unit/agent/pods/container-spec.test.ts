@@ -62,8 +62,22 @@ describe('a container of a pod', () => {
       },
       logPath: '/logs/2.log',
       terminal: false,
-      stdin: false,
+      stdin: 'none',
     });
+  });
+
+  it.each([
+    [
+      { stdin: true, tty: true },
+      { stdin: 'open', terminal: true },
+    ],
+    [
+      { stdin: true, stdinOnce: true },
+      { stdin: 'once', terminal: false },
+    ],
+    [{ stdinOnce: true }, { stdin: 'none', terminal: false }],
+  ])('has the streams of %j', (container, expected) => {
+    expect(specOf(container)).toMatchObject(expected);
   });
 
   it('has variables in its command and arguments replaced', () => {

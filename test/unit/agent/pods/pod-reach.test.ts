@@ -13,8 +13,7 @@ const readLogs: ReadLogs = async (request, { ended }) => {
   asked.push({ request, ended });
   return answer;
 };
-const reach = () =>
-  podReach({ ledger: world.ledger, containers: world.containers, logDir: '/logs', readLogs });
+const reach = () => podReach({ ...world, logDir: '/logs', readLogs });
 
 beforeEach(async () => {
   world = await podWorld();

@@ -192,6 +192,8 @@ it('refuses a user whom the pod’s ids don’t reach, unless it has the host’
   expect(shared.process.user.uid).toBe(65_536);
 });
 
-it('refuses a terminal until there is one', () => {
-  expect(() => plan({ terminal: true })).toThrow(/not supported yet/);
+it('says what a terminal is, unless the pod does', () => {
+  expect(plan({ terminal: true }).process).toMatchObject({ terminal: true });
+  expect(plan({ terminal: true }).process.env).toContain('TERM=xterm');
+  expect(plan({ terminal: true, env: ['TERM=vt100'] }).process.env).toContain('TERM=vt100');
 });

@@ -5,6 +5,7 @@ import { planExec, planStart, planTmpfs } from '../../../../agent/runtime/operat
 
 const config: OciConfig = {
   process: {
+    terminal: false,
     args: ['/bin/true'],
     env: ['A=b'],
     cwd: '/work',
@@ -128,13 +129,15 @@ describe('the start of a container', () => {
 
 describe('a process beside the first', () => {
   it('enters the container, and has the first one’s rights', () => {
-    const ops = planExec(config.process, {
-      container: 'web-0',
-      attach: around.attach,
-      joins: config.linux.joins,
-      terminal: true,
-      seccomp: around.seccomp,
-    });
+    const ops = planExec(
+      { ...config.process, terminal: true },
+      {
+        container: 'web-0',
+        attach: around.attach,
+        joins: config.linux.joins,
+        seccomp: around.seccomp,
+      },
+    );
     expect(names(ops)).toEqual([
       'write',
       'join network',
@@ -143,6 +146,7 @@ describe('a process beside the first', () => {
       'enter-container',
       'set-root',
       'new-keyring',
+      'terminal',
       'new-session',
       'join user',
       'umask',
