@@ -1,3 +1,4 @@
+import type { HostPort } from '../api/pod-facts.ts';
 import type { Op } from './kernel/op.ts';
 import type { ExecSession } from './kernel/shim.ts';
 
@@ -295,14 +296,6 @@ export interface AttachRequest {
   readonly runInside: (ops: readonly Op[]) => Promise<void>;
   /** Ports of the node that lead to the pod for as long as it is attached. */
   readonly hostPorts: readonly HostPort[];
-}
-
-export interface HostPort {
-  readonly protocol: 'TCP' | 'UDP';
-  /** undefined: on all of the node's addresses. Never of the loopback network. */
-  readonly hostIp: string | undefined;
-  readonly hostPort: number;
-  readonly containerPort: number;
 }
 
 export interface PodNetwork {

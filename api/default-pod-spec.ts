@@ -25,10 +25,20 @@ export function defaultRunningPodSpec(spec: PodSpec): PodSpec {
   return {
     ...whole,
     enableServiceLinks: whole.enableServiceLinks ?? true,
-    containers: whole.containers.map(requestLimits),
+    containers: whole.containers.map(requestLimits).map(spec.hostNetwork ? openPorts : asItIs),
     ...(whole.initContainers && { initContainers: whole.initContainers.map(requestLimits) }),
   };
 }
+
+const asItIs = (container: Container): Container => container;
+
+/** In the node's network a container's ports are the node's. */
+const openPorts = ({ ports, ...container }: Container): Container => ({
+  ...container,
+  ...(ports && {
+    ports: ports.map((port) => ({ ...port, hostPort: port.hostPort || port.containerPort })),
+  }),
+});
 
 function defaultContainer(container: Container): Container {
   return {

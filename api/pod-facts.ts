@@ -34,6 +34,24 @@ export function podRequests({ containers, initContainers = [] }: PodSpec): PodRe
   return { cpuMilli: need('cpuMilli'), memoryBytes: need('memoryBytes') };
 }
 
+/** A pod's claim on its node. */
+export interface HostPort {
+  readonly protocol: 'TCP' | 'UDP';
+  /** undefined: on all of the node's addresses. */
+  readonly hostIp: string | undefined;
+  readonly hostPort: number;
+  readonly containerPort: number;
+}
+
+export function hostPorts({ containers }: PodSpec): readonly HostPort[] {
+  return containers
+    .flatMap(({ ports = [] }) => ports)
+    .flatMap(({ protocol, hostPort, hostIP, containerPort }) => {
+      const hostIp = hostIP === '0.0.0.0' || hostIP === '' ? undefined : hostIP;
+      return hostPort ? [{ protocol, hostIp, hostPort, containerPort }] : [];
+    });
+}
+
 /** Who suffers first when memory runs out. From cpu and memory of every container. */
 export function qosClass(spec: PodSpec): NonNullable<PodStatus['qosClass']> {
   const containers = [...spec.containers, ...(spec.initContainers ?? [])];

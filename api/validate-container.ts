@@ -14,8 +14,15 @@ import {
   invalidField,
   missingField,
   notOneOf,
+  unsupportedByOrc,
 } from './field-error.ts';
-import { checkEnvName, checkPortName, checkQualifiedName, checkRelativePath } from './names.ts';
+import {
+  checkEnvName,
+  checkIpv4,
+  checkPortName,
+  checkQualifiedName,
+  checkRelativePath,
+} from './names.ts';
 import { validateProbe } from './validate-probe.ts';
 import { validateResources } from './validate-resources.ts';
 
@@ -57,12 +64,19 @@ function validateImage(image: string, at: FieldPath): readonly FieldError[] {
 
 function validatePorts({ ports = [] }: Container, at: FieldPath): readonly FieldError[] {
   const names = ports.map(({ name }) => name);
-  return names.flatMap((name, index) => {
-    if (name === undefined || name === '') return [];
+  return ports.flatMap(({ name, hostIP }, index) => {
     const path = at(index)('name');
-    const errors = invalidBecause(path, name, checkPortName(name));
-    return names.indexOf(name) < index ? [...errors, duplicateField(path, name)] : errors;
+    return [
+      ...(hostIP ? validateHostIp(hostIP, at(index)('hostIP')) : []),
+      ...(name ? invalidBecause(path, name, checkPortName(name)) : []),
+      ...(name && names.indexOf(name) < index ? [duplicateField(path, name)] : []),
+    ];
   });
+}
+
+/** Of the loopback network no port is opened: agent/network/service-rules.ts says why. */
+function validateHostIp(ip: string, at: FieldPath): readonly FieldError[] {
+  return ip.startsWith('127.') ? [unsupportedByOrc(at, ip)] : invalidBecause(at, ip, checkIpv4(ip));
 }
 
 function validateEnvVar({ name, value, valueFrom }: EnvVar, at: FieldPath): readonly FieldError[] {

@@ -36,6 +36,7 @@ export function validatePodSpec(spec: PodSpec, at: FieldPath): readonly FieldErr
     ),
     ...checkLabels(spec.nodeSelector, at('nodeSelector')),
     ...validateHost(spec, at),
+    ...validateHostPorts(spec, at('containers')),
   ];
 }
 
@@ -85,6 +86,28 @@ function validateHost(spec: PodSpec, at: FieldPath): readonly FieldError[] {
       ? [invalidField(at('hostNetwork'), true, 'must be false when `hostUsers` is false')]
       : []),
   ];
+}
+
+function validateHostPorts(
+  { containers, hostNetwork }: PodSpec,
+  at: FieldPath,
+): readonly FieldError[] {
+  const seen = new Set<string>();
+  return containers.flatMap(({ ports = [] }, c) =>
+    ports.flatMap(({ protocol, hostIP = '', hostPort, containerPort }, p) => {
+      if (!hostPort) return [];
+      const path = at(c)('ports')(p)('hostPort');
+      const name = `${protocol}/${hostIP}/${hostPort}`;
+      const isTaken = seen.has(name);
+      seen.add(name);
+      return [
+        ...(isTaken ? [duplicateField(path, name)] : []),
+        ...(hostNetwork && hostPort !== containerPort
+          ? [invalidField(path, hostPort, 'must match `containerPort` when `hostNetwork` is true')]
+          : []),
+      ];
+    }),
+  );
 }
 
 function withImagesOf(next: PodSpec, previous: PodSpec): PodSpec {

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { HostPort } from '../../api/pod-facts.ts';
 import type { Ipv4Cidr } from '../../base/ipv4.ts';
 import type { Log } from '../../base/log.ts';
 import type { PodNetwork } from '../ports.ts';
@@ -13,41 +14,68 @@ import { type AddressPool, allocateAddress, emptyPool, freeAddress } from './add
 export interface AddressBook {
   /** undefined: the CIDR is full. */
   allocate(cidr: Ipv4Cidr, uid: string): string | undefined;
+  /** The pod's from now on. False: they were its before. Its address is freed only without any. */
+  setHostPorts(uid: string, ports: readonly HostPort[]): boolean;
+  /** Of all pods. */
+  hostPorts(): readonly OpenHostPort[];
   free(uid: string): void;
   find(uid: string): string | undefined;
   list(): readonly PodNetwork[];
 }
 
+export interface OpenHostPort extends HostPort {
+  readonly podIp: string;
+}
+
+/** What is on disk: the pool, and ports by the uid of their pod. */
+interface Page extends AddressPool {
+  readonly hostPorts: Readonly<Record<string, readonly HostPort[]>>;
+}
+
 export function openAddressBook(dir: string, log: Log): AddressBook {
   const path = join(dir, 'addresses.json');
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  let pool = readPool(path, log);
+  let page = readPage(path, log);
 
-  const save = (next: AddressPool) => {
+  const save = (change: Partial<Page>) => {
+    const next = { ...page, ...change };
     writeFileSync(`${path}.new`, JSON.stringify(next), { mode: 0o600 });
     renameSync(`${path}.new`, path);
-    pool = next;
+    page = next;
   };
   return {
     allocate(cidr, uid) {
-      const allocated = allocateAddress(pool, cidr, uid);
-      if (allocated && allocated.pool !== pool) save(allocated.pool);
+      const allocated = allocateAddress(page, cidr, uid);
+      if (allocated && allocated.pool !== page) save(allocated.pool);
       return allocated?.address;
     },
-    free(uid) {
-      if (uid in pool.byUid) save(freeAddress(pool, uid));
+    setHostPorts(uid, ports) {
+      const { [uid]: before = [], ...others } = page.hostPorts;
+      if (JSON.stringify(before) === JSON.stringify(ports)) return false;
+      save({ hostPorts: ports.length > 0 ? { ...others, [uid]: ports } : others });
+      return true;
     },
-    find: (uid) => pool.byUid[uid],
-    list: () => Object.entries(pool.byUid).map(([uid, podIp]) => ({ uid, podIp })),
+    hostPorts: () =>
+      Object.entries(page.hostPorts).flatMap(([uid, ports]) => {
+        const podIp = page.byUid[uid];
+        return podIp === undefined ? [] : ports.map((port) => ({ ...port, podIp }));
+      }),
+    free(uid) {
+      if (uid in page.byUid) save(freeAddress(page, uid));
+    },
+    find: (uid) => page.byUid[uid],
+    list: () => Object.entries(page.byUid).map(([uid, podIp]) => ({ uid, podIp })),
   };
 }
 
-function readPool(path: string, log: Log): AddressPool {
-  if (!existsSync(path)) return emptyPool;
+const emptyPage: Page = { ...emptyPool, hostPorts: {} };
+
+function readPage(path: string, log: Log): Page {
+  if (!existsSync(path)) return emptyPage;
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as AddressPool;
+    return { ...emptyPage, ...(JSON.parse(readFileSync(path, 'utf8')) as Page) };
   } catch (err) {
     log.warn({ err, path }, 'address file is unreadable; starting with an empty one');
-    return emptyPool;
+    return emptyPage;
   }
 }

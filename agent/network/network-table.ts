@@ -33,7 +33,11 @@ function isCidr(text: string): boolean {
 }
 
 function portsOf(service: ServiceEntry): readonly number[] {
-  return service.ports.flatMap(({ port, endpoints }) => [port, ...endpoints.map((e) => e.port)]);
+  return service.ports.flatMap(({ port, nodePort, endpoints }) => [
+    port,
+    ...(nodePort === undefined ? [] : [nodePort]),
+    ...endpoints.map((e) => e.port),
+  ]);
 }
 
 function addressesOf(service: ServiceEntry): readonly string[] {

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { HostPort } from '../../api/pod-facts.ts';
 import type { Clock } from '../../base/clock.ts';
 import { parseIpv4Cidr } from '../../base/ipv4.ts';
 import type { Log } from '../../base/log.ts';
@@ -15,13 +16,13 @@ import { openNftables } from '../kernel/nftables.ts';
 import type { NetworkPort, NetworkTable } from '../ports.ts';
 import { type AddressBook, openAddressBook } from './address-book.ts';
 import { type DnsServer, dnsServer } from './dns-server.ts';
-import { goneUdpEndpoints } from './gone-endpoints.ts';
 import { NetworkError, type NetworkReason } from './network-error.ts';
 import { checkTable } from './network-table.ts';
 import { applyNodeRoutes } from './node-routes.ts';
 import { type PodLinks, podLinkName, podLinks } from './pod-link.ts';
 import { type RuleKeeper, ruleKeeper } from './rule-keeper.ts';
 import { serviceRules } from './service-rules.ts';
+import { staleFlows, type UdpTranslations, udpTranslations } from './stale-flows.ts';
 import { findUplink } from './uplink.ts';
 
 export interface NetworkOptions {
@@ -42,7 +43,7 @@ export interface Network extends NetworkPort {
  * the first table. Throws NetworkError, NftablesError (libnftables is not installed), NetlinkError (not root).
  */
 export async function openNetwork(options: NetworkOptions): Promise<Network> {
-  setHostParameters();
+  setParameters(hostParameters);
   const netlink = openRouteNetlink();
   const reaper = openRouteNetlink();
   const elements = openNftablesNetlink();
@@ -77,17 +78,22 @@ interface Parts {
 function composeNetwork({ netlink, conntrack, links, rules, book, dns }: Parts): NetworkPort {
   /** The last table whose rules are in force: before there is one, no pod is let in. */
   let table: NetworkTable | undefined;
+  let inForce: UdpTranslations | undefined;
   let mtu = defaultMtu;
   /** Tables are applied one after the other, in the order in which they came. */
   let applying: Promise<void> = Promise.resolve();
 
   const applyRules = (next: NetworkTable) => {
-    rules.apply(serviceRules(next, podsByLink(book)));
-    const gone = goneUdpEndpoints(table, next);
+    rules.apply(serviceRules(next, podsByLink(book), book.hostPorts()));
     table = next;
-    for (const flows of gone) forgetFlows(conntrack, flows);
+    const translations = udpTranslations(next, book.hostPorts());
+    for (const flows of staleFlows(inForce, translations)) forgetFlows(conntrack, flows);
+    inForce = translations;
     // Pods' packets go out as they are: no longer than those of the link that leads to the other nodes.
-    mtu = findUplink(netlink, next)?.mtu ?? defaultMtu;
+    const uplink = findUplink(netlink, next);
+    mtu = uplink?.mtu ?? defaultMtu;
+    // What comes by a node port often leaves by the link that it came by: no client shall be told to go elsewhere.
+    if (uplink) setParameters({ [`conf/${uplink.name}/send_redirects`]: '0' });
   };
   const applyAll = async (next: NetworkTable) => {
     checkTable(next);
@@ -104,16 +110,22 @@ function composeNetwork({ netlink, conntrack, links, rules, book, dns }: Parts):
   const admit = (uid: string, podIp: string) => {
     if (!rules.admitPod(podLinkName(uid), podIp) && table) applyRules(table);
   };
+  const openHostPorts = (uid: string, ports: readonly HostPort[]) => {
+    const isChange = book.setHostPorts(uid, ports);
+    if (table && (isChange || ports.length > 0)) applyRules(table);
+  };
   return {
     async attach(request) {
       if (!table) throw new NetworkError('NetworkNotReady');
       const podIp = allocate(book, table, request.uid);
       await because('RulesFailed', () => admit(request.uid, podIp));
       await because('LinkFailed', () => links.connect(request, podIp, mtu));
+      await because('RulesFailed', () => openHostPorts(request.uid, request.hostPorts));
       return { uid: request.uid, podIp };
     },
     async detach(uid) {
       const podIp = book.find(uid);
+      await because('RulesFailed', () => openHostPorts(uid, []));
       await because('LinkFailed', () => links.disconnect(uid, podIp));
       if (podIp === undefined) return;
       await because('RulesFailed', () => rules.dismissPod(podLinkName(uid), podIp));
@@ -149,11 +161,11 @@ function podsByLink(book: AddressBook): ReadonlyMap<string, string> {
  * Without forwarding the host routes nothing. A redirect would tell a pod that reached itself through a service of a
  * shorter way, and use up the kernel's allowance of ICMP messages to it; `all` off leaves each link its own setting.
  */
-const hostParameters = { ip_forward: '1', 'conf/all/send_redirects': '0' } as const;
+const hostParameters = { ip_forward: '1', 'conf/all/send_redirects': '0' };
 
 /** Written only if needed: each write of ip_forward resets other parameters of all links. */
-function setHostParameters(): void {
-  for (const [name, value] of Object.entries(hostParameters)) {
+function setParameters(parameters: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(parameters)) {
     const path = `/proc/sys/net/ipv4/${name}`;
     try {
       if (readFileSync(path, 'utf8').trim() !== value) writeFileSync(path, value);

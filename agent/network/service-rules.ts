@@ -1,4 +1,5 @@
 import type { NetworkTable, ServiceEntry, ServicePortEntry } from '../ports.ts';
+import type { OpenHostPort } from './address-book.ts';
 import { podGateway, podLinkPrefix } from './pod-link.ts';
 import type { RuleChain, RuleSet, RuleTable } from './rule-table.ts';
 
@@ -8,21 +9,32 @@ import type { RuleChain, RuleSet, RuleTable } from './rule-table.ts';
  *
  * The table has passed `checkTable`. `pods` maps the host end of each pod's link to the pod's address.
  */
-export function serviceRules(table: NetworkTable, pods: ReadonlyMap<string, string>): RuleTable {
-  const parts = table.services.flatMap((service) =>
-    service.ports.flatMap((port) => portRules(service, port)),
-  );
+export function serviceRules(
+  table: NetworkTable,
+  pods: ReadonlyMap<string, string>,
+  hostPorts: readonly OpenHostPort[],
+): RuleTable {
+  const parts = [
+    ...table.services.flatMap((service) =>
+      service.ports.flatMap((port) => portRules(service, port)),
+    ),
+    ...hostPorts.map(hostPortRules),
+  ];
   const podElements = [...pods].map(([link, ip]) => [podElement(link, ip), ''] as const);
   const sets: [string, RuleSet][] = [
     [podSet, { kind: 'set', definition: podSetDefinition, elements: new Map(podElements) }],
-    [
-      'services',
+    ...Object.entries(verdictMaps).map(([name, key]): [string, RuleSet] => [
+      name,
       {
         kind: 'map',
-        definition: 'type ipv4_addr . inet_proto . inet_service : verdict;',
-        elements: new Map(parts.map((part) => part.element)),
+        definition: `type ${key} : verdict;`,
+        elements: new Map(
+          parts.flatMap(({ elements }) =>
+            elements.flatMap(([map, ...element]) => (map === name ? [element] : [])),
+          ),
+        ),
       },
-    ],
+    ]),
   ];
   return {
     sets: new Map([...sets, ...parts.flatMap((part) => part.sets)]),
@@ -41,8 +53,24 @@ const podSetDefinition = 'type ifname . ipv4_addr;';
 const podLink = `"${podLinkPrefix}*"`;
 const toService = 'ip daddr . meta l4proto . th dport vmap @services';
 
+/** What each is looked up by. Ports of the node's own addresses are in the latter two. */
+const verdictMaps = {
+  services: 'ipv4_addr . inet_proto . inet_service',
+  'host-ports': 'ipv4_addr . inet_proto . inet_service',
+  'node-ports': 'inet_proto . inet_service',
+} as const;
+
+type VerdictMap = keyof typeof verdictMaps;
+
+/** Set on what comes by a node port: Kubernetes' own bit for it. */
+const fromNodePort = '0x4000';
+
 function baseChains(table: NetworkTable): readonly [string, RuleChain][] {
   const noEndpoint = `ip daddr ${table.serviceCidr} ip daddr != ${table.dnsServiceIp}`;
+  // Not by loopback addresses: their packets could leave the host only with route_localnet, which lets neighbours in
+  // to what listens there (CVE-2020-8558). Nor by the DNS server's, which is this node's own as well.
+  const ownAddress = `ip daddr != { 127.0.0.0/8, ${table.serviceCidr} } fib daddr type local`;
+  const translations = [toService, `${ownAddress} goto own-address`];
   const rejections = [
     `${noEndpoint} meta l4proto tcp reject with tcp reset`,
     `${noEndpoint} reject with icmp type port-unreachable`,
@@ -57,8 +85,18 @@ function baseChains(table: NetworkTable): readonly [string, RuleChain][] {
       `iifname ${podLink} iifname . ip saddr != @${podSet} drop`,
       `iifname != ${podLink} ip saddr ${table.podCidr} drop`,
     ]),
-    chain('services-in', 'nat hook prerouting priority dstnat', [toService]),
-    chain('services-out', 'nat hook output priority -100', [toService]),
+    chain('services-in', 'nat hook prerouting priority dstnat', translations),
+    chain('services-out', 'nat hook output priority -100', translations),
+    [
+      'own-address',
+      {
+        hook: undefined,
+        rules: [
+          'ip daddr . meta l4proto . th dport vmap @host-ports',
+          'meta l4proto . th dport vmap @node-ports',
+        ],
+      },
+    ],
     // What is still bound for the services' addresses after that has no endpoint: refused, not left to time out.
     chain('refuse-in', 'filter hook prerouting priority filter', rejections),
     chain('refuse-out', 'filter hook output priority filter', rejections),
@@ -66,17 +104,21 @@ function baseChains(table: NetworkTable): readonly [string, RuleChain][] {
   ];
 }
 
-/** The first: a pod that reached itself through a service would answer itself directly, past the translation. */
+/**
+ * The first: a pod that reached itself through a service would answer itself directly, past the translation. The second:
+ * what a node port leads to another node must come back by this one. To a pod of this node clients keep their address.
+ */
 function sourceRules(table: NetworkTable): readonly string[] {
   const inside = [table.clusterPodCidr, ...table.nodes.map((node) => node.address)].join(', ');
   return [
     `ct status dnat oifname . ip saddr @${podSet} snat ip to ${podGateway}`,
+    `meta mark & ${fromNodePort} == ${fromNodePort} oifname != ${podLink} masquerade fully-random`,
     `ip saddr ${table.podCidr} ip daddr != { ${inside} } oifname != ${podLink} masquerade fully-random`,
   ];
 }
 
 interface PortRules {
-  readonly element: readonly [key: string, value: string];
+  readonly elements: readonly (readonly [map: VerdictMap, key: string, value: string])[];
   readonly chains: readonly [string, RuleChain][];
   readonly sets: readonly [string, RuleSet][];
 }
@@ -87,12 +129,36 @@ function portRules(service: ServiceEntry, port: ServicePortEntry): readonly Port
   const protocol = port.protocol === 'TCP' ? 'tcp' : 'udp';
   const path = `${service.namespace}/${service.name}/${protocol}/${port.port}`;
   const name = `service/${path}`;
-  const element = [`${service.clusterIp} . ${protocol} . ${port.port}`, `goto ${name}`] as const;
+  const elements: PortRules['elements'] = [
+    ['services', `${service.clusterIp} . ${protocol} . ${port.port}`, `goto ${name}`],
+    ...(port.nodePort ? [nodePortElement(protocol, port.nodePort, `node-port/${path}`)] : []),
+  ];
+  const rules = [`meta mark set meta mark or ${fromNodePort}`, `goto ${name}`];
+  const nodePort: [string, RuleChain][] = port.nodePort
+    ? [[`node-port/${path}`, { hook: undefined, rules }]]
+    : [];
   if (service.sessionAffinityMs !== undefined) {
     const timeoutS = Math.max(1, Math.round(service.sessionAffinityMs / 1000));
-    return [{ element, ...affinityRules(port, path, timeoutS) }];
+    const { sets, chains } = affinityRules(port, path, timeoutS);
+    return [{ elements, sets, chains: [...chains, ...nodePort] }];
   }
-  return [{ element, sets: [], chains: [[name, plainChain(port, protocol)]] }];
+  return [{ elements, sets: [], chains: [[name, plainChain(port, protocol)], ...nodePort] }];
+}
+
+const nodePortElement = (protocol: string, port: number, chain: string) =>
+  ['node-ports', `${protocol} . ${port}`, `goto ${chain}`] as const;
+
+/** Packets keep their source: the answers pass this node anyway. */
+function hostPortRules({ hostIp, hostPort, podIp, containerPort, ...open }: OpenHostPort) {
+  const protocol = open.protocol === 'TCP' ? 'tcp' : 'udp';
+  const name = `host-port/${hostIp ?? 'any'}/${protocol}/${hostPort}`;
+  const rules = [`meta l4proto ${protocol} dnat ip to ${podIp}:${containerPort}`];
+  const element: PortRules['elements'][number] =
+    hostIp === undefined
+      ? nodePortElement(protocol, hostPort, name)
+      : ['host-ports', `${hostIp} . ${protocol} . ${hostPort}`, `goto ${name}`];
+  const chains: PortRules['chains'] = [[name, { hook: undefined, rules }]];
+  return { elements: [element], sets: [], chains };
 }
 
 function plainChain({ endpoints }: ServicePortEntry, protocol: string): RuleChain {

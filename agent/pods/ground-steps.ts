@@ -1,3 +1,4 @@
+import { hostPorts } from '../../api/pod-facts.ts';
 import type { PodAssignment } from '../ledger/assignment.ts';
 import type { Container, SandboxSpec, VolumePort, VolumeSource, VolumeSpec } from '../ports.ts';
 import { podResources } from './container-spec.ts';
@@ -61,6 +62,7 @@ export async function attachNetwork(
     uid: record.uid,
     networkNamespace,
     runInside: (ops) => sandboxes.runInNetwork(record.uid, ops),
+    hostPorts: hostPorts(assignment.pod.spec),
   });
   record.attachedTo = networkNamespace;
   // Again, now that the pod's own address is known and can be written into its hosts file.

@@ -116,6 +116,7 @@ function serviceEntry(row: ServiceRow): ServiceEntry {
       name: port.name,
       protocol: port.protocol === 'UDP' ? 'UDP' : 'TCP',
       port: port.port,
+      nodePort: port.nodePort || undefined,
       endpoints: port.endpoints,
     })),
     addresses: row.addresses.map(({ ip, hostname }) => ({ ip, hostname })),

@@ -1,5 +1,5 @@
 import type { Pod } from '../../api/pod.ts';
-import { podRequests } from '../../api/pod-facts.ts';
+import { type HostPort, hostPorts, podRequests } from '../../api/pod-facts.ts';
 
 /** CPU in millicores, memory in bytes, pods. */
 export interface Resources {
@@ -12,9 +12,11 @@ export interface Resources {
 export interface Demand {
   readonly pod: Pod;
   readonly requests: Resources;
+  readonly hostPorts: readonly HostPort[];
 }
 
 export const demandOf = (pod: Pod): Demand => ({
   pod,
   requests: { ...podRequests(pod.spec), pods: 1 },
+  hostPorts: hostPorts(pod.spec),
 });

@@ -1,3 +1,4 @@
+import type { HostPort } from '../../api/pod-facts.ts';
 import { tolerates } from '../../api/toleration.ts';
 import type { Demand } from './demand.ts';
 import { addResources, type NodeState } from './snapshot.ts';
@@ -11,6 +12,7 @@ export const filters: readonly Filter[] = [
   toleratedTaints,
   readyNode,
   matchingLabels,
+  freePorts,
   enoughRoom,
 ];
 
@@ -38,6 +40,16 @@ function matchingLabels({ pod: { spec } }: Demand, { node }: NodeState): readonl
     ([name, value]) => labels[name] === value,
   );
   return isMatch ? [] : ["node(s) didn't match Pod's node affinity/selector"];
+}
+
+function freePorts({ hostPorts }: Demand, { hostPorts: taken }: NodeState): readonly string[] {
+  const isTaken = hostPorts.some((port) => taken.some((other) => isSamePort(port, other)));
+  return isTaken ? ["node(s) didn't have free ports for the requested pod ports"] : [];
+}
+
+function isSamePort(a: HostPort, b: HostPort): boolean {
+  if (a.protocol !== b.protocol || a.hostPort !== b.hostPort) return false;
+  return a.hostIp === undefined || b.hostIp === undefined || a.hostIp === b.hostIp;
 }
 
 function enoughRoom(

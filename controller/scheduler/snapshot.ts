@@ -1,6 +1,6 @@
 import type { Node } from '../../api/node.ts';
 import type { Pod } from '../../api/pod.ts';
-import { isPodFinished } from '../../api/pod-facts.ts';
+import { type HostPort, isPodFinished } from '../../api/pod-facts.ts';
 import { milliOf, wholeOf } from '../../api/quantity.ts';
 import { demandOf, type Resources } from './demand.ts';
 
@@ -11,6 +11,8 @@ export interface NodeState {
   readonly requested: Resources;
   /** Pods on it by the uid of their controller: so that a ReplicaSet's pods spread. */
   readonly podsOfOwner: ReadonlyMap<string, number>;
+  /** That pods on it have taken. */
+  readonly hostPorts: readonly HostPort[];
 }
 
 /** By the name of the node. */
@@ -47,13 +49,16 @@ function emptyNode(node: Node): NodeState {
     allocatable: { cpuMilli: milliOf(cpu), memoryBytes: wholeOf(memory), pods: wholeOf(pods) },
     requested: { cpuMilli: 0, memoryBytes: 0, pods: 0 },
     podsOfOwner: new Map(),
+    hostPorts: [],
   };
 }
 
 function withPod(state: NodeState, pod: Pod): NodeState {
+  const { requests, hostPorts } = demandOf(pod);
   return {
     ...state,
-    requested: addResources(state.requested, demandOf(pod).requests),
+    requested: addResources(state.requested, requests),
+    hostPorts: [...state.hostPorts, ...hostPorts],
     podsOfOwner: countOwner(state.podsOfOwner, pod),
   };
 }

@@ -9,6 +9,7 @@ describe('fake network', () =>
       uid,
       networkNamespace: `/fake/netns/${uid}`,
       runInside: async () => {},
+      hostPorts: [],
     }),
     close: async () => {},
   })));

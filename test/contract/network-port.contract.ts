@@ -27,6 +27,7 @@ export const smallTable: NetworkTable = {
           name: 'http',
           protocol: 'TCP',
           port: 80,
+          nodePort: 30_080,
           endpoints: [{ ip: '10.244.4.2', port: 8080 }],
         },
       ],

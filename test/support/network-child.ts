@@ -2,7 +2,7 @@ import { type Launcher, startLauncher } from '../../agent/kernel/launcher.ts';
 import { namespacePath } from '../../agent/kernel/namespace-path.ts';
 import type { Op } from '../../agent/kernel/op.ts';
 import { type Network, openNetwork } from '../../agent/network/network.ts';
-import type { NetworkTable } from '../../agent/ports.ts';
+import type { AttachRequest, NetworkTable } from '../../agent/ports.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { systemRng } from '../../base/rng.ts';
@@ -36,11 +36,10 @@ serveJson({
     });
   },
   apply: (table: NetworkTable) => opened().apply(table),
-  attach: ({ uid, networkNamespace }: { uid: string; networkNamespace: string }) =>
+  attach: (request: Pick<AttachRequest, 'uid' | 'networkNamespace' | 'hostPorts'>) =>
     opened().attach({
-      uid,
-      networkNamespace,
-      runInside: (ops) => runOpsInNetns(networkNamespace, ops),
+      ...request,
+      runInside: (ops) => runOpsInNetns(request.networkNamespace, ops),
     }),
   /** As `attach`, of a sandbox that a real shim has made, in a user namespace of its own. */
   attachSandbox: async ({ uid, runDir }: { uid: string; runDir: string }) => {
@@ -55,7 +54,7 @@ serveJson({
     const runInside = (ops: readonly Op[]) =>
       shim.run([{ op: 'join', namespace: 'network' }, ...ops]);
     const startedAt = performance.now();
-    const { podIp } = await opened().attach({ uid, networkNamespace, runInside });
+    const { podIp } = await opened().attach({ uid, networkNamespace, runInside, hostPorts: [] });
     return { podIp, networkNamespace, tookMs: performance.now() - startedAt };
   },
   endSandboxes: async () => {

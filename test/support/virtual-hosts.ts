@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NetworkTable, PodNetwork, ServiceEntry } from '../../agent/ports.ts';
+import type { HostPort } from '../../api/pod-facts.ts';
 import type { JsonChild } from './json-child.ts';
 import { makeNetns, type Netns } from './netns.ts';
 
@@ -77,9 +78,13 @@ export function tableOf(
   };
 }
 
-export async function addPod(host: VirtualHost, uid: string): Promise<VirtualPod> {
+export async function addPod(
+  host: VirtualHost,
+  uid: string,
+  hostPorts: readonly HostPort[] = [],
+): Promise<VirtualPod> {
   const netns = await makeNetns();
-  const request = { uid, networkNamespace: netns.path };
+  const request = { uid, networkNamespace: netns.path, hostPorts };
   const { podIp } = await host.agent.call<PodNetwork>('attach', request);
   const pod = { uid, ip: podIp, netns, peer: netns.start('net-peer.ts') };
   host.pods.push(pod);

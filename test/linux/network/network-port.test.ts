@@ -20,7 +20,7 @@ async function openSubject(): Promise<NetworkSubject> {
     async sandbox(uid) {
       const netns = await makeNetns();
       sandboxes.push(netns);
-      return { uid, networkNamespace: netns.path, runInside: async () => {} };
+      return { uid, networkNamespace: netns.path, runInside: async () => {}, hostPorts: [] };
     },
     async close() {
       await agent.end();
@@ -33,7 +33,7 @@ async function openSubject(): Promise<NetworkSubject> {
 /** The port at the other end of the child's pipes; there, the pod's side is set up with iproute2. */
 function networkOf(agent: JsonChild): NetworkPort {
   return {
-    attach: ({ uid, networkNamespace }) => agent.call('attach', { uid, networkNamespace }),
+    attach: ({ runInside: _, ...request }) => agent.call('attach', request),
     detach: async (uid) => void (await agent.call('detach', { uid })),
     find: async (uid) => (await agent.call<PodNetwork | null>('find', { uid })) ?? undefined,
     list: () => agent.call('list'),

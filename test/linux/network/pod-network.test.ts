@@ -62,8 +62,8 @@ function service(name: string, clusterIp: string, pods: readonly VirtualPod[]): 
     clusterIp,
     sessionAffinityMs: undefined,
     ports: [
-      { name: 'http', protocol: 'TCP', port: 80, endpoints },
-      { name: 'udp', protocol: 'UDP', port: 80, endpoints },
+      { name: 'http', protocol: 'TCP', port: 80, nodePort: undefined, endpoints },
+      { name: 'udp', protocol: 'UDP', port: 80, nodePort: undefined, endpoints },
     ],
     addresses: pods.map(({ ip }) => ({ ip, hostname: undefined })),
     externalName: undefined,
@@ -241,7 +241,11 @@ it('changes nothing when the agent starts again, and breaks no connection', asyn
   const before = observed(first);
   await restartAgent(first);
   await first.agent.call('apply', tableOf(cluster.hosts, first, services()));
-  const again = await first.agent.call('attach', { uid: a.uid, networkNamespace: a.netns.path });
+  const again = await first.agent.call('attach', {
+    uid: a.uid,
+    networkNamespace: a.netns.path,
+    hostPorts: [],
+  });
   expect(again).toEqual({ uid: a.uid, podIp: a.ip });
   expect(observed(first)).toEqual(before);
   expect(await b.peer.call('echo', { key: 'kept', text: 'still here' })).toBe('still here');
@@ -259,7 +263,7 @@ function observed(host: VirtualHost): readonly string[] {
 
 it('heals when someone has flushed all rules: with the next pod, or the next change', async () => {
   first.netns.run('nft', 'flush', 'ruleset');
-  await first.agent.call('attach', { uid: b.uid, networkNamespace: b.netns.path });
+  await first.agent.call('attach', { uid: b.uid, networkNamespace: b.netns.path, hostPorts: [] });
   expect(await b.peer.call('connect', http('10.96.0.20'))).toMatchObject({ name: 'a' });
   first.netns.run('nft', 'flush', 'ruleset');
   await first.agent.call('apply', tableOf(cluster.hosts, first, services().slice(1)));

@@ -181,6 +181,38 @@ describe('a pod', () => {
   it.each<[string, object, readonly string[]]>([
     ['has a container', { containers: [] }, ['spec.containers: Required value']],
     [
+      'takes a port of its node once, and none of the loopback network',
+      {
+        containers: [
+          {
+            ...container,
+            ports: [
+              { containerPort: 1, hostPort: 53 },
+              { containerPort: 2, hostPort: 53 },
+              { containerPort: 3, hostPort: 53, protocol: 'UDP' },
+              { containerPort: 4, hostPort: 53, hostIP: '127.0.0.1' },
+              { containerPort: 5, hostPort: 53, hostIP: 'host1' },
+            ],
+          },
+        ],
+      },
+      [
+        'spec.containers[0].ports[3].hostIP: "127.0.0.1" is not supported by orc yet',
+        'spec.containers[0].ports[4].hostIP: Invalid value: "host1": must be a valid IPv4 address (e.g. 10.9.8.7)',
+        'spec.containers[0].ports[1].hostPort: Duplicate value: "TCP//53"',
+      ],
+    ],
+    [
+      'has its own ports when it is in the network of its node',
+      {
+        hostNetwork: true,
+        containers: [{ ...container, ports: [{ containerPort: 80, hostPort: 8080 }] }],
+      },
+      [
+        'spec.containers[0].ports[0].hostPort: Invalid value: 8080: must match `containerPort` when `hostNetwork` is true',
+      ],
+    ],
+    [
       'has init containers of other names, without probes',
       { initContainers: [{ ...container, readinessProbe: { tcpSocket: { port: 1 } } }] },
       [

@@ -61,6 +61,7 @@ describe('the shape of a manifest', () => {
             ...container,
             lifecycle: { preStop: {} },
             ports: [{ containerPort: 80, hostPort: 80 }],
+            restartPolicy: 'Always',
           },
         ],
         volumes: [{ name: 'd', hostPath: { path: '/' } }],
@@ -70,7 +71,7 @@ describe('the shape of a manifest', () => {
       }),
       [
         'spec.containers[0].lifecycle: not supported by orc yet',
-        'spec.containers[0].ports[0].hostPort: not supported by orc yet',
+        'spec.containers[0].restartPolicy: not supported by orc yet',
         'spec.volumes[0].hostPath: not supported by orc yet',
         'spec.topologySpreadConstraints: not supported by orc yet',
         'spec.hostPID: not supported by orc yet',

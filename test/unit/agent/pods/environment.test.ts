@@ -107,7 +107,9 @@ describe('a container’s environment', () => {
       name: 'my-db',
       clusterIp: '10.96.0.7',
       sessionAffinityMs: undefined,
-      ports: [{ name: 'sql', protocol: 'TCP' as const, port: 5432, endpoints: [] }],
+      ports: [
+        { name: 'sql', protocol: 'TCP' as const, port: 5432, nodePort: undefined, endpoints: [] },
+      ],
       addresses: [],
       externalName: undefined,
     };

@@ -106,6 +106,46 @@ describe('a pod', () => {
     [pod('p'), snapshot([node('n1', tainted('NoExecute'))])],
     '0/1 nodes are available: 1 node(s) had untolerated taint {gpu: yes}.',
   );
+  const listening = (hostIP: string, protocol = 'TCP'): PodOptions => {
+    const ports = [{ containerPort: 80, hostPort: 8080, hostIP, protocol }];
+    return { spec: { containers: [{ name: 'c', image: 'c:1', ports }] } };
+  };
+  const held = snapshot([node('n1'), node('n2')], {
+    n1: [pod('a', listening('')), pod('b', listening('', 'UDP'))],
+    n2: [pod('c', listening('10.0.0.1'))],
+  });
+  check(
+    'keeps off a node whose port another pod has',
+    [pod('p', listening('0.0.0.0')), held],
+    "0/2 nodes are available: 2 node(s) didn't have free ports for the requested pod ports.",
+  );
+  check(
+    'may have the same port of another address of the node',
+    [pod('p', listening('10.0.0.2')), held],
+    'n2',
+  );
+  check('may have the same port for UDP', [pod('p', listening('', 'UDP')), held], 'n2');
+  check(
+    'may have the port of one that has ended',
+    [
+      pod('p', listening('')),
+      snapshot([node('n1')], { n1: [pod('a', { ...listening(''), phase: 'Succeeded' })] }),
+    ],
+    'n1',
+  );
+  check(
+    'in the network of its node has its own ports',
+    [
+      pod('p', {
+        spec: {
+          hostNetwork: true,
+          containers: [{ name: 'c', image: 'c:1', ports: [{ containerPort: 8080 }] }],
+        },
+      }),
+      held,
+    ],
+    "0/2 nodes are available: 2 node(s) didn't have free ports for the requested pod ports.",
+  );
   check(
     'may go there if it does',
     [pod('p', tolerating), snapshot([node('n1', tainted('NoExecute'))])],
