@@ -20,6 +20,8 @@ export interface Kind<F extends Fields = Fields> {
   /** apiVersion, kind, metadata and the kind's own fields. */
   readonly schema: Schema;
   readonly subresources: readonly Subresource[];
+  /** What discovery says can be done with it. */
+  readonly verbs: readonly string[];
   /** What may a name look like? "must …" or undefined. */
   readonly checkName: (name: string) => string | undefined;
   /** Defaults that depend on other fields; runs after the schema's own. Pure. */
@@ -106,6 +108,8 @@ export interface KindDeclaration<F extends Fields> {
   readonly fields: F;
   readonly about: string;
   readonly subresources?: readonly Subresource[];
+  /** All of them, unless the kind isn't stored. */
+  readonly verbs?: readonly string[];
   readonly checkName: (name: string) => string | undefined;
   readonly applyDefaults?: Kind<F>['applyDefaults'];
   readonly validate?: Kind<F>['validate'];
@@ -127,6 +131,7 @@ export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F>
     shortNames: [],
     categories: [],
     subresources: [],
+    verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
     applyDefaults: (object) => object,
     validate: () => [],
     validateUpdate: () => [],

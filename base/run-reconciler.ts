@@ -1,6 +1,7 @@
 import { type BackoffPolicy, backoffMs, withJitter } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
 import type { Rng } from './rng.ts';
 import { workQueue } from './work-queue.ts';
 
@@ -23,6 +24,7 @@ export interface ReconcilerOptions<K> {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
+  readonly metrics?: Metrics;
   /** True for an outcome that is everyday business (a lost compare-and-swap): retried, not warned about. */
   readonly isExpected?: (error: unknown) => boolean;
 }
@@ -56,14 +58,24 @@ export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
     else if (state === 'running') states.set(key, 'woken again');
   };
 
+  const labels = { loop: options.name };
+  const countPass = (result: string) =>
+    options.metrics?.count('orc_reconcile_total', 'Passes of loops.', { ...labels, result });
+  options.metrics?.gauge('orc_reconcile_waiting', 'Keys in the queue of a loop.', {
+    labels,
+    read: () => queue.size,
+  });
+
   const pass = async (key: K) => {
     alarms.cancel(key);
     try {
       const outcome = await reconcile(key, stopping.signal);
+      countPass('success');
       failures.delete(key);
       if (outcome !== settled) alarms.set(key, outcome.requeueAfterMs);
     } catch (err) {
       if (stopping.signal.aborted) return;
+      countPass(options.isExpected?.(err) ? 'conflict' : 'error');
       const attempt = (failures.get(key) ?? 0) + 1;
       failures.set(key, attempt);
       const retryInMs = withJitter(backoffMs(options.backoff, attempt), rng);

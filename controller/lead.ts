@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Kind } from '../api/kind.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Rng } from '../base/rng.ts';
 import type { Dispatcher } from './dispatcher/dispatcher.ts';
 import { announceLeader } from './leader/announce.ts';
@@ -27,6 +28,7 @@ export interface LeadDeps {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
+  readonly metrics: Metrics;
 }
 
 /** All that only the leader does, until its term ends. What it writes is fenced. */
@@ -36,6 +38,9 @@ export async function lead(deps: LeadDeps, term: Term): Promise<void> {
   await cache.reached(term.revision, term.signal);
   const objects = openObjects({ ...deps, store: fencedStore(store, term) });
   const recordEvent = eventRecorder({ ...deps, objects });
+  deps.metrics.gauge('orc_leading', 'Whether this controller leads.', {
+    read: () => Number(term.holds()),
+  });
   await using work = new AsyncDisposableStack();
   work.defer(keepCompacted(store, clock, log));
   work.defer(announceLeader({ ...deps, objects }));

@@ -8,7 +8,9 @@ import { writeFileDurably } from '../base/durable-file.ts';
 import { errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
 import { type Log, openLog } from '../base/log.ts';
+import { type Metrics, openMetrics } from '../base/metrics.ts';
 import { publicKeyHash } from '../base/pinned-https.ts';
+import { measureProcess } from '../base/process-metrics.ts';
 import { type Rng, systemRng } from '../base/rng.ts';
 import { terminated } from '../base/termination.ts';
 import { type RunningApiServer, serveApi } from './apiserver/api-server.ts';
@@ -42,6 +44,7 @@ import type { Objects } from './store/objects.ts';
 import { secretBox } from './store/secret-box.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store, StoreError } from './store/store.ts';
+import { openUsageBoard, type UsageBoard } from './usage-board.ts';
 
 /** `orc controller`: runs until SIGTERM or SIGINT. Gives the exit code. */
 export async function runController(argv: readonly string[]): Promise<number> {

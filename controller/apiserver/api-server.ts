@@ -14,6 +14,10 @@ import { sharedEncoder } from './watch-events.ts';
 export function buildApiServer(deps: ApiServerDeps): BuiltApiServer {
   const closing = new AbortController();
   const changes = openChangeFeed(deps.cache);
+  deps.metrics.gauge('apiserver_longrunning_requests', 'Watches that go on.', {
+    labels: { verb: 'watch' },
+    read: changes.size,
+  });
   // Every watch and every exec listens for it.
   setMaxListeners(0, closing.signal);
   const server: ApiServer = {

@@ -3,10 +3,12 @@ import type { FastifyPluginAsync, FastifyPluginCallback } from 'fastify';
 import type { Kind } from '../../api/kind.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
+import type { Metrics } from '../../base/metrics.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { PodAccess } from '../pod-access.ts';
 import type { Cache } from '../store/cache.ts';
 import type { Objects } from '../store/objects.ts';
+import type { UsageBoard } from '../usage-board.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { SharedEncoder } from './watch-events.ts';
 
@@ -22,6 +24,8 @@ export interface ApiServerDeps {
   /** Who is it, by what came with the connection? undefined: nobody we know (401). */
   readonly authenticate: (request: IncomingMessage) => User | undefined;
   readonly podAccess: PodAccess;
+  readonly usage: UsageBoard;
+  readonly metrics: Metrics;
   /** Where Services get their addresses from: "10.96.0.0/16". */
   readonly serviceCidr: string;
   /** Further routes, which see to their own authentication: joining, the dashboard. */

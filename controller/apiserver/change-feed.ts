@@ -7,6 +7,8 @@ type Listener = (change: ObjectChange) => void;
 export interface ChangeFeed {
   /** Calls the listener for each change of the kind from now on; returns unsubscribe. */
   subscribe(kind: Kind, listener: Listener): () => void;
+  /** Watches that go on. */
+  size(): number;
   close(): void;
 }
 
@@ -22,5 +24,6 @@ export function openChangeFeed(cache: Pick<Cache, 'onChange'>): ChangeFeed {
       known.delete(listener);
     };
   };
-  return { subscribe, close };
+  const size = () => [...listeners.values()].reduce((sum, { size: some }) => sum + some, 0);
+  return { subscribe, size, close };
 }

@@ -49,13 +49,13 @@ function groupEntry(kinds: readonly Kind[], name: string) {
 }
 
 function resource(kind: Kind) {
-  const { plural, singular, namespaced, shortNames, categories } = kind;
+  const { plural, singular, namespaced, shortNames, categories, verbs } = kind;
   return {
     name: plural,
     singularName: singular,
     namespaced,
     kind: kind.kind,
-    verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
+    verbs,
     ...(shortNames.length === 0 ? {} : { shortNames }),
     ...(categories.length === 0 ? {} : { categories }),
   };

@@ -2,9 +2,12 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { StatusError } from '../../api/status.ts';
 import { authorize, authorizePath, unauthorized } from './authorize.ts';
 import type { ApiServer, Call, User } from './call.ts';
+import { addHealthRoutes } from './health.ts';
+import { addMetricsRoutes, countRequest } from './metrics-routes.ts';
 import { type ResourceRoute, routesOf } from './resource-routes.ts';
-import { addDocumentRoutes, addOpenRoutes } from './server-routes.ts';
+import { addDocumentRoutes, addVersionRoute } from './server-routes.ts';
 import { maxBodyBytes, statusOf, toStatusError } from './status-reply.ts';
+import { usageRoutes } from './usage-routes.ts';
 
 /** All routes of the API, on fastify's router; sockets are api-server.ts' business. */
 export function fastifyApp(server: ApiServer): FastifyInstance {
@@ -26,7 +29,8 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
       new StatusError('NotFound', 'the server could not find the requested resource'),
     ),
   );
-  addOpenRoutes(app);
+  addVersionRoute(app);
+  addHealthRoutes(app, server);
   for (const plugin of deps.plugins ?? []) {
     app.register(async (scope) => {
       scope.addContentTypeParser(
@@ -43,10 +47,11 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
       authorizePath(user, request.url.split('?')[0] ?? '');
     });
     addDocumentRoutes(scope, deps.kinds);
+    addMetricsRoutes(scope, server);
   });
   app.register(async (scope) => {
-    for (const kind of deps.kinds)
-      for (const route of routesOf(kind)) addResourceRoute(scope, route, server);
+    for (const route of [...deps.kinds.flatMap(routesOf), ...usageRoutes()])
+      addResourceRoute(scope, route, server);
   });
   return app;
 }
@@ -60,6 +65,8 @@ function addResourceRoute(app: FastifyInstance, route: ResourceRoute, server: Ap
       authorize(user, { ...route, ...addressOf(request) });
     },
     handler: (request, reply) => respond(route, server, { request, reply }),
+    onResponse: async (request, reply) =>
+      countRequest(server.deps.metrics, route, { request, reply }),
   });
 }
 

@@ -37,7 +37,7 @@ interface ListFacts {
   readonly now: number;
 }
 
-function encodeList(call: Call, page: Page, { revision, whole, now }: ListFacts): string {
+export function encodeList(call: Call, page: Page, { revision, whole, now }: ListFacts): string {
   const metadata = {
     resourceVersion: String(revision),
     ...(page.continueToken === '' ? {} : { continue: page.continueToken }),

@@ -1,4 +1,5 @@
 import { Pod } from '../../api/pod.ts';
+import { isPodFinished } from '../../api/pod-facts.ts';
 import { notFound } from '../../api/status.ts';
 import type { PodTarget } from '../pod-access.ts';
 import type { Cache } from '../store/cache.ts';
@@ -18,9 +19,9 @@ export function containerTarget(cache: Cache, key: ObjectKey, wanted: string): C
 
 /** The same of a pod whose containers aren't over: to be reached into. */
 export function livePodTarget(cache: Cache, key: ObjectKey): PodTarget {
-  const { phase } = podNamed(cache, key).status;
-  if (phase === 'Succeeded' || phase === 'Failed')
-    throw badRequest(`pod ${key.name} is completed; its phase is ${phase}`);
+  const pod = podNamed(cache, key);
+  if (isPodFinished(pod))
+    throw badRequest(`pod ${key.name} is completed; its phase is ${pod.status.phase}`);
   return podTarget(cache, key);
 }
 

@@ -12,15 +12,10 @@ import {
 import { mediaTypes } from './media-type.ts';
 import { encodeOpenApiV2, openApiV2Type } from './openapi-v2.ts';
 import { openApiDocument, openApiIndex } from './openapi-v3.ts';
+import { usageKinds } from './usage-routes.ts';
 
-/** Without authentication: probes, and the version that clients ask before they know who they are. */
-export function addOpenRoutes(app: FastifyInstance): void {
-  for (const url of ['/healthz', '/livez', '/livez/ping', '/readyz'])
-    app.route({
-      method: ['GET', 'HEAD'],
-      url,
-      handler: (_, reply) => reply.type('text/plain').send('ok'),
-    });
+/** Without authentication: the version, which clients ask before they know who they are. */
+export function addVersionRoute(app: FastifyInstance): void {
   app.get('/version', (_, reply) => reply.send(version));
 }
 
@@ -31,14 +26,16 @@ export function addDocumentRoutes(app: FastifyInstance, kinds: readonly Kind[]):
     app.get(url, (_, reply) => reply.type('application/json').send(text));
   };
   serve('/api', coreVersions);
-  serve('/apis', groupList(kinds));
-  for (const group of new Set(kinds.map((kind) => kind.group)))
-    if (group !== '') serve(`/apis/${group}`, groupDocument(kinds, group));
-  for (const groupVersion of groupVersionsOf(kinds)) {
-    const path = groupVersion.includes('/') ? `apis/${groupVersion}` : `api/${groupVersion}`;
-    serve(`/${path}`, resourceList(kinds, groupVersion));
-    serve(`/openapi/v3/${path}`, openApiDocument(kinds, groupVersion));
-  }
+  const listed = [...kinds, ...usageKinds];
+  serve('/apis', groupList(listed));
+  for (const group of new Set(listed.map((kind) => kind.group)))
+    if (group !== '') serve(`/apis/${group}`, groupDocument(listed, group));
+  const pathOf = (groupVersion: string) =>
+    groupVersion.includes('/') ? `/apis/${groupVersion}` : `/api/${groupVersion}`;
+  for (const groupVersion of groupVersionsOf(listed))
+    serve(pathOf(groupVersion), resourceList(listed, groupVersion));
+  for (const groupVersion of groupVersionsOf(kinds))
+    serve(`/openapi/v3${pathOf(groupVersion)}`, openApiDocument(kinds, groupVersion));
   serve('/openapi/v3', openApiIndex(kinds));
   addOpenApiV2(app, kinds);
 }

@@ -143,14 +143,13 @@ function takeOrRefuse(
 }
 
 function takeMessage(
-  { cache, log }: DispatcherDeps,
+  { cache, log, usage }: DispatcherDeps,
   { link, leading }: Welcomed,
   message: Message,
 ): void {
   const { nodeName } = link;
   switch (message.$case) {
     case 'hello':
-    case 'usage':
       break;
     case 'heartbeat':
       leading?.leases.beat(nodeName);
@@ -164,6 +163,9 @@ function takeMessage(
         const happening = leading && happeningOf(nodeName, event, cache);
         if (happening) leading.recordEvent(happening);
       }
+      break;
+    case 'usage':
+      usage.report(nodeName, message.value);
       break;
     case 'conditions':
       leading?.leases.setConditions(nodeName, conditionsOf(message.value, log));

@@ -4,11 +4,13 @@ import type { Rng } from '../../base/rng.ts';
 import type { Cache } from '../store/cache.ts';
 import type { RecordEvent } from '../store/event-recorder.ts';
 import type { Objects } from '../store/objects.ts';
+import type { UsageBoard } from '../usage-board.ts';
 import type { ServerIdentity } from './server-credentials.ts';
 
 export interface DispatcherDeps {
   readonly cache: Cache;
   readonly identity: ServerIdentity;
+  readonly usage: UsageBoard;
   readonly network: ClusterNetwork;
   /** A certificate for this node and the request's key: CertificateAuthority.signNode. */
   readonly signNode: (csr: string, nodeName: string) => Promise<string>;

@@ -21,6 +21,8 @@ import { sessions } from './sessions.ts';
 
 export interface Dispatcher {
   readonly podAccess: PodAccess;
+  /** Nodes that have a link here just now. */
+  connected(): number;
   /** From now on it assigns and takes reports. Returns how to stop that. Either way all agents dial again. */
   lead(leadership: Leadership): () => Promise<void>;
   /** { port: 0 }, { fd } (an inherited listener) … Resolves with the port, 0 where there is none. */
@@ -56,6 +58,7 @@ export function openDispatcher(deps: DispatcherDeps): Dispatcher {
   });
   return {
     podAccess: linkPodAccess(links, bulk),
+    connected: () => links.size,
     lead(leadership) {
       const { stop, ...begun } = beginLeading(deps, leadership);
       leading = begun;

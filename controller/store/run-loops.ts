@@ -2,6 +2,7 @@ import type { Kind } from '../../api/kind.ts';
 import { StatusError } from '../../api/status.ts';
 import { type Clock, repeat } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
+import type { Metrics } from '../../base/metrics.ts';
 import type { Rng } from '../../base/rng.ts';
 import { runReconciler } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from './cache.ts';
@@ -18,6 +19,7 @@ export interface RunLoopsDeps {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
+  readonly metrics?: Metrics;
   readonly recordEvent: RecordEvent;
 }
 
@@ -51,6 +53,7 @@ function runLoop(loop: Loop, deps: RunLoopsDeps & { readonly runningSince: numbe
     clock,
     rng,
     log,
+    ...(deps.metrics === undefined ? {} : { metrics: deps.metrics }),
     isExpected,
   });
   const wake = (change: ObjectChange) => {

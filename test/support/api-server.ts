@@ -4,6 +4,7 @@ import { Namespace } from '../../api/namespace.ts';
 import { parseObject } from '../../api/prepare.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
+import { openMetrics } from '../../base/metrics.ts';
 import { systemRng } from '../../base/rng.ts';
 import type { ApiServerDeps, User } from '../../controller/apiserver/call.ts';
 import type { PodAccess } from '../../controller/pod-access.ts';
@@ -14,6 +15,7 @@ import { objectCodec } from '../../controller/store/object-codec.ts';
 import { openObjects } from '../../controller/store/object-store.ts';
 import type { Objects } from '../../controller/store/objects.ts';
 import { secretBox } from '../../controller/store/secret-box.ts';
+import { openUsageBoard, type UsageBoard } from '../../controller/usage-board.ts';
 
 /** What an API server needs, on a memory store, with the namespace `default`. */
 export interface ApiWorld {
@@ -26,6 +28,7 @@ export interface ApiWorld {
 export interface ApiWorldOptions {
   readonly podAccess?: PodAccess;
   readonly authenticate?: (request: IncomingMessage) => User | undefined;
+  readonly usage?: UsageBoard;
   readonly clock?: Clock;
   readonly rememberedChanges?: number;
 }
@@ -60,6 +63,8 @@ export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWo
       cache: running.cache,
       currentRevision: () => store.revision(),
       authenticate: options.authenticate ?? (() => admin),
+      usage: options.usage ?? openUsageBoard(clock),
+      metrics: openMetrics(),
       podAccess: options.podAccess ?? noPodAccess,
       serviceCidr: '10.96.0.0/16',
     },

@@ -25,6 +25,7 @@ import { openObjects } from '../../controller/store/object-store.ts';
 import type { Objects } from '../../controller/store/objects.ts';
 import { secretBox } from '../../controller/store/secret-box.ts';
 import type { Store } from '../../controller/store/store.ts';
+import { openUsageBoard } from '../../controller/usage-board.ts';
 
 export const clock = systemClock();
 export const rng = systemRng();
@@ -43,10 +44,23 @@ export interface LinkWorld {
   restart(): Promise<void>;
   stopController(): Promise<void>;
   startController(): Promise<void>;
+  /** The first one no longer leads. */
+  standDown(): Promise<void>;
+  /** One that doesn't lead yet. */
+  addController(): Promise<TestController>;
   /** Signed by the world's authority, or by that one. */
   identityOf(nodeName: string, signer?: CertificateAuthority): Promise<NodeIdentity>;
   startAgent(options: AgentOptions): Promise<TestAgent>;
   close(): Promise<void>;
+}
+
+export interface TestController {
+  readonly dispatcher: Dispatcher;
+  readonly port: number;
+  /** In the next epoch. */
+  lead(): void;
+  standDown(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 export interface AgentOptions {
@@ -55,8 +69,8 @@ export interface AgentOptions {
   readonly identity?: NodeIdentity;
   readonly handlers?: Partial<SessionHandlers>;
   readonly facts?: Partial<NodeFacts>;
-  /** Tried before the world's. */
-  readonly deadControllers?: readonly string[];
+  /** Beside the world's. */
+  readonly otherControllers?: readonly string[];
 }
 
 export interface TestAgent {
@@ -78,13 +92,13 @@ export async function openLinkWorld(): Promise<LinkWorld> {
   const pair = await ca.issue(controllerSubject(['127.0.0.1']));
   const happenings: Happening[] = [];
   const agents: TestAgent[] = [];
-  let current: Dispatcher | undefined;
-  let standDown = async () => {};
+  const usage = openUsageBoard(clock);
+  let current: TestController | undefined;
   let epoch = 0;
   let port = 0;
 
-  const startController = async () => {
-    current = openDispatcher({
+  const newController = async (atPort: number): Promise<TestController> => {
+    const dispatcher = openDispatcher({
       cache: running.cache,
       identity: { ...pair, ca: ca.certificate },
       network: {
@@ -100,11 +114,27 @@ export async function openLinkWorld(): Promise<LinkWorld> {
       log: silentLog,
     });
     const recordEvent = (happening: Happening) => void happenings.push(happening);
-    standDown = current.lead({ objects, recordEvent, epoch: ++epoch, holds: () => true });
-    port = await current.listen({ host: '127.0.0.1', port });
+    let standDown = async () => {};
+    return {
+      dispatcher,
+      port: await dispatcher.listen({ host: '127.0.0.1', port: atPort }),
+      lead() {
+        standDown = dispatcher.lead({ objects, recordEvent, epoch: ++epoch, holds: () => true });
+      },
+      standDown: () => standDown(),
+      async stop() {
+        await standDown();
+        await dispatcher.stop();
+      },
+    };
+  };
+  const further: TestController[] = [];
+  const startController = async () => {
+    current = await newController(port);
+    port = current.port;
+    current.lead();
   };
   const stopController = async () => {
-    await standDown();
     await current?.stop();
     current = undefined;
   };
@@ -122,8 +152,14 @@ export async function openLinkWorld(): Promise<LinkWorld> {
     },
     dispatcher() {
       if (!current) throw new Error('the controller is stopped');
-      return current;
+      return current.dispatcher;
     },
+    async addController() {
+      const controller = await newController(0);
+      further.push(controller);
+      return controller;
+    },
+    standDown: async () => current?.standDown(),
     startController,
     stopController,
     async restart() {
@@ -140,6 +176,7 @@ export async function openLinkWorld(): Promise<LinkWorld> {
     async close() {
       await Promise.all(agents.map(({ session }) => session.stop()));
       await stopController();
+      for (const controller of further) await controller.stop();
       await running.stop();
       await store.close();
       await rm(dir, { recursive: true, force: true });
@@ -168,7 +205,7 @@ async function testAgent({ dir, port, options }: AgentParts): Promise<TestAgent>
   const { statuses, report } = statusBoard();
   const renewed: NodeIdentity[] = [];
   const session = startSession({
-    controllers: [...(options.deadControllers ?? []), `127.0.0.1:${port}`],
+    controllers: [...(options.otherControllers ?? []), `127.0.0.1:${port}`],
     nodeName: options.nodeName,
     identity: options.identity,
     onRenewed: async (identity) => void renewed.push(identity),

@@ -1,0 +1,49 @@
+import { type Kind, type KubeObject, kind } from './kind.ts';
+import { checkDnsSubdomain } from './names.ts';
+import { defaulted, list, map, obj, quantity, required, str, time } from './schema.ts';
+
+/** metrics.k8s.io: measured, never stored; what `kubectl top` reads. */
+
+const usage = defaulted(map(quantity(), { about: 'cpu in cores, memory in bytes.' }), {});
+
+const measured = {
+  timestamp: required(time({ about: 'The end of the window.' })),
+  window: required(str({ about: 'Over which cpu is averaged.' })),
+};
+
+const nodeFields = { ...measured, usage };
+
+const podFields = {
+  ...measured,
+  containers: defaulted(list(obj({ name: required(str()), usage })), []),
+};
+
+const shared = {
+  group: 'metrics.k8s.io',
+  version: 'v1beta1',
+  checkName: checkDnsSubdomain,
+  verbs: ['get', 'list'],
+  columns: [],
+} as const;
+
+export type NodeMetrics = KubeObject<typeof nodeFields>;
+
+export const NodeMetrics: Kind<typeof nodeFields> = kind({
+  ...shared,
+  kind: 'NodeMetrics',
+  plural: 'nodes',
+  namespaced: false,
+  about: 'What a node uses.',
+  fields: nodeFields,
+});
+
+export type PodMetrics = KubeObject<typeof podFields>;
+
+export const PodMetrics: Kind<typeof podFields> = kind({
+  ...shared,
+  kind: 'PodMetrics',
+  plural: 'pods',
+  namespaced: true,
+  about: 'What the containers of a running pod use.',
+  fields: podFields,
+});

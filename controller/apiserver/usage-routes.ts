@@ -1,0 +1,102 @@
+import { apiVersionOf, type Kind } from '../../api/kind.ts';
+import { Node } from '../../api/node.ts';
+import { Pod } from '../../api/pod.ts';
+import { NodeMetrics, PodMetrics } from '../../api/resource-metrics.ts';
+import { notFound, StatusError } from '../../api/status.ts';
+import { formatTime } from '../../base/clock.ts';
+import type { NodeUsage } from '../usage-board.ts';
+import type { Answer, ApiServer, ApiServerDeps, Call } from './call.ts';
+import { answer } from './incoming.ts';
+import { encodeList } from './list.ts';
+import { flag, listOptions } from './request-options.ts';
+import { collectionPath, groupVersionPath, objectPath } from './resource-path.ts';
+import type { ResourceRoute } from './resource-routes.ts';
+import { selectionOf } from './selection.ts';
+
+export const usageKinds: readonly Kind[] = [NodeMetrics, PodMetrics];
+
+/** metrics.k8s.io: reads of what the nodes said last. */
+export function usageRoutes(): readonly ResourceRoute[] {
+  const parameter = (name: string) => `:${name}`;
+  return usageKinds.flatMap((kind) => {
+    const base = { method: 'GET', kind, subresource: '' } as const;
+    const paths = [`${groupVersionPath(kind)}/${kind.plural}`, collectionPath(kind, parameter)];
+    return [
+      ...[...new Set(paths)].map(
+        (path) => ({ ...base, path, verb: 'list', handle: list }) as const,
+      ),
+      { ...base, path: objectPath(kind, parameter), verb: 'get', handle: get },
+    ];
+  });
+}
+
+async function list(call: Call, { deps }: ApiServer): Promise<Answer> {
+  if (flag(call.query, 'watch'))
+    throw new StatusError('MethodNotAllowed', 'metrics are measured, they can not be watched');
+  const selects = selectionOf(call.kind, listOptions(call.query));
+  const objects = measured(call, deps).filter(selects);
+  const facts = { revision: deps.cache.revision, whole: true, now: deps.clock.now() };
+  return { code: 200, body: encodeList(call, { objects, continueToken: '', remaining: 0 }, facts) };
+}
+
+async function get(call: Call, { deps }: ApiServer): Promise<Answer> {
+  const object = measured(call, deps).find(({ metadata }) => metadata.name === call.name);
+  if (!object) throw notFound(call.kind, call.name);
+  return answer(call, object, { code: 200, now: deps.clock.now() });
+}
+
+const measured = (call: Call, deps: ApiServerDeps) =>
+  call.kind === PodMetrics ? podMetrics(call, deps) : nodeMetrics(deps);
+
+function nodeMetrics({ cache, usage }: ApiServerDeps): readonly NodeMetrics[] {
+  return cache.list(Node).flatMap((node) => {
+    const known = usage.ofNode(node.metadata.name);
+    if (!known) return [];
+    const { nodeCpuNanocores: cpu, nodeMemoryBytes: memory } = known.usage;
+    return [{ ...headOf(NodeMetrics, node, known), usage: amounts(cpu, memory) }];
+  });
+}
+
+/** Only of what runs: an ended container's group may still be there. */
+function podMetrics(
+  { namespace, name }: Call,
+  { cache, usage }: ApiServerDeps,
+): readonly PodMetrics[] {
+  const one = name === '' ? undefined : cache.get(Pod, { namespace, name });
+  const pods = name === '' ? cache.list(Pod, namespace || undefined) : one ? [one] : [];
+  return pods.flatMap((pod) => {
+    const known = usage.ofNode(pod.spec.nodeName ?? '');
+    const running = new Set(
+      pod.status.containerStatuses?.flatMap(({ name, state }) => (state?.running ? [name] : [])),
+    );
+    const containers = (known?.containersOf.get(pod.metadata.uid) ?? [])
+      .filter(({ container }) => running.has(container))
+      .map(({ container, cpuNanocores, memoryBytes }) => ({
+        name: container,
+        usage: amounts(cpuNanocores, memoryBytes),
+      }));
+    return known && containers.length > 0
+      ? [{ ...headOf(PodMetrics, pod, known), containers }]
+      : [];
+  });
+}
+
+function headOf(kind: Kind, { metadata }: Node | Pod, { atMs, usage }: NodeUsage) {
+  const { name, namespace, labels, uid, resourceVersion } = metadata;
+  return {
+    apiVersion: apiVersionOf(kind),
+    kind: kind.kind,
+    metadata: {
+      ...{ name, uid, resourceVersion, creationTimestamp: formatTime(atMs) },
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(labels === undefined ? {} : { labels }),
+    },
+    timestamp: formatTime(atMs),
+    window: `${usage.windowMs / 1000}s`,
+  };
+}
+
+const amounts = (nanocores: number, bytes: number) => ({
+  cpu: `${nanocores}n`,
+  memory: `${Math.ceil(bytes / 1024)}Ki`,
+});
