@@ -100,6 +100,7 @@ export async function openLinkWorld(): Promise<LinkWorld> {
   const newController = async (atPort: number): Promise<TestController> => {
     const dispatcher = openDispatcher({
       cache: running.cache,
+      usage,
       identity: { ...pair, ca: ca.certificate },
       network: {
         clusterPodCidr: '10.244.0.0/14',
