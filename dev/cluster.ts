@@ -10,7 +10,7 @@ import { forwardPort } from './forward.ts';
 import { startRegistry } from './images/registry.ts';
 import { createJoinToken } from './join-token.ts';
 import { makeRunDir, sweepLeftovers } from './leftovers.ts';
-import { keepRole } from './roles.ts';
+import { keepRole, orcCommand } from './roles.ts';
 import { startVirtualHost, type VirtualHost } from './virtual-host.ts';
 import { connectHosts, network } from './virtual-network.ts';
 
@@ -151,7 +151,7 @@ async function keepController(
 ): Promise<void> {
   const directory = join(dataDir, 'controller');
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const args = [
+  const command = orcCommand(
     'controller',
     ...['--data-dir', directory, '--api-socket', join(on.runDir, 'api.sock')],
     ...[
@@ -161,9 +161,9 @@ async function keepController(
       `${network.controller}:6444`,
     ],
     ...['--server-name', '127.0.0.1', '--server-name', 'localhost', '--log-level', logLevel],
-  ];
+  );
   const logPath = join(dataDir, 'controller.log');
-  await keepRole({ host: on.host, name: 'controller', args, logPath }, supervision(on.clock));
+  await keepRole({ host: on.host, name: 'controller', command, logPath }, supervision(on.clock));
 }
 
 /** The controller's own, with the address at which this machine reaches it. */
@@ -187,7 +187,7 @@ async function keepAgent(
   const directory = join(dataDir, name);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await chmod(directory, 0o700);
-  const args = [
+  const command = orcCommand(
     'agent',
     ...['--node-name', name, '--address', network.hostAddress(on.number)],
     ...['--data-dir', directory, '--run-dir', join(on.runDir, name)],
@@ -195,9 +195,9 @@ async function keepAgent(
     ...['--controller', `${network.controller}:6444`, '--cgroup-parent', on.cgroupParent],
     ...['--insecure-registry', 'registry:5000', '--registry-proxy', join(on.runDir, 'proxy.sock')],
     ...['--log-level', logLevel],
-  ];
+  );
   const logPath = join(dataDir, `${name}.log`);
-  await keepRole({ host: on.host, name, args, logPath }, supervision(on.clock));
+  await keepRole({ host: on.host, name, command, logPath }, supervision(on.clock));
 }
 
 const supervision = (clock: Clock) => ({

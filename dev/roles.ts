@@ -5,22 +5,20 @@ import { createInterface } from 'node:readline';
 import type { Clock } from '../base/clock.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
-/** The `orc` of this checkout, run by the Node that runs this. */
-const orc = [
-  process.execPath,
-  '--disable-warning=ExperimentalWarning',
-  join(import.meta.dirname, '../orc.ts'),
-];
+const orc = join(import.meta.dirname, '../orc');
 
-export const orcCommand = (...args: readonly string[]): readonly string[] => [...orc, ...args];
+/** The `orc` of this checkout. */
+export const orcCommand = (...args: readonly string[]): readonly string[] => [orc, ...args];
 
-/** A role of orc in a host, started again after a pause whenever it ends: as systemd does on a real host. */
+/** A program in a host, started again after a pause whenever it ends: as systemd does on a real host. */
 export interface RoleRequest {
   readonly host: VirtualHost;
   readonly name: string;
-  readonly args: readonly string[];
+  readonly command: readonly string[];
   /** Its log, standard error. */
   readonly logPath: string;
+  /** The line of standard output that says it is ready; roles of orc say nothing before that. */
+  readonly readyLine?: RegExp;
 }
 
 const restartPauseMs = 1000;
@@ -41,12 +39,16 @@ export async function keepRole(
   child.once('exit', again);
 }
 
-async function startRole({ host, name, args, logPath }: RoleRequest): Promise<ChildProcess> {
+async function startRole(role: RoleRequest): Promise<ChildProcess> {
+  const { host, name, command, logPath, readyLine = /^/ } = role;
   const log = openSync(logPath, 'a', 0o640);
-  const child = host.run(orcCommand(...args), { stdio: ['ignore', 'pipe', log] });
+  const child = host.run(command, { stdio: ['ignore', 'pipe', log] });
   closeSync(log);
   await new Promise<void>((resolve, reject) => {
-    if (child.stdout) createInterface({ input: child.stdout }).once('line', () => resolve());
+    if (child.stdout)
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        if (readyLine.test(line)) resolve();
+      });
     child.once('error', reject);
     child.once('exit', (code, signal) =>
       reject(new Error(`${name} ended (${signal ?? code}); its log: ${logPath}`)),

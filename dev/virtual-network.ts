@@ -7,6 +7,8 @@ export const network = {
   registry: '172.30.0.2',
   /** host1 is .11 */
   hostAddress: (number: number) => `172.30.0.${10 + number}`,
+  /** etcd1 is .201 */
+  etcdAddress: (number: number) => `172.30.0.${200 + number}`,
 };
 
 /**
