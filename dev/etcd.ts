@@ -51,7 +51,7 @@ export async function keepEtcd(options: KeepEtcdOptions): Promise<readonly strin
 }
 
 /** It says so once the cluster has a leader. */
-export const etcdReady = /ready to serve client requests/;
+export const etcdReady = /serving client traffic/;
 
 /** Its log goes to standard error, and to standard output for {@link etcdReady}. */
 export function etcdArgs(member: EtcdMember, all: readonly EtcdMember[]): readonly string[] {
