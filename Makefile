@@ -3,11 +3,12 @@
 SHELL := /bin/sh
 NPM_STAMP := node_modules/.orc-installed
 NATIVE := native/build/orc-native
+BUNDLE := build/orc.js
 # What orc needs at run time and a minimal Debian may lack. gcc, make, git, Node and npm are expected.
 PACKAGES := libatomic1 libseccomp2 libnftables1 iproute2 libc6-dev
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: demo demo-stop test check build clean soak generate
+.PHONY: demo demo-stop test check build bench clean soak generate
 
 demo: build
 	@$(AS_ROOT) ./deploy/demo start
@@ -21,7 +22,7 @@ test: build
 check: build
 	@npx vitest run --project tidy
 
-build: $(NPM_STAMP) $(NATIVE)
+build: $(NPM_STAMP) $(NATIVE) $(BUNDLE)
 
 # Not `npm ci`: that wants every other platform's optional packages in the lock file, which not every registry has.
 $(NPM_STAMP): package.json package-lock.json
@@ -34,6 +35,11 @@ $(NATIVE): $(wildcard native/*.c native/*.h) native/Makefile
 	@echo "  build       native parts"
 	@$(MAKE) --no-print-directory --silent -C native
 
+# Files that went are seen by their directories.
+$(BUNDLE): $(NPM_STAMP) deploy/bundle.ts $(shell find orc.ts package.json api base agent cli controller dev native/*.ts)
+	@echo "  build       bundle"
+	@node_modules/.bin/node deploy/bundle.ts
+
 generate:
 	@npm run generate
 
@@ -43,5 +49,5 @@ soak: build
 	  list-decoder sqlite-store.test pod-workers.property
 
 clean:
-	rm -rf node_modules native/build coverage .orc .cache $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/orc
+	rm -rf node_modules build native/build coverage .orc .cache $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/orc
 	$(AS_ROOT) rm -rf /root/.cache/orc

@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.ts';
 import { type Deferred, deferred } from '../../base/deadline.ts';
@@ -58,7 +59,7 @@ interface Thread {
 }
 
 function startThread(): Thread {
-  const worker = new Worker(new URL('./unpack-worker.ts', import.meta.url));
+  const worker = new Worker(new URL(`./unpack-worker${extname(import.meta.url)}`, import.meta.url));
   const thread: Thread = { worker, waiting: new Map(), ended: false };
   const failAll = (cause: unknown) => {
     thread.ended = true;

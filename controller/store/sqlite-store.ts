@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.ts';
 import { type Deferred, deferred } from '../../base/deadline.ts';
@@ -53,9 +53,12 @@ class SqliteThread implements RevisionsAccess {
   constructor({ path, onFailure = () => {} }: SqliteStoreOptions, hub: WatchHub) {
     this.#hub = hub;
     this.#onFailure = onFailure;
-    this.#worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
-      workerData: { path },
-    });
+    this.#worker = new Worker(
+      new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url),
+      {
+        workerData: { path },
+      },
+    );
     this.#worker.on('message', (reply: Reply) => this.#onReply(reply));
     this.#worker.on('error', (cause) =>
       this.#end(new StoreError('Unavailable', "the store's thread failed", { cause })),

@@ -51,7 +51,9 @@ const observers: Readonly<Record<string, () => Promise<readonly string[]>>> = {
 async function orcProcesses(): Promise<readonly string[]> {
   const found = await eachProcess(async (pid) => {
     const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ').trim();
-    return /(^|\/)orc-|\/orc\.ts\b/.test(command) ? `${pid} ${command.slice(0, 120)}` : undefined;
+    return /(^|\/)orc-|\/orc\.[jt]s\b/.test(command)
+      ? `${pid} ${command.slice(0, 120)}`
+      : undefined;
   });
   return found.filter((line) => line !== undefined);
 }
