@@ -11,6 +11,8 @@ export interface Io {
   readonly environment: CliEnvironment;
   /** Aborted by Ctrl-C. Until a command asks for it, Ctrl-C ends the process at once; a second one always does. */
   interruption(): AbortSignal;
+  /** Runs `restore` before the process ends, however it does (SIGKILL apart), or when the result is called. Once. */
+  readonly beforeEnd: (restore: () => void) => () => void;
 }
 
 type Input = Readable & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown };
@@ -39,6 +41,7 @@ export function processIo(): Io {
     clock: systemClock(),
     environment: readEnvironment(),
     interruption: () => (interruption ??= onInterrupt()),
+    beforeEnd,
   };
 }
 
@@ -46,6 +49,23 @@ function onInterrupt(): AbortSignal {
   const controller = new AbortController();
   process.once('SIGINT', () => controller.abort(new Error('interrupted')));
   return controller.signal;
+}
+
+const endings = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;
+
+function beforeEnd(restore: () => void): () => void {
+  const undo = () => {
+    restore();
+    process.off('exit', undo);
+    for (const signal of endings) process.off(signal, end);
+  };
+  const end = (signal: NodeJS.Signals) => {
+    undo();
+    process.kill(process.pid, signal);
+  };
+  process.once('exit', undo);
+  for (const signal of endings) process.once(signal, end);
+  return undo;
 }
 
 /** `orc get pods | head -1`: nothing went wrong. */

@@ -1,3 +1,4 @@
+import type { Container } from '../api/container.ts';
 import type { AnyObject } from '../api/kind.ts';
 import type { LabelSelector } from '../api/label-selector.ts';
 import { isObject } from '../api/normalize.ts';
@@ -5,9 +6,11 @@ import { Pod } from '../api/pod.ts';
 import { isPodReady } from '../api/pod-facts.ts';
 import { formatLabelSelector, type Labels } from '../api/selector.ts';
 import { Service } from '../api/service.ts';
+import type { Cli } from './cli.ts';
 import { CliError } from './cli-error.ts';
 import type { ApiClient } from './client.ts';
 import { getObject, listObjects, type ObjectRef } from './resources.ts';
+import { parsePodTarget } from './targets.ts';
 
 /** The label selector of whatever has pods: "app=web,tier in (a,b)". undefined: it has none. Pure. */
 export function podSelectorOf({ kind, spec }: AnyObject): string | undefined {
@@ -26,8 +29,41 @@ export async function pickPod(client: ApiClient, ref: ObjectRef): Promise<Pod> {
   return best;
 }
 
+/** Where a command shall run or be attached: "web-1", "deploy/web"; its container by name, or the pod's first. */
+export async function pickContainer(
+  cli: Cli,
+  word: string,
+  wanted: string | undefined,
+): Promise<{ readonly pod: Pod; readonly container: string }> {
+  const ref = { ...parsePodTarget(word), namespace: await cli.namespace() };
+  const pod = await pickPod(await cli.client(), ref);
+  if (wanted === undefined) return { pod, container: firstContainer(pod) };
+  return { pod, container: containerNamed(pod, wanted) };
+}
+
+/** The init containers last. */
+export const containersOf = ({ spec }: Pod): readonly Container[] => [
+  ...spec.containers,
+  ...(spec.initContainers ?? []),
+];
+
+/** The one that is meant when none is named: the first, unless the pod says another. */
+export const firstContainer = ({ metadata, spec }: Pod): string =>
+  metadata.annotations?.['kubectl.kubernetes.io/default-container'] ??
+  spec.containers[0]?.name ??
+  '';
+
+/** Throws CliError with those that there are. */
+export function containerNamed(pod: Pod, wanted: string): string {
+  const names = containersOf(pod).map(({ name }) => name);
+  if (names.includes(wanted)) return wanted;
+  throw new CliError(
+    `pod ${pod.metadata.name} has no container "${wanted}"; it has ${names.join(', ')}`,
+  );
+}
+
 /** Throws CliError, StatusError. */
-async function podsOf(client: ApiClient, ref: ObjectRef): Promise<readonly Pod[]> {
+export async function podsOf(client: ApiClient, ref: ObjectRef): Promise<readonly Pod[]> {
   const owner = await getObject(client, ref);
   const labelSelector = podSelectorOf(owner);
   if (labelSelector === undefined)

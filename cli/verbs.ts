@@ -50,6 +50,22 @@ export const verbs: Readonly<Record<string, Verb>> = {
     ],
     load: async () => (await import('./commands/exec.ts')).defineExec,
   },
+  attach: {
+    about: 'the terminal of what a container runs already',
+    examples: [
+      'orc attach web-5f7d-q8zkp              what it prints from now on',
+      'orc attach -it shell                   and its input and terminal',
+    ],
+    load: async () => (await import('./commands/attach.ts')).defineAttach,
+  },
+  'port-forward': {
+    about: 'a port of a pod, on this machine',
+    examples: [
+      'orc port-forward svc/web 8080:80       localhost:8080 is the Service’s port 80',
+      'orc port-forward db-0 :5432            any free local port; it says which',
+    ],
+    load: async () => (await import('./commands/port-forward.ts')).definePortForward,
+  },
   delete: {
     about: 'remove objects, and wait until they are gone',
     examples: [

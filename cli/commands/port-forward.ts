@@ -1,0 +1,159 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { Pod } from '../../api/pod.ts';
+import { Service } from '../../api/service.ts';
+import { errorChain } from '../../base/error-chain.ts';
+import { UsageError } from '../../base/flags.ts';
+import { openChannels } from '../channels.ts';
+import type { Cli, DefineVerb } from '../cli.ts';
+import { CliError } from '../cli-error.ts';
+import { pickPod } from '../pods-of.ts';
+import { getObject, type ObjectRef, objectPath } from '../resources.ts';
+import { parsePodTarget } from '../targets.ts';
+
+export const definePortForward: DefineVerb = (command, act) => {
+  command
+    .argument('<pod>', 'a pod, or KIND/NAME of what has pods')
+    .argument('<ports...>', 'LOCAL:REMOTE · PORT for both · :REMOTE for any local one')
+    .option('--address <list>', 'where to listen on this machine', '127.0.0.1')
+    .action(act(portForward));
+};
+
+interface Forward {
+  readonly local: number;
+  /** A number, or the name of a Service's port. */
+  readonly remote: string;
+}
+
+/** Until Ctrl-C. */
+async function portForward(
+  cli: Cli,
+  [target = '', ...words]: readonly string[],
+  { address }: { readonly address: string },
+): Promise<number> {
+  const forwards = words.map(parseForward);
+  const ref = { ...parsePodTarget(target), namespace: await cli.namespace() };
+  // At once, so that what can't be is said before anything listens.
+  await Promise.all(forwards.map(({ remote }) => findEnd(cli, ref, remote)));
+  const listeners: (() => void)[] = [];
+  try {
+    for (const forward of forwards)
+      for (const host of address.split(','))
+        listeners.push(await listen(cli, ref, { ...forward, host }));
+    const interruption = cli.io.interruption();
+    if (!interruption.aborted) await once(interruption, 'abort');
+    return 0;
+  } finally {
+    for (const close of listeners) close();
+  }
+}
+
+function parseForward(word: string): Forward {
+  const [, local, remote = ''] = /^(?:(\d*):)?([\w-]+)$/.exec(word) ?? [];
+  const port = Number(local ?? remote);
+  if (remote === '' || Number.isNaN(port) || port > 65_535)
+    throw new UsageError(`"${word}" is not LOCAL:REMOTE, such as 8080:80`);
+  return { local: port, remote };
+}
+
+interface Listening extends Forward {
+  readonly host: string;
+}
+
+/** Gives what ends it, its connections too. */
+async function listen(cli: Cli, ref: ObjectRef, wanted: Listening): Promise<() => void> {
+  const { local, remote, host } = wanted;
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => sockets.delete(socket));
+    forward(cli, socket, () => findEnd(cli, ref, remote)).catch((error: unknown) => {
+      cli.err(`orc: a connection to port ${remote}: ${errorChain(error)}`);
+      socket.destroy();
+    });
+  });
+  try {
+    await once(server.listen(local, host), 'listening');
+  } catch (cause) {
+    throw cannotListen(wanted, cause);
+  }
+  const { port } = server.address() as AddressInfo;
+  cli.out(`Forwarding from ${host.includes(':') ? `[${host}]` : host}:${port} -> ${remote}`);
+  return () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+}
+
+function cannotListen({ host, local, remote }: Listening, cause: unknown): CliError {
+  const { code } = cause as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE')
+    return new CliError(`port ${local} of ${host} is in use: name another, or :${remote} for any`);
+  if (code === 'EACCES')
+    return new CliError(`port ${local} of ${host} is not allowed: name one above 1023`);
+  return new CliError(`can't listen on ${host}:${local}`, { cause });
+}
+
+interface End {
+  readonly pod: ObjectRef;
+  readonly port: number;
+}
+
+/** Looked up for each connection: a Deployment's pods come and go. */
+async function findEnd(cli: Cli, ref: ObjectRef, remote: string): Promise<End> {
+  const client = await cli.client();
+  const pod = await pickPod(client, ref);
+  const service =
+    ref.kind.kind === Service.kind ? await getObject<Service>(client, ref) : undefined;
+  const port = service ? targetPort(service, pod, remote) : portOfPod(pod, remote);
+  const { name, namespace = '' } = pod.metadata;
+  return { pod: { kind: Pod, namespace, name }, port };
+}
+
+function targetPort(service: Service, pod: Pod, remote: string): number {
+  const { ports = [] } = service.spec;
+  const found = ports.find(({ port, name }) => String(port) === remote || name === remote);
+  if (found) return portOfPod(pod, String(found.targetPort ?? found.port));
+  const known = ports.map(({ port }) => port).join(', ');
+  throw new CliError(`service/${service.metadata.name} has no port ${remote}; it has ${known}`);
+}
+
+function portOfPod({ metadata, spec }: Pod, remote: string): number {
+  if (/^\d+$/.test(remote)) return Number(remote);
+  const named = spec.containers.flatMap(({ ports = [] }) => ports);
+  const port = named.find(({ name }) => name === remote)?.containerPort;
+  if (port === undefined) throw new CliError(`pod ${metadata.name} has no port named ${remote}`);
+  return port;
+}
+
+/** Channel 0 is the connection's data, 1 what went wrong; each begins with the port in two bytes. */
+async function forward(cli: Cli, socket: Socket, find: () => Promise<End>): Promise<void> {
+  const { pod, port } = await find();
+  const { connection } = await cli.client();
+  const path = objectPath(pod, 'portforward');
+  const begun = new Set<number>();
+  let failure = '';
+  const channels = await openChannels(
+    connection,
+    { path, query: { ports: port } },
+    (channel, payload) => {
+      if (!begun.has(channel)) begun.add(channel);
+      else if (channel === 1) failure += payload.toString();
+      else if (!socket.write(payload)) channels.pause();
+    },
+  );
+  socket.on('drain', () => channels.resume());
+  socket.on('data', (chunk: Buffer) => {
+    if (channels.send(0, chunk)) return;
+    socket.pause();
+    void channels.drained().then(() => socket.resume());
+  });
+  socket.on('end', () => channels.end(0));
+  socket.on('close', () => channels.close());
+  if (socket.destroyed) channels.close();
+  const broke = await channels.closed;
+  if (failure !== '') throw new CliError(failure);
+  if (broke && !socket.destroyed) throw broke;
+  socket.end();
+}

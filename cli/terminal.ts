@@ -1,0 +1,54 @@
+import type { Cli } from './cli.ts';
+import { type ExecConnection, type ExecWanted, openExec } from './exec-connection.ts';
+import type { Io } from './io.ts';
+
+/** -t only where there is a terminal to pass on. */
+export function hasTerminal({ io, err }: Cli, tty: boolean): boolean {
+  const isTerminal = io.stdin.isTTY ?? false;
+  if (tty && !isTerminal) err('orc: standard input is not a terminal: going on without -t');
+  return tty && isTerminal;
+}
+
+/** Joins this terminal and a container until that has ended; the terminal is then as it was. Gives the exit code. */
+export async function runInTerminal(cli: Cli, wanted: ExecWanted): Promise<number> {
+  const connection = await openExec(await cli.client(), wanted, (stream, chunk) => {
+    cli.io[stream].write(chunk);
+  });
+  const restore = [
+    ...(wanted.stdin ? [passInput(cli.io, connection)] : []),
+    ...(wanted.tty ? [passSize(cli.io, connection)] : []),
+    ...(wanted.tty && wanted.stdin ? [makeRaw(cli.io)] : []),
+  ];
+  try {
+    return await connection.exited;
+  } finally {
+    for (const undo of restore) undo();
+    connection.close();
+  }
+}
+
+type Undo = () => void;
+
+function passInput({ stdin }: Io, connection: ExecConnection): Undo {
+  const onInput = (chunk: Buffer) => {
+    if (connection.write(chunk)) return;
+    stdin.pause();
+    void connection.drained().then(() => stdin.resume());
+  };
+  const onEnd = () => connection.endInput();
+  stdin.on('data', onInput).on('end', onEnd);
+  return () => stdin.off('data', onInput).off('end', onEnd).pause();
+}
+
+function passSize({ stdout }: Io, connection: ExecConnection): Undo {
+  const resize = () => connection.resize(stdout.columns ?? 80, stdout.rows ?? 24);
+  stdout.on('resize', resize);
+  resize();
+  return () => stdout.off('resize', resize);
+}
+
+/** Keys go to the container as they are, Ctrl-C too. However this process ends, the terminal is put back. */
+function makeRaw({ stdin, beforeEnd }: Io): Undo {
+  stdin.setRawMode?.(true);
+  return beforeEnd(() => stdin.setRawMode?.(false));
+}

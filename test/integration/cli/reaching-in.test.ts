@@ -1,0 +1,145 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Kind } from '../../../api/kind.ts';
+import { Pod } from '../../../api/pod.ts';
+import { parseObject } from '../../../api/prepare.ts';
+import type { Fields } from '../../../api/schema.ts';
+import { Service } from '../../../api/service.ts';
+import { localPodAccess } from '../../support/local-pod-access.ts';
+import { orc, startOrc } from '../../support/orc-cli.ts';
+import { openTlsWorld, type TlsWorld } from '../../support/tls-world.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+/** Containers are processes of this machine, their ports are its ports: see localPodAccess. */
+let world: TlsWorld;
+let echo: Server;
+let port: number;
+
+beforeAll(async () => {
+  world = await openTlsWorld({ podAccess: localPodAccess() });
+  echo = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.pipe(socket);
+  });
+  await once(echo.listen(0, '127.0.0.1'), 'listening');
+  ({ port } = echo.address() as AddressInfo);
+  await add(Pod, {
+    metadata: { name: 'web', labels: { app: 'web' } },
+    spec: {
+      nodeName: 'n1',
+      containers: [{ name: 'web', image: 'web:1', ports: [{ name: 'echo', containerPort: port }] }],
+    },
+  });
+  await add(Service, {
+    metadata: { name: 'web' },
+    spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 'echo' }] },
+  });
+});
+
+afterAll(async () => {
+  echo.close();
+  await world.close();
+});
+
+async function add<F extends Fields>(kind: Kind<F>, manifest: object): Promise<void> {
+  const parsed = parseObject(kind, manifest, { namespace: 'default' });
+  if ('errors' in parsed) throw new Error(JSON.stringify(parsed.errors));
+  await world.objects.create(kind, parsed.object);
+}
+
+const run = (...args: readonly string[]) => orc(args, { kubeconfig: world.kubeconfig });
+
+describe('orc port-forward', () => {
+  const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+  async function through(local: number, bytes: Buffer): Promise<Buffer> {
+    const socket = connect({ host: '127.0.0.1', port: local, allowHalfOpen: true });
+    socket.end(bytes);
+    return buffer(socket);
+  }
+
+  async function forwarding(target: string, ...ports: readonly string[]) {
+    const running = startOrc(['port-forward', target, ...ports], { kubeconfig: world.kubeconfig });
+    const local = await waitFor(
+      'the forwarding',
+      () => Number(/127\.0\.0\.1:(\d+) ->/.exec(running.out())?.[1]) || undefined,
+    );
+    const stop = async () => {
+      running.child.kill('SIGINT');
+      return (await running.ended).code;
+    };
+    return { running, local, stop };
+  }
+
+  it('carries megabytes intact, many connections at once, until Ctrl-C', async () => {
+    const { local, stop } = await forwarding('svc/web', ':80');
+    const all = [16_000_000, ...Array.from({ length: 20 }, (_, i) => i * 5_000)];
+    const sent = all.map((length) => Buffer.alloc(length, 'to the pod and back, '));
+    const back = await Promise.all(sent.map((bytes) => through(local, bytes)));
+    expect(back.map(digest)).toEqual(sent.map(digest));
+    const open = connect(local, '127.0.0.1');
+    await once(open, 'connect');
+    expect(await stop()).toBe(0);
+    open.destroy();
+  });
+
+  it('says why a connection came to nothing, and goes on', async () => {
+    const { running, local, stop } = await forwarding('web', ':1');
+    await through(local, Buffer.from('hello'));
+    await waitFor('the reason', () => running.err().includes('nothing listens on port 1'));
+    expect(running.err()).toMatch(/^orc: a connection to port 1: /);
+    expect(await stop()).toBe(0);
+  });
+
+  it('says what it can’t do: a port in use, a port that isn’t there, no pod', async () => {
+    expect(await run('port-forward', 'web', `${port}:80`)).toEqual({
+      ...{ code: 1, out: '' },
+      err: `orc: port ${port} of 127.0.0.1 is in use: name another, or :80 for any\n`,
+    });
+    expect((await run('port-forward', 'svc/web', ':81')).err).toBe(
+      'orc: service/web has no port 81; it has 80\n',
+    );
+    expect((await run('port-forward', 'gone', ':80')).err).toBe('orc: pods "gone" not found\n');
+    expect((await run('port-forward', 'web', '80:x:y')).code).toBe(2);
+  });
+});
+
+describe('a terminal', () => {
+  it('is as it was when the command is ended from outside', async () => {
+    const orcPath = join(import.meta.dirname, '../../../orc');
+    const script = `sh -c 'echo pid=$$; exec ${orcPath} exec -it web -- cat'; stty -a`;
+    const child = spawn('script', ['-qfec', script, '/dev/null'], {
+      env: { PATH: process.env.PATH, KUBECONFIG: world.kubeconfig },
+    });
+    let out = '';
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    child.stdin.write('typed\r');
+    // Raw, the carriage return comes back alone.
+    await waitFor('the command to run', () => out.includes('typed\r') && !out.endsWith('\n'));
+    const pid = await waitFor('its pid', () => Number(/pid=(\d+)/.exec(out)?.[1]) || undefined);
+    await waitFor('raw keys', () => {
+      child.stdin.write('\u0003');
+      return out.includes('\u0003');
+    });
+    process.kill(pid, 'SIGTERM');
+    await waitFor('stty', () => /-?icanon/.test(out));
+    expect(/-?\bicanon\b/.exec(out)?.[0]).toBe('icanon');
+    child.stdin.end();
+    await once(child, 'close');
+  });
+});
+
+describe('orc attach', () => {
+  it('joins what runs, and refuses input where none is taken', async () => {
+    expect(await run('attach', '-i', 'web')).toEqual({
+      ...{ code: 1, out: '' },
+      err: 'orc: container web takes no input (stdin: true): attach without -i\n',
+    });
+    expect(await run('attach', 'web')).toEqual({ code: 0, out: '', err: '' });
+  });
+});
