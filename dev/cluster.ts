@@ -1,18 +1,18 @@
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { errorChain } from '../base/error-chain.ts';
 import { takeCgroupParent } from './cgroup-parent.ts';
 import type { DevConfig } from './config.ts';
+import { type Controllers, forwardControllers, keepControllers } from './controllers.ts';
 import { serveEgressProxy } from './egress-proxy.ts';
-import { forwardPort } from './forward.ts';
+import { findEtcd, keepEtcd } from './etcd.ts';
 import { startRegistry } from './images/registry.ts';
-import { createJoinToken } from './join-token.ts';
 import { makeRunDir, sweepLeftovers } from './leftovers.ts';
 import { keepRole, orcCommand } from './roles.ts';
 import { startVirtualHost, type VirtualHost } from './virtual-host.ts';
-import { connectHosts, network } from './virtual-network.ts';
+import { connectHosts, network, type PlacedHost } from './virtual-network.ts';
 
 export interface DevCluster {
   /** On 127.0.0.1. */
@@ -53,39 +53,34 @@ export async function startDevCluster(
     undo.push(() => cgroups.remove());
     const hosts = await startHosts(config, undo);
     signal.throwIfAborted();
-    await writeFile(join(runDir, 'hosts'), hostsFile(config.nodes));
-    await Promise.all(hosts.all.map((host) => bindHostsFile(host, runDir)));
+    await writeFile(join(runDir, 'hosts'), hostsFile(hosts.placed));
+    await Promise.all(hosts.placed.map(({ host }) => bindHostsFile(host, runDir)));
     if (config.registry) await startRegistry(registryOptions(config, hosts.registry));
     const proxy = await serveEgressProxy(join(runDir, 'proxy.sock'));
     undo.push(() => close(proxy));
-    await keepController(config, { runDir, host: hosts.controller, clock });
-    const forward = await forwardPort(config.port, join(runDir, 'api.sock'));
-    undo.push(() => close(forward));
-    const port = portOf(forward);
-    const kubeconfig = await adminKubeconfig(config, port);
+    const around = supervision(clock);
+    const etcd = await keepStore(config, hosts.etcd, around);
     signal.throwIfAborted();
-    const token = await createJoinToken(
-      join(config.dataDir, 'controller/pki'),
-      join(runDir, 'api.sock'),
-    );
+    const controllers = await keepControllers(config, {
+      ...{ hosts: hosts.controllers, runDir, etcd, around },
+    });
+    const { sockets } = controllers;
+    const forwarded = await forwardControllers(config, { hosts: hosts.controllers, sockets });
+    for (const forward of forwarded.forwards) undo.push(() => close(forward));
+    signal.throwIfAborted();
+    const token = await controllers.agentToken();
     await Promise.all(
-      hosts.nodes.map((host, i) =>
-        keepAgent(config, {
-          host,
-          number: i + 1,
-          runDir,
-          token,
-          cgroupParent: cgroups.of(host.name),
-          clock,
-        }),
-      ),
+      hosts.nodes.map((placed) => {
+        const cgroupParent = cgroups.of(placed.host.name);
+        return keepAgent(config, { placed, runDir, token, controllers, cgroupParent, around });
+      }),
     );
     signal.throwIfAborted();
     return {
-      port,
-      kubeconfig,
-      hosts: Object.fromEntries(hosts.all.map(({ name, pid }) => [name, pid])),
-      lost: hosts.controller.ended.then(() => "the controller's host has ended"),
+      port: forwarded.port,
+      kubeconfig: forwarded.kubeconfig,
+      hosts: Object.fromEntries(hosts.placed.map(({ host }) => [host.name, host.pid])),
+      lost: hosts.lost,
       stop: () => undo.all(),
     };
   } catch (error) {
@@ -95,43 +90,48 @@ export async function startDevCluster(
 }
 
 interface Hosts {
-  readonly controller: VirtualHost;
   readonly registry: VirtualHost;
-  readonly nodes: readonly VirtualHost[];
-  readonly all: readonly VirtualHost[];
+  readonly controllers: readonly PlacedHost[];
+  readonly etcd: readonly PlacedHost[];
+  readonly nodes: readonly PlacedHost[];
+  readonly placed: readonly PlacedHost[];
+  readonly lost: Promise<string>;
 }
 
-async function startHosts({ nodes }: ClusterConfig, undo: Undo): Promise<Hosts> {
-  const names = Array.from({ length: nodes }, (_, i) => `host${i + 1}`);
+async function startHosts(config: ClusterConfig, undo: Undo): Promise<Hosts> {
   const start = async (name: string) => {
     const host = await startVirtualHost(name);
     undo.push(() => host.stop());
     return host;
   };
-  const [controller, registry, ...rest] = await Promise.all(
-    ['controller', 'registry', ...names].map(start),
-  );
-  if (!controller || !registry) throw new Error('no hosts');
-  await connectHosts(controller, [
-    { host: registry, address: network.registry },
-    ...rest.map((host, i) => ({ host, address: network.hostAddress(i + 1) })),
+  const several = (count: number, nameOf: (n: number) => string, at: (n: number) => string) =>
+    Promise.all(
+      Array.from({ length: count }, async (_, i) => ({
+        host: await start(nameOf(i + 1)),
+        address: at(i + 1),
+      })),
+    );
+  const [bridge, registry, controllers, etcd, nodes] = await Promise.all([
+    start('switch'),
+    start('registry'),
+    several(config.controllers, (n) => `controller${n === 1 ? '' : n}`, network.controllerAddress),
+    several(config.etcd, (n) => `etcd${n}`, network.etcdAddress),
+    several(config.nodes, (n) => `host${n}`, network.hostAddress),
   ]);
-  return { controller, registry, nodes: rest, all: [controller, registry, ...rest] };
+  const placed = [...controllers, { host: registry, address: network.registry }, ...etcd, ...nodes];
+  await connectHosts(bridge, placed);
+  // Of several controllers any may be killed.
+  const needed = [bridge, ...(controllers.length === 1 ? controllers.map(({ host }) => host) : [])];
+  const lost = Promise.race(
+    needed.map(({ name, ended }) => ended.then(() => `the host "${name}" has ended`)),
+  );
+  return { registry, controllers, etcd, nodes, placed, lost };
 }
 
-function hostsFile(nodes: number): string {
-  const hosts = Array.from(
-    { length: nodes },
-    (_, i) => `${network.hostAddress(i + 1)} host${i + 1}`,
+const hostsFile = (placed: readonly PlacedHost[]): string =>
+  ['127.0.0.1 localhost', ...placed.map(({ host, address }) => `${address} ${host.name}`), ''].join(
+    '\n',
   );
-  return [
-    '127.0.0.1 localhost',
-    `${network.controller} controller`,
-    `${network.registry} registry`,
-    ...hosts,
-    '',
-  ].join('\n');
-}
 
 const bindHostsFile = (host: VirtualHost, runDir: string): Promise<void> =>
   host.exec(['mount', '--bind', join(runDir, 'hosts'), '/etc/hosts']);
@@ -145,70 +145,53 @@ const registryOptions = ({ dataDir, cacheDir }: ClusterConfig, host: VirtualHost
     host.run([command, ...args], options),
 });
 
-async function keepController(
-  { dataDir, logLevel }: ClusterConfig,
-  on: { readonly runDir: string; readonly host: VirtualHost; readonly clock: Clock },
-): Promise<void> {
-  const directory = join(dataDir, 'controller');
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const command = orcCommand(
-    'controller',
-    ...['--data-dir', directory, '--api-socket', join(on.runDir, 'api.sock')],
-    ...[
-      '--api-address',
-      `${network.controller}:6443`,
-      '--agent-address',
-      `${network.controller}:6444`,
-    ],
-    ...['--server-name', '127.0.0.1', '--server-name', 'localhost', '--log-level', logLevel],
-  );
-  const logPath = join(dataDir, 'controller.log');
-  await keepRole({ host: on.host, name: 'controller', command, logPath }, supervision(on.clock));
-}
-
-/** The controller's own, with the address at which this machine reaches it. */
-async function adminKubeconfig({ dataDir }: ClusterConfig, port: number): Promise<string> {
-  const text = await readFile(join(dataDir, 'controller/admin.kubeconfig'), 'utf8');
-  return text.replace(/server: .*/, `server: https://127.0.0.1:${port}`);
+async function keepStore(
+  { dataDir, cacheDir }: ClusterConfig,
+  hosts: readonly PlacedHost[],
+  around: Supervision,
+): Promise<readonly string[]> {
+  if (hosts.length === 0) return [];
+  const binary = await findEtcd(cacheDir);
+  return keepEtcd({ hosts, dataDir: join(dataDir, 'etcd'), binary, around });
 }
 
 async function keepAgent(
   { dataDir, logLevel }: ClusterConfig,
   on: {
-    readonly host: VirtualHost;
-    readonly number: number;
+    readonly placed: PlacedHost;
     readonly runDir: string;
     readonly token: string;
+    readonly controllers: Controllers;
     readonly cgroupParent: string;
-    readonly clock: Clock;
+    readonly around: Supervision;
   },
 ): Promise<void> {
-  const { name } = on.host;
+  const { host, address } = on.placed;
+  const { joinUrl, agentAddresses } = on.controllers;
+  const { name } = host;
   const directory = join(dataDir, name);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await chmod(directory, 0o700);
   const command = orcCommand(
     'agent',
-    ...['--node-name', name, '--address', network.hostAddress(on.number)],
+    ...['--node-name', name, '--address', address],
     ...['--data-dir', directory, '--run-dir', join(on.runDir, name)],
-    ...['--join', `https://${network.controller}:6443`, '--token', on.token],
-    ...['--controller', `${network.controller}:6444`, '--cgroup-parent', on.cgroupParent],
+    ...['--join', joinUrl, '--token', on.token],
+    ...agentAddresses.flatMap((controller) => ['--controller', controller]),
+    ...['--cgroup-parent', on.cgroupParent],
     ...['--insecure-registry', 'registry:5000', '--registry-proxy', join(on.runDir, 'proxy.sock')],
     ...['--log-level', logLevel],
   );
   const logPath = join(dataDir, `${name}.log`);
-  await keepRole({ host: on.host, name, command, logPath }, supervision(on.clock));
+  await keepRole({ host, name, command, logPath }, on.around);
 }
+
+type Supervision = ReturnType<typeof supervision>;
 
 const supervision = (clock: Clock) => ({
   clock,
   log: (line: string) => console.error(`orc dev: ${line}`),
 });
-
-function portOf(server: Server): number {
-  const address = server.address();
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 async function close(server: Server): Promise<void> {
   server.close();

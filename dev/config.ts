@@ -1,9 +1,12 @@
 import { resolve } from 'node:path';
-import { type Flag, formatFlags, parseFlags } from '../base/flags.ts';
+import { type Flag, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
 import { type LogLevel, logLevels } from '../base/log.ts';
 
 export interface DevConfig {
   readonly nodes: number;
+  readonly controllers: number;
+  /** Members of etcd; 0: the embedded store. */
+  readonly etcd: number;
   /** undefined: a fresh one, removed at the end. */
   readonly dataDir: string | undefined;
   /** On 127.0.0.1; 0: any free one. */
@@ -21,6 +24,12 @@ export interface DevConfig {
 
 const flags: Readonly<Record<string, Flag>> = {
   nodes: { about: 'hosts with an agent each', value: 'N', fallback: '3' },
+  controllers: {
+    about: 'hosts with a controller each; several need --etcd',
+    value: 'N',
+    fallback: '1',
+  },
+  etcd: { about: 'the store is etcd with so many members', value: '1|3', fallback: '0' },
   'data-dir': {
     about: 'keep state and kubeconfig here (default: a fresh directory, removed at the end)',
     value: 'DIR',
@@ -36,6 +45,7 @@ export const devHelp = `orc dev: a real cluster of several hosts on this machine
 
   orc dev                         three hosts
   orc dev --nodes 5 --data-dir d  five, and their state is kept in d
+  orc dev --controllers 3 --etcd 3
 
 ${formatFlags(flags)}`;
 
@@ -43,8 +53,14 @@ ${formatFlags(flags)}`;
 export function readDevConfig(argv: readonly string[]): DevConfig {
   const given = parseFlags(argv, flags);
   const dataDir = given.one('data-dir');
+  const controllers = given.whole('controllers', 1, 5);
+  const etcd = given.whole('etcd', 0, 5);
+  if (controllers > 1 && etcd === 0)
+    throw new UsageError('--controllers needs --etcd: the embedded store is for one controller');
   return {
     nodes: given.whole('nodes', 1, 50),
+    controllers,
+    etcd,
     dataDir: dataDir === undefined ? undefined : resolve(dataDir),
     port: given.whole('port', 0, 65_535),
     registry: given.has('registry'),

@@ -1,12 +1,26 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** Listens at 127.0.0.1:PORT and joins each connection to a unix socket: the controller's, in another network. */
-export async function forwardPort(port: number, socketPath: string): Promise<Server> {
-  const server = createServer((inside) => join(inside, connect(socketPath)));
+/** Listens at 127.0.0.1:PORT and joins each connection to the first of these unix sockets that somebody listens at. */
+export async function forwardPort(port: number, sockets: readonly string[]): Promise<Server> {
+  const server = createServer((inside) => joinToFirst(inside, sockets));
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return server;
+}
+
+function joinToFirst(inside: Socket, [path, ...others]: readonly string[]): void {
+  if (path === undefined) {
+    inside.destroy();
+    return;
+  }
+  const outside = connect(path);
+  const next = () => joinToFirst(inside, others);
+  outside.once('error', next);
+  outside.once('connect', () => {
+    outside.off('error', next);
+    join(inside, outside);
+  });
 }
 
 export function join(a: Socket, b: Socket): void {

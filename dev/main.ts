@@ -78,14 +78,16 @@ async function handOver(config: DevConfig, dataDir: string, cluster: DevCluster)
 }
 
 function announce(
-  { nodes }: DevConfig,
+  { nodes, controllers, etcd }: DevConfig,
   up: { readonly seconds: string; readonly dataDir: string; readonly cluster: DevCluster },
 ): void {
   const hosts = nodes === 1 ? '1 host' : `${nodes} hosts`;
+  const leading = controllers === 1 ? '' : `${controllers} controllers · `;
+  const store = etcd === 0 ? 'embedded' : `etcd, ${etcd} members`;
   const kubeconfig = join(up.dataDir, 'kubeconfig');
   console.log(
     [
-      `  orc dev     ${hosts} up in ${up.seconds} s · controller 127.0.0.1:${up.cluster.port} · store embedded`,
+      `  orc dev     ${hosts} up in ${up.seconds} s · ${leading}controller 127.0.0.1:${up.cluster.port} · store ${store}`,
       '',
       `  Go on:  export KUBECONFIG=${kubeconfig}`,
       '          ./orc get nodes · ./orc apply -f manifests/ · kubectl get nodes',

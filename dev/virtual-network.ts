@@ -1,27 +1,32 @@
 import type { VirtualHost } from './virtual-host.ts';
 
-/** The virtual switch's network; its first addresses are the controller's and the registry's. */
+/** The virtual switch's network. Of several hosts of a kind the first is number 1. */
 export const network = {
   prefix: 24,
-  controller: '172.30.0.1',
   registry: '172.30.0.2',
+  /** .1, then .3 and on */
+  controllerAddress: (number: number) => `172.30.0.${number === 1 ? 1 : 1 + number}`,
   /** host1 is .11 */
   hostAddress: (number: number) => `172.30.0.${10 + number}`,
   /** etcd1 is .201 */
   etcdAddress: (number: number) => `172.30.0.${200 + number}`,
 };
 
+export interface PlacedHost {
+  readonly host: VirtualHost;
+  readonly address: string;
+}
+
 /**
- * Makes the controller's host the switch: a bridge there, and for each other host a link with its address. Runs inside
- * the hosts' network namespaces only; both ends of a link go with the namespace that they are in.
+ * Makes a host the switch: a bridge there, and for each other host a link with its address. Runs inside the hosts' network
+ * namespaces only; both ends of a link go with the namespace that they are in.
  */
 export async function connectHosts(
-  controller: VirtualHost,
-  others: readonly { readonly host: VirtualHost; readonly address: string }[],
+  bridge: VirtualHost,
+  others: readonly PlacedHost[],
 ): Promise<void> {
-  await ip(controller, [
+  await ip(bridge, [
     'link add switch type bridge',
-    `addr add ${network.controller}/${network.prefix} dev switch`,
     'link set switch up',
     ...others.flatMap(({ host }, i) => [
       `link add port${i} type veth peer name eth0 netns ${host.pid}`,
