@@ -43,10 +43,11 @@ $(BUNDLE): $(NPM_STAMP) deploy/bundle.ts $(shell find orc.ts package.json api ba
 generate:
 	@npm run generate
 
-# By hand: what `make test` repeats a few times, repeated often. Killed stores, damaged frames, pods' misfortunes.
+# By hand: what `make test` repeats a few times, repeated often. Killed stores, damaged frames, pods' and
+# whole clusters' misfortunes; 100 of each kind with FACTOR=50.
 soak: build
 	@$(AS_ROOT) env SOAK_FACTOR=$(or $(FACTOR),20) node_modules/.bin/node node_modules/vitest/vitest.mjs run \
-	  list-decoder sqlite-store.test pod-workers.property
+	  list-decoder sqlite-store.test pod-workers.property e2e/chaos
 
 clean:
 	rm -rf node_modules build native/build coverage .orc .cache $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/orc

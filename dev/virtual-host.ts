@@ -67,9 +67,10 @@ export async function startVirtualHost(name: string): Promise<VirtualHost> {
     async stop() {
       stopping = true;
       unshare.stdin.destroy();
-      await ended;
-      // Their processes have ended with the host; one that was itself stopped (SIGSTOP) wouldn't notice.
+      // A stopped one (nsenter stops with its child) would never reap its child, and the host's first process waits
+      // for every other to be reaped.
       for (const child of running) child.kill('SIGKILL');
+      await ended;
     },
   };
 }
