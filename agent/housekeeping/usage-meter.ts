@@ -14,7 +14,7 @@ export interface UsageSample {
 
 /** What was used between two samples, by the newest attempt of each container. Pure. */
 export function usageBetween(before: UsageSample, now: UsageSample): Usage {
-  const windowMs = Math.max(1, now.atMs - before.atMs);
+  const windowMs = Math.max(1, Math.round(now.atMs - before.atMs));
   const perSecond = (ns: number) => Math.max(0, Math.round((ns * 1000) / windowMs));
   const cpuBefore = new Map(before.containers.map(({ id, cpuNs }) => [nameOf(id), cpuNs]));
   const newest = new Map<string, ContainerUsage>();
