@@ -1,23 +1,10 @@
 import { type OrderedMap, orderedMap } from '../../base/ordered-map.ts';
 import type { ChangeListener, Lease, Revisions } from './revisions.ts';
-import type {
-  CommitOutcome,
-  Entry,
-  Listing,
-  ListOptions,
-  StoreChange,
-  Transaction,
-} from './store.ts';
+import type { CommitOutcome, Entry, StoreChange, Transaction } from './store.ts';
 import { checkTransaction, compacted, leaseGone } from './transaction.ts';
 
 interface Row extends Entry {
   readonly lease: string | undefined;
-}
-
-/** Of one change: what was before, so that the past can be listed. */
-interface Past {
-  readonly change: StoreChange;
-  readonly before: Entry | undefined;
 }
 
 /** Revisions in this process's memory, gone with it. */
@@ -36,22 +23,21 @@ export function memoryRevisions(changed: ChangeListener): Revisions {
       const row = memory.current.get(key);
       return row && entryOf(row);
     },
-    list(prefix, options) {
-      const at = options.revision ?? memory.revision;
-      checkKnown(memory, at);
-      return listing(entriesAt(memory, prefix, at), at, options);
-    },
+    list: (prefix) => ({
+      entries: [...memory.current.startingWith(prefix)].map(entryOf),
+      revision: memory.revision,
+    }),
     commit: (transaction) => commit(memory, transaction),
     changesAfter(prefix, after) {
-      checkKnown(memory, after);
-      const changes = memory.history
-        .map((past) => past.change)
-        .filter((change) => change.revision > after && change.key.startsWith(prefix));
+      if (after < memory.oldest) throw compacted(after, memory.oldest);
+      const changes = memory.history.filter(
+        (change) => change.revision > after && change.key.startsWith(prefix),
+      );
       return { changes, revision: memory.revision };
     },
     compact(to) {
       memory.oldest = Math.max(memory.oldest, Math.min(to, memory.revision));
-      memory.history = memory.history.filter(({ change }) => change.revision > memory.oldest);
+      memory.history = memory.history.filter(({ revision }) => revision > memory.oldest);
     },
     addLease(lease) {
       memory.leases.set(lease.id, lease);
@@ -64,15 +50,11 @@ export function memoryRevisions(changed: ChangeListener): Revisions {
 interface Memory {
   readonly current: OrderedMap<Row>;
   readonly leases: Map<string, Lease>;
-  history: Past[];
+  history: StoreChange[];
   revision: number;
   /** What was before this revision is forgotten. */
   oldest: number;
   readonly changed: ChangeListener;
-}
-
-function checkKnown({ oldest }: Memory, wanted: number): void {
-  if (wanted < oldest) throw compacted(wanted, oldest);
 }
 
 function commit(memory: Memory, transaction: Transaction): CommitOutcome {
@@ -87,31 +69,26 @@ function commit(memory: Memory, transaction: Transaction): CommitOutcome {
   const deletes = transaction.deletes.filter((key) => memory.current.get(key));
   if (transaction.puts.length + deletes.length > 0) {
     memory.revision++;
-    const past = [
-      ...transaction.puts.map(({ key, value, lease }) => write(memory, key, { value, lease })),
-      ...deletes.map((key) => write(memory, key, undefined)),
+    const changes = [
+      ...transaction.puts.map((put) => write(memory, put)),
+      ...deletes.map((key) => erase(memory, key)),
     ];
-    memory.history.push(...past);
-    memory.changed(past.map(({ change }) => change));
+    memory.history.push(...changes);
+    memory.changed(changes);
   }
   return { committed: true, revision: memory.revision };
 }
 
-function write(memory: Memory, key: string, next: Pick<Row, 'value' | 'lease'> | undefined): Past {
+function write(memory: Memory, put: Transaction['puts'][number]): StoreChange {
+  const { key, value, lease } = put;
   const { current, revision } = memory;
-  const before = current.get(key);
-  const createRevision = before?.createRevision ?? revision;
-  if (next) current.set(key, { ...next, key, revision, createRevision });
-  else current.delete(key);
-  const change: StoreChange = {
-    kind: next ? 'put' : 'delete',
-    key,
-    revision,
-    value: next?.value,
-    createRevision,
-    previous: before?.value,
-  };
-  return { change, before };
+  current.set(key, { key, value, lease, revision });
+  return { kind: 'put', key, revision, value };
+}
+
+function erase({ current, revision }: Memory, key: string): StoreChange {
+  current.delete(key);
+  return { kind: 'delete', key, revision, value: undefined };
 }
 
 function removeLease(memory: Memory, id: string): void {
@@ -120,33 +97,4 @@ function removeLease(memory: Memory, id: string): void {
   commit(memory, { expect: [], puts: [], deletes: rows.map((row) => row.key) });
 }
 
-function entriesAt({ current, history, revision }: Memory, prefix: string, wanted: number) {
-  if (wanted >= revision) return current.startingWith(prefix);
-  const then = orderedMap<Entry>();
-  for (const row of current.startingWith(prefix)) then.set(row.key, row);
-  for (const { change, before } of history.toReversed()) {
-    if (change.revision <= wanted) break;
-    if (!change.key.startsWith(prefix)) continue;
-    if (before) then.set(change.key, before);
-    else then.delete(change.key);
-  }
-  return then.startingWith(prefix);
-}
-
-function listing(entries: Iterable<Entry>, revision: number, options: ListOptions): Listing {
-  const { after, limit = Number.POSITIVE_INFINITY } = options;
-  const page: Entry[] = [];
-  for (const entry of entries) {
-    if (after !== undefined && entry.key <= after) continue;
-    if (page.length === limit) return { entries: page, revision, more: true };
-    page.push(entryOf(entry));
-  }
-  return { entries: page, revision, more: false };
-}
-
-const entryOf = ({ key, value, revision, createRevision }: Entry): Entry => ({
-  key,
-  value,
-  revision,
-  createRevision,
-});
+const entryOf = ({ key, value, revision }: Entry): Entry => ({ key, value, revision });

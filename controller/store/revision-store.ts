@@ -34,7 +34,7 @@ export async function revisionStore(options: RevisionStoreOptions): Promise<Stor
 
   return {
     get: (key) => revisions.call('get', key),
-    list: (prefix, listOptions = {}) => revisions.call('list', prefix, listOptions),
+    list: (prefix) => revisions.call('list', prefix),
     commit: (transaction) => revisions.call('commit', transaction),
     watch: (prefix, watchOptions) => watch({ revisions, hub, prefix, ...watchOptions }),
     async grantLease(ttlMs) {

@@ -1,11 +1,4 @@
-import type {
-  CommitOutcome,
-  Entry,
-  Listing,
-  ListOptions,
-  StoreChange,
-  Transaction,
-} from './store.ts';
+import type { CommitOutcome, Entry, Listing, StoreChange, Transaction } from './store.ts';
 
 /**
  * What a store is made of: keys, revisions and their history, synchronously. memory-revisions.ts and sqlite-revisions.ts;
@@ -14,7 +7,7 @@ import type {
 export interface Revisions {
   revision(): number;
   get(key: string): Entry | undefined;
-  list(prefix: string, options: ListOptions): Listing;
+  list(prefix: string): Listing;
   /** Its changes go to the {@link ChangeListener} that the revisions were opened with. */
   commit(transaction: Transaction): CommitOutcome;
   changesAfter(prefix: string, revision: number): PastChanges;

@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { ChangeListener, Lease, PastChanges, Revisions } from './revisions.ts';
 import { rowChange, rowEntry } from './sqlite-rows.ts';
 import { prepareStatements, type Statements, schema } from './sqlite-statements.ts';
-import type { CommitOutcome, Listing, ListOptions, Transaction } from './store.ts';
+import type { CommitOutcome, Listing, StoreChange, Transaction } from './store.ts';
 import { checkTransaction, compacted, leaseGone } from './transaction.ts';
 
 /** Revisions in one SQLite file: current state, history, and counters, on disk when {@link SqliteRevisions.durably} returns. */
@@ -27,7 +27,7 @@ export function openSqliteRevisions(path: string, changed: ChangeListener): Sqli
   return {
     revision: () => file.revision,
     get: (key) => rowEntry(statements.get.get(key)),
-    list: (prefix, options) => list(file, prefix, options),
+    list: (prefix) => list(file, prefix),
     commit: (transaction) => commit(file, transaction),
     changesAfter: (prefix, after) => changesAfter(file, prefix, after),
     compact: (to) => compact(file, to),
@@ -53,6 +53,8 @@ interface File {
 
 /** Exclusive locking keeps a second process out, and spares the shared-memory file. The first write takes the lock. */
 function configure(db: DatabaseSync): void {
+  // Before the first table: a new file gives back what compaction has freed.
+  db.exec('PRAGMA auto_vacuum = INCREMENTAL');
   db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
   db.exec('BEGIN IMMEDIATE');
   db.exec(schema);
@@ -86,23 +88,9 @@ function durably<T>(file: File, work: () => T): T {
   }
 }
 
-function checkKnown({ oldest }: File, wanted: number): void {
-  if (wanted < oldest) throw compacted(wanted, oldest);
-}
-
-function list(file: File, prefix: string, options: ListOptions): Listing {
-  const revision = options.revision ?? file.revision;
-  checkKnown(file, revision);
-  const { after = '', limit = -1 } = options;
-  const end = endOf(prefix);
-  const more = limit < 0 ? limit : limit + 1;
-  const rows =
-    revision >= file.revision
-      ? file.statements.listNow.all(prefix, end, after, more)
-      : file.statements.listThen.all({ prefix, end, after, revision, limit: more });
-  const entries = rows.flatMap((row) => rowEntry(row) ?? []);
-  const isCut = limit >= 0 && entries.length > limit;
-  return { entries: isCut ? entries.slice(0, limit) : entries, revision, more: isCut };
+function list({ statements, revision }: File, prefix: string): Listing {
+  const rows = statements.list.all(prefix, endOf(prefix));
+  return { entries: rows.flatMap((row) => rowEntry(row) ?? []), revision };
 }
 
 /** Every string that starts with the prefix is less than this one. Keys are ASCII. */
@@ -136,11 +124,14 @@ function write(file: File, { puts, deletes }: Transaction): void {
     statements.delete.run(key);
   }
   file.revision = revision;
-  file.changed(statements.changesOf.all(revision).map(rowChange));
+  file.changed([
+    ...puts.map(({ key, value }): StoreChange => ({ kind: 'put', key, revision, value })),
+    ...deletes.map((key): StoreChange => ({ kind: 'delete', key, revision, value: undefined })),
+  ]);
 }
 
 function changesAfter(file: File, prefix: string, after: number): PastChanges {
-  checkKnown(file, after);
+  if (after < file.oldest) throw compacted(after, file.oldest);
   const rows = file.statements.changesAfter.all(after, prefix, endOf(prefix));
   return { changes: rows.map(rowChange), revision: file.revision };
 }
@@ -150,6 +141,19 @@ function compact(file: File, to: number): void {
   file.statements.forget.run(oldest);
   file.statements.setCounter.run('compacted', oldest);
   file.oldest = oldest;
+  giveBack(file.db);
+}
+
+/** Bounds how long one compaction holds up everybody else. */
+const maxPagesGivenBack = 5000;
+
+/** Free pages are used again; after a peak, when most of the file is free, the file shrinks. */
+function giveBack(db: DatabaseSync): void {
+  const count = (name: string) =>
+    Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+  const free = count('freelist_count');
+  if (free < count('page_count') / 2) return;
+  db.exec(`PRAGMA incremental_vacuum(${Math.min(Math.ceil(free / 2), maxPagesGivenBack)})`);
 }
 
 function removeLease(file: File, id: string): void {

@@ -9,7 +9,6 @@ export function rowEntry(row: Row | undefined): Entry | undefined {
       key: String(row.key),
       value: row.value as Uint8Array,
       revision: Number(row.revision),
-      createRevision: Number(row.create_revision),
     }
   );
 }
@@ -19,11 +18,6 @@ export function rowChange(row: Row): StoreChange {
     kind: row.value === null ? 'delete' : 'put',
     key: String(row.key),
     revision: Number(row.revision),
-    value: bytes(row.value),
-    createRevision: Number(row.create_revision),
-    previous: bytes(row.previous),
+    value: row.value === null ? undefined : (row.value as Uint8Array),
   };
 }
-
-const bytes = (value: SQLOutputValue | undefined) =>
-  value === null ? undefined : (value as Uint8Array);

@@ -1,12 +1,12 @@
 /**
  * The store port: etcd's model. Keys are ordered strings; every transaction that changes something gets the next
  * revision; a watch delivers every change of a prefix once, in order. Implementations: sqlite-store.ts (embedded,
- * default) and memory-store.ts (the fake); all pass test/contract/store.contract.ts.
+ * default), etcd-store.ts and memory-store.ts (the fake); all pass test/contract/store.contract.ts.
  */
 export interface Store {
   get(key: string): Promise<Entry | undefined>;
   /** All entries under a prefix, ordered by key, as of one revision (at least the newest acknowledged one). */
-  list(prefix: string, options?: ListOptions): Promise<Listing>;
+  list(prefix: string): Promise<Listing>;
   /** Writes everything or nothing. Resolved means: on disk. */
   commit(transaction: Transaction): Promise<CommitOutcome>;
   /**
@@ -19,7 +19,7 @@ export interface Store {
   /** False: the lease is gone. */
   renewLease(lease: string): Promise<boolean>;
   revokeLease(lease: string): Promise<void>;
-  /** Forgets what was before this revision. Watches and lists from before fail with 'Compacted'. */
+  /** Forgets what was before this revision. Watches from before fail with 'Compacted'. */
   compact(revision: number): Promise<void>;
   revision(): Promise<number>;
   close(): Promise<void>;
@@ -30,21 +30,11 @@ export interface Entry {
   readonly value: Uint8Array;
   /** Of the last change. */
   readonly revision: number;
-  readonly createRevision: number;
-}
-
-export interface ListOptions {
-  /** At most this many entries, from `after` (exclusive) on. */
-  readonly limit?: number;
-  readonly after?: string;
-  /** As it was then; throws StoreError 'Compacted' if that is gone. */
-  readonly revision?: number;
 }
 
 export interface Listing {
   readonly entries: readonly Entry[];
   readonly revision: number;
-  readonly more: boolean;
 }
 
 export interface Transaction {
@@ -74,9 +64,6 @@ export interface StoreChange {
   readonly revision: number;
   /** undefined for a delete. */
   readonly value: Uint8Array | undefined;
-  readonly createRevision: number;
-  /** What it was before; undefined when it was not there. */
-  readonly previous: Uint8Array | undefined;
 }
 
 /** Closed table: what can go wrong with a store. */
