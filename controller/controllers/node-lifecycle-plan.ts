@@ -35,6 +35,15 @@ const reconnectMs = 10_000;
 const unreachable = 'node.kubernetes.io/unreachable';
 const notReady = 'node.kubernetes.io/not-ready';
 
+/** By the condition that brings them. They keep new pods away, and leave those that run alone. */
+const pressureTaints: Readonly<Record<string, string>> = {
+  DiskPressure: 'node.kubernetes.io/disk-pressure',
+  MemoryPressure: 'node.kubernetes.io/memory-pressure',
+  PIDPressure: 'node.kubernetes.io/pid-pressure',
+};
+
+const ownTaints = new Set([unreachable, notReady, ...Object.values(pressureTaints)]);
+
 export function planNode({ node, lease, now, listeningSince }: NodeObservation): NodePlan {
   const renewed = Date.parse(lease?.spec.renewTime ?? node.metadata.creationTimestamp);
   const seconds = lease?.spec.leaseDurationSeconds ?? defaultLeaseSeconds;
@@ -42,7 +51,7 @@ export function planNode({ node, lease, now, listeningSince }: NodeObservation):
     renewed >= listeningSince ? renewed + seconds * 1000 : listeningSince + reconnectMs;
   const isLost = now >= expiresAt;
   const conditions = withReadiness(node.status.conditions ?? [], isLost, now);
-  const taints = withTaints(node.spec.taints ?? [], readiness(conditions), now);
+  const taints = withTaints(node.spec.taints ?? [], conditions, now);
   const next = {
     ...node,
     spec: taints.length > 0 ? { ...node.spec, taints } : without(node.spec, 'taints'),
@@ -79,10 +88,17 @@ const readiness = (conditions: readonly NodeCondition[]) =>
 
 function withTaints(
   taints: readonly Taint[],
-  ready: NodeCondition['status'] | undefined,
+  conditions: readonly NodeCondition[],
   now: number,
 ): readonly Taint[] {
-  const foreign = taints.filter(({ key }) => key !== unreachable && key !== notReady);
+  const foreign = [
+    ...taints.filter(({ key }) => !ownTaints.has(key)),
+    ...conditions.flatMap(({ type, status }): readonly Taint[] => {
+      const key = status === 'True' ? pressureTaints[type] : undefined;
+      return key === undefined ? [] : [{ key, effect: 'NoSchedule' }];
+    }),
+  ];
+  const ready = readiness(conditions);
   if (ready === undefined || ready === 'True') return foreign;
   const key = ready === 'Unknown' ? unreachable : notReady;
   const known = taints.filter((taint) => taint.key === key);

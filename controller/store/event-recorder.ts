@@ -39,6 +39,7 @@ const repeatWindowMs = 1000;
  */
 export function eventRecorder({ objects, cache, clock, log }: EventRecorderDeps): RecordEvent {
   const repeats = new Map<string, number>();
+  const distinct = distinctHappenings(clock);
 
   const write = async (happening: Happening, count: number) => {
     const now = formatTime(clock.now());
@@ -72,8 +73,9 @@ export function eventRecorder({ objects, cache, clock, log }: EventRecorderDeps)
     return namespace !== undefined && namespace.metadata.deletionTimestamp === undefined;
   };
 
-  return (happening) => {
-    if (!hasPlace(happening)) return;
+  return (told) => {
+    if (!hasPlace(told)) return;
+    const happening = distinct(told);
     const id = eventName(happening);
     const waiting = repeats.get(id);
     if (waiting !== undefined) {
@@ -87,6 +89,32 @@ export function eventRecorder({ objects, cache, clock, log }: EventRecorderDeps)
       repeats.delete(id);
       if (count > 0) writeLogged(happening, count);
     });
+  };
+}
+
+/** So many different Events of one object are kept; then those of a reason count up one. Kubernetes: a burst of 25. */
+const maxDistinct = 25;
+const forgetEveryMs = 60 * 60_000;
+
+/** Bounds what an object that always has something new to say (an error with a time in it) adds to the store. */
+function distinctHappenings(clock: Clock): (happening: Happening) => Happening {
+  const names = new Map<string, Set<string>>();
+  let forgottenAt = clock.monotonic();
+  return (happening) => {
+    if (clock.monotonic() - forgottenAt > forgetEveryMs) {
+      forgottenAt = clock.monotonic();
+      names.clear();
+    }
+    const { kind, uid, name: involved } = referenceTo(happening.involved);
+    const object = `${kind}/${uid ?? involved}`;
+    const known = names.get(object) ?? new Set();
+    const name = eventName(happening);
+    names.set(object, known);
+    if (known.has(name)) return happening;
+    if (known.size >= maxDistinct)
+      return { ...happening, message: '(combined from similar events)' };
+    known.add(name);
+    return happening;
   };
 }
 

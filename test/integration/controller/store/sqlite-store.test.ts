@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -54,6 +54,29 @@ describe('the SQLite store', () => {
       const revisions = entries.map((entry) => entry.revision);
       expect(new Set(revisions).size, 'every write has a revision of its own').toBe(found.size);
     }
+  });
+
+  it('has a file of the same size after any amount of change, and a small one again after a peak', async () => {
+    const store = await openStore();
+    const value = Buffer.alloc(2000, 'x');
+    const write = (keys: number) =>
+      Promise.all(
+        Array.from({ length: keys }, (_, i) =>
+          store.commit({ expect: [], puts: [{ key: `/k${i % 50}`, value }], deletes: [] }),
+        ),
+      );
+    const churn = async (writes: number) => {
+      await write(writes);
+      await store.compact(await store.revision());
+      return (await stat(path)).size + (await stat(`${path}-wal`)).size;
+    };
+    const sizes: number[] = [];
+    for (let round = 0; round < 16; round++) sizes.push(await churn(500));
+    expect(Math.max(...sizes.slice(8))).toBeLessThanOrEqual(1.1 * Math.max(...sizes.slice(0, 8)));
+    const peak = await churn(5000);
+    for (let round = 0; round < 12; round++) await churn(50);
+    await store.close();
+    expect((await stat(path)).size).toBeLessThan(peak / 4);
   });
 
   it('refuses a second opener as Locked, and names the file', async () => {

@@ -51,6 +51,21 @@ describe('a node', () => {
     expect(plan(lost, 60).node).toBe(lost);
   });
 
+  it('gets no new pods while it says that it runs short, and gets them again after', () => {
+    const short = (status: 'True' | 'False', taints: Node['spec']['taints'] = []): Node => ({
+      ...node('True', taints),
+      status: { conditions: [...ready, { type: 'DiskPressure', status }] },
+    });
+    const ready = node('True').status.conditions ?? [];
+    const gpu = { key: 'gpu', effect: 'NoSchedule' } as const;
+    const full = plan(short('True', [gpu]), 1);
+    const keys = ['gpu:NoSchedule', 'node.kubernetes.io/disk-pressure:NoSchedule'];
+    expect(brief(full)).toEqual({ ready: 'True', taints: keys });
+    expect(plan(full.node, 1).node, 'nothing to write').toBe(full.node);
+    const roomy = { ...full.node, status: short('False').status };
+    expect(brief(plan(roomy, 1))).toEqual({ ready: 'True', taints: ['gpu:NoSchedule'] });
+  });
+
   it('loses the taints when it is ready again, and keeps those of others', () => {
     const foreign = { key: 'gpu', effect: 'NoSchedule' } as const;
     const lost = plan(node('True', [foreign]), 4).node;

@@ -100,4 +100,15 @@ describe('an event', () => {
     await world.settled();
     expect(await world.store.revision()).toBe(2);
   });
+
+  it('is one of at most 25 of its object, then one for each reason; another object has its own', async () => {
+    for (let n = 0; n < 40; n++) record({ ...happening, message: `odd at ${n}` });
+    record({ ...happening, message: 'odd at 3' });
+    const other = anObject(ConfigMap, { metadata: { name: 'api', namespace: 'shop' } });
+    record({ ...happening, involved: other, message: 'odd at 40' });
+    const messages = (await events(27)).map(({ message }) => message);
+    const combined = messages.filter((text) => text === '(combined from similar events)');
+    expect([messages.length, combined.length]).toEqual([27, 1]);
+    expect(messages).toContain('odd at 40');
+  });
 });
