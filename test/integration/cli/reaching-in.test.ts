@@ -10,18 +10,20 @@ import { Pod } from '../../../api/pod.ts';
 import { parseObject } from '../../../api/prepare.ts';
 import type { Fields } from '../../../api/schema.ts';
 import { Service } from '../../../api/service.ts';
-import { localPodAccess } from '../../support/local-pod-access.ts';
+import { type LocalPodAccess, localPodAccess } from '../../support/local-pod-access.ts';
 import { orc, startOrc } from '../../support/orc-cli.ts';
 import { openTlsWorld, type TlsWorld } from '../../support/tls-world.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 /** Containers are processes of this machine, their ports are its ports: see localPodAccess. */
 let world: TlsWorld;
+let pods: LocalPodAccess;
 let echo: Server;
 let port: number;
 
 beforeAll(async () => {
-  world = await openTlsWorld({ podAccess: localPodAccess() });
+  pods = localPodAccess();
+  world = await openTlsWorld({ podAccess: pods });
   echo = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => socket.destroy());
     socket.pipe(socket);
@@ -118,14 +120,10 @@ describe('a terminal', () => {
     });
     let out = '';
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.stdin.write('typed\r');
-    // Raw, the carriage return comes back alone.
-    await waitFor('the command to run', () => out.includes('typed\r') && !out.endsWith('\n'));
     const pid = await waitFor('its pid', () => Number(/pid=(\d+)/.exec(out)?.[1]) || undefined);
-    await waitFor('raw keys', () => {
-      child.stdin.write('\u0003');
-      return out.includes('\u0003');
-    });
+    await waitFor('the command to run', () => pods.seen.sizes.length > 0);
+    child.stdin.write('\u0003');
+    await waitFor('Ctrl-C to come back as a key', () => out.includes('\u0003'));
     process.kill(pid, 'SIGTERM');
     await waitFor('stty', () => /-?icanon/.test(out));
     expect(/-?\bicanon\b/.exec(out)?.[0]).toBe('icanon');
