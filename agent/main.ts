@@ -72,7 +72,7 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
     ...{ ports, ledger, events, logDir, workers: 8, ...base },
     nodeName: config.nodeName,
     hostIp: config.address,
-    nodeResolvConf: await readFile('/etc/resolv.conf', 'utf8').catch(() => ''),
+    nodeResolvConf: await readFile(resolvConf, 'utf8').catch(() => ''),
   });
   const session = startSession({
     ...{ identity, ledger, statuses: workers, ...base },
@@ -114,6 +114,9 @@ async function answerQuery(what: string): Promise<string> {
   throw new SessionError('NotFound', `this node has nothing to say about "${what}"`);
 }
 
+/** The node's own: where names that aren't the cluster's are asked for. */
+const resolvConf = '/etc/resolv.conf';
+
 async function openPorts(
   config: AgentConfig,
   logDir: string,
@@ -131,7 +134,7 @@ async function openPorts(
     logLimits: config.logLimits,
     ...base,
   });
-  const network = await openNetwork({ runDir, ...base });
+  const network = await openNetwork({ runDir, resolvConf, ...base });
   const images = await openImageStore({
     directory: join(dataDir, 'images'),
     writer: [nativeBinary, 'orc-unpack'],

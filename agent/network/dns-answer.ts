@@ -25,8 +25,8 @@ export type DnsAnswer =
     }
   | { readonly rcode: 'NXDOMAIN' }
   /**
-   * Not a name of the cluster's. REFUSED rather than SERVFAIL: either makes glibc and c-ares turn to the next server,
-   * but musl asks the same one again after a SERVFAIL.
+   * Not a name of the cluster's: the node's own servers know more. If it has none, REFUSED rather than SERVFAIL: either
+   * makes glibc and c-ares turn to the next server, but musl asks the same one again after a SERVFAIL.
    */
   | { readonly rcode: 'REFUSED' };
 

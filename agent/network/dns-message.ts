@@ -5,6 +5,7 @@ import {
   encode,
   type OptAnswer,
   type Packet,
+  type Question,
 } from 'dns-packet';
 import type { Rng } from '../../base/rng.ts';
 import { answerDns, type DnsAnswer, type DnsRecord } from './dns-answer.ts';
@@ -15,10 +16,15 @@ export interface DnsReplyOptions {
   readonly rng: Rng;
   /** Over UDP a reply that doesn't fit is sent empty and marked as cut, whereupon clients come again over TCP. */
   readonly transport: 'udp' | 'tcp';
+  /** Asks the node's own servers; gives undefined if none answers. undefined: it has none. */
+  readonly forward: ((message: Buffer) => Promise<Buffer | undefined>) | undefined;
 }
 
-/** The reply to a message, or undefined if it deserves none: no header, or itself a reply. Never throws. */
-export function replyToDns(message: Buffer, options: DnsReplyOptions): Buffer | undefined {
+/** The reply to a message, or undefined if it deserves none: no header, or itself a reply. */
+export async function replyToDns(
+  message: Buffer,
+  options: DnsReplyOptions,
+): Promise<Buffer | undefined> {
   if (message.length < headerBytes || (message.readUInt16BE(2) & QR) !== 0) return undefined;
   const query = decoded(message);
   if (!query) return bareReply(message, rcodes.FORMERR);
@@ -27,9 +33,13 @@ export function replyToDns(message: Buffer, options: DnsReplyOptions): Buffer | 
   if ((message.readUInt16BE(2) & OPCODE) !== 0) return bareReply(message, rcodes.NOTIMP);
   const edns = query.additionals?.find((record) => record.type === 'OPT');
   if (edns && edns.ednsVersion > 0) return encode(withEdns(emptyReply(query), true, BADVERS));
-  const answer: DnsAnswer =
-    question.class === 'IN' ? answerDns(question, options.zone) : { rcode: 'REFUSED' };
-  const bytes = encode(withEdns(replyPacket(query, answer, options), edns !== undefined));
+  const isInternet = question.class === 'IN';
+  const answer: DnsAnswer = isInternet ? answerDns(question, options.zone) : { rcode: 'REFUSED' };
+  if (isInternet && answer.rcode === 'REFUSED' && options.forward)
+    return (await options.forward(message)) ?? encode(withEdns(failed(query), edns !== undefined));
+  const own = replyPacket(query, answer, options);
+  const packet = (await followedOutside(own, question, options)) ?? failed(query);
+  const bytes = encode(withEdns(packet, edns !== undefined));
   if (options.transport === 'tcp' || bytes.length <= udpLimit(edns)) return bytes;
   return encode(withEdns(emptyReply(query, TC), edns !== undefined));
 }
@@ -40,9 +50,17 @@ const OPCODE = 0x7800;
 const AA = 0x0400;
 const TC = 0x0200;
 const RD = 0x0100;
+const RCODE = 0x000f;
 /** The upper bits of extended rcode 16. */
 const BADVERS = 1;
-const rcodes = { NOERROR: 0, FORMERR: 1, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const;
+const rcodes = {
+  NOERROR: 0,
+  FORMERR: 1,
+  SERVFAIL: 2,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+} as const;
 const classicUdpBytes = 512;
 /** What passes every network unfragmented: DNS flag day 2020. */
 const maxUdpBytes = 1232;
@@ -66,6 +84,29 @@ function replyPacket(query: DecodedPacket, answer: DnsAnswer, options: DnsReplyO
     authorities: ours && found.answers.length === 0 ? [startOfAuthority(options.zone)] : [],
     additionals: found.additionals.map(wireRecord),
   };
+}
+
+const failed = (query: DecodedPacket) => emptyReply(query, rcodes.SERVFAIL);
+
+/**
+ * An ExternalName may lead out of the cluster, and clients don't ask again for what an alias stands for: so this does.
+ * undefined: nobody knows.
+ */
+async function followedOutside(
+  reply: Packet,
+  { type }: Question,
+  { zone, rng, forward }: DnsReplyOptions,
+): Promise<Packet | undefined> {
+  const last = reply.answers?.at(-1);
+  if (last?.type !== 'CNAME' || type === 'CNAME' || !forward) return reply;
+  if (answerDns({ name: last.data, type }, zone).rcode !== 'REFUSED') return reply;
+  const id = rng.bytes(2).readUInt16BE();
+  const questions = [{ name: last.data, type }];
+  const bytes = await forward(encode({ type: 'query', id, flags: RD, questions }));
+  const found = bytes && decoded(bytes);
+  if (!found) return undefined;
+  const flags = (reply.flags ?? 0) | ((found.flags ?? 0) & (TC | RCODE));
+  return { ...reply, flags, answers: [...(reply.answers ?? []), ...(found.answers ?? [])] };
 }
 
 function withEdns(packet: Packet, edns: boolean, extendedRcode = 0): Packet {

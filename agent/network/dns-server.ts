@@ -1,12 +1,16 @@
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
+import { parseResolvConf } from '../../base/resolv-conf.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { Netlink } from '../kernel/netlink.ts';
 import { ensureAddress, removeAddress } from '../kernel/rtnetlink.ts';
 import type { NetworkTable } from '../ports.ts';
+import { dnsForwarder } from './dns-forward.ts';
+import { frameDns, unframeDns } from './dns-framing.ts';
 import { replyToDns } from './dns-message.ts';
 import { type DnsZone, dnsZone } from './dns-zone.ts';
 
@@ -19,6 +23,8 @@ export interface DnsServer {
 
 export interface DnsServerOptions {
   readonly netlink: Netlink;
+  /** Path of the node's resolv.conf; read again with each table. */
+  readonly resolvConf: string;
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
@@ -26,10 +32,20 @@ export interface DnsServerOptions {
 
 export function dnsServer(options: DnsServerOptions): DnsServer {
   let zone: DnsZone | undefined;
+  /** The node's own, for names that aren't the cluster's. */
+  let servers: readonly string[] = [];
   let listening: Listening | undefined;
 
-  const reply = (message: Buffer, transport: 'udp' | 'tcp') =>
-    zone && replyToDns(message, { zone, rng: options.rng, transport });
+  const askNode = dnsForwarder(options);
+  const reply: Reply = async (message, transport) => {
+    const forward = (asked: Buffer) => askNode({ message: asked, servers, transport });
+    const { rng } = options;
+    if (!zone) return undefined;
+    return replyToDns(message, {
+      ...{ zone, rng, transport },
+      forward: servers.length > 0 ? forward : undefined,
+    });
+  };
   const move = async (address: string) => {
     const before = listening;
     listening = undefined;
@@ -41,6 +57,7 @@ export function dnsServer(options: DnsServerOptions): DnsServer {
   return {
     async serve(table) {
       zone = dnsZone(table);
+      servers = await nodeServers(options.resolvConf, table);
       if (listening?.address !== table.dnsServiceIp) await move(table.dnsServiceIp);
     },
     async close() {
@@ -48,6 +65,12 @@ export function dnsServer(options: DnsServerOptions): DnsServer {
       listening = undefined;
     },
   };
+}
+
+/** None without the file; never this server itself. */
+async function nodeServers(path: string, table: NetworkTable): Promise<readonly string[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return parseResolvConf(text).nameservers.filter((server) => server !== table.dnsServiceIp);
 }
 
 /** Index 1 is `lo` in every network namespace. */
@@ -61,7 +84,7 @@ interface Listening {
   close(): Promise<void>;
 }
 
-type Reply = (message: Buffer, transport: 'udp' | 'tcp') => Buffer | undefined;
+type Reply = (message: Buffer, transport: 'udp' | 'tcp') => Promise<Buffer | undefined>;
 
 async function listen(address: string, reply: Reply, options: DnsServerOptions) {
   const udp = await listenUdp(address, reply, options.log);
@@ -70,7 +93,7 @@ async function listen(address: string, reply: Reply, options: DnsServerOptions) 
     const serve = (socket: Socket) => {
       connections.add(socket);
       socket.on('close', () => connections.delete(socket));
-      serveConnection(socket, reply, options.clock);
+      serveConnection(socket, reply, options);
     };
     const tcp = await listenTcp(address, serve, options.log);
     const close = async () => {
@@ -86,18 +109,26 @@ async function listen(address: string, reply: Reply, options: DnsServerOptions) 
 
 async function listenUdp(address: string, reply: Reply, log: Log): Promise<UdpSocket> {
   const socket = createSocket('udp4');
-  socket.on('message', (message, client) => {
-    // Any pod with NET_RAW can send from port 0, to which `send` would throw.
-    const bytes = client.port === 0 ? undefined : reply(message, 'udp');
-    if (!bytes) return;
-    socket.send(bytes, client.port, client.address, (err) => {
-      if (err) log.debug({ err, address: client.address }, 'a DNS reply was not sent');
-    });
-  });
+  const answer = async (message: Buffer, client: RemoteInfo) => {
+    try {
+      const bytes = await reply(message, 'udp');
+      // Throws to port 0, from which any pod with NET_RAW can send, and once the socket is closed.
+      if (bytes) await send(socket, bytes, client);
+    } catch (err) {
+      log.debug({ err, address: client.address }, 'a DNS reply was not sent');
+    }
+  };
+  socket.on('message', (message, client) => void answer(message, client));
   socket.bind({ address, port: dnsPort });
   await listening(socket);
   socket.on('error', (err) => log.warn({ err, address }, 'the DNS socket failed'));
   return socket;
+}
+
+function send(socket: UdpSocket, bytes: Buffer, { port, address }: RemoteInfo): Promise<void> {
+  return new Promise((resolve, reject) =>
+    socket.send(bytes, port, address, (error) => (error ? reject(error) : resolve())),
+  );
 }
 
 async function listenTcp(
@@ -123,47 +154,36 @@ async function listening(socket: UdpSocket | Server): Promise<void> {
   }
 }
 
-/**
- * Messages follow one another, each behind its length in two bytes. Who doesn't take the replies is
- * read no further.
- */
-function serveConnection(socket: Socket, reply: Reply, clock: Clock): void {
+/** One message after the other. Who doesn't take the replies, or waits for one, is read no further. */
+function serveConnection(socket: Socket, reply: Reply, { clock, log }: DnsServerOptions): void {
   let buffered: Buffer = Buffer.alloc(0);
   let cancel = clock.after(tcpIdleMs, () => socket.destroy());
-  const next = (): Buffer | undefined => {
-    if (buffered.length < 2) return undefined;
-    const end = 2 + buffered.readUInt16BE(0);
-    if (buffered.length < end) return undefined;
-    const message = buffered.subarray(2, end);
-    buffered = buffered.subarray(end);
-    return message;
-  };
-  const answerAll = () => {
+  const answerAll = async () => {
+    socket.pause();
     while (!socket.writableNeedDrain) {
-      const message = next();
-      if (!message) return void socket.resume();
-      const bytes = reply(message, 'tcp');
-      if (!bytes) return void socket.destroy();
-      socket.write(framed(bytes));
+      const next = unframeDns(buffered);
+      if (!next) return void socket.resume();
+      buffered = next.rest;
+      const bytes = await reply(next.message, 'tcp');
+      if (!bytes || socket.destroyed) return void socket.destroy();
+      socket.write(frameDns(bytes));
       cancel();
       cancel = clock.after(tcpIdleMs, () => socket.destroy());
     }
-    socket.pause();
+    socket.once('drain', go);
   };
+  const go = () =>
+    void answerAll().catch((err) => {
+      log.debug({ err }, 'a DNS message was not answered');
+      socket.destroy();
+    });
   socket.on('data', (chunk: Buffer) => {
     buffered = Buffer.concat([buffered, chunk]);
-    answerAll();
+    go();
   });
-  socket.on('drain', answerAll);
   // A client that goes away in the middle is no one's concern: its connection is closed, and 'close' follows.
   socket.on('error', () => socket.destroy());
   socket.on('close', () => cancel());
-}
-
-function framed(bytes: Buffer): Buffer {
-  const length = Buffer.alloc(2);
-  length.writeUInt16BE(bytes.length, 0);
-  return Buffer.concat([length, bytes]);
 }
 
 function closed(closing: { close(callback: () => void): unknown }): Promise<void> {

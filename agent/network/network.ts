@@ -28,6 +28,8 @@ import { findUplink } from './uplink.ts';
 export interface NetworkOptions {
   /** On tmpfs, as /run/orc is: addresses are kept in its `network/`, and mean nothing after a reboot. */
   readonly runDir: string;
+  /** Path of the node's resolv.conf: its servers answer for names that aren't the cluster's. */
+  readonly resolvConf: string;
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
@@ -55,7 +57,7 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
     links: podLinks(netlink, reaper),
     rules: ruleKeeper(nftables, elements),
     book: openAddressBook(join(options.runDir, 'network'), options.log),
-    dns: dnsServer({ netlink, clock: options.clock, rng: options.rng, log: options.log }),
+    dns: dnsServer({ netlink, ...options }),
   };
   return {
     ...composeNetwork(parts),

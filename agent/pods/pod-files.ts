@@ -1,4 +1,5 @@
 import type { Pod } from '../../api/pod.ts';
+import { parseResolvConf } from '../../base/resolv-conf.ts';
 import type { NetworkTable } from '../ports.ts';
 
 /** The hostname inside: spec.hostname, or the pod's name as far as a hostname may be long. */
@@ -22,7 +23,7 @@ export function hostsFile(pod: Pod, podIp: string | undefined, domain: string): 
   return `${lines.join('\n')}\n`;
 }
 
-/** /etc/resolv.conf of the pod: the node's DNS for cluster names, or the node's own file. */
+/** /etc/resolv.conf of the pod: the node's DNS, which knows the cluster's names too, or the node's own file. */
 export function resolvConf(
   pod: Pod,
   network: NetworkTable | undefined,
@@ -30,6 +31,7 @@ export function resolvConf(
 ): string {
   if (pod.spec.dnsPolicy === 'Default' || pod.spec.hostNetwork || !network) return nodeResolvConf;
   const { clusterDomain, dnsServiceIp } = network;
-  const search = [`${pod.metadata.namespace}.svc`, 'svc'].map((s) => `${s}.${clusterDomain}`);
-  return `search ${[...search, clusterDomain].join(' ')}\nnameserver ${dnsServiceIp}\noptions ndots:5\n`;
+  const own = [`${pod.metadata.namespace}.svc`, 'svc'].map((s) => `${s}.${clusterDomain}`);
+  const search = [...own, clusterDomain, ...parseResolvConf(nodeResolvConf).search];
+  return `search ${search.join(' ')}\nnameserver ${dnsServiceIp}\noptions ndots:5\n`;
 }

@@ -1,6 +1,9 @@
 import { createSocket } from 'node:dgram';
 import { promises as dns } from 'node:dns';
+import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { decode, encode } from 'dns-packet';
+import { frameDns } from '../../agent/network/dns-framing.ts';
 import { serveJson } from './json-child.ts';
 
 /** One end of connections, in whatever network namespace this process was started. Driven by the test over JSON. */
@@ -24,6 +27,30 @@ serveJson({
       });
       socket.bind(port, '0.0.0.0', () => resolve());
     }),
+  /** A DNS server that knows these addresses and nothing else; over UDP it cuts what begins with "long". */
+  serveDns: (known: Readonly<Record<string, readonly string[]>>) => {
+    const reply = (message: Buffer, transport: 'udp' | 'tcp') => {
+      const query = decode(message);
+      const [{ name, type } = { name: '', type: 'A' }] = query.questions ?? [];
+      const addresses = type === 'A' ? known[name.toLowerCase()] : undefined;
+      const isCut = transport === 'udp' && name.startsWith('long');
+      const data = isCut ? [] : (addresses ?? []);
+      const answers = data.map((ip) => ({ name, type: 'A' as const, ttl: 60, data: ip }));
+      const flags = (isCut ? 0x200 : 0) | (addresses ? 0 : 3);
+      return encode({ ...query, type: 'response', flags, answers });
+    };
+    const udp = createSocket('udp4');
+    udp.on('message', (message, { address, port }) =>
+      udp.send(reply(message, 'udp'), port, address),
+    );
+    const tcp = createServer((socket) => {
+      socket.on('data', (chunk: Buffer) => socket.write(frameDns(reply(chunk.subarray(2), 'tcp'))));
+      socket.on('error', () => socket.destroy());
+    });
+    udp.bind(53, '0.0.0.0');
+    tcp.listen(53, '0.0.0.0');
+    return Promise.all([once(udp, 'listening'), once(tcp, 'listening')]).then(() => undefined);
+  },
   /** What the server said first; or the error's code, and how long it took to come. */
   connect: async (to: Target) => {
     const startedAt = performance.now();
@@ -68,8 +95,8 @@ serveJson({
       });
       socket.write(text);
     }),
-  resolve: async ({ server, name, type }: { server: string; name: string; type: string }) => {
-    const resolver = new dns.Resolver({ timeout: 2_000, tries: 1 });
+  resolve: async ({ server, name, type, timeoutMs }: DnsQuery) => {
+    const resolver = new dns.Resolver({ timeout: timeoutMs ?? 2_000, tries: 1 });
     resolver.setServers([server]);
     try {
       return await resolver.resolve(name, type as 'A');
@@ -78,6 +105,13 @@ serveJson({
     }
   },
 });
+
+interface DnsQuery {
+  readonly server: string;
+  readonly name: string;
+  readonly type: string;
+  readonly timeoutMs?: number;
+}
 
 interface Target {
   readonly ip: string;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type Launcher, startLauncher } from '../../agent/kernel/launcher.ts';
 import { namespacePath } from '../../agent/kernel/namespace-path.ts';
 import type { Op } from '../../agent/kernel/op.ts';
@@ -28,8 +29,10 @@ function shims(): Launcher {
 
 serveJson({
   open: async ({ runDir }: { runDir: string }) => {
+    const resolvConf = join(runDir, 'resolv.conf');
     network = await openNetwork({
       runDir,
+      resolvConf,
       clock: systemClock(),
       rng: systemRng(),
       log: silentLog,

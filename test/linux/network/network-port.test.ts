@@ -33,7 +33,8 @@ async function openSubject(): Promise<NetworkSubject> {
 /** The port at the other end of the child's pipes; there, the pod's side is set up with iproute2. */
 function networkOf(agent: JsonChild): NetworkPort {
   return {
-    attach: ({ runInside: _, ...request }) => agent.call('attach', request),
+    attach: ({ uid, networkNamespace, hostPorts }) =>
+      agent.call('attach', { uid, networkNamespace, hostPorts }),
     detach: async (uid) => void (await agent.call('detach', { uid })),
     find: async (uid) => (await agent.call<PodNetwork | null>('find', { uid })) ?? undefined,
     list: () => agent.call('list'),

@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ServiceEntry } from '../../../agent/ports.ts';
 import {
   addPod,
+  dnsServiceIp,
   makeVirtualHosts,
   restartAgent,
   tableOf,
@@ -160,5 +163,50 @@ describe('a host port', () => {
     const next = await named(first, 'next', 'UDP');
     expect(await ask()).toMatchObject({ name: 'next' });
     await first.agent.call('detach', { uid: next.uid });
+  });
+});
+
+describe("a name that isn't the cluster's", () => {
+  const many = Array.from({ length: 100 }, (_, i) => `192.0.2.${i + 1}`);
+  const known = { 'www.example.org': ['192.0.2.7'], 'long.example.org': many };
+  const silent = '172.30.7.250';
+  const external: ServiceEntry = {
+    ...service('external', 30_005, []),
+    clusterIp: undefined,
+    ports: [],
+    externalName: 'www.example.org',
+  };
+
+  beforeAll(() => cluster.stranger.peer.call('serveDns', known));
+  afterEach(() => askServers());
+
+  /** Makes these the node's servers. */
+  const askServers = async (...servers: readonly string[]) => {
+    const lines = servers.map((server) => `nameserver ${server}\n`);
+    await writeFile(join(second.runDir, 'resolv.conf'), lines.join(''));
+    await second.agent.call('apply', tableOf(cluster.hosts, second, [...services(), external]));
+  };
+  const resolve = (name: string) =>
+    c.peer.call('resolve', { server: dnsServiceIp, name, type: 'A', timeoutMs: 5000 });
+
+  it("is looked up at the node's own servers, over TCP if it must be", async () => {
+    await askServers(cluster.stranger.address);
+    expect(await resolve('www.example.org')).toEqual(['192.0.2.7']);
+    expect(await resolve('long.example.org')).toEqual(many);
+    expect(await resolve('nobody.example.org')).toEqual({ error: 'ENOTFOUND' });
+    expect(await resolve('external.default.svc.cluster.local')).toEqual(['192.0.2.7']);
+    expect(await resolve('on-c.default.svc.cluster.local')).toEqual(['10.96.1.2']);
+  });
+
+  it('is looked up at the next when one is silent or has no server', async () => {
+    await askServers(silent, first.address, cluster.stranger.address);
+    expect(await resolve('www.example.org')).toEqual(['192.0.2.7']);
+  });
+
+  it('fails when no server answers, and is refused when there is none but this one', async () => {
+    await askServers(first.address);
+    expect(await resolve('www.example.org')).toEqual({ error: 'ESERVFAIL' });
+    await askServers(dnsServiceIp);
+    expect(await resolve('www.example.org')).toEqual({ error: 'EREFUSED' });
   });
 });

@@ -1,7 +1,7 @@
 import { type Answer, decode, encode, type Packet } from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { replyToDns } from '../../../../agent/network/dns-message.ts';
+import { type DnsReplyOptions, replyToDns } from '../../../../agent/network/dns-message.ts';
 import { dnsZone } from '../../../../agent/network/dns-zone.ts';
 import { seededRng } from '../../../../base/rng.ts';
 import { smallTable } from '../../../contract/network-port.contract.ts';
@@ -17,8 +17,10 @@ const svc = 'default.svc.cluster.local';
 const RD = 0x100;
 const rcodeOf = (reply: Buffer | undefined) => (reply ? reply.readUInt16BE(2) & 0xf : undefined);
 
-function reply(message: Buffer, transport: 'udp' | 'tcp' = 'udp'): Buffer | undefined {
-  return replyToDns(message, { zone, rng: seededRng(1), transport });
+const options = { zone, rng: seededRng(1), transport: 'udp', forward: undefined } as const;
+
+function reply(message: Buffer, more: Partial<DnsReplyOptions> = {}): Promise<Buffer | undefined> {
+  return replyToDns(message, { ...options, ...more });
 }
 
 function query(name: string, more: Packet = {}): Buffer {
@@ -41,8 +43,8 @@ function edns(udpPayloadSize: number, ednsVersion = 0): Packet {
 }
 
 describe('a reply', () => {
-  it('repeats id, question and recursion bit, and is authoritative', () => {
-    expect(decode(reply(query(`web.${svc}`))!)).toMatchObject({
+  it('repeats id, question and recursion bit, and is authoritative', async () => {
+    expect(decode((await reply(query(`web.${svc}`)))!)).toMatchObject({
       id: 77,
       type: 'response',
       flag_aa: true,
@@ -58,8 +60,8 @@ describe('a reply', () => {
   it.each([
     ['no such name', `nope.${svc}`, 3],
     ['no such data', svc, 0],
-  ])('about %s carries the SOA, so that resolvers remember it', (_, name, rcode) => {
-    const bytes = reply(query(name))!;
+  ])('about %s carries the SOA, so that resolvers remember it', async (_, name, rcode) => {
+    const bytes = (await reply(query(name)))!;
     expect(rcodeOf(bytes)).toBe(rcode);
     expect(decode(bytes)).toMatchObject({
       answers: [],
@@ -67,49 +69,47 @@ describe('a reply', () => {
     });
   });
 
-  it("to someone else's name is a plain refusal", () => {
-    const bytes = reply(query('example.org'))!;
+  it("to someone else's name is a plain refusal", async () => {
+    const bytes = (await reply(query('example.org')))!;
     expect(rcodeOf(bytes)).toBe(5);
     expect(decode(bytes)).toMatchObject({ flag_aa: false, answers: [], authorities: [] });
   });
 
-  it('over UDP that is too long is cut, and whole over TCP', () => {
-    const cut = decode(reply(query(`many.${svc}`))!);
+  it('over UDP that is too long is cut, and whole over TCP', async () => {
+    const cut = decode((await reply(query(`many.${svc}`)))!);
     expect(cut).toMatchObject({ flag_tc: true, answers: [] });
-    const whole = decode(reply(query(`many.${svc}`), 'tcp')!);
+    const whole = decode((await reply(query(`many.${svc}`), { transport: 'tcp' }))!);
     expect(whole.flag_tc).toBe(false);
     expect(new Set(whole.answers?.map((each) => 'data' in each && each.data))).toEqual(
       new Set(addresses.map(({ ip }) => ip)),
     );
   });
 
-  it('may be longer for a client that says so, but never over 1232 bytes', () => {
+  it('may be longer for a client that says so, but never over 1232 bytes', async () => {
     const few = dnsZone({
       ...smallTable,
       services: [{ ...many, addresses: addresses.slice(0, 20) }],
     });
     const long = query(`many.${svc}`, edns(4096));
-    const bytes = replyToDns(long, { zone: few, rng: seededRng(1), transport: 'udp' })!;
+    const bytes = (await reply(long, { zone: few }))!;
     expect(bytes.length).toBeGreaterThan(512);
     expect(decode(bytes).additionals).toMatchObject([{ type: 'OPT', udpPayloadSize: 1232 }]);
-    expect(decode(reply(long)!)).toMatchObject({ flag_tc: true });
+    expect(decode((await reply(long))!)).toMatchObject({ flag_tc: true });
   });
 
-  it('mixes the addresses', () => {
-    const first = (seed: number) => {
-      const bytes = replyToDns(query(`many.${svc}`), {
-        zone,
-        rng: seededRng(seed),
-        transport: 'tcp',
-      });
+  it('mixes the addresses', async () => {
+    const first = async (seed: number) => {
+      const more = { rng: seededRng(seed), transport: 'tcp' } as const;
+      const bytes = await reply(query(`many.${svc}`), more);
       const [answer] = decode(bytes!).answers ?? [];
       return answer?.type === 'A' ? answer.data : undefined;
     };
-    expect(new Set(Array.from({ length: 40 }, (_, seed) => first(seed))).size).toBeGreaterThan(10);
+    const firsts = await Promise.all(Array.from({ length: 40 }, (_, seed) => first(seed)));
+    expect(new Set(firsts).size).toBeGreaterThan(10);
   });
 
-  it('to a later version of EDNS says so', () => {
-    const decoded = decode(reply(query(`web.${svc}`, edns(1232, 1)))!);
+  it('to a later version of EDNS says so', async () => {
+    const decoded = decode((await reply(query(`web.${svc}`, edns(1232, 1))))!);
     expect(decoded.additionals).toMatchObject([{ type: 'OPT', extendedRcode: 1, ednsVersion: 0 }]);
     expect(decoded.answers).toEqual([]);
   });
@@ -118,7 +118,7 @@ describe('a reply', () => {
 describe('a message', () => {
   const check = (what: string, message: Buffer, rcode: number | undefined) =>
     it(`that is ${what} gets ${rcode ?? 'nothing'}`, () =>
-      expect(rcodeOf(reply(message))).toBe(rcode));
+      expect(reply(message).then(rcodeOf)).resolves.toBe(rcode));
 
   check('shorter than a header', Buffer.alloc(11), undefined);
   check('a reply itself', encode({ type: 'response', id: 1 }), undefined);
@@ -135,14 +135,55 @@ describe('a message', () => {
     5,
   );
 
-  it('of any bytes is survived', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 90 }), (bytes) => {
-        reply(Buffer.from(bytes));
+  it('of any bytes is survived', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 90 }), async (bytes) => {
+        await reply(Buffer.from(bytes));
         const damaged = query(`web.${svc}`, edns(1232));
         damaged.set(bytes.slice(0, 30), Math.min(bytes.length, 12));
-        reply(damaged);
+        await reply(damaged);
       }),
     );
+  });
+});
+
+describe("a name that isn't the cluster's", () => {
+  const outside: Answer = { name: 'www.example.org', type: 'A', data: '192.0.2.7' };
+  const answering = (packet: Packet) => async (message: Buffer) =>
+    encode({ ...decode(message), type: 'response', ...packet });
+
+  it("is asked for as it was, and the node's server's reply handed back as it is", async () => {
+    const forward = async (message: Buffer) => Buffer.concat([message, Buffer.from('as it is')]);
+    const message = query('www.Example.org');
+    expect(await reply(message, { forward })).toEqual(await forward(message));
+  });
+
+  it('is a failure when no server answers', async () => {
+    const forward = async () => undefined;
+    const bytes = await reply(query('example.org', edns(1232)), { forward });
+    expect(rcodeOf(bytes)).toBe(2);
+    expect(decode(bytes!)).toMatchObject({ id: 77, questions: [{ name: 'example.org' }] });
+  });
+
+  const named = { ...web, name: 'ext', clusterIp: undefined, externalName: 'www.example.org' };
+  const withName = dnsZone({ ...smallTable, services: [{ ...named, ports: [], addresses: [] }] });
+  const ask = (type: 'A' | 'CNAME', forward: DnsReplyOptions['forward']) => {
+    const questions = [{ name: `ext.${svc}`, type, class: 'IN' } as const];
+    return reply(query('', { questions }), { zone: withName, forward });
+  };
+  const alias = { name: `ext.${svc}`, type: 'CNAME', data: 'www.example.org' };
+
+  it('is followed when a service stands for it', async () => {
+    const bytes = await ask('A', answering({ answers: [outside] }));
+    expect(decode(bytes!)).toMatchObject({ id: 77, answers: [alias, outside] });
+    expect(rcodeOf(await ask('A', answering({ flags: 3 })))).toBe(3);
+    expect(rcodeOf(await ask('A', async () => undefined))).toBe(2);
+    expect(rcodeOf(await ask('A', async () => Buffer.from('no message at all')))).toBe(2);
+  });
+
+  it('is not followed for who asks for the alias itself, or when there is no server', async () => {
+    const unasked = async () => Promise.reject(new Error('was asked'));
+    expect(decode((await ask('CNAME', unasked))!).answers).toMatchObject([alias]);
+    expect(decode((await ask('A', undefined))!).answers).toMatchObject([alias]);
   });
 });

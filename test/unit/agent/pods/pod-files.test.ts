@@ -52,12 +52,19 @@ describe('/etc/resolv.conf', () => {
     '',
   ].join('\n');
   const own = 'nameserver 9.9.9.9\n';
-  it.each([
+  it.each<[string, Readonly<Record<string, unknown>>, NetworkTable | undefined, string, string?]>([
     ['points to the node’s DNS', {}, network, cluster],
+    [
+      'searches where the node does, too',
+      {},
+      network,
+      cluster.replace('\n', ' example.org lan\n'),
+      `domain old.example\n${own}search example.org. lan\n`,
+    ],
     ['is the node’s own with dnsPolicy Default', { dnsPolicy: 'Default' }, network, own],
     ['is the node’s own in its network', { hostNetwork: true, hostUsers: true }, network, own],
     ['is the node’s own before a controller was heard', {}, undefined, own],
-  ])('%s', (_, spec, table, expected) => {
-    expect(resolvConf(aPod(spec), table, own)).toBe(expected);
+  ])('%s', (_, spec, table, expected, node = own) => {
+    expect(resolvConf(aPod(spec), table, node)).toBe(expected);
   });
 });
