@@ -4,7 +4,9 @@ import { type Clock, sleep, systemClock } from '../base/clock.ts';
 import { errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
 import { type Log, openLog } from '../base/log.ts';
+import { type Metrics, openMetrics } from '../base/metrics.ts';
 import { PinnedHttpsError } from '../base/pinned-https.ts';
+import { measureProcess } from '../base/process-metrics.ts';
 import { type Rng, systemRng } from '../base/rng.ts';
 import { terminated } from '../base/termination.ts';
 import { nativeBinary } from '../native/binary.ts';
@@ -16,6 +18,7 @@ import { startLauncher } from './kernel/launcher.ts';
 import { openLedger } from './ledger/disk-ledger.ts';
 import { ensureNodeKey } from './ledger/node-key.ts';
 import { openNetwork } from './network/network.ts';
+import { measurePods, nodeAnswers } from './node-answers.ts';
 import { nodeFacts } from './node-facts.ts';
 import { keepNetwork } from './pods/keep-network.ts';
 import type { PodEvent, PodEvents } from './pods/pod-events.ts';
@@ -27,7 +30,6 @@ import { openRuntime, type Runtime } from './runtime/runtime.ts';
 import { joinCluster } from './session/join.ts';
 import { type NodeIdentity, readIdentity, saveIdentity } from './session/node-identity.ts';
 import { startSession } from './session/session.ts';
-import { SessionError } from './session/session-handlers.ts';
 import { openVolumes } from './volumes/volumes.ts';
 
 /** `orc agent`: runs until SIGTERM or SIGINT; pods go on without it. Gives the exit code. */
@@ -67,9 +69,10 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
   const node = await openPorts(config, logDir, base);
   const { ports, runtime } = node;
   const stopNetwork = keepNetwork({ ledger, network: ports.network, ...base });
-  const events = eventOutbox();
+  const metrics = openMetrics();
+  const events = eventOutbox(metrics);
   const workers = await startPodWorkers({
-    ...{ ports, ledger, events, logDir, workers: 8, ...base },
+    ...{ ports, ledger, events, logDir, workers: 8, metrics, ...base },
     nodeName: config.nodeName,
     hostIp: config.address,
     nodeResolvConf: await readFile(resolvConf, 'utf8').catch(() => ''),
@@ -82,12 +85,17 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
     describeNode: () => nodeFacts({ addresses: [config.address], labels: config.labels }),
     handlers: {
       ...podReach({ ledger, ...ports, logDir, readLogs }),
-      query: answerQuery,
+      query: nodeAnswers({ metrics, ports, ...base }),
     },
   });
   events.sendTo((event) =>
     session.reportEvent({ ...event, podUid: event.uid, fieldPath: event.fieldPath ?? '' }),
   );
+  measureProcess(metrics);
+  measurePods(metrics, workers);
+  metrics.gauge('orc_leader_connected', 'Whether there is a link to a controller that leads.', {
+    read: () => Number(session.connected),
+  });
   const stopHousekeeping = startHousekeeping({
     ...{ dataDir: config.dataDir, limits: config.limits, images: ports.images, ...base },
     neededImages: async () => (await runtime.imagesInUse()).union(workers.neededImages()),
@@ -108,11 +116,6 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
 }
 
 const ofNode = { uid: '', namespace: '', name: '', fieldPath: undefined, type: 'Warning' } as const;
-
-async function answerQuery(what: string): Promise<string> {
-  if (what === 'healthz') return 'ok';
-  throw new SessionError('NotFound', `this node has nothing to say about "${what}"`);
-}
 
 /** The node's own: where names that aren't the cluster's are asked for. */
 const resolvConf = '/etc/resolv.conf';
@@ -182,11 +185,15 @@ interface EventOutbox extends PodEvents {
 }
 
 /** Pods are worked on before there is a session: what they say then waits here. */
-function eventOutbox(): EventOutbox {
+function eventOutbox(metrics: Metrics): EventOutbox {
   const waiting: PodEvent[] = [];
   let send = (event: PodEvent): void => void waiting.push(event);
   return {
-    record: (event) => send(event),
+    record(event) {
+      const { type, reason } = event;
+      metrics.count('orc_events_total', 'What happened to pods.', { type, reason });
+      send(event);
+    },
     sendTo(next) {
       send = next;
       for (const event of waiting.splice(0)) next(event);

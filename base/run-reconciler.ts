@@ -24,7 +24,7 @@ export interface ReconcilerOptions<K> {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
-  readonly metrics?: Metrics;
+  readonly metrics?: Metrics | undefined;
   /** True for an outcome that is everyday business (a lost compare-and-swap): retried, not warned about. */
   readonly isExpected?: (error: unknown) => boolean;
 }

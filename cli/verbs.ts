@@ -66,6 +66,14 @@ export const verbs: Readonly<Record<string, Verb>> = {
     ],
     load: async () => (await import('./commands/port-forward.ts')).definePortForward,
   },
+  cp: {
+    about: 'copy files to and from a container',
+    examples: [
+      'orc cp web.conf deploy/web:/etc/web/   into a directory there',
+      'orc cp db-0:/var/log ./db-log          a directory, from there',
+    ],
+    load: async () => (await import('./commands/cp.ts')).defineCp,
+  },
   delete: {
     about: 'remove objects, and wait until they are gone',
     examples: [
@@ -97,6 +105,14 @@ export const verbs: Readonly<Record<string, Verb>> = {
       'orc events -A -w                       everywhere, as it happens',
     ],
     load: async () => (await import('./commands/events.ts')).defineEvents,
+  },
+  top: {
+    about: 'what nodes and pods use',
+    examples: [
+      'orc top                                both, just now',
+      'orc top pods -A --sort-by memory       the biggest first',
+    ],
+    load: async () => (await import('./commands/top.ts')).defineTop,
   },
   token: {
     about: 'let a host join the cluster',

@@ -1,3 +1,4 @@
+import type { Metrics } from '../../base/metrics.ts';
 import type { Rng } from '../../base/rng.ts';
 import { type Reconciler, runReconciler } from '../../base/run-reconciler.ts';
 import type { Ledger } from '../ledger/assignment.ts';
@@ -10,6 +11,7 @@ import { statusBoard } from './status-board.ts';
 export interface PodWorkersOptions extends Omit<PodContext, 'wake' | 'network'> {
   readonly ledger: Ledger;
   readonly rng: Rng;
+  readonly metrics?: Metrics | undefined;
   /** Pods worked on at the same time. */
   readonly workers: number;
 }
@@ -39,6 +41,7 @@ export async function startPodWorkers(options: PodWorkersOptions): Promise<PodWo
     clock,
     rng,
     log,
+    metrics: options.metrics,
   });
   const unsubscribe = ledger.onChange((changed) => {
     if (changed !== 'network') reconciler.wake(changed);

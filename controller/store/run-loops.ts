@@ -19,7 +19,7 @@ export interface RunLoopsDeps {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
-  readonly metrics?: Metrics;
+  readonly metrics?: Metrics | undefined;
   readonly recordEvent: RecordEvent;
 }
 
@@ -53,7 +53,7 @@ function runLoop(loop: Loop, deps: RunLoopsDeps & { readonly runningSince: numbe
     clock,
     rng,
     log,
-    ...(deps.metrics === undefined ? {} : { metrics: deps.metrics }),
+    metrics: deps.metrics,
     isExpected,
   });
   const wake = (change: ObjectChange) => {

@@ -1,0 +1,133 @@
+import { Node } from '../../api/node.ts';
+import { milliOf, wholeOf } from '../../api/quantity.ts';
+import { NodeMetrics, PodMetrics } from '../../api/resource-metrics.ts';
+import { UsageError } from '../../base/flags.ts';
+import type { Cli, DefineVerb } from '../cli.ts';
+import { layoutOf } from '../print/layout.ts';
+import { formatTable } from '../print/table.ts';
+import { listObjects } from '../resources.ts';
+
+export const defineTop: DefineVerb = (command, act) => {
+  command
+    .argument('[what]', 'pods or nodes; without it both')
+    .argument('[name]', 'only this one')
+    .option('-A, --all-namespaces', 'pods of every namespace')
+    .option('-l, --selector <selector>', 'by label')
+    .option('--containers', 'each container of a pod by itself')
+    .option('--sort-by <what>', 'cpu or memory, most first')
+    .option('--no-headers', 'without the first line')
+    .action(act(top));
+};
+
+interface TopFlags {
+  readonly allNamespaces?: boolean;
+  readonly selector?: string;
+  readonly containers?: boolean;
+  readonly sortBy?: string;
+  readonly headers: boolean;
+}
+
+interface Amounts {
+  readonly cpuMilli: number;
+  readonly memoryBytes: number;
+}
+
+/** A line: what it is about, what that uses, and of how much. */
+interface Row extends Amounts {
+  readonly names: readonly string[];
+  readonly of?: Amounts;
+}
+
+async function top(cli: Cli, words: readonly string[], flags: TopFlags): Promise<number> {
+  const [what = 'both', name] = words;
+  const wantsNodes = /^(nodes?|no|both)$/.test(what);
+  const wantsPods = /^(pods?|po|both)$/.test(what);
+  if (!wantsNodes && !wantsPods)
+    throw new UsageError(`orc top knows pods and nodes, not "${what}"`);
+  if (![undefined, 'cpu', 'memory'].includes(flags.sortBy))
+    throw new UsageError(`--sort-by must be cpu or memory, not "${flags.sortBy}"`);
+  if (wantsNodes) print(cli, ['NAME'], { rows: await nodeRows(cli, name, flags), flags });
+  if (what === 'both') cli.out('');
+  if (!wantsPods) return 0;
+  const { allNamespaces = false, containers = false } = flags;
+  const headers = [...(allNamespaces ? ['NAMESPACE'] : []), ...(containers ? ['POD'] : []), 'NAME'];
+  print(cli, headers, { rows: await podRows(cli, name, flags), flags });
+  return 0;
+}
+
+const selectorsFor = (name: string | undefined, { selector }: TopFlags) => ({
+  labelSelector: selector,
+  fieldSelector: name && `metadata.name=${name}`,
+});
+
+async function nodeRows(
+  cli: Cli,
+  name: string | undefined,
+  flags: TopFlags,
+): Promise<readonly Row[]> {
+  const client = await cli.client();
+  const selection = { namespace: '', ...selectorsFor(name, flags) };
+  const [measured, nodes] = await Promise.all([
+    listObjects<NodeMetrics>(client, { kind: NodeMetrics, ...selection }),
+    listObjects<Node>(client, { kind: Node, ...selection }),
+  ]);
+  const sizes = new Map(nodes.items.map((node) => [node.metadata.name, node.status.allocatable]));
+  return measured.items.map(({ metadata, usage }) => ({
+    names: [metadata.name],
+    ...amountsOf([usage]),
+    of: amountsOf([sizes.get(metadata.name) ?? {}]),
+  }));
+}
+
+async function podRows(
+  cli: Cli,
+  name: string | undefined,
+  flags: TopFlags,
+): Promise<readonly Row[]> {
+  const namespace = flags.allNamespaces ? '' : await cli.namespace();
+  const selection = { kind: PodMetrics, namespace, ...selectorsFor(name, flags) };
+  const { items } = await listObjects<PodMetrics>(await cli.client(), selection);
+  return items.flatMap(({ metadata, containers }) => {
+    const names = [...(flags.allNamespaces ? [metadata.namespace ?? ''] : []), metadata.name];
+    return flags.containers
+      ? containers.map((one) => ({ names: [...names, one.name], ...amountsOf([one.usage]) }))
+      : [{ names, ...amountsOf(containers.map(({ usage }) => usage)) }];
+  });
+}
+
+function amountsOf(usages: readonly Readonly<Record<string, string>>[]): Amounts {
+  const sum = (read: (usage: Readonly<Record<string, string>>) => number) =>
+    usages.map(read).reduce((total, one) => total + one, 0);
+  return {
+    cpuMilli: sum(({ cpu = '0' }) => milliOf(cpu)),
+    memoryBytes: sum(({ memory = '0' }) => wholeOf(memory)),
+  };
+}
+
+/** As kubectl: cores in thousandths, memory in MiB. */
+function print(
+  cli: Cli,
+  names: readonly string[],
+  { rows, flags }: { readonly rows: readonly Row[]; readonly flags: TopFlags },
+): void {
+  if (rows.length === 0) {
+    cli.err('nothing has been measured yet; nodes tell every 10 seconds');
+    return;
+  }
+  const share = (part: number, whole = 0) =>
+    whole > 0 ? `${Math.floor((100 * part) / whole)}%` : '';
+  const isNode = rows[0]?.of !== undefined;
+  const percent = (...cells: readonly string[]) => (isNode ? cells : []);
+  const headers = [
+    ...[...names, 'CPU(cores)', ...percent('CPU(%)')],
+    ...['MEMORY(bytes)', ...percent('MEMORY(%)')],
+  ];
+  const cellsOf = ({ names: first, cpuMilli, memoryBytes, of }: Row) => [
+    ...[...first, `${cpuMilli}m`, ...percent(share(cpuMilli, of?.cpuMilli))],
+    ...[`${Math.floor(memoryBytes / 2 ** 20)}Mi`, ...percent(share(memoryBytes, of?.memoryBytes))],
+  ];
+  const key = flags.sortBy === 'cpu' ? 'cpuMilli' : 'memoryBytes';
+  const sorted = flags.sortBy ? rows.toSorted((a, b) => b[key] - a[key]) : rows;
+  const table = { headers, rows: sorted.map(cellsOf) };
+  for (const line of formatTable(table, layoutOf(cli.io, flags.headers))) cli.out(line);
+}
