@@ -7,6 +7,6 @@ sources() {
   cd "$checkout" && find orc.ts package.json api base agent cli controller dev native/*.ts "$@" -print -quit
 }
 [ -f "$program" ] && [ -z "$(sources -newer "$program")" ] || program=$checkout/orc.ts
-# A young generation that stays small: less memory for a little more collecting. One arena, for the same reason.
-export MALLOC_ARENA_MAX=1
+# Less memory for a little more work: a young generation that stays small, one arena, and what is freed goes back.
+export MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072
 exec "$node" --disable-warning=ExperimentalWarning --max-semi-space-size=2 "$program" "$@"
