@@ -10,6 +10,7 @@ import { serveEgressProxy } from './egress-proxy.ts';
 import { findEtcd, keepEtcd } from './etcd.ts';
 import { startRegistry } from './images/registry.ts';
 import { makeRunDir, sweepLeftovers } from './leftovers.ts';
+import { publishServices } from './publish.ts';
 import { keepRole, orcCommand } from './roles.ts';
 import { startVirtualHost, type VirtualHost } from './virtual-host.ts';
 import { connectHosts, network, type PlacedHost } from './virtual-network.ts';
@@ -18,6 +19,8 @@ export interface DevCluster {
   /** On 127.0.0.1. */
   readonly port: number;
   readonly kubeconfig: string;
+  /** Which port of this machine leads to which Service. */
+  readonly published: readonly string[];
   /** The first process of each host, by the host's name: `nsenter --target PID` leads into it. */
   readonly hosts: Readonly<Record<string, number>>;
   /** Resolves when a part that can't be missed has ended by itself; says which. */
@@ -49,6 +52,8 @@ export async function startDevCluster(
     await sweepLeftovers(clock);
     const { name, path: runDir } = await makeRunDir();
     undo.push(() => rm(runDir, { recursive: true, force: true }));
+    const published = await publishServices(config.publish, runDir);
+    for (const server of published.servers) undo.push(() => close(server));
     const cgroups = await takeCgroupParent(name, clock);
     undo.push(() => cgroups.remove());
     const hosts = await startHosts(config, undo);
@@ -75,11 +80,13 @@ export async function startDevCluster(
         return keepAgent(config, { placed, runDir, token, controllers, cgroupParent, around });
       }),
     );
+    await published.keepRelays(hosts.nodes, { dataDir: config.dataDir, around });
     signal.throwIfAborted();
     return {
+      published: published.lines,
       port: forwarded.port,
       kubeconfig: forwarded.kubeconfig,
-      hosts: Object.fromEntries(hosts.placed.map(({ host }) => [host.name, host.pid])),
+      hosts: Object.fromEntries(hosts.all.map(({ name, pid }) => [name, pid])),
       lost: hosts.lost,
       stop: () => undo.all(),
     };
@@ -95,6 +102,8 @@ interface Hosts {
   readonly etcd: readonly PlacedHost[];
   readonly nodes: readonly PlacedHost[];
   readonly placed: readonly PlacedHost[];
+  /** The switch too. */
+  readonly all: readonly VirtualHost[];
   readonly lost: Promise<string>;
 }
 
@@ -125,7 +134,8 @@ async function startHosts(config: ClusterConfig, undo: Undo): Promise<Hosts> {
   const lost = Promise.race(
     needed.map(({ name, ended }) => ended.then(() => `the host "${name}" has ended`)),
   );
-  return { registry, controllers, etcd, nodes, placed, lost };
+  const all = [bridge, ...placed.map(({ host }) => host)];
+  return { registry, controllers, etcd, nodes, placed, all, lost };
 }
 
 const hostsFile = (placed: readonly PlacedHost[]): string =>

@@ -8,6 +8,9 @@ export const network = {
   controllerAddress: (number: number) => `172.30.0.${number === 1 ? 1 : 1 + number}`,
   /** host1 is .11 */
   hostAddress: (number: number) => `172.30.0.${10 + number}`,
+  /** The controllers' defaults: every node's DNS, and what its names end in. */
+  dns: '10.96.0.10',
+  clusterDomain: 'cluster.local',
   /** etcd1 is .201 */
   etcdAddress: (number: number) => `172.30.0.${200 + number}`,
 };
@@ -18,7 +21,7 @@ export interface PlacedHost {
 }
 
 /**
- * Makes a host the switch: a bridge there, and for each other host a link with its address. Runs inside the hosts' network
+ * Makes a host the switch: a bridge there, and for each other host a link of its name. Runs inside the hosts' network
  * namespaces only; both ends of a link go with the namespace that they are in.
  */
 export async function connectHosts(
@@ -28,10 +31,10 @@ export async function connectHosts(
   await ip(bridge, [
     'link add switch type bridge',
     'link set switch up',
-    ...others.flatMap(({ host }, i) => [
-      `link add port${i} type veth peer name eth0 netns ${host.pid}`,
-      `link set port${i} master switch`,
-      `link set port${i} up`,
+    ...others.flatMap(({ host: { name, pid } }) => [
+      `link add ${name} type veth peer name eth0 netns ${pid}`,
+      `link set ${name} master switch`,
+      `link set ${name} up`,
     ]),
   ]);
   await Promise.all(

@@ -110,6 +110,39 @@ describe('a controller that is killed', () => {
   });
 });
 
+describe('a host that is cut off', () => {
+  const on = (name: string, all: readonly V1Pod[]) =>
+    all.filter(({ spec }) => spec?.nodeName === name);
+  const uids = (all: readonly V1Pod[]) => all.map(({ metadata }) => metadata?.uid ?? '').sort();
+
+  it('keeps its pods running while others take their place', async () => {
+    const { until, cable, sandboxes } = cluster();
+    const steadyPid = await findProcess(/^sleep 44444$/);
+    const before = await sandboxes('host2');
+    await cable('host2', 'down');
+    await until('nodes', (nodes) => !allReady(['host2'])(nodes), 15_000);
+    await until(
+      'pods',
+      (all) => readyPods('web', 6)(podsOf('web', all).filter((pod) => !on('host2', [pod])[0])),
+      20_000,
+    );
+    expect(await sandboxes('host2')).toEqual(before);
+    expect(await findProcess(/^sleep 44444$/)).toBe(steadyPid);
+  });
+
+  it('ends what is no longer wanted when it is back, and exactly the wanted pods remain', async () => {
+    const { until, cable, sandboxes } = cluster();
+    await cable('host2', 'up');
+    await until('nodes', allReady(['host1', 'host2', 'host3']));
+    const all = await until('pods', (pods) =>
+      pods.every(({ metadata }) => !metadata?.deletionTimestamp) ? pods : undefined,
+    );
+    expect(podsOf('web', all)).toHaveLength(6);
+    for (const name of ['host1', 'host2', 'host3'])
+      await expect.poll(() => sandboxes(name), { timeout: 10_000 }).toEqual(uids(on(name, all)));
+  });
+});
+
 describe('a host that is lost with all that runs on it', () => {
   it('is NotReady, and its pods are replaced on the others within seconds', async () => {
     const { until, host } = cluster();

@@ -30,6 +30,12 @@ export interface DevCluster {
   /** Runs a command in a pod of the namespace "default", in its first container unless it is named. */
   exec(pod: string, command: readonly string[], container?: string): Promise<Run>;
   host(name: string): Host;
+  /** Takes a host's cable out of the switch, or puts it in again. */
+  cable(host: string, state: 'up' | 'down'): Promise<void>;
+  /** The uids of the pods that a host has something of. */
+  sandboxes(host: string): Promise<readonly string[]>;
+  /** The same cluster, reached by one of several controllers. */
+  through(controller: string): Promise<DevCluster>;
   orc(...args: readonly string[]): Promise<Run>;
   /** Throws where there is no kubectl: ask {@link findKubectls} first. */
   kubectl(...args: readonly string[]): Promise<Run>;
@@ -54,6 +60,8 @@ export interface Host {
 
 export interface DevClusterOptions {
   readonly nodes?: number;
+  /** Further arguments for `orc dev`. */
+  readonly flags?: readonly string[];
   /** Built of Debian packages and pushed to the cluster's registry as registry:5000/NAME:1. */
   readonly images?: readonly ('hello' | 'nginx' | 'redis')[];
 }
@@ -116,13 +124,22 @@ export async function startDevCluster(options: DevClusterOptions): Promise<Runni
 const stopDeadlineMs = 30_000;
 
 /** With a parent-death signal, so that a test process that is killed leaves no cluster. */
-async function spawnDev(dataDir: string, { nodes = 3 }: DevClusterOptions) {
+async function spawnDev(dataDir: string, { nodes = 3, flags = [] }: DevClusterOptions) {
   const log = await open(join(dataDir, 'dev.log'), 'w');
   const child = spawn(
     'setpriv',
     [
       ...['--pdeathsig', 'TERM', '--', orcProgram, 'dev', '--nodes', `${nodes}`, '--port', '0'],
-      ...['--data-dir', dataDir, '--registry', '--cache-dir', cacheDir, '--ready-fd', '3'],
+      ...[
+        '--data-dir',
+        dataDir,
+        '--registry',
+        '--cache-dir',
+        cacheDir,
+        '--ready-fd',
+        '3',
+        ...flags,
+      ],
     ],
     { stdio: ['ignore', log.fd, log.fd, 'pipe'] },
   );
@@ -146,8 +163,8 @@ async function spawnDev(dataDir: string, { nodes = 3 }: DevClusterOptions) {
   };
 }
 
-async function connectTo(dataDir: string, pid: number): Promise<DevCluster> {
-  const kubeconfig = join(dataDir, 'kubeconfig');
+async function connectTo(dataDir: string, pid: number, file = 'kubeconfig'): Promise<DevCluster> {
+  const kubeconfig = join(dataDir, file);
   const client = new KubeConfig();
   client.loadFromFile(kubeconfig);
   const objects = KubernetesObjectApi.makeApiClient(client);
@@ -169,6 +186,15 @@ async function connectTo(dataDir: string, pid: number): Promise<DevCluster> {
       watchUntil({ client, resource, deadlineMs: deadlineMs ?? 30_000 }, holds),
     exec: (pod, command, container) => execInPod(client, { pod, command, container }),
     host: (name) => host(hosts[name]),
+    async cable(name, state) {
+      const { code, err } = await host(hosts.switch).exec('ip', 'link', 'set', name, state);
+      if (code !== 0) throw new Error(`ip link set ${name} ${state}: ${err}`);
+    },
+    async sandboxes(name) {
+      const own = (await readdir('/run')).find((dir) => dir.startsWith(`orc-dev-${pid}-`)) ?? '';
+      return (await readdir(join('/run', own, name, 'pods'))).sort();
+    },
+    through: (controller) => connectTo(dataDir, pid, `${controller}.kubeconfig`),
     orc: (...args) => runProgram(orcProgram, [...args], { env: { KUBECONFIG: kubeconfig } }),
     async kubectl(...args) {
       const newest = findKubectls().at(-1);
