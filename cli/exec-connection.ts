@@ -14,6 +14,9 @@ export interface ExecConnection {
   resize(columns: number, rows: number): void;
   /** Its exit code. Rejects with StatusError when it couldn't be run, CliError when the connection broke. */
   readonly exited: Promise<number>;
+  /** Back-pressure on its output. */
+  pause(): void;
+  resume(): void;
   close(): void;
 }
 
@@ -65,6 +68,8 @@ export async function openExec(
     resize(columns, rows) {
       channels.send(channel.resize, Buffer.from(JSON.stringify({ Width: columns, Height: rows })));
     },
+    pause: () => channels.pause(),
+    resume: () => channels.resume(),
     close: () => channels.close(),
   };
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -139,5 +140,47 @@ describe('orc attach', () => {
       err: 'orc: container web takes no input (stdin: true): attach without -i\n',
     });
     expect(await run('attach', 'web')).toEqual({ code: 0, out: '', err: '' });
+  });
+});
+
+describe('orc cp', () => {
+  it('copies files and directories both ways, large ones too', async () => {
+    const [here, there] = [join(world.dir, 'here'), join(world.dir, 'there')];
+    await mkdir(join(here, 'sub'), { recursive: true });
+    await mkdir(there);
+    const big = Buffer.alloc(20_000_000, 'copied ');
+    await writeFile(join(here, 'big'), big);
+    await writeFile(join(here, 'sub/run.sh'), '#!/bin/sh\n', { mode: 0o755 });
+    await symlink('big', join(here, 'link'));
+    const done = { code: 0, out: '', err: '' };
+    expect(await run('cp', here, `web:${there}`)).toEqual(done);
+    expect(await run('cp', join(here, 'big'), `web:${there}/renamed`)).toEqual(done);
+    expect((await readdir(there, { recursive: true })).sort()).toEqual([
+      'here',
+      'here/big',
+      'here/link',
+      'here/sub',
+      'here/sub/run.sh',
+      'renamed',
+    ]);
+    const back = join(world.dir, 'back');
+    expect(await run('cp', `web:${there}/here`, back)).toEqual(done);
+    expect(await run('cp', `svc/web:${there}/renamed`, back)).toEqual(done);
+    expect((await readdir(back, { recursive: true })).sort()).toEqual([
+      'big',
+      'link',
+      'renamed',
+      'sub',
+      'sub/run.sh',
+    ]);
+    expect(big.equals(await readFile(join(back, 'link')))).toBe(true);
+    expect((await stat(join(back, 'sub/run.sh'))).mode & 0o777).toBe(0o755);
+  });
+
+  it('says what was wrong: no such file on either side, two places here', async () => {
+    expect((await run('cp', '/no/such', 'web:/tmp')).err).toContain("/no/such can't be read");
+    const missing = await run('cp', 'web:/no/such', world.dir);
+    expect(missing).toMatchObject({ code: 1, err: expect.stringContaining('No such file') });
+    expect((await run('cp', '/a', '/b')).code).toBe(2);
   });
 });

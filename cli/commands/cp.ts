@@ -1,0 +1,120 @@
+import { stat } from 'node:fs/promises';
+import { basename, join, posix, resolve } from 'node:path';
+import { PassThrough } from 'node:stream';
+import type { Pack } from 'tar-stream';
+import { UsageError } from '../../base/flags.ts';
+import type { Cli, DefineVerb } from '../cli.ts';
+import { CliError } from '../cli-error.ts';
+import { type ExecConnection, openExec } from '../exec-connection.ts';
+import { packTree } from '../pack-tree.ts';
+import { pickContainer } from '../pods-of.ts';
+import { unpackTree } from '../unpack-tree.ts';
+
+export const defineCp: DefineVerb = (command, act) => {
+  command
+    .argument('<from>', 'a path here, or POD:PATH (KIND/NAME:PATH)')
+    .argument('<to>', 'the other of the two; a directory, or the name of the copy')
+    .option('-c, --container <name>', 'which one (default: the first); it needs a tar')
+    .action(act(copy));
+};
+
+async function copy(
+  cli: Cli,
+  [from = '', to = '']: readonly string[],
+  { container }: { readonly container?: string },
+): Promise<number> {
+  const [source, target] = [parsePlace(from), parsePlace(to)];
+  if ((source.pod === undefined) === (target.pod === undefined))
+    throw new UsageError('one of the two must be in a pod, POD:PATH, and the other here');
+  const inPod = await pickContainer(cli, source.pod ?? target.pod ?? '', container);
+  const there = { cli, ...inPod };
+  if (source.pod === undefined) await copyIn(there, source.path, target.path);
+  else await copyOut(there, source.path, target.path);
+  return 0;
+}
+
+/** "/tmp/x:y" and "./x:y" are here. */
+function parsePlace(word: string): { readonly pod: string | undefined; readonly path: string } {
+  const [, pod, path = ''] = /^([^/.:][^:]*):(.*)$/s.exec(word) ?? [];
+  const place = { pod, path: pod === undefined ? word : path };
+  if (place.path === '') throw new UsageError(`"${word}" names no path`);
+  return place;
+}
+
+interface There extends Awaited<ReturnType<typeof pickContainer>> {
+  readonly cli: Cli;
+}
+
+async function copyIn(there: There, path: string, wanted: string): Promise<void> {
+  await stat(path).catch((cause: unknown) => {
+    throw new CliError(`${path} can't be read`, { cause });
+  });
+  const target = (await isDirectoryThere(there, wanted))
+    ? posix.join(wanted, basename(resolve(path)))
+    : posix.normalize(wanted);
+  const skip = (what: string) => there.cli.err(`orc: ${what} is no file: not copied`);
+  await runThere(there, {
+    command: ['tar', '-xmf', '-', '-C', posix.dirname(target)],
+    input: packTree(path, posix.basename(target), skip),
+  });
+}
+
+async function copyOut(there: There, path: string, wanted: string): Promise<void> {
+  const source = posix.normalize(path).replace(/(.)\/$/, '$1');
+  const name = posix.basename(source) || '.';
+  const found = await stat(wanted).catch(() => undefined);
+  const target = found?.isDirectory() && name !== '.' ? join(wanted, name) : wanted;
+  const output = new PassThrough();
+  const command = ['tar', '-cf', '-', '-C', posix.dirname(source), name];
+  await Promise.all([
+    runThere(there, { command, output }),
+    unpackTree(output, { name, target, skip: (what) => there.cli.err(`orc: ${what}`) }),
+  ]);
+}
+
+async function isDirectoryThere(there: There, path: string): Promise<boolean> {
+  if (path.endsWith('/')) return true;
+  const { cli, ...where } = there;
+  const wanted = { ...where, command: ['test', '-d', path], ...quietly };
+  const connection = await openExec(await cli.client(), wanted, () => {});
+  // Where there is no `test`, it is a file until `tar` says otherwise.
+  return (await connection.exited.catch(() => 1)) === 0;
+}
+
+const quietly = { stdin: false, output: true, tty: false };
+
+interface Run {
+  readonly command: readonly string[];
+  readonly input?: Pack;
+  readonly output?: PassThrough;
+}
+
+/** To its end. Throws CliError with what it said when it fails. */
+async function runThere({ cli, ...where }: There, { command, input, output }: Run): Promise<void> {
+  let said = '';
+  let connection: ExecConnection | undefined;
+  const wanted = { ...where, ...quietly, command, stdin: input !== undefined };
+  connection = await openExec(await cli.client(), wanted, (stream, chunk) => {
+    if (stream === 'stderr') said += chunk.toString().slice(0, maxSaid - said.length);
+    else if (output?.write(chunk) === false) connection?.pause();
+  });
+  output?.on('drain', () => connection.resume()).on('close', () => connection.close());
+  try {
+    const [exitCode] = await Promise.all([connection.exited, input && feed(connection, input)]);
+    if (exitCode !== 0) throw new CliError(said.trim() || `tar ended with ${exitCode}`);
+  } catch (cause) {
+    if (cause instanceof CliError) throw cause;
+    throw new CliError(`container ${where.container} ran no tar, which orc cp needs`, { cause });
+  } finally {
+    output?.end();
+    connection.close();
+  }
+}
+
+const maxSaid = 4_000;
+
+async function feed(connection: ExecConnection, input: Pack): Promise<void> {
+  for await (const chunk of input)
+    if (!connection.write(chunk as Buffer)) await connection.drained();
+  connection.endInput();
+}
