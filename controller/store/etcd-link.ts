@@ -1,0 +1,221 @@
+import {
+  Client,
+  ChannelCredentials as Credentials,
+  type MethodDefinition as GrpcMethod,
+  Metadata,
+} from '@grpc/grpc-js';
+import { AuthService } from '../../api/generated/etcd.ts';
+import { backoffMs } from '../../base/backoff.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
+import { withDeadline } from '../../base/deadline.ts';
+import { closed, etcdFailure, unavailable } from './etcd-errors.ts';
+
+/** Where etcd is, and as whom it is spoken to. */
+export interface EtcdAccess {
+  /** http://HOST:PORT or https://HOST:PORT of each member. */
+  readonly urls: readonly string[];
+  /** PEM. Without a CA those of the system. */
+  readonly ca?: Buffer | undefined;
+  readonly identity?: { readonly key: Buffer; readonly certificate: Buffer } | undefined;
+  readonly user?: { readonly name: string; readonly password: string } | undefined;
+}
+
+export type Method<Q, A> = GrpcMethod<Q, A>;
+
+export interface Answered<A> {
+  readonly answer: A;
+  /** An earlier try may have been carried out as well. */
+  readonly isRepeat: boolean;
+}
+
+/** So long a caller waits at most: an election among etcd's members takes 1 to 2 seconds. */
+const callLimitMs = 5000;
+/** After that the next member is asked. */
+const tryLimitMs = 2000;
+const pause = { firstMs: 25, capMs: 250 };
+
+const channelOptions = {
+  'grpc.max_receive_message_length': -1,
+  'grpc.max_send_message_length': -1,
+  // etcd takes more than one in 5 seconds for an attack.
+  'grpc.keepalive_time_ms': 6000,
+  'grpc.keepalive_timeout_ms': 2000,
+  'grpc.initial_reconnect_backoff_ms': 50,
+  'grpc.max_reconnect_backoff_ms': 250,
+  // A new client is a new connection.
+  'grpc.use_local_subchannel_pool': 1,
+};
+
+interface Member {
+  readonly url: string;
+  client: Client;
+}
+
+/** The members of an etcd cluster: one is spoken to, until it fails. */
+export class EtcdLink {
+  readonly #access: EtcdAccess;
+  readonly #clock: Clock;
+  readonly #credentials: Credentials;
+  readonly #members: Member[];
+  readonly #closing = new AbortController();
+  readonly #underWay = new Set<Promise<unknown>>();
+  #token: Promise<string> | undefined;
+
+  constructor(access: EtcdAccess, clock: Clock) {
+    const { urls, ca, identity } = access;
+    this.#access = access;
+    this.#clock = clock;
+    this.#credentials = urls.some((url) => url.startsWith('https:'))
+      ? Credentials.createSsl(ca, identity?.key, identity?.certificate)
+      : Credentials.createInsecure();
+    this.#members = urls.map((url) => ({ url, client: this.#connect(url) }));
+  }
+
+  /** Aborts when the link is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /**
+   * Asks one member after the other until one answers; if the request must not be carried out twice, only until it may
+   * have been once. @throws StoreError
+   */
+  async call<Q, A>(
+    method: Method<Q, A>,
+    request: Q,
+    { repeatable = true } = {},
+  ): Promise<Answered<A>> {
+    if (this.#closing.signal.aborted) throw closed();
+    const calling = this.#tryUntilAnswered(method, request, repeatable);
+    this.#underWay.add(calling);
+    try {
+      return await calling;
+    } finally {
+      this.#underWay.delete(calling);
+    }
+  }
+
+  /** A stream with a member that has a leader; `failed` says that another one should be tried next. */
+  async stream<Q, A>(method: Method<Q, A>) {
+    const member = this.#current();
+    const metadata = await this.#metadata();
+    metadata.set('hasleader', 'true');
+    const { path, requestSerialize, responseDeserialize } = method;
+    const { client } = member;
+    const stream = client.makeBidiStreamRequest(
+      ...([path, requestSerialize, responseDeserialize, metadata] as const),
+    );
+    const failed = () => {
+      this.#token = undefined;
+      this.#leave(member, client);
+    };
+    return { stream, failed };
+  }
+
+  /** What was asked before is still answered. */
+  async close(): Promise<void> {
+    this.#closing.abort(closed());
+    await Promise.allSettled(this.#underWay);
+    for (const { client } of this.#members) client.close();
+  }
+
+  async #tryUntilAnswered<Q, A>(method: Method<Q, A>, request: Q, repeatable: boolean) {
+    const until = this.#clock.monotonic() + callLimitMs;
+    let isRepeat = false;
+    for (let attempt = 1; ; attempt++) {
+      const member = this.#current();
+      const { client } = member;
+      try {
+        return { answer: await this.#try(client, method, request), isRepeat };
+      } catch (cause) {
+        const failure = etcdFailure(cause);
+        if (failure.kind === 'refused') throw failure.error;
+        if (failure.kind === 'unauthenticated') this.#token = undefined;
+        else this.#leave(member, client);
+        isRepeat ||= failure.kind === 'unknown';
+        const pauseMs = backoffMs(pause, Math.ceil(attempt / this.#members.length));
+        const isLate = this.#clock.monotonic() + pauseMs > until;
+        if (isLate || (isRepeat && !repeatable)) throw unavailable(cause);
+        await sleep(this.#clock, pauseMs);
+      }
+    }
+  }
+
+  async #try<Q, A>(client: Client, method: Method<Q, A>, request: Q): Promise<A> {
+    const limit = { clock: this.#clock, ms: tryLimitMs, what: 'etcd' };
+    return withDeadline(limit, async (signal) => {
+      const isOpen = method.path === AuthService.authenticate.path;
+      const metadata = isOpen ? new Metadata() : await this.#metadata();
+      return ask(client, { method, request, signal, metadata });
+    });
+  }
+
+  async #metadata(): Promise<Metadata> {
+    const metadata = new Metadata();
+    const { user } = this.#access;
+    if (!user) return metadata;
+    this.#token ??= this.#authenticate(user);
+    metadata.set('token', await this.#token);
+    return metadata;
+  }
+
+  async #authenticate(user: NonNullable<EtcdAccess['user']>): Promise<string> {
+    try {
+      return (await this.#tryUntilAnswered(AuthService.authenticate, user, true)).answer.token;
+    } catch (error) {
+      this.#token = undefined;
+      throw error;
+    }
+  }
+
+  #current(): Member {
+    const [first] = this.#members;
+    if (!first) throw new Error('etcd has no members');
+    return first;
+  }
+
+  /** It goes to the end of the queue, with a new connection: the old one may be dead without knowing it. */
+  #leave(member: Member, client: Client): void {
+    if (member.client !== client) return;
+    client.close();
+    member.client = this.#connect(member.url);
+    this.#members.push(...this.#members.splice(this.#members.indexOf(member), 1));
+  }
+
+  #connect(url: string): Client {
+    return new Client(new URL(url).host, this.#credentials, channelOptions);
+  }
+}
+
+interface Question<Q, A> {
+  readonly method: Method<Q, A>;
+  readonly request: Q;
+  readonly metadata: Metadata;
+  readonly signal: AbortSignal;
+}
+
+/** One answer to one request; of a method with streams it is the first. */
+function ask<Q, A>(client: Client, question: Question<Q, A>): Promise<A> {
+  const { method, request, metadata, signal } = question;
+  const { path, requestSerialize, responseDeserialize } = method;
+  return new Promise((resolve, reject) => {
+    if (method.requestStream) {
+      const stream = client.makeBidiStreamRequest(
+        ...([path, requestSerialize, responseDeserialize, metadata] as const),
+      );
+      stream.once('data', (answer: A) => {
+        resolve(answer);
+        stream.end();
+      });
+      stream.on('error', reject);
+      stream.write(request);
+      signal.addEventListener('abort', () => stream.cancel(), { once: true });
+      return;
+    }
+    const call = client.makeUnaryRequest(
+      ...([path, requestSerialize, responseDeserialize, request, metadata] as const),
+      (error, answer) => (answer === undefined || error ? reject(error) : resolve(answer)),
+    );
+    signal.addEventListener('abort', () => call.cancel(), { once: true });
+  });
+}

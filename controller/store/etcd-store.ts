@@ -1,0 +1,225 @@
+import {
+  type Compare,
+  type Event,
+  type KeyValue,
+  KVService,
+  LeaseService,
+  type RequestOp,
+  type TxnResponse,
+} from '../../api/generated/etcd.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import { type EtcdAccess, EtcdLink } from './etcd-link.ts';
+import { watchEtcd } from './etcd-watch.ts';
+import {
+  type CommitOutcome,
+  type Entry,
+  type Listing,
+  type Store,
+  type StoreChange,
+  StoreError,
+  type Transaction,
+  type WatchOptions,
+} from './store.ts';
+import { checkTransaction } from './transaction.ts';
+
+export interface EtcdStoreOptions extends EtcdAccess {
+  /** All keys in etcd begin with it. */
+  readonly keyspace?: string;
+  /** The revision of a store that is new. */
+  readonly firstRevision?: number;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+}
+
+/**
+ * A store in an etcd cluster, which must be orc's own: its revisions are etcd's, counted from the making of one key.
+ * Outages end by themselves: calls wait a few seconds and then say Unavailable, watches go on afterwards.
+ * @throws StoreError Unavailable
+ */
+export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
+  const link = new EtcdLink(options, options.clock);
+  try {
+    const etcd = await reach(link, options);
+    return {
+      get: (key) => get(etcd, key),
+      list: (prefix) => list(etcd, prefix),
+      commit: (transaction) => commit(etcd, transaction),
+      watch: (prefix, watchOptions) => watch(etcd, prefix, watchOptions),
+      grantLease: (ttlMs) => grantLease(etcd, ttlMs),
+      renewLease: async (lease) =>
+        (await link.call(LeaseService.leaseKeepAlive, { ID: Number(lease) })).answer.TTL > 0,
+      revokeLease: (lease) =>
+        unlessGone(link.call(LeaseService.leaseRevoke, { ID: Number(lease) })),
+      compact: (revision) =>
+        unlessGone(link.call(KVService.compact, { revision: revision + etcd.offset })),
+      revision: async () => (await range(etcd, { key: etcd.origin })).revision,
+      close: () => link.close(),
+    };
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+}
+
+interface Etcd {
+  readonly options: EtcdStoreOptions;
+  readonly link: EtcdLink;
+  readonly keyspace: string;
+  readonly origin: string;
+  /** etcd's revision is so much higher than the store's. */
+  readonly offset: number;
+}
+
+/** The first who comes makes the key from whose revision all others are counted. */
+async function reach(link: EtcdLink, options: EtcdStoreOptions): Promise<Etcd> {
+  const { keyspace = 'orc', firstRevision = 0 } = options;
+  const origin = `${keyspace}.origin`;
+  const value = Buffer.from(String(firstRevision));
+  const { answer } = await link.call(KVService.txn, {
+    compare: [unchanged(origin, 0)],
+    success: [op({ $case: 'requestPut', value: { key: origin, value, lease: 0 } })],
+    failure: [read(origin)],
+  });
+  const found = answer.succeeded ? undefined : foundIn(answer, 0);
+  const madeAt = found?.createRevision ?? answer.header?.revision ?? 0;
+  const first = Number(Buffer.from(found?.value ?? value).toString());
+  return { options, link, keyspace, origin, offset: madeAt - first };
+}
+
+async function get(etcd: Etcd, key: string): Promise<Entry | undefined> {
+  const [found] = (await range(etcd, { key: etcd.keyspace + key })).entries;
+  return found;
+}
+
+/** So many keys come in one answer. */
+const pageSize = 5000;
+
+/** Page by page, all as of the first one's revision. */
+async function list(etcd: Etcd, prefix: string): Promise<Listing> {
+  const rangeEnd = endOf(etcd.keyspace + prefix);
+  const first = await range(etcd, { key: etcd.keyspace + prefix, rangeEnd });
+  const entries = [...first.entries];
+  for (let page = first; page.more; ) {
+    const key = `${etcd.keyspace}${entries.at(-1)?.key}\0`;
+    page = await range(etcd, { key, rangeEnd, revision: first.revision + etcd.offset });
+    entries.push(...page.entries);
+  }
+  return { entries, revision: first.revision };
+}
+
+async function range(
+  etcd: Etcd,
+  wanted: { readonly key: string; readonly rangeEnd?: string; readonly revision?: number },
+) {
+  const request = { rangeEnd: '', revision: 0, limit: pageSize, ...wanted };
+  const { answer } = await etcd.link.call(KVService.range, request);
+  const revision = (answer.header?.revision ?? 0) - etcd.offset;
+  return { entries: answer.kvs.map((kv) => entryOf(etcd, kv)), revision, more: answer.more };
+}
+
+async function commit(etcd: Etcd, transaction: Transaction): Promise<CommitOutcome> {
+  checkTransaction(transaction);
+  const { expect, puts, deletes } = transaction;
+  const inEtcd = (key: string) => etcd.keyspace + key;
+  const request = {
+    compare: expect.map(({ key, revision }) =>
+      unchanged(inEtcd(key), revision && revision + etcd.offset),
+    ),
+    success: [
+      ...puts.map(({ key, value, lease = 0 }) => {
+        const put = { key: inEtcd(key), value: Buffer.from(value), lease: Number(lease) };
+        return op({ $case: 'requestPut', value: put });
+      }),
+      ...deletes.map((key) => op({ $case: 'requestDeleteRange', value: { key: inEtcd(key) } })),
+    ],
+    failure: expect.map(({ key }) => read(inEtcd(key))),
+  };
+  const repeatable = isOnceOnly(transaction);
+  const { answer, isRepeat } = await etcd.link.call(KVService.txn, request, { repeatable });
+  if (answer.succeeded)
+    return { committed: true, revision: (answer.header?.revision ?? 0) - etcd.offset };
+  if (isRepeat)
+    throw new StoreError('Unavailable', 'etcd did not answer at first: it may have been written');
+  return refusal(etcd, transaction, answer);
+}
+
+/** Written once, what it expects is no longer so: it can't be written a second time. */
+function isOnceOnly({ expect, puts, deletes }: Transaction): boolean {
+  const written = new Set([...puts.map(({ key }) => key), ...deletes]);
+  return expect.some(({ key }) => written.has(key));
+}
+
+function refusal(etcd: Etcd, { expect }: Transaction, answer: TxnResponse): CommitOutcome {
+  for (const [i, { key, revision }] of expect.entries()) {
+    const found = foundIn(answer, i);
+    const current = found && entryOf(etcd, found);
+    if ((current?.revision ?? 0) !== revision) return { committed: false, key, current };
+  }
+  throw new StoreError('Corrupt', 'etcd refused a transaction whose expectations hold');
+}
+
+async function* watch(
+  etcd: Etcd,
+  prefix: string,
+  { after, signal }: WatchOptions,
+): AsyncGenerator<readonly StoreChange[], void> {
+  const { link, options, keyspace, offset } = etcd;
+  const key = keyspace + prefix;
+  const { clock, log } = options;
+  const range = { key, rangeEnd: endOf(key), after: after + offset };
+  for await (const events of watchEtcd({ link, ...range, signal, clock, log }))
+    yield events.flatMap((event) => changeOf(etcd, event));
+}
+
+function changeOf(etcd: Etcd, { type, kv }: Event): readonly StoreChange[] {
+  if (!kv) return [];
+  const { key, value, revision } = entryOf(etcd, kv);
+  return type === 0
+    ? [{ kind: 'put', key, revision, value }]
+    : [{ kind: 'delete', key, revision, value: undefined }];
+}
+
+/** The number is ours: etcd's own are too large for JavaScript's. Shorter than 2 seconds etcd grants none. */
+async function grantLease({ link, options }: Etcd, ttlMs: number): Promise<string> {
+  const id = Buffer.from(options.rng.bytes(6)).readUIntBE(0, 6);
+  const request = { ID: id, TTL: Math.ceil(ttlMs / 1000) };
+  await link.call(LeaseService.leaseGrant, request, { repeatable: false });
+  return String(id);
+}
+
+async function unlessGone(call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    const reason = error instanceof StoreError ? error.reason : undefined;
+    if (reason !== 'LeaseGone' && reason !== 'Compacted') throw error;
+  }
+}
+
+const entryOf = ({ keyspace, offset }: Etcd, kv: KeyValue): Entry => ({
+  key: kv.key.slice(keyspace.length),
+  value: kv.value,
+  revision: kv.modRevision - offset,
+});
+
+/** Every string that starts with the prefix is less than this one. Keys are ASCII. */
+const endOf = (prefix: string) =>
+  prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
+
+const unchanged = (key: string, modRevision: number): Compare => ({
+  key,
+  target: 2,
+  targetUnion: { $case: 'modRevision', value: modRevision },
+});
+
+const read = (key: string): RequestOp =>
+  op({ $case: 'requestRange', value: { key, rangeEnd: '', limit: 0, revision: 0 } });
+
+const op = (request: RequestOp['request']): RequestOp => ({ request });
+
+function foundIn({ responses }: TxnResponse, index: number): KeyValue | undefined {
+  return responses[index]?.response?.value.kvs[0];
+}
