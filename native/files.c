@@ -10,8 +10,6 @@
 
 static bool in_root(const struct orc_record *op);
 static bool is_same_link(int parent, const char *name, const char *to);
-static int open_for_write(struct task *task, const struct orc_record *op, const char *path);
-static int open_existing(const struct task *task, bool below, const char *path);
 
 int op_set_root(struct task *task, const struct orc_record *op)
 {
@@ -71,7 +69,7 @@ int op_mknod(struct task *task, const struct orc_record *op)
 
 int op_write(struct task *task, const struct orc_record *op)
 {
-    int fd = open_for_write(task, op, list_text(task->list, op, 0));
+    int fd = open(list_text(task->list, op, 0), O_WRONLY | O_CLOEXEC);
     int result = 0;
     if (fd < 0)
         return task_fail(task, "open");
@@ -89,15 +87,9 @@ int op_write(struct task *task, const struct orc_record *op)
 int op_chdir(struct task *task, const struct orc_record *op)
 {
     const char *path = list_text(task->list, op, 0);
-    struct stat root;
     if (task->root < 0)
         return chdir(path) < 0 ? task_fail(task, "chdir") : 0;
     int fd = path_open(task, true, path, O_PATH | O_DIRECTORY);
-    if (fd < 0 && errno == ENOENT && (op->flags & FLAG_CREATE) != 0 &&
-        fstat(task->root, &root) == 0) {
-        struct owner owner = {.mode = 0755, .uid = root.st_uid, .gid = root.st_gid};
-        fd = path_make_dirs(task, path, &owner);
-    }
     if (fd < 0)
         return task_fail(task, "open");
     int result = fchdir(fd) < 0 ? task_fail(task, "chdir") : 0;
@@ -115,42 +107,4 @@ static bool is_same_link(int parent, const char *name, const char *to)
     char found[PATH_MAX];
     ssize_t length = readlinkat(parent, name, found, sizeof found);
     return length == (ssize_t)strlen(to) && memcmp(found, to, (size_t)length) == 0;
-}
-
-static int open_for_write(struct task *task, const struct orc_record *op, const char *path)
-{
-    char name[NAME_MAX + 1];
-    if ((op->flags & FLAG_CREATE) == 0)
-        return in_root(op) ? open_existing(task, true, path)
-                           : path_open(task, false, path, O_WRONLY);
-    int parent = path_parent(task, in_root(op), path, name);
-    if (parent < 0)
-        return -1;
-    int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, op->num[0]);
-    int error = errno;
-    close(parent);
-    errno = error;
-    if (fd >= 0 || errno != EEXIST)
-        return fd;
-    fd = open_existing(task, in_root(op), path);
-    return fd >= 0 && ftruncate(fd, 0) < 0 ? -1 : fd;
-}
-
-/* An image may have put a FIFO or a device there; opening one blocks or acts. So: look first,
- * then open what was seen. */
-static int open_existing(const struct task *task, bool below, const char *path)
-{
-    struct stat found;
-    int seen = path_open(task, below, path, O_PATH | O_NOFOLLOW);
-    if (seen < 0 || fstat(seen, &found) < 0)
-        return -1;
-    int fd = -1;
-    if (S_ISREG(found.st_mode))
-        fd = open(fd_path(seen).text, O_WRONLY | O_CLOEXEC);
-    else
-        errno = S_ISLNK(found.st_mode) ? ELOOP : EINVAL;
-    int error = errno;
-    close(seen);
-    errno = error;
-    return fd;
 }

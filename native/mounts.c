@@ -95,10 +95,10 @@ int op_read_only_root(struct task *task, const struct orc_record *op)
     return error < 0 ? task_fail(task, "mount_setattr") : 0;
 }
 
-int op_propagation(struct task *task, const struct orc_record *op)
+int op_make_private(struct task *task, const struct orc_record *op)
 {
-    unsigned long to = op->num[0] == 0 ? MS_PRIVATE : MS_SLAVE;
-    int error = mount(NULL, list_text(task->list, op, 0), NULL, MS_REC | to, NULL);
+    (void)op;
+    int error = mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
     return error < 0 ? task_fail(task, "mount") : 0;
 }
 
@@ -156,14 +156,12 @@ static int open_mount_target(struct task *task, const struct orc_record *op)
 static int clone_source(struct task *task, const struct orc_record *op)
 {
     const char *path = list_text(task->list, op, 0);
-    unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
-                         ((op->flags & FLAG_RECURSIVE) != 0 ? AT_RECURSIVE : 0U);
     int source = op->text[2].length > 0
                      ? open_below(list_text(task->list, op, 2), path)
                      : path_open(task, false, path, O_PATH);
     if (source < 0)
         return task_fail(task, "open source");
-    int tree = open_tree(source, "", flags);
+    int tree = open_tree(source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
     int result = tree < 0 ? task_fail(task, "open_tree") : tree;
     close(source);
     return result;
@@ -185,7 +183,6 @@ static int open_below(const char *below, const char *path)
 static int set_attributes(struct task *task, const struct orc_record *op, int tree)
 {
     struct mount_attr attributes = mount_attributes(op->num[0]);
-    unsigned int recursive = (op->flags & FLAG_RECURSIVE) != 0 ? AT_RECURSIVE : 0U;
     if ((op->flags & FLAG_IDMAP) != 0) {
         if (task->spaces[SPACE_USER] < 0)
             return task->stage = "user namespace", -EBADF;
@@ -194,7 +191,7 @@ static int set_attributes(struct task *task, const struct orc_record *op, int tr
     }
     if (attributes.attr_set == 0)
         return 0;
-    int error = mount_setattr(tree, "", AT_EMPTY_PATH | recursive, &attributes, sizeof attributes);
+    int error = mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
     return error < 0 ? task_fail(task, "mount_setattr") : 0;
 }
 

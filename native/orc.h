@@ -63,7 +63,7 @@ enum orc_frame_type {
     FRAME_START = 9,      /* text: name, cgroup2 dir or "", log; num: owner, columns, rows, log
                              files; wide: log bytes; flags; operations */
     FRAME_EXEC = 10,      /* text: name; num: owner, columns, rows; flags; operations */
-    FRAME_KILL = 11,      /* text: name; num: signal, all */
+    FRAME_KILL = 11,      /* text: name; num: signal */
     FRAME_LIST = 12,
     FRAME_FORGET = 13,    /* text: name */
     FRAME_SHUTDOWN = 14,
@@ -102,12 +102,12 @@ enum orc_op {
     OP_MKDIR = 2,            /* text: path; num: mode, uid, gid */
     OP_SYMLINK = 3,          /* text: path, to */
     OP_MKNOD = 4,            /* text: path; num: mode, uid, gid, major, minor */
-    OP_WRITE = 5,            /* text: path, bytes; num: mode */
+    OP_WRITE = 5,            /* text: path, bytes */
     OP_MOUNT = 6,            /* text: source, target, fstype, data; num: mount flags */
     OP_BIND = 7,             /* text: source, target, below or empty; num: mount flags */
     OP_MASK = 8,             /* text: path */
     OP_READ_ONLY = 9,        /* text: path */
-    OP_PROPAGATION = 11,     /* text: path; num: 0 private, 1 slave */
+    OP_MAKE_PRIVATE = 11,    /* every mount */
     OP_PIVOT_ROOT = 12,
     OP_CHDIR = 13,           /* text: path */
     OP_JOIN = 14,            /* num: enum orc_space */
@@ -116,7 +116,6 @@ enum orc_op {
     OP_LINK_UP = 18,         /* text: link */
     OP_ADD_ADDRESS = 19,     /* text: link; num: address (host order), prefix */
     OP_ADD_ROUTE = 20,       /* text: link; num: destination, prefix, gateway */
-    OP_RLIMIT = 21,          /* num: resource; wide: soft, hard */
     OP_NEW_SESSION = 22,
     OP_NEW_KEYRING = 23,
     OP_UMASK = 24,           /* num: mask */
@@ -134,7 +133,6 @@ enum orc_op {
 enum orc_flag {
     FLAG_IN_ROOT = 1,
     FLAG_CREATE = 2,
-    FLAG_RECURSIVE = 4,
     FLAG_IDMAP = 16,
     FLAG_TERMINAL = 32,
     FLAG_GATEWAY = 64,

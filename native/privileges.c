@@ -1,4 +1,4 @@
-/* Operations on the process itself: limits, session, keyring, ids, capabilities, filter, exec. */
+/* Operations on the process itself: session, keyring, ids, capabilities, filter, exec. */
 #include "task.h"
 
 #include <errno.h>
@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,13 +31,6 @@ static int seal(struct task *task);
 static void die_with_shim(const struct task *task);
 static void exec_in_path(char *const *argv, char *const *envp);
 static const char *find_variable(char *const *envp, const char *name);
-
-int op_rlimit(struct task *task, const struct orc_record *op)
-{
-    struct rlimit limit = {.rlim_cur = op->wide[0], .rlim_max = op->wide[1]};
-    int error = setrlimit((__rlimit_resource_t)op->num[0], &limit);
-    return error < 0 ? task_fail(task, "setrlimit") : 0;
-}
 
 int op_new_session(struct task *task, const struct orc_record *op)
 {

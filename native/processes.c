@@ -22,7 +22,6 @@ static void take_terminal(struct process *process, int master);
 static void settle(struct process *process);
 static void finish(struct process *process);
 static void record_exit(const struct process *process);
-static void signal_all(const struct process *process, int signal);
 
 struct process *process_find(const char *name)
 {
@@ -46,12 +45,10 @@ void process_attach(struct connection *client, uint32_t tag, const struct list *
     connection_send(client, FRAME_DONE, tag, &state, sizeof state);
 }
 
-void process_kill(struct process *process, int signal, bool all)
+void process_kill(struct process *process, int signal)
 {
     if (process == NULL || process->reaped || process->life.fd < 0)
         return;
-    if (all && signal != SIGKILL && process->role == ROLE_CONTAINER)
-        signal_all(process, signal);
     pidfd_send_signal(process->life.fd, signal, NULL, 0);
 }
 
@@ -71,7 +68,7 @@ void process_hang_up(struct process *process)
     process->hung_up = true;
     if (process->reaped)
         return;
-    process_kill(process, SIGKILL, false);
+    process_kill(process, SIGKILL);
     if (process->settled && process->pid > 1)
         kill(-process->pid, SIGKILL);
     for (int i = 0; i < 2; i++)
@@ -201,7 +198,7 @@ static void adopt(struct process *process, pid_t pid)
     process->reaped = false;
     process->life = (struct source){pidfd_open(pid, 0), 0, process_on_end, process};
     if (process->hung_up || shim.shutting_down)
-        process_kill(process, SIGKILL, false);
+        process_kill(process, SIGKILL);
 }
 
 static void take_terminal(struct process *process, int master)
@@ -294,22 +291,4 @@ static void record_exit(const struct process *process)
     close(fd);
     if (!written || renameat(shim.exits_dir, temporary, shim.exits_dir, process->name) < 0)
         unlinkat(shim.exits_dir, temporary, 0);
-}
-
-/* kill(-1) from inside the pid namespace reaches, at one instant, every process of it but its
- * first. */
-static void signal_all(const struct process *process, int signal)
-{
-    pid_t helper = call_clone(0, SIGCHLD, NULL, -1);
-    if (helper == 0) {
-        if (setns(process->life.fd, CLONE_NEWPID) < 0)
-            _exit(1);
-        pid_t inside = call_clone(0, SIGCHLD, NULL, -1);
-        if (inside == 0)
-            _exit(kill(-1, signal) < 0);
-        waitpid(inside, NULL, 0);
-        _exit(0);
-    }
-    if (helper > 0)
-        waitpid(helper, NULL, 0);
 }

@@ -70,7 +70,7 @@ static void handle_list(struct connection *connection, const struct orc_frame *f
     case FRAME_KILL:
         process = process_find(name);
         if (process != NULL)
-            process_kill(process, (int)record->num[0], record->num[1] != 0);
+            process_kill(process, (int)record->num[0]);
         return connection_send(connection, FRAME_DONE, frame->tag, NULL, 0);
     case FRAME_LIST:
         return send_states(connection, frame->tag);
@@ -125,5 +125,5 @@ static void shut_down(struct connection *connection, uint32_t tag)
     shim.shutdown = connection;
     shim.shutdown_tag = tag;
     for (struct process *p = shim.processes; p != NULL; p = p->next)
-        process_kill(p, SIGKILL, false);
+        process_kill(p, SIGKILL);
 }

@@ -127,7 +127,7 @@ void process_attach(struct connection *client, uint32_t tag, const struct list *
 void process_on_report(struct source *source, short events);
 void process_on_end(struct source *source, short events);
 void process_set_failure(struct process *process, int error, const char *stage);
-void process_kill(struct process *process, int signal, bool all);
+void process_kill(struct process *process, int signal);
 void process_advance(struct process *process); /* takes what steps have become possible */
 void process_want(struct process *process);
 void process_hang_up(struct process *process);

@@ -66,7 +66,7 @@ static int run(struct task *task, const struct orc_record *op)
     case OP_BIND:            return op_bind(task, op);
     case OP_MASK:            return op_mask(task, op);
     case OP_READ_ONLY:       return op_read_only(task, op);
-    case OP_PROPAGATION:     return op_propagation(task, op);
+    case OP_MAKE_PRIVATE:    return op_make_private(task, op);
     case OP_PIVOT_ROOT:      return op_pivot_root(task, op);
     case OP_CHDIR:           return op_chdir(task, op);
     case OP_JOIN:            return op_join(task, op);
@@ -75,7 +75,6 @@ static int run(struct task *task, const struct orc_record *op)
     case OP_LINK_UP:         return op_link_up(task, op);
     case OP_ADD_ADDRESS:     return op_add_address(task, op);
     case OP_ADD_ROUTE:       return op_add_route(task, op);
-    case OP_RLIMIT:          return op_rlimit(task, op);
     case OP_NEW_SESSION:     return op_new_session(task, op);
     case OP_NEW_KEYRING:     return op_new_keyring(task, op);
     case OP_UMASK:           return op_umask(task, op);

@@ -55,7 +55,7 @@ int op_bind(struct task *task, const struct orc_record *op);
 int op_mask(struct task *task, const struct orc_record *op);
 int op_read_only(struct task *task, const struct orc_record *op);
 int op_read_only_root(struct task *task, const struct orc_record *op);
-int op_propagation(struct task *task, const struct orc_record *op);
+int op_make_private(struct task *task, const struct orc_record *op);
 int op_pivot_root(struct task *task, const struct orc_record *op);
 int op_join(struct task *task, const struct orc_record *op); /* spaces.c */
 int op_enter_container(struct task *task, const struct orc_record *op);
@@ -65,8 +65,7 @@ int op_link_up(struct task *task, const struct orc_record *op); /* links.c */
 int op_add_address(struct task *task, const struct orc_record *op);
 int op_add_route(struct task *task, const struct orc_record *op);
 int op_dial(struct task *task, const struct orc_record *op); /* dial.c */
-int op_rlimit(struct task *task, const struct orc_record *op); /* privileges.c */
-int op_new_session(struct task *task, const struct orc_record *op);
+int op_new_session(struct task *task, const struct orc_record *op); /* privileges.c */
 int op_new_keyring(struct task *task, const struct orc_record *op);
 int op_umask(struct task *task, const struct orc_record *op);
 int op_set_ids(struct task *task, const struct orc_record *op);

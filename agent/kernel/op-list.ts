@@ -71,9 +71,10 @@ function toRecord(op: Op): OpRecord {
         num: [op.mode, op.uid, op.gid],
         text: [op.path],
       };
+    case 'write':
+      return { kind: opKind.WRITE, text: [op.path, op.bytes] };
     case 'symlink':
     case 'mknod':
-    case 'write':
       return fileRecord(op);
     case 'mount':
     case 'bind':
@@ -84,12 +85,12 @@ function toRecord(op: Op): OpRecord {
       return { kind: opKind.READ_ONLY, text: [op.path] };
     case 'read-only-root':
       return { kind: opKind.READ_ONLY_ROOT };
-    case 'propagation':
-      return { kind: opKind.PROPAGATION, num: [op.to === 'slave' ? 1 : 0], text: [op.path] };
+    case 'make-private':
+      return { kind: opKind.MAKE_PRIVATE };
     case 'pivot-root':
       return { kind: opKind.PIVOT_ROOT };
     case 'chdir':
-      return { kind: opKind.CHDIR, flags: flag(op.create, recordFlag.CREATE), text: [op.path] };
+      return { kind: opKind.CHDIR, text: [op.path] };
     case 'join':
     case 'enter-container':
     case 'unshare':
@@ -105,7 +106,7 @@ function toRecord(op: Op): OpRecord {
 
 type OpOf<K extends Op['op']> = Extract<Op, { readonly op: K }>;
 
-function fileRecord(op: OpOf<'symlink' | 'mknod' | 'write'>): OpRecord {
+function fileRecord(op: OpOf<'symlink' | 'mknod'>): OpRecord {
   const inRoot = flag(op.inRoot, recordFlag.IN_ROOT);
   switch (op.op) {
     case 'symlink':
@@ -115,12 +116,6 @@ function fileRecord(op: OpOf<'symlink' | 'mknod' | 'write'>): OpRecord {
         flags: inRoot,
         num: [op.mode, op.uid, op.gid, op.major, op.minor],
         text: [op.path],
-      });
-    case 'write':
-      return record(opKind.WRITE, {
-        flags: inRoot | flag(op.create, recordFlag.CREATE),
-        num: [op.mode],
-        text: [op.path, op.bytes],
       });
   }
 }
@@ -135,7 +130,7 @@ function mountRecord(op: OpOf<'mount' | 'bind'>): OpRecord {
       text: [op.source, op.target, op.fstype, op.data],
     });
   return record(opKind.BIND, {
-    flags: flags | flag(op.recursive, recordFlag.RECURSIVE) | flag(op.idmap, recordFlag.IDMAP),
+    flags: flags | flag(op.idmap, recordFlag.IDMAP),
     num,
     text: [op.source, op.target, op.sourceBelow],
   });
@@ -178,8 +173,6 @@ function linkRecord(op: OpOf<'link-up' | 'add-address' | 'add-route'>): OpRecord
 
 function processRecord(op: ProcessOp): OpRecord {
   switch (op.op) {
-    case 'rlimit':
-      return record(opKind.RLIMIT, { num: [op.resource], wide: [op.soft, op.hard] });
     case 'terminal':
       return record(opKind.TERMINAL, {});
     case 'dial':
@@ -213,7 +206,6 @@ function processRecord(op: ProcessOp): OpRecord {
 }
 
 type ProcessOp = OpOf<
-  | 'rlimit'
   | 'terminal'
   | 'dial'
   | 'new-session'

@@ -30,18 +30,8 @@ export type Op =
       readonly uid: number;
       readonly gid: number;
     }
-  /**
-   * open(O_WRONLY) and one write(2): for cgroup, proc and sysctl files, and for files in the root with `create`. In the
-   * root it is a regular file or an error: no link, FIFO or device of an image is opened.
-   */
-  | {
-      readonly op: 'write';
-      readonly path: string;
-      readonly inRoot: boolean;
-      readonly create: boolean;
-      readonly mode: number;
-      readonly bytes: Uint8Array;
-    }
+  /** open(O_WRONLY) and one write(2): for cgroup, proc and sysctl files. */
+  | { readonly op: 'write'; readonly path: string; readonly bytes: Uint8Array }
   /**
    * mount(2) of a new file system. The target must exist unless `create` (a directory). Its last component must not be
    * a symbolic link (ELOOP): an image whose /proc or /dev is one is refused.
@@ -70,7 +60,6 @@ export type Op =
        */
       readonly sourceBelow: string;
       readonly create: boolean;
-      readonly recursive: boolean;
       readonly flags: readonly MountFlag[];
       /** Idmap the clone with the sandbox's user namespace (kernel ≥ 5.19 below overlayfs). */
       readonly idmap: boolean;
@@ -81,11 +70,11 @@ export type Op =
   | { readonly op: 'read-only'; readonly path: string }
   /** Makes the root's own mount read-only, in place; what is mounted below it stays as it is. */
   | { readonly op: 'read-only-root' }
-  /** Recursive propagation change of `path`. */
-  | { readonly op: 'propagation'; readonly path: string; readonly to: 'private' | 'slave' }
+  /** No mount of this namespace is seen, or sees, elsewhere any more. */
+  | { readonly op: 'make-private' }
   /** Makes the opened root the root of this mount namespace and detaches the old one. */
   | { readonly op: 'pivot-root' }
-  | { readonly op: 'chdir'; readonly path: string; readonly create: boolean }
+  | { readonly op: 'chdir'; readonly path: string }
   /** Joins a namespace that the shim holds for the sandbox. */
   | { readonly op: 'join'; readonly namespace: SandboxNamespace }
   /** Joins mount, pid, cgroup (and, if it has its own, time) namespace of a running container, forking for the pid namespace. */
@@ -106,13 +95,6 @@ export type Op =
       readonly destination: string;
       readonly prefix: number;
       readonly gateway: string | undefined;
-    }
-  | {
-      readonly op: 'rlimit';
-      /** RLIMIT_* number of asm-generic/resource.h. */
-      readonly resource: number;
-      readonly soft: bigint;
-      readonly hard: bigint;
     }
   /** Makes a terminal, of the request's size, of the container's own devpts; it becomes descriptors 0 to 2. */
   | { readonly op: 'terminal' }

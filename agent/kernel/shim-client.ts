@@ -82,8 +82,8 @@ function shimOf(client: Client, hello: Hello): Shim {
       await ask(client, { type: frameType.RUN, request: 'run', args: {}, ops });
     },
     start: (request) => start(client, request),
-    kill: async (container, signal, all = false) => {
-      const args = { num: [signal, all ? 1 : 0], text: [container] };
+    kill: async (container, signal) => {
+      const args = { num: [signal], text: [container] };
       await ask(client, { type: frameType.KILL, request: `kill ${container}`, args });
     },
     list: async () => {

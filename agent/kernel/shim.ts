@@ -15,8 +15,8 @@ export interface Shim {
   run(ops: readonly Op[]): Promise<void>;
   /** Clones a container's first process, runs the list in it up to `exec`. Throws OpError; then nothing is left. */
   start(request: StartRequest): Promise<{ readonly pid: number }>;
-  /** Sends a signal to a container's first process; with `all`, to every process of its pid namespace. Unknown or ended: no effect. */
-  kill(container: string, signal: number, all?: boolean): Promise<void>;
+  /** Sends a signal to a container's first process. Unknown or ended: no effect. */
+  kill(container: string, signal: number): Promise<void>;
   /** Every container that was started here and not forgotten, ended ones included. */
   list(): Promise<readonly ShimContainer[]>;
   /** Forgets an ended container. */

@@ -99,7 +99,7 @@ const ipv6Off: readonly Op[] = [
 );
 
 function writeOp(path: string, text: string): Op {
-  return { op: 'write', path, inRoot: false, create: false, mode: 0, bytes: Buffer.from(text) };
+  return { op: 'write', path, bytes: Buffer.from(text) };
 }
 
 function hasIpv6(): boolean {

@@ -32,7 +32,7 @@ export interface StartSurroundings {
 export function planStart(config: OciConfig, around: StartSurroundings): readonly Op[] {
   return [
     ...around.attach.map(attachTo),
-    { op: 'propagation', path: '/', to: 'private' },
+    { op: 'make-private' },
     ...joins(config, ['network', 'ipc', 'uts']),
     { op: 'unshare', namespaces: ['cgroup'] },
     ...planRoot(config, around),
@@ -122,7 +122,7 @@ function planIdentity(process: OciProcess, seccomp: Uint8Array | undefined): rea
     { op: 'drop-bounding', keep: caps },
     { op: 'set-ids', uid: user.uid, gid: user.gid, groups: user.additionalGids },
     { op: 'set-caps', effective: caps, permitted: caps, inheritable: 0n, ambient: 0n },
-    { op: 'chdir', path: cwd, create: false },
+    { op: 'chdir', path: cwd },
     ...late,
     { op: 'exec', argv: args, env },
   ];
@@ -145,7 +145,7 @@ function planRoot(config: OciConfig, around: StartSurroundings): readonly Op[] {
   });
   const lower = around.layers.map((_, i) => `lower/${i}`).toReversed();
   return [
-    { op: 'chdir', path: around.directory, create: false },
+    { op: 'chdir', path: around.directory },
     ...['lower', 'root', 'work'].map((path) => directory(path, 0)),
     directory('upper', owner),
     ...around.layers.flatMap((layer, i) => [
@@ -174,7 +174,6 @@ function bindLayer(source: string, target: string, idmap: boolean): Op {
     inRoot: false,
     sourceBelow: '',
     create: false,
-    recursive: false,
     flags: ['ro', 'nosuid', 'nodev'],
     idmap,
   };
@@ -186,7 +185,7 @@ function planMount(mount: OciMount): readonly Op[] {
   if (mount.type === 'bind') {
     const from = mount.subPath === '' ? mount.source : mount.subPath;
     const sourceBelow = mount.subPath === '' ? '' : mount.source;
-    const bind = { source: from, sourceBelow, recursive: false, idmap: false };
+    const bind = { source: from, sourceBelow, idmap: false };
     return [{ op: 'bind', ...bind, ...target }];
   }
   const type = { source: mount.type, fstype: mount.type, data: mount.fsOptions };
@@ -237,6 +236,5 @@ function joins(config: OciConfig, wanted: readonly SandboxNamespace[]): readonly
 
 /** "0" is the process that writes. */
 function attachTo(path: string): Op {
-  const bytes = Buffer.from('0');
-  return { op: 'write', path, inRoot: false, create: false, mode: 0, bytes };
+  return { op: 'write', path, bytes: Buffer.from('0') };
 }

@@ -91,7 +91,6 @@ export const bindDefaults = {
   inRoot: false,
   sourceBelow: '',
   create: false,
-  recursive: false,
   flags: [],
   idmap: false,
 } as const satisfies Partial<Op>;
@@ -135,7 +134,7 @@ export function rootOps(pod: NativePod, extra: readonly Op[] = []): readonly Op[
     device('/dev/tty', 5, 0),
     ...extra,
     { op: 'pivot-root' },
-    { op: 'chdir', path: '/', create: false },
+    { op: 'chdir', path: '/' },
   ];
 }
 
@@ -227,7 +226,7 @@ export function execIn(
       { op: 'join', namespace: 'uts' },
       { op: 'set-root', path: '/' },
       ...sessionOps(options.terminal !== undefined),
-      { op: 'chdir', path: '/', create: false },
+      { op: 'chdir', path: '/' },
       ...execOps(options.argv, options.uid),
     ],
   });

@@ -56,19 +56,10 @@ const tmpfs = (target: string): Op => ({
   flags: [],
   data: '',
 });
-const write = (path: string): Op => ({
-  op: 'write',
-  ...inRoot,
-  path,
-  mode: 0o644,
-  bytes: Buffer.from('changed'),
-});
 
 /** What each list would do outside if a link of the image were followed there. */
 const attacks: readonly [string, (path: string) => Op][] = [
   ['mkdir', (path) => ({ op: 'mkdir', inRoot: true, path: `${path}/new`, mode: 0o755, ...owner })],
-  ['write into a directory', (path) => write(`${path}/new`)],
-  ['write onto a file', (path) => write(`${path}/file`)],
   [
     'mknod',
     (path) => ({
@@ -132,37 +123,16 @@ for (const name of ['proc', 'dev'])
     await expect(start).rejects.toThrow(/mount \w+ on \/\w+: open target: ELOOP/);
   });
 
-it('does not open what is no file where it writes one', async () => {
-  await image((layer) => symlinkSync('/dev/null', `${layer}/etc/hostname`));
-  const linked = startContainer(pod, {
-    container: 'c',
-    argv: ['true'],
-    inRoot: [write('/etc/hostname')],
-  });
-  await expect(linked).rejects.toThrow(/write \/etc\/hostname: open: ELOOP/);
-  const fifo: Op = {
-    op: 'mknod',
-    inRoot: true,
-    path: '/etc/fifo',
-    mode: 0o010666,
-    major: 0,
-    minor: 0,
-    ...owner,
-  };
-  const stuck = startContainer(pod, {
-    container: 'd',
-    argv: ['true'],
-    inRoot: [fifo, write('/etc/fifo')],
-  });
-  await expect(stuck).rejects.toThrow(/write \/etc\/fifo: open: EINVAL/);
-});
-
 it('refuses a working directory that is somebody’s descriptor', async () => {
   await image(() => undefined);
   await startContainer(pod, { container: 'main', argv: ['sleep', '1000'] });
+  const enter: readonly Op[] = [
+    { op: 'enter-container', container: 'main' },
+    { op: 'set-root', path: '/' },
+  ];
   for (let fd = 0; fd < 20; fd++) {
     const path = `/proc/self/fd/${fd}`;
-    const chdir: Op = { op: 'chdir', path, create: true };
+    const chdir: Op = { op: 'chdir', path };
     const start = startContainer(pod, {
       container: 'c',
       argv: [],
@@ -175,7 +145,7 @@ it('refuses a working directory that is somebody’s descriptor', async () => {
       container: 'main',
       stdin: false,
       terminal: undefined,
-      ops: [{ op: 'enter-container', container: 'main' }, chdir, ...execOps(['pwd'])],
+      ops: [...enter, chdir, ...execOps(['pwd'])],
     });
     await expect(session.exited).rejects.toThrow(
       /chdir \/proc\/self\/fd\/\d+: open: (ELOOP|ENOENT|ENOTDIR)/,

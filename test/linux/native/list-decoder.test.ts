@@ -15,7 +15,7 @@ const check = fileURLToPath(new URL('../../../native/build/list-check', import.m
 const ops: readonly Op[] = [
   { op: 'set-root', path: '/root' },
   { ...bindDefaults, source: '/a', target: '/b', sourceBelow: '/c' },
-  { op: 'write', path: '/f', inRoot: true, create: true, mode: 0o644, bytes: Buffer.from('a\0b') },
+  { op: 'write', path: '/f', bytes: Buffer.from('a\0b') },
   { op: 'add-route', link: 'eth0', destination: '0.0.0.0', prefix: 0, gateway: '10.0.0.1' },
   { op: 'set-caps', effective: 1n, permitted: 2n, inheritable: 3n, ambient: 2n ** 63n },
   { op: 'enter-container', container: 'main' },

@@ -50,9 +50,6 @@ const pidsIn = (dir: string) => readFileSync(`${dir}/cgroup.procs`, 'utf8').trim
 const attach = (dir: string): Op => ({
   op: 'write',
   path: `${dir}/cgroup.procs`,
-  inRoot: false,
-  create: false,
-  mode: 0,
   bytes: Buffer.from('0'),
 });
 

@@ -52,11 +52,10 @@ const cases: readonly [Op, object][] = [
       inRoot: true,
       sourceBelow: '/volume',
       create: false,
-      recursive: true,
       flags: ['ro'],
       idmap: true,
     },
-    { kind: opKind.BIND, flags: 21, num: [1, 0, 0, 0, 0], text: ['/v', '/t', '/volume', ''] },
+    { kind: opKind.BIND, flags: 17, num: [1, 0, 0, 0, 0], text: ['/v', '/t', '/volume', ''] },
   ],
   [
     { op: 'add-route', link: 'e', destination: '0.0.0.0', prefix: 0, gateway: '192.0.2.255' },
@@ -68,8 +67,8 @@ const cases: readonly [Op, object][] = [
     },
   ],
   [
-    { op: 'rlimit', resource: 7, soft: 1024n, hard: 2n ** 64n - 1n },
-    { kind: opKind.RLIMIT, num: [7, 0, 0, 0, 0], wide: [1024n, 2n ** 64n - 1n, 0n, 0n] },
+    { op: 'dial', port: 80 },
+    { kind: opKind.DIAL, num: [80, 0, 0, 0, 0] },
   ],
   [
     { op: 'set-ids', uid: 5, gid: 6, groups: [1, 256] },

@@ -45,7 +45,7 @@ describe('the start of a container', () => {
   it('goes from the outside in, and gives up power step by step', () => {
     expect(names(planStart(config, around))).toEqual([
       'write',
-      'propagation',
+      'make-private',
       'join network',
       'join ipc',
       'join uts',

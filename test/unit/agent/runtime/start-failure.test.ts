@@ -7,10 +7,10 @@ import { startFailure } from '../../../../agent/runtime/start-failure.ts';
 const { ENOENT, EACCES, ENOEXEC, EPERM, ENOTDIR } = constants.errno;
 
 const ops = (program: string): readonly Op[] => [
-  { op: 'chdir', path: '/data/web-0', create: false },
+  { op: 'chdir', path: '/data/web-0' },
   { op: 'mkdir', path: '/work', inRoot: true, mode: 0o755, uid: 0, gid: 0 },
   { op: 'pivot-root' },
-  { op: 'chdir', path: '/work', create: false },
+  { op: 'chdir', path: '/work' },
   { op: 'exec', argv: [program], env: [] },
 ];
 
