@@ -51,7 +51,7 @@ function onInterrupt(): AbortSignal {
   return controller.signal;
 }
 
-const endings = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;
+const endings = ['SIGTERM', 'SIGHUP'] as const;
 
 function beforeEnd(restore: () => void): () => void {
   const undo = () => {

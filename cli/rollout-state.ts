@@ -52,7 +52,8 @@ export function rolloutState(deployment: Deployment, pods: readonly Pod[]): Roll
 /** What `kubectl get pods` shows while all is well: no failure yet. */
 const harmless = ['', 'ContainerCreating', 'PodInitializing', 'Completed'];
 
-function failureOf(pod: Pod): readonly FailingPod[] {
+/** Why a pod that isn’t ready can’t be; nothing while all may still be well. */
+export function failureOf(pod: Pod): readonly FailingPod[] {
   if (isPodReady(pod)) return [];
   const { initContainerStatuses = [], containerStatuses = [] } = pod.status;
   for (const { name, state, lastState } of [...initContainerStatuses, ...containerStatuses]) {

@@ -1,4 +1,5 @@
 import type { Cli } from './cli.ts';
+import { AlreadyTold } from './cli-error.ts';
 import { type ExecConnection, type ExecWanted, openExec } from './exec-connection.ts';
 import type { Io } from './io.ts';
 
@@ -9,7 +10,7 @@ export function hasTerminal({ io, err }: Cli, tty: boolean): boolean {
   return tty && isTerminal;
 }
 
-/** Joins this terminal and a container until that has ended; the terminal is then as it was. Gives the exit code. */
+/** Joins this terminal and a container until that has ended; the terminal is then as it was. Gives the exit code; Ctrl-C where it is no key hangs up. */
 export async function runInTerminal(cli: Cli, wanted: ExecWanted): Promise<number> {
   const connection = await openExec(await cli.client(), wanted, (stream, chunk) => {
     cli.io[stream].write(chunk);
@@ -19,9 +20,15 @@ export async function runInTerminal(cli: Cli, wanted: ExecWanted): Promise<numbe
     ...(wanted.tty ? [passSize(cli.io, connection)] : []),
     ...(wanted.tty && wanted.stdin ? [makeRaw(cli.io)] : []),
   ];
+  const interruption = cli.io.interruption();
+  const hangUp = () => connection.close();
+  interruption.addEventListener('abort', hangUp, { once: true });
   try {
     return await connection.exited;
+  } catch (error) {
+    throw interruption.aborted ? new AlreadyTold(130) : error;
   } finally {
+    interruption.removeEventListener('abort', hangUp);
     for (const undo of restore) undo();
     connection.close();
   }

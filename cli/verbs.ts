@@ -50,6 +50,14 @@ export const verbs: Readonly<Record<string, Verb>> = {
     ],
     load: async () => (await import('./commands/exec.ts')).defineExec,
   },
+  run: {
+    about: 'start one pod from an image',
+    examples: [
+      'orc run web --image web:1 --port 80    and leave it running',
+      'orc run -it --rm sh --image busybox    a shell, gone when it ends',
+    ],
+    load: async () => (await import('./commands/run.ts')).defineRun,
+  },
   attach: {
     about: 'the terminal of what a container runs already',
     examples: [

@@ -1,0 +1,172 @@
+import { Pod } from '../../api/pod.ts';
+import { StatusError } from '../../api/status.ts';
+import { UsageError } from '../../base/flags.ts';
+import type { Cli, DefineVerb } from '../cli.ts';
+import { AlreadyTold, CliError } from '../cli-error.ts';
+import { followList } from '../live-list.ts';
+import { openProgress } from '../print/progress.ts';
+import { collectionPath, type ObjectRef, objectPath } from '../resources.ts';
+import { failureOf } from '../rollout-state.ts';
+import { hasTerminal, runInTerminal } from '../terminal.ts';
+import { collect } from './file-flags.ts';
+
+export const defineRun: DefineVerb = (command, act) => {
+  command
+    .argument('<name>', 'of the pod')
+    .argument('[command...]', 'behind --; instead of the image’s')
+    .requiredOption('--image <image>', 'what to run')
+    .option('-i, --stdin', 'pass standard input on, and show its output until it ends')
+    .option('-t, --tty', 'give it a terminal')
+    .option('--rm', 'show its output until it ends, then delete it')
+    .option('--restart <policy>', 'Always, OnFailure or Never', 'Always')
+    .option('-e, --env <name=value>', 'a variable (repeatable)', collect)
+    .option('--port <number>', 'that it listens on')
+    .option('-l, --labels <labels>', 'a=b,c=d (default: run=NAME)')
+    .usage('[flags] NAME --image IMAGE [-- COMMAND…]')
+    .action(act(run));
+};
+
+interface RunFlags {
+  readonly image: string;
+  readonly stdin?: boolean;
+  readonly tty?: boolean;
+  readonly rm?: boolean;
+  readonly restart: string;
+  readonly env?: readonly string[];
+  readonly port?: string;
+  readonly labels?: string;
+}
+
+async function run(cli: Cli, words: readonly string[], flags: RunFlags): Promise<number> {
+  const [name = '', ...args] = words;
+  const ref = { kind: Pod, name, namespace: await cli.namespace() };
+  const { stdin = false, rm = false } = flags;
+  const tty = stdin && hasTerminal(cli, flags.tty ?? false);
+  const body = podOf(name, args, { ...flags, stdin, tty });
+  const client = await cli.client();
+  await client.send({
+    ...{ method: 'POST', path: collectionPath(ref), query: { fieldManager: 'orc' }, body },
+  });
+  if (!stdin && !rm) {
+    cli.out(`pod/${name} created`);
+    return 0;
+  }
+  try {
+    return await follow(cli, ref, { stdin, tty });
+  } finally {
+    if (rm) await client.send({ method: 'DELETE', path: objectPath(ref) }).catch(unlessGone);
+    cli.err(rm ? `pod/${name} deleted` : `pod/${name} is still there: orc delete pod ${name}`);
+  }
+}
+
+function podOf(name: string, args: readonly string[], flags: RunFlags) {
+  const { image, restart, env = [], port, labels, stdin, tty } = flags;
+  const policies = ['Always', 'OnFailure', 'Never'];
+  if (port !== undefined && !/^\d{1,5}$/.test(port))
+    throw new UsageError(`--port must be a number, not "${port}"`);
+  if (!policies.includes(restart))
+    throw new UsageError(`--restart must be Always, OnFailure or Never, not "${restart}"`);
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      labels: labels === undefined ? { run: name } : pairs('-l', labels.split(',')),
+    },
+    spec: {
+      restartPolicy: restart,
+      containers: [
+        {
+          ...{ name, image, stdin, tty, stdinOnce: stdin },
+          ...(args.length > 0 ? { args } : {}),
+          env: Object.entries(pairs('--env', env)).map(([key, value]) => ({ name: key, value })),
+          ports: port === undefined ? [] : [{ containerPort: Number(port) }],
+        },
+      ],
+    },
+  };
+}
+
+function pairs(flag: string, words: readonly string[]): Readonly<Record<string, string>> {
+  const found = words.map((word) => {
+    const [, key = '', value = ''] = /^([^=]+)=(.*)$/s.exec(word) ?? [];
+    if (key === '') throw new UsageError(`${flag} takes NAME=VALUE, not "${word}"`);
+    return [key, value] as const;
+  });
+  return Object.fromEntries(found);
+}
+
+const unlessGone = (error: unknown) => {
+  if (!(error instanceof StatusError) || error.reason !== 'NotFound') throw error;
+};
+
+interface Mode {
+  readonly stdin: boolean;
+  readonly tty: boolean;
+}
+
+/**
+ * Until its first run ends; gives the exit code. A terminal is attached to; otherwise the output is read from the log,
+ * so that nothing is missing of what was printed before anybody could attach.
+ */
+async function follow(cli: Cli, ref: ObjectRef, { stdin, tty }: Mode): Promise<number> {
+  const pod = await whenPod(cli, ref, (pod) => stateOf(pod).running ?? exitOf(pod));
+  const wanted = { pod, container: ref.name, command: undefined, stdin, tty, output: tty };
+  const isRunning = exitOf(pod) === undefined;
+  if (tty && isRunning) {
+    cli.err('If there is no prompt, press Enter.');
+    return runInTerminal(cli, wanted);
+  }
+  // One that has ended before it could be attached to needs no input.
+  if (stdin && isRunning) runInTerminal(cli, wanted).catch(() => {});
+  await printLog(cli, ref);
+  return exitOf(await whenPod(cli, ref, exitOf)) ?? 1;
+}
+
+async function printLog(cli: Cli, ref: ObjectRef): Promise<void> {
+  const signal = cli.io.interruption();
+  const query = { container: ref.name, follow: true };
+  const log = await (await cli.client()).open({ path: objectPath(ref, 'log'), query, signal });
+  try {
+    for await (const chunk of log) cli.io.stdout.write(chunk as Buffer);
+  } catch (error) {
+    throw signal.aborted ? interrupted(cli) : error;
+  }
+}
+
+function interrupted(cli: Cli): AlreadyTold {
+  cli.err('interrupted');
+  return new AlreadyTold(130);
+}
+
+const stateOf = ({ status }: Pod) => status.containerStatuses?.[0]?.state ?? {};
+
+/** Of its first run. */
+const exitOf = ({ status }: Pod): number | undefined =>
+  status.containerStatuses?.[0]?.lastState.terminated?.exitCode ??
+  status.containerStatuses?.[0]?.state.terminated?.exitCode;
+
+/** Waits until the pod is so. Throws CliError when it can't be, AlreadyTold at Ctrl-C. */
+async function whenPod(cli: Cli, ref: ObjectRef, holds: (pod: Pod) => unknown): Promise<Pod> {
+  const progress = openProgress(cli.io.stderr, cli.io.clock);
+  const done = new AbortController();
+  let [found, failure]: [Pod | undefined, string] = [undefined, ''];
+  const look = ([pod]: readonly Pod[]) => {
+    if (pod && holds(pod) !== undefined) found = pod;
+    else if (!pod) failure = `pod/${ref.name} is gone`;
+    else {
+      const [failing] = failureOf(pod);
+      if (failing) failure = `pod/${ref.name} ${failing.reason}: ${failing.message}`;
+      progress.update(`waiting for pod/${ref.name}`);
+    }
+    if (found || failure) done.abort();
+  };
+  const { namespace, kind, name } = ref;
+  const selection = { kind, namespace, fieldSelector: `metadata.name=${name}` };
+  const signal = AbortSignal.any([done.signal, cli.io.interruption()]);
+  await followList<Pod>(await cli.client(), selection, { signal, onChange: look });
+  progress.end();
+  if (found) return found;
+  if (failure) throw new CliError(failure);
+  throw interrupted(cli);
+}
