@@ -62,7 +62,7 @@ const specFields = {
   externalTrafficPolicy: str({
     values: ['Cluster'],
     lacks: ['Local'],
-    about: 'With type NodePort: any node leads to any pod.',
+    about: 'With type NodePort: each node leads to all pods.',
   }),
   healthCheckNodePort: unsupported(0),
   ...unsupportedFields(

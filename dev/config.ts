@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type Flag, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
 import { type LogLevel, logLevels } from '../base/log.ts';
+import { type Publication, parsePublication } from './publication.ts';
 
 export interface DevConfig {
   readonly nodes: number;
@@ -11,6 +12,8 @@ export interface DevConfig {
   readonly dataDir: string | undefined;
   /** On 127.0.0.1; 0: any free one. */
   readonly port: number;
+  /** Ports of this machine that lead to Services. */
+  readonly publish: readonly Publication[];
   readonly registry: boolean;
   /** Where Debian packages for the registry are kept. */
   readonly cacheDir: string;
@@ -35,6 +38,11 @@ const flags: Readonly<Record<string, Flag>> = {
     value: 'DIR',
   },
   port: { about: 'API on 127.0.0.1; 0 is any free port', value: 'PORT', fallback: '6443' },
+  publish: {
+    about: "a port of this machine (0 takes a free one) for a Service's (80), once there is one",
+    value: '[IP:]PORT:SERVICE[.NAMESPACE][:PORT]',
+    repeatable: true,
+  },
   registry: { about: 'a registry for the hosts, as registry:5000' },
   'cache-dir': { about: 'Debian packages for the registry', value: 'DIR', fallback: '.cache' },
   'ready-fd': { about: 'write "ready" to this descriptor when all is up', value: 'FD' },
@@ -63,6 +71,7 @@ export function readDevConfig(argv: readonly string[]): DevConfig {
     etcd,
     dataDir: dataDir === undefined ? undefined : resolve(dataDir),
     port: given.whole('port', 0, 65_535),
+    publish: given.all('publish').map(parsePublication),
     registry: given.has('registry'),
     cacheDir: resolve(given.must('cache-dir')),
     readyFd: given.has('ready-fd') ? given.whole('ready-fd', 3, 1023) : undefined,

@@ -71,8 +71,8 @@ async function push(): Promise<number> {
   return 0;
 }
 
-/** The Service's answers, from inside the cluster. */
-function showAnswers(): number {
+/** The Service's answers, from inside the cluster, and where it is on this machine. */
+async function showAnswers(): Promise<number> {
   const ask = ['exec', 'deploy/hello', '--', 'wget', '-qO-', 'http://hello.default'];
   console.log(`  $ orc ${ask.join(' ')}`);
   const answers = new Set<string>();
@@ -81,6 +81,9 @@ function showAnswers(): number {
     if (answer !== '') answers.add(answer);
   }
   for (const answer of answers) console.log(`    → ${answer}`);
+  const said = await readFile(join(demoDir, 'dev.log'), 'utf8');
+  const published = /Published +(\S+) →/.exec(said)?.[1];
+  if (published) console.log(`\n  On this machine: http://${published}`);
   const path = relative(process.cwd(), kubeconfig);
   console.log(
     [
@@ -101,6 +104,7 @@ async function startCluster(): Promise<void> {
   const log = openSync(logPath, 'w');
   const [node = '', ...args] = orcCommand(
     ...['dev', '--nodes', '3', '--data-dir', demoDir, '--port', '0', '--registry'],
+    ...['--publish', '0:hello'],
     ...['--cache-dir', cacheDir, '--ready-fd', '3'],
   );
   const child = spawn(node, args, { stdio: ['ignore', log, log, 'pipe'], detached: true });

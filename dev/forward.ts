@@ -1,10 +1,14 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** Listens at 127.0.0.1:PORT and joins each connection to the first of these unix sockets that somebody listens at. */
-export async function forwardPort(port: number, sockets: readonly string[]): Promise<Server> {
-  const server = createServer((inside) => joinToFirst(inside, sockets));
-  server.listen(port, '127.0.0.1');
+/** Listens at a port and joins each connection to the first of these unix sockets that somebody listens at. */
+export async function forwardPort(
+  port: number,
+  sockets: readonly string[],
+  address = '127.0.0.1',
+): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true }, (inside) => joinToFirst(inside, sockets));
+  server.listen(port, address);
   await once(server, 'listening');
   return server;
 }
@@ -14,7 +18,7 @@ function joinToFirst(inside: Socket, [path, ...others]: readonly string[]): void
     inside.destroy();
     return;
   }
-  const outside = connect(path);
+  const outside = connect({ path, allowHalfOpen: true });
   const next = () => joinToFirst(inside, others);
   outside.once('error', next);
   outside.once('connect', () => {

@@ -7,6 +7,7 @@ import { UsageError } from '../base/flags.ts';
 import { type DevCluster, startDevCluster } from './cluster.ts';
 import { type DevConfig, devHelp, readDevConfig } from './config.ts';
 import { makeDataDir } from './leftovers.ts';
+import { runRelay } from './publish.ts';
 import { runInScope } from './scope.ts';
 
 /** `orc dev`: brings a cluster up on this machine, waits for Ctrl-C, takes it down. Gives the exit code. */
@@ -16,6 +17,7 @@ export async function runDev(argv: readonly string[]): Promise<number> {
     return 0;
   }
   try {
+    if (argv[0] === 'relay') return await runRelay(argv.slice(1));
     const config = readDevConfig(argv);
     if (process.getuid?.() !== 0)
       throw new UsageError('orc dev makes namespaces and mounts: run it as root (sudo)');
@@ -88,6 +90,7 @@ function announce(
   console.log(
     [
       `  orc dev     ${hosts} up in ${up.seconds} s · ${leading}controller 127.0.0.1:${up.cluster.port} · store ${store}`,
+      ...up.cluster.published.map((line) => `  Published   ${line}`),
       '',
       `  Go on:  export KUBECONFIG=${kubeconfig}`,
       '          ./orc get nodes · ./orc apply -f manifests/ · kubectl get nodes',

@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
 import { frameDns, unframeDns } from './dns-framing.ts';
 
-export interface ForwardRequest {
+interface ForwardRequest {
   readonly message: Buffer;
   /** Asked one after the other, as far as the client's patience goes. */
   readonly servers: readonly string[];

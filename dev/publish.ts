@@ -1,0 +1,84 @@
+import { Resolver } from 'node:dns/promises';
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { join as joinPath } from 'node:path';
+import { terminated } from '../base/termination.ts';
+import { forwardPort, join } from './forward.ts';
+import type { Publication } from './publication.ts';
+import { keepRole, orcCommand } from './roles.ts';
+import { network, type PlacedHost } from './virtual-network.ts';
+
+/**
+ * Listens on this machine; each connection goes by a unix socket to a relay in one of the hosts, and from there to the
+ * Service. Two hosts have one, so that either may be killed.
+ */
+export async function publishServices(
+  publications: readonly Publication[],
+  runDir: string,
+): Promise<Published> {
+  const socketOf = (relay: number, i: number) => joinPath(runDir, `publish${relay}-${i}.sock`);
+  const listen = async (wanted: Publication, i: number) => {
+    const sockets = relays.map((relay) => socketOf(relay, i));
+    const server = await forwardPort(wanted.port, sockets, wanted.address).catch((cause) => {
+      throw new Error(`--publish: no port for ${wanted.service}`, { cause });
+    });
+    const { address, port } = server.address() as AddressInfo;
+    return { server, line: `${address}:${port} → ${wanted.service}:${wanted.servicePort}` };
+  };
+  const listening = await Promise.all(publications.map(listen));
+  return {
+    servers: listening.map(({ server }) => server),
+    lines: listening.map(({ line }) => line),
+    async keepRelays(hosts, { dataDir, around }) {
+      if (publications.length === 0) return;
+      const keep = ({ host }: PlacedHost, relay: number) => {
+        const routes = publications.map(
+          ({ service, servicePort }, i) => `${socketOf(relay, i)}=${service}:${servicePort}`,
+        );
+        const name = `${host.name}-relay`;
+        const logPath = joinPath(dataDir, `${name}.log`);
+        const command = orcCommand('dev', 'relay', ...routes);
+        return keepRole({ host, name, command, logPath }, around);
+      };
+      await Promise.all(hosts.slice(0, relays.length).map(keep));
+    },
+  };
+}
+
+interface Published {
+  readonly servers: readonly Server[];
+  /** What leads where, for people. */
+  readonly lines: readonly string[];
+  keepRelays(
+    hosts: readonly PlacedHost[],
+    options: { readonly dataDir: string; readonly around: Parameters<typeof keepRole>[1] },
+  ): Promise<void>;
+}
+
+const relays = [0, 1];
+
+/** `orc dev relay SOCKET=SERVICE:PORT …`, inside a host. */
+export async function runRelay(routes: readonly string[]): Promise<number> {
+  for (const route of routes) {
+    const [, path = '', service, port] = /^(.+)=(.+):(\d+)$/.exec(route) ?? [];
+    const target = { name: `${service}.svc.${network.clusterDomain}`, port: Number(port) };
+    await rm(path, { force: true });
+    const server = createServer({ allowHalfOpen: true }, (inside) => void relay(inside, target));
+    server.listen(path);
+    await once(server, 'listening');
+  }
+  console.log('ready');
+  await terminated();
+  return 0;
+}
+
+/** Without such a Service the connection is closed. */
+async function relay(inside: Socket, target: { name: string; port: number }): Promise<void> {
+  inside.on('error', () => inside.destroy());
+  const resolver = new Resolver({ timeout: 1000, tries: 3 });
+  resolver.setServers([network.dns]);
+  const [host] = await resolver.resolve4(target.name).catch(() => []);
+  if (host === undefined) inside.destroy();
+  else join(inside, connect({ host, port: target.port, allowHalfOpen: true }));
+}
