@@ -9,9 +9,12 @@ import {
   parseIpv4Cidr,
 } from '../base/ipv4.ts';
 import { type LogLevel, logLevels } from '../base/log.ts';
+import { type EtcdConfig, etcdFlags, readEtcdConfig } from './etcd-access.ts';
 
 export interface ControllerConfig {
   readonly dataDir: string;
+  /** undefined: the embedded store. */
+  readonly etcd: EtcdConfig | undefined;
   readonly api: { readonly host: string; readonly port: number };
   /** A unix socket that serves the API too. */
   readonly apiSocket: string | undefined;
@@ -32,6 +35,12 @@ export interface ControllerConfig {
 
 const flags: Readonly<Record<string, Flag>> = {
   'data-dir': { about: 'store, keys', value: 'DIR', fallback: '/var/lib/orc/controller' },
+  etcd: {
+    about: 'a member of etcd, which then is the store instead of the embedded one',
+    value: 'URL',
+    repeatable: true,
+  },
+  ...etcdFlags,
   'api-address': { about: 'HTTPS API', value: 'HOST:PORT', fallback: '0.0.0.0:6443' },
   'api-socket': { about: 'HTTPS API on a unix socket as well', value: 'PATH' },
   'agent-address': { about: 'gRPC for agents', value: 'HOST:PORT', fallback: '0.0.0.0:6444' },
@@ -68,6 +77,7 @@ export function readControllerConfig(argv: readonly string[]): ControllerConfig 
     throw new UsageError('--pod-cidr and --service-cidr must not overlap');
   return {
     dataDir: given.must('data-dir'),
+    etcd: readEtcdConfig(given, 'etcd', given.all('etcd')),
     api,
     apiSocket: given.one('api-socket'),
     agents,

@@ -3,7 +3,6 @@ import { hostname } from 'node:os';
 import type { TLSSocket } from 'node:tls';
 import { kinds } from '../api/kinds.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { deferred } from '../base/deadline.ts';
 import { writeFileDurably } from '../base/durable-file.ts';
 import { errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
@@ -34,6 +33,7 @@ import { ensureFirstNamespaces } from './controllers/namespace.ts';
 import { type Dispatcher, openDispatcher } from './dispatcher/dispatcher.ts';
 import { lead } from './lead.ts';
 import { standForElection } from './leader/election.ts';
+import { openStore } from './open-store.ts';
 import { schedulerLoop } from './scheduler/scheduler.ts';
 import type { Cache } from './store/cache.ts';
 import { sharedIndexes } from './store/indexes.ts';
@@ -42,8 +42,7 @@ import { objectCodec } from './store/object-codec.ts';
 import { openObjects } from './store/object-store.ts';
 import type { Objects } from './store/objects.ts';
 import { secretBox } from './store/secret-box.ts';
-import { openSqliteStore } from './store/sqlite-store.ts';
-import type { Store, StoreError } from './store/store.ts';
+import type { Store } from './store/store.ts';
 import { openUsageBoard, type UsageBoard } from './usage-board.ts';
 
 /** `orc controller`: runs until SIGTERM or SIGINT. Gives the exit code. */
@@ -136,15 +135,6 @@ function measureController(
     orc_agents_connected: ['Agents with a link to this controller.', dispatcher.connected],
   } as const;
   for (const [name, [about, read]] of Object.entries(gauges)) metrics.gauge(name, about, { read });
-}
-
-async function openStore(config: ControllerConfig, base: Base) {
-  const failed = deferred<never>();
-  failed.promise.catch(() => undefined);
-  const onFailure = (error: StoreError) => failed.reject(error);
-  const { store: path } = pathsOf(config.dataDir);
-  const store = await openSqliteStore({ path, ...base, onFailure });
-  return { store, failed: failed.promise, isAlone: true };
 }
 
 /** Listeners take up renewed certificates as they are, people by the kubeconfig. */

@@ -1,0 +1,35 @@
+import type { Clock } from '../base/clock.ts';
+import { deferred } from '../base/deadline.ts';
+import type { Log } from '../base/log.ts';
+import type { Rng } from '../base/rng.ts';
+import { type ControllerConfig, pathsOf } from './config.ts';
+import { loadEtcdAccess } from './etcd-access.ts';
+import { openEtcdStore } from './store/etcd-store.ts';
+import { openSqliteStore } from './store/sqlite-store.ts';
+import type { Store, StoreError } from './store/store.ts';
+
+export interface OpenedStore {
+  readonly store: Store;
+  /** Rejects when the store can't go on: only a new process opens it again. */
+  readonly failed: Promise<never>;
+  /** Nobody else can have it open. */
+  readonly isAlone: boolean;
+}
+
+/** etcd if the configuration names it, else the embedded store. */
+export async function openStore(
+  config: ControllerConfig,
+  base: { readonly clock: Clock; readonly rng: Rng; readonly log: Log },
+): Promise<OpenedStore> {
+  const failed = deferred<never>();
+  failed.promise.catch(() => undefined);
+  const isAlone = config.etcd === undefined;
+  if (config.etcd) {
+    const store = await openEtcdStore({ ...(await loadEtcdAccess(config.etcd)), ...base });
+    return { store, failed: failed.promise, isAlone };
+  }
+  const onFailure = (error: StoreError) => failed.reject(error);
+  const { store: path } = pathsOf(config.dataDir);
+  const store = await openSqliteStore({ path, ...base, onFailure });
+  return { store, failed: failed.promise, isAlone };
+}
