@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import { deferred } from '../base/deadline.ts';
 import type { Log } from '../base/log.ts';
@@ -25,6 +26,8 @@ export async function openStore(
   failed.promise.catch(() => undefined);
   const isAlone = config.etcd === undefined;
   if (config.etcd) {
+    // The keys still live there.
+    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
     const store = await openEtcdStore({ ...(await loadEtcdAccess(config.etcd)), ...base });
     return { store, failed: failed.promise, isAlone };
   }
