@@ -45,13 +45,16 @@ export function podPaths({ dataDir, runDir }: RuntimeDirectories, uid: string): 
     tmpfs: (volume) => join(run, 'tmpfs', assertName(volume)),
     container: (id) => join(data, 'containers', containerKey(id)),
     cgroup: `${podCgroupPrefix}${uid}`,
-    shimCgroup: `shim${uid}`,
+    shimCgroup: `${shimCgroupPrefix}${uid}`,
     containerCgroup: (id) => `${podCgroupPrefix}${uid}/${containerKey(id)}`,
   };
 }
 
 /** Of the groups that hold a pod's containers. */
 export const podCgroupPrefix = 'pod';
+
+/** Of the groups that hold shims. */
+export const shimCgroupPrefix = 'shim';
 
 /** One attempt's name in its shim, its cgroup and its directory: "web-0". */
 export function containerKey({ name, attempt }: ContainerId): string {

@@ -12,7 +12,7 @@ import type { ExecSession, Shim } from '../kernel/shim.ts';
 import type { Sandbox, SandboxPort, SandboxSpec } from '../ports.ts';
 import { planCgroupFiles } from './cgroup-files.ts';
 import { SandboxError } from './container-error.ts';
-import { type PodPaths, podPaths, type RuntimeDirectories } from './pod-paths.ts';
+import { type PodPaths, podPaths, type RuntimeDirectories, shimCgroupPrefix } from './pod-paths.ts';
 import type { PodShims } from './pod-shims.ts';
 import {
   readSandboxRecord,
@@ -37,12 +37,13 @@ export function sandboxPort(context: RuntimeContext): SandboxPort {
   return {
     ensure: (spec, signal) => ensure(context, spec, signal),
     find: async (uid) => {
-      const known = await readIfPresent(stat(podPaths(context.dirs, uid).data));
-      return known && observe(context, uid);
+      const recorded = await readIfPresent(stat(podPaths(context.dirs, uid).data));
+      const known = recorded ?? (await shimGroups(context)).includes(uid);
+      return known ? observe(context, uid) : undefined;
     },
     list: async () => {
-      const uids = await recordedSandboxes(context.dirs);
-      return Promise.all(uids.map((uid) => observe(context, uid)));
+      const uids = [...(await recordedSandboxes(context.dirs)), ...(await shimGroups(context))];
+      return Promise.all([...new Set(uids)].map((uid) => observe(context, uid)));
     },
     runInNetwork: async (uid, ops) => {
       const shim = await readyShim(context, uid);
@@ -51,6 +52,14 @@ export function sandboxPort(context: RuntimeContext): SandboxPort {
     dial: (uid, port) => dial(context, uid, port),
     remove: (uid) => remove(context, uid),
   };
+}
+
+/** What runs, or did, of pods whose records are gone: lost, and so removed. */
+async function shimGroups({ cgroups }: RuntimeContext): Promise<readonly string[]> {
+  const groups = await cgroups.list();
+  return groups.flatMap((name) =>
+    name.startsWith(shimCgroupPrefix) ? [name.slice(shimCgroupPrefix.length)] : [],
+  );
 }
 
 async function ensure(

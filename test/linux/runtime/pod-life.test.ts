@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -317,6 +318,21 @@ describe('the end of a pod', () => {
     expect(leftovers()).toEqual(nothing);
     expect(await host.cgroups.list()).toEqual([]);
     expect(pids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
+  });
+
+  it('is seen to when its records are gone, as after a new disk', async () => {
+    await startIdle();
+    const pid = (await host.state())?.pid ?? 0;
+    rmSync(`${host.dir}/data/pods/a`, { recursive: true });
+    await host.restart();
+    const lost = expect.objectContaining({ uid: 'a', state: 'lost' });
+    expect(await host.runtime.sandboxes.list()).toEqual([lost]);
+    expect(await host.runtime.sandboxes.find('a')).toEqual(lost);
+    await host.runtime.sandboxes.remove('a');
+    expect(leftovers()).toEqual(nothing);
+    expect(await host.cgroups.list()).toEqual([]);
+    expect(await host.runtime.sandboxes.find('a')).toBeUndefined();
+    await waitFor('its last process to end', () => !isRunning(pid));
   });
 
   it('leaves nothing after the shim was killed either', async () => {

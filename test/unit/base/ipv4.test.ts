@@ -10,7 +10,7 @@ it.each([
   expect(formatIpv4(address)).toBe(text);
 });
 
-it.each(['', '10.1.2', '10.1.2.256', '10.1.2.3.4', '10.1.2.x', ' 10.1.2.3', '::1'])(
+it.each(['', '10.1.2', '10.1.2.256', '10.1.2.3.4', '10.1.2.x', ' 10.1.2.3', '10.01.2.3', '::1'])(
   'does not take "%s" for an address',
   (text) => expect(parseIpv4(text)).toBeUndefined(),
 );
