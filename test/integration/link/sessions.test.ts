@@ -155,6 +155,70 @@ describe('exec over the link', () => {
   });
 });
 
+describe('attach and port-forward over the link', () => {
+  const access = () => world.dispatcher().podAccess;
+
+  it('reach the container and the port that were asked for, in both directions', async () => {
+    const [attached, connected] = [scriptedExec(), scriptedExec()];
+    const asked: unknown[] = [];
+    const answer = (script: ScriptedExec) => async (request: unknown) => {
+      asked.push(request);
+      return script.session;
+    };
+    await connect({ attach: answer(attached), portForward: answer(connected) });
+    const streams = [
+      await access().attach(
+        target,
+        { container: 'web', stdin: true, stdout: true, stderr: false },
+        never,
+      ),
+      await access().portForward(target, 8080, never),
+    ];
+    expect(asked).toMatchObject([
+      { podUid: 'uid-1', container: 'web', stdin: true },
+      { podUid: 'uid-1', port: 8080 },
+    ]);
+    for (const [n, script] of [attached, connected].entries()) {
+      const seen: string[] = [];
+      streams[n]?.onOutput((_, chunk) => seen.push(Buffer.from(chunk).toString()));
+      streams[n]?.write(Buffer.from('in'));
+      await waitFor('the input', () => Buffer.concat(script.input).toString() === 'in');
+      script.print('stdout', Buffer.from('out'));
+      script.print('stderr', Buffer.from('not asked for'));
+      script.exit(n);
+      expect([await streams[n]?.exited, seen]).toMatchObject([{ exitCode: n }, ['out']]);
+    }
+  });
+
+  it('end in the node’s words when nobody listens', async () => {
+    const script = scriptedExec();
+    await connect({ portForward: async () => script.session });
+    const stream = await access().portForward(target, 81, never);
+    stream.onOutput(() => {});
+    script.fail(new SessionError('BadRequest', 'port 81 refuses connections in the pod'));
+    await expect(stream.exited).rejects.toMatchObject({
+      reason: 'BadRequest',
+      message: 'port 81 refuses connections in the pod',
+    });
+  });
+
+  it('let go of the container when the client does, or the node is lost', async () => {
+    const scripts = [scriptedExec(), scriptedExec()];
+    const left = [...scripts];
+    const agent = await connect({ attach: async () => left.shift()!.session });
+    const request = { container: 'web', stdin: false, stdout: true, stderr: true };
+    const first = await access().attach(target, request, never);
+    const second = await access().attach(target, request, never);
+    first.close();
+    await waitFor('the first to be let go', () => scripts[0]!.isClosed());
+    expect(scripts[1]!.isClosed()).toBe(false);
+    second.onOutput(() => {});
+    await agent.session.stop();
+    await expect(second.exited).rejects.toMatchObject({ reason: 'InternalError' });
+    await waitFor('the second to be let go', () => scripts[1]!.isClosed());
+  });
+});
+
 describe('logs over the link', () => {
   it('yields the log with the options as they were asked for, and ends with it', async () => {
     const asked: LogsTarget[] = [];

@@ -77,6 +77,54 @@ describe('a command', () => {
   });
 });
 
+describe('an attached client', () => {
+  const typing = (stdin: boolean) => ({ ...target, stdin });
+
+  it('reaches the running attempt, and its end', async () => {
+    await world.assign(podNamed());
+    const session = await reach().attach(typing(false));
+    world.containers.exit(web(0), 5);
+    expect(await session.exited).toMatchObject({ exitCode: 5 });
+  });
+
+  it('may type only where the container’s input is open', async () => {
+    const containers = [{ name: 'web', image: 'web:1', stdin: true }];
+    await world.assign(podNamed());
+    await expect(reach().attach(typing(true))).rejects.toMatchObject({
+      reason: 'BadRequest',
+      message: 'container web has no stdin: true',
+    });
+    await world.assign(podNamed('open', { containers }));
+    const session = await reach().attach({ ...typing(true), podUid: 'open' });
+    const echo = new Promise((resolve) =>
+      session.onOutput((_, chunk) => resolve(chunk.toString())),
+    );
+    session.write(Buffer.from('hello'));
+    expect(await echo).toBe('hello');
+  });
+
+  it('is refused while the container does not run', async () => {
+    await world.assign(podNamed('web', { restartPolicy: 'Never' }));
+    world.containers.exit(web(0), 0);
+    await expect(reach().attach(typing(false))).rejects.toMatchObject({ reason: 'BadRequest' });
+  });
+});
+
+describe('a port', () => {
+  it('says that nobody listens, or that there is no pod', async () => {
+    await world.assign(podNamed());
+    const session = await reach().portForward({ podUid: 'web', port: 81 });
+    await expect(session.exited).rejects.toMatchObject({
+      reason: 'BadRequest',
+      message: 'port 81 refuses connections in the pod',
+    });
+    await expect(reach().portForward({ podUid: 'x', port: 81 })).rejects.toMatchObject({
+      reason: 'BadRequest',
+      message: 'the pod is not running',
+    });
+  });
+});
+
 describe('a log', () => {
   it('is that of the newest attempt', async () => {
     await world.assign(podNamed());
