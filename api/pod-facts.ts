@@ -43,8 +43,8 @@ export interface HostPort {
   readonly containerPort: number;
 }
 
-export function hostPorts({ containers }: PodSpec): readonly HostPort[] {
-  return containers
+export function hostPorts({ containers, initContainers = [] }: PodSpec): readonly HostPort[] {
+  return [...initContainers, ...containers]
     .flatMap(({ ports = [] }) => ports)
     .flatMap(({ protocol, hostPort, hostIP, containerPort }) => {
       const hostIp = hostIP === '0.0.0.0' || hostIP === '' ? undefined : hostIP;

@@ -1,8 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { V1Service } from '@kubernetes/client-node';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Manifest, useDevCluster } from '../support/dev-cluster.ts';
+import { type JsonChild, startJsonChild } from '../support/json-child.ts';
 import {
   type Container,
   deployment,
@@ -34,12 +36,20 @@ const nginx: Container = {
 
 const curl = ['curl', '-s', '--max-time', '5'] as const;
 
+/** On the hosts' network, but no node. */
+const stranger = '172.30.0.2';
+let outside: JsonChild;
+afterAll(() => outside?.end());
+
 beforeAll(async () => {
+  const script = fileURLToPath(new URL('../support/net-peer.ts', import.meta.url));
+  const inside = ['--target', `${cluster().host('registry').pid}`, '--net', '--'];
+  outside = startJsonChild('nsenter', [...inside, process.execPath, script]);
   const { create, until } = cluster();
   await create(
     deployment('hello', helloContainer(), { replicas: 2 }),
     open,
-    shellPod('client', shell(idle)),
+    shellPod('client', shell(idle), { nodeName: 'host2' }),
   );
   await until('pods', readyPods('hello', 2));
   await until('pods', readyPod('client'));
@@ -121,6 +131,27 @@ describe('host ports', () => {
           timeout: 20_000,
         })
         .toBe(7);
+  });
+});
+
+describe('a pod', () => {
+  it("shows its node's address to the world outside", async () => {
+    await outside.call('serveTcp', { port: 9000, name: 'outside' });
+    const ask = `nc -w 2 ${stranger} 9000 </dev/null | head -n 1`;
+    const { out } = await cluster().exec('client', ['sh', '-c', ask]);
+    expect(JSON.parse(out)).toEqual({ name: 'outside', client: addresses[1] });
+  });
+
+  it("finds names that aren't the cluster's by the servers of its node", async () => {
+    const { create, exec, host, dataDir } = cluster();
+    await outside.call('serveDns', { 'www.example.org': [stranger] });
+    const file = join(dataDir, 'resolv.conf');
+    await writeFile(file, `nameserver ${stranger}\n`);
+    await host('host2').exec('mount', '--bind', file, '/etc/resolv.conf');
+    // The file is read again with each change of the services.
+    await create(service('nobody', 80));
+    const ask = () => exec('client', ['nc', '-w', '2', 'www.example.org', '9000']);
+    await expect.poll(async () => (await ask()).out, { timeout: 20_000 }).toContain('outside');
   });
 });
 

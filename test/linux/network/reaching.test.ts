@@ -203,6 +203,15 @@ describe("a name that isn't the cluster's", () => {
     expect(await resolve('www.example.org')).toEqual(['192.0.2.7']);
   });
 
+  it('holds up no name of the cluster, however many wait for an answer', async () => {
+    await askServers(silent);
+    const waiting = Array.from({ length: 300 }, (_, i) => resolve(`${i}.example.org`));
+    expect(await resolve('on-c.default.svc.cluster.local')).toEqual(['10.96.1.2']);
+    expect(new Set((await Promise.all(waiting)).map((it) => JSON.stringify(it)))).toEqual(
+      new Set(['{"error":"ESERVFAIL"}']),
+    );
+  });
+
   it('fails when no server answers, and is refused when there is none but this one', async () => {
     await askServers(first.address);
     expect(await resolve('www.example.org')).toEqual({ error: 'ESERVFAIL' });
