@@ -41,8 +41,9 @@ export async function keepControllers(
   const keep = async (placed: PlacedHost, joining: readonly string[]) =>
     keepController(config, options, { placed, socket: socketOf(placed), joining });
   await keep(first, []);
-  for (const placed of others)
-    await keep(placed, ['--join', joinUrl, '--token', await token('controller')]);
+  const keepJoined = async (placed: PlacedHost) =>
+    keep(placed, ['--join', joinUrl, '--token', await token('controller')]);
+  await Promise.all(others.map(keepJoined));
   return {
     joinUrl,
     agentAddresses: hosts.map(({ address }) => `${address}:6444`),

@@ -85,7 +85,7 @@ function announce(
 ): void {
   const hosts = nodes === 1 ? '1 host' : `${nodes} hosts`;
   const leading = controllers === 1 ? '' : `${controllers} controllers · `;
-  const store = etcd === 0 ? 'embedded' : `etcd, ${etcd} members`;
+  const store = etcd === 0 ? 'embedded' : `etcd (${etcd})`;
   const kubeconfig = join(up.dataDir, 'kubeconfig');
   console.log(
     [
