@@ -43,6 +43,10 @@ $(BUNDLE): $(NPM_STAMP) deploy/bundle.ts $(shell find orc.ts package.json api ba
 generate:
 	@npm run generate
 
+# By hand, on a quiet machine: orc beside its peers; docs/performance.md.
+bench: build
+	@$(AS_ROOT) node_modules/.bin/node bench/pods.ts
+
 # By hand: what `make test` repeats a few times, repeated often. Killed stores, damaged frames, pods' and
 # whole clusters' misfortunes; 100 of each kind with FACTOR=50.
 soak: build
