@@ -2,6 +2,7 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Pod } from '../../api/pod.ts';
 import { StatusError } from '../../api/status.ts';
+import type { ExecStream } from '../pod-access.ts';
 import { authorize, unauthorized } from './authorize.ts';
 import type { ApiServer } from './call.ts';
 import { commandIn, serveExec, type Upgrade, wantedStreams } from './exec-session.ts';
@@ -59,9 +60,15 @@ async function serve({ deps, closing }: ApiServer, upgrade: Upgrade): Promise<vo
     ...{ tty: wanted.tty, clock, signal },
     open: (size) =>
       command === undefined
-        ? podAccess.attach(pod, wanted, signal)
+        ? withoutExitCode(podAccess.attach(pod, wanted, signal))
         : podAccess.exec(pod, { ...wanted, command, size }, signal),
   });
+}
+
+/** As a kubelet's: clients would take the process' exit code for an attach that failed. The pod's status has it. */
+async function withoutExitCode(opening: Promise<ExecStream>): Promise<ExecStream> {
+  const stream = await opening;
+  return { ...stream, exited: stream.exited.then(() => ({ exitCode: 0 })) };
 }
 
 async function servePorts(upgrade: Upgrade, query: URLSearchParams, open: OpenPort): Promise<void> {

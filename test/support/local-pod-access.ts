@@ -7,7 +7,7 @@ import type { ExecStream, PodAccess, PodExecRequest } from '../../controller/pod
 import { noPodAccess } from './api-server.ts';
 
 /**
- * A PodAccess whose containers are this machine: exec runs a process here, attach one that is always `cat`, ports are
+ * A PodAccess whose containers are this machine: exec runs a process here, attach one that is always `cat; exit 7`, ports are
  * this machine's, logs count lines.
  */
 export interface LocalPodAccess extends PodAccess {
@@ -34,7 +34,7 @@ export function localPodAccess(): LocalPodAccess {
       return run(request, seen, signal);
     },
     attach: async (_, request, signal) =>
-      run({ ...request, tty: false, command: ['cat'] }, seen, signal),
+      run({ ...request, tty: false, command: ['sh', '-c', 'cat; exit 7'] }, seen, signal),
     portForward: (_, port, signal) => dial(port, signal),
   };
 }

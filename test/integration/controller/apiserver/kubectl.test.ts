@@ -201,7 +201,7 @@ describe.each(kubectls)('kubectl $version', (kubectl: Kubectl) => {
     expect(missing.err).toContain('pods "nothing" not found');
   });
 
-  it('attaches to what runs, with input', async () => {
+  it('attaches to what runs, with input, and is not told its exit code', async () => {
     expect(await ok('attach -i -q web', 'to and fro\n')).toContain('to and fro\n');
   });
 
