@@ -91,6 +91,8 @@ async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchan
   const outcome = await route.handle(call, server);
   if ('stream' in outcome) {
     reply.hijack();
+    // It has no hooks from here on.
+    countRequest(server.deps.metrics, route, exchange);
     outcome.stream(reply.raw);
     return;
   }
