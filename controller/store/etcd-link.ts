@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import {
   Client,
   ChannelCredentials as Credentials,
@@ -44,6 +46,9 @@ const channelOptions = {
   'grpc.max_reconnect_backoff_ms': 250,
   // A new client is a new connection.
   'grpc.use_local_subchannel_pool': 1,
+  'grpc.enable_retries': 0,
+  'grpc.service_config_disable_resolution': 1,
+  'grpc.enable_http_proxy': 0,
 };
 
 interface Member {
@@ -55,20 +60,15 @@ interface Member {
 export class EtcdLink {
   readonly #access: EtcdAccess;
   readonly #clock: Clock;
-  readonly #credentials: Credentials;
   readonly #members: Member[];
   readonly #closing = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
   #token: Promise<string> | undefined;
 
   constructor(access: EtcdAccess, clock: Clock) {
-    const { urls, ca, identity } = access;
     this.#access = access;
     this.#clock = clock;
-    this.#credentials = urls.some((url) => url.startsWith('https:'))
-      ? Credentials.createSsl(ca, identity?.key, identity?.certificate)
-      : Credentials.createInsecure();
-    this.#members = urls.map((url) => ({ url, client: this.#connect(url) }));
+    this.#members = access.urls.map((url) => ({ url, client: connect(url, access) }));
   }
 
   /** Aborts when the link is closed. */
@@ -178,13 +178,24 @@ export class EtcdLink {
   #leave(member: Member, client: Client): void {
     if (member.client !== client) return;
     client.close();
-    member.client = this.#connect(member.url);
+    member.client = connect(member.url, this.#access);
     this.#members.push(...this.#members.splice(this.#members.indexOf(member), 1));
   }
+}
 
-  #connect(url: string): Client {
-    return new Client(new URL(url).host, this.#credentials, channelOptions);
-  }
+function connect(url: string, { ca, identity }: EtcdAccess): Client {
+  const { protocol, host, hostname } = new URL(url);
+  if (protocol === 'http:') return new Client(host, Credentials.createInsecure(), channelOptions);
+  const name = hostname.replace(/^\[|\]$/g, '');
+  const credentials = Credentials.createSsl(ca, identity?.key, identity?.certificate, {
+    checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
+  });
+  // Node refuses to ask for an address (SNI); whose certificate it is, is checked above.
+  const asked = isIP(name) === 0 ? name : 'etcd';
+  return new Client(host, credentials, {
+    ...channelOptions,
+    'grpc.ssl_target_name_override': asked,
+  });
 }
 
 interface Question<Q, A> {

@@ -18,7 +18,7 @@ export interface TestEtcd {
   stop(): Promise<void>;
 }
 
-/** @param extra flags of every member */
+/** @param extra flags of every member; those of TLS make it https */
 export async function startEtcd(members = 1, extra: readonly string[] = []): Promise<TestEtcd> {
   const directory = await mkdtemp(join(tmpdir(), 'orc-etcd-'));
   const all: EtcdMember[] = [];
@@ -28,12 +28,16 @@ export async function startEtcd(members = 1, extra: readonly string[] = []): Pro
     const addresses = { client: `127.0.0.1:${client}`, peer: `127.0.0.1:${peer}` };
     all.push({ name, dataDir: join(directory, name), ...addresses });
   }
+  const scheme = extra.includes('--cert-file') ? 'https' : 'http';
   const binary = await findEtcd(cacheDirectory);
   const running: ChildProcess[] = [];
   const start = async (i: number) => {
     const member = all[i];
     if (!member) throw new Error(`there is no member ${i}`);
-    running[i] = await startMember([binary, ...etcdArgs(member, all), ...extra]);
+    const secure = ['--listen-client-urls', '--advertise-client-urls'].flatMap((flag) => [
+      ...[flag, `${scheme}://${member.client}`],
+    ]);
+    running[i] = await startMember([binary, ...etcdArgs(member, all), ...secure, ...extra]);
   };
   const kill = async (i: number) => {
     const child = running[i];
@@ -52,7 +56,7 @@ export async function startEtcd(members = 1, extra: readonly string[] = []): Pro
     await stop();
     throw error;
   }
-  return { urls: all.map(({ client }) => `http://${client}`), kill, start, stop };
+  return { urls: all.map(({ client }) => `${scheme}://${client}`), kill, start, stop };
 }
 
 /** With a parent-death signal: a test process that is killed leaves none. */
@@ -75,7 +79,7 @@ async function startMember(command: readonly string[]): Promise<ChildProcess> {
   return child;
 }
 
-async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
