@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type Flag, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
+import { type Flag, type FlagValues, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
 import {
   cidrContains,
   formatIpv4,
@@ -69,7 +69,6 @@ ${formatFlags(flags)}`;
 export function readControllerConfig(argv: readonly string[]): ControllerConfig {
   const given = parseFlags(argv, flags);
   const api = hostPort('api-address', given.must('api-address'));
-  const server = given.one('join');
   const agents = hostPort('agent-address', given.must('agent-address'));
   const pods = cidr('pod-cidr', given.must('pod-cidr'), nodePrefix);
   const services = cidr('service-cidr', given.must('service-cidr'), smallestServicePrefix);
@@ -81,7 +80,7 @@ export function readControllerConfig(argv: readonly string[]): ControllerConfig 
     api,
     apiSocket: given.one('api-socket'),
     agents,
-    join: server === undefined ? undefined : { server, token: given.must('token') },
+    join: joining(given),
     serverNames: serverNames([api.host, agents.host, ...given.all('server-name')]),
     network: {
       clusterPodCidr: formatIpv4Cidr(pods),
@@ -93,6 +92,16 @@ export function readControllerConfig(argv: readonly string[]): ControllerConfig 
     },
     logLevel: given.oneOf('log-level', logLevels),
   };
+}
+
+function joining(given: FlagValues): ControllerConfig['join'] {
+  const [server, token] = [given.one('join'), given.one('token')];
+  if (server === undefined && token === undefined) return undefined;
+  if (server === undefined || token === undefined)
+    throw new UsageError('--join and --token go together');
+  if (given.all('etcd').length === 0)
+    throw new UsageError('--join needs --etcd: the embedded store is for one controller');
+  return { server, token };
 }
 
 const nodePrefix = 22;
