@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { type RequestOptions, request } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 
 const executable = new URL('../../../orc.ts', import.meta.url).pathname;
 const deadlineMs = 20_000;
@@ -21,10 +25,13 @@ interface Ended {
 }
 
 /** Runs a controller until it has ended; `onReady` gets a way to end it. */
-async function runController(port: number, onReady?: (stop: () => void) => void): Promise<Ended> {
+async function runController(
+  { port, flags = [] }: { readonly port: number; readonly flags?: readonly string[] },
+  onReady?: (stop: () => void) => void,
+): Promise<Ended> {
   const address = ['--api-address', `127.0.0.1:${port}`, '--agent-address', '127.0.0.1:0'];
   const args = [executable, 'controller', '--data-dir', directory, '--log-level', 'error'];
-  const child = spawn(process.execPath, [...args, ...address], {
+  const child = spawn(process.execPath, [...args, ...address, ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: deadlineMs,
     killSignal: 'SIGKILL',
@@ -43,20 +50,57 @@ describe('the controller', { timeout: 3 * deadlineMs }, () => {
   it('ends when it cannot start, so that whoever watches it can start it again', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
-    const { code, output } = await runController((other.address() as AddressInfo).port);
+    const { code, output } = await runController({ port: (other.address() as AddressInfo).port });
     other.close();
     expect(output).toContain('EADDRINUSE');
     expect(code).toBe(1);
   });
 
   it('stops on SIGTERM; without the key of its Secrets or its authority it does not start again', async () => {
-    expect(await runController(0, (stop) => stop())).toMatchObject({ code: 0 });
+    expect(await runController({ port: 0 }, (stop) => stop())).toMatchObject({ code: 0 });
     for (const file of ['store.key', 'pki/ca.key']) {
       await rename(join(directory, file), join(directory, 'lost'));
-      const { code, output } = await runController(0);
+      const { code, output } = await runController({ port: 0 });
       expect(output).toContain('put it back');
       expect(code).toBe(1);
       await rename(join(directory, 'lost'), join(directory, file));
     }
   });
+
+  it('ends every watch, and is gone within five seconds', async () => {
+    const socketPath = join(directory, 'api.sock');
+    let ended: Promise<readonly string[]> = Promise.resolve([]);
+    let startedAt = 0;
+    const flags = ['--api-socket', socketPath];
+    const { code } = await runController({ port: 0, flags }, async (stop) => {
+      const tls = await adminCredentials(join(directory, 'admin.kubeconfig'));
+      const watches = Array.from({ length: 100 }, () => openWatch({ ...tls, socketPath }));
+      const responses = await Promise.all(watches);
+      ended = Promise.all(responses.map((response) => text(response)));
+      startedAt = performance.now();
+      stop();
+    });
+    expect(code).toBe(0);
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+    // `text` rejects when a response breaks off instead of ending.
+    expect((await ended).length).toBe(100);
+  });
 });
+
+/** For a socket by its path, with the address that the certificate is for. */
+async function adminCredentials(kubeconfig: string) {
+  const config = parse(await readFile(kubeconfig, 'utf8'));
+  const bytes = (base64: string) => Buffer.from(base64, 'base64');
+  return {
+    ca: bytes(config.clusters[0].cluster['certificate-authority-data']),
+    cert: bytes(config.users[0].user['client-certificate-data']),
+    key: bytes(config.users[0].user['client-key-data']),
+    servername: 'localhost',
+  };
+}
+
+async function openWatch(options: RequestOptions & { socketPath: string }) {
+  const sent = request({ ...options, path: '/api/v1/pods?watch=true', agent: false }).end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return response;
+}
