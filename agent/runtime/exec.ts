@@ -44,11 +44,7 @@ export async function attachToContainer(
 ): Promise<ExecSession> {
   const shim = await shimRunning(context, id);
   const session = await shim.attach(containerKey(id), stdin);
-  return withReason(session, (cause) =>
-    cause.code === 'ESRCH'
-      ? notRunning(id)
-      : new ContainerError('RunContainerError', `attach to ${id.name}`, { cause }),
-  );
+  return withReason(session, ({ code }) => (code === 'ENOBUFS' ? tooSlow(id) : notRunning(id)));
 }
 
 async function shimRunning({ shims }: ContainerContext, id: ContainerId): Promise<Shim> {
@@ -57,6 +53,12 @@ async function shimRunning({ shims }: ContainerContext, id: ContainerId): Promis
   if (!shim || !found || found.exit) throw notRunning(id);
   return shim;
 }
+
+const tooSlow = ({ name }: ContainerId) =>
+  new ContainerError(
+    'RunContainerError',
+    `detached from container ${name}: its output was not read in time`,
+  );
 
 const notRunning = ({ name }: ContainerId) =>
   new ContainerError('RunContainerError', `container ${name} is not running`);
