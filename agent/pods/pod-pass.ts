@@ -38,9 +38,10 @@ export async function passOver(
     const pass = await lookAt(record, signal, deps);
     const now = context.clock.now();
     const plan = planPod(pass.assignment, pass.observed, now);
-    report(pass, deps);
-    for (const action of plan) if (action.kind === 'wait') tellBackOff(action, pass, context);
     const steps = plan.filter((action) => action.kind !== 'wait');
+    // What lies between is over sooner than it could be told: each report is a write to the store.
+    if (step === 0 || steps.length === 0) report(pass, deps);
+    for (const action of plan) if (action.kind === 'wait') tellBackOff(action, pass, context);
     if (steps.length === 0) return rest(pass, { plan, now }, deps);
     await applyAll(steps, pass, context);
   }
