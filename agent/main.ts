@@ -1,8 +1,9 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep, systemClock } from '../base/clock.ts';
-import { errorChain } from '../base/error-chain.ts';
+import { about, errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
+import { lockDirectory } from '../base/lock-directory.ts';
 import { type Log, openLog } from '../base/log.ts';
 import { type Metrics, openMetrics } from '../base/metrics.ts';
 import { PinnedHttpsError } from '../base/pinned-https.ts';
@@ -58,10 +59,12 @@ interface Base {
 
 async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> }> {
   const base: Base = { clock: systemClock(), rng: systemRng(), log: openLog(config.logLevel) };
+  if (process.getuid?.() !== 0)
+    throw new UsageError('it makes namespaces, mounts and cgroups: run it as root (sudo)');
   const logDir = join(config.dataDir, 'logs');
   const pki = join(config.dataDir, 'pki');
-  for (const dir of [config.dataDir, config.runDir, logDir])
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+  const lock = await about(`--data-dir ${config.dataDir}`, lockDirectory(config.dataDir));
+  for (const dir of [config.runDir, logDir]) await mkdir(dir, { recursive: true, mode: 0o700 });
 
   const identity = (await readIdentity(pki)) ?? (await joinFirst(config, pki, base));
   const key = await ensureNodeKey(join(pki, 'node.key'), base.rng);
@@ -111,6 +114,7 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
       await workers.stop();
       await stopNetwork();
       await node.close();
+      lock[Symbol.dispose]();
     },
   };
 }

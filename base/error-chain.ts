@@ -8,6 +8,13 @@ export function errorChain(error: unknown): string {
   return parts.join(': ');
 }
 
+/** An error of `work` says which setting it was about: "--data-dir /x: EACCES …". */
+export async function about<T>(setting: string, work: Promise<T>): Promise<T> {
+  return work.catch((cause: unknown) => {
+    throw new Error(setting, { cause });
+  });
+}
+
 /** The innermost error: what really happened. */
 export function rootCause(error: unknown): unknown {
   let e = error;

@@ -68,7 +68,9 @@ function parse(argv: readonly string[], flags: Readonly<Record<string, Flag>>) {
   try {
     return parseArgs({ args: [...argv], options, allowPositionals: true });
   } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+    // Behind the first sentence comes advice about words that begin with a dash.
+    const [what = ''] = (cause instanceof Error ? cause.message : String(cause)).split('. ');
+    throw new UsageError(`${what}; --help shows what there is`);
   }
 }
 

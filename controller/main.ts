@@ -2,10 +2,12 @@ import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { TLSSocket } from 'node:tls';
 import { kinds } from '../api/kinds.ts';
+import { Node } from '../api/node.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { writeFileDurably } from '../base/durable-file.ts';
-import { errorChain } from '../base/error-chain.ts';
+import { about, errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
+import { lockDirectory } from '../base/lock-directory.ts';
 import { type Log, openLog } from '../base/log.ts';
 import { type Metrics, openMetrics } from '../base/metrics.ts';
 import { publicKeyHash } from '../base/pinned-https.ts';
@@ -79,6 +81,7 @@ async function startController(config: ControllerConfig): Promise<Running> {
   const base = { clock, rng, log };
   await using started = new AsyncDisposableStack();
 
+  started.use(await about(`--data-dir ${config.dataDir}`, lockDirectory(config.dataDir)));
   const paths = pathsOf(config.dataDir);
   if (config.join) await joinControllers(config.join, paths);
   const { store, failed, isAlone } = await openStore(config, base);
@@ -102,9 +105,13 @@ async function startController(config: ControllerConfig): Promise<Running> {
   });
   started.defer(() => dispatcher.stop());
   const seen = { usage, metrics, ...base };
-  const api = await openApi({ config, store, objects, cache, dispatcher, pki, ...seen });
+  const api = await about(
+    `--api-address ${config.api.host}:${config.api.port}`,
+    openApi({ config, store, objects, cache, dispatcher, pki, ...seen }),
+  );
   started.defer(() => api.close());
-  await dispatcher.listen(config.agents);
+  const { host, port } = config.agents;
+  await about(`--agent-address ${host}:${port}`, dispatcher.listen(config.agents));
   started.use(await keepCertificates(config, { pki, dispatcher, api, log }));
   const candidate = hostname();
   const leading = { store, codec, cache, kinds, dispatcher, candidate, metrics, ...base };
@@ -180,7 +187,8 @@ async function openApi(
   // What a killed predecessor left would be "address in use".
   if (config.apiSocket !== undefined) await rm(config.apiSocket, { force: true });
   const keys = () => readControllerKeys(pathsOf(config.dataDir));
-  const plugins = [joinRoutes({ ca: pki.ca, keys, tokens, log }), tokenRoutes(tokens)];
+  const isNode = (name: string) => rest.cache.get(Node, { namespace: '', name }) !== undefined;
+  const plugins = [joinRoutes({ ca: pki.ca, keys, tokens, isNode, log }), tokenRoutes(tokens)];
   return serveApi(
     {
       ...{ kinds, clock, rng, log, plugins, ...rest },

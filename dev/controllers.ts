@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
+import { about } from '../base/error-chain.ts';
 import type { ClusterConfig } from './cluster.ts';
 import { forwardPort } from './forward.ts';
 import { createJoinToken } from './join-token.ts';
@@ -97,7 +98,7 @@ export async function forwardControllers(
 ): Promise<Forwarded> {
   const admin = await readFile(join(dataDir, 'controller/admin.kubeconfig'), 'utf8');
   const forward = async (wanted: number, to: readonly string[]) => {
-    const server = await forwardPort(wanted, to);
+    const server = await about(`--port ${wanted} (0 is any free one)`, forwardPort(wanted, to));
     const address = server.address();
     const given = typeof address === 'object' && address !== null ? address.port : 0;
     const text = admin.replace(/server: .*/, `server: https://127.0.0.1:${given}`);

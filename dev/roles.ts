@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Clock } from '../base/clock.ts';
@@ -51,8 +51,12 @@ async function startRole(role: RoleRequest): Promise<ChildProcess> {
       });
     child.once('error', reject);
     child.once('exit', (code, signal) =>
-      reject(new Error(`${name} ended (${signal ?? code}); its log: ${logPath}`)),
+      reject(new Error(`${name} ended (${signal ?? code}): ${lastLine(logPath)}`)),
     );
   });
   return child;
 }
+
+/** A fresh cluster's log goes with it: what it said last is what people need. */
+const lastLine = (path: string) =>
+  `${readFileSync(path, 'utf8').trimEnd().split('\n').at(-1)} (its log: ${path})`;

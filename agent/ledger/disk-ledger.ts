@@ -119,8 +119,8 @@ function ledgerFiles({ dir, key, rng, log }: DiskLedgerOptions): LedgerFiles {
   return {
     podsDir,
     async read() {
-      const network = await readIfPresent(readFile(networkPath, 'utf8'));
-      return assembled(await readPods(podsDir, codec, log), network);
+      const pods = await readPods(podsDir, codec, log);
+      return assembled(pods, await readNetwork(networkPath, log));
     },
     async write(before, after) {
       const changed = changesBetween(before, after);
@@ -140,6 +140,17 @@ function ledgerFiles({ dir, key, rng, log }: DiskLedgerOptions): LedgerFiles {
 const isNewEpoch = (before: Assignments, after: Assignments) =>
   before.generation?.epoch !== after.generation?.epoch;
 
+/** The controller will say it again. */
+async function readNetwork(path: string, log: Log): Promise<NetworkFile | undefined> {
+  try {
+    const text = await readIfPresent(readFile(path, 'utf8'));
+    return text === undefined ? undefined : (JSON.parse(text) as NetworkFile);
+  } catch (err) {
+    log.error({ err, component: 'ledger', path }, 'unreadable network table left out');
+    return undefined;
+  }
+}
+
 async function readPods(
   dir: string,
   codec: AssignmentCodec,
@@ -158,8 +169,7 @@ async function readPods(
   return (await Promise.all(read)).flat();
 }
 
-function assembled(pods: readonly PodAssignment[], networkText: string | undefined): Assignments {
-  const file = networkText === undefined ? undefined : (JSON.parse(networkText) as NetworkFile);
+function assembled(pods: readonly PodAssignment[], file: NetworkFile | undefined): Assignments {
   const firstIds = pods.flatMap(({ userNamespace }) => userNamespace?.firstId ?? []);
   return {
     ...noAssignments,

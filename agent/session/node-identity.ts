@@ -13,7 +13,13 @@ export interface NodeIdentity {
 /** The identity in `dir`; undefined: this machine has not joined. */
 export async function readIdentity(dir: string): Promise<NodeIdentity | undefined> {
   const text = await readIfPresent(readFile(identityPath(dir), 'utf8'));
-  return text === undefined ? undefined : (JSON.parse(text) as NodeIdentity);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as NodeIdentity;
+  } catch (cause) {
+    const path = identityPath(dir);
+    throw new Error(`${path} is damaged: restore it, or remove it and join again`, { cause });
+  }
 }
 
 /** Key and certificate in one file (0600), so that after a crash they belong together. `dir` is made with mode 0700. */

@@ -8,7 +8,14 @@ import { controllerTlsName, nodesGroup, nodeUser } from '../../api/join.ts';
 import type { Clock } from '../../base/clock.ts';
 import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
 import type { Rng } from '../../base/rng.ts';
-import { exportKey, importKey, type KeyPair, keyAlgorithm, newKey } from './key-pair.ts';
+import {
+  exportKey,
+  importKey,
+  importKeyPair,
+  type KeyPair,
+  keyAlgorithm,
+  newKey,
+} from './key-pair.ts';
 
 /** The cluster's own certificate authority: the root of every identity in it. */
 export interface CertificateAuthority {
@@ -38,6 +45,7 @@ export type CaErrorReason =
   | 'BadSignature'
   | 'WeakKey'
   | 'KeyLost'
+  | 'Damaged'
   | 'ForeignStore';
 
 export class CaError extends Error {
@@ -62,14 +70,14 @@ const leafLifeMs = 90 * dayMs;
 /** Clocks of hosts differ; a fresh certificate must not be "not yet valid" for any of them. */
 const backdatedMs = 5 * 60 * 1000;
 
-/** The authority in `dir`, made on first use. Throws CaError KeyLost. */
+/** The authority in `dir`, made on first use. Throws CaError KeyLost, Damaged. */
 export async function openCa(options: CaOptions): Promise<CertificateAuthority> {
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
   const stored = (await readCa(options.dir)) ?? (await createCa(options));
-  const certificate = new x509.X509Certificate(stored.certificate);
+  const { certificate, key } = await parseCa(stored, options.dir);
   const issuer: Issuer = {
     subject: certificate.subject,
-    key: await importKey(stored.key),
+    key,
     authorityId: await x509.AuthorityKeyIdentifierExtension.create(certificate, false),
     clock: options.clock,
     rng: options.rng,
@@ -97,9 +105,22 @@ async function readCa(dir: string): Promise<KeyPair | undefined> {
   return { key, certificate };
 }
 
-/** The certificate is written last: without it there was never an authority. */
+async function parseCa({ key, certificate }: KeyPair, dir: string) {
+  try {
+    return {
+      key: await importKey(key),
+      certificate: new x509.X509Certificate(certificate),
+    };
+  } catch (cause) {
+    const message = `${dir}: ca.key or ca.crt is damaged: restore both from a backup`;
+    throw new CaError('Damaged', message, { cause });
+  }
+}
+
+/** With the key that is there: tokens pin it, and what it has signed stays valid under the new certificate. */
 async function createCa({ dir, clock, rng }: CaOptions): Promise<KeyPair> {
-  const keys = await newKey();
+  const pem = await readIfPresent(readFile(join(dir, 'ca.key'), 'utf8'));
+  const keys = pem === undefined ? await newKey() : await importKeyPair(pem);
   const now = clock.now();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(rng),

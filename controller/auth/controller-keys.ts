@@ -52,8 +52,16 @@ const storeKeyBytes = 32;
 /** The key that Secrets are sealed with: made once, kept beside the store and never in it. */
 export async function ensureStoreKey(path: string, store: Store, rng: Rng): Promise<Uint8Array> {
   const stored = await readIfPresent(readFile(path));
+  const isNew = (await store.revision()) === 0;
+  if (stored && stored.length !== storeKeyBytes)
+    throw new StoreError('Corrupt', `${path} is damaged: restore it from a backup`);
+  if (stored && isNew)
+    throw new StoreError(
+      'Corrupt',
+      `the store is empty, but there is ${path}: put the store back; for a new cluster, empty the data directory`,
+    );
   if (stored) return stored;
-  if ((await store.revision()) > 0)
+  if (!isNew)
     throw new StoreError(
       'Corrupt',
       `${path} is gone: the store's Secrets can't be read; put it back, or join with --join`,

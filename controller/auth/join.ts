@@ -14,12 +14,15 @@ export interface JoinDeps {
   readonly ca: CertificateAuthority;
   readonly keys: () => Promise<ControllerKeys>;
   readonly tokens: JoinTokens;
+  /** There is a Node of that name. */
+  readonly isNode: (name: string) => boolean;
   readonly log: Log;
 }
 
 /**
  * GET /join/ca: the authority, which the agent holds against its token before it sends that; POST /join: a token and a
- * key for a certificate; POST /join/controller: a token for the keys of a further controller. None needs a client certificate. Refusals are `{ "message": … }` with 400, 401 or 403.
+ * key for a certificate; POST /join/controller: a token for the keys of a further controller. None needs a client
+ * certificate. Refusals are `{ "message": … }` with 400, 401 or 403.
  */
 export function joinRoutes(deps: JoinDeps): FastifyPluginCallback {
   return (server, _options, done) => {
@@ -51,8 +54,13 @@ async function join(deps: JoinDeps, body: unknown): Promise<Outcome> {
     deps.log.warn({ component: 'auth', node: nodeName, reason: verdict }, 'join refused');
     return tokenRefusals[verdict];
   }
+  if (deps.isNode(nodeName)) return refuse(403, nameIsTaken(nodeName));
   return sign(deps, nodeName, csr);
 }
+
+/** Whoever has a token could otherwise become any node, and read its Secrets. */
+const nameIsTaken = (name: string) =>
+  `there is a node "${name}" already: give this machine another --node-name; if it has taken that node's place, \`orc delete node ${name}\` first`;
 
 async function joinController({ keys, tokens, log }: JoinDeps, body: unknown): Promise<Outcome> {
   const { token } = (body ?? {}) as { readonly token?: unknown };

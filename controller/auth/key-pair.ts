@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { webcrypto } from 'node:crypto';
+import { createPublicKey, type webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
 /** PEM each, as TLS wants them. */
@@ -17,6 +17,13 @@ export function newKey(): Promise<webcrypto.CryptoKeyPair> {
 
 export async function exportKey(key: CryptoKey): Promise<string> {
   return x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
+}
+
+/** Of a private key, PEM. */
+export async function importKeyPair(pem: string): Promise<webcrypto.CryptoKeyPair> {
+  const spki = createPublicKey(pem).export({ type: 'spki', format: 'der' });
+  const publicKey = await crypto.subtle.importKey('spki', spki, keyAlgorithm, true, ['verify']);
+  return { privateKey: await importKey(pem), publicKey };
 }
 
 export function importKey(pem: string): Promise<CryptoKey> {

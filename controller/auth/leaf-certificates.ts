@@ -20,13 +20,21 @@ export interface LeafOptions {
 /** The stored pair; a new one when there is none, when its names are others, or when it has to be renewed. */
 export async function ensureLeaf(options: LeafOptions): Promise<KeyPair> {
   const stored = await readLeaf(options);
-  if (stored && !isDue(stored.certificate, options.clock.now()) && fits(stored, options))
-    return stored;
+  if (stored && isGood(stored, options)) return stored;
   const pair = await options.ca.issue(options.subject);
   const path = join(options.dir, options.file);
   await writeFileDurably({ path: `${path}.key`, bytes: pair.key, mode: 0o600 });
   await writeFileDurably({ path: `${path}.crt`, bytes: pair.certificate, mode: 0o644 });
   return pair;
+}
+
+/** What can't be read, after a crash or a full disk, is made anew like what is old. */
+function isGood(stored: KeyPair, options: LeafOptions): boolean {
+  try {
+    return !isDue(stored.certificate, options.clock.now()) && fits(stored, options);
+  } catch {
+    return false;
+  }
 }
 
 /** Only a third of its life is left, or none. */

@@ -21,7 +21,7 @@ export function controllerLoops(kinds: readonly Kind[]): {
       deploymentLoop,
       replicaSetLoop,
       endpointSliceLoop,
-      nodeLifecycleLoop,
+      nodeLifecycleLoop(),
       podGarbageLoop,
       namespaceLoop(kinds),
       eventExpiryLoop,

@@ -12,6 +12,8 @@ export interface NodeObservation {
   readonly node: Node;
   /** Renewed by the dispatcher as long as the agent is heard. */
   readonly lease: Lease | undefined;
+  /** When a renewal of the lease was seen last, by a clock that doesn't jump; undefined: none was seen yet. */
+  readonly heardAt?: number | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;
   /** Silence from before this doesn't count: nobody was there to hear. */
@@ -44,11 +46,11 @@ const pressureTaints: Readonly<Record<string, string>> = {
 
 const ownTaints = new Set([unreachable, notReady, ...Object.values(pressureTaints)]);
 
-export function planNode({ node, lease, now, listeningSince }: NodeObservation): NodePlan {
-  const renewed = Date.parse(lease?.spec.renewTime ?? node.metadata.creationTimestamp);
+export function planNode({ node, lease, heardAt, now, listeningSince }: NodeObservation): NodePlan {
+  const written = Date.parse(lease?.spec.renewTime ?? node.metadata.creationTimestamp);
+  const renewed = heardAt ?? (written >= listeningSince ? written : undefined);
   const seconds = lease?.spec.leaseDurationSeconds ?? defaultLeaseSeconds;
-  const expiresAt =
-    renewed >= listeningSince ? renewed + seconds * 1000 : listeningSince + reconnectMs;
+  const expiresAt = renewed === undefined ? listeningSince + reconnectMs : renewed + seconds * 1000;
   const isLost = now >= expiresAt;
   const conditions = withReadiness(node.status.conditions ?? [], isLost, now);
   const taints = withTaints(node.spec.taints ?? [], conditions, now);

@@ -6,6 +6,7 @@ import type { Cache, ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
 import { keyOf } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
+import { type HeardNodes, heardNodes } from './heard-nodes.ts';
 import { evictionTime, planNode, planPodReadiness } from './node-lifecycle-plan.ts';
 
 /** Where the nodes' leases are. */
@@ -14,7 +15,11 @@ const nodeLeaseNamespace = 'kube-node-lease';
 const component = 'node-controller';
 
 /** Marks nodes that fall silent, and moves their pods on. The key is the node's name. */
-export const nodeLifecycleLoop: Loop = { name: component, workers: 4, wakes, reconcile };
+export function nodeLifecycleLoop(): Loop {
+  const heard = heardNodes();
+  const reconcileNode = (name: string, deps: LoopDeps) => reconcile(name, deps, heard);
+  return { name: component, workers: 4, wakes, reconcile: reconcileNode };
+}
 
 function wakes({ kind, key, object, previous }: ObjectChange): readonly string[] {
   if (kind === Node) return [key.name];
@@ -25,13 +30,14 @@ function wakes({ kind, key, object, previous }: ObjectChange): readonly string[]
   );
 }
 
-async function reconcile(name: string, deps: LoopDeps) {
+async function reconcile(name: string, deps: LoopDeps, heard: HeardNodes) {
   const { cache, clock } = deps;
   const node = cache.get(Node, { namespace: '', name });
-  if (!node) return settled;
   const lease = cache.get(Lease, { namespace: nodeLeaseNamespace, name });
   const now = clock.now();
-  const plan = planNode({ node, lease, now, listeningSince: deps.runningSince });
+  if (!node) return removeOldLease(lease, deps);
+  const heardAt = heard.lastOf(name, lease, deps);
+  const plan = planNode({ node, lease, heardAt, now, listeningSince: deps.runningSince });
   if (plan.node !== node)
     await writeNode(deps, { before: node, after: plan.node, isLost: plan.isLost });
   const pods = cache.byIndex(podsByNode, name);
@@ -42,6 +48,17 @@ async function reconcile(name: string, deps: LoopDeps) {
   const times = await Promise.all(pods.map((pod) => movePod({ deps, pod, ...plan, now })));
   const next = Math.min(...times, plan.nextCheckAt ?? Number.POSITIVE_INFINITY);
   return Number.isFinite(next) ? { requeueAfterMs: Math.max(1, next - clock.now()) } : settled;
+}
+
+/** A node that joins or comes back has its lease before it has its Node. */
+const leaseWithoutNodeMs = 10_000;
+
+async function removeOldLease(lease: Lease | undefined, { objects, clock }: LoopDeps) {
+  if (!lease) return settled;
+  const restMs = Date.parse(lease.spec.renewTime ?? '') + leaseWithoutNodeMs - clock.now();
+  if (restMs > 0) return { requeueAfterMs: Math.min(restMs, leaseWithoutNodeMs) };
+  await objects.delete(Lease, keyOf(lease), { preconditions: { uid: lease.metadata.uid } });
+  return settled;
 }
 
 /**

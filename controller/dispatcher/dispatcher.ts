@@ -105,6 +105,8 @@ function wakeLinks(links: Iterable<AgentLink>, change: ObjectChange): void {
   const rows = rowsOfChange(change);
   for (const link of links) {
     if (rows) link.wakeNetwork(rows);
+    // It dials again, and is registered anew.
+    if (kind.kind === 'Node' && !object && key.name === link.nodeName) link.close();
     if (kind.kind === 'Pod' && [object, previous].some((pod) => isOn(pod, link.nodeName)))
       link.wakePods();
     else if (link.names(`${kind.kind}/${key.namespace}/${key.name}`)) link.wakePods();

@@ -56,7 +56,11 @@ export function sessions(deps: { clock: Clock; rng: Rng }): Sessions {
     },
     accept(nodeName, call) {
       call.on('error', () => undefined);
-      firstFrame(call).then(
+      const stopWaiting = deps.clock.after(openLimitMs, () =>
+        refuse(call, refusal('DEADLINE_EXCEEDED', 'a session begins with its name')),
+      );
+      const first = firstFrame(call).finally(stopWaiting);
+      first.then(
         (frame) => {
           const session = expected.get(frame.$case === 'opened' ? frame.value : '');
           if (session?.nodeName === nodeName) session.call.resolve(call);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { type RequestOptions, request } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
@@ -27,7 +27,7 @@ interface Ended {
 /** Runs a controller until it has ended; `onReady` gets a way to end it. */
 async function runController(
   { port, flags = [] }: { readonly port: number; readonly flags?: readonly string[] },
-  onReady?: (stop: () => void) => void,
+  onReady?: (stop: () => void) => unknown,
 ): Promise<Ended> {
   const address = ['--api-address', `127.0.0.1:${port}`, '--agent-address', '127.0.0.1:0'];
   const args = [executable, 'controller', '--data-dir', directory, '--log-level', 'error'];
@@ -40,7 +40,7 @@ async function runController(
   child.stderr.on('data', (chunk) => (output += chunk));
   child.stdout.on('data', (chunk) => {
     output += chunk;
-    if (output.includes('ready')) onReady?.(() => child.kill('SIGTERM'));
+    if (output.includes('ready')) void onReady?.(() => child.kill('SIGTERM'));
   });
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, output };
@@ -52,19 +52,53 @@ describe('the controller', { timeout: 3 * deadlineMs }, () => {
     await once(other, 'listening');
     const { code, output } = await runController({ port: (other.address() as AddressInfo).port });
     other.close();
-    expect(output).toContain('EADDRINUSE');
+    expect(output).toMatch(/--api-address 127\.0\.0\.1:\d+: listen EADDRINUSE/);
     expect(code).toBe(1);
   });
 
   it('stops on SIGTERM; without the key of its Secrets or its authority it does not start again', async () => {
     expect(await runController({ port: 0 }, (stop) => stop())).toMatchObject({ code: 0 });
-    for (const file of ['store.key', 'pki/ca.key']) {
+    for (const file of ['store.key', 'pki/ca.key', 'store.db']) {
       await rename(join(directory, file), join(directory, 'lost'));
       const { code, output } = await runController({ port: 0 });
-      expect(output).toContain('put it back');
+      expect(output).toMatch(/put it back|put the store back/);
       expect(code).toBe(1);
       await rename(join(directory, 'lost'), join(directory, file));
     }
+    for (const file of ['store.key', 'pki/ca.crt']) {
+      const path = join(directory, file);
+      const good = await readFile(path);
+      await writeFile(path, 'rubbish');
+      const { code, output } = await runController({ port: 0 });
+      expect(output).toMatch(/ is damaged: restore .* from a backup/);
+      expect(code).toBe(1);
+      await writeFile(path, good);
+    }
+  });
+
+  it('makes anew what it can make: certificates, and that of the authority with the key that there is', async () => {
+    expect(await runController({ port: 0 }, (stop) => stop())).toMatchObject({ code: 0 });
+    const key = await readFile(join(directory, 'pki/ca.key'), 'utf8');
+    await rm(join(directory, 'pki/ca.crt'));
+    await writeFile(join(directory, 'pki/server.crt'), '');
+    await writeFile(join(directory, 'pki/admin.key'), 'rubbish');
+    expect(await runController({ port: 0 }, (stop) => stop())).toMatchObject({ code: 0 });
+    expect(await readFile(join(directory, 'pki/ca.key'), 'utf8')).toBe(key);
+  });
+
+  it('shares its directory with no other', async () => {
+    const other = Promise.withResolvers<Ended>();
+    const first = runController({ port: 0 }, async (stop) => {
+      other.resolve(await runController({ port: 0 }));
+      stop();
+    });
+    expect(await other.promise).toEqual({
+      code: 1,
+      output: expect.stringContaining(
+        `--data-dir ${directory}: another process of orc uses this directory`,
+      ),
+    });
+    expect(await first).toMatchObject({ code: 0 });
   });
 
   it('ends every watch, and is gone within five seconds', async () => {

@@ -28,6 +28,17 @@ describe('the link between agent and controller', () => {
     expect(second.spec.podCIDR).toBe('10.244.4.0/22');
   });
 
+  it('makes a Node again at once that is deleted while its agent is connected', async () => {
+    await world.startAgent({ nodeName: 'host1' });
+    const before = await waitFor('the Node', () => nodeOf('host1'));
+    await world.objects.delete(Node, { namespace: '', name: 'host1' });
+    const after = await waitFor('another Node', () => {
+      const found = nodeOf('host1');
+      return found?.metadata.uid === before.metadata.uid ? undefined : found;
+    });
+    expect(after.spec).toEqual(before.spec);
+  });
+
   it('pushes a snapshot, then each change, and only what the pods name', async () => {
     await create('web', { volumes: [{ name: 'c', configMap: { name: 'conf' } }] });
     await createConfigMap('conf', 'old');

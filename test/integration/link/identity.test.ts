@@ -44,7 +44,9 @@ beforeEach(async () => {
   server = fastify({ https: { key: pair.key, cert: pair.certificate } });
   requested = [];
   server.addHook('onRequest', async ({ url }) => void requested.push(url));
-  await server.register(joinRoutes({ ca, keys, tokens, log: silentLog }));
+  await server.register(
+    joinRoutes({ ca, keys, tokens, isNode: (name) => name === 'taken', log: silentLog }),
+  );
   address = await server.listen({ host: '127.0.0.1', port: 0 });
 });
 afterEach(async () => {
@@ -88,6 +90,15 @@ describe('joining', () => {
       reason: 'Refused',
       message: expect.stringContaining('has expired'),
     });
+  });
+
+  it('refuses the name of a node that there is, and says what to do', async () => {
+    const { token } = await tokens.create('node');
+    await expect(joinAs('taken', token)).rejects.toMatchObject({
+      reason: 'Refused',
+      message: expect.stringMatching(/another --node-name.*`orc delete node taken`/),
+    });
+    expect(await readdir(dir)).toEqual([]);
   });
 
   it('sends no token to a controller of another cluster', async () => {
