@@ -18,7 +18,7 @@ export interface ControlStreamParts {
   readonly options: SessionOptions;
   readonly openSession: (session: OpenSession) => void;
   readonly closeSession: (id: string) => void;
-  /** The controller knows this node. `leaderEpoch`: it leads; undefined: it only opens sessions. */
+  /** The controller knows this node. `leaderEpoch`: it leads; undefined: it only opens sessions. May change. */
   readonly onWelcome: (stream: ControlStream, leaderEpoch: number | undefined) => void;
   /** All that the leader had to say is in the ledger, or on its way there. */
   readonly onSnapshot: (stream: ControlStream) => void;
@@ -65,8 +65,11 @@ export function openControlStream(parts: ControlStreamParts): ControlStream {
     settled: () => settled(),
   };
   const settled = takeMessages(parts, {
-    onWelcome: ({ leading, fenceEpoch }) =>
-      parts.onWelcome(stream, leading ? fenceEpoch : undefined),
+    onWelcome({ leading, fenceEpoch }) {
+      outbox?.close();
+      outbox = undefined;
+      parts.onWelcome(stream, leading ? fenceEpoch : undefined);
+    },
     onSnapshot() {
       outbox = statusOutbox({
         source: options.statuses,

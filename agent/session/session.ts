@@ -98,6 +98,7 @@ async function connect(shared: Shared, address: string, onWelcome: () => void): 
     closeSession: bulk.close,
     onWelcome(welcomed, leaderEpoch) {
       shared.welcomed.add(welcomed);
+      leader.disconnected(welcomed);
       if (leaderEpoch !== undefined && !leader.accept(welcomed, leaderEpoch)) welcomed.hangUp();
       else onWelcome();
     },

@@ -53,7 +53,7 @@ export const protobufFileName = "agent.proto";
  *
  * Of several controllers one leads. The agent dials every one of them; only the leader's Welcome says `leading`, and only it
  * sends a snapshot and deltas and takes statuses, events and conditions. The others open sessions and hear Usage. A
- * controller that begins or ceases to lead ends its links: the agents dial again.
+ * controller that begins or ceases to lead sends a Welcome again, and as the leader a snapshot: sessions live on.
  *
  * Kubernetes objects travel as JSON, as the store has them: the API's own schema is their only description.
  */

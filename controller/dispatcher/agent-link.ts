@@ -17,6 +17,8 @@ export type ControlCall = ServerDuplexStream<AgentMessage, ControllerMessage>;
 /** One connected agent: keeps it at what the cache says it should have. */
 export interface AgentLink {
   readonly nodeName: string;
+  /** Says what this controller is to the agent, and as the leader everything that it should know. Safe to repeat. */
+  greet(welcome: Welcome, holds: () => boolean): void;
   /** Something about its pods may have changed. Many wakes in one tick are one message round. */
   wakePods(): void;
   wakeNetwork(rows: NetworkRows): void;
@@ -42,9 +44,6 @@ interface ControlOutput {
 export interface AgentLinkOptions {
   readonly nodeName: string;
   readonly call: ControlOutput;
-  readonly welcome: Welcome;
-  /** False: this controller assigns nothing, or nothing any more. */
-  readonly holds: () => boolean;
   /** Ends its connection at once. */
   readonly cut: () => void;
   readonly cache: Cache;
@@ -61,7 +60,10 @@ const unreadLimitMs = 10_000;
  */
 export function agentLink(options: AgentLinkOptions): AgentLink {
   const { call, cache, nodeName } = options;
-  const assignments = assignmentMessages(nodeName, cache);
+  let assignments = assignmentMessages(nodeName, cache);
+  let epoch = 0;
+  /** False: this controller assigns nothing, or nothing any more. */
+  let mayAssign = () => false;
   const outlet = openOutlet(options, () => wake());
   let dirtyServices = new Set<string>();
   let dirtyNodes = new Set<string>();
@@ -69,7 +71,7 @@ export function agentLink(options: AgentLinkOptions): AgentLink {
   let awake = false;
 
   const generation = (): Generation => ({
-    epoch: options.welcome.fenceEpoch,
+    epoch,
     revision: cache.revision,
   });
   const flush = () => {
@@ -80,7 +82,7 @@ export function agentLink(options: AgentLinkOptions): AgentLink {
     podsDirty = false;
     dirtyServices = new Set();
     dirtyNodes = new Set();
-    if (!options.holds()) return;
+    if (!mayAssign()) return;
     for (const message of deltas({ assignments, cache, generation: generation(), pods, rows }))
       outlet.send(message);
   };
@@ -90,12 +92,16 @@ export function agentLink(options: AgentLinkOptions): AgentLink {
     queueMicrotask(flush);
   };
 
-  outlet.send({ $case: 'welcome', value: options.welcome });
-  if (options.holds())
-    for (const message of snapshot(assignments, cache, generation())) outlet.send(message);
-
   return {
     nodeName,
+    greet(welcome, holds) {
+      assignments = assignmentMessages(nodeName, cache);
+      epoch = welcome.fenceEpoch;
+      mayAssign = holds;
+      outlet.send({ $case: 'welcome', value: welcome });
+      if (!mayAssign()) return;
+      for (const message of snapshot(assignments, cache, generation())) outlet.send(message);
+    },
     wakePods() {
       podsDirty = true;
       wake();

@@ -13,6 +13,8 @@ export interface ControlParts {
   readonly deps: DispatcherDeps;
   /** undefined: another controller leads. */
   readonly leading: () => Leading | undefined;
+  /** Called when that changes; kept here: each agent is greeted again. */
+  readonly greetings: Set<() => void>;
   /** The connected agents; kept here. */
   readonly links: Map<string, AgentLink>;
   /** Ends a peer's connection. */
@@ -36,23 +38,29 @@ export function serveControl(parts: ControlParts, call: ControlCall): void {
     return;
   }
   let welcomed: Welcomed | undefined;
-  let greeted = false;
   let over = false;
+  const greetAs = (hello: Hello) => () => {
+    const { link } = welcomed ?? {};
+    welcome(parts, { nodeName, call, hello, link, isOver: () => over }).then(
+      (next) => (welcomed = next ?? welcomed),
+      (err: unknown) => {
+        log.warn({ err, component: 'dispatcher', node: nodeName }, 'agent refused');
+        refuse(call, err as Error);
+      },
+    );
+  };
+  let greet: (() => void) | undefined;
   call.on('data', ({ message }: AgentMessage) => {
-    if (message?.$case === 'hello' && !greeted) {
-      greeted = true;
-      welcome(parts, { nodeName, call, hello: message.value, isOver: () => over }).then(
-        (opened) => (welcomed = opened),
-        (err: unknown) => {
-          log.warn({ err, component: 'dispatcher', node: nodeName }, 'agent refused');
-          refuse(call, err as Error);
-        },
-      );
+    if (message?.$case === 'hello' && !greet) {
+      greet = greetAs(message.value);
+      parts.greetings.add(greet);
+      greet();
     } else if (message && welcomed) takeOrRefuse(parts, { ...welcomed, call, message });
   });
   for (const event of ['end', 'close', 'cancelled'] as const)
     call.on(event, () => {
       over = true;
+      if (greet) parts.greetings.delete(greet);
       if (welcomed) disconnect(parts, welcomed.link);
     });
 }
@@ -61,6 +69,8 @@ interface Greeting {
   readonly nodeName: string;
   readonly call: ControlCall;
   readonly hello: Hello;
+  /** It has been greeted before. */
+  readonly link: AgentLink | undefined;
   readonly isOver: () => boolean;
 }
 
@@ -70,28 +80,26 @@ interface Welcomed {
   readonly leading: Leading | undefined;
 }
 
-/** undefined: the call has ended meanwhile; a newer one may have taken its place. */
+/** undefined: the call has ended meanwhile, or who leads has changed: then there is another greeting. */
 async function welcome(parts: ControlParts, greeting: Greeting): Promise<Welcomed | undefined> {
-  const { nodeName, call, hello } = greeting;
-  const { deps, links } = parts;
+  const { nodeName, hello } = greeting;
+  const { deps } = parts;
   if (hello.nodeName !== nodeName)
     throw refusal('PERMISSION_DENIED', `this certificate is of node "${nodeName}"`);
   const leading = parts.leading();
   const node = leading && (await registered(deps, leading, hello));
-  if (greeting.isOver()) return undefined;
-  if (parts.leading() !== leading) throw refusal('UNAVAILABLE', 'who leads has just changed');
+  if (greeting.isOver() || parts.leading() !== leading) return undefined;
+  const link = greeting.link ?? newLink(parts, greeting);
+  link.greet(welcomeFor(deps, node, leading), () => leading?.holds() ?? false);
+  return { link, leading };
+}
+
+function newLink({ deps, links, cut }: ControlParts, { nodeName, call }: Greeting): AgentLink {
   links.get(nodeName)?.close();
-  const link = agentLink({
-    ...deps,
-    nodeName,
-    call,
-    welcome: welcomeFor(deps, node, leading),
-    holds: () => leading?.holds() ?? false,
-    cut: () => parts.cut(call.getPeer()),
-  });
+  const link = agentLink({ ...deps, nodeName, call, cut: () => cut(call.getPeer()) });
   links.set(nodeName, link);
   deps.log.info({ component: 'dispatcher', node: nodeName }, 'agent connected');
-  return { link, leading };
+  return link;
 }
 
 async function registered(

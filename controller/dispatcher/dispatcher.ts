@@ -23,7 +23,7 @@ export interface Dispatcher {
   readonly podAccess: PodAccess;
   /** Nodes that have a link here just now. */
   connected(): number;
-  /** From now on it assigns and takes reports. Returns how to stop that. Either way all agents dial again. */
+  /** From now on it assigns and takes reports. Returns how to stop that. Agents hear of both. */
   lead(leadership: Leadership): () => Promise<void>;
   /** { port: 0 }, { fd } (an inherited listener) … Resolves with the port, 0 where there is none. */
   listen(options: ListenOptions): Promise<number>;
@@ -41,7 +41,12 @@ export function openDispatcher(deps: DispatcherDeps): Dispatcher {
   const bulk = sessions(deps);
   const unsubscribe = deps.cache.onChange((change) => wakeLinks(links.values(), change));
   const cut = (peer: string) => port.cut(peer);
-  const control: ControlParts = { deps, links, cut, leading: () => leading };
+  const greetings = new Set<() => void>();
+  const control: ControlParts = { deps, links, cut, greetings, leading: () => leading };
+  const setLeading = (next: Leading | undefined) => {
+    leading = next;
+    for (const greet of greetings) greet();
+  };
   const port = grpcPort(deps, {
     control: (call) => serveControl(control, call),
     bulk(call) {
@@ -61,11 +66,9 @@ export function openDispatcher(deps: DispatcherDeps): Dispatcher {
     connected: () => links.size,
     lead(leadership) {
       const { stop, ...begun } = beginLeading(deps, leadership);
-      leading = begun;
-      closeAll(links);
+      setLeading(begun);
       return () => {
-        leading = undefined;
-        closeAll(links);
+        setLeading(undefined);
         return stop();
       };
     },
@@ -73,7 +76,7 @@ export function openDispatcher(deps: DispatcherDeps): Dispatcher {
     renewIdentity: port.renewIdentity,
     async stop() {
       unsubscribe();
-      closeAll(links);
+      for (const link of links.values()) link.close();
       await port.close();
     },
   };
@@ -92,10 +95,6 @@ function beginLeading(
     await reports.stop();
   };
   return { ...leadership, registry, leases, reports, stop };
-}
-
-function closeAll(links: ReadonlyMap<string, AgentLink>): void {
-  for (const link of links.values()) link.close();
 }
 
 const notANode = () => refusal('PERMISSION_DENIED', 'this is not the certificate of a node');

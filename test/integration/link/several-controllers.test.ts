@@ -7,16 +7,17 @@ import {
   type TestAgent,
   type TestController,
 } from '../../support/link-world.ts';
-import { scriptedExec } from '../../support/scripted-exec.ts';
+import { type ScriptedExec, scriptedExec } from '../../support/scripted-exec.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 /** The world's own controller leads at first, in epoch 1; `other` serves the same store. */
 let world: LinkWorld;
 let other: TestController;
 let agent: TestAgent;
-const script = scriptedExec();
+let script: ScriptedExec;
 
 beforeEach(async () => {
+  script = scriptedExec();
   world = await openLinkWorld();
   other = await world.addController();
   agent = await world.startAgent({
@@ -49,16 +50,33 @@ const reportRunning = ({ metadata }: Pod) =>
 
 const isRunning = (name: string) => world.cache.get(Pod, keyOf(name))?.status.phase === 'Running';
 
-it('takes assignments from the leader and opens sessions for the others', async () => {
-  const pod = await assigned('web');
-  expect(agent.ledger.generation()?.epoch).toBe(1);
-  const target = { ...keyOf('web'), uid: pod.metadata.uid, nodeName: 'host1' };
+async function execThrough(controller: TestController) {
+  const { uid } = (await assigned('web')).metadata;
+  const target = { ...keyOf('web'), uid, nodeName: 'host1' };
   const request = { container: 'c', command: ['id'], stdin: false, stdout: true, stderr: true };
   const signal = AbortSignal.timeout(5000);
-  const stream = await other.dispatcher.podAccess.exec(target, { ...request, tty: false }, signal);
+  const { podAccess } = controller.dispatcher;
+  const stream = await podAccess.exec(target, { ...request, tty: false }, signal);
   stream.onOutput(() => {});
+  return stream;
+}
+
+it('takes assignments from the leader and opens sessions for the others', async () => {
+  const stream = await execThrough(other);
+  expect(agent.ledger.generation()?.epoch).toBe(1);
   script.exit(7);
   expect(await stream.exited).toMatchObject({ exitCode: 7 });
+});
+
+it('keeps sessions open when their controller begins to lead, and when it ceases to', async () => {
+  const stream = await execThrough(other);
+  await world.standDown();
+  other.lead();
+  await waitFor('the new epoch', () => agent.ledger.generation()?.epoch === 2);
+  await other.standDown();
+  await waitFor('no leader', () => !agent.session.connected);
+  script.exit(8);
+  expect(await stream.exited).toMatchObject({ exitCode: 8 });
 });
 
 it('follows the leadership from one controller to the other, and reports everything there', async () => {

@@ -16,6 +16,16 @@ const cache: Cache = {
   changesSince: () => [],
 };
 
+const welcome = {
+  podCidr: '10.244.0.0/22',
+  clusterPodCidr: '10.244.0.0/14',
+  serviceCidr: '10.96.0.0/16',
+  dnsServiceIp: '10.96.0.10',
+  clusterDomain: 'cluster.local',
+  leading: true,
+  fenceEpoch: 1,
+};
+
 function aLink() {
   const clock = fakeClock();
   const sent: string[] = [];
@@ -33,21 +43,12 @@ function aLink() {
       destroyed: false,
       on: (_, listener) => void (drain = listener),
     },
-    welcome: {
-      podCidr: '10.244.0.0/22',
-      clusterPodCidr: '10.244.0.0/14',
-      serviceCidr: '10.96.0.0/16',
-      dnsServiceIp: '10.96.0.10',
-      clusterDomain: 'cluster.local',
-      leading: true,
-      fenceEpoch: 1,
-    },
-    holds: () => true,
     cut: () => cuts++,
     cache,
     clock,
     log: silentLog,
   });
+  link.greet(welcome, () => true);
   const setRoom = (room: boolean) => {
     hasRoom = room;
     if (room) drain();
@@ -61,6 +62,17 @@ const microtasks = () => new Promise((resolve) => setImmediate(resolve));
 describe('the link to an agent', () => {
   it('begins with the welcome and a snapshot', () => {
     expect(aLink().sent).toEqual(['welcome', 'snapshotBegin', 'network', 'snapshotEnd']);
+  });
+
+  it('says nothing of assignments when its controller no longer leads, and all of them when it does again', async () => {
+    const { link, sent } = aLink();
+    sent.length = 0;
+    link.greet({ ...welcome, leading: false }, () => false);
+    link.wakeNetwork(rows('default/a'));
+    await microtasks();
+    expect(sent).toEqual(['welcome']);
+    link.greet({ ...welcome, fenceEpoch: 3 }, () => true);
+    expect(sent.slice(1)).toEqual(['welcome', 'snapshotBegin', 'network', 'snapshotEnd']);
   });
 
   it('says many changes of one tick in one message', async () => {

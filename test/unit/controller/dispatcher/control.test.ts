@@ -27,6 +27,7 @@ function aCall(links: Map<string, AgentLink>) {
     deps: { log: silentLog, network: {}, cache: emptyCache },
     leading: () => leading,
     links,
+    greetings: new Set(),
     cut() {},
   };
   // Only what a greeting needs of them.
