@@ -17,6 +17,11 @@ switch (verb) {
     process.exitCode = await runAgent(rest);
     break;
   }
+  case 'store': {
+    const { runStoreCommand } = await import('./controller/store-command.ts');
+    process.exitCode = await runStoreCommand(rest);
+    break;
+  }
   case 'dev': {
     const { runDev } = await import('./dev/main.ts');
     process.exitCode = await runDev(rest);

@@ -22,7 +22,7 @@ import {
   type Transaction,
   type WatchOptions,
 } from './store.ts';
-import { checkTransaction } from './transaction.ts';
+import { checkTransaction, compacted } from './transaction.ts';
 
 export interface EtcdStoreOptions extends EtcdAccess {
   /** All keys in etcd begin with it. */
@@ -71,6 +71,7 @@ interface Etcd {
   readonly origin: string;
   /** etcd's revision is so much higher than the store's. */
   readonly offset: number;
+  readonly first: number;
 }
 
 /** The first who comes makes the key from whose revision all others are counted. */
@@ -86,7 +87,7 @@ async function reach(link: EtcdLink, options: EtcdStoreOptions): Promise<Etcd> {
   const found = answer.succeeded ? undefined : foundIn(answer, 0);
   const madeAt = found?.createRevision ?? answer.header?.revision ?? 0;
   const first = Number(Buffer.from(found?.value ?? value).toString());
-  return { options, link, keyspace, origin, offset: madeAt - first };
+  return { options, link, keyspace, origin, offset: madeAt - first, first };
 }
 
 async function get(etcd: Etcd, key: string): Promise<Entry | undefined> {
@@ -166,7 +167,8 @@ async function* watch(
   prefix: string,
   { after, signal }: WatchOptions,
 ): AsyncGenerator<readonly StoreChange[], void> {
-  const { link, options, keyspace, offset } = etcd;
+  const { link, options, keyspace, offset, first } = etcd;
+  if (after < first) throw compacted(after, first);
   const key = keyspace + prefix;
   const { clock, log } = options;
   const range = { key, rangeEnd: endOf(key), after: after + offset };

@@ -12,8 +12,17 @@ export interface SqliteRevisions extends Revisions {
   close(): void;
 }
 
+export interface Origin {
+  readonly path: string;
+  /** Where a new store begins to count. */
+  readonly firstRevision: number;
+}
+
 /** Throws SQLite's own errors; sqlite-errors.ts names them. */
-export function openSqliteRevisions(path: string, changed: ChangeListener): SqliteRevisions {
+export function openSqliteRevisions(
+  { path, firstRevision }: Origin,
+  changed: ChangeListener,
+): SqliteRevisions {
   const db = new DatabaseSync(path);
   try {
     configure(db);
@@ -24,6 +33,7 @@ export function openSqliteRevisions(path: string, changed: ChangeListener): Sqli
   const statements = prepareStatements(db);
   const file: File = { db, statements, changed, revision: 0, oldest: 0 };
   loadCounters(file);
+  if (file.revision === 0 && firstRevision > 0) beginAt(file, firstRevision);
   return {
     revision: () => file.revision,
     get: (key) => rowEntry(statements.get.get(key)),
@@ -72,6 +82,12 @@ function loadCounters(file: File): void {
   const { revision, compacted: oldest } = Object.fromEntries(counters) as Record<string, number>;
   file.revision = revision ?? 0;
   file.oldest = oldest ?? 0;
+}
+
+/** What was before counts as forgotten. */
+function beginAt(file: File, revision: number): void {
+  for (const name of ['revision', 'compacted']) file.statements.setCounter.run(name, revision);
+  loadCounters(file);
 }
 
 function durably<T>(file: File, work: () => T): T {

@@ -14,6 +14,8 @@ import { type WatchHub, watchHub } from './watch-hub.ts';
 export interface SqliteStoreOptions {
   /** The database file; its directory is made if need be. */
   readonly path: string;
+  /** The revision of a store that is new. */
+  readonly firstRevision?: number;
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
@@ -50,13 +52,14 @@ class SqliteThread implements RevisionsAccess {
   #ended: StoreError | undefined;
   #closing = false;
 
-  constructor({ path, onFailure = () => {} }: SqliteStoreOptions, hub: WatchHub) {
+  constructor(options: SqliteStoreOptions, hub: WatchHub) {
+    const { path, firstRevision = 0, onFailure = () => {} } = options;
     this.#hub = hub;
     this.#onFailure = onFailure;
     this.#worker = new Worker(
       new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url),
       {
-        workerData: { path },
+        workerData: { path, firstRevision },
       },
     );
     this.#worker.on('message', (reply: Reply) => this.#onReply(reply));

@@ -2,20 +2,22 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { callOn } from './revisions.ts';
 import { isFatal, sqliteStoreError } from './sqlite-errors.ts';
 import type { Answer, Call, Failure, Reply, Request } from './sqlite-messages.ts';
-import { openSqliteRevisions, type SqliteRevisions } from './sqlite-revisions.ts';
+import { type Origin, openSqliteRevisions, type SqliteRevisions } from './sqlite-revisions.ts';
 import { type StoreChange, StoreError } from './store.ts';
 
 /**
  * The store's thread. What arrives while one batch is being written waits at the sender and is the next batch: one
  * fsync for all of it.
  */
-const { path } = workerData as { readonly path: string };
+const { path, firstRevision } = workerData as Origin;
 let changes: StoreChange[] = [];
 
 const reply = (message: Reply) => parentPort?.postMessage(message);
 
 try {
-  serve(openSqliteRevisions(path, (committed) => void changes.push(...committed)));
+  serve(
+    openSqliteRevisions({ path, firstRevision }, (committed) => void changes.push(...committed)),
+  );
   reply({ kind: 'opened' });
 } catch (error) {
   reply({ kind: 'failed', failure: failureOf(error), fatal: true });

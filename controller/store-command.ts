@@ -1,0 +1,84 @@
+import { access } from 'node:fs/promises';
+import { systemClock } from '../base/clock.ts';
+import { errorChain } from '../base/error-chain.ts';
+import { type Flag, type FlagValues, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
+import { openLog } from '../base/log.ts';
+import { systemRng } from '../base/rng.ts';
+import { etcdFlags, loadEtcdAccess, readEtcdConfig } from './etcd-access.ts';
+import { openEtcdStore } from './store/etcd-store.ts';
+import { migrateStore, type Side } from './store/migrate.ts';
+import { openSqliteStore } from './store/sqlite-store.ts';
+
+const place = 'sqlite:FILE|etcd:URL[,URL…]';
+
+const flags: Readonly<Record<string, Flag>> = {
+  from: { about: 'the store as it is', value: place },
+  to: { about: 'an empty one', value: place },
+  ...etcdFlags,
+};
+
+const help = `orc store migrate: copies a stopped controller's store into an empty one, and reads it back
+
+  orc store migrate --from sqlite:/var/lib/orc/controller/store.db --to etcd:http://10.0.0.1:2379
+
+${formatFlags(flags)}`;
+
+/** `orc store migrate`. Gives the exit code. */
+export async function runStoreCommand(argv: readonly string[]): Promise<number> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    console.log(help);
+    return 0;
+  }
+  try {
+    console.log(await migrate(parseFlags(argv, flags)));
+    return 0;
+  } catch (error) {
+    console.error(`orc store: ${errorChain(error)}`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+async function migrate(given: FlagValues): Promise<string> {
+  const [verb, ...rest] = given.words;
+  if (verb !== 'migrate' || rest.length > 0)
+    throw new UsageError('orc store knows one verb: migrate');
+  const [openFrom, openTo] = [sideOf(given, 'from'), sideOf(given, 'to')];
+  await using open = new AsyncDisposableStack();
+  const from = await openFrom(0);
+  open.defer(() => from.store.close());
+  const revision = await from.store.revision();
+  const to = await openTo(revision);
+  open.defer(() => to.store.close());
+  const keys = await migrateStore(from, to, systemClock());
+  return `${keys} keys copied from ${from.name} (revision ${revision}) to ${to.name}, and read back`;
+}
+
+/** Checks the flag, and says how to open what it names; a new store's revisions go on from those given. */
+function sideOf(given: FlagValues, flag: 'from' | 'to'): (firstRevision: number) => Promise<Side> {
+  const name = given.must(flag);
+  const [, kind, where = ''] = /^(sqlite|etcd):(.+)$/.exec(name) ?? [];
+  if (kind === undefined) throw new UsageError(`--${flag} must be ${place}, not ${name}`);
+  const base = { clock: systemClock(), rng: systemRng(), log: openLog('warn') };
+  const etcd = kind === 'etcd' ? readEtcdConfig(given, flag, where.split(',')) : undefined;
+  return async (firstRevision) => {
+    if (etcd) {
+      const store = await openEtcdStore({
+        ...(await loadEtcdAccess(etcd)),
+        ...base,
+        firstRevision,
+      });
+      return { store, name, isShared: true };
+    }
+    if (flag === 'from') await mustExist(where);
+    const store = await openSqliteStore({ path: where, ...base, firstRevision });
+    return { store, name, isShared: false };
+  };
+}
+
+async function mustExist(path: string): Promise<void> {
+  try {
+    await access(path);
+  } catch (cause) {
+    throw new UsageError(`--from: ${path} is not there`, { cause });
+  }
+}

@@ -1,0 +1,99 @@
+import { type Clock, repeat } from '../../base/clock.ts';
+import { leaderKey } from './keys.ts';
+import type { Entry, Store } from './store.ts';
+
+/** One side of a migration. */
+export interface Side {
+  readonly store: Store;
+  /** For people. */
+  readonly name: string;
+  /** Others can have it open at the same time: it is held by the leader's key. */
+  readonly isShared: boolean;
+}
+
+/** Why nothing was migrated. */
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError';
+}
+
+/**
+ * Copies every key to an empty store, in the order of their revisions, those of one transaction in one; then reads all
+ * of it back. Whoever leads keeps both from it, and it keeps others from leading. The leader's key itself stays behind.
+ * @returns how many keys
+ */
+export async function migrateStore(from: Side, to: Side, clock: Clock): Promise<number> {
+  await using held = new AsyncDisposableStack();
+  for (const side of [from, to]) if (side.isShared) held.use(await hold(side, clock));
+  const listing = await from.store.list('/');
+  const entries = listing.entries.filter(({ key }) => key !== leaderKey);
+  if ((await wholeOf(to)).length > 0) throw new MigrationError(`${to.name} is not empty`);
+  try {
+    for (const group of transactionsOf(entries)) await write(to, group);
+    await checkEqual(entries, await wholeOf(to));
+    if ((await from.store.revision()) !== listing.revision)
+      throw new MigrationError(`${from.name} was written to meanwhile`);
+  } catch (error) {
+    await empty(to);
+    throw error;
+  }
+  return entries.length;
+}
+
+const holdMs = 60_000;
+
+async function hold({ store, name }: Side, clock: Clock): Promise<AsyncDisposable> {
+  const lease = await store.grantLease(holdMs);
+  const outcome = await store.commit({
+    expect: [{ key: leaderKey, revision: 0 }],
+    puts: [{ key: leaderKey, value: Buffer.from('orc store migrate'), lease }],
+    deletes: [],
+  });
+  if (!outcome.committed) {
+    const leader = Buffer.from(outcome.current?.value ?? '').toString();
+    throw new MigrationError(`${name} is in use: ${leader} leads; stop every controller first`);
+  }
+  const stop = repeat(clock, holdMs / 3, async () => {
+    await store.renewLease(lease).catch(() => false);
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      await stop();
+      await store.revokeLease(lease);
+    },
+  };
+}
+
+const wholeOf = async ({ store }: Side): Promise<readonly Entry[]> =>
+  (await store.list('/')).entries.filter(({ key }) => key !== leaderKey);
+
+function transactionsOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
+  const byRevision = Map.groupBy(entries, ({ revision }) => revision);
+  return [...byRevision].sort(([a], [b]) => a - b).map(([, group]) => group);
+}
+
+async function write({ store, name }: Side, group: readonly Entry[]): Promise<void> {
+  const outcome = await store.commit({
+    expect: group.map(({ key }) => ({ key, revision: 0 })),
+    puts: group.map(({ key, value }) => ({ key, value })),
+    deletes: [],
+  });
+  if (!outcome.committed) throw new MigrationError(`${name} is written to by somebody else`);
+}
+
+/** The same keys and bytes, in the same order of revisions. */
+function checkEqual(wanted: readonly Entry[], found: readonly Entry[]): void {
+  const inOrder = (entries: readonly Entry[]) => transactionsOf(entries).flat();
+  const [left, right] = [inOrder(wanted), inOrder(found)];
+  const odd = left.find(({ key, value }, i) => {
+    const other = right[i];
+    return other?.key !== key || Buffer.compare(value, other.value) !== 0;
+  });
+  if (odd || left.length !== right.length)
+    throw new MigrationError(`read back, the copy is not the same: ${odd?.key ?? 'more keys'}`);
+}
+
+/** What was begun must not be taken for a whole store. */
+async function empty(side: Side): Promise<void> {
+  for (const { key } of await wholeOf(side))
+    await side.store.commit({ expect: [], puts: [], deletes: [key] });
+}
