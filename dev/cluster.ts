@@ -52,8 +52,8 @@ export async function startDevCluster(
     await sweepLeftovers(clock);
     const { name, path: runDir } = await makeRunDir();
     undo.push(() => rm(runDir, { recursive: true, force: true }));
-    const published = await publishServices(config.publish, runDir);
-    for (const server of published.servers) undo.push(() => close(server));
+    const opened = (server: Server) => undo.push(() => close(server));
+    const published = await publishServices(config.publish, { runDir, opened });
     const cgroups = await takeCgroupParent(name, clock);
     undo.push(() => cgroups.remove());
     const hosts = await startHosts(config, undo);

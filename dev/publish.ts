@@ -15,7 +15,7 @@ import { network, type PlacedHost } from './virtual-network.ts';
  */
 export async function publishServices(
   publications: readonly Publication[],
-  runDir: string,
+  { runDir, opened }: { readonly runDir: string; readonly opened: (server: Server) => void },
 ): Promise<Published> {
   const socketOf = (relay: number, i: number) => joinPath(runDir, `publish${relay}-${i}.sock`);
   const listen = async (wanted: Publication, i: number) => {
@@ -23,13 +23,12 @@ export async function publishServices(
     const server = await forwardPort(wanted.port, sockets, wanted.address).catch((cause) => {
       throw new Error(`--publish: no port for ${wanted.service}`, { cause });
     });
+    opened(server);
     const { address, port } = server.address() as AddressInfo;
-    return { server, line: `${address}:${port} → ${wanted.service}:${wanted.servicePort}` };
+    return `${address}:${port} → ${wanted.service}:${wanted.servicePort}`;
   };
-  const listening = await Promise.all(publications.map(listen));
   return {
-    servers: listening.map(({ server }) => server),
-    lines: listening.map(({ line }) => line),
+    lines: await Promise.all(publications.map(listen)),
     async keepRelays(hosts, { dataDir, around }) {
       if (publications.length === 0) return;
       const keep = ({ host }: PlacedHost, relay: number) => {
@@ -47,7 +46,6 @@ export async function publishServices(
 }
 
 interface Published {
-  readonly servers: readonly Server[];
   /** What leads where, for people. */
   readonly lines: readonly string[];
   keepRelays(

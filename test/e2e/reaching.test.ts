@@ -176,7 +176,9 @@ describe('orc dev --publish', () => {
   it('says so when the port is taken', async () => {
     const { pathname } = new URL('../../orc', import.meta.url);
     const port = new URL(cluster().client.getCurrentCluster()?.server ?? '').port;
-    const { code, err } = await runProgram(pathname, ['dev', '--publish', `${port}:hello`]);
+    const { code, err } = await runProgram(pathname, [
+      ...['dev', '--publish', '0:hello', '--publish', `${port}:hello`],
+    ]);
     expect(code).toBe(1);
     expect(err).toContain(`--publish: no port for hello.default: listen EADDRINUSE`);
   });
