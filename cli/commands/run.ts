@@ -13,7 +13,8 @@ import { collect } from './file-flags.ts';
 export const defineRun: DefineVerb = (command, act) => {
   command
     .argument('<name>', 'of the pod')
-    .argument('[command...]', 'behind --; instead of the image’s')
+    .argument('[args...]', 'behind --, for the image’s command')
+    .option('--command', 'they are the command')
     .requiredOption('--image <image>', 'what to run')
     .option('-i, --stdin', 'pass standard input on, and show its output until it ends')
     .option('-t, --tty', 'give it a terminal')
@@ -22,12 +23,13 @@ export const defineRun: DefineVerb = (command, act) => {
     .option('-e, --env <name=value>', 'a variable (repeatable)', collect)
     .option('--port <number>', 'that it listens on')
     .option('-l, --labels <labels>', 'a=b,c=d (default: run=NAME)')
-    .usage('[flags] NAME --image IMAGE [-- COMMAND…]')
+    .usage('[flags] NAME --image IMAGE [-- ARGS…]')
     .action(act(run));
 };
 
 interface RunFlags {
   readonly image: string;
+  readonly command?: boolean;
   readonly stdin?: boolean;
   readonly tty?: boolean;
   readonly rm?: boolean;
@@ -78,7 +80,7 @@ function podOf(name: string, args: readonly string[], flags: RunFlags) {
       containers: [
         {
           ...{ name, image, stdin, tty, stdinOnce: stdin },
-          ...(args.length > 0 ? { args } : {}),
+          ...(args.length > 0 ? { [flags.command ? 'command' : 'args']: args } : {}),
           env: Object.entries(pairs('--env', env)).map(([key, value]) => ({ name: key, value })),
           ports: port === undefined ? [] : [{ containerPort: Number(port) }],
         },
