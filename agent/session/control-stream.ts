@@ -3,10 +3,12 @@ import type {
   AgentMessage,
   ControllerMessage,
   OpenSession,
+  PodEvent,
   Welcome,
 } from '../../api/generated/agent.ts';
 import { deferred } from '../../base/deadline.ts';
-import type { LedgerChange } from '../ledger/assignment.ts';
+import { errorChain } from '../../base/error-chain.ts';
+import type { LedgerChange, NewAssignment } from '../ledger/assignment.ts';
 import { ledgerFeed } from './ledger-feed.ts';
 import type { SessionOptions } from './session-options.ts';
 import { type StatusOutbox, statusOutbox } from './status-outbox.ts';
@@ -18,6 +20,7 @@ export interface ControlStreamParts {
   readonly options: SessionOptions;
   readonly openSession: (session: OpenSession) => void;
   readonly closeSession: (id: string) => void;
+  readonly reportEvent: (event: PodEvent) => void;
   /** The controller knows this node. `leaderEpoch`: it leads; undefined: it only opens sessions. May change. */
   readonly onWelcome: (stream: ControlStream, leaderEpoch: number | undefined) => void;
   /** All that the leader had to say is in the ledger, or on its way there. */
@@ -141,15 +144,31 @@ function takeMessages(parts: ControlStreamParts, on: Milestones): () => Promise<
   };
 }
 
-/** A ledger that can't be written ends the stream: the next one begins with everything again. */
+/** A full disk stays full for a while; and what is said of it must get through. */
+const refusedPauseMs = 2000;
+
+/** A ledger that can't be written ends the stream, soon: the next one begins with everything again. */
 async function acceptChange(
-  { call, options }: ControlStreamParts,
+  { call, options, reportEvent }: ControlStreamParts,
   change: LedgerChange,
 ): Promise<void> {
+  const { ledger, log, clock } = options;
   try {
-    await options.ledger.accept(change);
+    await ledger.accept(change);
   } catch (err) {
-    options.log.error({ err, component: 'session' }, 'assignment not taken');
-    call.cancel();
+    log.error({ err, component: 'session' }, 'assignment not taken');
+    const message = `The node can't take this pod: ${errorChain(err)}`;
+    for (const { uid: podUid, pod } of podsOf(change)) {
+      const { namespace = '', name } = pod.metadata;
+      const about = { podUid, namespace, name, fieldPath: '' };
+      if (!ledger.pods().has(podUid))
+        reportEvent({ ...about, type: 'Warning', reason: 'FailedAssignment', message });
+    }
+    clock.after(refusedPauseMs, () => call.cancel());
   }
+}
+
+function podsOf(change: LedgerChange): readonly NewAssignment[] {
+  if (change.kind === 'snapshot') return change.pods;
+  return change.kind === 'assign' ? [change.pod] : [];
 }

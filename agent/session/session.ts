@@ -96,6 +96,7 @@ async function connect(shared: Shared, address: string, onWelcome: () => void): 
     options,
     openSession: bulk.open,
     closeSession: bulk.close,
+    reportEvent: leader.addEvent,
     onWelcome(welcomed, leaderEpoch) {
       shared.welcomed.add(welcomed);
       leader.disconnected(welcomed);

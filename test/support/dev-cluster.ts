@@ -64,7 +64,19 @@ export interface DevClusterOptions {
   readonly flags?: readonly string[];
   /** Built of Debian packages and pushed to the cluster's registry as registry:5000/NAME:1. */
   readonly images?: readonly ('hello' | 'nginx' | 'redis')[];
+  /** By host: its data directory is a file system of its own, of so many MiB. */
+  readonly smallDisks?: Readonly<Record<string, number>>;
 }
+
+/** Mounts in a namespace of its own, and becomes `orc dev` there. */
+const onSmallDisks = `
+  dir=$1; shift
+  while [ "$1" != -- ]; do
+    truncate -s "$2M" "$dir/$1.img" && mkfs.ext4 -q "$dir/$1.img" && mkdir "$dir/$1" &&
+      mount -o loop "$dir/$1.img" "$dir/$1" || exit 1
+    shift 2
+  done
+  shift; exec "$@"`;
 
 const root = join(import.meta.dirname, '../..');
 const cacheDir = join(root, '.cache');
@@ -124,12 +136,28 @@ export async function startDevCluster(options: DevClusterOptions): Promise<Runni
 const stopDeadlineMs = 30_000;
 
 /** With a parent-death signal, so that a test process that is killed leaves no cluster. */
-async function spawnDev(dataDir: string, { nodes = 3, flags = [] }: DevClusterOptions) {
+async function spawnDev(
+  dataDir: string,
+  { nodes = 3, flags = [], smallDisks = {} }: DevClusterOptions,
+) {
+  const disks = Object.entries(smallDisks).flatMap(([host, mib]) => [host, String(mib)]);
+  const mounted = ['unshare', '--mount', 'sh', '-c', onSmallDisks, 'sh', dataDir, ...disks, '--'];
   const log = await open(join(dataDir, 'dev.log'), 'w');
   const child = spawn(
     'setpriv',
     [
-      ...['--pdeathsig', 'TERM', '--', orcProgram, 'dev', '--nodes', `${nodes}`, '--port', '0'],
+      ...[
+        '--pdeathsig',
+        'TERM',
+        '--',
+        ...(disks.length > 0 ? mounted : []),
+        orcProgram,
+        'dev',
+        '--nodes',
+        `${nodes}`,
+        '--port',
+        '0',
+      ],
       ...[
         '--data-dir',
         dataDir,
@@ -138,6 +166,7 @@ async function spawnDev(dataDir: string, { nodes = 3, flags = [] }: DevClusterOp
         cacheDir,
         '--ready-fd',
         '3',
+        ...storeFlags(flags),
         ...flags,
       ],
     ],
@@ -161,6 +190,14 @@ async function spawnDev(dataDir: string, { nodes = 3, flags = [] }: DevClusterOp
       return code ?? signal;
     },
   };
+}
+
+/** ORC_E2E_STORE=etcd or etcd3 runs every cluster on etcd that does not say itself what it needs. */
+function storeFlags(flags: readonly string[]): readonly string[] {
+  const store = process.env.ORC_E2E_STORE ?? 'sqlite';
+  const members = { sqlite: '0', etcd: '1', etcd3: '3' }[store];
+  if (members === undefined) throw new Error(`ORC_E2E_STORE: sqlite, etcd or etcd3, not ${store}`);
+  return flags.includes('--etcd') ? [] : ['--etcd', members];
 }
 
 async function connectTo(dataDir: string, pid: number, file = 'kubeconfig'): Promise<DevCluster> {
