@@ -69,7 +69,7 @@ export interface PodExecRequest {
   readonly size?: { readonly columns: number; readonly rows: number } | undefined;
 }
 
-export interface PodAttachRequest {
+interface PodAttachRequest {
   readonly container: string;
   readonly stdin: boolean;
   readonly stdout: boolean;

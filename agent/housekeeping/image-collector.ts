@@ -44,7 +44,7 @@ export async function collectImages(deps: ImageCollectorDeps): Promise<boolean> 
 }
 
 /** Those that nobody needs, the one unused for longest first; of equals the one pulled first. Pure. */
-export function planCollection(
+function planCollection(
   images: readonly ListedImage[],
   needed: NeededImages,
 ): readonly ListedImage[] {

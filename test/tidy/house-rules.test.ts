@@ -64,7 +64,7 @@ const rules: readonly { rule: string; pattern: RegExp; allowed: RegExp }[] = [
   },
   {
     rule: 'commands are lists of arguments, never one string',
-    pattern: /\b(execSync|exec)\(`|shell: true/,
+    pattern: /(?<!db\.)\b(execSync|exec)\(`|shell: true/,
     allowed: /^test\/tidy\//,
   },
   {
@@ -89,9 +89,10 @@ describe('the code', () => {
     expect(linesMatching(tests, /\b(it|test|describe)\.(only|todo|skip)\(/)).toEqual([]);
   });
 
-  it('stays under its size: 40,000 lines without tests and generated code', () => {
-    const total = product.reduce((sum, f) => sum + f.lines.length, 0);
-    expect(total).toBeLessThan(40_000);
+  it('stays under its size: 40,000 lines of code, C included, without tests and generated code', () => {
+    const c = sourceFiles(/^native\/.*\.[ch]$/).map(codeOf);
+    const lines = [...product, ...c].flatMap((f) => f.lines.filter((line) => line.trim() !== ''));
+    expect(lines.length).toBeLessThan(40_000);
   });
 });
 
