@@ -7,16 +7,18 @@ import { runProgram } from './run-program.ts';
 /** What may happen to a cluster at any moment. Each resolves when it has happened, or is over. */
 export const misfortunes = {
   /** SIGKILL; whoever watches it starts it again. */
-  agent: async (at) => kill(await agentOf(at, oneOf(at.hosts, at.rng))),
-  controller: async (at) => kill(await roleOf(at, 'controller')),
-  launcher: async (at) => kill(await childOf(await agentOf(at, oneOf(at.hosts, at.rng)))),
+  agent: async (at) => kill(await roleOf(at, oneOf(namesOf(at, 'host'), at.rng))),
+  controller: async (at) => kill(await roleOf(at, oneOf(namesOf(at, 'controller'), at.rng))),
+  /** A member of etcd; nothing where the store is embedded. */
+  store: async (at) => kill(await roleOf(at, oneOf(namesOf(at, 'etcd'), at.rng))),
+  launcher: async (at) => kill(await childOf(await roleOf(at, oneOf(namesOf(at, 'host'), at.rng)))),
   async shim(at) {
     const shims = await shimsOf(at.cluster);
     if (shims.length > 0) kill(oneOf(shims, at.rng).pid);
   },
   /** Every process of a host ends at once, and what was in its memory is gone. */
   async reboot(at) {
-    const host = oneOf(at.hosts, at.rng);
+    const host = oneOf(namesOf(at, 'host'), at.rng);
     const first = at.cluster.host(host).pid;
     for (const pid of await processesIn(first)) if (pid !== first) kill(pid);
     for (const name of await readdir('/run'))
@@ -25,16 +27,14 @@ export const misfortunes = {
   },
   /** No packet to or from a host for some seconds: fewer or more than a node may be silent for. */
   async cut(at) {
-    const { cluster } = at;
-    const port = `port${at.hosts.indexOf(oneOf(at.hosts, at.rng)) + 1}`;
-    await link(cluster, port, 'down');
+    const host = oneOf(namesOf(at, ''), at.rng);
+    await at.cluster.cable(host, 'down');
     await pause(at, 500, 8000);
-    await link(cluster, port, 'up');
+    await at.cluster.cable(host, 'up');
   },
   /** A process gets no processor for some seconds. */
   async stall(at) {
-    const roles = [...at.hosts, 'controller'];
-    const pid = await roleOf(at, oneOf(roles, at.rng));
+    const pid = await roleOf(at, oneOf(namesOf(at, ''), at.rng));
     if (pid === undefined) return;
     process.kill(pid, 'SIGSTOP');
     await pause(at, 500, 8000);
@@ -47,9 +47,13 @@ export type Misfortune = keyof typeof misfortunes;
 
 export interface Place {
   readonly cluster: DevCluster;
-  readonly hosts: readonly string[];
+  /** Of hosts: "host1", "controller2", "etcd3" … */
+  readonly names: readonly string[];
   readonly rng: Rng;
 }
+
+const namesOf = ({ names }: Place, kind: '' | 'host' | 'controller' | 'etcd') =>
+  names.filter((name) => /^(host|controller|etcd)/.test(name) && name.startsWith(kind));
 
 export const oneOf = <T>(things: readonly T[], rng: Rng): T =>
   things[Math.floor(rng.fraction() * things.length)] as T;
@@ -66,18 +70,12 @@ function kill(pid: number | undefined): void {
   }
 }
 
-const link = async ({ host }: DevCluster, port: string, state: 'up' | 'down'): Promise<void> => {
-  const { code, err } = await host('controller').exec('ip', 'link', 'set', port, state);
-  if (code !== 0) throw new Error(err);
-};
-
-const agentOf = roleOf;
-
-/** Of the role's own process: not the one that started it in its host. undefined: it is being started. */
-async function roleOf({ cluster }: Place, role: string): Promise<number | undefined> {
+/** Of the role's own process: not the one that started it in its host. undefined: none, or it is being started. */
+async function roleOf({ cluster }: Place, role: string | undefined): Promise<number | undefined> {
   const flag = ` --data-dir ${cluster.dataDir}/${role} `;
   const all = await processes();
-  return all.find(({ command }) => /^[^ ]*\/node /.test(command) && command.includes(flag))?.pid;
+  return all.find(({ command }) => /^[^ ]*\/(node|etcd) /.test(command) && command.includes(flag))
+    ?.pid;
 }
 
 async function childOf(pid: number | undefined): Promise<number | undefined> {
