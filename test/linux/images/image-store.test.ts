@@ -17,6 +17,7 @@ import { systemRng } from '../../../base/rng.ts';
 import { nativeBinary } from '../../../native/binary.ts';
 import { imagePortContract } from '../../contract/image-port.contract.ts';
 import { serveRegistry, type TestRegistry } from '../../support/registry.ts';
+import { rounds } from '../../support/rounds.ts';
 import { tarArchive } from '../../support/tar-archive.ts';
 
 const layerOf = (text: string) => tarArchive([{ path: `files/${text}`, content: text }]);
@@ -123,6 +124,19 @@ describe('an image on disk', () => {
     expect(layersOnDisk()).toBe(2);
     await store.remove(second.id, Number.POSITIVE_INFINITY);
     expect(layersOnDisk()).toBe(0);
+  });
+
+  it('is whole or gone, whoever removes, pulls and finds it at the same time', async () => {
+    const references = [web(), registry.put('job:1', { layers: ['base', 'job'].map(layerOf) })];
+    const isThere = (path: string) => readdirSync(join(path, 'files')).length > 0;
+    for (let round = 0; round < rounds(10); round++) {
+      const { id } = await pull(references[0]!);
+      const later = references.flatMap((each) => [pull(each), store.find(each), pull(each)]);
+      await Promise.all([store.remove(id, Number.POSITIVE_INFINITY), ...later]);
+      for (const { layers } of await store.list())
+        expect(layers.map(isThere)).toEqual(layers.map(() => true));
+      expect(await store.find(references[1]!)).toBeDefined();
+    }
   });
 
   it('is not found while a layer of it is missing, and whole again after a pull', async () => {

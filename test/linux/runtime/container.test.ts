@@ -69,6 +69,28 @@ describe('a container', () => {
     await waitFor('its end', async () => (await host.state('idle'))?.state === 'exited');
   });
 
+  it('keeps its image and its log until it is removed, and tells what it uses', async () => {
+    const id = { uid: 'a', name: 'spin', attempt: 3 };
+    const logPath = `${host.dir}/logs/default_x_a/spin/3.log`;
+    const spec = host.spec('echo hi; while :; do :; done', { id, logPath });
+    await host.runtime.containers.start(spec, new AbortController().signal);
+    const own = async () => (await host.runtime.usages()).find((usage) => usage.id.name === 'spin');
+    const used = await waitFor('a measured cpu', async () => {
+      const usage = await own();
+      return (usage?.cpuNs ?? 0) > 50_000_000 && usage;
+    });
+    expect(used.id).toEqual(id);
+    expect(used.memoryBytes).toBeGreaterThan(10_000);
+    expect(await host.runtime.imagesInUse()).toContain(spec.image.id);
+    await host.runtime.containers.kill(id, 9);
+    await waitFor('its end', async () => (await host.state('spin', 3))?.state === 'exited');
+    for (const rotated of ['3.log.1', '31.log'])
+      writeFileSync(`${host.dir}/logs/default_x_a/spin/${rotated}`, '');
+    await host.runtime.containers.remove(id);
+    expect(readdirSync(`${host.dir}/logs/default_x_a/spin`)).toEqual(['31.log']);
+    expect(await own()).toBeUndefined();
+  });
+
   it('is process 1 and sees only its own processes', async () => {
     expect(await output('echo $$; set -- /proc/[0-9]*; echo $*')).toEqual(['1', '/proc/1']);
   });
