@@ -12,7 +12,7 @@ export interface Side {
 }
 
 /** Why nothing was migrated. */
-export class MigrationError extends Error {
+class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
 
@@ -29,7 +29,7 @@ export async function migrateStore(from: Side, to: Side, clock: Clock): Promise<
   if ((await wholeOf(to)).length > 0) throw new MigrationError(`${to.name} is not empty`);
   try {
     for (const group of transactionsOf(entries)) await write(to, group);
-    await checkEqual(entries, await wholeOf(to));
+    checkEqual(entries, await wholeOf(to));
     if ((await from.store.revision()) !== listing.revision)
       throw new MigrationError(`${from.name} was written to meanwhile`);
   } catch (error) {

@@ -40,7 +40,7 @@ async function startController() {
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   await new Promise<void>((resolve, reject) => {
     child.stdout.once('data', () => resolve());
-    ended.then((code) => reject(new Error(`the controller ended with ${code}`)));
+    void ended.then((code) => reject(new Error(`the controller ended with ${code}`)));
   });
   const config = new KubeConfig();
   config.loadFromFile(join(directory, 'admin.kubeconfig'));
