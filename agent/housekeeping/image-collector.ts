@@ -30,6 +30,7 @@ const minAgeMs = 2 * 60_000;
 export async function collectImages(deps: ImageCollectorDeps): Promise<boolean> {
   const { images, limits, clock, log } = deps;
   let goal = limits.highPercent;
+  if (limits.maxAgeMs === undefined && (await deps.usedPercent()) <= goal) return true;
   const unused = planCollection(await images.list(), await deps.needed());
   const now = clock.now();
   for (const { id, lastUsedMs, references } of unused) {
