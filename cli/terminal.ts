@@ -48,7 +48,8 @@ function passInput({ stdin }: Io, connection: ExecConnection): Undo {
 }
 
 function passSize({ stdout }: Io, connection: ExecConnection): Undo {
-  const resize = () => connection.resize(stdout.columns ?? 80, stdout.rows ?? 24);
+  // A terminal that nobody has sized says 0.
+  const resize = () => connection.resize(stdout.columns || 80, stdout.rows || 24);
   stdout.on('resize', resize);
   resize();
   return () => stdout.off('resize', resize);

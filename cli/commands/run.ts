@@ -117,11 +117,12 @@ async function follow(cli: Cli, ref: ObjectRef, { stdin, tty }: Mode): Promise<n
   const isRunning = exitOf(pod) === undefined;
   if (tty && isRunning) {
     cli.err('If there is no prompt, press Enter.');
-    return runInTerminal(cli, wanted);
+    await runInTerminal(cli, wanted);
+  } else {
+    // One that has ended before it could be attached to needs no input.
+    if (stdin && isRunning) runInTerminal(cli, wanted).catch(() => {});
+    await printLog(cli, ref);
   }
-  // One that has ended before it could be attached to needs no input.
-  if (stdin && isRunning) runInTerminal(cli, wanted).catch(() => {});
-  await printLog(cli, ref);
   return exitOf(await whenPod(cli, ref, exitOf)) ?? 1;
 }
 
