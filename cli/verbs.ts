@@ -37,7 +37,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
   logs: {
     about: 'what containers print',
     examples: [
-      'orc logs -f deploy/web                 follow one of its pods',
+      'orc logs -f deploy/web                 follow all of its pods',
       'orc logs -l app=shop --tail 20         the last lines of several pods',
     ],
     load: async () => (await import('./commands/logs.ts')).defineLogs,
