@@ -15,7 +15,7 @@ const welcome: Said = {
     dnsServiceIp: '10.96.0.10',
     clusterDomain: 'cluster.local',
     leading: true,
-      fenceEpoch: 1,
+    fenceEpoch: 1,
   },
 };
 const begin: Said = { $case: 'snapshotBegin', value: { generation: generation(5) } };

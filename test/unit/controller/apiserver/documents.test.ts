@@ -41,7 +41,7 @@ describe('OpenAPI', () => {
     const service = document.components.schemas['io.k8s.api.core.v1.Service'];
     expect(service.properties.spec.properties.type).toMatchObject({
       type: 'string',
-      enum: ['ClusterIP', 'ExternalName'],
+      enum: ['ClusterIP', 'NodePort', 'ExternalName'],
       default: 'ClusterIP',
     });
     expect(service.properties.spec.properties).not.toHaveProperty('externalIPs');
