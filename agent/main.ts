@@ -23,6 +23,7 @@ import { measurePods, nodeAnswers } from './node-answers.ts';
 import { nodeFacts } from './node-facts.ts';
 import { keepNetwork } from './pods/keep-network.ts';
 import type { PodEvent, PodEvents } from './pods/pod-events.ts';
+import { openPodMemories } from './pods/pod-memories.ts';
 import { podReach } from './pods/pod-reach.ts';
 import { startPodWorkers } from './pods/pod-workers.ts';
 import type { NodePorts } from './ports.ts';
@@ -69,13 +70,14 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
   const identity = (await readIdentity(pki)) ?? (await joinFirst(config, pki, base));
   const key = await ensureNodeKey(join(pki, 'node.key'), base.rng);
   const ledger = await openLedger({ dir: join(config.dataDir, 'ledger'), key, ...base });
+  const memories = await openPodMemories(join(config.dataDir, 'memory'));
   const node = await openPorts(config, logDir, base);
   const { ports, runtime } = node;
   const stopNetwork = keepNetwork({ ledger, network: ports.network, ...base });
   const metrics = openMetrics();
   const events = eventOutbox(metrics);
   const workers = await startPodWorkers({
-    ...{ ports, ledger, events, logDir, workers: 8, metrics, ...base },
+    ...{ ports, ledger, memories, events, logDir, workers: 8, metrics, ...base },
     nodeName: config.nodeName,
     hostIp: config.address,
     nodeResolvConf: await readFile(resolvConf, 'utf8').catch(() => ''),

@@ -5,6 +5,7 @@ import { podResources } from './container-spec.ts';
 import type { PodContext, PodPass } from './pod-context.ts';
 import { podEvent } from './pod-events.ts';
 import { hostnameOf, hostsFile, resolvConf } from './pod-files.ts';
+import { keepMemory } from './pod-memory.ts';
 import { newestOf } from './pod-observation.ts';
 import { endProbes, remember } from './pod-record.ts';
 import { volumeSpecs, volumesSignature } from './volume-specs.ts';
@@ -93,13 +94,15 @@ function sandboxSpec(
 /** What the records say goes with the sandbox: what is still needed of them is remembered. */
 export async function removeSandbox(
   { record, observed }: PodPass,
-  { ports }: PodContext,
+  { ports, memories }: PodContext,
 ): Promise<void> {
   const names = new Set(observed.containers.map((c) => c.id.name));
   for (const name of names) {
     const newest = newestOf(observed, name);
     if (newest) remember(record, name, { lost: lostWithSandbox(newest), stop: undefined });
   }
+  // First: without records and memory a pod that has ended would run again.
+  await keepMemory(record, memories);
   endProbes(record);
   await ports.sandboxes.remove(record.uid);
   record.attachedTo = undefined;

@@ -3,12 +3,14 @@ import type { Log } from '../../base/log.ts';
 import type { PodAssignment } from '../ledger/assignment.ts';
 import type { NetworkTable, NodePorts } from '../ports.ts';
 import type { PodEvents } from './pod-events.ts';
+import type { PodMemories } from './pod-memory.ts';
 import type { PodObservation } from './pod-observation.ts';
 import type { PodRecord } from './pod-record.ts';
 
 /** What every pod of this node shares. */
 export interface PodContext {
   readonly ports: NodePorts;
+  readonly memories: PodMemories;
   readonly events: PodEvents;
   readonly clock: Clock;
   readonly log: Log;

@@ -41,7 +41,7 @@ export type ImageState =
 
 export type FailedPull = Blocked & { readonly state: 'failed'; readonly failures: number };
 
-/** What the records on disk don't say; lost with the agent, and then started afresh. */
+/** What the records on disk don't say. Streak, stop and lost are kept beside them; the rest starts afresh with each agent. */
 export interface ContainerMemory {
   /** Starts in a row that ended early: the exponent of the back-off. */
   readonly streak: number;

@@ -4,6 +4,7 @@ import { observePod } from './observe-pod.ts';
 import type { PodAction } from './pod-action.ts';
 import { tellBackOff } from './pod-back-off.ts';
 import type { PodContext, PodPass } from './pod-context.ts';
+import { keepMemory } from './pod-memory.ts';
 import { isGone } from './pod-observation.ts';
 import { hasItsLastWord, isDeleted, planPod } from './pod-plan.ts';
 import { endBackground, endPulls, type PodRecord, retryWhatWaited } from './pod-record.ts';
@@ -73,21 +74,24 @@ async function applyAll(
     pass.signal.throwIfAborted();
     await applyPodAction(action, pass, context).catch((error: unknown) => errors.push(error));
   }
+  await keepMemory(pass.record, context.memories);
   pass.signal.throwIfAborted();
   if (errors.length === 1) throw errors[0];
   if (errors.length > 1) throw new AggregateError(errors, 'several steps failed');
 }
 
-function rest(
+async function rest(
   { record, assignment, observed }: PodPass,
   { plan, now }: { readonly plan: readonly PodAction[]; readonly now: number },
-  { records }: PassDeps,
-): Settled | RequeueAfter {
+  { records, context }: PassDeps,
+): Promise<Settled | RequeueAfter> {
   if (assignment === undefined && isGone(observed)) {
     endBackground(record);
     records.delete(record.uid);
+    await context.memories.remove(record.uid);
     return settled;
   }
+  await keepMemory(record, context.memories);
   const dueMs = plan.flatMap((a) => (a.kind === 'wait' ? [Math.max(0, a.untilMs - now)] : []));
   return { requeueAfterMs: Math.min(resyncMs, ...dueMs) };
 }
@@ -107,7 +111,7 @@ function report({ assignment, record, observed }: PodPass, { context, board }: P
     hostIp: context.hostIp,
     startedAtMs: record.startedAtMs,
     now: context.clock.now(),
-    previous: record.status,
+    previous: record.status?.conditions ?? record.conditionsBefore,
   });
   const { namespace = '', name } = pod.metadata;
   board.set(uid, { uid, namespace, name, generation, status: record.status, terminated });

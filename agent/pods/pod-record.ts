@@ -28,6 +28,10 @@ export interface PodRecord {
   blocked: Blocked | undefined;
   blockedTimes: number;
   status: PodStatus | undefined;
+  /** What an earlier agent reported last. */
+  conditionsBefore: PodStatus['conditions'];
+  /** The memory that was written last, as text. */
+  kept: string | undefined;
 }
 
 export function newRecord(uid: string, startedAtMs: number): PodRecord {
@@ -45,6 +49,8 @@ export function newRecord(uid: string, startedAtMs: number): PodRecord {
     blocked: undefined,
     blockedTimes: 0,
     status: undefined,
+    conditionsBefore: undefined,
+    kept: undefined,
   };
 }
 

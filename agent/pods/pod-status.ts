@@ -12,8 +12,8 @@ export interface StatusInput {
   readonly hostIp: string;
   readonly startedAtMs: number;
   readonly now: number;
-  /** The status before: transition times are kept where nothing changed. */
-  readonly previous: PodStatus | undefined;
+  /** The conditions before: transition times are kept where nothing changed. */
+  readonly previous: PodStatus['conditions'];
 }
 
 /** What the agent says of a pod. Pure. PodScheduled is the scheduler's and not in it. */
@@ -111,7 +111,7 @@ function verdict(missing: readonly string[], reason: string, words: string): Ver
 
 function condition(input: StatusInput, type: string, { ok, ...why }: Verdict): PodCondition {
   const status = ok ? 'True' : 'False';
-  const before = input.previous?.conditions?.find((c) => c.type === type);
+  const before = input.previous?.find((c) => c.type === type);
   const lastTransitionTime =
     before?.status === status && before.lastTransitionTime
       ? before.lastTransitionTime

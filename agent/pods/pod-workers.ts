@@ -71,16 +71,22 @@ function neededImages(records: Iterable<PodRecord>, ledger: Ledger): ReadonlySet
 }
 
 /** Assigned, or left over from before: every one needs a look after a start. */
-async function everyPodThereIs({ ledger, ports }: PodWorkersOptions): Promise<Set<string>> {
-  const [sandboxes, networks, volumes] = await Promise.all([
+async function everyPodThereIs({
+  ledger,
+  ports,
+  memories,
+}: PodWorkersOptions): Promise<Set<string>> {
+  const [sandboxes, networks, volumes, remembered] = await Promise.all([
     ports.sandboxes.list(),
     ports.network.list(),
     ports.volumes.list(),
+    memories.list(),
   ]);
   return new Set([
     ...ledger.pods().keys(),
     ...sandboxes.map((s) => s.uid),
     ...networks.map((n) => n.uid),
     ...volumes,
+    ...remembered,
   ]);
 }

@@ -2,17 +2,22 @@ import type { PodAssignment } from '../ledger/assignment.ts';
 import type { Container } from '../ports.ts';
 import { containerNamed } from './container-spec.ts';
 import type { PodContext } from './pod-context.ts';
-import { newRecord, type PodRecord } from './pod-record.ts';
+import { newRecord, type PodRecord, remember } from './pod-record.ts';
 
 /** The record of a pod that this agent hasn't worked on yet; for one that an earlier agent ran, what can be found out. */
 export async function recallPod(
   uid: string,
   assignment: PodAssignment | undefined,
-  { ports, clock }: PodContext,
+  { ports, memories, clock }: PodContext,
 ): Promise<PodRecord> {
   const sandbox = await ports.sandboxes.find(uid);
   const containers = sandbox ? await ports.containers.list(uid) : [];
-  const record = newRecord(uid, Math.min(clock.now(), ...containers.map((c) => c.startedAtMs)));
+  const memory = await memories.read(uid);
+  const firstStart = Math.min(clock.now(), ...containers.map((c) => c.startedAtMs));
+  const record = newRecord(uid, memory?.startedAtMs ?? firstStart);
+  record.conditionsBefore = memory?.conditions;
+  for (const [name, known] of Object.entries(memory?.containers ?? {}))
+    remember(record, name, known);
   if (assignment) await recallImages(record, assignment, { containers, images: ports.images });
   return record;
 }

@@ -81,7 +81,8 @@ async function writePayload(
   for (let depth = 1; depth <= steps.length; depth++)
     await makeDirectory(join(payload, ...steps.slice(0, depth)), owner);
   const target = join(payload, path);
-  await writeFile(target, bytes, { flag: 'wx', mode: 0o600 });
+  // On disk before it is linked to: after a power cut the link alone would say that all is there.
+  await writeFile(target, bytes, { flag: 'wx', mode: 0o600, flush: true });
   await chown(target, owner.uid, owner.gid);
   await chmod(target, mode);
 }

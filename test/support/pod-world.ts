@@ -1,5 +1,6 @@
 import type { NewAssignment } from '../../agent/ledger/assignment.ts';
 import type { PodEvent } from '../../agent/pods/pod-events.ts';
+import type { PodMemories, PodMemory } from '../../agent/pods/pod-memory.ts';
 import { type PodWorkers, startPodWorkers } from '../../agent/pods/pod-workers.ts';
 import type { Container, NetworkTable } from '../../agent/ports.ts';
 import type { ReportedStatus } from '../../agent/session/status-source.ts';
@@ -28,6 +29,7 @@ export async function podWorld() {
     ...{ volumes: fakeVolumes(), network: fakeNetwork() },
   };
   const ledger = fakeLedger();
+  const memories = fakeMemories();
   const events: PodEvent[] = [];
   /** Every status that was put out, by all agents of this host. */
   const reported: ReportedStatus[] = [];
@@ -38,7 +40,7 @@ export async function podWorld() {
   const nextGeneration = () => ({ epoch: 1, revision: ++revision });
   const start = async () => {
     workers = await startPodWorkers({
-      ...{ ports, ledger, clock, rng: seededRng(1), log: silentLog, workers: 8 },
+      ...{ ports, ledger, memories, clock, rng: seededRng(1), log: silentLog, workers: 8 },
       events: { record: (event) => void events.push(event) },
       nodeName: 'host1',
       hostIp: '172.30.0.11',
@@ -99,6 +101,16 @@ export async function podWorld() {
     messages: (reason: string) => events.flatMap((e) => (e.reason === reason ? e.message : [])),
   };
   return world;
+}
+
+function fakeMemories(): PodMemories {
+  const kept = new Map<string, PodMemory>();
+  return {
+    list: async () => [...kept.keys()],
+    read: async (uid) => kept.get(uid),
+    write: async (uid, memory) => void kept.set(uid, memory),
+    remove: async (uid) => void kept.delete(uid),
+  };
 }
 
 /** Fakes answer in microtasks: when a macrotask gets its turn, everybody is done. */

@@ -16,7 +16,7 @@ it('finds its running pods again after a restart, and changes nothing', async ()
   await world.assign(podNamed());
   world.containers.exit(web(0), 1);
   await world.elapse(5000);
-  const [before] = world.reported.slice(-1);
+  const before = world.status();
   const { pid } = (await world.containers.list('web')).at(-1)!;
   const eventsBefore = world.events.length;
   await world.restartAgent(() => world.elapse(30_000));
@@ -24,8 +24,49 @@ it('finds its running pods again after a restart, and changes nothing', async ()
   expect(await world.containersOf()).toEqual(['web/0 exited', 'web/1 running']);
   expect((await world.containers.list('web')).at(-1)).toMatchObject({ pid });
   expect(world.events.slice(eventsBefore)).toEqual([]);
-  const { conditions: _, ...after } = world.status()!;
-  expect(before?.status).toMatchObject(after);
+  expect(world.status()).toEqual(before);
+});
+
+it('holds back as long after its own restart as it would have without it', async () => {
+  await world.assign(podNamed());
+  for (const attempt of [0, 1, 2]) {
+    world.containers.exit(web(attempt), 1);
+    await world.elapse(40_000);
+  }
+  world.containers.exit(web(3), 1);
+  await world.elapse(1000);
+  const waiting = container()?.state.waiting;
+  expect(waiting).toMatchObject({ message: expect.stringContaining('back-off 40s') });
+  await world.restartAgent();
+  expect(container()?.state.waiting).toEqual(waiting);
+  await world.elapse(30_000);
+  expect(container()?.restartCount).toBe(3);
+  await world.elapse(10_000);
+  expect(container()?.restartCount).toBe(4);
+});
+
+it('asks to stop only once, and ends by force in time, over its own restart', async () => {
+  const pod = podNamed();
+  await world.assign(pod);
+  world.containers.ignoreTerm(web(0));
+  await world.delete(pod, 30);
+  await world.elapse(20_000);
+  const asked = world.reasons().filter((reason) => reason === 'Killing').length;
+  await world.restartAgent();
+  await world.elapse(9000);
+  expect(await world.containersOf()).toEqual(['web/0 running']);
+  await world.elapse(2000);
+  expect(await world.containersOf()).toEqual([]);
+  expect(world.reasons().filter((reason) => reason === 'Killing').length).toBe(asked);
+});
+
+it('does not run a Never pod again when it ends itself while it removes the lost sandbox', async () => {
+  await world.assign(podNamed('web', { restartPolicy: 'Never' }));
+  await world.restartAgent(() => world.sandboxes.lose('web'));
+  await world.restartAgent();
+  await world.elapse(60_000);
+  expect(await world.containersOf()).toEqual([]);
+  expect(world.status()?.phase).toBe('Failed');
 });
 
 it('restarts, after its own restart, what crashed meanwhile', async () => {

@@ -17,7 +17,7 @@ function statusOf(
     hostIp: '172.30.0.11',
     startedAtMs: 1000,
     now: change.now ?? 2000,
-    previous: change.previous,
+    previous: change.previous?.conditions,
   });
 }
 

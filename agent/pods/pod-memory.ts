@@ -1,0 +1,36 @@
+import type { PodCondition } from '../../api/pod-status.ts';
+import type { ContainerMemory } from './pod-observation.ts';
+import type { PodRecord } from './pod-record.ts';
+
+/** What outlives an agent beside the records of what runs: how long to hold back, what was asked to stop, since when. */
+export interface PodMemory {
+  readonly startedAtMs: number;
+  readonly containers: Readonly<Record<string, Pick<ContainerMemory, 'streak' | 'stop' | 'lost'>>>;
+  /** As they were reported last: a condition that stays keeps its time. */
+  readonly conditions: readonly PodCondition[] | undefined;
+}
+
+/** By the pod's uid; on disk, where a crash of the host may take the last change back. */
+export interface PodMemories {
+  list(): Promise<readonly string[]>;
+  /** undefined: none, or unreadable. */
+  read(uid: string): Promise<PodMemory | undefined>;
+  write(uid: string, memory: PodMemory): Promise<void>;
+  remove(uid: string): Promise<void>;
+}
+
+/** Writes only what differs from what was written last. */
+export async function keepMemory(record: PodRecord, memories: PodMemories): Promise<void> {
+  const containers = [...record.memory].map(
+    ([name, { streak, stop, lost }]) => [name, { streak, stop, lost }] as const,
+  );
+  const memory: PodMemory = {
+    startedAtMs: record.startedAtMs,
+    containers: Object.fromEntries(containers),
+    conditions: record.status?.conditions ?? record.conditionsBefore,
+  };
+  const text = JSON.stringify(memory);
+  if (text === record.kept) return;
+  await memories.write(record.uid, memory);
+  record.kept = text;
+}
