@@ -63,9 +63,11 @@ interface File {
 
 /** Exclusive locking keeps a second process out, and spares the shared-memory file. The first write takes the lock. */
 function configure(db: DatabaseSync): void {
+  // First: what reads the file before this would make the shared-memory file, for which a full disk has no room.
+  db.exec('PRAGMA locking_mode = EXCLUSIVE');
   // Before the first table: a new file gives back what compaction has freed.
   db.exec('PRAGMA auto_vacuum = INCREMENTAL');
-  db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
   db.exec('BEGIN IMMEDIATE');
   db.exec(schema);
   db.exec('COMMIT');
