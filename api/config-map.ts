@@ -33,7 +33,7 @@ export const ConfigMap: Kind<typeof fields> = kind({
       .filter((key) => Object.hasOwn(data, key))
       .map((key) => duplicateField(at('binaryData')(key), key)),
     ...(sizeOf(data, 'utf8') + sizeOf(binaryData, 'base64') > MAX_BYTES
-      ? [tooLong(at, MAX_BYTES)]
+      ? [tooLong(at('data'), MAX_BYTES)]
       : []),
   ],
   validateUpdate: (next, previous, at) =>

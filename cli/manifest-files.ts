@@ -16,10 +16,13 @@ export async function readManifests(
       parseManifest(file === '-' ? 'stdin' : file, await readOne(file, io)),
     ),
   );
-  return {
-    objects: manifests.flatMap(({ objects }) => objects),
-    findings: manifests.flatMap(({ findings }) => findings),
-  };
+  const [objects, findings] = [
+    manifests.flatMap((manifest) => manifest.objects),
+    manifests.flatMap((manifest) => manifest.findings),
+  ];
+  if (objects.length === 0 && findings.length === 0)
+    throw new CliError(`there is no object in ${paths.join(', ')}`);
+  return { objects, findings };
 }
 
 async function filesAt(path: string, recursive: boolean): Promise<readonly string[]> {

@@ -90,9 +90,22 @@ function parseDocument(written: Written): Manifest {
     }));
     return { objects: [], findings };
   }
-  const body: unknown = document.toJS({ maxAliasCount: 100 });
+  const body = contentOf(document);
+  if (body instanceof Error) {
+    const { message } = body;
+    return { objects: [], findings: [{ file, position: positionAt(0), subject: '', message }] };
+  }
   if (body === null || body === undefined) return { objects: [], findings: [] };
   return partsOf(written, body, '');
+}
+
+/** Aliases of aliases can stand for more than fits into memory. */
+function contentOf(document: Document.Parsed): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch {
+    return new Error('its aliases stand for too much');
+  }
 }
 
 /** A List stands for what is in it. */

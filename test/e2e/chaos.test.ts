@@ -103,7 +103,9 @@ describe('afterwards', () => {
     for (const host of hosts) await remove(steadyPod(host));
     const left = async () => {
       const folders = hosts.flatMap((host) =>
-        ['ledger/pods', 'pods', 'logs', 'volumes', 'memory'].map((name) => join(dataDir, host, name)),
+        ['ledger/pods', 'pods', 'logs', 'volumes', 'memory'].map((name) =>
+          join(dataDir, host, name),
+        ),
       );
       const files = folders.map((path) => readdir(path).catch(() => []));
       const links = hosts.map((host) => podLinks(cluster(), host));

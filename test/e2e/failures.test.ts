@@ -1,5 +1,6 @@
 import type { V1Node, V1Pod, V1Service } from '@kubernetes/client-node';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { seededRng } from '../../base/rng.ts';
 import { busyboxBinary } from '../support/busybox.ts';
 import { useDevCluster } from '../support/dev-cluster.ts';
 import { findProcess } from '../support/find-process.ts';
@@ -11,6 +12,7 @@ import {
   shell,
   shellPod,
 } from '../support/manifests.ts';
+import { misfortunes, resume } from '../support/misfortunes.ts';
 import { containerStatus, nameOf, podsOf, readyPod, readyPods } from '../support/pod-states.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -140,6 +142,50 @@ describe('a host that is cut off', () => {
     expect(podsOf('web', all)).toHaveLength(6);
     for (const name of ['host1', 'host2', 'host3'])
       await expect.poll(() => sandboxes(name), { timeout: 10_000 }).toEqual(uids(on(name, all)));
+  });
+});
+
+describe('a controller that is away for long', () => {
+  const crashing = shellPod('crashing', shell('sleep 1; exit 1'), { nodeName: 'host1' });
+  const restarts = () =>
+    cluster()
+      .host('host1')
+      .exec('sh', '-c', `ls ${cluster().dataDir}/host1/logs/default_crashing_*/main`)
+      .then(({ out }) => Math.max(...(out.match(/\d+(?=\.log)/g) ?? ['-1']).map(Number)));
+
+  it('misses nothing: hosts reboot without it, and pods are restarted, probed and served', async () => {
+    const { create, until, host } = cluster();
+    await create(crashing);
+    await until('pods', (all) =>
+      all.some((pod) => nameOf(pod) === 'crashing' && containerStatus(pod)),
+    );
+    const before = await until('pods', readyPods('web', 6));
+    const local = before.filter(({ spec }) => spec?.nodeName === 'host2');
+    expect(local).not.toEqual([]);
+    const stopped = (await processOf('controller')) ?? 0;
+    process.kill(stopped, 'SIGSTOP');
+    try {
+      await misfortunes.reboot({ cluster: cluster(), names: ['host2'], rng: seededRng(1) });
+      const busybox = await busyboxBinary();
+      const answers = async (pod: V1Pod) => {
+        const url = `http://${pod.status?.podIP}:8080`;
+        const asked = ['timeout', '2', busybox, 'wget', '-qO-', url];
+        return (await host('host1').exec(busybox, ...asked)).out;
+      };
+      for (const pod of local)
+        await expect.poll(() => answers(pod), { timeout: 30_000 }).toContain(nameOf(pod));
+      await expect.poll(restarts, { timeout: 30_000 }).toBeGreaterThan(0);
+    } finally {
+      await resume(stopped);
+    }
+    await until('nodes', allReady(['host1', 'host2', 'host3']));
+    const after = await until('pods', (all) => {
+      const found = readyPods('web', 6)(all);
+      return found?.some((pod) => (containerStatus(pod)?.restartCount ?? 0) > 0)
+        ? found
+        : undefined;
+    });
+    expect(after.map(nameOf).sort(), 'the very same pods').toEqual(before.map(nameOf).sort());
   });
 });
 

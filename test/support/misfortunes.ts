@@ -38,8 +38,7 @@ export const misfortunes = {
     if (pid === undefined) return;
     process.kill(pid, 'SIGSTOP');
     await pause(at, 500, 8000);
-    // nsenter, which brought it into its host, has stopped with it.
-    for (const stopped of [await parentOf(pid), pid]) process.kill(stopped, 'SIGCONT');
+    await resume(pid);
   },
 } as const satisfies Readonly<Record<string, (at: Place) => Promise<void>>>;
 
@@ -61,6 +60,11 @@ export const oneOf = <T>(things: readonly T[], rng: Rng): T =>
 /** So long, or a moment less: never waited for a state, only to hit another moment. */
 export const pause = ({ rng }: Pick<Place, 'rng'>, fromMs: number, toMs: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, fromMs + rng.fraction() * (toMs - fromMs)));
+
+/** nsenter, which brought it into its host, has stopped with it. */
+export async function resume(pid: number): Promise<void> {
+  for (const stopped of [await parentOf(pid), pid]) process.kill(stopped, 'SIGCONT');
+}
 
 function kill(pid: number | undefined): void {
   try {

@@ -295,7 +295,7 @@ it('a ConfigMap is of a bounded size and has each key once', () => {
   const json = { metadata, data: { k: 'x'.repeat(1_048_577) }, binaryData: { k: '' } };
   expect(errorsOf(ConfigMap, json)).toEqual([
     'binaryData.k: Duplicate value: "k"',
-    ': Too long: must have at most 1048576 bytes',
+    'data: Too long: must have at most 1048576 bytes',
   ]);
 });
 

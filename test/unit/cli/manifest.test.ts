@@ -85,6 +85,20 @@ metadata:
     expect(at('spec.containers[0].image', true)).toBe('4:7');
   });
 
+  it('refuses aliases that stand for more than fits into memory, at their place', () => {
+    const lines = Array.from({ length: 11 }, (_, i) =>
+      i === 0
+        ? 'b0: &a0 [x]'
+        : `b${i}: &a${i} [${Array(9)
+            .fill(`*a${i - 1}`)
+            .join(', ')}]`,
+    );
+    expect(parseManifest('f.yaml', lines.join('\n'))).toMatchObject({
+      objects: [],
+      findings: [{ file: 'f.yaml', message: 'its aliases stand for too much' }],
+    });
+  });
+
   it('finds what is in a List', () => {
     const list = parseManifest('f.yaml', 'kind: List\nitems:\n- a:\n    b: 1\n- a:\n    b: 2\n');
     expect(list.objects.map(({ positionOf }) => positionOf('a.b').line)).toEqual([4, 6]);
