@@ -143,7 +143,7 @@ async function openPorts(
     logLimits: config.logLimits,
     ...base,
   });
-  const network = await openNetwork({ runDir, resolvConf, ...base });
+  const network = await openNetwork({ dataDir, resolvConf, ...base });
   const images = await openImageStore({
     directory: join(dataDir, 'images'),
     writer: [nativeBinary, 'orc-unpack'],

@@ -8,8 +8,9 @@ import { type AddressPool, allocateAddress, emptyPool, freeAddress } from './add
 
 /**
  * The pool on disk. Not read back from the kernel's routes, because an address stays promised to its pod while it has
- * no link: between a sandbox that died and the next one. Written before an address is used, so that a restarted agent
- * never gives it twice; not synced, because after a power cut it is worthless: no pod survives one either.
+ * no link: between a sandbox that died and the next one, also over a reboot: others find it where it was, though no
+ * controller may be there to tell them otherwise. Written before it is used, so that a restarted agent never gives it
+ * twice; not synced, because no pod survives the power cut that could take it back.
  */
 export interface AddressBook {
   /** undefined: the CIDR is full. */

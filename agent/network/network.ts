@@ -26,8 +26,8 @@ import { staleFlows, type UdpTranslations, udpTranslations } from './stale-flows
 import { findUplink } from './uplink.ts';
 
 export interface NetworkOptions {
-  /** On tmpfs, as /run/orc is: addresses are kept in its `network/`, and mean nothing after a reboot. */
-  readonly runDir: string;
+  /** Addresses are kept in its `network/`. */
+  readonly dataDir: string;
   /** Path of the node's resolv.conf: its servers answer for names that aren't the cluster's. */
   readonly resolvConf: string;
   readonly clock: Clock;
@@ -56,7 +56,7 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
     conntrack,
     links: podLinks(netlink, reaper),
     rules: ruleKeeper(nftables, elements),
-    book: openAddressBook(join(options.runDir, 'network'), options.log),
+    book: openAddressBook(join(options.dataDir, 'network'), options.log),
     dns: dnsServer({ netlink, ...options }),
   };
   return {

@@ -31,7 +31,7 @@ serveJson({
   open: async ({ runDir }: { runDir: string }) => {
     const resolvConf = join(runDir, 'resolv.conf');
     network = await openNetwork({
-      runDir,
+      dataDir: runDir,
       resolvConf,
       clock: systemClock(),
       rng: systemRng(),
