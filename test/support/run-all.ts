@@ -13,12 +13,25 @@ interface Tally {
   readonly remarks: readonly string[];
 }
 
-const projects = ['tidy', 'unit', 'contract', 'integration', 'linux', 'e2e'];
+interface Part {
+  readonly project: string;
+  /** What clusters keep their objects in: see storeFlags. The embedded one unless said otherwise. */
+  readonly store?: 'etcd' | 'etcd3';
+  /** All of the project's, or those whose path contains one of these. */
+  readonly files?: readonly string[];
+}
+
+/** Whole clusters on etcd where the store matters most; by hand ORC_E2E_STORE=etcd runs all of them there. */
+const parts: readonly Part[] = [
+  ...['tidy', 'unit', 'contract', 'integration', 'linux', 'e2e'].map((project) => ({ project })),
+  { project: 'e2e', store: 'etcd', files: ['e2e/rollout', 'e2e/failures'] },
+  { project: 'e2e', store: 'etcd3', files: ['e2e/rollout'] },
+];
 
 async function main(): Promise<number> {
   const before = await observeMachine();
   const tallies: Tally[] = [];
-  for (const project of projects) tallies.push(await runProject(project));
+  for (const part of parts) tallies.push(await runPart(part));
   await rm(vitestCacheDir, { recursive: true, force: true });
   tallies.push(leakTally(await lastingLeaks(before)));
   await returnFiles();
@@ -28,22 +41,26 @@ async function main(): Promise<number> {
   return total.failed === 0 ? 0 : 1;
 }
 
-async function runProject(project: string): Promise<Tally> {
+async function runPart({ project, store, files = [] }: Part): Promise<Tally> {
+  const name = store === undefined ? project : `${project} on ${store}`;
+  if (store !== undefined) process.env.ORC_E2E_STORE = store;
   try {
-    const vitest = await startVitest('test', [], { project, watch: false, reporters: ['default'] });
-    const tally = tallyOf(project, vitest);
+    console.log(`--- ${name}`);
+    const options = { project, watch: false, reporters: ['default'] };
+    const vitest = await startVitest('test', [...files], options);
+    const tally = tallyOf(name, vitest);
     await vitest.close();
     return tally;
   } catch (error) {
-    return failure(`${project}: vitest ended with ${String(error)}`);
+    return failure(`${name}: vitest ended with ${String(error)}`);
   }
 }
 
 /** A file that could not be run, and an error outside of any test, count as a failure each. */
-function tallyOf(project: string, { state }: Vitest): Tally {
+function tallyOf(name: string, { state }: Vitest): Tally {
   const modules = state.getTestModules();
-  if (modules.length === 0) return failure(`${project}: there are no tests`);
-  const strays = state.getUnhandledErrors().map((error) => failure(`${project}: ${String(error)}`));
+  if (modules.length === 0) return failure(`${name}: there are no tests`);
+  const strays = state.getUnhandledErrors().map((error) => failure(`${name}: ${String(error)}`));
   return [...modules.map(moduleTally), ...strays].reduce(add);
 }
 
