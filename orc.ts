@@ -17,6 +17,14 @@ switch (verb) {
     process.exitCode = await runAgent(rest);
     break;
   }
+  case 'config': {
+    const { runConfigCommand } = await import('./cli/config-command.ts');
+    process.exitCode = await runConfigCommand(rest, {
+      controller: async () => (await import('./controller/config.ts')).readControllerConfig,
+      agent: async () => (await import('./agent/config.ts')).readAgentConfig,
+    });
+    break;
+  }
   case 'store': {
     const { runStoreCommand } = await import('./controller/store-command.ts');
     process.exitCode = await runStoreCommand(rest);

@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { hostname } from 'node:os';
-import { type Flag, type FlagValues, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
+import { configFlag, readConfig } from '../base/config-file.ts';
+import { type Flags, type FlagValues, formatFlags, UsageError } from '../base/flags.ts';
 import { type LogLevel, logLevels } from '../base/log.ts';
 import type { HousekeepingLimits } from './housekeeping/housekeeping.ts';
 import type { LogLimits } from './runtime/containers.ts';
@@ -26,7 +27,8 @@ export interface AgentConfig {
   readonly logLevel: LogLevel;
 }
 
-const flags: Readonly<Record<string, Flag>> = {
+const flags: Flags = {
+  ...configFlag,
   'node-name': { about: 'name of this node', value: 'NAME', fallback: hostname() },
   address: { about: "this node's IPv4 address for the other nodes", value: 'IP' },
   controller: { about: 'where a controller serves agents', value: 'HOST:PORT', repeatable: true },
@@ -84,8 +86,10 @@ export const agentHelp = `orc agent: runs on each node what the controller assig
 ${formatFlags(flags)}`;
 
 /** Throws UsageError. */
-export function readAgentConfig(argv: readonly string[]): AgentConfig {
-  const given = parseFlags(argv, flags);
+export const readAgentConfig = (argv: readonly string[]): AgentConfig =>
+  readConfig(argv, flags, configOf);
+
+function configOf(given: FlagValues): AgentConfig {
   const controllers = given.all('controller');
   if (controllers.length === 0)
     throw new UsageError('--controller is required: where a controller serves agents');

@@ -1,4 +1,4 @@
-import { closestTo } from './closest.ts';
+import { closestTo } from '../base/closest.ts';
 import {
   duplicateField,
   type FieldError,

@@ -9,6 +9,8 @@ export interface Flag {
   readonly repeatable?: boolean;
 }
 
+export type Flags = Readonly<Record<string, Flag>>;
+
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -27,17 +29,21 @@ export interface FlagValues {
   readonly words: readonly string[];
 }
 
+/** What was written: of each flag that is there its texts, a switch's being "true"; and the other words. */
+export interface GivenFlags {
+  readonly given: Readonly<Record<string, readonly string[]>>;
+  readonly words: readonly string[];
+}
+
 /** Throws UsageError for what it doesn't know. */
-export function parseFlags(
-  argv: readonly string[],
-  flags: Readonly<Record<string, Flag>>,
-): FlagValues {
-  const { values, positionals } = parse(argv, flags);
+export function parseFlags(argv: readonly string[], flags: Flags): FlagValues {
+  return flagValues(splitFlags(argv, flags), flags);
+}
+
+export function flagValues({ given, words }: GivenFlags, flags: Flags): FlagValues {
   const all = (name: string): readonly string[] => {
-    const given = values[name];
     const fallback = flags[name]?.fallback;
-    if (given === undefined) return fallback === undefined ? [] : [fallback];
-    return (Array.isArray(given) ? given : [given]).map(String);
+    return given[name] ?? (fallback === undefined ? [] : [fallback]);
   };
   const must = (name: string) => {
     const [value] = all(name);
@@ -48,14 +54,15 @@ export function parseFlags(
     one: (name) => all(name)[0],
     must,
     all,
-    has: (name) => values[name] !== undefined,
+    has: (name) => given[name] !== undefined,
     oneOf: (name, values) => oneOf({ name, text: must(name), values }),
     whole: (name, min, max) => wholeNumber({ name, text: must(name), min, max }),
-    words: positionals,
+    words,
   };
 }
 
-function parse(argv: readonly string[], flags: Readonly<Record<string, Flag>>) {
+/** Throws UsageError for what it doesn't know. */
+export function splitFlags(argv: readonly string[], flags: Flags): GivenFlags {
   const options = Object.fromEntries(
     Object.entries(flags).map(([name, flag]) => [
       name,
@@ -66,7 +73,9 @@ function parse(argv: readonly string[], flags: Readonly<Record<string, Flag>>) {
     ]),
   );
   try {
-    return parseArgs({ args: [...argv], options, allowPositionals: true });
+    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
+    const given = Object.entries(values).map(([name, value]) => [name, [value].flat().map(String)]);
+    return { given: Object.fromEntries(given), words: positionals };
   } catch (cause) {
     // Behind the first sentence comes advice about words that begin with a dash.
     const [what = ''] = (cause instanceof Error ? cause.message : String(cause)).split('. ');
@@ -91,7 +100,7 @@ function wholeNumber(n: { name: string; text: string; min: number; max: number }
 }
 
 /** The help of a role: its flags, one a line. */
-export function formatFlags(flags: Readonly<Record<string, Flag>>): string {
+export function formatFlags(flags: Flags): string {
   return Object.entries(flags)
     .map(([name, { about, value, fallback }]) => {
       const left = `  --${name}${value === undefined ? '' : ` ${value}`}`;

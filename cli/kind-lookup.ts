@@ -1,7 +1,7 @@
-import { closestTo } from '../api/closest.ts';
 import type { Kind } from '../api/kind.ts';
 import { apiVersionOf } from '../api/kind.ts';
 import { kinds } from '../api/kinds.ts';
+import { closestTo } from '../base/closest.ts';
 import { UsageError } from '../base/flags.ts';
 
 /** "po", "pods", "Pod", "deployments.apps", "deployments.v1.apps". Throws UsageError. */

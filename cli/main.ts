@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import { closestTo } from '../api/closest.ts';
 import { StatusError } from '../api/status.ts';
+import { closestTo } from '../base/closest.ts';
 import { errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
 import { type Act, type Cli, type GlobalFlags, openCli, withGlobalFlags } from './cli.ts';

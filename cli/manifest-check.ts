@@ -1,9 +1,9 @@
-import { closestTo } from '../api/closest.ts';
 import { type AnyObject, apiVersionOf, type Kind } from '../api/kind.ts';
 import { kinds } from '../api/kinds.ts';
 import { Namespace } from '../api/namespace.ts';
 import { isObject } from '../api/normalize.ts';
 import { StatusError } from '../api/status.ts';
+import { closestTo } from '../base/closest.ts';
 import type { ApiClient, Reply } from './client.ts';
 import { kindOf } from './kind-lookup.ts';
 import { mapLimited } from './limited.ts';

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type Flag, type FlagValues, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
+import { configFlag, readConfig } from '../base/config-file.ts';
+import { type Flags, type FlagValues, formatFlags, UsageError } from '../base/flags.ts';
 import {
   cidrContains,
   formatIpv4,
@@ -33,7 +34,8 @@ export interface ControllerConfig {
   readonly logLevel: LogLevel;
 }
 
-const flags: Readonly<Record<string, Flag>> = {
+const flags: Flags = {
+  ...configFlag,
   'data-dir': { about: 'store, keys', value: 'DIR', fallback: '/var/lib/orc/controller' },
   etcd: {
     about: 'a member of etcd, which then is the store instead of the embedded one',
@@ -66,8 +68,10 @@ export const controllerHelp = `orc controller: keeps what should be, and makes i
 ${formatFlags(flags)}`;
 
 /** Throws UsageError. */
-export function readControllerConfig(argv: readonly string[]): ControllerConfig {
-  const given = parseFlags(argv, flags);
+export const readControllerConfig = (argv: readonly string[]): ControllerConfig =>
+  readConfig(argv, flags, configOf);
+
+function configOf(given: FlagValues): ControllerConfig {
   const api = hostPort('api-address', given.must('api-address'));
   const agents = hostPort('agent-address', given.must('agent-address'));
   const pods = cidr('pod-cidr', given.must('pod-cidr'), nodePrefix);

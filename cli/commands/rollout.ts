@@ -1,9 +1,9 @@
-import { closestTo } from '../../api/closest.ts';
 import { Deployment } from '../../api/deployment.ts';
 import { formatSince } from '../../api/format-age.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
 import { formatLabelSelector } from '../../api/selector.ts';
 import { formatTime } from '../../base/clock.ts';
+import { closestTo } from '../../base/closest.ts';
 import { UsageError } from '../../base/flags.ts';
 import type { Cli, DefineVerb } from '../cli.ts';
 import { CliError } from '../cli-error.ts';

@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs';
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Scalar } from 'yaml';
+import { closestTo } from './closest.ts';
+import {
+  type Flag,
+  type Flags,
+  type FlagValues,
+  flagValues,
+  splitFlags,
+  UsageError,
+} from './flags.ts';
+
+/** To be one of a role's flags that may stand in a file. */
+export const configFlag: Flags = {
+  config: { about: 'a YAML file with these flags as keys; flags given here win', value: 'FILE' },
+};
+
+/**
+ * What `read` makes of the command line and of the file that its --config names. Throws UsageError with all that is
+ * wrong in the file, one "FILE:LINE:COLUMN  what" a line.
+ */
+export function readConfig<C>(
+  argv: readonly string[],
+  flags: Flags,
+  read: (given: FlagValues) => C,
+): C {
+  const line = splitFlags(argv, flags);
+  const path = line.given.config?.[0];
+  if (path === undefined) return read(flagValues(line, flags));
+  const { config: _, ...settings } = flags;
+  const file = parseConfigFile(textOf(path), settings);
+  const findings = [...file.findings];
+  const left: Record<string, readonly string[]> = { ...file.given };
+  // A reader stops at the first mistake: without that key it comes to the next.
+  for (;;) {
+    try {
+      const config = read(flagValues({ ...line, given: { ...left, ...line.given } }, flags));
+      if (findings.length === 0) return config;
+      break;
+    } catch (error) {
+      const [, key = ''] = /^--([a-z-]+)/.exec((error as Error).message) ?? [];
+      if (!(error instanceof UsageError) || line.given[key] !== undefined) throw error;
+      // Without a place it isn't there at all; unless a mistake in it has been told.
+      if (left[key] === undefined && file.places.has(key)) break;
+      findings.push({ at: file.places.get(key), what: inWords(error.message) });
+      if (left[key] === undefined) break;
+      delete left[key];
+    }
+  }
+  const sorted = findings.toSorted((a, b) => (a.at?.line ?? 0) - (b.at?.line ?? 0));
+  throw new UsageError(sorted.map((finding) => formatFinding(path, finding)).join('\n'));
+}
+
+/** In a file keys have no dashes before them. */
+const inWords = (message: string) => message.replace(/(?<=^|\s)--(?=[a-z])/g, '');
+
+const formatFinding = (path: string, { at, what }: Finding) =>
+  `${path}${at ? `:${at.line}:${at.col}` : ''}  ${what}`;
+
+interface Place {
+  readonly line: number;
+  readonly col: number;
+}
+
+interface Finding {
+  readonly at: Place | undefined;
+  readonly what: string;
+}
+
+interface ConfigFile {
+  readonly given: Readonly<Record<string, readonly string[]>>;
+  /** Of each known key that is there. */
+  readonly places: ReadonlyMap<string, Place>;
+  readonly findings: readonly Finding[];
+}
+
+function parseConfigFile(text: string, flags: Flags): ConfigFile {
+  const counter = new LineCounter();
+  const placeOf = (offset = 0): Place => counter.linePos(offset);
+  const document = parseDocument(text, { prettyErrors: false, lineCounter: counter });
+  const findings: Finding[] = document.errors.map((e) => ({
+    at: placeOf(e.pos[0]),
+    what: e.message,
+  }));
+  const given: Record<string, readonly string[]> = {};
+  const places = new Map<string, Place>();
+  const { contents } = document;
+  const pairs = isMap(contents) ? contents.items : [];
+  if (contents !== null && !isMap(contents))
+    findings.push({ at: placeOf(contents.range[0]), what: 'must be keys with values' });
+  for (const { key, value } of pairs) {
+    const name = isScalar(key) ? String(key.value) : '';
+    const at = placeOf((key as Scalar.Parsed | undefined)?.range[0]);
+    const flag = flags[name];
+    const texts = flag && textsOf(flag, value);
+    if (flag !== undefined) places.set(name, at);
+    if (texts !== undefined) given[name] = texts;
+    else
+      findings.push({ at, what: flag ? `${name} must be ${shapeOf(flag)}` : unknown(name, flags) });
+  }
+  return { given, places, findings };
+}
+
+/** undefined: not of the flag's shape. */
+function textsOf(flag: Flag, value: unknown): readonly string[] | undefined {
+  if (flag.value === undefined)
+    return isScalar(value) && value.value === true ? ['true'] : undefined;
+  const values = flag.repeatable && isSeq(value) ? value.items : [value];
+  const texts = values.map(textOfScalar);
+  return texts.every((text) => text !== undefined) ? texts : undefined;
+}
+
+/** Numbers as they are written: 0640 isn't 416, and 1.10 isn't 1.1. */
+function textOfScalar(value: unknown): string | undefined {
+  if (!isScalar(value)) return undefined;
+  if (typeof value.value === 'number') return value.source;
+  return typeof value.value === 'string' && value.value !== '' ? value.value : undefined;
+}
+
+const shapeOf = ({ value, repeatable }: Flag) =>
+  value === undefined ? 'true' : repeatable ? `a list of ${value}` : value;
+
+function unknown(name: string, flags: Flags): string {
+  const nearest = closestTo(name, Object.keys(flags));
+  return `${name} is no setting${nearest === undefined ? '' : `; did you mean ${nearest}?`}`;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new UsageError(`--config: ${path} can't be read`, { cause });
+  }
+}
