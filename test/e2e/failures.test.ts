@@ -1,3 +1,6 @@
+import { renameSync } from 'node:fs';
+import { cp, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { V1Node, V1Pod, V1Service } from '@kubernetes/client-node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { seededRng } from '../../base/rng.ts';
@@ -142,6 +145,38 @@ describe('a host that is cut off', () => {
     expect(podsOf('web', all)).toHaveLength(6);
     for (const name of ['host1', 'host2', 'host3'])
       await expect.poll(() => sandboxes(name), { timeout: 10_000 }).toEqual(uids(on(name, all)));
+  });
+});
+
+describe('an agent whose records are of an earlier day', () => {
+  it('starts what is in them and nothing else, and is set right by the controller at once', async () => {
+    const { create, remove, until, dataDir, sandboxes, objects } = cluster();
+    const [ledger, earlier] = [join(dataDir, 'host2/ledger'), join(dataDir, 'host2/earlier')];
+    const ghost = shellPod('ghost', shell(idle), { nodeName: 'host2' });
+    await create(ghost);
+    const uid = (await until('pods', readyPod('ghost'))).metadata?.uid ?? '';
+    await cp(ledger, earlier, { recursive: true });
+    await remove(ghost);
+    await until('pods', (all) => all.every((pod) => nameOf(pod) !== 'ghost'));
+    await create(shellPod('newer', shell(idle), { nodeName: 'host2' }));
+    const { metadata } = (await until('pods', readyPod('newer'))) as V1Pod;
+    const agent = (await processOf('host2')) ?? 0;
+    renameSync(ledger, `${earlier}.away`);
+    renameSync(earlier, ledger);
+    process.kill(agent, 'SIGKILL');
+    const recorded = async () => (await readdir(join(ledger, 'pods'))).join(' ');
+    expect(await recorded()).toContain(uid);
+    await expect.poll(recorded, { timeout: 20_000 }).not.toContain(uid);
+    const exact = async () => {
+      const { items } = await objects.list<V1Pod>('v1', 'Pod', 'default');
+      const wanted = items.filter(({ spec }) => spec?.nodeName === 'host2');
+      expect(await sandboxes('host2')).toEqual(wanted.map((pod) => pod.metadata?.uid).sort());
+      expect(wanted.map(nameOf)).toContain('newer');
+      expect(wanted.map(nameOf)).not.toContain('ghost');
+    };
+    await expect.poll(exact, { timeout: 20_000 }).toBeUndefined();
+    const after = await until('pods', readyPod('newer'));
+    expect(after.metadata?.uid).toBe(metadata?.uid);
   });
 });
 
