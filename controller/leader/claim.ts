@@ -15,7 +15,7 @@ export interface Claim {
 /** Takes the key and the next epoch in one transaction; undefined: somebody else was faster. */
 export async function claimLeadership(
   by: { readonly store: Store; readonly candidate: string; readonly isAlone: boolean },
-  lease: string,
+  lease: string | undefined,
 ): Promise<Claim | undefined> {
   const { store, candidate, isAlone } = by;
   const left = isAlone ? await store.get(leaderKey) : undefined;
@@ -27,7 +27,7 @@ export async function claimLeadership(
       { key: epochKey, revision: last?.revision ?? 0 },
     ],
     puts: [
-      { key: leaderKey, value: Buffer.from(candidate), lease },
+      { key: leaderKey, value: Buffer.from(candidate), ...(lease !== undefined && { lease }) },
       { key: epochKey, value: Buffer.from(String(epoch)) },
     ],
     deletes: [],

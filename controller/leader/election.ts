@@ -12,7 +12,7 @@ export interface ElectionOptions {
   readonly store: Store;
   /** Who stands, for people. */
   readonly candidate: string;
-  /** Nobody else can have the store open: the key of a killed predecessor is taken over at once. */
+  /** Nobody else can have the store open: a predecessor's key is taken over at once, and no stall ends the term. */
   readonly isAlone: boolean;
   /** Leads until the term's signal aborts; resolves when nothing of it is left. */
   readonly lead: (term: Term) => Promise<void>;
@@ -69,31 +69,33 @@ async function untilVacant(store: Store, signal: AbortSignal): Promise<void> {
 
 /** One try, and the term that it may win. However it ends, its lease goes, and with that its key. */
 async function stand(options: ElectionOptions, signal: AbortSignal): Promise<void> {
-  const { store, clock, log } = options;
+  const { store, clock, log, isAlone } = options;
   const askedAt = clock.monotonic();
-  const lease = await store.grantLease(leaseMs);
+  const lease = isAlone ? undefined : await store.grantLease(leaseMs);
   try {
     const claim = await claimLeadership(options, lease);
     if (!claim || signal.aborted) return;
-    const until = askedAt + leaseMs - marginMs;
+    const until = lease === undefined ? Number.POSITIVE_INFINITY : askedAt + leaseMs - marginMs;
     const term = beginTerm({ ...claim, clock, until, parent: signal });
     await serve(options, { term, lease });
   } finally {
-    await store
-      .revokeLease(lease)
-      .catch((err: unknown) => log.debug({ err, component: 'leader' }, 'lease left to run out'));
+    if (lease !== undefined)
+      await store
+        .revokeLease(lease)
+        .catch((err: unknown) => log.debug({ err, component: 'leader' }, 'lease left to run out'));
   }
 }
 
 interface Office {
   readonly term: RunningTerm;
-  readonly lease: string;
+  /** undefined: there is nobody whom it must give way to. */
+  readonly lease: string | undefined;
 }
 
 async function serve(options: ElectionOptions, { term, lease }: Office): Promise<void> {
   const { epoch } = term;
   options.log.info({ component: 'leader', epoch }, 'leading');
-  const renewing = keepRenewed(options, { term, lease });
+  const renewing = lease === undefined ? undefined : keepRenewed(options, term, lease);
   try {
     await options.lead(term);
   } finally {
@@ -106,7 +108,8 @@ async function serve(options: ElectionOptions, { term, lease }: Office): Promise
 
 async function keepRenewed(
   { store, clock, log }: ElectionOptions,
-  { term, lease }: Office,
+  term: RunningTerm,
+  lease: string,
 ): Promise<void> {
   const limit = { clock, ms: renewLimitMs, what: 'renewing the lease', parent: term.signal };
   while (!term.signal.aborted) {

@@ -19,7 +19,7 @@ export interface RunningTerm extends Term {
 
 export interface TermOptions extends Claim {
   readonly clock: Clock;
-  /** Monotonic milliseconds. */
+  /** Monotonic milliseconds; infinity: only `parent` ends it. */
   readonly until: number;
   /** Its end is the term's too. */
   readonly parent: AbortSignal;
@@ -39,6 +39,7 @@ export function beginTerm({ epoch, revision, clock, until, parent }: TermOptions
     cancel();
     if (ending.signal.aborted) return;
     deadline = later;
+    if (later === Number.POSITIVE_INFINITY) return;
     const leftMs = Math.max(0, later - clock.monotonic());
     cancel = clock.after(leftMs, () => end('its lease could not be renewed in time'));
   };

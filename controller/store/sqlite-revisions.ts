@@ -2,7 +2,13 @@ import { DatabaseSync } from 'node:sqlite';
 import type { ChangeListener, Lease, PastChanges, Revisions } from './revisions.ts';
 import { rowChange, rowEntry } from './sqlite-rows.ts';
 import { prepareStatements, type Statements, schema } from './sqlite-statements.ts';
-import type { CommitOutcome, Listing, StoreChange, Transaction } from './store.ts';
+import {
+  type CommitOutcome,
+  type Listing,
+  type StoreChange,
+  StoreError,
+  type Transaction,
+} from './store.ts';
 import { checkTransaction, compacted, leaseGone } from './transaction.ts';
 
 /** Revisions in one SQLite file: current state, history, and counters, on disk when {@link SqliteRevisions.durably} returns. */
@@ -18,19 +24,19 @@ export interface Origin {
   readonly firstRevision: number;
 }
 
-/** Throws SQLite's own errors; sqlite-errors.ts names them. */
+/** Throws SQLite's own errors, which sqlite-errors.ts names, and StoreError OtherFormat. */
 export function openSqliteRevisions(
   { path, firstRevision }: Origin,
   changed: ChangeListener,
 ): SqliteRevisions {
   const db = new DatabaseSync(path);
+  let statements: Statements;
   try {
-    configure(db);
+    statements = configure(db, path);
   } catch (error) {
     db.close();
     throw error;
   }
-  const statements = prepareStatements(db);
   const file: File = { db, statements, changed, revision: 0, oldest: 0 };
   loadCounters(file);
   if (file.revision === 0 && firstRevision > 0) beginAt(file, firstRevision);
@@ -62,18 +68,48 @@ interface File {
 }
 
 /** Exclusive locking keeps a second process out, and spares the shared-memory file. The first write takes the lock. */
-function configure(db: DatabaseSync): void {
+function configure(db: DatabaseSync, path: string): Statements {
   // First: what reads the file before this would make the shared-memory file, for which a full disk has no room.
   db.exec('PRAGMA locking_mode = EXCLUSIVE');
   // Before the first table: a new file gives back what compaction has freed.
   db.exec('PRAGMA auto_vacuum = INCREMENTAL');
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
   db.exec('BEGIN IMMEDIATE');
-  db.exec(schema);
+  const statements = ensureFormat(db, path);
   db.exec('COMMIT');
-  const [verdict] = Object.values(db.prepare('PRAGMA quick_check(1)').get() ?? {});
+  const verdict = pragma(db, 'quick_check(1)');
   if (verdict !== 'ok') throw Object.assign(new Error(String(verdict)), { errcode: corruptCode });
+  return statements;
 }
+
+const pragma = (db: DatabaseSync, name: string) =>
+  Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+
+/** Of the tables. Files from before there were numbers have 0. */
+const fileFormat = 1;
+
+function ensureFormat(db: DatabaseSync, path: string): Statements {
+  const found = Number(pragma(db, 'user_version'));
+  if (found > fileFormat)
+    throw otherFormat(
+      `${path}: a newer version of orc wrote it (format ${found}, not ${fileFormat}): install that one`,
+    );
+  try {
+    db.exec(schema);
+    const statements = prepareStatements(db);
+    if (found < fileFormat) db.exec(`PRAGMA user_version = ${fileFormat}`);
+    return statements;
+  } catch (error) {
+    // Which is SQLITE_ERROR: a statement that doesn't fit the tables.
+    if ((error as { errcode?: number }).errcode !== 1) throw error;
+    throw otherFormat(
+      `${path}: an early version of orc wrote it (format ${found}, not ${fileFormat}), which this one can't read: ` +
+        'go back to that version, or move the file away to begin anew',
+    );
+  }
+}
+
+const otherFormat = (message: string) => new StoreError('OtherFormat', message);
 
 const corruptCode = 11;
 
@@ -167,10 +203,8 @@ const maxPagesGivenBack = 5000;
 
 /** Free pages are used again; after a peak, when most of the file is free, the file shrinks. */
 function giveBack(db: DatabaseSync): void {
-  const count = (name: string) =>
-    Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
-  const free = count('freelist_count');
-  if (free < count('page_count') / 2) return;
+  const free = Number(pragma(db, 'freelist_count'));
+  if (free < Number(pragma(db, 'page_count')) / 2) return;
   db.exec(`PRAGMA incremental_vacuum(${Math.min(Math.ceil(free / 2), maxPagesGivenBack)})`);
 }
 

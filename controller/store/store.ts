@@ -74,6 +74,8 @@ export type StoreErrorReason =
   | 'DiskFull'
   | 'Corrupt'
   | 'Locked'
+  /** Another version of orc wrote it. */
+  | 'OtherFormat'
   | 'Closed'
   | 'LeaseGone'
   /** The writer led once, and another controller does now. */

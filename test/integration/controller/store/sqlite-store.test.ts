@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../base/clock.ts';
 import { silentLog } from '../../../../base/log.ts';
@@ -112,6 +113,26 @@ describe('the SQLite store', () => {
       'this is not a database, but long enough to be taken for one'.repeat(100),
     );
     await expect(openStore()).rejects.toMatchObject({ reason: 'Corrupt' });
+  });
+
+  it('refuses a file of another version of orc, says which, and leaves it as it was', async () => {
+    const early = `CREATE TABLE current (key TEXT PRIMARY KEY, value BLOB NOT NULL,
+      revision INTEGER NOT NULL, create_revision INTEGER NOT NULL, lease TEXT) STRICT`;
+    for (const [name, sql, words] of [
+      ['early', early, `an early version of orc wrote it (format 0, not 1)`],
+      ['later', 'PRAGMA user_version = 7', `a newer version of orc wrote it (format 7, not 1)`],
+    ] as const) {
+      path = join(directory, name);
+      const file = new DatabaseSync(path);
+      file.exec(sql);
+      const before = file.prepare('SELECT * FROM sqlite_schema').all();
+      file.close();
+      const message = expect.stringContaining(`${path}: ${words}`);
+      await expect(openStore()).rejects.toMatchObject({ reason: 'OtherFormat', message });
+      const after = new DatabaseSync(path);
+      expect(after.prepare('SELECT * FROM sqlite_schema').all()).toEqual(before);
+      after.close();
+    }
   });
 
   it('refuses a damaged store as Corrupt, at the latest when it reads the damage', async () => {

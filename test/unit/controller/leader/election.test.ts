@@ -68,8 +68,24 @@ describe('an election', () => {
     world.controllers[1]?.start(true);
     await world.advance(10);
     expect(world.controllers[1]?.term).toMatchObject({ epoch: 2 });
-    await world.advance(10_000);
-    expect(names()).toEqual(['c1']);
+    await world.controllers[0]?.write();
+    expect(world.written, 'what it left behind is fenced off').toEqual([]);
+  });
+
+  it('lets one that is alone lead on however long its store or its process is held up', async () => {
+    world = await openElectionWorld(1);
+    const [controller] = world.controllers;
+    controller?.start(true);
+    await world.advance(10);
+    controller?.reach('down');
+    await world.advance(20_000);
+    controller?.reach('open');
+    controller?.stall();
+    await world.advance(20_000);
+    controller?.resume();
+    await controller?.write();
+    expect(world.written).toEqual([1]);
+    expect(names()).toEqual(['c0']);
   });
 
   it('refuses the writes of a leader whose key is gone, which then stands down', async () => {
