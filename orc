@@ -4,7 +4,7 @@ checkout=$(dirname "$(readlink -f "$0")")
 . "$checkout/deploy/node-of-checkout.sh"
 program=$checkout/build/orc.js
 sources() {
-  cd "$checkout" && find orc.ts package.json api base agent cli controller dev native/*.ts "$@" -print -quit
+  cd "$checkout" && find orc.ts programs.ts package.json api base agent cli controller dev native/*.ts "$@" -print -quit
 }
 [ -f "$program" ] && [ -z "$(sources -newer "$program")" ] || program=$checkout/orc.ts
 # Less memory for a little more work: a young generation that stays small, one arena, and what is freed goes back.

@@ -35,6 +35,11 @@ switch (verb) {
     process.exitCode = await runDev(rest);
     break;
   }
+  case '__complete': {
+    const { runComplete } = await import('./cli/complete.ts');
+    process.exitCode = await runComplete(rest, (await import('./programs.ts')).programs);
+    break;
+  }
   default: {
     const { runCli } = await import('./cli/main.ts');
     process.exitCode = await runCli([verb, ...rest].filter((word) => word !== ''));

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { configFlag, readConfig } from '../base/config-file.ts';
 import { type Flags, type FlagValues, formatFlags, UsageError } from '../base/flags.ts';
 import { type LogLevel, logLevels } from '../base/log.ts';
+import { readServiceConfig, type ServiceConfig } from '../base/service.ts';
 import type { HousekeepingLimits } from './housekeeping/housekeeping.ts';
 import type { LogLimits } from './runtime/containers.ts';
 
@@ -25,9 +26,10 @@ export interface AgentConfig {
   readonly limits: HousekeepingLimits;
   readonly logLimits: LogLimits;
   readonly logLevel: LogLevel;
+  readonly service: ServiceConfig | undefined;
 }
 
-const flags: Flags = {
+export const agentFlags: Flags = {
   ...configFlag,
   'node-name': { about: 'name of this node', value: 'NAME', fallback: hostname() },
   address: { about: "this node's IPv4 address for the other nodes", value: 'IP' },
@@ -83,11 +85,11 @@ const flags: Flags = {
 
 export const agentHelp = `orc agent: runs on each node what the controller assigns to it
 
-${formatFlags(flags)}`;
+${formatFlags(agentFlags)}`;
 
 /** Throws UsageError. */
 export const readAgentConfig = (argv: readonly string[]): AgentConfig =>
-  readConfig(argv, flags, configOf);
+  readConfig(argv, agentFlags, configOf);
 
 function configOf(given: FlagValues): AgentConfig {
   const controllers = given.all('controller');
@@ -111,6 +113,7 @@ function configOf(given: FlagValues): AgentConfig {
       maxFiles: given.whole('container-log-max-files', 1, 1000),
     },
     logLevel: given.oneOf('log-level', logLevels),
+    service: readServiceConfig(process.env),
   };
 }
 

@@ -1,12 +1,13 @@
-import { Command, CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { StatusError } from '../api/status.ts';
 import { closestTo } from '../base/closest.ts';
 import { errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
-import { type Act, type Cli, type GlobalFlags, openCli, withGlobalFlags } from './cli.ts';
+import { type Act, type Cli, type GlobalFlags, openCli } from './cli.ts';
 import { AlreadyTold } from './cli-error.ts';
 import { type Io, processIo } from './io.ts';
-import { formatVerbs, verbHelp } from './print/help.ts';
+import { formatVerbs } from './print/help.ts';
+import { splitVerb, verbCommand } from './verb-command.ts';
 import { type Verb, verbs } from './verbs.ts';
 
 /** `orc VERB …`. Gives the exit code: 0 done, 1 failed, 2 wrong usage. */
@@ -47,14 +48,12 @@ async function runVerb({ name, verb, args }: Invocation, io: Io): Promise<number
       const flags = command.opts();
       exitCode = await withCli(io, flags, (cli) => work(cli, words, flags as never));
     };
-  const command = new Command(`orc ${name}`).exitOverride().helpOption('-h, --help', 'this');
+  const command = await verbCommand(name, verb, act);
   command.configureOutput({
     writeOut: (text) => void io.stdout.write(text),
     outputError: () => {},
   });
   command.configureHelp({ helpWidth: Math.min(io.stdout.columns ?? 100, 100) });
-  verbHelp(command, verb);
-  (await verb.load())(withGlobalFlags(command), act);
   await command.parseAsync([...args], { from: 'user' });
   return exitCode;
 }
@@ -73,16 +72,6 @@ async function withCli(
 }
 
 const isHelp = (word: string) => word === '-h' || word === '--help';
-const globalsWithValue = ['-n', '--namespace', '--kubeconfig', '--context'];
-
-/** The verb is the first word that is neither a flag nor a flag's value: `orc -n shop get pods` is fine. */
-function splitVerb(argv: readonly string[]): { name: string | undefined; args: readonly string[] } {
-  let at = 0;
-  while (argv[at]?.startsWith('-')) at += globalsWithValue.includes(argv[at] ?? '') ? 2 : 1;
-  const name = argv[at];
-  return { name, args: [...argv.slice(0, at), ...argv.slice(at + 1)] };
-}
-
 function unknownVerb(name: string): UsageError {
   const nearest = closestTo(name, [...Object.keys(verbs), 'dev', 'agent', 'controller']);
   const hint = nearest === undefined ? '' : `; did you mean "orc ${nearest}"?`;

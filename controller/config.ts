@@ -10,6 +10,7 @@ import {
   parseIpv4Cidr,
 } from '../base/ipv4.ts';
 import { type LogLevel, logLevels } from '../base/log.ts';
+import { readServiceConfig, type ServiceConfig } from '../base/service.ts';
 import { type EtcdConfig, etcdFlags, readEtcdConfig } from './etcd-access.ts';
 
 export interface ControllerConfig {
@@ -32,9 +33,10 @@ export interface ControllerConfig {
     readonly clusterDomain: string;
   };
   readonly logLevel: LogLevel;
+  readonly service: ServiceConfig | undefined;
 }
 
-const flags: Flags = {
+export const controllerFlags: Flags = {
   ...configFlag,
   'data-dir': { about: 'store, keys', value: 'DIR', fallback: '/var/lib/orc/controller' },
   etcd: {
@@ -65,11 +67,11 @@ const flags: Flags = {
 
 export const controllerHelp = `orc controller: keeps what should be, and makes it so
 
-${formatFlags(flags)}`;
+${formatFlags(controllerFlags)}`;
 
 /** Throws UsageError. */
 export const readControllerConfig = (argv: readonly string[]): ControllerConfig =>
-  readConfig(argv, flags, configOf);
+  readConfig(argv, controllerFlags, configOf);
 
 function configOf(given: FlagValues): ControllerConfig {
   const api = hostPort('api-address', given.must('api-address'));
@@ -95,6 +97,7 @@ function configOf(given: FlagValues): ControllerConfig {
       clusterDomain: given.must('cluster-domain'),
     },
     logLevel: given.oneOf('log-level', logLevels),
+    service: readServiceConfig(process.env),
   };
 }
 

@@ -11,7 +11,7 @@ import { openSqliteStore } from './store/sqlite-store.ts';
 
 const place = 'sqlite:FILE|etcd:URL[,URL…]';
 
-const flags: Readonly<Record<string, Flag>> = {
+export const storeFlags: Readonly<Record<string, Flag>> = {
   from: { about: 'the store as it is', value: place },
   to: { about: 'an empty one', value: place },
   ...etcdFlags,
@@ -21,7 +21,7 @@ const help = `orc store migrate: copies a stopped controller's store into an emp
 
   orc store migrate --from sqlite:/var/lib/orc/controller/store.db --to etcd:http://10.0.0.1:2379
 
-${formatFlags(flags)}`;
+${formatFlags(storeFlags)}`;
 
 /** `orc store migrate`. Gives the exit code. */
 export async function runStoreCommand(argv: readonly string[]): Promise<number> {
@@ -30,7 +30,7 @@ export async function runStoreCommand(argv: readonly string[]): Promise<number> 
     return 0;
   }
   try {
-    console.log(await migrate(parseFlags(argv, flags)));
+    console.log(await migrate(parseFlags(argv, storeFlags)));
     return 0;
   } catch (error) {
     console.error(`orc store: ${errorChain(error)}`);

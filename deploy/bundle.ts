@@ -1,13 +1,15 @@
 /**
- * Puts orc and the packages that it needs into build/: one program, its parts loaded when a role or a verb needs them,
- * and the licences of what is in there. Half the memory and start-up time of the sources. Run by `make build`.
+ * `bundle.ts [DIRECTORY [VERSION]]`: puts orc and the packages that it needs into build/, or that directory: one program, its
+ * parts loaded when a role or a verb needs them, and the licences of what is in there. Half the memory and start-up time of
+ * the sources. Run by `make build` and `make package`.
  */
 import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, type Metafile } from 'esbuild';
+import { build, type Metafile, type PluginBuild } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
-const outdir = join(root, 'build');
+const [outdir = join(root, 'build'), version] = process.argv.slice(2);
+const packageJson = join(root, 'package.json');
 
 rmSync(outdir, { recursive: true, force: true });
 const { metafile } = await build({
@@ -31,10 +33,20 @@ const { metafile } = await build({
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: 'none',
+  // The same text, wherever the packages are.
+  preserveSymlinks: true,
+  plugins: [{ name: 'version', setup: version === undefined ? () => {} : stampVersion(version) }],
   metafile: true,
   logLevel: 'warning',
 });
 writeFileSync(join(outdir, 'THIRD-PARTY'), licences(metafile));
+
+/** What orc says that it is; of package.json only this is ever read. */
+function stampVersion(version: string) {
+  const filter = new RegExp(`^${RegExp.escape(packageJson)}$`);
+  const contents = JSON.stringify({ version });
+  return ({ onLoad }: PluginBuild) => onLoad({ filter }, () => ({ contents, loader: 'json' }));
+}
 
 /** Of each package of which something is in the bundle: its name, version, licence, and the licence's text. */
 function licences({ inputs }: Metafile): string {

@@ -25,7 +25,7 @@ export interface DevConfig {
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-const flags: Readonly<Record<string, Flag>> = {
+export const devFlags: Readonly<Record<string, Flag>> = {
   nodes: { about: 'hosts with an agent each', value: 'N', fallback: '3' },
   controllers: {
     about: 'hosts with a controller each; several need --etcd',
@@ -55,11 +55,11 @@ export const devHelp = `orc dev: a real cluster of several hosts on this machine
   orc dev --nodes 5 --data-dir d  five, and their state is kept in d
   orc dev --controllers 3 --etcd 3
 
-${formatFlags(flags)}`;
+${formatFlags(devFlags)}`;
 
 /** Throws UsageError. */
 export function readDevConfig(argv: readonly string[]): DevConfig {
-  const given = parseFlags(argv, flags);
+  const given = parseFlags(argv, devFlags);
   const dataDir = given.one('data-dir');
   const controllers = given.whole('controllers', 1, 5);
   const etcd = given.whole('etcd', 0, 5);

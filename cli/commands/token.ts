@@ -4,7 +4,7 @@ import { parseDuration } from '../print/duration.ts';
 
 export const defineToken: DefineVerb = (command, act) => {
   command
-    .argument('<create>', 'the one thing to do with tokens')
+    .argument('<verb>', 'create')
     .option('--controller', 'for a further controller, which joins with it once')
     .option('--ttl <time>', 'how long it can be used (default: the controller’s, an hour)')
     .action(act(token));

@@ -1,0 +1,114 @@
+import type { Argument, Command, Option } from 'commander';
+import type { Kind } from '../api/kind.ts';
+import { kinds } from '../api/kinds.ts';
+import { Namespace } from '../api/namespace.ts';
+import { Pod } from '../api/pod.ts';
+import { findKind } from './kind-lookup.ts';
+
+export interface Candidate {
+  readonly word: string;
+  readonly about?: string | undefined;
+}
+
+/** What the word at the cursor could be: words; or around names that only the cluster knows. */
+export interface Completion {
+  readonly words?: readonly Candidate[];
+  /** The names of its objects. */
+  readonly kind?: Kind;
+  /** The names of the containers of this: "web-1", "deploy/web". */
+  readonly containersOf?: string | undefined;
+  /** What stands before and behind each. */
+  readonly prefix?: string;
+  readonly suffix?: string;
+}
+
+/** From the command's own declaration. Throws UsageError for a kind that there isn't. Pure. */
+export function planCompletion(
+  command: Command,
+  { words, pending, ended }: WordsSoFar,
+  current: string,
+): Completion {
+  if (pending) return planValue(pending, words, current);
+  const [, flag = '', value = ''] = /^(--[\w-]+)=(.*)$/.exec(current) ?? [];
+  const option = findOption(command, flag);
+  if (option) return { ...planValue(option, words, value), prefix: `${flag}=` };
+  if (ended) return {};
+  if (current.startsWith('-')) return { words: command.options.map(candidateOf) };
+  const { registeredArguments } = command;
+  const at = Math.min(words.length, registeredArguments.length - 1);
+  const argument = registeredArguments[at];
+  if (argument === undefined || (words.length > at && !argument.variadic)) return {};
+  return planWord(argument, words, { at, current });
+}
+
+export interface WordsSoFar {
+  readonly words: readonly string[];
+  /** Of flags that have one, by their attribute's name. */
+  readonly values: Readonly<Record<string, string>>;
+  /** The flag that the next word is the value of. */
+  readonly pending: Option | undefined;
+  /** Behind "--": words of somebody else. */
+  readonly ended: boolean;
+}
+
+export function readWords(command: Command, given: readonly string[]): WordsSoFar {
+  const words: string[] = [];
+  const values: Record<string, string> = {};
+  let pending: Option | undefined;
+  for (const word of given) {
+    if (word === '--' && !pending) return { words, values, pending, ended: true };
+    const [, flag = word, value] = /^(--[\w-]+)=(.*)$/.exec(word) ?? [];
+    const option = pending ?? findOption(command, flag);
+    if (pending || value !== undefined) values[option?.attributeName() ?? ''] = value ?? word;
+    else if (!word.startsWith('-')) words.push(word);
+    pending = !pending && value === undefined && option?.required ? option : undefined;
+  }
+  return { words, values, pending, ended: false };
+}
+
+const findOption = (command: Command, flag: string): Option | undefined =>
+  command.options.find(({ long, short }) => flag === long || flag === short);
+
+const candidateOf = ({ long, short, description }: Option): Candidate => ({
+  word: long ?? short ?? '',
+  about: description,
+});
+
+function planValue(option: Option, words: readonly string[], current: string): Completion {
+  const name = option.attributeName();
+  if (name === 'namespace') return { kind: Namespace };
+  if (name === 'container') return { containersOf: words[0] };
+  if (name === 'for') return planTarget([], current);
+  return { words: choicesIn(option.description) };
+}
+
+function planWord(
+  argument: Argument,
+  words: readonly string[],
+  { at, current }: { readonly at: number; readonly current: string },
+): Completion {
+  const choices = choicesIn(argument.description);
+  if (choices.length > 0) return { words: choices };
+  const name = argument.name();
+  if (name === 'what') return planTarget(words.slice(at), current);
+  if (name === 'name' && words[at - 1] !== undefined) return planTarget(words, current);
+  if (name === 'pod') return current.includes('/') ? planTarget([], current) : { kind: Pod };
+  const isHere = /^[./~]|:/.test(current);
+  return (name === 'from' || name === 'to') && !isHere ? { kind: Pod, suffix: ':' } : {};
+}
+
+/** KIND NAME… or KIND/NAME…. */
+function planTarget([first]: readonly string[], current: string): Completion {
+  const [, kind] = /^([^/]+)\//.exec(current) ?? [];
+  if (kind !== undefined) return { kind: findKind(kind), prefix: `${kind}/` };
+  if (first !== undefined) return first.includes('/') ? {} : { kind: findKind(first) };
+  return { words: kinds.map(({ plural, kind }) => ({ word: plural, about: kind })) };
+}
+
+/** "wide, name, yaml or json" and the like: descriptions that list all there is. */
+function choicesIn(about: string): readonly Candidate[] {
+  const [, first = '', last = ''] =
+    /^([\w-]+(?:, [\w-]+)*) or ([\w-]+)(?=[;,]|$)/.exec(about) ?? [];
+  if (last !== '') return [...first.split(', '), last].map((word) => ({ word }));
+  return /^[a-z]+$/.test(about) ? [{ word: about }] : [];
+}

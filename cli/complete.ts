@@ -1,0 +1,90 @@
+import { Command } from 'commander';
+import { withDeadline } from '../base/deadline.ts';
+import { type Cli, openCli, withGlobalFlags } from './cli.ts';
+import {
+  type Candidate,
+  type Completion,
+  planCompletion,
+  readWords,
+  type WordsSoFar,
+} from './complete-plan.ts';
+import { type Io, processIo } from './io.ts';
+import { containersOf, pickPod } from './pods-of.ts';
+import { collectionPath, type ObjectList } from './resources.ts';
+import { parsePodTarget } from './targets.ts';
+import { inert, type Program, programCommand, splitVerb, verbCommand } from './verb-command.ts';
+import { verbs } from './verbs.ts';
+
+type Programs = Readonly<Record<string, Program>>;
+
+const answerWithinMs = 1000;
+const maxNames = 500;
+
+/**
+ * `orc __complete -- WORD… CURRENT`, for shells: what the last word could be, one "WORD<tab>ABOUT" a line. A cluster that
+ * doesn't answer, or a word that makes no sense, gives nothing, silently: nobody has asked for more.
+ */
+export async function runComplete(
+  argv: readonly string[],
+  programs: Programs,
+  io: Io = processIo(),
+): Promise<number> {
+  const words = argv.slice(argv[0] === '--' ? 1 : 0);
+  const current = words.at(-1) ?? '';
+  const { name = '', args } = splitVerb(words.slice(0, -1));
+  try {
+    const command = await commandOf(name, programs);
+    const line = readWords(command, args);
+    const found =
+      name === '' && !line.pending && !current.startsWith('-')
+        ? namesOf({ ...verbs, ...programs })
+        : await candidates(io, line, planCompletion(command, line, current));
+    for (const { word, about = '' } of found)
+      if (word.startsWith(current))
+        io.stdout.write(about === '' ? `${word}\n` : `${word}\t${about}\n`);
+    return 0;
+  } catch {
+    return 1;
+  }
+}
+
+const namesOf = (of: Readonly<Record<string, { readonly about: string }>>): readonly Candidate[] =>
+  Object.entries(of).map(([word, { about }]) => ({ word, about }));
+
+async function commandOf(name: string, programs: Programs): Promise<Command> {
+  const [verb, program] = [verbs[name], programs[name]];
+  if (verb) return verbCommand(name, verb, inert);
+  return program ? programCommand(name, program) : withGlobalFlags(new Command());
+}
+
+async function candidates(
+  io: Io,
+  { values }: WordsSoFar,
+  plan: Completion,
+): Promise<readonly Candidate[]> {
+  const { words, prefix = '', suffix = '' } = plan;
+  if (words) return words.map(({ word, about }) => ({ word: prefix + word, about }));
+  const cli = openCli(io, values);
+  const limit = { clock: io.clock, ms: answerWithinMs, what: 'completion' };
+  try {
+    const names = await withDeadline(limit, () => live(cli, plan));
+    return names.map((name) => ({ word: prefix + name + suffix }));
+  } finally {
+    cli.close();
+  }
+}
+
+async function live(cli: Cli, { kind, containersOf: target }: Completion) {
+  const client = await cli.client();
+  const namespace = await cli.namespace();
+  if (target !== undefined) {
+    const pod = await pickPod(client, { ...parsePodTarget(target), namespace });
+    return containersOf(pod).map(({ name }) => name);
+  }
+  if (kind === undefined) return [];
+  const { body } = await client.send<ObjectList>({
+    path: collectionPath({ kind, namespace }),
+    query: { limit: maxNames },
+  });
+  return body.items.map(({ metadata }) => metadata.name);
+}

@@ -1,0 +1,52 @@
+import { Command } from 'commander';
+import type { Flags } from '../base/flags.ts';
+import { type Act, withGlobalFlags } from './cli.ts';
+import { verbHelp } from './print/help.ts';
+import type { Verb } from './verbs.ts';
+
+/** A verb's own declaration of its words and flags; `act` is what it does. */
+export async function verbCommand(name: string, verb: Verb, act: Act): Promise<Command> {
+  const command = new Command(`orc ${name}`).exitOverride().helpOption('-h, --help', 'this');
+  verbHelp(command, verb);
+  (await verb.load())(withGlobalFlags(command), act);
+  return command;
+}
+
+const globalsWithValue = ['-n', '--namespace', '--kubeconfig', '--context'];
+
+/** The verb is the first word that is neither a flag nor a flag's value: `orc -n shop get pods` is fine. */
+export function splitVerb(argv: readonly string[]): {
+  readonly name: string | undefined;
+  readonly args: readonly string[];
+} {
+  let at = 0;
+  while (argv[at]?.startsWith('-')) at += globalsWithValue.includes(argv[at] ?? '') ? 2 : 1;
+  const name = argv[at];
+  return { name, args: [...argv.slice(0, at), ...argv.slice(at + 1)] };
+}
+
+/** For who only wants to know what there is. */
+export const inert: Act = () => async () => {};
+
+/** What `orc` does besides its verbs. */
+export interface Program {
+  readonly about: string;
+  /** Words that follow its name, each a program of its own: "migrate". */
+  readonly words?: readonly string[];
+  flags(): Promise<Flags>;
+}
+
+export async function programCommand(name: string, program: Program): Promise<Command> {
+  const command = new Command(`orc ${name}`).summary(program.about);
+  if (program.words)
+    command.argument('[word]', program.words.join(', ').replace(/, (?=\S+$)/, ' or '));
+  for (const [flag, { about, value, fallback, repeatable }] of Object.entries(
+    await program.flags(),
+  ))
+    command.option(
+      `--${flag}${value === undefined ? '' : ` <${value}>`}`,
+      repeatable ? `${about} (repeatable)` : about,
+      fallback,
+    );
+  return command;
+}
