@@ -9,13 +9,14 @@ import { type Metrics, openMetrics } from '../base/metrics.ts';
 import { PinnedHttpsError } from '../base/pinned-https.ts';
 import { measureProcess } from '../base/process-metrics.ts';
 import { type Rng, systemRng } from '../base/rng.ts';
+import { openService } from '../base/service.ts';
 import { terminated } from '../base/termination.ts';
 import { nativeBinary } from '../native/binary.ts';
 import { type AgentConfig, agentHelp, readAgentConfig } from './config.ts';
 import { startHousekeeping } from './housekeeping/housekeeping.ts';
 import { openImageStore } from './images/image-store.ts';
 import { openCgroups } from './kernel/cgroups.ts';
-import { startLauncher } from './kernel/launcher.ts';
+import { type Launcher, startLauncher } from './kernel/launcher.ts';
 import { openLedger } from './ledger/disk-ledger.ts';
 import { ensureNodeKey } from './ledger/node-key.ts';
 import { openNetwork } from './network/network.ts';
@@ -59,7 +60,10 @@ interface Base {
 }
 
 async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> }> {
-  const base: Base = { clock: systemClock(), rng: systemRng(), log: openLog(config.logLevel) };
+  const clock = systemClock();
+  const load = async () => (await import('../native/systemd.ts')).openSystemd();
+  const service = await openService('orc-agent', config.service, { clock, load });
+  const base: Base = { clock, rng: systemRng(), log: openLog(config.logLevel, service.logSink) };
   if (process.getuid?.() !== 0)
     throw new UsageError('it makes namespaces, mounts and cgroups: run it as root (sudo)');
   const logDir = join(config.dataDir, 'logs');
@@ -109,8 +113,15 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
     reportConditions: session.reportConditions,
     onFullDisk: (message) => events.record({ ...ofNode, reason: 'FreeDiskSpaceFailed', message }),
   });
+  const link = () =>
+    session.connected ? 'connected to the leader' : 'no link to a leading controller';
+  const stopping = service.ready({
+    status: () => `${ledger.pods().size} pods; ${link()}`,
+    isAlive: () => node.launcher.answers(),
+  });
   return {
     async stop() {
+      stopping();
       await stopHousekeeping();
       await session.stop();
       await workers.stop();
@@ -126,11 +137,14 @@ const ofNode = { uid: '', namespace: '', name: '', fieldPath: undefined, type: '
 /** The node's own: where names that aren't the cluster's are asked for. */
 const resolvConf = '/etc/resolv.conf';
 
-async function openPorts(
-  config: AgentConfig,
-  logDir: string,
-  base: Base,
-): Promise<{ readonly ports: NodePorts; readonly runtime: Runtime; close(): Promise<void> }> {
+interface Ports {
+  readonly ports: NodePorts;
+  readonly runtime: Runtime;
+  readonly launcher: Launcher;
+  close(): Promise<void>;
+}
+
+async function openPorts(config: AgentConfig, logDir: string, base: Base): Promise<Ports> {
   const { dataDir, runDir } = config;
   const launcher = startLauncher({ binary: nativeBinary, log: base.log });
   const cgroups = await openCgroups({ parent: config.cgroupParent, clock: base.clock });
@@ -160,6 +174,7 @@ async function openPorts(
   return {
     ports: { images, sandboxes, containers, volumes, network },
     runtime,
+    launcher,
     async close() {
       runtime.close();
       launcher.close();

@@ -1,4 +1,6 @@
+import { isatty } from 'node:tty';
 import { pino } from 'pino';
+import { formatLine, type LogRecord } from './log-text.ts';
 
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -38,10 +40,17 @@ export interface Log {
   child(fields: LogFields): Log;
 }
 
-/** JSON lines on standard error. */
-export function openLog(level: LogLevel): Log {
-  return pino({ level, base: null }, pino.destination({ fd: 2, sync: true }));
+export type LogSink = (record: LogRecord) => void;
+
+/** On standard error: readable lines on a terminal, else JSON lines. */
+export function openLog(level: LogLevel, sink: LogSink | undefined = terminalSink()): Log {
+  const lines = pino.destination({ fd: 2, sync: true });
+  const write = (line: string) => sink?.(JSON.parse(line) as LogRecord);
+  return pino({ level, base: null }, sink ? { write } : lines);
 }
+
+const terminalSink = (): LogSink | undefined =>
+  isatty(2) ? (record) => void process.stderr.write(formatLine(record)) : undefined;
 
 export const silentLog: Log = {
   error() {},

@@ -13,6 +13,7 @@ import { type Metrics, openMetrics } from '../base/metrics.ts';
 import { publicKeyHash } from '../base/pinned-https.ts';
 import { measureProcess } from '../base/process-metrics.ts';
 import { type Rng, systemRng } from '../base/rng.ts';
+import { openService } from '../base/service.ts';
 import { terminated } from '../base/termination.ts';
 import { type RunningApiServer, serveApi } from './apiserver/api-server.ts';
 import { authenticate } from './auth/authenticate.ts';
@@ -29,12 +30,14 @@ import { formatKubeconfig } from './auth/kubeconfig.ts';
 import { ensureLeaf, keepRenewed } from './auth/leaf-certificates.ts';
 import { openPki, type Pki } from './auth/pki.ts';
 import { tokenRoutes } from './auth/token-routes.ts';
+import { backupRoutes } from './backup-routes.ts';
 import { type ControllerConfig, controllerHelp, pathsOf, readControllerConfig } from './config.ts';
 import { controllerLoops } from './controllers/controller-loops.ts';
 import { ensureFirstNamespaces } from './controllers/namespace.ts';
 import { type Dispatcher, openDispatcher } from './dispatcher/dispatcher.ts';
 import { lead } from './lead.ts';
 import { standForElection } from './leader/election.ts';
+import type { Term } from './leader/term.ts';
 import { openStore } from './open-store.ts';
 import { schedulerLoop } from './scheduler/scheduler.ts';
 import type { Cache } from './store/cache.ts';
@@ -75,7 +78,9 @@ interface Running extends AsyncDisposable {
 async function startController(config: ControllerConfig): Promise<Running> {
   const clock = systemClock();
   const rng = systemRng();
-  const log = openLog(config.logLevel);
+  const load = async () => (await import('../native/systemd.ts')).openSystemd();
+  const service = await openService('orc-controller', config.service, { clock, load });
+  const log = openLog(config.logLevel, service.logSink);
   const metrics = openMetrics();
   const usage = openUsageBoard(clock);
   const base = { clock, rng, log };
@@ -114,15 +119,24 @@ async function startController(config: ControllerConfig): Promise<Running> {
   await about(`--agent-address ${host}:${port}`, dispatcher.listen(config.agents));
   started.use(await keepCertificates(config, { pki, dispatcher, api, log }));
   const candidate = hostname();
+  let term: Term | undefined;
   const leading = { store, codec, cache, kinds, dispatcher, candidate, metrics, ...base };
   started.defer(
     standForElection({
       ...{ store, candidate, isAlone, ...base },
-      lead: (term) => lead({ ...leading, loops: [...loops, schedulerLoop] }, term),
+      lead: (begun) => lead({ ...leading, loops: [...loops, schedulerLoop] }, (term = begun)),
     }),
   );
   measureProcess(metrics);
   measureController(metrics, { cache, dispatcher });
+  const nodes = () => `${dispatcher.connected()} of ${cache.list(Node).length} nodes connected`;
+  started.defer(
+    service.ready({
+      status: () => `${term?.holds() ? 'leads' : 'follows'}; ${nodes()}`,
+      // etcd may be away without this process being at fault.
+      isAlive: async () => isAlone && store.revision(),
+    }),
+  );
   const all = started.move();
   return { failed, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
@@ -188,7 +202,11 @@ async function openApi(
   if (config.apiSocket !== undefined) await rm(config.apiSocket, { force: true });
   const keys = () => readControllerKeys(pathsOf(config.dataDir));
   const isNode = (name: string) => rest.cache.get(Node, { namespace: '', name }) !== undefined;
-  const plugins = [joinRoutes({ ca: pki.ca, keys, tokens, isNode, log }), tokenRoutes(tokens)];
+  const plugins = [
+    joinRoutes({ ca: pki.ca, keys, tokens, isNode, log }),
+    tokenRoutes(tokens),
+    backupRoutes(store, keys),
+  ];
   return serveApi(
     {
       ...{ kinds, clock, rng, log, plugins, ...rest },

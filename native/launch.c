@@ -117,6 +117,8 @@ static bool take_requests(void)
 static bool handle(const struct orc_frame *frame, const uint8_t *payload)
 {
     struct list list;
+    if (frame->type == FRAME_LIST) /* it has nothing to list: asked, it shows that it lives */
+        return answer(FRAME_DONE, frame->tag, NULL, 0), true;
     if (frame->type != FRAME_LAUNCH)
         return false;
     int error = list_decode(&list, frame->type, payload, frame->size);

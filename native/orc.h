@@ -55,7 +55,8 @@ enum orc_frame_type {
     FRAME_LAUNCH = 1,     /* text: run dir, cgroup.procs paths; num: how many of those */
     FRAME_LAUNCHED = 2,   /* struct orc_hello */
     FRAME_HELLO = 3,      /* struct orc_hello */
-    FRAME_DONE = 4,       /* START, EXEC: struct orc_state; LIST: many; else nothing */
+    FRAME_DONE = 4,       /* START, EXEC: struct orc_state; LIST: many (of orc-launch
+                             none); else nothing */
     FRAME_FAILED = 5,     /* struct orc_failure */
     FRAME_EXITED = 6,     /* struct orc_state */
     FRAME_SANDBOX = 7,    /* text: hostname; num: first id, ids (0: shared), own network */

@@ -12,6 +12,8 @@ import { connectShim, ShimLost } from './shim-client.ts';
 export interface Launcher {
   /** `runDir` must exist and be root's alone; `cgroupProcs`: the cgroup.procs files that the shim writes itself into. */
   startShim(request: ShimRequest): Promise<Shim>;
+  /** Resolves when it answers; one that ended is as good: the next shim starts it again. */
+  answers(): Promise<void>;
   close(): void;
 }
 
@@ -31,6 +33,7 @@ export function startLauncher(options: LauncherOptions): Launcher {
       await running.launch(request);
       return connectStarted(request.runDir);
     },
+    answers: async () => (running.hasEnded() ? undefined : running.ask(frameType.LIST)),
     close() {
       closed = true;
       running.close();
@@ -45,37 +48,41 @@ interface LauncherOptions {
 
 function startProcess({ binary, log }: LauncherOptions) {
   const child = spawn(binary, ['orc-launch'], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const starts = new Map<number, Deferred<void>>();
+  const asked = new Map<number, Deferred<void>>();
   let lastTag = 0;
-  readFrames(child.stdout, (frame) => settle(starts, frame));
+  readFrames(child.stdout, (frame) => settle(asked, frame));
   child.stdout.on('error', () => child.kill());
   child.stdin.on('error', (err) => log.debug({ err }, 'launcher input closed'));
-  child.on('error', (err) => abandon(starts, err));
-  child.on('close', () => abandon(starts, undefined));
+  child.on('error', (err) => abandon(asked, err));
+  child.on('close', () => abandon(asked, undefined));
+  const ask = (type: number, payload: Buffer = Buffer.alloc(0)): Promise<void> => {
+    const answer = deferred<void>();
+    asked.set(++lastTag, answer);
+    child.stdin.write(encodeFrame(type, lastTag, payload));
+    return answer.promise;
+  };
   return {
     hasEnded: () => child.stdin.destroyed,
-    launch({ runDir, cgroupProcs }: ShimRequest): Promise<void> {
-      const args = { num: [cgroupProcs.length], text: [runDir, cgroupProcs] };
-      const frame = encodeFrame(frameType.LAUNCH, ++lastTag, encodeList(args, []));
-      const started = deferred<void>();
-      starts.set(lastTag, started);
-      child.stdin.write(frame);
-      return started.promise;
-    },
+    launch: ({ runDir, cgroupProcs }: ShimRequest) =>
+      ask(
+        frameType.LAUNCH,
+        encodeList({ num: [cgroupProcs.length], text: [runDir, cgroupProcs] }, []),
+      ),
+    ask,
     close: () => void child.stdin.end(),
   };
 }
 
-function settle(starts: Map<number, Deferred<void>>, frame: Frame): void {
-  const start = starts.get(frame.tag);
-  starts.delete(frame.tag);
-  if (frame.type === frameType.LAUNCHED) start?.resolve();
+function settle(asked: Map<number, Deferred<void>>, frame: Frame): void {
+  const start = asked.get(frame.tag);
+  asked.delete(frame.tag);
+  if (frame.type !== frameType.FAILED) start?.resolve();
   else start?.reject(new OpError('start shim', decodeFailure(frame.payload)));
 }
 
-function abandon(starts: Map<number, Deferred<void>>, cause: unknown): void {
-  for (const start of starts.values()) start.reject(new ShimLost('the launcher ended', { cause }));
-  starts.clear();
+function abandon(asked: Map<number, Deferred<void>>, cause: unknown): void {
+  for (const start of asked.values()) start.reject(new ShimLost('the launcher ended', { cause }));
+  asked.clear();
 }
 
 async function connectStarted(runDir: string): Promise<Shim> {

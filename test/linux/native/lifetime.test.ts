@@ -170,6 +170,18 @@ describe('the launcher', () => {
       .toBe(undefined);
   });
 
+  it('answers, but not while it is stopped', async () => {
+    await pod.launcher.answers();
+    process.kill(launcherPid(), 'SIGSTOP');
+    const order: string[] = [];
+    const answered = pod.launcher.answers().then(() => order.push('answered'));
+    await pod.shim.list();
+    order.push('the shim did');
+    process.kill(launcherPid(), 'SIGCONT');
+    await answered;
+    expect(order).toEqual(['the shim did', 'answered']);
+  });
+
   it('refuses starts once it was closed', async () => {
     const launcher = startLauncher({ binary: nativeBinary, log: silentLog });
     launcher.close();
