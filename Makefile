@@ -8,7 +8,7 @@ BUNDLE := build/orc.js
 PACKAGES := libatomic1 libseccomp2 libnftables1 iproute2 libc6-dev
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: demo demo-stop test check build bench clean soak generate
+.PHONY: demo demo-stop test check build package bench clean soak generate
 
 demo: build
 	@$(AS_ROOT) ./deploy/demo start
@@ -40,6 +40,10 @@ $(BUNDLE): $(NPM_STAMP) deploy/bundle.ts $(shell find orc.ts programs.ts package
 	@echo "  build       bundle"
 	@node_modules/.bin/node deploy/bundle.ts
 
+# dist/orc_<version>_<architecture>.deb; VERSION=0.2.0 makes it another one, LEVEL=none a larger one in less time.
+package: $(NPM_STAMP) $(NATIVE)
+	@./deploy/package $(VERSION)
+
 generate:
 	@npm run generate
 
@@ -54,5 +58,5 @@ soak: build
 	  list-decoder sqlite-store.test pod-workers.property e2e/chaos soak/
 
 clean:
-	rm -rf node_modules build native/build coverage .orc .cache $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/orc
+	rm -rf node_modules build dist native/build coverage .orc .cache $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/orc
 	$(AS_ROOT) rm -rf /root/.cache/orc

@@ -39,7 +39,10 @@ export interface Program {
 export async function programCommand(name: string, program: Program): Promise<Command> {
   const command = new Command(`orc ${name}`).summary(program.about);
   if (program.words)
-    command.argument('[word]', program.words.join(', ').replace(/, (?=\S+$)/, ' or '));
+    command.argument(
+      `<${program.words.join('|')}>`,
+      program.words.join(', ').replace(/, (?=\S+$)/, ' or '),
+    );
   for (const [flag, { about, value, fallback, repeatable }] of Object.entries(
     await program.flags(),
   ))

@@ -36,7 +36,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   '.': ['controller', 'agent', 'cli', 'dev', 'test'],
   test: ['*'],
   bench: ['*'],
-  deploy: [],
+  deploy: ['.', 'cli'],
 };
 
 /** Shared by the loops and the API server; anything else at the top of a role belongs to its main alone. */
