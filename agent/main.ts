@@ -15,6 +15,7 @@ import { nativeBinary } from '../native/binary.ts';
 import { type AgentConfig, agentHelp, readAgentConfig } from './config.ts';
 import { startHousekeeping } from './housekeeping/housekeeping.ts';
 import { openImageStore } from './images/image-store.ts';
+import { runJoin } from './join-command.ts';
 import { openCgroups } from './kernel/cgroups.ts';
 import { type Launcher, startLauncher } from './kernel/launcher.ts';
 import { openLedger } from './ledger/disk-ledger.ts';
@@ -37,6 +38,7 @@ import { openVolumes } from './volumes/volumes.ts';
 
 /** `orc agent`: runs until SIGTERM or SIGINT; pods go on without it. Gives the exit code. */
 export async function runAgent(argv: readonly string[]): Promise<number> {
+  if (argv[0] === 'join') return runJoin(argv.slice(1));
   if (argv.includes('--help') || argv.includes('-h')) {
     console.log(agentHelp);
     return 0;

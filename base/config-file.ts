@@ -6,6 +6,7 @@ import {
   type Flags,
   type FlagValues,
   flagValues,
+  type GivenFlags,
   splitFlags,
   UsageError,
 } from './flags.ts';
@@ -50,6 +51,12 @@ export function readConfig<C>(
   const sorted = findings.toSorted((a, b) => (a.at?.line ?? 0) - (b.at?.line ?? 0));
   throw new UsageError(sorted.map((finding) => formatFinding(path, finding)).join('\n'));
 }
+
+/** The text of a file that gives these flags. JSON's strings are YAML's too. */
+export const formatConfig = (given: GivenFlags['given'], flags: Flags): string =>
+  Object.entries(given)
+    .map(([key, texts]) => `${key}: ${JSON.stringify(flags[key]?.repeatable ? texts : texts[0])}\n`)
+    .join('');
 
 /** In a file keys have no dashes before them. */
 const inWords = (message: string) => message.replace(/(?<=^|\s)--(?=[a-z])/g, '');

@@ -12,7 +12,12 @@ export interface CliEnvironment {
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnvironment {
   const { KUBECONFIG = '', HOME = '', NO_COLOR = '', COLUMNS = '' } = env;
   const given = KUBECONFIG.split(':').filter((path) => path !== '');
-  const usual = ['/etc/orc/admin.kubeconfig', ...(HOME === '' ? [] : [join(HOME, '.kube/config')])];
+  const usual = [
+    '/etc/orc/admin.kubeconfig',
+    ...(HOME === '' ? [] : [join(HOME, '.kube/config')]),
+    // On a controller's machine; only root sees it.
+    '/var/lib/orc/controller/admin.kubeconfig',
+  ];
   return {
     kubeconfigs: given.length > 0 ? given : usual,
     noColour: NO_COLOR !== '',

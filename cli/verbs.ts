@@ -130,6 +130,22 @@ export const verbs: Readonly<Record<string, Verb>> = {
     ],
     load: async () => (await import('./commands/token.ts')).defineToken,
   },
+  backup: {
+    about: 'save the whole cluster’s state in a file',
+    examples: [
+      'orc backup cluster.backup              while everything runs',
+      'orc restore cluster.backup             into an empty store: see orc restore --help',
+    ],
+    load: async () => (await import('./commands/backup.ts')).defineBackup,
+  },
+  reset: {
+    about: 'take orc’s state off this machine',
+    examples: [
+      'sudo orc reset                         asks first',
+      'sudo orc reset --yes && sudo orc agent join URL TOKEN',
+    ],
+    load: async () => (await import('./commands/reset.ts')).defineReset,
+  },
   'api-resources': {
     about: 'the kinds of objects there are',
     examples: [

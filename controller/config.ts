@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { configFlag, readConfig } from '../base/config-file.ts';
 import { type Flags, type FlagValues, formatFlags, UsageError } from '../base/flags.ts';
+import { hostAddresses } from '../base/host-addresses.ts';
 import {
   cidrContains,
   formatIpv4,
@@ -139,8 +140,9 @@ function cidr(flag: string, text: string, longestPrefix: number): Ipv4Cidr {
   return parsed;
 }
 
-/** 0.0.0.0 is where it listens, not what it is called. */
+/** Who listens everywhere is called by each of the machine's addresses. */
 function serverNames(names: readonly string[]): readonly string[] {
-  const own = ['localhost', '127.0.0.1', hostname(), ...names];
-  return [...new Set(own.filter((name) => name !== '0.0.0.0' && name !== '::'))];
+  const everywhere = new Set(['0.0.0.0', '::']);
+  const called = names.flatMap((name) => (everywhere.has(name) ? hostAddresses() : [name]));
+  return [...new Set(['localhost', '127.0.0.1', hostname(), ...called])];
 }

@@ -1,4 +1,5 @@
 import { UsageError } from '../../base/flags.ts';
+import { hostAddresses } from '../../base/host-addresses.ts';
 import type { Cli, DefineVerb } from '../cli.ts';
 import { parseDuration } from '../print/duration.ts';
 
@@ -9,9 +10,6 @@ export const defineToken: DefineVerb = (command, act) => {
     .option('--ttl <time>', 'how long it can be used (default: the controller’s, an hour)')
     .action(act(token));
 };
-
-/** Where a controller serves agents unless told otherwise. */
-const agentPort = 6444;
 
 async function token(
   cli: Cli,
@@ -26,12 +24,20 @@ async function token(
     path: '/orc/v1/tokens',
     body: { use: controller ? 'controller' : 'node', ...(ttlSeconds && { ttlSeconds }) },
   });
-  const { server } = client.connection;
+  const [server = '', ...others] = reachable(client.connection.server);
   const start = controller
     ? `sudo orc controller --join ${server} --etcd URL-OF-THE-STORE --token ${body.token}`
-    : `sudo orc agent --join ${server} --controller ${new URL(server).hostname}:${agentPort} \\
-    --address ADDRESS-OF-THE-HOST --token ${body.token}`;
+    : `sudo orc agent join ${server} ${body.token}`;
   cli.out(body.token);
   cli.err(`\ngood until ${body.expiresAt}; on the new host:\n\n  ${start}`);
+  if (others.length > 0) cli.err(`\nor, if it doesn't reach that address: ${others.join(', ')}`);
   return 0;
+}
+
+/** The server as other machines call it: the kubeconfig of its own machine says 127.0.0.1. */
+function reachable(server: string): readonly string[] {
+  const url = new URL(server);
+  const addresses = hostAddresses();
+  if (!['127.0.0.1', 'localhost'].includes(url.hostname) || addresses.length === 0) return [server];
+  return addresses.map((address) => `${url.protocol}//${address}:${url.port}`);
 }

@@ -1,0 +1,42 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import { fileURLToPath } from 'node:url';
+import { UsageError } from '../../base/flags.ts';
+import type { Cli, DefineVerb } from '../cli.ts';
+
+export const defineReset: DefineVerb = (command, act) => {
+  command.option('-y, --yes', 'do not ask').action(act(reset));
+};
+
+async function reset(
+  { io, out }: Cli,
+  _: readonly string[],
+  { yes }: { readonly yes?: boolean },
+): Promise<number> {
+  if (process.getuid?.() !== 0) throw new UsageError('only root can do that: sudo orc reset');
+  if (!yes && !(await confirmed(io))) {
+    out('nothing was done');
+    return 1;
+  }
+  return spawnSync(script(), { stdio: 'inherit' }).status ?? 1;
+}
+
+async function confirmed({ stdin, stderr }: Cli['io']): Promise<boolean> {
+  if (!stdin.isTTY) throw new UsageError('nobody is there to be asked: give --yes');
+  stderr.write('All pods on this machine end, and what orc keeps here is deleted: a cluster’s ');
+  stderr.write('only controller takes the cluster with it.\n');
+  const asked = createInterface({ input: stdin, output: process.stderr });
+  const answer = await asked.question('Type "reset" to go on: ');
+  asked.close();
+  return answer.trim() === 'reset';
+}
+
+/** deploy/reset of a checkout or of the package; this module may be a part of build/. */
+function script(): string {
+  const places = ['../deploy/reset', '../../deploy/reset', '../reset'];
+  const paths = places.map((place) => fileURLToPath(new URL(place, import.meta.url)));
+  const path = paths.find((found) => existsSync(found));
+  if (path === undefined) throw new UsageError(`none of ${paths.join(', ')} is there`);
+  return path;
+}
