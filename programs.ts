@@ -8,6 +8,7 @@ export const programs: Readonly<Record<string, Program>> = {
   },
   agent: {
     about: 'runs on each node what the controller assigns to it',
+    argument: ['[join]', 'join'],
     flags: async () => (await import('./agent/config.ts')).agentFlags,
   },
   dev: {
@@ -16,12 +17,17 @@ export const programs: Readonly<Record<string, Program>> = {
   },
   config: {
     about: 'says where a configuration file of controller or agent is wrong',
-    words: ['check'],
+    argument: ['<verb>', 'check'],
     flags: async () => ({}),
   },
   store: {
     about: 'moves a stopped controller’s store to an empty one',
-    words: ['migrate'],
+    argument: ['<verb>', 'migrate'],
     flags: async () => (await import('./controller/store-command.ts')).storeFlags,
+  },
+  restore: {
+    about: 'puts what orc backup saved into an empty store',
+    argument: ['<file>', 'of orc backup'],
+    flags: async () => (await import('./controller/config.ts')).controllerFlags,
   },
 };

@@ -31,18 +31,14 @@ export const inert: Act = () => async () => {};
 /** What `orc` does besides its verbs. */
 export interface Program {
   readonly about: string;
-  /** Words that follow its name, each a program of its own: "migrate". */
-  readonly words?: readonly string[];
+  /** A word behind its name, and what it is. */
+  readonly argument?: readonly [name: string, about: string];
   flags(): Promise<Flags>;
 }
 
 export async function programCommand(name: string, program: Program): Promise<Command> {
   const command = new Command(`orc ${name}`).summary(program.about);
-  if (program.words)
-    command.argument(
-      `<${program.words.join('|')}>`,
-      program.words.join(', ').replace(/, (?=\S+$)/, ' or '),
-    );
+  if (program.argument) command.argument(...program.argument);
   for (const [flag, { about, value, fallback, repeatable }] of Object.entries(
     await program.flags(),
   ))
