@@ -30,6 +30,11 @@ switch (verb) {
     process.exitCode = await runStoreCommand(rest);
     break;
   }
+  case 'restore': {
+    const { runRestore } = await import('./controller/restore-command.ts');
+    process.exitCode = await runRestore(rest);
+    break;
+  }
   case 'dev': {
     const { runDev } = await import('./dev/main.ts');
     process.exitCode = await runDev(rest);

@@ -20,7 +20,13 @@ export interface OpenedStore {
 /** etcd if the configuration names it, else the embedded store. */
 export async function openStore(
   config: ControllerConfig,
-  base: { readonly clock: Clock; readonly rng: Rng; readonly log: Log },
+  base: {
+    readonly clock: Clock;
+    readonly rng: Rng;
+    readonly log: Log;
+    /** Of a store that is new. */
+    readonly firstRevision?: number;
+  },
 ): Promise<OpenedStore> {
   const failed = deferred<never>();
   failed.promise.catch(() => undefined);

@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ControllerKeys, joinPaths, mustParseJoinToken } from '../../api/join.ts';
-import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
+import { type DurableWrite, readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
 import { postPinned } from '../../base/pinned-https.ts';
 import type { Rng } from '../../base/rng.ts';
 import { type Store, StoreError } from '../store/store.ts';
@@ -38,11 +38,25 @@ export async function joinControllers(
     ...{ server: by.server, authorityPath: joinPaths.authority, authorityHash: caHash },
     ...{ path: joinPaths.controller, body: { token: by.token.trim() } },
   })) as ControllerKeys;
+  await writeControllerKeys(keys, places);
+}
+
+export async function writeControllerKeys(keys: ControllerKeys, places: KeyPlaces): Promise<void> {
   await mkdir(places.pki, { recursive: true, mode: 0o700 });
-  const storeKey = Buffer.from(keys.storeKey, 'base64');
-  await writeFileDurably({ path: places.storeKey, bytes: storeKey, mode: 0o600 });
-  await writeFileDurably({ path: path.caKey, bytes: keys.caKey, mode: 0o600 });
-  await writeFileDurably({ path: path.ca, bytes: keys.ca, mode: 0o644 });
+  for (const file of controllerKeyFiles(keys, places)) await writeFileDurably(file);
+}
+
+/** In the order in which they are written. */
+export function controllerKeyFiles(
+  { storeKey, caKey, ca }: ControllerKeys,
+  places: KeyPlaces,
+): readonly DurableWrite[] {
+  const path = paths(places);
+  return [
+    { path: places.storeKey, bytes: Buffer.from(storeKey, 'base64'), mode: 0o600 },
+    { path: path.caKey, bytes: caKey, mode: 0o600 },
+    { path: path.ca, bytes: ca, mode: 0o644 },
+  ];
 }
 
 const paths = ({ pki }: KeyPlaces) => ({ caKey: join(pki, 'ca.key'), ca: join(pki, 'ca.crt') });

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { formatJoinToken, type JoinUse, parseJoinToken } from '../../api/join.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
+import { tokensPrefix } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
 
 /**
@@ -28,7 +29,6 @@ export interface JoinTokensDeps {
   readonly rng: Rng;
 }
 
-const prefix = '/orc/tokens/';
 const defaultTtlMs = 60 * 60 * 1000;
 /** So long an expired token is still told apart from a wrong one. */
 const rememberedMs = 24 * 60 * 60 * 1000;
@@ -42,8 +42,8 @@ export function joinTokens(deps: JoinTokensDeps): JoinTokens {
       const expiresAtMs = deps.clock.now() + ttlMs;
       const record: TokenRecord = { hash: hashOf(secret).toString('hex'), expiresAtMs, use };
       await deps.store.commit({
-        expect: [{ key: prefix + id, revision: 0 }],
-        puts: [{ key: prefix + id, value: encode(record) }],
+        expect: [{ key: tokensPrefix + id, revision: 0 }],
+        puts: [{ key: tokensPrefix + id, value: encode(record) }],
         deletes: [],
       });
       return { token: formatJoinToken({ id, secret, caHash: deps.caHash }), expiresAtMs };
@@ -66,7 +66,7 @@ async function check(
 ): Promise<TokenVerdict> {
   const token = parseJoinToken(text);
   if (!token) return 'malformed';
-  const entry = await store.get(prefix + token.id);
+  const entry = await store.get(tokensPrefix + token.id);
   const record = entry && decode(entry.value);
   const isRight = timingSafeEqual(
     hashOf(token.secret),
@@ -87,7 +87,7 @@ async function check(
 }
 
 async function forgetExpired({ store, clock }: JoinTokensDeps): Promise<void> {
-  const { entries } = await store.list(prefix);
+  const { entries } = await store.list(tokensPrefix);
   const deletes = entries
     .filter(({ value }) => clock.now() > decode(value).expiresAtMs + rememberedMs)
     .map(({ key }) => key);

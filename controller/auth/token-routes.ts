@@ -1,21 +1,15 @@
-import type { TLSSocket } from 'node:tls';
 import type { FastifyPluginCallback, FastifyRequest } from 'fastify';
 import { formatTime } from '../../base/clock.ts';
-import { authenticate } from './authenticate.ts';
 import type { JoinTokens } from './join-tokens.ts';
+import { onlyAdministrators } from './only-administrators.ts';
 
-const administrators = 'system:masters';
 const longestTtlSeconds = 7 * 24 * 60 * 60;
 
 /** POST /orc/v1/tokens {ttlSeconds?, use?} → {token, expiresAt}: administrators only. Refusals are `{ "message": … }`. */
 export function tokenRoutes(tokens: JoinTokens): FastifyPluginCallback {
   return (server, _options, done) => {
-    server.post('/orc/v1/tokens', { bodyLimit: 1024 }, async (request, reply) => {
-      const user = authenticate(request.raw.socket as TLSSocket);
-      if (!user) return reply.code(401).send({ message: 'a client certificate is required' });
-      if (!user.groups.includes(administrators)) {
-        return reply.code(403).send({ message: `${user.name} may not make join tokens` });
-      }
+    const options = { bodyLimit: 1024, onRequest: onlyAdministrators('make join tokens') };
+    server.post('/orc/v1/tokens', options, async (request, reply) => {
       const ttlSeconds = wantedTtl(request);
       if (ttlSeconds === 'invalid') {
         const message = `ttlSeconds must be a whole number from 1 to ${longestTtlSeconds}`;

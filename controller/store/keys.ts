@@ -10,6 +10,8 @@ export const leaderKey = '/orc/leader';
 /** The newest leader's epoch; it only grows. */
 export const epochKey = '/orc/fence/epoch';
 
+export const tokensPrefix = '/orc/tokens/';
+
 /** `/orc/<group>/<plural>/<namespace>/<name>`; "core" for the core group, no namespace for cluster-scoped kinds. */
 export function storeKey(kind: Pick<Kind, 'group' | 'plural'>, key: ObjectKey): string {
   const within = key.namespace === '' ? key.name : `${key.namespace}/${key.name}`;

@@ -11,7 +11,7 @@ export interface Side {
   readonly isShared: boolean;
 }
 
-/** Why nothing was migrated. */
+/** Why nothing was written. */
 class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
@@ -26,17 +26,36 @@ export async function migrateStore(from: Side, to: Side, clock: Clock): Promise<
   for (const side of [from, to]) if (side.isShared) held.use(await hold(side, clock));
   const listing = await from.store.list('/');
   const entries = listing.entries.filter(({ key }) => key !== leaderKey);
+  await fill(to, { entries, first: 0 });
+  if ((await from.store.revision()) === listing.revision) return entries.length;
+  await empty(to);
+  throw new MigrationError(`${from.name} was written to meanwhile`);
+}
+
+interface Content {
+  readonly entries: readonly Entry[];
+  /** The target's revisions must not be lower than this one. */
+  readonly first: number;
+}
+
+/** Writes a backup's content to an empty store, as {@link migrateStore} does. */
+export async function restoreStore(to: Side, content: Content, clock: Clock): Promise<void> {
+  await using held = new AsyncDisposableStack();
+  if (to.isShared) held.use(await hold(to, clock));
+  await fill(to, content);
+}
+
+async function fill(to: Side, { entries, first }: Content): Promise<void> {
   if ((await wholeOf(to)).length > 0) throw new MigrationError(`${to.name} is not empty`);
+  if ((await to.store.revision()) < first)
+    throw new MigrationError(`${to.name} was another cluster's: make a new one`);
   try {
     for (const group of transactionsOf(entries)) await write(to, group);
     checkEqual(entries, await wholeOf(to));
-    if ((await from.store.revision()) !== listing.revision)
-      throw new MigrationError(`${from.name} was written to meanwhile`);
   } catch (error) {
     await empty(to);
     throw error;
   }
-  return entries.length;
 }
 
 const holdMs = 60_000;
@@ -45,7 +64,7 @@ async function hold({ store, name }: Side, clock: Clock): Promise<AsyncDisposabl
   const lease = await store.grantLease(holdMs);
   const outcome = await store.commit({
     expect: [{ key: leaderKey, revision: 0 }],
-    puts: [{ key: leaderKey, value: Buffer.from('orc store migrate'), lease }],
+    puts: [{ key: leaderKey, value: Buffer.from('an orc that fills or copies the store'), lease }],
     deletes: [],
   });
   if (!outcome.committed) {

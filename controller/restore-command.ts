@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import { systemClock } from '../base/clock.ts';
+import { readIfPresent } from '../base/durable-file.ts';
+import { errorChain } from '../base/error-chain.ts';
+import { UsageError } from '../base/flags.ts';
+import { lockDirectory } from '../base/lock-directory.ts';
+import { openLog } from '../base/log.ts';
+import { systemRng } from '../base/rng.ts';
+import { controllerKeyFiles, writeControllerKeys } from './auth/controller-keys.ts';
+import { type Backup, readBackup } from './backup.ts';
+import { type ControllerConfig, pathsOf, readControllerConfig } from './config.ts';
+import { openStore } from './open-store.ts';
+import { epochKey } from './store/keys.ts';
+import { restoreStore } from './store/migrate.ts';
+import type { Entry } from './store/store.ts';
+
+const help = `orc restore FILE [flags of orc controller]: puts what \`orc backup\` saved into an empty store
+
+  sudo orc restore cluster.backup --config /etc/orc/controller.yaml
+  sudo orc restore cluster.backup --etcd https://10.0.0.1:2379 --etcd-ca …    from SQLite too
+
+Every controller must be stopped; afterwards start one, and the others with it if they still have their keys, else with
+a new token. Its store and its data directory must be empty: move what is left of an old one away. Agents carry on, and
+go back to what the backup says.`;
+
+/** `orc restore`. Gives the exit code. */
+export async function runRestore([path, ...argv]: readonly string[]): Promise<number> {
+  if (path === undefined || [path, ...argv].some((word) => word === '--help' || word === '-h')) {
+    console.log(help);
+    return path === undefined ? 2 : 0;
+  }
+  try {
+    console.log(await restore(path, readControllerConfig(argv)));
+    return 0;
+  } catch (error) {
+    console.error(`orc restore: ${errorChain(error)}`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+/**
+ * So much higher are the revisions and the leaders' epochs than the backup's: nothing that was written, watched or
+ * assigned after it is newer than what comes from now on.
+ */
+const leap = 1_000_000_000;
+
+async function restore(path: string, config: ControllerConfig): Promise<string> {
+  const backup = await readBackup(path);
+  using _lock = await lockDirectory(config.dataDir);
+  const places = pathsOf(config.dataDir);
+  await checkKeys(backup, places);
+  const base = { clock: systemClock(), rng: systemRng(), log: openLog('warn') };
+  const first = backup.revision + leap;
+  const { store, isAlone } = await openStore(config, { ...base, firstRevision: first });
+  try {
+    const side = { store, name: config.etcd?.urls.join() ?? places.store, isShared: !isAlone };
+    const entries = backup.entries.map(withLaterEpoch);
+    await restoreStore(side, { entries, first }, base.clock);
+  } finally {
+    await store.close();
+  }
+  // Last: without its keys no controller starts on a store.
+  await writeControllerKeys(backup.keys, places);
+  return `${backup.entries.length} keys of revision ${backup.revision} restored: start the controller`;
+}
+
+/** Those of the same cluster may be there. */
+async function checkKeys({ keys }: Backup, places: ReturnType<typeof pathsOf>): Promise<void> {
+  for (const { path, bytes } of controllerKeyFiles(keys, places)) {
+    const found = await readIfPresent(readFile(path));
+    if (found && Buffer.compare(found, Buffer.from(bytes)) !== 0)
+      throw new Error(`${path} is of another cluster: move the data directory's content away`);
+  }
+}
+
+const withLaterEpoch = (entry: Entry): Entry =>
+  entry.key === epochKey
+    ? { ...entry, value: Buffer.from(String(Number(Buffer.from(entry.value)) + leap)) }
+    : entry;
