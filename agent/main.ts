@@ -27,13 +27,13 @@ import { keepNetwork } from './pods/keep-network.ts';
 import type { PodEvent, PodEvents } from './pods/pod-events.ts';
 import { openPodMemories } from './pods/pod-memories.ts';
 import { podReach } from './pods/pod-reach.ts';
-import { startPodWorkers } from './pods/pod-workers.ts';
+import { type PodWorkers, startPodWorkers } from './pods/pod-workers.ts';
 import type { NodePorts } from './ports.ts';
 import { readLogs } from './runtime/logs.ts';
 import { openRuntime, type Runtime } from './runtime/runtime.ts';
 import { joinCluster } from './session/join.ts';
 import { type NodeIdentity, readIdentity, saveIdentity } from './session/node-identity.ts';
-import { startSession } from './session/session.ts';
+import { type Session, startSession } from './session/session.ts';
 import { openVolumes } from './volumes/volumes.ts';
 
 /** `orc agent`: runs until SIGTERM or SIGINT; pods go on without it. Gives the exit code. */
@@ -102,11 +102,7 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
   events.sendTo((event) =>
     session.reportEvent({ ...event, podUid: event.uid, fieldPath: event.fieldPath ?? '' }),
   );
-  measureProcess(metrics);
-  measurePods(metrics, workers);
-  metrics.gauge('orc_leader_connected', 'Whether there is a link to a controller that leads.', {
-    read: () => Number(session.connected),
-  });
+  measureAgent(metrics, { workers, session });
   const stopHousekeeping = startHousekeeping({
     ...{ dataDir: config.dataDir, limits: config.limits, images: ports.images, ...base },
     neededImages: async () => (await runtime.imagesInUse()).union(workers.neededImages()),
@@ -132,6 +128,17 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
       lock[Symbol.dispose]();
     },
   };
+}
+
+function measureAgent(
+  metrics: Metrics,
+  { workers, session }: { readonly workers: PodWorkers; readonly session: Session },
+): void {
+  measureProcess(metrics);
+  measurePods(metrics, workers);
+  metrics.gauge('orc_leader_connected', 'Whether there is a link to a controller that leads.', {
+    read: () => Number(session.connected),
+  });
 }
 
 const ofNode = { uid: '', namespace: '', name: '', fieldPath: undefined, type: 'Warning' } as const;

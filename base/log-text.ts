@@ -16,7 +16,8 @@ const levels: Readonly<Record<number, { readonly priority: string; readonly word
 };
 
 /** "session: controller lost address=a:6444: connect ECONNREFUSED": for people. */
-export function formatRecord({ level, time, msg, component, err, ...fields }: LogRecord): string {
+export function formatRecord(record: LogRecord): string {
+  const { level: _level, time: _time, msg, component, err, ...fields } = record;
   const words = Object.entries(fields).map(([name, value]) => ` ${name}=${quoted(value)}`);
   const from = component === undefined ? '' : `${component}: `;
   const cause = err === undefined ? '' : `: ${errorOf(err).message}`;
@@ -29,7 +30,7 @@ export const formatLine = (record: LogRecord): string =>
 
 /** Fields of systemd's journal: `pod` is ORC_POD, `durationMs` ORC_DURATION_MS. */
 export function journalFields(record: LogRecord, identifier: string): Record<string, string> {
-  const { level, time: _, msg, err, ...fields } = record;
+  const { level, time: _time, msg, err, ...fields } = record;
   const named = Object.entries(fields).map(([name, value]) => [
     `ORC_${name.replace(/[A-Z]/g, '_$&').toUpperCase()}`,
     String(value),
