@@ -1,16 +1,6 @@
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Pair,
-  parseAllDocuments,
-  type Tags,
-} from 'yaml';
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Pair } from 'yaml';
 import { isObject } from '../api/normalize.ts';
+import { readYaml, type YamlDocument } from '../base/yaml-text.ts';
 
 /** One object of a manifest, and where its fields are written. */
 export interface ManifestObject {
@@ -40,31 +30,22 @@ export interface Manifest {
   readonly findings: readonly Finding[];
 }
 
-/**
- * YAML 1.1 as Kubernetes' clients read it (JSON is a part of it): several documents, merge keys, Lists taken apart.
- * Dates and sexagesimal numbers stay strings; a key given twice is an error. Pure.
- */
+/** Lists are taken apart. Pure. */
 export function parseManifest(file: string, text: string): Manifest {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, {
-    ...{ version: '1.1', merge: true, uniqueKeys: true, prettyErrors: false },
-    customTags: withoutDates,
-    lineCounter: lines,
-  });
-  const parsed = ('empty' in documents ? [] : documents).map((document) =>
-    parseDocument({ file, document, positionAt: positionIn(lines) }),
-  );
+  const { documents, faults } = readYaml(text, lines);
+  const positionAt = positionIn(lines);
+  const parts = documents
+    .filter(({ value }) => value !== null && value !== undefined)
+    .map(({ document, value }) => partsOf({ file, document, positionAt }, value, ''));
+  const unread = faults.map(({ offset, message }) => ({
+    ...{ file, position: positionAt(offset), subject: '', message },
+  }));
   return {
-    objects: parsed.flatMap(({ objects }) => objects),
-    findings: parsed.flatMap(({ findings }) => findings),
+    objects: parts.flatMap(({ objects }) => objects),
+    findings: [...unread, ...parts.flatMap(({ findings }) => findings)],
   };
 }
-
-const withoutDates = (tags: Tags): Tags =>
-  tags.filter((tag) => {
-    if (typeof tag === 'string') return true;
-    return tag.tag !== 'tag:yaml.org,2002:timestamp' && !('format' in tag && tag.format === 'TIME');
-  });
 
 type PositionAt = (offset: number) => Position;
 
@@ -75,37 +56,9 @@ const positionIn =
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
 
-interface Written {
+interface Written extends Pick<YamlDocument, 'document'> {
   readonly file: string;
-  readonly document: Document.Parsed;
   readonly positionAt: PositionAt;
-}
-
-function parseDocument(written: Written): Manifest {
-  const { file, document, positionAt } = written;
-  if (document.errors.length > 0) {
-    const findings = document.errors.map(({ pos, message }) => ({
-      ...{ file, position: positionAt(pos[0]), subject: '' },
-      message: inWords(message),
-    }));
-    return { objects: [], findings };
-  }
-  const body = contentOf(document);
-  if (body instanceof Error) {
-    const { message } = body;
-    return { objects: [], findings: [{ file, position: positionAt(0), subject: '', message }] };
-  }
-  if (body === null || body === undefined) return { objects: [], findings: [] };
-  return partsOf(written, body, '');
-}
-
-/** Aliases of aliases can stand for more than fits into memory. */
-function contentOf(document: Document.Parsed): unknown {
-  try {
-    return document.toJS({ maxAliasCount: 100 });
-  } catch {
-    return new Error('its aliases stand for too much');
-  }
 }
 
 /** A List stands for what is in it. */
@@ -133,9 +86,6 @@ const isList = (
   typeof body.kind === 'string' && body.kind.endsWith('List') && Array.isArray(body.items);
 
 const joined = (path: string, field: string) => [path, field].filter(Boolean).join('.');
-
-const inWords = (message: string) =>
-  message === 'Map keys must be unique' ? 'this key was given before in the same map' : message;
 
 /** A scalar is found at its value, everything else at its key; what isn't there, at what would hold it. */
 function locate(

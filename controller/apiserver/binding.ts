@@ -10,7 +10,7 @@ import { successStatus } from './status-reply.ts';
 
 /** pods/binding: what another scheduler than orc's sends. A pod is bound once. */
 export async function bindPod(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  const body = parseObjectBody(call.body, call.contentType);
+  const body = parseObjectBody(call);
   checkAddress(call, body);
   const nodeName = targetOf(body);
   if (!deps.cache.get(Node, { namespace: '', name: nodeName })) throw notFound(Node, nodeName);

@@ -12,7 +12,7 @@ import { parseObjectBody } from './parse-body.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
 export async function createObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  const body = parseObjectBody(call.body, call.contentType);
+  const body = parseObjectBody(call);
   checkAddress(call, body);
   const options = writeOptions(call);
   const object = await createFrom(call, { body, options }, deps);

@@ -58,7 +58,7 @@ export async function deleteOne(
 }
 
 const requestOf = (call: Call): DeleteRequest =>
-  deleteRequest(call.query, call.body.length === 0 ? {} : parseBody(call.body, call.contentType));
+  deleteRequest(call.query, call.body.length === 0 ? {} : parseBody(call));
 
 function checkDeletable(kind: Call['kind'], name: string): void {
   if (kind.kind !== Namespace.kind || kind.group !== '' || !firstNamespaces.includes(name)) return;

@@ -1,28 +1,31 @@
-import { parseDocument } from 'yaml';
 import { isObject } from '../../api/normalize.ts';
 import { StatusError } from '../../api/status.ts';
+import { readYaml } from '../../base/yaml-text.ts';
+import type { Call } from './call.ts';
 import { badRequest } from './request-options.ts';
 
+export type Body = Pick<Call, 'body' | 'contentType' | 'query' | 'warn'>;
+
 /** The body as plain data. JSON when the client doesn't say, as some send a body without a Content-Type. */
-export function parseBody(body: Buffer, contentType: string): unknown {
+export function parseBody(call: Body): unknown {
+  const { contentType } = call;
   if (contentType === 'application/vnd.kubernetes.protobuf') throw protobufRefused();
-  if (isYaml(contentType)) return parseYamlOrJson(body.toString());
-  if (contentType === '' || contentType === 'application/json' || contentType.endsWith('+json'))
-    return parseJson(body.toString());
+  const yaml = isYaml(contentType);
+  if (yaml || contentType === '' || contentType.endsWith('+json') || contentType === json)
+    return parseText(call, textOf(call.body), yaml);
   throw new StatusError(
     'UnsupportedMediaType',
     `the body of the request was in an unsupported media type "${contentType}": send application/json or application/yaml`,
   );
 }
 
-export function parseObjectBody(
-  body: Buffer,
-  contentType: string,
-): Readonly<Record<string, unknown>> {
-  const value = parseBody(body, contentType);
+export function parseObjectBody(call: Body): Readonly<Record<string, unknown>> {
+  const value = parseBody(call);
   if (!isObject(value)) throw badRequest('the body of the request must be an object');
   return value;
 }
+
+const json = 'application/json';
 
 const isYaml = (contentType: string) =>
   contentType === 'application/yaml' || contentType.endsWith('+yaml');
@@ -33,31 +36,62 @@ const protobufRefused = () =>
     'this server reads JSON and YAML, not Protobuf: with kubectl 1.32 or newer use `kubectl apply` or `kubectl create -f` instead of `kubectl create KIND`',
   );
 
-function parseJson(text: string): unknown {
+function textOf(body: Buffer): string {
   try {
-    return JSON.parse(text);
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
   } catch (cause) {
-    throw new StatusError('BadRequest', 'the body of the request is not valid JSON', { cause });
+    throw new StatusError('BadRequest', 'the body of the request is not UTF-8', { cause });
   }
 }
 
 /** kubectl and orc apply send JSON under YAML's name: read as that, in a twentieth of the time. */
-function parseYamlOrJson(text: string): unknown {
+function parseText(call: Body, text: string, yaml: boolean): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
-  } catch {
-    return parseYaml(text);
+    value = JSON.parse(text);
+  } catch (cause) {
+    if (yaml) return parseYaml(text);
+    throw new StatusError('BadRequest', 'the body of the request is not valid JSON', { cause });
   }
+  if (keysIn(value, maxDepth) < keysWritten(text)) tellDoubleKeys(call, text);
+  return value;
 }
 
-/** YAML 1.1 with merge keys, as kubectl reads it; JSON is a subset of it. */
+/** Far more than any kind has; what walks over objects may call itself so often. */
+const maxDepth = 500;
+
+function keysIn(value: unknown, depth: number): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  if (depth === 0) throw badRequest(`the body of the request is nested deeper than ${maxDepth}`);
+  const own = Array.isArray(value) ? 0 : Object.keys(value).length;
+  return Object.values(value).reduce((sum: number, part) => sum + keysIn(part, depth - 1), own);
+}
+
+/** Never fewer than there are, but for keys that end with a backslash. */
+const keysWritten = (text: string) => text.match(/[^\\]"\s*:/g)?.length ?? 0;
+
+/** JSON.parse takes the last value and says nothing. */
+function tellDoubleKeys({ query, warn }: Body, text: string): void {
+  const validation = query.get('fieldValidation');
+  if (validation === 'Ignore' || text.length > maxYaml) return;
+  const [fault] = readYaml(text).faults;
+  if (fault === undefined) return;
+  if (validation === 'Warn') warn(fault.message);
+  else throw badRequest(`the body of the request: ${fault.message}`);
+}
+
+/** Reading YAML takes long: hundreds of times as long as JSON. In characters. */
+const maxYaml = 262_144;
+
 function parseYaml(text: string): unknown {
-  const document = parseDocument(text, { version: '1.1', merge: true });
-  const [error] = document.errors;
-  if (error)
+  if (text.length > maxYaml)
     throw new StatusError(
-      'BadRequest',
-      `the body of the request is not valid YAML: ${error.message}`,
+      'RequestEntityTooLarge',
+      `a body in YAML may have ${maxYaml} characters: send JSON`,
     );
-  return document.toJS({ maxAliasCount: 100 });
+  const { documents, faults } = readYaml(text);
+  if (faults[0])
+    throw badRequest(`the body of the request is not valid YAML: ${faults[0].message}`);
+  if (documents.length > 1) throw badRequest('the body of the request is several YAML documents');
+  return documents[0]?.value;
 }

@@ -16,7 +16,7 @@ import { changeObject, type OwnPart } from './update.ts';
 
 export async function patchObject(call: Call, part: OwnPart, deps: ApiServerDeps): Promise<Answer> {
   const options = writeOptions(call);
-  const body = parseBody(call.body, call.contentType);
+  const body = parseBody(call);
   const now = deps.clock.now();
   if (call.contentType === applyType) {
     const applied = appliedBody(call, body);
@@ -28,7 +28,7 @@ export async function patchObject(call: Call, part: OwnPart, deps: ApiServerDeps
 }
 
 export async function patchScale(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  const body = parseBody(call.body, call.contentType);
+  const body = parseBody(call);
   return changeScale(call, deps, (scale) =>
     record(
       call.contentType === jsonPatchType

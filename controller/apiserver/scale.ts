@@ -20,7 +20,7 @@ export async function getScale(call: Call, deps: ApiServerDeps): Promise<Answer>
 }
 
 export async function replaceScale(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  const body = parseObjectBody(call.body, call.contentType);
+  const body = parseObjectBody(call);
   checkAddress(call, body);
   return changeScale(call, deps, () => body);
 }

@@ -17,7 +17,7 @@ export async function replaceObject(
   part: OwnPart,
   deps: ApiServerDeps,
 ): Promise<Answer> {
-  const body = parseObjectBody(call.body, call.contentType);
+  const body = parseObjectBody(call);
   checkAddress(call, body);
   const options = writeOptions(call);
   const object = await changeObject(call, deps, { part, options, change: () => body });

@@ -35,8 +35,21 @@ describe('parseManifest', () => {
 
   it('tells a key that is given twice, and goes on with the next document', () => {
     const text = 'a: 1\na: 2\n---\nb: 1\n';
-    expect(findings(text)).toEqual(['f.yaml:2:1  this key was given before in the same map']);
+    expect(findings(text)).toEqual(['f.yaml:2:1  a is given twice']);
     expect(bodies(text)).toEqual([{ b: 1 }]);
+  });
+
+  it('tells what JSON would lose', () => {
+    expect(findings('a: 1\nb: [.nan, -.inf]')).toEqual([
+      'f.yaml:2:5  .nan is no number that JSON knows',
+      'f.yaml:2:11  -.inf is no number that JSON knows',
+    ]);
+  });
+
+  it('tells once, and soon, what is nested too deep', () => {
+    expect(findings(`a: ${'['.repeat(10_000)}`)).toEqual([
+      expect.stringMatching(/^f\.yaml:1:\d+ {2}it is nested too deep$/),
+    ]);
   });
 
   it('tells what is no object', () => {
