@@ -43,7 +43,7 @@ export function* formatBackup({ keys, revision, entries }: Backup): Generator<st
 const isKept = ({ key }: Entry) => key !== leaderKey && !key.startsWith(tokensPrefix);
 
 /** Why a file can't be restored. */
-export class BackupError extends Error {
+class BackupError extends Error {
   override readonly name = 'BackupError';
   readonly reason: BackupReason;
   constructor(path: string, reason: BackupReason, cause?: unknown) {
