@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { isObject } from '../api/normalize.ts';
 import {
   type StatusDetails,
   StatusError,
@@ -57,14 +58,15 @@ export function connect(connection: Connection, onWarning: (text: string) => voi
     open,
     async send<T>(wanted: ApiRequest) {
       const response = await open(wanted, answerTimeoutMs);
-      const body = JSON.parse(await received(connection, response)) as T;
+      const body = objectIn<T>(connection, await received(connection, response));
       return { code: response.statusCode ?? 0, body };
     },
     close: () => agent.destroy(),
   };
 }
 
-const answerTimeoutMs = 30_000;
+/** Twice as long until TLS is agreed. */
+const answerTimeoutMs = 15_000;
 
 interface Line {
   readonly connection: Connection;
@@ -145,16 +147,28 @@ interface WireStatus {
 
 export function refusal(code: number, body: string): Error {
   const { message, reason = '', details } = statusIn(body);
-  if (message === undefined) return new CliError(`the server answered ${code}: ${body.trim()}`);
+  if (message === undefined)
+    return new CliError(`the server answered ${code}: ${body.trim().slice(0, 500)}`);
   const known = Object.hasOwn(statusReasons, reason) ? (reason as StatusReason) : reasonOf(code);
   return new StatusError(known, message, details === undefined ? {} : { details });
 }
 
-function statusIn(body: string): WireStatus {
+const statusIn = (body: string): WireStatus => jsonObject(body) ?? {};
+
+function objectIn<T>({ server }: Connection, body: string): T {
+  const object = jsonObject(body);
+  if (object !== undefined) return object as T;
+  throw new CliError(
+    `${server} is no controller: it answered ${JSON.stringify(body.slice(0, 80))}`,
+  );
+}
+
+function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    return JSON.parse(body) as WireStatus;
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
   } catch (error) {
-    if (error instanceof SyntaxError) return {};
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

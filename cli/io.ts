@@ -70,6 +70,7 @@ function beforeEnd(restore: () => void): () => void {
 
 /** `orc get pods | head -1`: nothing went wrong. */
 function endWhenNobodyReads(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`orc: cannot write: ${error.message}\n`);
+  process.exit(1);
 }

@@ -1,6 +1,6 @@
 import { access, readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { SecureContextOptions } from 'node:tls';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { parse } from 'yaml';
 import { isObject } from '../api/normalize.ts';
 import { CliError } from './cli-error.ts';
@@ -54,13 +54,21 @@ async function connection(
   { namespace, cluster, user }: { namespace: string; cluster: Fields; user: Fields },
 ): Promise<Connection> {
   const server = text(cluster.server);
-  if (server === undefined) throw new CliError(`${path}: the cluster has no server`);
+  if (server === undefined || !URL.canParse(server) || !server.startsWith('https://'))
+    throw new CliError(
+      `${path}: the cluster's server must be like https://10.0.0.1:6443, not "${server ?? ''}"`,
+    );
   const pem = (fields: Fields, name: string) => pemOf(path, fields, name);
   const [ca, cert, key] = await Promise.all([
     pem(cluster, 'certificate-authority'),
     pem(user, 'client-certificate'),
     pem(user, 'client-key'),
   ]);
+  try {
+    createSecureContext({ ca, cert, key });
+  } catch (cause) {
+    throw new CliError(`${path}: its certificates and key don't fit`, { cause });
+  }
   const servername = text(cluster['tls-server-name']);
   return {
     server: server.replace(/\/+$/, ''),

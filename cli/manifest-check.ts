@@ -103,7 +103,10 @@ function nameObject(
   if (kind === undefined) return unknownKind(apiVersion, kindName);
   const { name, namespace: own } = metadata;
   if (typeof name !== 'string' || name === '')
-    return { path: 'metadata.name', message: `${kindName}  metadata.name: is missing` };
+    return {
+      path: 'metadata.name',
+      message: `${kindName}  metadata.name: ${name === undefined || name === '' ? 'is missing' : `must be a string, not ${JSON.stringify(name)}`}`,
+    };
   const place = typeof own === 'string' && own !== '' ? own : namespace;
   return { written, body, ref: { kind, name, namespace: kind.namespaced ? place : '' } };
 }

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { CliError } from './cli-error.ts';
 import type { Io } from './io.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
@@ -47,7 +47,8 @@ async function isDirectory(path: string): Promise<boolean> {
 
 async function readOne(file: string, { stdin }: Pick<Io, 'stdin'>): Promise<string> {
   try {
-    return file === '-' ? await text(stdin) : await readFile(file, 'utf8');
+    const bytes = file === '-' ? await buffer(stdin) : await readFile(file);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new CliError(`cannot read ${file}`, { cause });
   }

@@ -108,6 +108,8 @@ async function refsOf(
   { selector, all = false }: DeleteFlags,
 ): Promise<readonly ObjectRef[]> {
   const targets = parseTargets(words);
+  if ((all || selector !== undefined) && targets.some(({ name }) => name !== undefined))
+    throw new UsageError('give names, or -l LABELS, or --all: not several of them');
   const namespace = await cli.namespace();
   const client = await cli.client();
   const refs = await Promise.all(

@@ -12,7 +12,17 @@ export type Verb =
   | 'delete'
   | 'deletecollection';
 
-export const unauthorized = (): StatusError => new StatusError('Unauthorized', 'Unauthorized');
+/** Says what TLS found wrong with the client's certificate. */
+export function unauthorized(socket: object): StatusError {
+  const flaw = 'authorizationError' in socket ? String(socket.authorizationError) : '';
+  const why = flaws[flaw] ?? 'a certificate of this cluster is needed';
+  return new StatusError('Unauthorized', `Unauthorized: ${why}`);
+}
+
+const flaws: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'the client certificate has expired',
+  CERT_NOT_YET_VALID: 'the client certificate is not valid yet: compare the clocks',
+};
 
 /** Administrators may do everything, others nothing, until there are roles. */
 const isAdmin = ({ groups }: User): boolean => groups.includes('system:masters');

@@ -6,7 +6,7 @@ import { addHealthRoutes } from './health.ts';
 import { addMetricsRoutes, countRequest } from './metrics-routes.ts';
 import { type ResourceRoute, routesOf } from './resource-routes.ts';
 import { addDocumentRoutes, addVersionRoute } from './server-routes.ts';
-import { maxBodyBytes, statusOf, toStatusError } from './status-reply.ts';
+import { maxBodyBytes, statusOf, tooLarge, toStatusError } from './status-reply.ts';
 import { usageRoutes } from './usage-routes.ts';
 
 /** All routes of the API, on fastify's router; sockets are api-server.ts' business. */
@@ -14,14 +14,17 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
   const { deps } = server;
   const app = fastify({
     exposeHeadRoutes: false,
-    bodyLimit: maxBodyBytes,
+    // Who sends somewhat too much is heard out, and so sees the answer.
+    bodyLimit: 4 * maxBodyBytes,
     routerOptions: { maxParamLength: 253 },
     frameworkErrors: (error, request, reply) => {
       sendError(server, { error, request, reply });
     },
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) =>
+    body.length > maxBodyBytes ? done(tooLarge()) : done(null, body),
+  );
   app.setErrorHandler((error, request, reply) => sendError(server, { error, request, reply }));
   app.setNotFoundHandler((_, reply) =>
     sendStatus(
@@ -72,7 +75,7 @@ function addResourceRoute(app: FastifyInstance, route: ResourceRoute, server: Ap
 
 function requireUser({ deps }: ApiServer, request: FastifyRequest): User {
   const user = deps.authenticate(request.raw);
-  if (!user) throw unauthorized();
+  if (!user) throw unauthorized(request.raw.socket);
   return user;
 }
 

@@ -37,7 +37,7 @@ export async function serveUpgrade(server: ApiServer, upgrade: Upgrade): Promise
 async function serve({ deps, closing }: ApiServer, upgrade: Upgrade): Promise<void> {
   const { request, socket } = upgrade;
   const user = deps.authenticate(request);
-  if (!user) throw unauthorized();
+  if (!user) throw unauthorized(socket);
   const { subresource, query, ...key } = addressOf(request);
   const verb = request.method === 'POST' ? 'create' : 'get';
   authorize(user, { verb, kind: Pod, subresource, ...key });

@@ -49,14 +49,12 @@ function fromStore(cause: StoreError): StatusError {
 
 function fromFastify(cause: unknown): StatusError | undefined {
   if (!(cause instanceof Error) || !('code' in cause)) return undefined;
-  if (cause.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
-    return new StatusError(
-      'RequestEntityTooLarge',
-      `Request entity too large: limit is ${maxBodyBytes}`,
-      { cause },
-    );
+  if (cause.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge();
   const isClients = /^FST_ERR_(CTP|BAD_URL)/.test(String(cause.code));
   return isClients ? new StatusError('BadRequest', cause.message, { cause }) : undefined;
 }
+
+export const tooLarge = (): StatusError =>
+  new StatusError('RequestEntityTooLarge', `Request entity too large: limit is ${maxBodyBytes}`);
 
 export const maxBodyBytes = 3 * 1024 * 1024;
