@@ -35,11 +35,26 @@ const { metafile } = await build({
   legalComments: 'none',
   // The same text, wherever the packages are.
   preserveSymlinks: true,
-  plugins: [{ name: 'version', setup: version === undefined ? () => {} : stampVersion(version) }],
+  plugins: [
+    { name: 'http', setup: requireHttp },
+    ...(version === undefined ? [] : [{ name: 'version', setup: stampVersion(version) }]),
+  ],
   metafile: true,
   logLevel: 'warning',
 });
 writeFileSync(join(outdir, 'THIRD-PARTY'), licences(metafile));
+
+/**
+ * A module that imports node:http has all of its exports read, also those for which Node then loads its own undici: 50 ms
+ * of work and 3 MB. `require` reads none.
+ */
+function requireHttp({ onResolve, onLoad }: PluginBuild): void {
+  const namespace = 'required';
+  onResolve({ filter: /^(node:)?http$/ }, ({ kind }) =>
+    kind === 'import-statement' ? { path: 'node:http', namespace } : undefined,
+  );
+  onLoad({ filter: /^/, namespace }, () => ({ contents: `module.exports = require('node:http')` }));
+}
 
 /** What orc says that it is; of package.json only this is ever read. */
 function stampVersion(version: string) {
