@@ -85,16 +85,21 @@ export function conflict(kind: Named, name: string, why: string): StatusError {
   );
 }
 
+/** A hundred show what is wrong with a hundred thousand. */
+const maxCauses = 100;
+
 /** `Deployment.apps "web" is invalid: [spec.replicas: Invalid value: …, …]`, with a cause for each field. */
 export function invalid(kind: Named, name: string, errors: readonly FieldError[]): StatusError {
-  const sentences = errors.map((e) => `${e.path}: ${e.message}`);
+  const told = errors.slice(0, maxCauses);
+  const more = errors.length > maxCauses ? [`and ${errors.length - maxCauses} more`] : [];
+  const sentences = [...told.map((e) => `${e.path}: ${e.message}`), ...more];
   const what = sentences.length === 1 ? sentences[0] : `[${sentences.join(', ')}]`;
   const title = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
   return new StatusError('Invalid', `${title} "${name}" is invalid: ${what}`, {
     details: {
       ...details(kind, name),
       kind: kind.kind,
-      causes: errors.map((e) => ({ reason: e.reason, message: e.message, field: e.path })),
+      causes: told.map((e) => ({ reason: e.reason, message: e.message, field: e.path })),
     },
   });
 }

@@ -7,7 +7,7 @@ import {
   type FlagValues,
   flagValues,
   type GivenFlags,
-  splitFlags,
+  onlyFlags,
   UsageError,
 } from './flags.ts';
 
@@ -25,7 +25,7 @@ export function readConfig<C>(
   flags: Flags,
   read: (given: FlagValues) => C,
 ): C {
-  const line = splitFlags(argv, flags);
+  const line = onlyFlags(argv, flags);
   const path = line.given.config?.[0];
   if (path === undefined) return read(flagValues(line, flags));
   const { config: _, ...settings } = flags;

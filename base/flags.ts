@@ -37,7 +37,14 @@ export interface GivenFlags {
 
 /** Throws UsageError for what it doesn't know. */
 export function parseFlags(argv: readonly string[], flags: Flags): FlagValues {
-  return flagValues(splitFlags(argv, flags), flags);
+  return flagValues(onlyFlags(argv, flags), flags);
+}
+
+/** As splitFlags, where every word must belong to a flag. */
+export function onlyFlags(argv: readonly string[], flags: Flags): GivenFlags {
+  const line = splitFlags(argv, flags);
+  if (line.words.length === 0) return line;
+  throw new UsageError(`"${line.words[0]}" belongs to no flag; --help shows what there is`);
 }
 
 export function flagValues({ given, words }: GivenFlags, flags: Flags): FlagValues {

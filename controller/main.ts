@@ -86,7 +86,7 @@ async function startController(config: ControllerConfig): Promise<Running> {
   const base = { clock, rng, log };
   await using started = new AsyncDisposableStack();
 
-  started.use(await about(`--data-dir ${config.dataDir}`, lockDirectory(config.dataDir)));
+  started.use(await about(`--data-dir ${config.dataDir}`, lockDirectory(config.dataDir, 'ledger')));
   const paths = pathsOf(config.dataDir);
   if (config.join) await joinControllers(config.join, paths);
   const { store, failed, isAlone } = await openStore(config, base);

@@ -46,7 +46,7 @@ const leap = 1_000_000_000;
 
 async function restore(path: string, config: ControllerConfig): Promise<string> {
   const backup = await readBackup(path);
-  using _lock = await lockDirectory(config.dataDir);
+  using _lock = await lockDirectory(config.dataDir, 'ledger');
   const places = pathsOf(config.dataDir);
   await checkKeys(backup, places);
   const base = { clock: systemClock(), rng: systemRng(), log: openLog('warn') };

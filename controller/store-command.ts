@@ -1,7 +1,14 @@
 import { access } from 'node:fs/promises';
 import { systemClock } from '../base/clock.ts';
 import { errorChain } from '../base/error-chain.ts';
-import { type Flag, type FlagValues, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
+import {
+  type Flag,
+  type FlagValues,
+  flagValues,
+  formatFlags,
+  splitFlags,
+  UsageError,
+} from '../base/flags.ts';
 import { openLog } from '../base/log.ts';
 import { systemRng } from '../base/rng.ts';
 import { etcdFlags, loadEtcdAccess, readEtcdConfig } from './etcd-access.ts';
@@ -30,7 +37,7 @@ export async function runStoreCommand(argv: readonly string[]): Promise<number> 
     return 0;
   }
   try {
-    console.log(await migrate(parseFlags(argv, storeFlags)));
+    console.log(await migrate(flagValues(splitFlags(argv, storeFlags), storeFlags)));
     return 0;
   } catch (error) {
     console.error(`orc store: ${errorChain(error)}`);

@@ -85,7 +85,8 @@ function mergeOf(kind: Kind, { options }: Apply, clock: Clock) {
 
 function appliedBody(call: Call, body: unknown): Readonly<Record<string, unknown>> {
   const applied = normalize(call.kind.schema, body);
-  if (!isObject(applied)) throw badRequest('an apply patch must be an object');
+  if (!isObject(applied) || !isObject(applied.metadata ?? {}))
+    throw badRequest('an apply patch and its metadata must be objects');
   checkAddress(call, applied);
   return applied;
 }

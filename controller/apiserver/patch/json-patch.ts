@@ -37,11 +37,14 @@ function parseOperations(patch: unknown): readonly Operation[] {
 }
 
 function isOperation(value: unknown): value is Operation {
-  if (!isObject(value) || typeof value.path !== 'string') return false;
+  if (!isObject(value) || !isPointer(value.path)) return false;
   if (typeof value.op !== 'string' || !OPS.includes(value.op)) return false;
-  if (value.op === 'move' || value.op === 'copy') return typeof value.from === 'string';
+  if (value.op === 'move' || value.op === 'copy') return isPointer(value.from);
   return value.op === 'remove' || 'value' in value;
 }
+
+/** RFC 6901 */
+const isPointer = (value: unknown) => typeof value === 'string' && /^(\/|$)/.test(value);
 
 const malformed = (why: string) =>
   new StatusError('BadRequest', `error decoding patch: a JSON patch ${why}`);
