@@ -8,8 +8,11 @@ import { inert, programCommand, verbCommand } from '../../../cli/verb-command.ts
 import { verbs } from '../../../cli/verbs.ts';
 import { programs } from '../../../programs.ts';
 
+/** Words without what is said about them. */
+type Expected = Omit<Completion, 'words'> & { readonly words?: readonly string[] };
+
 /** Of a line up to the cursor; of words only the words. */
-async function planned(line: string) {
+async function planned(line: string): Promise<Expected> {
   const [name = '', ...words] = line.split(' ');
   const current = words.pop() ?? '';
   const [verb, program] = [verbs[name], programs[name]];
@@ -20,8 +23,6 @@ async function planned(line: string) {
   const { words: found, ...rest } = planCompletion(command, readWords(command, words), current);
   return found ? { ...rest, words: found.map(({ word }) => word) } : rest;
 }
-
-type Expected = Omit<Completion, 'words'> & { readonly words?: readonly string[] };
 
 describe('the word at the cursor', () => {
   const cases: readonly [line: string, expected: Expected][] = [
