@@ -35,6 +35,11 @@ switch (verb) {
     process.exitCode = await runRestore(rest);
     break;
   }
+  case 'doctor': {
+    const { runDoctor } = await import('./agent/doctor-command.ts');
+    process.exitCode = await runDoctor(rest);
+    break;
+  }
   case 'dev': {
     const { runDev } = await import('./dev/main.ts');
     process.exitCode = await runDev(rest);

@@ -25,6 +25,10 @@ export const programs: Readonly<Record<string, Program>> = {
     argument: ['<verb>', 'migrate'],
     flags: async () => (await import('./controller/store-command.ts')).storeFlags,
   },
+  doctor: {
+    about: 'says what this host lacks, and how to mend it',
+    flags: async () => (await import('./agent/doctor-command.ts')).doctorFlags,
+  },
   restore: {
     about: 'puts what orc backup saved into an empty store',
     argument: ['<file>', 'of orc backup'],

@@ -13,6 +13,7 @@ import { openService } from '../base/service.ts';
 import { terminated } from '../base/termination.ts';
 import { nativeBinary } from '../native/binary.ts';
 import { type AgentConfig, agentHelp, readAgentConfig } from './config.ts';
+import { mustSuit } from './doctor/try-node.ts';
 import { startHousekeeping } from './housekeeping/housekeeping.ts';
 import { openImageStore } from './images/image-store.ts';
 import { runJoin } from './join-command.ts';
@@ -70,9 +71,7 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
     throw new UsageError('it makes namespaces, mounts and cgroups: run it as root (sudo)');
   const logDir = join(config.dataDir, 'logs');
   const pki = join(config.dataDir, 'pki');
-  const lock = await about(`--data-dir ${config.dataDir}`, lockDirectory(config.dataDir));
-  for (const dir of [config.runDir, logDir]) await mkdir(dir, { recursive: true, mode: 0o700 });
-
+  const lock = await takeGround(config, logDir);
   const identity = (await readIdentity(pki)) ?? (await joinFirst(config, pki, base));
   const key = await ensureNodeKey(join(pki, 'node.key'), base.rng);
   const ledger = await openLedger({ dir: join(config.dataDir, 'ledger'), key, ...base });
@@ -139,6 +138,14 @@ function measureAgent(
   metrics.gauge('orc_leader_connected', 'Whether there is a link to a controller that leads.', {
     read: () => Number(session.connected),
   });
+}
+
+/** Its directories are this process's alone, and the machine can do what it must. */
+async function takeGround({ dataDir, runDir }: AgentConfig, logDir: string): Promise<Disposable> {
+  const lock = await about(`--data-dir ${dataDir}`, lockDirectory(dataDir, 'store.key'));
+  for (const dir of [runDir, logDir]) await mkdir(dir, { recursive: true, mode: 0o700 });
+  await mustSuit(dataDir);
+  return lock;
 }
 
 const ofNode = { uid: '', namespace: '', name: '', fieldPath: undefined, type: 'Warning' } as const;

@@ -19,9 +19,9 @@ const help = `orc restore FILE [flags of orc controller]: puts what \`orc backup
   sudo orc restore cluster.backup --config /etc/orc/controller.yaml
   sudo orc restore cluster.backup --etcd https://10.0.0.1:2379 --etcd-ca …    from SQLite too
 
-Every controller must be stopped; afterwards start one, and the others with it if they still have their keys, else with
-a new token. Its store and its data directory must be empty: move what is left of an old one away. Agents carry on, and
-go back to what the backup says.`;
+Stop every controller before. The store and this data directory must be empty: move what is left of
+old ones away. Then start this controller, and others if they still have their keys; if not, with a
+new token. Agents carry on, and go back to what the backup says.`;
 
 /** `orc restore`. Gives the exit code. */
 export async function runRestore([path, ...argv]: readonly string[]): Promise<number> {

@@ -67,7 +67,7 @@ export const podLinkPrefix = 'orc';
 export const podGateway = '169.254.1.1';
 
 /** rtm_protocol of the routes to pods, so that `ip route` tells whose they are. */
-const podRouteProtocol = 0x70;
+export const podRouteProtocol = 0x70;
 /** Links in this group are dead: "or". */
 const deadGroup = 0x6f72;
 

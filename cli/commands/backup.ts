@@ -10,9 +10,9 @@ export const defineBackup: DefineVerb = (command, act) => {
     .addHelpText(
       'after',
       `
-The file has all that \`orc restore\` needs: every object, the cluster's authority and the key of its Secrets. Whoever
-has it is the cluster's master: it is made readable for you alone, keep it so. Kept by you besides: /etc/orc, and what
-your volumes and registries hold.`,
+The file has all that \`orc restore\` needs: every object, the cluster's authority and the key of its
+Secrets. Whoever has it is the cluster's master: it is made readable for you alone, keep it so. Keep
+besides: /etc/orc, and what your volumes and registries hold.`,
     )
     .action(
       act(async (cli, [file = '']) => {

@@ -27,6 +27,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'agent/ledger': ['base', 'api', 'agent', 'agent/kernel'],
   'agent/session': ['base', 'api', 'agent', 'agent/kernel', 'agent/ledger'],
   'agent/pods': ['base', 'api', 'agent', 'agent/kernel', 'agent/ledger', 'agent/session'],
+  'agent/doctor': ['base', 'native', 'agent', 'agent/*'],
   agent: ['base', 'api', 'native', 'agent/*'],
   'cli/print': ['base', 'api', 'cli'],
   'cli/commands': ['base', 'api', 'cli', 'cli/print'],

@@ -1,0 +1,94 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { errorChain } from '../base/error-chain.ts';
+import { type Flags, type FlagValues, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
+import { readAgentConfig } from './config.ts';
+import {
+  agentNeeds,
+  type Finding,
+  formatFinding,
+  hostFaults,
+  hostNeeds,
+  judge,
+  networkNeeds,
+} from './doctor/checks.ts';
+import { lookAround } from './doctor/look-around.ts';
+import { insideWord, tryNetwork, tryNetworkInside } from './doctor/try-network.ts';
+import { tryNode } from './doctor/try-node.ts';
+
+export const doctorFlags: Flags = {
+  role: { about: 'agent or controller, or both', value: 'ROLE', fallback: 'both' },
+  'data-dir': { about: 'where state is kept, or will be', value: 'DIR', fallback: '/var/lib/orc' },
+  'pod-cidr': { about: "as the controllers'", value: 'CIDR', fallback: '10.244.0.0/14' },
+  'service-cidr': { about: "as the controllers'", value: 'CIDR', fallback: '10.96.0.0/16' },
+  output: { about: 'text or json', value: 'FORMAT', fallback: 'text' },
+};
+
+const help = `orc doctor: says what this host lacks, and how to mend it
+
+  sudo orc doctor                        before it becomes a node, or when something is odd
+  orc doctor --role controller           a host that runs no pods
+
+It tries things for real, in namespaces of their own, and changes nothing. A FAIL ends it with 1.
+
+${formatFlags(doctorFlags)}`;
+
+/** `orc doctor`. Gives the exit code. */
+export async function runDoctor(argv: readonly string[]): Promise<number> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    console.log(help);
+    return 0;
+  }
+  try {
+    if (argv[0] === insideWord) {
+      console.log(JSON.stringify(await tryNetworkInside()));
+      return 0;
+    }
+    const given = parseFlags(
+      argv.map((word) => (word === '-o' ? '--output' : word)),
+      doctorFlags,
+    );
+    const isJson = given.oneOf('output', ['text', 'json']) === 'json';
+    const found = await examine(given);
+    console.log(isJson ? JSON.stringify(found) : found.map(formatFinding).join('\n'));
+    return found.some(({ result }) => result === 'FAIL') ? 1 : 0;
+  } catch (error) {
+    console.error(`orc doctor: ${errorChain(error)}`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+async function examine(given: FlagValues): Promise<readonly Finding[]> {
+  const role = given.oneOf('role', ['both', 'agent', 'controller']);
+  if (role !== 'controller' && process.getuid?.() !== 0)
+    throw new UsageError('it tries what an agent does: run it as root (sudo)');
+  const dataDir = given.must('data-dir');
+  // What has been this before has the ports: if another has, it says so itself.
+  const isNew = (role: string) => !existsSync(join(dataDir, role, 'pki'));
+  const dns = role !== 'controller' && isNew('agent') ? [53] : [];
+  const api = role !== 'agent' && isNew('controller') ? [6443, 6444] : [];
+  const facts = await lookAround({
+    path: nearestThere(dataDir),
+    api: role === 'controller' ? undefined : ownApi(),
+    clusterCidrs: [given.must('pod-cidr'), given.must('service-cidr')],
+    ports: [...dns, ...api],
+    nowMs: systemClock().now,
+  });
+  const host = judge(hostNeeds, hostFaults(facts));
+  if (role === 'controller') return host;
+  const agent = judge(agentNeeds, await tryNode(nearestThere(dataDir)));
+  return [...agent, ...judge(networkNeeds, await tryNetwork()), ...host];
+}
+
+const nearestThere = (path: string): string =>
+  existsSync(path) ? path : nearestThere(dirname(path));
+
+const agentFile = '/etc/orc/agent.yaml';
+
+/** Of the first controller that this node knows, at the usual port. */
+function ownApi(): string | undefined {
+  if (!existsSync(agentFile)) return undefined;
+  const [first = ''] = readAgentConfig(['--config', agentFile]).controllers;
+  return `https://${first.replace(/:\d+$/, '')}:6443`;
+}
