@@ -9,6 +9,7 @@ export function validateResources(
 ): readonly FieldError[] {
   return [
     ...validateQuantities(limits, at('limits')),
+    ...validateRoom(limits, at('limits')),
     ...validateQuantities(ownRequests({ limits, requests }), at('requests')),
     ...validateRequestsWithinLimits({ limits, requests }, at('requests')),
   ];
@@ -42,6 +43,14 @@ function validateBytes(quantity: string, at: FieldPath): readonly FieldError[] {
   const advice =
     meant === undefined ? 'must be a whole number of bytes' : `did you mean "${meant}Mi"?`;
   return [invalidField(at, quantity, `is ${bytes} bytes; ${advice}`)];
+}
+
+/** "512" of memory is what no process fits into. */
+function validateRoom({ memory }: Quantities, at: FieldPath): readonly FieldError[] {
+  const nano = memory === undefined ? 0n : quantityOf(memory).nano;
+  if (memory === undefined || nano < 1_000_000_000n || nano >= 65_536_000_000_000n) return [];
+  const why = `is ${nano / 1_000_000_000n} bytes: nothing runs in that; Mi is a megabyte`;
+  return [invalidField(at('memory'), memory, why)];
 }
 
 function validateRequestsWithinLimits(

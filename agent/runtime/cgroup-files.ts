@@ -5,6 +5,9 @@ import type { CgroupResources } from '../ports.ts';
 /** The kernel refuses quotas under 1 ms; 100 ms is its default period. */
 const CPU_PERIOD_US = 100_000;
 const MIN_QUOTA_US = 1_000;
+/** No machine has that much, and the kernel takes no more digits. */
+const MAX_QUOTA_US = 1e12;
+const MAX_BYTES = 2 ** 62;
 
 /** Files and values that put these limits on a cgroup, in the order in which they are to be written. */
 export function planCgroupFiles(resources: CgroupResources, version: 1 | 2): readonly CgroupFile[] {
@@ -26,8 +29,8 @@ function version1(resources: CgroupResources): readonly CgroupFile[] {
     ...(memoryLimitBytes === undefined
       ? []
       : [
-          file('memory', 'memory.limit_in_bytes', memoryLimitBytes),
-          optional('memory', 'memory.memsw.limit_in_bytes', memoryLimitBytes),
+          file('memory', 'memory.limit_in_bytes', bytes(memoryLimitBytes)),
+          optional('memory', 'memory.memsw.limit_in_bytes', bytes(memoryLimitBytes)),
         ]),
     ...(pidsLimit === undefined ? [] : [file('pids', 'pids.max', pidsLimit)]),
   ];
@@ -45,7 +48,7 @@ function version2(resources: CgroupResources): readonly CgroupFile[] {
     ...(memoryLimitBytes === undefined
       ? []
       : [
-          file('memory', 'memory.max', memoryLimitBytes),
+          file('memory', 'memory.max', bytes(memoryLimitBytes)),
           optional('memory', 'memory.swap.max', 0),
           optional('memory', 'memory.oom.group', 1),
         ]),
@@ -54,8 +57,11 @@ function version2(resources: CgroupResources): readonly CgroupFile[] {
 }
 
 function quota(milli: number): number {
-  return Math.max(MIN_QUOTA_US, Math.round((milli * CPU_PERIOD_US) / 1000));
+  const us = Math.round((milli * CPU_PERIOD_US) / 1000);
+  return Math.min(MAX_QUOTA_US, Math.max(MIN_QUOTA_US, us));
 }
+
+const bytes = (limit: number) => Math.min(MAX_BYTES, limit);
 
 /** As the kubelet: 1 core = 1024 shares, never under 2. */
 function cpuShares(milli: number): number {

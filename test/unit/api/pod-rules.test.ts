@@ -134,6 +134,13 @@ describe('a container', () => {
       ],
     ],
     [
+      'surely meant megabytes',
+      { resources: { limits: { memory: '512' } } },
+      [
+        `${at}.resources.limits.memory: Invalid value: "512": is 512 bytes: nothing runs in that; Mi is a megabyte`,
+      ],
+    ],
+    [
       'has probes of one kind each',
       {
         livenessProbe: {},

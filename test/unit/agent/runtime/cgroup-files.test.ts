@@ -43,4 +43,7 @@ it('keeps to the kernel’s bounds', () => {
   expect(written(extreme, 1)).toContain('cpu cpu.shares=262144');
   expect(written(extreme, 2)).toContain('cpu cpu.weight=10000');
   expect(written(extreme, 1)).toContain('cpu cpu.cfs_quota_us=1000');
+  const absurd = { ...noLimits, cpuLimitMilli: 1e33, memoryLimitBytes: 1e30 };
+  expect(written(absurd, 2)).toContain('cpu cpu.max=1000000000000 100000');
+  expect(written(absurd, 2)).toContain('memory memory.max=4611686018427388000');
 });

@@ -29,6 +29,7 @@ describe('a JSON patch', () => {
   });
 
   it.each<[string, unknown, string]>([
+    ['has pointers', [{ op: 'add', path: 'a', value: 1 }], 'BadRequest'],
     ['is a list', {}, 'BadRequest'],
     ['has operations', [{ op: 'frobnicate', path: '/a' }], 'BadRequest'],
     ['has values', [{ op: 'add', path: '/a' }], 'BadRequest'],
