@@ -9,7 +9,7 @@ import { Service } from '../api/service.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './cli-error.ts';
 import type { ApiClient } from './client.ts';
-import { getObject, listObjects, type ObjectRef } from './resources.ts';
+import { getObject, listObjects, type ObjectRef, type Selection } from './resources.ts';
 import { parsePodTarget } from './targets.ts';
 
 /** The label selector of whatever has pods: "app=web,tier in (a,b)". undefined: it has none. Pure. */
@@ -62,14 +62,16 @@ export function containerNamed(pod: Pod, wanted: string): string {
   );
 }
 
-/** Throws CliError, StatusError. */
-export async function podsOf(client: ApiClient, ref: ObjectRef): Promise<readonly Pod[]> {
+const podsOf = async (client: ApiClient, ref: ObjectRef): Promise<readonly Pod[]> =>
+  (await listObjects<Pod>(client, await podSelection(client, ref))).items;
+
+/** Of the pods that something has. Throws CliError, StatusError. */
+export async function podSelection(client: ApiClient, ref: ObjectRef): Promise<Selection> {
   const owner = await getObject(client, ref);
   const labelSelector = podSelectorOf(owner);
   if (labelSelector === undefined)
     throw new CliError(`${ref.kind.singular}/${ref.name} selects no pods: name a pod instead`);
-  const { namespace } = ref;
-  return (await listObjects<Pod>(client, { kind: Pod, namespace, labelSelector })).items;
+  return { kind: Pod, namespace: ref.namespace, labelSelector };
 }
 
 /** Ready ones first, then running ones; those that are going last. */

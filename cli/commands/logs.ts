@@ -1,13 +1,15 @@
 import { createInterface } from 'node:readline';
 import { Pod } from '../../api/pod.ts';
+import { isPodFinished } from '../../api/pod-facts.ts';
 import { errorChain } from '../../base/error-chain.ts';
 import { UsageError } from '../../base/flags.ts';
 import type { Cli, DefineVerb } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import { mapLimited } from '../limited.ts';
-import { containerNamed, containersOf, firstContainer, podsOf } from '../pods-of.ts';
+import { followList } from '../live-list.ts';
+import { containerNamed, containersOf, firstContainer, podSelection } from '../pods-of.ts';
 import { parseDuration } from '../print/duration.ts';
-import { getObject, listObjects, objectPath } from '../resources.ts';
+import { getObject, listObjects, objectPath, type Selection } from '../resources.ts';
 import { parsePodTarget } from '../targets.ts';
 
 export const defineLogs: DefineVerb = (command, act) => {
@@ -45,27 +47,43 @@ const tailOfSelected = '10';
 
 async function logs(cli: Cli, [word]: readonly string[], flags: LogFlags): Promise<number> {
   const query = logQuery(flags);
-  const sources = await sourcesOf(cli, word, flags);
-  const { follow = false } = flags;
-  if (follow && sources.length > maxFollowed)
-    throw new CliError(
-      `${sources.length} containers can't be followed at once, ${maxFollowed} can: name fewer`,
-    );
+  const meant = await podsMeant(cli, word, flags.selector);
+  if ('selection' in meant && flags.follow) return followAll(cli, meant.selection, flags);
+  const sources = (await podsNow(cli, meant)).flatMap((pod) => sourcesIn(pod, flags));
   const [only] = sources;
   if (only && sources.length === 1) {
     await printLog(cli, only, query);
     return 0;
   }
-  const outcomes = await mapLimited(sources, follow ? maxFollowed : 1, async (source) => {
-    try {
-      await printLines(cli, source, query);
-      return true;
-    } catch (error) {
-      cli.err(`orc: ${labelOf(source)} ${errorChain(error)}`);
-      return false;
-    }
-  });
+  const atOnce = flags.follow ? sources.length : 1;
+  const outcomes = await mapLimited(sources, atOnce, (source) => printLines(cli, source, query));
   return outcomes.every((isRead) => isRead) ? 0 : 1;
+}
+
+type Meant = { readonly pod: Pod } | { readonly selection: Selection; readonly named: string };
+
+async function podsMeant(
+  cli: Cli,
+  word: string | undefined,
+  labelSelector: string | undefined,
+): Promise<Meant> {
+  if (word !== undefined && labelSelector !== undefined)
+    throw new UsageError('give a pod or -l, not both');
+  const [client, namespace] = [await cli.client(), await cli.namespace()];
+  if (labelSelector !== undefined)
+    return { selection: { kind: Pod, namespace, labelSelector }, named: labelSelector };
+  if (word === undefined) throw new UsageError('say of what: a pod, deploy/NAME, or -l LABELS');
+  const ref = { ...parsePodTarget(word), namespace };
+  if (ref.kind.kind === Pod.kind) return { pod: await getObject<Pod>(client, ref) };
+  return { selection: await podSelection(client, ref), named: `${ref.kind.singular}/${ref.name}` };
+}
+
+async function podsNow(cli: Cli, meant: Meant): Promise<readonly Pod[]> {
+  if ('pod' in meant) return [meant.pod];
+  const { items } = await listObjects<Pod>(await cli.client(), meant.selection);
+  if (items.length === 0)
+    cli.err(`no pods of ${meant.named} in namespace ${await cli.namespace()}`);
+  return items;
 }
 
 interface Source {
@@ -73,38 +91,39 @@ interface Source {
   readonly container: string;
 }
 
-async function sourcesOf(
-  cli: Cli,
-  word: string | undefined,
-  { selector, container, allContainers }: LogFlags,
-): Promise<readonly Source[]> {
-  if (word !== undefined && selector !== undefined)
-    throw new UsageError('give a pod or -l, not both');
-  const pods = await podsMeant(cli, word, selector);
-  return pods.flatMap((pod) => {
-    if (allContainers) return containersOf(pod).map(({ name }) => ({ pod, container: name }));
-    const name = container === undefined ? firstContainer(pod) : containerNamed(pod, container);
-    return [{ pod, container: name }];
-  });
+function sourcesIn(pod: Pod, { container, allContainers }: LogFlags): readonly Source[] {
+  if (allContainers) return containersOf(pod).map(({ name }) => ({ pod, container: name }));
+  const name = container === undefined ? firstContainer(pod) : containerNamed(pod, container);
+  return [{ pod, container: name }];
 }
 
-async function podsMeant(
-  cli: Cli,
-  word: string | undefined,
-  labelSelector: string | undefined,
-): Promise<readonly Pod[]> {
-  const [client, namespace] = [await cli.client(), await cli.namespace()];
-  if (labelSelector !== undefined) {
-    const { items } = await listObjects<Pod>(client, { kind: Pod, namespace, labelSelector });
-    if (items.length === 0) cli.err(`no pods match ${labelSelector} in namespace ${namespace}`);
-    return items;
-  }
-  if (word === undefined) throw new UsageError('say of what: a pod, deploy/NAME, or -l LABELS');
-  const ref = { ...parsePodTarget(word), namespace };
-  if (ref.kind.kind === Pod.kind) return [await getObject<Pod>(client, ref)];
-  const pods = await podsOf(client, ref);
-  if (pods.length === 0) cli.err(`${ref.kind.singular}/${ref.name} has no pods`);
-  return pods;
+/** Also of pods and attempts that are yet to come; until Ctrl-C, or until all the pods have ended. */
+async function followAll(cli: Cli, selection: Selection, flags: LogFlags): Promise<number> {
+  const followed = new Map<string, Promise<boolean>>();
+  const over = new AbortController();
+  let query = logQuery(flags);
+  const onChange = (pods: readonly Pod[]) => {
+    const sources = pods.flatMap((pod) => sourcesIn(pod, flags));
+    if (sources.length > maxFollowed)
+      throw new CliError(
+        `${sources.length} containers can't be followed at once, ${maxFollowed} can: name fewer`,
+      );
+    for (const source of sources) {
+      const id = attemptOf(source);
+      if (id !== '' && !followed.has(id)) followed.set(id, printLines(cli, source, query));
+    }
+    query = { ...query, tailLines: undefined };
+    if (pods.length > 0 && pods.every(isPodFinished)) over.abort();
+  };
+  await followList<Pod>(await cli.client(), selection, { signal: over.signal, onChange });
+  return (await Promise.all(followed.values())).every((isRead) => isRead) ? 0 : 1;
+}
+
+/** "": it hasn't started yet. */
+function attemptOf({ pod: { status }, container }: Source): string {
+  const all = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])];
+  const { state, containerID = '' } = all.find(({ name }) => name === container) ?? {};
+  return state?.running || state?.terminated ? containerID : '';
 }
 
 type LogQuery = ReturnType<typeof logQuery>;
@@ -138,7 +157,14 @@ async function printLog(cli: Cli, source: Source, query: LogQuery): Promise<void
 
 const labelOf = ({ pod, container }: Source) => `[pod/${pod.metadata.name}/${container}]`;
 
-async function printLines(cli: Cli, source: Source, query: LogQuery): Promise<void> {
-  const lines = createInterface({ input: await openLog(cli, source, query) });
-  for await (const line of lines) cli.out(`${labelOf(source)} ${line}`);
+/** Gives whether that went well. */
+async function printLines(cli: Cli, source: Source, query: LogQuery): Promise<boolean> {
+  try {
+    const lines = createInterface({ input: await openLog(cli, source, query) });
+    for await (const line of lines) cli.out(`${labelOf(source)} ${line}`);
+    return true;
+  } catch (error) {
+    cli.err(`orc: ${labelOf(source)} ${errorChain(error)}`);
+    return false;
+  }
 }
