@@ -91,7 +91,7 @@ export function choosePlatform(index: ImageIndex, platform: string): Descriptor 
   const offered = [...new Set(index.manifests.map((entry) => entry.platform ?? 'unnamed'))];
   throw new ImageError(
     'UnsupportedPlatform',
-    `no image for ${platform}; there is one for ${offered.slice(0, 20).join(', ') || 'nothing'}`,
+    `no image for ${platform}, only for ${offered.slice(0, 20).join(', ') || 'nothing at all'}`,
   );
 }
 

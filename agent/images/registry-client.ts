@@ -2,7 +2,6 @@ import type { Dispatcher } from 'undici';
 import { request } from 'undici';
 import { type BackoffPolicy, backoffMs, withJitter } from '../../base/backoff.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
-import { errorChain } from '../../base/error-chain.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { RegistryCredential } from '../ports.ts';
 import type { BlobSink } from './content-store.ts';
@@ -163,6 +162,8 @@ async function withRetries<T>(
       const reached = options.progress?.() ?? 0;
       if (reached > best) failures = 1;
       best = Math.max(best, reached);
+      // It takes long, and people wait to be told.
+      if (isSilence(error)) failures += 2;
       const failure = asImageError(error, options.reference);
       if (!isTransient(failure) || failures >= maxAttempts) throw failure;
       const wait = failure.retryAfterMs ?? withJitter(backoffMs(backoff, failures), options.rng);
@@ -176,8 +177,13 @@ function isTransient(error: ImageError): boolean {
 }
 
 /** What isn't an answer is a failure on the way to one. */
-function asImageError(error: unknown, { registry }: ImageReference): ImageError {
-  if (error instanceof ImageError) return error;
-  const text = `registry ${registry}: ${errorChain(error)}`;
-  return new ImageError('RegistryUnavailable', text, { cause: error });
+function asImageError(cause: unknown, { registry }: ImageReference): ImageError {
+  if (cause instanceof ImageError) return cause;
+  const silent = isSilence(cause) ? ' accepts connections and then stays silent' : '';
+  return new ImageError('RegistryUnavailable', `registry ${registry}${silent}`, { cause });
 }
+
+const isSilence = (error: unknown) =>
+  error instanceof Error && /^UND_ERR_(HEADERS|BODY)_TIMEOUT$/.test(codeOf(error));
+
+const codeOf = (error: Error) => ('code' in error ? String(error.code) : '');

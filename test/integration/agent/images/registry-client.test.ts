@@ -245,15 +245,19 @@ describe('a registry that redirects', () => {
 describe('a registry that is not well', () => {
   it('and hangs is given up, in bounded time', async () => {
     registry.instead(/./, () => undefined, 99);
-    await expect(manifest()).rejects.toMatchObject({ reason: 'RegistryUnavailable' });
-    expect(registry.requests.length).toBe(5);
+    await expect(manifest()).rejects.toMatchObject({
+      reason: 'RegistryUnavailable',
+      message: expect.stringMatching(/stays silent$/),
+    });
+    expect(registry.requests.length).toBe(2);
   });
 
   it('and isn’t there is named', async () => {
     await registry.close();
     await expect(manifest()).rejects.toMatchObject({
       reason: 'RegistryUnavailable',
-      message: expect.stringMatching(new RegExp(`${registry.host}.*ECONNREFUSED`)),
+      message: `registry ${registry.host}`,
+      cause: { code: 'ECONNREFUSED' },
     });
   });
 
@@ -373,7 +377,9 @@ describe('a proxy on a unix socket', () => {
   it('carries TLS as it is: a registry that speaks none is refused', async () => {
     await serveProxy('tunnel');
     const refused = manifest({ ...through, plainHttp: [] });
-    await expect(refused).rejects.toMatchObject({ message: expect.stringMatching(/SSL|TLS/i) });
+    await expect(refused).rejects.toMatchObject({
+      cause: { message: expect.stringMatching(/SSL|TLS/i) },
+    });
     expect(registry.requests.length).toBe(0);
   });
 
@@ -381,7 +387,7 @@ describe('a proxy on a unix socket', () => {
     await serveProxy('hang');
     await expect(manifest(through)).rejects.toMatchObject({
       reason: 'RegistryUnavailable',
-      message: expect.stringContaining('no answer to CONNECT'),
+      cause: { message: expect.stringContaining('no answer to CONNECT') },
     });
   });
 
@@ -389,7 +395,7 @@ describe('a proxy on a unix socket', () => {
     await serveProxy('hang up');
     await expect(manifest(through)).rejects.toMatchObject({
       reason: 'RegistryUnavailable',
-      message: expect.stringContaining('hung up before an answer to CONNECT'),
+      cause: { message: expect.stringContaining('hung up before an answer to CONNECT') },
     });
   });
 
@@ -397,7 +403,7 @@ describe('a proxy on a unix socket', () => {
     await serveProxy('refuse');
     await expect(manifest(through)).rejects.toMatchObject({
       reason: 'RegistryUnavailable',
-      message: expect.stringContaining('HTTP/1.1 403 No'),
+      cause: { message: expect.stringContaining('HTTP/1.1 403 No') },
     });
   });
 
