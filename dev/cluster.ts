@@ -2,6 +2,7 @@ import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
+import { withDeadline } from '../base/deadline.ts';
 import { errorChain } from '../base/error-chain.ts';
 import { takeCgroupParent } from './cgroup-parent.ts';
 import type { DevConfig } from './config.ts';
@@ -56,7 +57,7 @@ export async function startDevCluster(
     const published = await publishServices(config.publish, { runDir, opened });
     const cgroups = await takeCgroupParent(name, clock);
     undo.push(() => cgroups.remove());
-    const hosts = await startHosts(config, undo);
+    const hosts = await startHosts(config, undo, clock);
     signal.throwIfAborted();
     await writeFile(join(runDir, 'hosts'), hostsFile(hosts.placed));
     await Promise.all(hosts.placed.map(({ host }) => bindHostsFile(host, runDir)));
@@ -107,10 +108,12 @@ interface Hosts {
   readonly lost: Promise<string>;
 }
 
-async function startHosts(config: ClusterConfig, undo: Undo): Promise<Hosts> {
+async function startHosts(config: ClusterConfig, undo: Undo, clock: Clock): Promise<Hosts> {
+  const started: VirtualHost[] = [];
+  undo.push(() => stopHosts(started, clock));
   const start = async (name: string) => {
     const host = await startVirtualHost(name);
-    undo.push(() => host.stop());
+    started.push(host);
     return host;
   };
   const several = (count: number, nameOf: (n: number) => string, at: (n: number) => string) =>
@@ -136,6 +139,14 @@ async function startHosts(config: ClusterConfig, undo: Undo): Promise<Hosts> {
   );
   const all = [bridge, ...placed.map(({ host }) => host)];
   return { registry, controllers, etcd, nodes, placed, all, lost };
+}
+
+/** Controllers in order, if they can; then everything at once. */
+async function stopHosts(hosts: readonly VirtualHost[], clock: Clock): Promise<void> {
+  const limit = { clock, ms: 3000, what: 'ending the controllers' };
+  const controllers = hosts.filter(({ name }) => name.startsWith('controller'));
+  await Promise.allSettled(controllers.map((host) => withDeadline(limit, () => host.terminate())));
+  await Promise.all(hosts.map((host) => host.stop()));
 }
 
 const hostsFile = (placed: readonly PlacedHost[]): string =>

@@ -20,6 +20,8 @@ export interface VirtualHost {
   exec(command: readonly string[]): Promise<void>;
   /** The same in its network namespace only, where pids are those of the outside. */
   execInNetwork(command: readonly string[], input: string): Promise<void>;
+  /** SIGTERM to what was started here; resolves when that has ended. */
+  terminate(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -64,6 +66,13 @@ export async function startVirtualHost(name: string): Promise<VirtualHost> {
     },
     isUp,
     ended,
+    async terminate() {
+      stopping = true;
+      const ends = [...running].map((child) => once(child, 'exit'));
+      // nsenter hands no signal on.
+      for (const inside of [...running].flatMap(childrenOf)) process.kill(inside, 'SIGTERM');
+      await Promise.all(ends);
+    },
     async stop() {
       stopping = true;
       unshare.stdin.destroy();
@@ -87,9 +96,11 @@ async function started(name: string, unshare: ChildProcess): Promise<number> {
     );
   });
   await ready;
-  const children = readFileSync(`/proc/${unshare.pid}/task/${unshare.pid}/children`, 'utf8');
-  return Number(children.trim());
+  return childrenOf(unshare)[0] ?? 0;
 }
+
+const childrenOf = ({ pid }: ChildProcess): readonly number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
 
 async function finished(
   child: ChildProcess,
