@@ -1,24 +1,43 @@
 import { Event } from '../../api/event.ts';
-import { settled } from '../../base/run-reconciler.ts';
-import { formatKey, parseKey } from '../store/keys.ts';
+import type { KubeObject } from '../../api/kind.ts';
+import { type Settled, settled } from '../../base/run-reconciler.ts';
+import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
+import type { FieldsOf } from '../store/objects.ts';
 
 /** As in Kubernetes. */
 const eventLifeMs = 60 * 60_000;
+/** All of them are in memory. */
+const maxEvents = 5000;
+const keptOfTooMany = 4500;
 
-/** Forgets events an hour after they last happened. */
+/** No object's: a key of one has a slash. */
+const surplus = 'surplus';
+
+/** Forgets events an hour after they last happened; of too many those that happened longest ago. */
 export const eventExpiryLoop: Loop = {
   name: 'event-expiry',
   workers: 2,
-  wakes: ({ kind, key, object }) => (kind === Event && object ? [formatKey(key)] : []),
-  reconcile,
+  wakes: ({ kind, key, object, previous }) =>
+    kind === Event && object ? [formatKey(key), ...(previous ? [] : [surplus])] : [],
+  reconcile: (key, deps) => (key === surplus ? forgetSurplus(deps) : forgetExpired(key, deps)),
 };
 
-async function reconcile(key: string, { cache, objects, clock }: LoopDeps) {
+async function forgetSurplus({ cache, objects }: LoopDeps): Promise<Settled> {
+  const events = cache.list(Event);
+  if (events.length <= maxEvents) return settled;
+  const byAge = events.toSorted((a, b) => (lastHappened(a) < lastHappened(b) ? -1 : 1));
+  for (const event of byAge.slice(0, -keptOfTooMany)) await objects.delete(Event, keyOf(event));
+  return settled;
+}
+
+const lastHappened = ({ lastTimestamp, eventTime, metadata }: KubeObject<FieldsOf<typeof Event>>) =>
+  lastTimestamp ?? eventTime ?? metadata.creationTimestamp;
+
+async function forgetExpired(key: string, { cache, objects, clock }: LoopDeps) {
   const event = cache.get(Event, parseKey(key));
   if (!event) return settled;
-  const last = event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp;
-  const leftMs = Date.parse(last) + eventLifeMs - clock.now();
+  const leftMs = Date.parse(lastHappened(event)) + eventLifeMs - clock.now();
   if (leftMs > 0) return { requeueAfterMs: leftMs };
   const { resourceVersion } = event.metadata;
   await objects.delete(Event, parseKey(key), { preconditions: { resourceVersion } });

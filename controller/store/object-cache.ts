@@ -19,7 +19,7 @@ export interface CacheDeps {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
-  /** How many changes watches can resume from. Default 10,000. */
+  /** How many changes watches can resume from, at least. Default 1,000; each holds an object as it was. */
   readonly rememberedChanges?: number;
 }
 
@@ -36,7 +36,7 @@ const relistBackoff = { firstMs: 50, capMs: 5000 };
 /** Resolves once the cache holds everything; from then on it follows the store, whatever happens to the watch. */
 export async function startCache(deps: CacheDeps): Promise<RunningCache> {
   const tables = cacheTables(deps.kinds, deps.indexes);
-  const { rememberedChanges = 10_000, log } = deps;
+  const { rememberedChanges = 1000, log } = deps;
   const state = cacheState({ tables, rememberedChanges, log });
   const stopping = new AbortController();
   const feeder: Feeder = {

@@ -39,7 +39,8 @@ it('a cluster that is never at rest takes no more of anything as time goes by', 
     const [early, late] = [quarter(what, 1), quarter(what, 3)];
     for (const [name, now] of late) {
       const before = early.get(name) ?? 0;
-      const allowed = what === 'residentKb' ? before * 1.1 + 4096 : before + 4;
+      // A client's idle connections come and go.
+      const allowed = before * 1.1 + (what === 'residentKb' ? 4096 : 20);
       expect.soft(now, `${what} of ${name}, at first ${before}`).toBeLessThanOrEqual(allowed);
     }
   }

@@ -5,6 +5,7 @@ import { kinds } from '../../../../api/kinds.ts';
 import { Node } from '../../../../api/node.ts';
 import { Pod } from '../../../../api/pod.ts';
 import type { Fields } from '../../../../api/schema.ts';
+import { formatTime } from '../../../../base/clock.ts';
 import { silentLog } from '../../../../base/log.ts';
 import { seededRng } from '../../../../base/rng.ts';
 import { eventExpiryLoop } from '../../../../controller/controllers/event-expiry.ts';
@@ -38,13 +39,14 @@ const pass = async (seconds: number) => {
   await world.settled();
 };
 
+const event = (name: string, lastTimestamp = '2026-01-01T00:00:00Z') =>
+  anObject(Event, {
+    metadata: { name },
+    involvedObject: { kind: 'Pod', name: 'p' },
+    lastTimestamp,
+  });
+
 describe('an event', () => {
-  const event = (name: string) =>
-    anObject(Event, {
-      metadata: { name },
-      involvedObject: { kind: 'Pod', name: 'p' },
-      lastTimestamp: '2026-01-01T00:00:00Z',
-    });
   const names = () => world.cache.list(Event).map(({ metadata }) => metadata.name);
 
   it('goes an hour after it last happened', async () => {
@@ -68,6 +70,20 @@ describe('an event', () => {
     await pass(20);
     expect(names()).toEqual([]);
   });
+});
+
+describe('events', () => {
+  it('are bounded in number: those that happened longest ago go', async () => {
+    for (let i = 0; i <= 5000; i++) {
+      const at = formatTime(Date.UTC(2026, 0, 1) - (i % 2500) * 1000);
+      await create(Event, event(`e${i}`, at));
+    }
+    for (let turn = 0; turn < 20; turn++) await pass(0);
+    const left = world.cache
+      .list(Event)
+      .map(({ metadata }) => Number(metadata.name.slice(1)) % 2500);
+    expect([left.length, Math.max(...left)]).toEqual([4500, 2249]);
+  }, 30_000);
 });
 
 describe('a pod', () => {
