@@ -30,7 +30,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(checkout, { recursive: true }));
 
-const sources = ['orc.ts', 'programs.ts', 'package.json', 'native/binary.ts', 'agent/pods/pod-plan.ts'];
+const sources = [
+  'orc.ts',
+  'programs.ts',
+  'package.json',
+  'native/binary.ts',
+  'agent/pods/pod-plan.ts',
+];
 
 function setAge(path: string, seconds: number): void {
   const at = performance.timeOrigin / 1000 - seconds;

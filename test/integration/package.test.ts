@@ -70,7 +70,9 @@ describe('the package', () => {
   it('holds what a host needs, root’s, and writable for nobody else', async () => {
     const listed = await run('dpkg-deb', ['-c', packages[0]]);
     const lines = listed.trimEnd().split('\n');
-    expect(lines.filter((line) => !/^([d-]rw[x-]r-[x-]r-[x-]|l\S+) root\/root /.test(line))).toEqual([]);
+    expect(
+      lines.filter((line) => !/^([d-]rw[x-]r-[x-]r-[x-]|l\S+) root\/root /.test(line)),
+    ).toEqual([]);
     const paths = lines.map((line) => / \.\/(\S*)( ->.*)?$/.exec(line)?.[1] ?? line);
     for (const path of [
       'etc/orc/controller.yaml',
