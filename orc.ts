@@ -1,5 +1,6 @@
 /** The executable: picks the role and imports only that role's main. */
 import { flushCompileCache } from 'node:module';
+import { programs } from './programs.ts';
 
 const [verb = '', ...rest] = process.argv.slice(2);
 
@@ -47,11 +48,14 @@ switch (verb) {
   }
   case '__complete': {
     const { runComplete } = await import('./cli/complete.ts');
-    process.exitCode = await runComplete(rest, (await import('./programs.ts')).programs);
+    process.exitCode = await runComplete(rest, programs);
     break;
   }
   default: {
     const { runCli } = await import('./cli/main.ts');
-    process.exitCode = await runCli([verb, ...rest].filter((word) => word !== ''));
+    process.exitCode = await runCli(
+      [verb, ...rest].filter((word) => word !== ''),
+      programs,
+    );
   }
 }

@@ -1,7 +1,7 @@
-import type { Program } from './cli/verb-command.ts';
+import type { Programs } from './cli/verb-command.ts';
 
 /** What `orc` does besides its verbs, each with its flags: for completion and the manual. orc.ts runs them. */
-export const programs: Readonly<Record<string, Program>> = {
+export const programs: Programs = {
   controller: {
     about: 'keeps what should be, and makes it so',
     flags: async () => (await import('./controller/config.ts')).controllerFlags,

@@ -2,6 +2,7 @@ import type { Argument, Command, Option } from 'commander';
 import type { Kind } from '../api/kind.ts';
 import { kinds } from '../api/kinds.ts';
 import { Namespace } from '../api/namespace.ts';
+import { Node } from '../api/node.ts';
 import { Pod } from '../api/pod.ts';
 import { findKind } from './kind-lookup.ts';
 
@@ -93,6 +94,7 @@ function planWord(
   if (name === 'what') return planTarget(words.slice(at), current);
   if (name === 'name' && words[at - 1] !== undefined) return planTarget(words, current);
   if (name === 'pod') return current.includes('/') ? planTarget([], current) : { kind: Pod };
+  if (name === 'nodes') return { kind: Node };
   const isHere = /^[./~]|:/.test(current);
   return (name === 'from' || name === 'to') && !isHere ? { kind: Pod, suffix: ':' } : {};
 }

@@ -12,10 +12,8 @@ import { type Io, processIo } from './io.ts';
 import { containersOf, pickPod } from './pods-of.ts';
 import { collectionPath, type ObjectList } from './resources.ts';
 import { parsePodTarget } from './targets.ts';
-import { inert, type Program, programCommand, splitVerb, verbCommand } from './verb-command.ts';
+import { inert, type Programs, programCommand, splitVerb, verbCommand } from './verb-command.ts';
 import { verbs } from './verbs.ts';
-
-type Programs = Readonly<Record<string, Program>>;
 
 const answerWithinMs = 1000;
 const maxNames = 500;
@@ -24,11 +22,8 @@ const maxNames = 500;
  * `orc __complete -- WORD… CURRENT`, for shells: what the last word could be, one "WORD<tab>ABOUT" a line. A cluster that
  * doesn't answer, or a word that makes no sense, gives nothing, silently: nobody has asked for more.
  */
-export async function runComplete(
-  argv: readonly string[],
-  programs: Programs,
-  io: Io = processIo(),
-): Promise<number> {
+export async function runComplete(argv: readonly string[], programs: Programs): Promise<number> {
+  const io = processIo();
   const words = argv.slice(argv[0] === '--' ? 1 : 0);
   const current = words.at(-1) ?? '';
   const { name = '', args } = splitVerb(words.slice(0, -1));

@@ -7,28 +7,29 @@ import { type Act, type Cli, type GlobalFlags, openCli } from './cli.ts';
 import { AlreadyTold } from './cli-error.ts';
 import { type Io, processIo } from './io.ts';
 import { formatVerbs } from './print/help.ts';
-import { splitVerb, verbCommand } from './verb-command.ts';
+import { type Programs, splitVerb, verbCommand } from './verb-command.ts';
 import { type Verb, verbs } from './verbs.ts';
 
 /** `orc VERB …`. Gives the exit code: 0 done, 1 failed, 2 wrong usage. */
-export async function runCli(argv: readonly string[], io: Io = processIo()): Promise<number> {
+export async function runCli(argv: readonly string[], programs: Programs): Promise<number> {
+  const io = processIo();
   try {
-    return await run(argv, io);
+    return await run(argv, programs, io);
   } catch (error) {
     return tell(error, io);
   }
 }
 
-async function run(argv: readonly string[], io: Io): Promise<number> {
+async function run(argv: readonly string[], programs: Programs, io: Io): Promise<number> {
   const { name, args } = splitVerb(argv);
   if (name === undefined || name === 'help') {
     const about = args.find((word) => Object.hasOwn(verbs, word));
-    if (name === 'help' && about !== undefined) return run([about, '--help'], io);
-    io.stdout.write(formatVerbs(verbs));
+    if (name === 'help' && about !== undefined) return run([about, '--help'], programs, io);
+    io.stdout.write(formatVerbs(verbs, programs));
     return name === undefined && !args.some(isHelp) ? 2 : 0;
   }
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
-  if (verb === undefined) throw unknownVerb(name);
+  if (verb === undefined) throw unknownVerb(name, programs);
   return runVerb({ name, verb, args }, io);
 }
 
@@ -72,8 +73,8 @@ async function withCli(
 }
 
 const isHelp = (word: string) => word === '-h' || word === '--help';
-function unknownVerb(name: string): UsageError {
-  const nearest = closestTo(name, [...Object.keys(verbs), 'dev', 'agent', 'controller']);
+function unknownVerb(name: string, programs: Programs): UsageError {
+  const nearest = closestTo(name, Object.keys({ ...verbs, ...programs }));
   const hint = nearest === undefined ? '' : `; did you mean "orc ${nearest}"?`;
   return new UsageError(
     `"${name}" is not something orc does${hint} (orc --help lists what it does)`,

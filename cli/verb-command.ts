@@ -36,6 +36,8 @@ export interface Program {
   flags(): Promise<Flags>;
 }
 
+export type Programs = Readonly<Record<string, Program>>;
+
 export async function programCommand(name: string, program: Program): Promise<Command> {
   const command = new Command(`orc ${name}`).summary(program.about);
   if (program.argument) command.argument(...program.argument);

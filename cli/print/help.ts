@@ -1,18 +1,23 @@
 import type { Command } from 'commander';
 import type { Verb } from '../verbs.ts';
 
+type Described = Readonly<Record<string, { readonly about: string }>>;
+
 /** `orc --help`. */
-export function formatVerbs(verbs: Readonly<Record<string, Verb>>): string {
-  const lines = Object.entries(verbs).map(([name, { about }]) => `  ${name.padEnd(15)} ${about}`);
+export function formatVerbs(verbs: Described, programs: Described): string {
+  const lines = (of: Described) =>
+    Object.entries(of).map(([name, { about }]) => `  ${name.padEnd(15)} ${about}`);
   return [
     'orc: containers on several hosts, as one',
     '',
     '  orc dev                                a cluster of three hosts on this machine, to try it',
     '  orc apply -f shop.yaml                 make the cluster as a file says',
     '',
-    ...lines,
+    ...lines(verbs),
     '',
-    '  orc VERB --help shows examples and flags; dev, controller and agent run a cluster.',
+    ...lines(programs),
+    '',
+    '  orc VERB --help shows examples and flags.',
     '',
   ].join('\n');
 }

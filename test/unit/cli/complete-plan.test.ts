@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Deployment } from '../../../api/deployment.ts';
 import { Namespace } from '../../../api/namespace.ts';
+import { Node } from '../../../api/node.ts';
 import { Pod } from '../../../api/pod.ts';
 import { UsageError } from '../../../base/flags.ts';
 import { type Completion, planCompletion, readWords } from '../../../cli/complete-plan.ts';
@@ -50,6 +51,7 @@ describe('the word at the cursor', () => {
     ['top ', { words: ['pods', 'nodes'] }],
     ['top pods ', { kind: Pod }],
     ['token ', { words: ['create'] }],
+    ['drain host1 ', { kind: Node }],
     ['version --', { words: ['--namespace', '--kubeconfig', '--context', '--client'] }],
     ['agent --log-level ', { words: ['error', 'warn', 'info', 'debug'] }],
     ['store ', { words: ['migrate'] }],
