@@ -1,8 +1,8 @@
 import type { CommitOutcome, Entry, Listing, StoreChange, Transaction } from './store.ts';
 
 /**
- * What a store is made of: keys, revisions and their history, synchronously. memory-revisions.ts and sqlite-revisions.ts;
- * revision-store.ts makes a Store of either.
+ * What a store is made of: keys, revisions and their history, synchronously: sqlite-revisions.ts, and the
+ * tests' fake; revision-store.ts makes a Store of either.
  */
 export interface Revisions {
   revision(): number;

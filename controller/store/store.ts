@@ -1,7 +1,7 @@
 /**
  * The store port: etcd's model. Keys are ordered strings; every transaction that changes something gets the next
  * revision; a watch delivers every change of a prefix once, in order. Implementations: sqlite-store.ts (embedded,
- * default), etcd-store.ts and memory-store.ts (the fake); all pass test/contract/store.contract.ts.
+ * default) and etcd-store.ts, and the tests' fake; all pass test/contract/store.contract.ts.
  */
 export interface Store {
   get(key: string): Promise<Entry | undefined>;

@@ -1,5 +1,5 @@
 import { silentLog } from '../../base/log.ts';
-import { openMemoryStore } from '../../controller/store/memory-store.ts';
+import { openMemoryStore } from './fakes/memory-store.ts';
 import { storeContract } from './store.contract.ts';
 
 storeContract('the memory store', async () => ({

@@ -9,13 +9,13 @@ import { systemRng } from '../../base/rng.ts';
 import type { ApiServerDeps, User } from '../../controller/apiserver/call.ts';
 import type { PodAccess } from '../../controller/pod-access.ts';
 import type { Cache } from '../../controller/store/cache.ts';
-import { openMemoryStore } from '../../controller/store/memory-store.ts';
 import { startCache } from '../../controller/store/object-cache.ts';
 import { objectCodec } from '../../controller/store/object-codec.ts';
 import { openObjects } from '../../controller/store/object-store.ts';
 import type { Objects } from '../../controller/store/objects.ts';
 import { secretBox } from '../../controller/store/secret-box.ts';
 import { openUsageBoard, type UsageBoard } from '../../controller/usage-board.ts';
+import { openMemoryStore } from '../contract/fakes/memory-store.ts';
 
 /** What an API server needs, on a memory store, with the namespace `default`. */
 export interface ApiWorld {

@@ -5,8 +5,8 @@ import { type Rng, seededRng } from '../../base/rng.ts';
 import { standForElection } from '../../controller/leader/election.ts';
 import { fencedStore, type Term } from '../../controller/leader/term.ts';
 import { leaderKey } from '../../controller/store/keys.ts';
-import { openMemoryStore } from '../../controller/store/memory-store.ts';
 import { type Store, StoreError } from '../../controller/store/store.ts';
+import { openMemoryStore } from '../contract/fakes/memory-store.ts';
 
 /** Several controllers that stand for election at one store, with hands on their time and their ways to it. */
 export interface ElectionWorld {

@@ -18,7 +18,6 @@ import { type Dispatcher, openDispatcher } from '../../controller/dispatcher/dis
 import type { Cache } from '../../controller/store/cache.ts';
 import type { Happening } from '../../controller/store/event-recorder.ts';
 import { sharedIndexes } from '../../controller/store/indexes.ts';
-import { openMemoryStore } from '../../controller/store/memory-store.ts';
 import { startCache } from '../../controller/store/object-cache.ts';
 import { objectCodec } from '../../controller/store/object-codec.ts';
 import { openObjects } from '../../controller/store/object-store.ts';
@@ -26,6 +25,7 @@ import type { Objects } from '../../controller/store/objects.ts';
 import { secretBox } from '../../controller/store/secret-box.ts';
 import type { Store } from '../../controller/store/store.ts';
 import { openUsageBoard } from '../../controller/usage-board.ts';
+import { openMemoryStore } from '../contract/fakes/memory-store.ts';
 
 export const clock = systemClock();
 export const rng = systemRng();

@@ -4,13 +4,13 @@ import { type FakeClock, fakeClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { seededRng } from '../../base/rng.ts';
 import type { Cache, Index } from '../../controller/store/cache.ts';
-import { openMemoryStore } from '../../controller/store/memory-store.ts';
 import { startCache } from '../../controller/store/object-cache.ts';
 import { objectCodec } from '../../controller/store/object-codec.ts';
 import { openObjects } from '../../controller/store/object-store.ts';
 import type { Objects } from '../../controller/store/objects.ts';
 import { secretBox } from '../../controller/store/secret-box.ts';
 import type { Store } from '../../controller/store/store.ts';
+import { openMemoryStore } from '../contract/fakes/memory-store.ts';
 
 /** Objects and cache on a store in memory, with a clock that stands at 2026-01-01T00:00:00Z until moved. */
 export interface ObjectWorld {

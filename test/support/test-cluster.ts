@@ -15,13 +15,13 @@ import type { Cache } from '../../controller/store/cache.ts';
 import { eventRecorder } from '../../controller/store/event-recorder.ts';
 import { podsByNode, sharedIndexes } from '../../controller/store/indexes.ts';
 import { keyOf } from '../../controller/store/keys.ts';
-import { openMemoryStore } from '../../controller/store/memory-store.ts';
 import { startCache } from '../../controller/store/object-cache.ts';
 import { objectCodec } from '../../controller/store/object-codec.ts';
 import { openObjects } from '../../controller/store/object-store.ts';
 import type { Objects } from '../../controller/store/objects.ts';
 import { runLoops } from '../../controller/store/run-loops.ts';
 import { secretBox } from '../../controller/store/secret-box.ts';
+import { openMemoryStore } from '../contract/fakes/memory-store.ts';
 
 /** A controller without its network side: the store in memory, every loop, and an agent that only pretends. */
 export interface TestCluster {

@@ -1,14 +1,53 @@
-import { type OrderedMap, orderedMap } from '../../base/ordered-map.ts';
-import type { ChangeListener, Lease, Revisions } from './revisions.ts';
-import type { CommitOutcome, Entry, StoreChange, Transaction } from './store.ts';
-import { checkTransaction, compacted, leaseGone } from './transaction.ts';
+import type { Clock } from '../../../base/clock.ts';
+import type { Log } from '../../../base/log.ts';
+import { type OrderedMap, orderedMap } from '../../../base/ordered-map.ts';
+import type { Rng } from '../../../base/rng.ts';
+import { revisionStore } from '../../../controller/store/revision-store.ts';
+import {
+  type ChangeListener,
+  callOn,
+  type Lease,
+  type Revisions,
+  type RevisionsAccess,
+} from '../../../controller/store/revisions.ts';
+import {
+  type CommitOutcome,
+  type Entry,
+  type Store,
+  type StoreChange,
+  StoreError,
+  type Transaction,
+} from '../../../controller/store/store.ts';
+import { checkTransaction, compacted, leaseGone } from '../../../controller/store/transaction.ts';
+import { type WatchHub, watchHub } from '../../../controller/store/watch-hub.ts';
+
+/** The fake: passes the contract, keeps nothing. */
+export function openMemoryStore(deps: { clock: Clock; rng: Rng; log: Log }): Promise<Store> {
+  const hub = watchHub();
+  return revisionStore({ ...deps, hub, revisions: inProcess(hub) });
+}
+
+function inProcess(hub: WatchHub): RevisionsAccess {
+  const revisions = memoryRevisions(hub.publish);
+  let closed = false;
+  return {
+    async call(method, ...args) {
+      if (closed) throw new StoreError('Closed', 'the store is closed');
+      return callOn(revisions, method, ...args);
+    },
+    async close() {
+      closed = true;
+      hub.fail(new StoreError('Closed', 'the store is closed'));
+    },
+  };
+}
 
 interface Row extends Entry {
   readonly lease: string | undefined;
 }
 
 /** Revisions in this process's memory, gone with it. */
-export function memoryRevisions(changed: ChangeListener): Revisions {
+function memoryRevisions(changed: ChangeListener): Revisions {
   const memory: Memory = {
     current: orderedMap(),
     leases: new Map(),
