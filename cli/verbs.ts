@@ -106,6 +106,30 @@ export const verbs: Readonly<Record<string, Verb>> = {
     ],
     load: async () => (await import('./commands/rollout.ts')).defineRollout,
   },
+  cordon: {
+    about: 'give a node no new pods',
+    examples: [
+      'orc cordon host2                       what runs there runs on',
+      'orc cordon host1 host2                 several',
+    ],
+    load: async () => (await import('./commands/drain.ts')).defineCordon,
+  },
+  uncordon: {
+    about: 'give a node new pods again',
+    examples: [
+      'orc uncordon host2                     after its maintenance',
+      'orc uncordon host1 host2               several',
+    ],
+    load: async () => (await import('./commands/drain.ts')).defineUncordon,
+  },
+  drain: {
+    about: 'move everything off a node',
+    examples: [
+      'orc drain host2                        its pods run elsewhere, then it returns',
+      'orc drain host2 --timeout 1m           and waits no longer',
+    ],
+    load: async () => (await import('./commands/drain.ts')).defineDrain,
+  },
   events: {
     about: 'what happened, latest last',
     examples: [

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigMap } from '../../../api/config-map.ts';
 import { Deployment } from '../../../api/deployment.ts';
 import type { Kind } from '../../../api/kind.ts';
+import { Node } from '../../../api/node.ts';
 import { Pod } from '../../../api/pod.ts';
 import { parseObject } from '../../../api/prepare.ts';
 import { ReplicaSet } from '../../../api/replica-set.ts';
@@ -73,6 +74,12 @@ describe('orc delete', () => {
     expect((await run('delete', '-f', path)).out).toBe('configmap/c deleted\n');
     expect((await run('delete', 'cm', '-l', 'of=test')).out).toBe('configmap/d deleted\n');
     expect(world.cache.list(ConfigMap, 'default')).toEqual([]);
+  });
+
+  it('refuses names beside --all or labels, which would be all', async () => {
+    expect(await run('delete', 'cm', 'a', '--all')).toMatchObject({
+      ...{ code: 2, err: 'orc: give names, or -l LABELS, or --all: not several of them\n' },
+    });
   });
 
   it('waits until what takes its time is gone', async () => {
@@ -248,3 +255,65 @@ async function unusedPort(): Promise<number> {
   await once(server, 'close');
   return port;
 }
+
+describe('orc drain', () => {
+  const addPod = (
+    name: string,
+    nodeName: string,
+    rest: { spec?: object; metadata?: object } = {},
+  ) =>
+    add(Pod, {
+      metadata: { name, ...rest.metadata },
+      spec: { nodeName, containers: [{ name: 'web', image: 'web:1' }], ...rest.spec },
+    });
+  const ownerReferences = [
+    { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'rs', uid: 'u1', controller: true },
+  ];
+  const isCordoned = (name: string) =>
+    world.cache.get(Node, { namespace: '', name })?.spec.unschedulable;
+
+  beforeAll(() => Promise.all(['d1', 'd2'].map((name) => add(Node, { metadata: { name } }))));
+
+  it('marks and unmarks nodes, and says what was so already', async () => {
+    expect((await run('cordon', 'd1', 'node/d2')).out).toBe('node/d1 cordoned\nnode/d2 cordoned\n');
+    expect((await run('cordon', 'd1')).out).toBe('node/d1 already cordoned\n');
+    expect((await run('uncordon', 'd1', 'd2')).out).toBe(
+      'node/d1 uncordoned\nnode/d2 uncordoned\n',
+    );
+    await waitFor('the cache', () => isCordoned('d1') !== true);
+  });
+
+  it('takes nothing if something would be lost, says what, and lets itself be told to', async () => {
+    await addPod('made', 'd1', { metadata: { ownerReferences } });
+    await addPod('bare', 'd1', { spec: { volumes: [{ name: 'v', emptyDir: {} }] } });
+    await addPod('elsewhere', 'd2');
+    expect(await run('drain', 'd1')).toEqual({
+      code: 1,
+      out: 'node/d1 cordoned\n',
+      err:
+        'orc: pod default/bare: nothing makes it anew (--force takes it all the same)\n' +
+        'orc: pod default/bare: what is in its emptyDir gets lost (--delete-emptydir-data allows it)\n' +
+        'nothing was evicted; the nodes stay cordoned\n',
+    });
+    expect(isCordoned('d1')).toBe(true);
+    const args = ['drain', 'd1', '--force', '--delete-emptydir-data'];
+    const running = startOrc(args, { kubeconfig: world.kubeconfig });
+    await waitFor('the marks', () => running.out().match(/evicted/g)?.length === 2);
+    expect(running.child.exitCode).toBe(null);
+    for (const name of ['made', 'bare'])
+      await world.objects.delete(Pod, place(name), { gracePeriodSeconds: 0 });
+    expect(await running.ended).toEqual({
+      code: 0,
+      out: 'node/d1 already cordoned\npod/bare evicted\npod/made evicted\nnode/d1 drained\n',
+      err: '',
+    });
+    await world.objects.delete(Pod, place('elsewhere'), { gracePeriodSeconds: 0 });
+  });
+
+  it('gives up when time is up', async () => {
+    await addPod('made', 'd1', { metadata: { ownerReferences } });
+    const { code, err } = await run('drain', 'd1', '--timeout', '100ms');
+    expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining('pod/made') });
+    await world.objects.delete(Pod, place('made'), { gracePeriodSeconds: 0 });
+  });
+});

@@ -32,9 +32,9 @@ beforeAll(async () => {
 
 afterAll(() => world.close());
 
-const addPod = (name: string) =>
+const addPod = (name: string, app = 'web') =>
   add(Pod, {
-    metadata: { name, labels: { app: 'web' } },
+    metadata: { name, labels: { app } },
     spec: {
       nodeName: 'n1',
       containers: [
@@ -49,6 +49,31 @@ async function add<F extends Fields>(kind: Kind<F>, manifest: object): Promise<v
   if ('errors' in parsed) throw new Error(JSON.stringify(parsed.errors));
   await world.objects.create(kind, parsed.object);
 }
+
+/** As the node's agent would. */
+const setAttempt = (
+  name: string,
+  { containerID, phase }: { readonly containerID: string; readonly phase: Pod['status']['phase'] },
+) =>
+  world.objects.modify(Pod, { key: { namespace: 'default', name }, part: 'status' }, (stored) => ({
+    ...stored,
+    status: {
+      phase,
+      containerStatuses: [
+        {
+          ...{
+            name: 'web',
+            image: 'web:1',
+            imageID: '',
+            ready: true,
+            restartCount: 0,
+            lastState: {},
+          },
+          ...{ containerID, state: { running: { startedAt: '2026-01-01T00:00:00Z' } } },
+        },
+      ],
+    },
+  }));
 
 const run = (args: readonly string[], input?: string) =>
   orc(args, { kubeconfig: world.kubeconfig, ...(input === undefined ? {} : { input }) });
@@ -119,6 +144,22 @@ describe('orc logs', () => {
   it('reads all containers of a pod', async () => {
     const { out } = await run(['logs', 'web-1', '--all-containers', '--tail', '1']);
     expect(out).toBe('[pod/web-1/web] line 1\n[pod/web-1/side] line 1\n');
+  });
+
+  it('follows pods that come later, and further attempts, until all of them have ended', async () => {
+    await addPod('late-1', 'late');
+    const args = ['logs', '-f', '-l', 'app=late', '--tail', '1'];
+    const running = startOrc(args, { kubeconfig: world.kubeconfig });
+    await setAttempt('late-1', { containerID: 'orc://1', phase: 'Running' });
+    await waitFor('its log', () => running.out().includes('line 1'));
+    await setAttempt('late-1', { containerID: 'orc://2', phase: 'Running' });
+    await waitFor('the next attempt', () => running.out().includes('line 3'));
+    await addPod('late-2', 'late');
+    await setAttempt('late-2', { containerID: 'orc://3', phase: 'Failed' });
+    await waitFor('the second pod', () => running.out().includes('late-2/web] line 3'));
+    expect(running.child.exitCode).toBe(null);
+    await setAttempt('late-1', { containerID: 'orc://2', phase: 'Succeeded' });
+    expect((await running.ended).code).toBe(0);
   });
 
   it('refuses times and counts that are none', async () => {

@@ -1,0 +1,120 @@
+import { Node } from '../../api/node.ts';
+import { Pod } from '../../api/pod.ts';
+import { isPodFinished } from '../../api/pod-facts.ts';
+import { StatusError } from '../../api/status.ts';
+import { UsageError } from '../../base/flags.ts';
+import type { Cli, DefineVerb } from '../cli.ts';
+import { AlreadyTold } from '../cli-error.ts';
+import { parseDuration } from '../print/duration.ts';
+import { getObject, listObjects, mergePatch, type ObjectRef, objectPath } from '../resources.ts';
+import { untilGone } from './until-gone.ts';
+
+export const defineCordon: DefineVerb = (command, act) => {
+  command.argument('<nodes...>', 'their names').action(act((cli, names) => mark(cli, names, true)));
+};
+
+export const defineUncordon: DefineVerb = (command, act) => {
+  command
+    .argument('<nodes...>', 'their names')
+    .action(act((cli, names) => mark(cli, names, false)));
+};
+
+export const defineDrain: DefineVerb = (command, act) => {
+  command
+    .argument('<nodes...>', 'their names')
+    .option('--force', 'pods too that nothing makes anew')
+    .option('--delete-emptydir-data', 'pods too whose emptyDir volumes get lost')
+    .option('--ignore-daemonsets', 'there are none')
+    .option('--grace-period <seconds>', 'for containers to end by themselves')
+    .option('--timeout <time>', 'for waiting', '5m')
+    .action(act(drain));
+};
+
+async function mark(cli: Cli, names: readonly string[], unschedulable: boolean): Promise<number> {
+  const client = await cli.client();
+  const word = unschedulable ? 'cordoned' : 'uncordoned';
+  for (const ref of names.map(nodeRef)) {
+    const { spec } = await getObject<Node>(client, ref);
+    const isSo = (spec.unschedulable ?? false) === unschedulable;
+    if (!isSo) await mergePatch(client, ref, { patch: { spec: { unschedulable } } });
+    cli.out(`node/${ref.name} ${isSo ? 'already ' : ''}${word}`);
+  }
+  return 0;
+}
+
+const nodeRef = (word: string): ObjectRef => ({
+  kind: Node,
+  namespace: '',
+  name: word.replace(/^nodes?\//, ''),
+});
+
+interface DrainFlags {
+  readonly force?: boolean;
+  readonly deleteEmptydirData?: boolean;
+  readonly gracePeriod?: string;
+  readonly timeout: string;
+}
+
+/** Cordons them; then evicts their pods, all or (if one of them would be lost) none; waits until they are gone. */
+async function drain(cli: Cli, names: readonly string[], flags: DrainFlags): Promise<number> {
+  const timeoutMs = parseDuration('--timeout', flags.timeout);
+  const { gracePeriod } = flags;
+  if (gracePeriod !== undefined && !/^\d+$/.test(gracePeriod))
+    throw new UsageError(`--grace-period must be a number of seconds, not "${gracePeriod}"`);
+  await mark(cli, names, true);
+  const pods = await podsOn(cli, names);
+  const kept = pods.flatMap((pod) => lossesOf(pod, flags));
+  for (const line of kept) cli.err(`orc: ${line}`);
+  if (kept.length > 0) {
+    cli.err('nothing was evicted; the nodes stay cordoned');
+    throw new AlreadyTold(1);
+  }
+  const deleteOptions = gracePeriod && { gracePeriodSeconds: Number(gracePeriod) };
+  for (const pod of pods) await evict(cli, pod, deleteOptions);
+  const evicted = pods.map(({ metadata: { name, namespace = '', uid } }) => ({
+    ref: { kind: Pod, namespace, name },
+    uid,
+  }));
+  await untilGone(cli, evicted, timeoutMs);
+  for (const { name } of names.map(nodeRef)) cli.out(`node/${name} drained`);
+  return 0;
+}
+
+async function evict(cli: Cli, { metadata }: Pod, deleteOptions: unknown): Promise<void> {
+  const { name, namespace = '' } = metadata;
+  const client = await cli.client();
+  const path = objectPath({ kind: Pod, namespace, name }, 'eviction');
+  const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } };
+  try {
+    await client.send({ method: 'POST', path, body: { ...body, deleteOptions } });
+    cli.out(`pod/${name} evicted`);
+  } catch (error) {
+    if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
+  }
+}
+
+async function podsOn(cli: Cli, names: readonly string[]): Promise<readonly Pod[]> {
+  const client = await cli.client();
+  const lists = names.map(nodeRef).map(({ name }) =>
+    listObjects<Pod>(client, {
+      ...{ kind: Pod, namespace: '', fieldSelector: `spec.nodeName=${name}` },
+    }),
+  );
+  return (await Promise.all(lists)).flatMap(({ items }) => items);
+}
+
+/** What would be gone for good with a pod, unless the flags allow it. */
+function lossesOf(pod: Pod, { force, deleteEmptydirData }: DrainFlags): readonly string[] {
+  if (isPodFinished(pod)) return [];
+  const { namespace, name, ownerReferences = [] } = pod.metadata;
+  const title = `pod ${namespace}/${name}`;
+  const isKept = (pod.spec.volumes ?? []).some(({ emptyDir }) => emptyDir !== undefined);
+  return [
+    ...(force || ownerReferences.some(({ controller }) => controller)
+      ? []
+      : [`${title}: nothing makes it anew (--force takes it all the same)`]),
+    ...(deleteEmptydirData || !isKept
+      ? []
+      : [`${title}: what is in its emptyDir gets lost (--delete-emptydir-data allows it)`]),
+  ];
+}
