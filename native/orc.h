@@ -13,7 +13,7 @@
  *          ◀── LAUNCHED pid ─ ◀── struct shim_ready ─
  *
  *   connect ────────────────────────────────────────▶
- *          ◀───────────────────────────────── HELLO version, pid, start time
+ *          ◀───────────────────────────────── HELLO version, pid
  *   SANDBOX, RUN, KILL … ───────────────────────────▶ each: DONE or FAILED with its tag
  *   START ops ──────────────────────────────────────▶ decode ── clone3 ────────▶ run each op
  *          ◀───────────────────────── FAILED ─────── {op, stage, errno} ◀─────── on failure
@@ -161,7 +161,7 @@ enum orc_space {
 struct orc_hello {
     uint32_t version;
     uint32_t pid;
-    uint64_t start_time; /* clock ticks since boot, field 22 of /proc/PID/stat */
+    uint64_t zero;
 };
 
 struct orc_failure {

@@ -27,8 +27,6 @@ struct shim shim;
 
 static const char *set_up(const char *run_dir);
 static const char *listen_in(int run_dir);
-static uint64_t own_start_time(void);
-static int write_identity(void);
 static void report(int error, const char *stage);
 _Noreturn static void serve(void);
 static nfds_t collect(struct source **sources);
@@ -90,9 +88,7 @@ static const char *set_up(const char *run_dir)
     shim.exits_dir = openat(shim.run_dir, "exits", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (shim.exits_dir < 0)
         return "open exits";
-    shim.hello = (struct orc_hello){ORC_PROTOCOL, (uint32_t)getpid(), own_start_time()};
-    if (write_identity() < 0)
-        return "write shim.pid";
+    shim.hello = (struct orc_hello){.version = ORC_PROTOCOL, .pid = (uint32_t)getpid()};
     return listen_in(shim.run_dir);
 }
 
@@ -113,39 +109,6 @@ static const char *listen_in(int run_dir)
         return "listen";
     shim.listener = (struct source){.fd = fd, .events = POLLIN, .ready = connection_accept};
     return NULL;
-}
-
-static uint64_t own_start_time(void)
-{
-    char text[1024];
-    unsigned long long ticks = 0;
-    int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
-    if (size <= 0)
-        return 0;
-    text[size] = '\0';
-    const char *at = strrchr(text, ')'); /* the name before it may hold anything */
-    for (int field = 2; at != NULL && field < 22; field++)
-        at = strchr(at + 1, ' ');
-    if (at != NULL)
-        ticks = strtoull(at, NULL, 10);
-    return ticks;
-}
-
-static int write_identity(void)
-{
-    char text[64];
-    int length = snprintf(text, sizeof text, "%u %llu %u\n", shim.hello.pid,
-                          (unsigned long long)shim.hello.start_time, shim.hello.version);
-    int fd = openat(shim.run_dir, "shim.pid",
-                    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -1;
-    ssize_t written = write(fd, text, (size_t)length);
-    close(fd);
-    return written == length ? 0 : -1;
 }
 
 static void report(int error, const char *stage)
@@ -202,7 +165,6 @@ static void add(struct source **sources, nfds_t *count, struct source *source)
         sources[(*count)++] = source;
 }
 
-/* What ended during a round is freed after it: no event of the round can meet a freed source. */
 /* An attached client that doesn't read holds a container back, for a while. */
 static bool is_anyone_held(void)
 {
@@ -212,6 +174,7 @@ static bool is_anyone_held(void)
     return false;
 }
 
+/* What ended during a round is freed after it: no event of the round can meet a freed source. */
 static void sweep(void)
 {
     for (struct connection *c = shim.connections; c != NULL; c = c->next)
@@ -248,7 +211,6 @@ static void end_if_idle(void)
         if (process_is_live(p))
             return;
     unlinkat(shim.run_dir, "shim.sock", 0);
-    unlinkat(shim.run_dir, "shim.pid", 0);
     if (shim.shutdown != NULL)
         connection_finish(shim.shutdown, shim.shutdown_tag);
     _exit(0);

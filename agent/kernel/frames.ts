@@ -65,15 +65,10 @@ function firstFrame(bytes: Buffer): Frame | undefined {
 export interface Hello {
   readonly version: number;
   readonly pid: number;
-  readonly startTime: bigint;
 }
 
 export function decodeHello(bytes: Buffer): Hello {
-  return {
-    version: bytes.readUInt32LE(0),
-    pid: bytes.readUInt32LE(4),
-    startTime: bytes.readBigUInt64LE(8),
-  };
+  return { version: bytes.readUInt32LE(0), pid: bytes.readUInt32LE(4) };
 }
 
 /** `struct orc_failure` */

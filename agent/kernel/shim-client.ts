@@ -76,7 +76,6 @@ async function openClient(socket: Socket, runDir: string): Promise<Shim> {
 function shimOf(client: Client, hello: Hello): Shim {
   return {
     pid: hello.pid,
-    startTime: hello.startTime,
     createSandbox: (request) => createSandbox(client, request),
     run: async (ops) => {
       await ask(client, { type: frameType.RUN, request: 'run', args: {}, ops });

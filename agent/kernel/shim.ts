@@ -7,8 +7,6 @@ import type { Op } from './op.ts';
  */
 export interface Shim {
   readonly pid: number;
-  /** Clock ticks since boot, field 22 of /proc/PID/stat: with the pid, tells a reused pid from ours. */
-  readonly startTime: bigint;
   /** Makes and holds the sandbox's namespaces. Throws OpError; safe to repeat (then it does nothing). */
   createSandbox(request: SandboxRequest): Promise<void>;
   /** Runs a list in a short-lived child in the shim's mount namespace (mounts made there stay). Throws OpError. */
