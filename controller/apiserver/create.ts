@@ -1,10 +1,10 @@
-import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
+import type { AnyObject, Kind } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
 import { type Draft, parseObject } from '../../api/prepare.ts';
 import type { Fields } from '../../api/schema.ts';
 import { alreadyExists } from '../../api/status.ts';
-import { formatTime } from '../../base/clock.ts';
-import { generateName } from '../../base/rng.ts';
+import { keyOf } from '../store/keys.ts';
+import { newObject } from '../store/next-object.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { accepted, answer, checkAddress, checkNamespace } from './incoming.ts';
@@ -54,25 +54,8 @@ function shownName({ metadata }: Readonly<Record<string, unknown>>): string {
 }
 
 /** As it would be stored, but for its resourceVersion. */
-function pretended(
-  kind: Kind,
-  draft: Draft<Fields>,
-  { cache, clock, rng }: ApiServerDeps,
-): AnyObject {
-  const { generateName: prefix = '', namespace = '' } = draft.metadata;
-  const name = draft.metadata.name || generateName(prefix, rng);
-  if (cache.get(kind, { namespace, name })) throw alreadyExists(kind, name);
-  return {
-    ...draft,
-    apiVersion: apiVersionOf(kind),
-    kind: kind.kind,
-    metadata: {
-      ...draft.metadata,
-      name,
-      uid: rng.uuid(),
-      creationTimestamp: formatTime(clock.now()),
-      ...(kind.hasGeneration ? { generation: 1 } : {}),
-      resourceVersion: '',
-    },
-  };
+function pretended(kind: Kind, draft: Draft<Fields>, deps: ApiServerDeps): AnyObject {
+  const object = newObject(deps, kind, draft);
+  if (deps.cache.get(kind, keyOf(object))) throw alreadyExists(kind, object.metadata.name);
+  return object;
 }

@@ -1,8 +1,9 @@
 import type { AnyObject } from '../../api/kind.ts';
 import { apiVersionOf } from '../../api/kind.ts';
 import { firstNamespaces, Namespace } from '../../api/namespace.ts';
-import { conflict, notFound, StatusError } from '../../api/status.ts';
+import { notFound, StatusError } from '../../api/status.ts';
 import { keyOf } from '../store/keys.ts';
+import { checkPreconditions } from '../store/preconditions.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { answer } from './incoming.ts';
 import { parseBody } from './parse-body.ts';
@@ -47,13 +48,7 @@ export async function deleteOne(
   }
   const object = await objects.get(kind, key);
   if (!object) throw notFound(kind, name);
-  const { uid } = options.preconditions ?? {};
-  if (uid !== undefined && uid !== object.metadata.uid)
-    throw conflict(
-      kind,
-      name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${object.metadata.uid}`,
-    );
+  checkPreconditions(kind, object, options);
   return { outcome: 'removed', object };
 }
 

@@ -1,8 +1,9 @@
 import type { AnyObject, KubeObject } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
 import { parseUpdate } from '../../api/prepare.ts';
-import { conflict, notFound, StatusError } from '../../api/status.ts';
-import { nextObject } from '../store/next-object.ts';
+import { notFound, StatusError } from '../../api/status.ts';
+import { nextObject, ownedPart } from '../store/next-object.ts';
+import { checkUnchanged } from '../store/preconditions.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { accepted, answer, checkAddress } from './incoming.ts';
@@ -63,15 +64,19 @@ async function changeOnce(
   { part, options, change, live }: Change & { readonly live: KubeObject },
 ): Promise<AnyObject> {
   const wanted = change(live);
-  checkRevision(call, wanted, live);
-  const parsed = parseUpdate(call.kind, ownedPart(call, part, { wanted, live }), {
+  const { kind } = call;
+  const given = isObject(wanted.metadata) ? wanted.metadata : {};
+  checkUnchanged(kind, live, {
+    uid: asText(given.uid ?? ''),
+    resourceVersion: asText(given.resourceVersion ?? ''),
+  });
+  const parsed = parseUpdate(kind, ownedPart<typeof wanted>(kind, live, { wanted, part }), {
     previous: live,
     fieldValidation: options.fieldValidation,
   });
   const next = accepted(call, call.name, parsed);
   const { resourceVersion, uid } = live.metadata;
   const object = { ...next, metadata: { ...next.metadata, resourceVersion, uid } };
-  const { kind } = call;
   const whole = { kind, object, previous: live };
   if (options.dryRun) return nextObject(kind, live, { wanted: withAllocations(whole, deps), part });
   try {
@@ -80,35 +85,4 @@ async function changeOnce(
     if (!(error instanceof StatusError) || error.reason !== 'Conflict') throw error;
     throw new Outrun('Conflict', error.message, { cause: error, details: error.details });
   }
-}
-
-function checkRevision(
-  { kind, name }: Call,
-  wanted: Readonly<Record<string, unknown>>,
-  live: AnyObject,
-): void {
-  const { uid, resourceVersion } = isObject(wanted.metadata) ? wanted.metadata : {};
-  if (uid && uid !== live.metadata.uid)
-    throw conflict(
-      kind,
-      name,
-      `Precondition failed: UID in precondition: ${asText(uid)}, UID in object meta: ${live.metadata.uid}`,
-    );
-  if (resourceVersion && resourceVersion !== live.metadata.resourceVersion)
-    throw conflict(
-      kind,
-      name,
-      'the object has been modified; please apply your changes to the latest version and try again',
-    );
-}
-
-function ownedPart(
-  { kind }: Call,
-  part: OwnPart,
-  { wanted, live }: { wanted: Readonly<Record<string, unknown>>; live: AnyObject },
-): Readonly<Record<string, unknown>> {
-  if (!kind.hasStatus) return wanted;
-  return part === 'main'
-    ? { ...wanted, status: live.status }
-    : { ...live, status: wanted.status ?? {} };
 }

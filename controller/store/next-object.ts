@@ -1,7 +1,33 @@
-import type { AnyObject, Kind } from '../../api/kind.ts';
+import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
 import { isSame } from '../../api/same.ts';
+import type { Fields } from '../../api/schema.ts';
+import { type Clock, formatTime } from '../../base/clock.ts';
+import { generateName, type Rng } from '../../base/rng.ts';
+import type { NewObject } from './objects.ts';
 
 export type Part = 'main' | 'status' | 'all';
+
+/** What is stored when `wanted` is created: with the name behind generateName, and what only the store gives. */
+export function newObject(
+  { clock, rng }: { readonly clock: Clock; readonly rng: Rng },
+  kind: Kind,
+  wanted: NewObject<Fields>,
+): AnyObject {
+  const { deletionTimestamp: _, deletionGracePeriodSeconds: __, ...metadata } = wanted.metadata;
+  return plain({
+    ...wanted,
+    apiVersion: apiVersionOf(kind),
+    kind: kind.kind,
+    metadata: {
+      ...metadata,
+      name: metadata.name || generateName(metadata.generateName ?? '', rng),
+      uid: rng.uuid(),
+      creationTimestamp: formatTime(clock.now()),
+      resourceVersion: '',
+      ...(kind.hasGeneration ? { generation: 1 } : {}),
+    },
+  });
+}
 
 /**
  * What is stored when `stored` is updated with `wanted` by someone who owns `part`: identity and life cycle stay as
@@ -28,19 +54,24 @@ export function nextObject(kind: Kind, stored: AnyObject, update: Update): AnyOb
   return { ...next, metadata: { ...next.metadata, generation: (generation ?? 0) + 1 } };
 }
 
-export interface Update {
-  readonly wanted: AnyObject;
+export interface Update<T = AnyObject> {
+  readonly wanted: T;
   readonly part: Part;
 }
 
-function ownedPart(kind: Kind, stored: AnyObject, { wanted, part }: Update): AnyObject {
+/** A status has its own writer. */
+export function ownedPart<T extends { readonly status?: unknown }>(
+  kind: Kind,
+  stored: T,
+  { wanted, part }: Update<T>,
+): T {
   if (!kind.hasStatus || part === 'all') return wanted;
   return part === 'main'
     ? { ...wanted, status: stored.status }
-    : { ...stored, status: wanted.status };
+    : { ...stored, status: wanted.status ?? {} };
 }
 
 /** As it will come back from the store: without fields that hold undefined. */
-export function plain<T>(object: T): T {
+function plain<T>(object: T): T {
   return JSON.parse(JSON.stringify(object)) as T;
 }

@@ -1,20 +1,15 @@
-import {
-  type AnyObject,
-  apiVersionOf,
-  type Claim,
-  type Kind,
-  type KubeObject,
-} from '../../api/kind.ts';
+import type { AnyObject, Claim, Kind, KubeObject } from '../../api/kind.ts';
 import type { Fields } from '../../api/schema.ts';
 import { alreadyExists, conflict, invalid, notFound, StatusError } from '../../api/status.ts';
-import { type Clock, formatTime } from '../../base/clock.ts';
-import { generateName, type Rng } from '../../base/rng.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Rng } from '../../base/rng.ts';
 import { isFinished, planDeletion } from './deletion.ts';
 import { claimKey, keyOf, storeKey } from './keys.ts';
-import { nextObject, type Part, plain } from './next-object.ts';
+import { newObject, nextObject, type Part } from './next-object.ts';
 import { deepFreeze, type ObjectCodec } from './object-codec.ts';
 import type { DeleteOptions, DeleteOutcome, NewObject, ObjectKey, Objects } from './objects.ts';
-import { type CommitOutcome, type Store, StoreError, type Transaction } from './store.ts';
+import { checkPreconditions, checkUnchanged, modifiedMeanwhile } from './preconditions.ts';
+import { type Store, StoreError, type Transaction } from './store.ts';
 
 export interface ObjectStoreDeps {
   readonly store: Pick<Store, 'get' | 'commit'>;
@@ -25,9 +20,6 @@ export interface ObjectStoreDeps {
 
 /** A compare-and-swap that loses this often in a row means that two writers fight. */
 const maxTries = 10;
-
-const modifiedMeanwhile =
-  'the object has been modified; please apply your changes to the latest version and try again';
 
 /** The {@link Objects} of a store. */
 export function openObjects(deps: ObjectStoreDeps): Objects {
@@ -57,36 +49,12 @@ async function create<F extends Fields>(
   kind: Kind<F>,
   wanted: NewObject<F>,
 ): Promise<KubeObject<F>> {
-  const { name, generateName: prefix = '' } = wanted.metadata;
   for (let tries = 1; ; tries++) {
-    const object = completed(deps, kind, {
-      ...wanted,
-      metadata: { ...wanted.metadata, name: name || generateName(prefix, deps.rng) },
-    });
+    const object = newObject(deps, kind, wanted);
     const written = await write(deps, { kind, previous: undefined, next: object });
     if (written) return typed(kind, written);
-    if (name || tries === maxTries) throw alreadyExists(kind, object.metadata.name);
+    if (wanted.metadata.name || tries === maxTries) throw alreadyExists(kind, object.metadata.name);
   }
-}
-
-function completed(
-  { clock, rng }: ObjectStoreDeps,
-  kind: Kind,
-  wanted: NewObject<Fields> & { readonly metadata: { readonly name: string } },
-): AnyObject {
-  const { deletionTimestamp: _, deletionGracePeriodSeconds: __, ...metadata } = wanted.metadata;
-  return plain({
-    ...wanted,
-    apiVersion: apiVersionOf(kind),
-    kind: kind.kind,
-    metadata: {
-      ...metadata,
-      uid: rng.uuid(),
-      creationTimestamp: formatTime(clock.now()),
-      resourceVersion: '',
-      ...(kind.hasGeneration ? { generation: 1 } : {}),
-    },
-  });
 }
 
 interface UpdateRequest<F extends Fields> {
@@ -110,16 +78,12 @@ async function replace<F extends Fields>(
   stored: KubeObject<F>,
   { kind, wanted, part }: UpdateRequest<F>,
 ): Promise<KubeObject<F>> {
-  const { name, resourceVersion, uid } = wanted.metadata;
-  if (uid && uid !== stored.metadata.uid) throw uidConflict(kind, uid, stored);
-  if (resourceVersion && resourceVersion !== stored.metadata.resourceVersion)
-    throw conflict(kind, name, modifiedMeanwhile);
+  checkUnchanged(kind, stored, wanted.metadata);
   const next = nextObject(kind, stored, { wanted, part });
   if (next === stored) return stored;
-  const written = isFinished(kind, next)
-    ? await erase(deps, { kind, previous: stored, last: next })
-    : await write(deps, { kind, previous: stored, next });
-  if (!written) throw conflict(kind, name, modifiedMeanwhile);
+  const isLast = isFinished(kind, next);
+  const written = await write(deps, { kind, previous: stored, next, isLast });
+  if (!written) throw conflict(kind, next.metadata.name, modifiedMeanwhile);
   return typed(kind, written);
 }
 
@@ -157,33 +121,12 @@ async function remove<F extends Fields>(
     checkPreconditions(kind, object, options);
     const planned = planDeletion({ kind, object, options, now: deps.clock.now() });
     if (planned.plan === 'keep') return { outcome: 'marked', object };
-    const written =
-      planned.plan === 'remove'
-        ? await erase(deps, { kind, previous: object, last: object })
-        : await write(deps, { kind, previous: object, next: planned.object });
+    const isLast = planned.plan === 'remove';
+    const next = isLast ? object : planned.object;
+    const written = await write(deps, { kind, previous: object, next, isLast });
     if (!written) throw conflict(kind, key.name, modifiedMeanwhile);
-    const outcome = planned.plan === 'remove' ? 'removed' : 'marked';
-    return { outcome, object: typed(kind, written) };
+    return { outcome: isLast ? 'removed' : 'marked', object: typed(kind, written) };
   });
-}
-
-function checkPreconditions(kind: Kind, object: AnyObject, { preconditions }: DeleteOptions): void {
-  const { uid, resourceVersion } = preconditions ?? {};
-  if (uid !== undefined && uid !== object.metadata.uid) throw uidConflict(kind, uid, object);
-  if (resourceVersion !== undefined && resourceVersion !== object.metadata.resourceVersion)
-    throw conflict(
-      kind,
-      object.metadata.name,
-      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${object.metadata.resourceVersion}`,
-    );
-}
-
-function uidConflict(kind: Kind, wanted: string, { metadata }: AnyObject): StatusError {
-  return conflict(
-    kind,
-    metadata.name,
-    `Precondition failed: UID in precondition: ${wanted}, UID in object meta: ${metadata.uid}`,
-  );
 }
 
 async function again<T>(attempt: () => Promise<T>): Promise<T> {
@@ -202,61 +145,45 @@ interface Write {
   /** undefined: to be created. */
   readonly previous: AnyObject | undefined;
   readonly next: AnyObject;
+  /** It is to have been like this in the end: it goes. */
+  readonly isLast?: boolean;
 }
 
 /** undefined: someone else was faster. */
 async function write(deps: ObjectStoreDeps, write: Write): Promise<AnyObject | undefined> {
-  const { kind, previous, next } = write;
+  const { kind, previous, next, isLast = false } = write;
   const key = storeKey(kind, keyOf(next));
   const claims = claimChanges(
     key,
-    previous && kind.claims(known(previous)),
-    kind.claims(known(next)),
+    previous ? kind.claims(known(previous)) : [],
+    isLast ? [] : kind.claims(known(next)),
   );
-  const value = deps.codec.encode(kind, key, next);
-  const outcome = await commit(deps, {
-    expect: [{ key, revision: revisionOf(previous) }, ...claims.expect],
-    puts: [{ key, value }, ...claims.puts],
-    deletes: claims.deletes,
-  });
+  const put = isLast ? [] : [{ key, value: deps.codec.encode(kind, key, next) }];
+  const transaction = {
+    expect: [{ key, revision: Number(previous?.metadata.resourceVersion ?? 0) }, ...claims.expect],
+    puts: [...put, ...claims.puts],
+    deletes: isLast ? [key, ...claims.deletes] : claims.deletes,
+  };
+  const outcome = await reached(deps.store.commit(transaction));
   if (outcome.committed) return withRevision(next, outcome.revision);
   if (outcome.key === key) return undefined;
   throw taken(kind, next, outcome.key);
 }
 
-interface Erasure {
-  readonly kind: Kind;
-  readonly previous: AnyObject;
-  /** What it is to have been in the end. */
-  readonly last: AnyObject;
-}
-
-async function erase(deps: ObjectStoreDeps, erasure: Erasure): Promise<AnyObject | undefined> {
-  const { kind, previous, last } = erasure;
-  const key = storeKey(kind, keyOf(previous));
-  const claims = kind.claims(known(previous)).map((claim) => claimKey(claim.key));
-  const outcome = await commit(deps, {
-    expect: [{ key, revision: revisionOf(previous) }],
-    puts: [],
-    deletes: [key, ...claims],
-  });
-  return outcome.committed ? withRevision(last, outcome.revision) : undefined;
-}
-
 /** The object goes with its claims: all are free and become ours, or nothing is written. */
 function claimChanges(
   owner: string,
-  before: readonly Claim[] = [],
-  after: readonly Claim[] = [],
+  before: readonly Claim[],
+  after: readonly Claim[],
 ): Transaction {
-  const held = new Set(before.map((claim) => claim.key));
-  const wanted = new Set(after.map((claim) => claim.key));
-  const fresh = after.filter((claim) => !held.has(claim.key)).map((claim) => claimKey(claim.key));
+  const held = before.map((claim) => claimKey(claim.key));
+  const wanted = after.map((claim) => claimKey(claim.key));
+  const fresh = wanted.filter((key) => !held.includes(key));
   const value = new TextEncoder().encode(owner);
   return {
     expect: fresh.map((key) => ({ key, revision: 0 })),
     puts: fresh.map((key) => ({ key, value })),
-    deletes: before.filter((claim) => !wanted.has(claim.key)).map((claim) => claimKey(claim.key)),
+    deletes: held.filter((key) => !wanted.includes(key)),
   };
 }
 
@@ -280,15 +207,11 @@ function whyTaken(key: string): string {
 }
 
 const known = (object: unknown) => object as KubeObject;
-const revisionOf = (object: AnyObject | undefined) => Number(object?.metadata.resourceVersion ?? 0);
 
 function withRevision(object: AnyObject, revision: number): AnyObject {
   const metadata = { ...object.metadata, resourceVersion: String(revision) };
   return deepFreeze({ ...object, metadata });
 }
-
-const commit = (deps: ObjectStoreDeps, transaction: Transaction): Promise<CommitOutcome> =>
-  reached(deps.store.commit(transaction));
 
 /** The store's failures in the API's words. */
 async function reached<T>(promise: Promise<T>): Promise<T> {
