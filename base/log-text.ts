@@ -53,6 +53,6 @@ function errorOf(err: unknown): { readonly message: string; readonly stack: stri
 }
 
 const quoted = (value: unknown): string => {
-  const text = String(value);
+  const text = String(typeof value === 'number' ? Math.round(value) : value);
   return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
 };

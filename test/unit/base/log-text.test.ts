@@ -3,7 +3,7 @@ import { formatLine, formatRecord, journalFields } from '../../../base/log-text.
 
 const started = {
   ...{ level: 30, time: 0, msg: 'sandbox started', component: 'pods' },
-  ...{ pod: 'web-1', path: '/a b', durationMs: 12 },
+  ...{ pod: 'web-1', path: '/a b', durationMs: 11.9 },
 };
 const lost = {
   level: 40,
@@ -33,7 +33,7 @@ it('has its fields in the journal', () => {
     ORC_COMPONENT: 'pods',
     ORC_POD: 'web-1',
     ORC_PATH: '/a b',
-    ORC_DURATION_MS: '12',
+    ORC_DURATION_MS: '11.9',
   });
   expect(journalFields(lost, 'orc-agent')).toMatchObject({
     ...{ PRIORITY: '4', ORC_ERROR: 'reset', ORC_STACK: 'at x' },
