@@ -1,4 +1,5 @@
 /* Operations on files: set-root, mkdir, symlink, mknod, write, chdir. */
+#include "descriptor.h"
 #include "paths.h"
 
 #include <errno.h>
@@ -27,11 +28,8 @@ int op_mkdir(struct task *task, const struct orc_record *op)
     const char *path = list_text(task->list, op, 0);
     struct owner owner = {.mode = op->num[0], .uid = op->num[1], .gid = op->num[2]};
     if (in_root(op)) {
-        int fd = path_make_dirs(task, path, &owner);
-        if (fd < 0)
-            return task_fail(task, "mkdir");
-        close(fd);
-        return 0;
+        OWNED int fd = path_make_dirs(task, path, &owner);
+        return fd < 0 ? task_fail(task, "mkdir") : 0;
     }
     if (mkdir(path, owner.mode & 0777) < 0)
         return errno == EEXIST ? 0 : task_fail(task, "mkdir");
@@ -42,46 +40,36 @@ int op_symlink(struct task *task, const struct orc_record *op)
 {
     char name[NAME_MAX + 1];
     const char *to = list_text(task->list, op, 1);
-    int result = 0;
-    int parent = path_parent(task, in_root(op), list_text(task->list, op, 0), name);
+    OWNED int parent = path_parent(task, in_root(op), list_text(task->list, op, 0), name);
     if (parent < 0)
         return task_fail(task, "open parent");
     if (symlinkat(to, parent, name) < 0 && !(errno == EEXIST && is_same_link(parent, name, to)))
-        result = task_fail(task, "symlink");
-    close(parent);
-    return result;
+        return task_fail(task, "symlink");
+    return 0;
 }
 
 int op_mknod(struct task *task, const struct orc_record *op)
 {
     char name[NAME_MAX + 1];
-    int result = 0;
-    int parent = path_parent(task, in_root(op), list_text(task->list, op, 0), name);
+    OWNED int parent = path_parent(task, in_root(op), list_text(task->list, op, 0), name);
     if (parent < 0)
         return task_fail(task, "open parent");
     if (mknodat(parent, name, op->num[0], makedev(op->num[3], op->num[4])) < 0)
-        result = task_fail(task, "mknod");
-    else if (fchownat(parent, name, op->num[1], op->num[2], AT_SYMLINK_NOFOLLOW) < 0)
-        result = task_fail(task, "chown");
-    close(parent);
-    return result;
+        return task_fail(task, "mknod");
+    if (fchownat(parent, name, op->num[1], op->num[2], AT_SYMLINK_NOFOLLOW) < 0)
+        return task_fail(task, "chown");
+    return 0;
 }
 
 int op_write(struct task *task, const struct orc_record *op)
 {
-    int fd = open(list_text(task->list, op, 0), O_WRONLY | O_CLOEXEC);
-    int result = 0;
+    OWNED int fd = open(list_text(task->list, op, 0), O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return task_fail(task, "open");
     ssize_t written = write(fd, list_text(task->list, op, 1), op->text[1].length);
-    if (written < 0)
-        result = task_fail(task, "write");
-    else if ((size_t)written != op->text[1].length) {
+    if (written >= 0 && (size_t)written != op->text[1].length)
         errno = EIO;
-        result = task_fail(task, "write");
-    }
-    close(fd);
-    return result;
+    return written != (ssize_t)op->text[1].length ? task_fail(task, "write") : 0;
 }
 
 int op_chdir(struct task *task, const struct orc_record *op)
@@ -89,12 +77,10 @@ int op_chdir(struct task *task, const struct orc_record *op)
     const char *path = list_text(task->list, op, 0);
     if (task->root < 0)
         return chdir(path) < 0 ? task_fail(task, "chdir") : 0;
-    int fd = path_open(task, true, path, O_PATH | O_DIRECTORY);
+    OWNED int fd = path_open(task, true, path, O_PATH | O_DIRECTORY);
     if (fd < 0)
         return task_fail(task, "open");
-    int result = fchdir(fd) < 0 ? task_fail(task, "chdir") : 0;
-    close(fd);
-    return result;
+    return fchdir(fd) < 0 ? task_fail(task, "chdir") : 0;
 }
 
 static bool in_root(const struct orc_record *op)

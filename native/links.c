@@ -1,5 +1,6 @@
 /* Operations on network links, in the network namespace that was joined. */
 #include "links.h"
+#include "descriptor.h"
 #include "task.h"
 
 #include <arpa/inet.h>
@@ -22,24 +23,19 @@ struct request {
 
 static void add_attribute(struct request *request, uint16_t type, uint32_t value);
 static int ask_kernel(struct task *task, const struct request *request);
-static int exchange(int fd, const struct request *request);
 
 int link_up(const char *name)
 {
     struct ifreq request = {.ifr_flags = IFF_UP};
+    OWNED int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
     if (strlen(name) >= sizeof request.ifr_name) {
         errno = ENODEV;
         return -1;
     }
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
     memcpy(request.ifr_name, name, strlen(name) + 1);
-    int error = ioctl(fd, SIOCSIFFLAGS, &request);
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return error;
+    return ioctl(fd, SIOCSIFFLAGS, &request);
 }
 
 int op_link_up(struct task *task, const struct orc_record *op)
@@ -101,28 +97,18 @@ static void add_attribute(struct request *request, uint16_t type, uint32_t value
 
 static int ask_kernel(struct task *task, const struct request *request)
 {
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    if (fd < 0)
-        return task_fail(task, "netlink");
-    int error = exchange(fd, request);
-    close(fd);
-    errno = -error;
-    return error < 0 ? task_fail(task, "netlink") : 0;
-}
-
-static int exchange(int fd, const struct request *request)
-{
     struct {
         struct nlmsghdr head;
         struct nlmsgerr error;
         char rest[512];
     } answer;
-    if (send(fd, request, request->head.nlmsg_len, 0) < 0)
-        return -errno;
+    OWNED int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (fd < 0 || send(fd, request, request->head.nlmsg_len, 0) < 0)
+        return task_fail(task, "netlink");
     ssize_t size = recv(fd, &answer, sizeof answer, 0);
     if (size < 0)
-        return -errno;
+        return task_fail(task, "netlink");
     if ((size_t)size < sizeof answer.head + sizeof(int) || answer.head.nlmsg_type != NLMSG_ERROR)
-        return -EPROTO;
-    return answer.error.error;
+        return task->stage = "netlink", -EPROTO;
+    return task->stage = "netlink", answer.error.error;
 }

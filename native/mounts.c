@@ -1,6 +1,8 @@
 /* Operations on mounts. Targets are descriptors: what was checked is what is mounted on. */
+#include "descriptor.h"
 #include "paths.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -14,77 +16,77 @@
 #define MOUNT_ATTR_IDMAP 0x00100000
 #endif
 
-static unsigned long mount_flags(uint32_t flags);
-static struct mount_attr mount_attributes(uint32_t flags);
 static int open_mount_target(struct task *task, const struct orc_record *op);
 static int clone_source(struct task *task, const struct orc_record *op);
 static int open_below(const char *below, const char *path);
 static int set_attributes(struct task *task, const struct orc_record *op, int tree);
 static int attach(struct task *task, int tree, int target);
-static int mask_file(struct task *task, int target);
-static int mask_directory(struct task *task, int target);
+static int clone_tree(struct task *task, int source, unsigned int flags);
 static int clone_null(struct task *task);
+
+static_assert(MOUNT_RO == (int)MS_RDONLY && MOUNT_RO == MOUNT_ATTR_RDONLY);
+static_assert(MOUNT_NOSUID == (int)MS_NOSUID && MOUNT_NOSUID == MOUNT_ATTR_NOSUID);
+static_assert(MOUNT_NODEV == (int)MS_NODEV && MOUNT_NODEV == MOUNT_ATTR_NODEV);
+static_assert(MOUNT_NOEXEC == (int)MS_NOEXEC && MOUNT_NOEXEC == MOUNT_ATTR_NOEXEC);
 
 int op_mount(struct task *task, const struct orc_record *op)
 {
-    int target = open_mount_target(task, op);
+    OWNED int target = open_mount_target(task, op);
     if (target < 0)
         return target;
     int error = mount(list_text(task->list, op, 0), fd_path(target).text,
-                      list_text(task->list, op, 2), mount_flags(op->num[0]),
-                      list_text(task->list, op, 3));
-    int result = error < 0 ? task_fail(task, "mount") : 0;
-    close(target);
-    return result;
+                      list_text(task->list, op, 2), op->num[0], list_text(task->list, op, 3));
+    return error < 0 ? task_fail(task, "mount") : 0;
 }
 
 int op_bind(struct task *task, const struct orc_record *op)
 {
     struct stat source;
-    int tree = clone_source(task, op);
+    bool in_root = (op->flags & FLAG_IN_ROOT) != 0;
+    const char *path = list_text(task->list, op, 1);
+    OWNED int tree = clone_source(task, op);
     if (tree < 0)
         return tree;
-    int result = set_attributes(task, op, tree);
-    if (result == 0 && fstat(tree, &source) < 0)
-        result = task_fail(task, "stat");
-    if (result == 0) {
-        bool in_root = (op->flags & FLAG_IN_ROOT) != 0;
-        const char *path = list_text(task->list, op, 1);
-        int target = (op->flags & FLAG_CREATE) != 0
-                         ? path_make_target(task, in_root, path, S_ISDIR(source.st_mode))
-                         : path_open(task, in_root, path, O_PATH);
-        result = target < 0 ? task_fail(task, "open target") : attach(task, tree, target);
-    }
-    close(tree);
-    return result;
+    int error = set_attributes(task, op, tree);
+    if (error < 0)
+        return error;
+    if (fstat(tree, &source) < 0)
+        return task_fail(task, "stat");
+    OWNED int target = (op->flags & FLAG_CREATE) != 0
+                           ? path_make_target(task, in_root, path, S_ISDIR(source.st_mode))
+                           : path_open(task, in_root, path, O_PATH);
+    return target < 0 ? task_fail(task, "open target") : attach(task, tree, target);
 }
 
 int op_mask(struct task *task, const struct orc_record *op)
 {
+    const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
     struct stat found;
-    int target = path_open(task, true, list_text(task->list, op, 0), O_PATH);
+    OWNED int target = path_open(task, true, list_text(task->list, op, 0), O_PATH);
     if (target < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : task_fail(task, "open");
     if (fstat(target, &found) < 0)
         return task_fail(task, "stat");
-    return S_ISDIR(found.st_mode) ? mask_directory(task, target) : mask_file(task, target);
+    if (!S_ISDIR(found.st_mode)) {
+        OWNED int null = clone_null(task);
+        return null < 0 ? null : attach(task, null, target);
+    }
+    int error = mount("tmpfs", fd_path(target).text, "tmpfs", flags, "nr_inodes=1");
+    return error < 0 ? task_fail(task, "mount") : 0;
 }
 
 int op_read_only(struct task *task, const struct orc_record *op)
 {
     struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
-    int target = path_open(task, true, list_text(task->list, op, 0), O_PATH);
+    OWNED int target = path_open(task, true, list_text(task->list, op, 0), O_PATH);
     if (target < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : task_fail(task, "open");
-    int tree = open_tree(target, "",
-                         OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+    OWNED int tree = clone_tree(task, target, AT_RECURSIVE);
     if (tree < 0)
-        return task_fail(task, "open_tree");
+        return tree;
     if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &read_only, sizeof read_only) < 0)
         return task_fail(task, "mount_setattr");
-    int result = attach(task, tree, target);
-    close(tree);
-    return result;
+    return attach(task, tree, target);
 }
 
 int op_read_only_root(struct task *task, const struct orc_record *op)
@@ -116,24 +118,6 @@ int op_pivot_root(struct task *task, const struct orc_record *op)
     return chdir("/") < 0 ? task_fail(task, "chdir") : 0;
 }
 
-static unsigned long mount_flags(uint32_t flags)
-{
-    return ((flags & MOUNT_RO) != 0 ? MS_RDONLY : 0UL) |
-           ((flags & MOUNT_NOSUID) != 0 ? MS_NOSUID : 0UL) |
-           ((flags & MOUNT_NODEV) != 0 ? MS_NODEV : 0UL) |
-           ((flags & MOUNT_NOEXEC) != 0 ? MS_NOEXEC : 0UL);
-}
-
-static struct mount_attr mount_attributes(uint32_t flags)
-{
-    return (struct mount_attr){
-        .attr_set = ((flags & MOUNT_RO) != 0 ? MOUNT_ATTR_RDONLY : 0U) |
-                    ((flags & MOUNT_NOSUID) != 0 ? MOUNT_ATTR_NOSUID : 0U) |
-                    ((flags & MOUNT_NODEV) != 0 ? MOUNT_ATTR_NODEV : 0U) |
-                    ((flags & MOUNT_NOEXEC) != 0 ? MOUNT_ATTR_NOEXEC : 0U),
-    };
-}
-
 /* The last component must not be a link: an image whose /proc is one would get its files in a
  * place of its choice. */
 static int open_mount_target(struct task *task, const struct orc_record *op)
@@ -156,33 +140,23 @@ static int open_mount_target(struct task *task, const struct orc_record *op)
 static int clone_source(struct task *task, const struct orc_record *op)
 {
     const char *path = list_text(task->list, op, 0);
-    int source = op->text[2].length > 0
-                     ? open_below(list_text(task->list, op, 2), path)
-                     : path_open(task, false, path, O_PATH);
-    if (source < 0)
-        return task_fail(task, "open source");
-    int tree = open_tree(source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-    int result = tree < 0 ? task_fail(task, "open_tree") : tree;
-    close(source);
-    return result;
+    OWNED int source = op->text[2].length > 0
+                           ? open_below(list_text(task->list, op, 2), path)
+                           : path_open(task, false, path, O_PATH);
+    return source < 0 ? task_fail(task, "open source") : clone_tree(task, source, 0);
 }
 
 /* A volume's directory is to its sub paths what the root is to other paths. */
 static int open_below(const char *below, const char *path)
 {
-    struct task volume = {.root = open(below, O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    if (volume.root < 0)
-        return -1;
-    int source = path_make_target(&volume, true, path, true);
-    int error = errno;
-    close(volume.root);
-    errno = error;
-    return source;
+    OWNED int root = open(below, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct task volume = {.root = root};
+    return root < 0 ? -1 : path_make_target(&volume, true, path, true);
 }
 
 static int set_attributes(struct task *task, const struct orc_record *op, int tree)
 {
-    struct mount_attr attributes = mount_attributes(op->num[0]);
+    struct mount_attr attributes = {.attr_set = op->num[0]};
     if ((op->flags & FLAG_IDMAP) != 0) {
         if (task->spaces[SPACE_USER] < 0)
             return task->stage = "user namespace", -EBADF;
@@ -195,32 +169,16 @@ static int set_attributes(struct task *task, const struct orc_record *op, int tr
     return error < 0 ? task_fail(task, "mount_setattr") : 0;
 }
 
-/* Closes the target. */
 static int attach(struct task *task, int tree, int target)
 {
     int error = move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
-    int result = error < 0 ? task_fail(task, "move_mount") : 0;
-    close(target);
-    return result;
+    return error < 0 ? task_fail(task, "move_mount") : 0;
 }
 
-static int mask_file(struct task *task, int target)
+static int clone_tree(struct task *task, int source, unsigned int flags)
 {
-    int tree = clone_null(task);
-    if (tree < 0)
-        return tree;
-    int result = attach(task, tree, target);
-    close(tree);
-    return result;
-}
-
-static int mask_directory(struct task *task, int target)
-{
-    unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
-    int error = mount("tmpfs", fd_path(target).text, "tmpfs", flags, "nr_inodes=1");
-    int result = error < 0 ? task_fail(task, "mount") : 0;
-    close(target);
-    return result;
+    int tree = open_tree(source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | flags);
+    return tree < 0 ? task_fail(task, "open_tree") : tree;
 }
 
 /* Before pivot-root this is the host's; the check makes sure that no link or file poses as it
@@ -228,13 +186,10 @@ static int mask_directory(struct task *task, int target)
 static int clone_null(struct task *task)
 {
     struct stat found;
-    int null = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    OWNED int null = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (null < 0 || fstat(null, &found) < 0)
         return task_fail(task, "open /dev/null");
     if (!S_ISCHR(found.st_mode) || found.st_rdev != makedev(1, 3))
         return task->stage = "check /dev/null", -EINVAL;
-    int tree = open_tree(null, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-    int result = tree < 0 ? task_fail(task, "open_tree") : tree;
-    close(null);
-    return result;
+    return clone_tree(task, null, 0);
 }

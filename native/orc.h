@@ -141,6 +141,7 @@ enum orc_flag {
     FLAG_INPUT_ONCE = 256, /* its end is that of the first client's */
 };
 
+/* As mount(2) and mount_setattr(2) have them. */
 enum orc_mount_flag {
     MOUNT_RO = 1,
     MOUNT_NOSUID = 2,

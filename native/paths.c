@@ -1,4 +1,5 @@
 #include "paths.h"
+#include "descriptor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,7 @@
 
 enum { MAX_RACES = 64, MAX_LINKS = 8 };
 
-static int make_dir(int parent, const char *name, const struct owner *owner);
+static int make_dir(const struct task *task, const char *path, const struct owner *owner);
 static int make_file(const struct task *task, const char *path, const struct owner *owner);
 static int follow_dangling(const struct task *task, char path[PATH_MAX]);
 static struct owner root_owner(const struct task *task, mode_t mode);
@@ -64,33 +65,17 @@ int path_parent(const struct task *task, bool in_root, const char *path, char na
 int path_make_dirs(const struct task *task, const char *path, const struct owner *owner)
 {
     char prefix[PATH_MAX];
-    char name[NAME_MAX + 1];
     int fd = path_open(task, true, path, O_PATH | O_DIRECTORY);
     if (fd >= 0 || errno != ENOENT)
         return fd;
     snprintf(prefix, sizeof prefix, "%s", path);
-    for (char *at = prefix; at != NULL;) {
-        at += strspn(at, "/");
-        if (*at == '\0')
-            break;
-        char *end = strchr(at, '/');
-        if (end != NULL)
-            *end = '\0';
-        fd = path_open(task, true, prefix, O_PATH | O_DIRECTORY);
-        if (fd >= 0) {
-            close(fd);
-        } else {
-            int parent = errno == ENOENT ? path_parent(task, true, prefix, name) : -1;
-            if (parent < 0)
-                return -1;
-            int error = make_dir(parent, name, owner);
-            close(parent);
-            if (error < 0)
-                return -1;
-        }
-        if (end != NULL)
-            *end++ = '/';
-        at = end;
+    for (char *end = prefix + strspn(prefix, "/"); *end != '\0'; end += strspn(end, "/")) {
+        end = strchrnul(end, '/');
+        char next = *end;
+        *end = '\0';
+        if (make_dir(task, prefix, owner) < 0)
+            return -1;
+        *end = next;
     }
     return path_open(task, true, path, O_PATH | O_DIRECTORY);
 }
@@ -98,16 +83,10 @@ int path_make_dirs(const struct task *task, const char *path, const struct owner
 /* mkdir ignores set-group-ID and sticky, chown clears the former: so mode last, by descriptor. */
 int path_own(int parent, const char *name, const struct owner *owner)
 {
-    int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
+    OWNED int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fchownat(fd, "", owner->uid, owner->gid, AT_EMPTY_PATH) < 0)
         return -1;
-    int error = fchownat(fd, "", owner->uid, owner->gid, AT_EMPTY_PATH);
-    if (error == 0 && (owner->mode & 07000) != 0)
-        error = chmod(fd_path(fd).text, owner->mode);
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return error;
+    return (owner->mode & 07000) != 0 ? chmod(fd_path(fd).text, owner->mode) : 0;
 }
 
 int path_make_target(const struct task *task, bool in_root, const char *path, bool directory)
@@ -132,8 +111,15 @@ int path_make_target(const struct task *task, bool in_root, const char *path, bo
     return -1;
 }
 
-static int make_dir(int parent, const char *name, const struct owner *owner)
+static int make_dir(const struct task *task, const char *path, const struct owner *owner)
 {
+    char name[NAME_MAX + 1];
+    OWNED int there = path_open(task, true, path, O_PATH | O_DIRECTORY);
+    if (there >= 0 || errno != ENOENT)
+        return there < 0 ? -1 : 0;
+    OWNED int parent = path_parent(task, true, path, name);
+    if (parent < 0)
+        return -1;
     if (mkdirat(parent, name, owner->mode & 0777) < 0)
         return errno == EEXIST ? 0 : -1;
     return path_own(parent, name, owner);
@@ -148,21 +134,14 @@ static int make_file(const struct task *task, const char *path, const struct own
     char *slash = strrchr(dirs, '/');
     if (slash != NULL && slash != dirs) {
         *slash = '\0';
-        int made = path_make_dirs(task, dirs, &dir_owner);
+        OWNED int made = path_make_dirs(task, dirs, &dir_owner);
         if (made < 0)
             return -1;
-        close(made);
     }
-    int parent = path_parent(task, true, path, name);
-    if (parent < 0)
+    OWNED int parent = path_parent(task, true, path, name);
+    if (parent < 0 || mknodat(parent, name, S_IFREG | owner->mode, 0) < 0)
         return -1;
-    int error = mknodat(parent, name, S_IFREG | owner->mode, 0);
-    if (error == 0)
-        error = fchownat(parent, name, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW);
-    int saved = errno;
-    close(parent);
-    errno = saved;
-    return error;
+    return fchownat(parent, name, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW);
 }
 
 /* Images ship links to files that don't exist yet (/etc/resolv.conf): replaces `path` by what it
@@ -171,11 +150,8 @@ static int follow_dangling(const struct task *task, char path[PATH_MAX])
 {
     char name[NAME_MAX + 1];
     char to[PATH_MAX];
-    int parent = path_parent(task, true, path, name);
-    if (parent < 0)
-        return -1;
-    ssize_t length = readlinkat(parent, name, to, sizeof to - 1);
-    close(parent);
+    OWNED int parent = path_parent(task, true, path, name);
+    ssize_t length = parent < 0 ? -1 : readlinkat(parent, name, to, sizeof to - 1);
     if (length < 0)
         return -1;
     to[length] = '\0';
