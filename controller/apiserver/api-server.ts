@@ -21,7 +21,7 @@ export function buildApiServer(deps: ApiServerDeps): BuiltApiServer {
   // Every watch and every exec listens for it.
   setMaxListeners(0, closing.signal);
   const server: ApiServer = {
-    deps,
+    ...deps,
     changes,
     encodeShared: sharedEncoder(),
     closing: closing.signal,

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyPluginAsync, FastifyPluginCallback } from 'fastify';
-import type { Kind } from '../../api/kind.ts';
+import type { Kind, Subresource } from '../../api/kind.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Metrics } from '../../base/metrics.ts';
@@ -44,6 +44,7 @@ export interface Call {
   readonly namespace: string;
   /** "" for collections. */
   readonly name: string;
+  readonly subresource: Subresource | '';
   readonly query: URLSearchParams;
   readonly accept: string;
   /** Lower case, without parameters; "" when the client sent none. */
@@ -67,8 +68,7 @@ export interface Streaming {
 }
 
 /** What the handlers of one server share. */
-export interface ApiServer {
-  readonly deps: ApiServerDeps;
+export interface ApiServer extends ApiServerDeps {
   readonly changes: ChangeFeed;
   readonly encodeShared: SharedEncoder;
   /** Aborts when the server closes: streams end then. */

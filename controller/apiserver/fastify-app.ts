@@ -11,7 +11,6 @@ import { usageRoutes } from './usage-routes.ts';
 
 /** All routes of the API, on fastify's router; sockets are api-server.ts' business. */
 export function fastifyApp(server: ApiServer): FastifyInstance {
-  const { deps } = server;
   const app = fastify({
     exposeHeadRoutes: false,
     // Who sends somewhat too much is heard out, and so sees the answer.
@@ -34,7 +33,7 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
   );
   addVersionRoute(app);
   addHealthRoutes(app, server);
-  for (const plugin of deps.plugins ?? []) {
+  for (const plugin of server.plugins ?? []) {
     app.register(async (scope) => {
       scope.addContentTypeParser(
         'application/json',
@@ -49,11 +48,11 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
       const user = requireUser(server, request);
       authorizePath(user, request.url.split('?')[0] ?? '');
     });
-    addDocumentRoutes(scope, deps.kinds);
+    addDocumentRoutes(scope, server.kinds);
     addMetricsRoutes(scope, server);
   });
   app.register(async (scope) => {
-    for (const route of [...deps.kinds.flatMap(routesOf), ...usageRoutes()])
+    for (const route of [...server.kinds.flatMap(routesOf), ...usageRoutes()])
       addResourceRoute(scope, route, server);
   });
   return app;
@@ -68,13 +67,12 @@ function addResourceRoute(app: FastifyInstance, route: ResourceRoute, server: Ap
       authorize(user, { ...route, ...addressOf(request) });
     },
     handler: (request, reply) => respond(route, server, { request, reply }),
-    onResponse: async (request, reply) =>
-      countRequest(server.deps.metrics, route, { request, reply }),
+    onResponse: async (request, reply) => countRequest(server.metrics, route, { request, reply }),
   });
 }
 
-function requireUser({ deps }: ApiServer, request: FastifyRequest): User {
-  const user = deps.authenticate(request.raw);
+function requireUser({ authenticate }: ApiServer, request: FastifyRequest): User {
+  const user = authenticate(request.raw);
   if (!user) throw unauthorized(request.raw.socket);
   return user;
 }
@@ -95,7 +93,7 @@ async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchan
   if ('stream' in outcome) {
     reply.hijack();
     // It has no hooks from here on.
-    countRequest(server.deps.metrics, route, exchange);
+    countRequest(server.metrics, route, exchange);
     outcome.stream(reply.raw);
     return;
   }
@@ -104,13 +102,14 @@ async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchan
 }
 
 function callOf(
-  { kind }: ResourceRoute,
+  { kind, subresource }: ResourceRoute,
   request: FastifyRequest,
   { user, warn }: Pick<Call, 'user' | 'warn'>,
 ): Call {
   const { headers, body } = request;
   return {
     kind,
+    subresource,
     ...addressOf(request),
     query: new URLSearchParams(request.url.split('?')[1] ?? ''),
     accept: headers.accept ?? '',
@@ -132,12 +131,12 @@ const warningHeader = (text: string) =>
   `299 - "${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`;
 
 function sendError(
-  { deps }: ApiServer,
+  { log }: ApiServer,
   { error, request, reply }: Exchange & { readonly error: unknown },
 ): FastifyReply {
   const status = toStatusError(error);
   if (status.reason === 'InternalError')
-    deps.log.error({ err: error, path: request.url }, 'a request failed');
+    log.error({ err: error, path: request.url }, 'a request failed');
   return sendStatus(reply, status);
 }
 

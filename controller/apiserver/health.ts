@@ -45,15 +45,15 @@ async function resultOf(server: ApiServer, [name, check]: readonly [string, Chec
     await check(server);
     return { ok: true, line: `[+]${name} ok` };
   } catch (err) {
-    server.deps.log.warn({ err, reason: name }, 'a health check failed');
+    server.log.warn({ err, reason: name }, 'a health check failed');
     return { ok: false, line: `[-]${name} failed: reason withheld` };
   }
 }
 
-const readStore = ({ deps }: ApiServer, ms: number) =>
-  withDeadline({ clock: deps.clock, ms, what: 'reading the store' }, deps.currentRevision);
+const readStore = ({ clock, currentRevision }: ApiServer, ms: number) =>
+  withDeadline({ clock, ms, what: 'reading the store' }, currentRevision);
 
-function inSync({ deps: { cache, clock, currentRevision } }: ApiServer) {
+function inSync({ cache, clock, currentRevision }: ApiServer) {
   const limit = { clock, ms: 2000, what: 'catching up with the store' };
   return withDeadline(limit, async (signal) => cache.reached(await currentRevision(), signal));
 }

@@ -8,8 +8,8 @@ import type { ResourceRoute } from './resource-routes.ts';
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** Prometheus' text of this controller, and of the nodes through their links. */
-export function addMetricsRoutes(app: FastifyInstance, { deps, closing }: ApiServer): void {
-  const { cache, metrics, podAccess } = deps;
+export function addMetricsRoutes(app: FastifyInstance, server: ApiServer): void {
+  const { cache, metrics, podAccess, closing } = server;
   app.get('/metrics', (_, reply) => reply.type(metricsType).send(metrics.text()));
   for (const what of ['metrics', 'healthz'] as const)
     app.get<{ Params: { name: string } }>(

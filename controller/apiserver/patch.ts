@@ -12,18 +12,17 @@ import { applyServerSide } from './patch/server-side-apply.ts';
 import { applyStrategicMergePatch } from './patch/strategic-merge.ts';
 import { badRequest, type WriteOptions, writeOptions } from './request-options.ts';
 import { changeScale } from './scale.ts';
-import { changeObject, type OwnPart } from './update.ts';
+import { changeObject, partOf } from './update.ts';
 
-export async function patchObject(call: Call, part: OwnPart, deps: ApiServerDeps): Promise<Answer> {
+export async function patchObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const options = writeOptions(call);
   const body = parseBody(call);
   const now = deps.clock.now();
   if (call.contentType === applyType) {
-    const applied = appliedBody(call, body);
-    return applyObject(call, { part, options, applied }, deps);
+    return applyObject(call, { options, applied: appliedBody(call, body) }, deps);
   }
   const change = (live: AnyObject) => patched(call, live, body);
-  const object = await changeObject(call, deps, { part, options, change });
+  const object = await changeObject(call, deps, { options, change });
   return answer(call, object, { code: 200, now });
 }
 
@@ -55,24 +54,23 @@ function patched({ kind, contentType }: Call, live: AnyObject, patch: unknown) {
 }
 
 interface Apply {
-  readonly part: OwnPart;
   readonly options: WriteOptions;
   readonly applied: Readonly<Record<string, unknown>>;
 }
 
 /** Server-side apply makes what isn't there. 201 says so. */
 async function applyObject(call: Call, apply: Apply, deps: ApiServerDeps): Promise<Answer> {
-  const { part, options, applied } = apply;
+  const { options, applied } = apply;
   const merge = mergeOf(call.kind, apply, deps.clock);
   const now = deps.clock.now();
   const isThere = (await deps.objects.get(call.kind, call)) !== undefined;
-  if (!isThere && part === 'main') {
+  if (!isThere && partOf(call) === 'main') {
     const metadata = isObject(applied.metadata) ? applied.metadata : {};
     const body = merge(undefined, { ...applied, metadata: { ...metadata, name: call.name } });
     return answer(call, await createFrom(call, { body, options }, deps), { code: 201, now });
   }
   const change = (live: AnyObject) => merge(live, applied);
-  const object = await changeObject(call, deps, { part, options, change });
+  const object = await changeObject(call, deps, { options, change });
   return answer(call, object, { code: 200, now });
 }
 

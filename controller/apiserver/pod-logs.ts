@@ -6,12 +6,12 @@ import { badRequest, count, flag } from './request-options.ts';
 
 /** pods/log: text as it is written, until its end or until the client hangs up. */
 export async function podLogs(call: Call, server: ApiServer): Promise<Streaming> {
-  const { deps, closing } = server;
-  const target = containerTarget(deps.cache, call, call.query.get('container') ?? '');
-  const options = logOptions(call.query, target.container, deps.clock.now());
+  const { cache, clock, podAccess, closing, log } = server;
+  const target = containerTarget(cache, call, call.query.get('container') ?? '');
+  const options = logOptions(call.query, target.container, clock.now());
   const hungUp = new AbortController();
   const signal = AbortSignal.any([hungUp.signal, closing]);
-  const chunks = await deps.podAccess.logs(target.pod, options, signal);
+  const chunks = await podAccess.logs(target.pod, options, signal);
   return {
     stream(response) {
       response.on('close', () => hungUp.abort());
@@ -20,7 +20,7 @@ export async function podLogs(call: Call, server: ApiServer): Promise<Streaming>
       response.flushHeaders();
       pipeline(chunks, response).catch((err: unknown) => {
         if (!signal.aborted)
-          deps.log.warn({ err, namespace: call.namespace, pod: call.name }, 'a log broke off');
+          log.warn({ err, namespace: call.namespace, pod: call.name }, 'a log broke off');
       });
     },
   };

@@ -29,14 +29,15 @@ export async function serveUpgrade(server: ApiServer, upgrade: Upgrade): Promise
   } catch (error) {
     const status = toStatusError(error);
     if (status.reason === 'InternalError')
-      server.deps.log.error({ err: error, path: request.url ?? '' }, 'an upgrade failed');
+      server.log.error({ err: error, path: request.url ?? '' }, 'an upgrade failed');
     refuse(socket, status);
   }
 }
 
-async function serve({ deps, closing }: ApiServer, upgrade: Upgrade): Promise<void> {
+async function serve(server: ApiServer, upgrade: Upgrade): Promise<void> {
   const { request, socket } = upgrade;
-  const user = deps.authenticate(request);
+  const { podAccess, cache, clock, closing } = server;
+  const user = server.authenticate(request);
   if (!user) throw unauthorized(socket);
   const { subresource, query, ...key } = addressOf(request);
   const verb = request.method === 'POST' ? 'create' : 'get';
@@ -44,13 +45,12 @@ async function serve({ deps, closing }: ApiServer, upgrade: Upgrade): Promise<vo
   const hungUp = new AbortController();
   socket.once('close', () => hungUp.abort());
   const signal = AbortSignal.any([hungUp.signal, closing]);
-  const { podAccess, clock } = deps;
-  const pod = livePodTarget(deps.cache, key);
+  const pod = livePodTarget(cache, key);
   if (subresource === 'portforward')
     return servePorts(upgrade, query, (port, ended) =>
       podAccess.portForward(pod, port, AbortSignal.any([signal, ended])),
     );
-  const { container } = containerTarget(deps.cache, key, query.get('container') ?? '');
+  const { container } = containerTarget(cache, key, query.get('container') ?? '');
   const wanted = wantedStreams(query, container);
   const command = subresource === 'exec' ? commandIn(query) : undefined;
   const transport = isWebSocket(request, channelProtocols)

@@ -13,7 +13,7 @@ import { podLogs } from './pod-logs.ts';
 import { badRequest, flag } from './request-options.ts';
 import { collectionPath, groupVersionPath, objectPath } from './resource-path.ts';
 import { getScale, replaceScale } from './scale.ts';
-import { type OwnPart, replaceObject } from './update.ts';
+import { replaceObject } from './update.ts';
 import { openWatch, serveWatch } from './watch.ts';
 
 export interface ResourceRoute {
@@ -36,12 +36,12 @@ export function routesOf(kind: Kind): readonly ResourceRoute[] {
     ...[...new Set([everywhere, collection])].map(
       (path): ResourceRoute => ({ ...at(kind, path), ...verbs.list, handle: listOrWatch }),
     ),
-    { ...at(kind, collection), ...verbs.create, handle: on(createObject) },
-    { ...at(kind, collection), ...verbs.deletecollection, handle: on(deleteCollection) },
-    { ...at(kind, object), ...verbs.get, handle: on(getObject) },
-    { ...at(kind, object), ...verbs.delete, handle: on(deleteObject) },
-    { ...at(kind, object), ...verbs.update, handle: onPart('main', replaceObject) },
-    { ...at(kind, object), ...verbs.patch, handle: onPart('main', patchObject) },
+    { ...at(kind, collection), ...verbs.create, handle: createObject },
+    { ...at(kind, collection), ...verbs.deletecollection, handle: deleteCollection },
+    { ...at(kind, object), ...verbs.get, handle: getObject },
+    { ...at(kind, object), ...verbs.delete, handle: deleteObject },
+    { ...at(kind, object), ...verbs.update, handle: replaceObject },
+    { ...at(kind, object), ...verbs.patch, handle: patchObject },
     ...kind.subresources.flatMap((name) => subresourceRoutes(kind, `${object}/${name}`, name)),
   ];
 }
@@ -58,21 +58,8 @@ const verbs = {
 
 const at = (kind: Kind, path: string) => ({ kind, path, subresource: '' }) as const;
 
-const on =
-  (handle: (call: Call, deps: ApiServer['deps']) => Promise<Answer>): Handle =>
-  (call, { deps }) =>
-    handle(call, deps);
-
-const onPart =
-  (
-    part: OwnPart,
-    handle: (call: Call, part: OwnPart, deps: ApiServer['deps']) => Promise<Answer>,
-  ): Handle =>
-  (call, { deps }) =>
-    handle(call, part, deps);
-
 async function listOrWatch(call: Call, server: ApiServer): Promise<Answer | Streaming> {
-  if (!flag(call.query, 'watch')) return listObjects(call, server.deps);
+  if (!flag(call.query, 'watch')) return listObjects(call, server);
   const watch = await openWatch(call, server);
   return { stream: (response) => serveWatch(watch, server, response) };
 }
@@ -82,22 +69,22 @@ function subresourceRoutes(kind: Kind, path: string, name: Subresource): readonl
   switch (name) {
     case 'status':
       return [
-        { ...base, ...verbs.get, handle: on(getObject) },
-        { ...base, ...verbs.update, handle: onPart('status', replaceObject) },
-        { ...base, ...verbs.patch, handle: onPart('status', patchObject) },
+        { ...base, ...verbs.get, handle: getObject },
+        { ...base, ...verbs.update, handle: replaceObject },
+        { ...base, ...verbs.patch, handle: patchObject },
       ];
     case 'scale':
       return [
-        { ...base, ...verbs.get, handle: on(getScale) },
-        { ...base, ...verbs.update, handle: on(replaceScale) },
-        { ...base, ...verbs.patch, handle: on(patchScale) },
+        { ...base, ...verbs.get, handle: getScale },
+        { ...base, ...verbs.update, handle: replaceScale },
+        { ...base, ...verbs.patch, handle: patchScale },
       ];
     case 'log':
       return [{ ...base, ...verbs.get, handle: podLogs }];
     case 'eviction':
-      return [{ ...base, ...verbs.create, handle: on(evictPod) }];
+      return [{ ...base, ...verbs.create, handle: evictPod }];
     case 'binding':
-      return [{ ...base, ...verbs.create, handle: on(bindPod) }];
+      return [{ ...base, ...verbs.create, handle: bindPod }];
     case 'exec':
     case 'attach':
     case 'portforward':

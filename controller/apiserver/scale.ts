@@ -32,7 +32,6 @@ export async function changeScale(
   change: (scale: Scale) => Readonly<Record<string, unknown>>,
 ): Promise<Answer> {
   const object = await changeObject(call, deps, {
-    part: 'main',
     options: writeOptions(call),
     change: (live) => scaled(live, change(scaleOf(live))),
   });

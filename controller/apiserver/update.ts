@@ -10,23 +10,19 @@ import { accepted, answer, checkAddress } from './incoming.ts';
 import { parseObjectBody } from './parse-body.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
-/** Which part of the object the URL is about: the other one stays as it is. */
-export type OwnPart = 'main' | 'status';
-
-export async function replaceObject(
-  call: Call,
-  part: OwnPart,
-  deps: ApiServerDeps,
-): Promise<Answer> {
+export async function replaceObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const body = parseObjectBody(call);
   checkAddress(call, body);
   const options = writeOptions(call);
-  const object = await changeObject(call, deps, { part, options, change: () => body });
+  const object = await changeObject(call, deps, { options, change: () => body });
   return answer(call, object, { code: 200, now: deps.clock.now() });
 }
 
-export interface Change {
-  readonly part: OwnPart;
+/** Which part of the object the URL is about: the other one stays as it is. */
+export const partOf = ({ subresource }: Call): 'main' | 'status' =>
+  subresource === 'status' ? 'status' : 'main';
+
+interface Change {
   readonly options: WriteOptions;
   /** The object as wanted, from the stored one; given again what is stored when someone else was faster. Pure. */
   readonly change: (live: AnyObject) => Readonly<Record<string, unknown>>;
@@ -61,10 +57,11 @@ class Outrun extends StatusError {}
 async function changeOnce(
   call: Call,
   deps: ApiServerDeps,
-  { part, options, change, live }: Change & { readonly live: KubeObject },
+  { options, change, live }: Change & { readonly live: KubeObject },
 ): Promise<AnyObject> {
   const wanted = change(live);
   const { kind } = call;
+  const part = partOf(call);
   const given = isObject(wanted.metadata) ? wanted.metadata : {};
   checkUnchanged(kind, live, {
     uid: asText(given.uid ?? ''),

@@ -5,7 +5,7 @@ import { NodeMetrics, PodMetrics } from '../../api/resource-metrics.ts';
 import { notFound, StatusError } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
 import type { NodeUsage } from '../usage-board.ts';
-import type { Answer, ApiServer, ApiServerDeps, Call } from './call.ts';
+import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { answer } from './incoming.ts';
 import { encodeList } from './list.ts';
 import { flag, listOptions } from './request-options.ts';
@@ -30,7 +30,7 @@ export function usageRoutes(): readonly ResourceRoute[] {
   });
 }
 
-async function list(call: Call, { deps }: ApiServer): Promise<Answer> {
+async function list(call: Call, deps: ApiServerDeps): Promise<Answer> {
   if (flag(call.query, 'watch'))
     throw new StatusError('MethodNotAllowed', 'metrics are measured, they can not be watched');
   const selects = selectionOf(call.kind, listOptions(call.query));
@@ -39,7 +39,7 @@ async function list(call: Call, { deps }: ApiServer): Promise<Answer> {
   return { code: 200, body: encodeList(call, { objects, continueToken: '', remaining: 0 }, facts) };
 }
 
-async function get(call: Call, { deps }: ApiServer): Promise<Answer> {
+async function get(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const object = measured(call, deps).find(({ metadata }) => metadata.name === call.name);
   if (!object) throw notFound(call.kind, call.name);
   return answer(call, object, { code: 200, now: deps.clock.now() });

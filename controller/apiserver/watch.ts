@@ -26,7 +26,7 @@ interface Watch {
 }
 
 /** Reads the request and waits for its revision; what fails here is still an ordinary answer. */
-export async function openWatch(call: Call, { deps }: ApiServer): Promise<Watch> {
+export async function openWatch(call: Call, deps: ApiServer): Promise<Watch> {
   const list = listOptions(call.query);
   const watch: Watch = {
     call,
@@ -41,7 +41,7 @@ export async function openWatch(call: Call, { deps }: ApiServer): Promise<Watch>
 
 /** Streams until the client hangs up, the time is over, the client reads too slowly, or the server closes. */
 export function serveWatch(watch: Watch, server: ApiServer, response: ServerResponse): void {
-  const { deps, changes, closing } = server;
+  const { clock, changes, closing } = server;
   const stream = openEventStream(response, closing);
   const { send } = stream;
   if (!sendBacklog(watch, server, send)) {
@@ -52,7 +52,7 @@ export function serveWatch(watch: Watch, server: ApiServer, response: ServerResp
   stream.onEnd(
     changes.subscribe(watch.call.kind, (change) => sendChange(watch, change, { server, send })),
   );
-  stream.onEnd(deps.clock.after(timeoutMs(watch, server), stream.end));
+  stream.onEnd(clock.after(timeoutMs(watch, server), stream.end));
   if (watch.options.bookmarks) stream.onEnd(repeatBookmark(watch, server, send));
 }
 
@@ -61,13 +61,13 @@ type Send = (chunk: string | Buffer) => void;
 const bookmarkMs = 10_000;
 const minTimeoutMs = 30 * 60_000;
 
-function timeoutMs({ options }: Watch, { deps }: ApiServer): number {
+function timeoutMs({ options }: Watch, { rng }: ApiServer): number {
   if (options.timeoutSeconds) return options.timeoutSeconds * 1000;
-  return minTimeoutMs * (1 + deps.rng.fraction());
+  return minTimeoutMs * (1 + rng.fraction());
 }
 
 /** What happened before now: the state as it is, or the changes since the given revision. False: too old. */
-function sendBacklog(watch: Watch, { deps: { cache, clock } }: ApiServer, send: Send): boolean {
+function sendBacklog(watch: Watch, { cache, clock }: ApiServer, send: Send): boolean {
   const { call, format, selects, resourceVersion, options } = watch;
   const encoding = { kind: call.kind, format, now: clock.now() };
   if (options.sendInitialEvents || resourceVersion === '' || resourceVersion === '0') {
@@ -96,7 +96,7 @@ function sendChange(
   if (!isWanted(watch, change)) return;
   const event = eventOf(change, watch.selects);
   if (event === undefined) return;
-  const encoding = { kind: change.kind, format: watch.format, now: server.deps.clock.now() };
+  const encoding = { kind: change.kind, format: watch.format, now: server.clock.now() };
   send(server.encodeShared(change, event, encoding));
 }
 
@@ -105,9 +105,13 @@ function isWanted({ call }: Watch, change: ObjectChange): boolean {
   return call.namespace === '' || call.namespace === change.key.namespace;
 }
 
-function repeatBookmark(watch: Watch, { deps }: ApiServer, send: Send): () => Promise<void> {
+function repeatBookmark(
+  watch: Watch,
+  { cache, clock }: ApiServer,
+  send: Send,
+): () => Promise<void> {
   const encoding = { kind: watch.call.kind, format: watch.format };
-  return repeat(deps.clock, bookmarkMs, () => send(encodeBookmark(encoding, deps.cache.revision)));
+  return repeat(clock, bookmarkMs, () => send(encodeBookmark(encoding, cache.revision)));
 }
 
 const tooOld = (given: string, current: number) =>
