@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { AgentLinkClient, RenewResponse } from '../../api/generated/agent.ts';
+import { formatTime } from '../../base/clock.ts';
 import { newCertificateRequest } from './certificate-request.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import type { SessionOptions } from './session-options.ts';
@@ -55,6 +56,16 @@ export function identityKeeper(options: SessionOptions): IdentityKeeper {
       };
     },
   };
+}
+
+/** Why a controller, whose clock is right, would not take the certificate: it only hangs up. Pure. */
+export function flawOf({ certificate }: NodeIdentity, now: number): string | undefined {
+  const { validFromDate, validToDate } = new X509Certificate(certificate);
+  if (now > validToDate.getTime())
+    return `this node's certificate expired at ${formatTime(validToDate.getTime())}: join again`;
+  if (now < validFromDate.getTime())
+    return `this node's certificate is valid from ${formatTime(validFromDate.getTime())}: is the clock right?`;
+  return undefined;
 }
 
 /** Only a third of its life is left. */

@@ -4,7 +4,7 @@ import { backoffMs, withJitter } from '../../base/backoff.ts';
 import { sleep } from '../../base/clock.ts';
 import { bulkSessions } from './bulk-sessions.ts';
 import { type ControlStream, type NodeReport, openControlStream } from './control-stream.ts';
-import { type IdentityKeeper, identityKeeper } from './identity-keeper.ts';
+import { flawOf, type IdentityKeeper, identityKeeper } from './identity-keeper.ts';
 import { dialController } from './link-clients.ts';
 import type { SessionOptions } from './session-options.ts';
 
@@ -74,7 +74,9 @@ async function keepLink(shared: Shared, address: string): Promise<void> {
     const err = await connect(shared, address, onWelcome).catch((error: unknown) => error);
     if (signal.aborted) return;
     const retryInMs = withJitter(backoffMs(reconnectBackoff, ++attempt), rng);
-    log.warn({ err, component: 'session', address, retryInMs }, 'controller lost');
+    const flaw = flawOf(shared.identity.current(), clock.now());
+    const why = flaw === undefined ? { err } : { err, reason: flaw };
+    log.warn({ ...why, component: 'session', address, retryInMs }, 'controller lost');
     await sleep(clock, retryInMs, signal).catch(() => undefined);
   }
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { flawOf } from '../../../agent/session/identity-keeper.ts';
 import { joinCluster } from '../../../agent/session/join.ts';
 import { readIdentity } from '../../../agent/session/node-identity.ts';
 import { formatJoinToken, parseJoinToken } from '../../../api/join.ts';
@@ -228,6 +229,17 @@ describe('the link', () => {
     const [renewed] = await waitFor('the renewal', () => agent.renewed.length > 0 && agent.renewed);
     expect(renewed?.certificate).not.toBe(identity.certificate);
     expect(renewed?.key).not.toBe(identity.key);
+  });
+
+  it.each([
+    [-200, /^this node's certificate expired at 20\d\d-.*: join again$/],
+    [+10, /^this node's certificate is valid from 20\d\d-.*: is the clock right\?$/],
+  ])('knows why controllers hang up on one made %i days from now', async (days, why) => {
+    const shifted = fakeClock(clock.now() + days * 24 * 60 * 60 * 1000);
+    const ca = await openCa({ dir: join(world.dir, 'pki'), clock: shifted, rng });
+    const identity = await world.identityOf('host1', ca);
+    expect(flawOf(identity, clock.now())).toMatch(why);
+    expect(flawOf(identity, shifted.now())).toBe(undefined);
   });
 });
 
