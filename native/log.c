@@ -9,16 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_SIZE = 16384 };
+enum { HEAD_SIZE = 40, LINE_SIZE = 16384 };
 
 struct line {
     size_t used;
     bool continued; /* pieces of this line are written already */
-    char text[LINE_SIZE];
+    char bytes[HEAD_SIZE + LINE_SIZE + 1]; /* as it will stand in the file */
 };
 
 struct log {
@@ -32,9 +31,8 @@ struct log {
 static int open_file(const char *path);
 static void take(struct log *log, int stream, const uint8_t *bytes, size_t size);
 static void write_line(struct log *log, int stream, bool full);
-static int format_head(char head[64], int stream, bool full);
+static void format_head(char *head, int stream, bool full);
 static void format_date(char date[32], time_t seconds);
-static void write_all(struct log *log, struct iovec *parts, int count);
 static void rotate_if_due(struct log *log);
 
 struct log *log_open(const char *path, uint64_t max_bytes, uint32_t max_files)
@@ -45,9 +43,7 @@ struct log *log_open(const char *path, uint64_t max_bytes, uint32_t max_files)
         return NULL;
     log->fd = open_file(path);
     if (log->fd < 0 || fstat(log->fd, &found) < 0) {
-        int error = errno;
-        free(log);
-        errno = error;
+        free(log); /* leaves errno alone */
         return NULL;
     }
     log->size = (uint64_t)found.st_size;
@@ -107,38 +103,38 @@ static void take(struct log *log, int stream, const uint8_t *bytes, size_t size)
             rotate_if_due(log);
             continue;
         }
-        memcpy(line->text + line->used, bytes, part);
+        memcpy(line->bytes + HEAD_SIZE + line->used, bytes, part);
         line->used += part;
         bytes += part;
         size -= part;
     }
 }
 
+/* A full disk loses lines, never blocks or ends a container. */
 static void write_line(struct log *log, int stream, bool full)
 {
-    char head[64];
     struct line *line = &log->lines[stream];
-    struct iovec parts[3] = {
-        {head, (size_t)format_head(head, stream, full)},
-        {line->text, line->used},
-        {(void *)(uintptr_t) "\n", 1},
-    };
-    write_all(log, parts, 3);
+    format_head(line->bytes, stream, full);
+    line->bytes[HEAD_SIZE + line->used] = '\n';
+    ssize_t written = write(log->fd, line->bytes, HEAD_SIZE + line->used + 1);
+    log->size += written < 0 ? 0 : (uint64_t)written;
     line->used = 0;
     line->continued = !full;
 }
 
-static int format_head(char head[64], int stream, bool full)
+static void format_head(char *head, int stream, bool full)
 {
     static time_t last = -1; /* the date is formatted once a second */
     static char date[32];
+    char text[2 * HEAD_SIZE]; /* more than it takes, for the compiler */
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     if (now.tv_sec != last)
         format_date(date, now.tv_sec);
     last = now.tv_sec;
-    return snprintf(head, 64, "%s.%09ldZ %s %c ", date, now.tv_nsec,
-                    stream == 0 ? "stdout" : "stderr", full ? 'F' : 'P');
+    snprintf(text, sizeof text, "%s.%09ldZ %s %c ", date, now.tv_nsec,
+             stream == 0 ? "stdout" : "stderr", full ? 'F' : 'P');
+    memcpy(head, text, HEAD_SIZE);
 }
 
 /* UTC without gmtime, which reads the host's time zone files. Days to civil date after Howard
@@ -156,28 +152,6 @@ static void format_date(char date[32], time_t seconds)
     year += era * 400 + (month <= 2);
     snprintf(date, 32, "%04d-%02d-%02dT%02d:%02d:%02d", (int)year % 10000, (int)month % 100,
              (int)day % 100, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
-}
-
-/* A full disk loses lines, never blocks or ends a container. */
-static void write_all(struct log *log, struct iovec *parts, int count)
-{
-    while (count > 0) {
-        ssize_t written = writev(log->fd, parts, count);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return;
-        log->size += (uint64_t)written;
-        while (count > 0 && (size_t)written >= parts->iov_len) {
-            written -= (ssize_t)parts->iov_len;
-            parts++;
-            count--;
-        }
-        if (count > 0) {
-            parts->iov_base = (char *)parts->iov_base + written;
-            parts->iov_len -= (size_t)written;
-        }
-    }
 }
 
 /* Between lines; a line that never ends is cut at twice the size. */

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -21,16 +22,9 @@
 
 enum { MAX_GROUPS = 65536, MAX_CAPABILITY = 63 };
 
-struct capability_sets {
-    uint64_t effective, permitted, inheritable;
-};
-
-static int get_capabilities(struct capability_sets *sets);
-static int set_capabilities(const struct capability_sets *sets);
 static int seal(struct task *task);
 static void die_with_shim(const struct task *task);
-static void exec_in_path(char *const *argv, char *const *envp);
-static const char *find_variable(char *const *envp, const char *name);
+static void exec_in_path(char *const *argv);
 
 int op_new_session(struct task *task, const struct orc_record *op)
 {
@@ -58,7 +52,8 @@ int op_umask(struct task *task, const struct orc_record *op)
 int op_set_ids(struct task *task, const struct orc_record *op)
 {
     static gid_t groups[MAX_GROUPS];
-    struct capability_sets sets;
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct halves[2];
     size_t bytes = op->text[0].length;
     if (bytes % sizeof(gid_t) != 0 || bytes > sizeof groups)
         return -EINVAL;
@@ -73,10 +68,11 @@ int op_set_ids(struct task *task, const struct orc_record *op)
         return task_fail(task, "setresuid");
     if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
         return task_fail(task, "keepcaps");
-    if (get_capabilities(&sets) < 0)
+    if (syscall(SYS_capget, &head, halves) < 0)
         return task_fail(task, "capget");
-    sets.effective = sets.permitted;
-    return set_capabilities(&sets) < 0 ? task_fail(task, "capset") : 0;
+    for (int i = 0; i < 2; i++)
+        halves[i].effective = halves[i].permitted;
+    return syscall(SYS_capset, &head, halves) < 0 ? task_fail(task, "capset") : 0;
 }
 
 int op_drop_bounding(struct task *task, const struct orc_record *op)
@@ -92,10 +88,17 @@ int op_drop_bounding(struct task *task, const struct orc_record *op)
 
 int op_set_caps(struct task *task, const struct orc_record *op)
 {
-    struct capability_sets sets = {op->wide[0], op->wide[1], op->wide[2]};
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct halves[2];
+    for (int i = 0; i < 2; i++)
+        halves[i] = (struct __user_cap_data_struct){
+            .effective = (uint32_t)(op->wide[0] >> 32 * i),
+            .permitted = (uint32_t)(op->wide[1] >> 32 * i),
+            .inheritable = (uint32_t)(op->wide[2] >> 32 * i),
+        };
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return task_fail(task, "ambient");
-    if (set_capabilities(&sets) < 0)
+    if (syscall(SYS_capset, &head, halves) < 0)
         return task_fail(task, "capset");
     for (unsigned long bit = 0; bit <= MAX_CAPABILITY; bit++)
         if ((op->wide[3] >> bit & 1) != 0 &&
@@ -138,32 +141,9 @@ int op_exec(struct task *task, const struct orc_record *op)
     if (filtered) /* ids or caps set after the filter may have cleared it; it may be refused */
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     umask(task->umask);
-    exec_in_path(task->list->argv, task->list->envp);
+    environ = task->list->envp;
+    exec_in_path(task->list->argv);
     return task_fail(task, "execve");
-}
-
-static int get_capabilities(struct capability_sets *sets)
-{
-    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct halves[2];
-    if (syscall(SYS_capget, &head, halves) < 0)
-        return -1;
-    sets->effective = (uint64_t)halves[1].effective << 32 | halves[0].effective;
-    sets->permitted = (uint64_t)halves[1].permitted << 32 | halves[0].permitted;
-    sets->inheritable = (uint64_t)halves[1].inheritable << 32 | halves[0].inheritable;
-    return 0;
-}
-
-static int set_capabilities(const struct capability_sets *sets)
-{
-    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct halves[2];
-    for (int i = 0; i < 2; i++) {
-        halves[i].effective = (uint32_t)(sets->effective >> 32 * i);
-        halves[i].permitted = (uint32_t)(sets->permitted >> 32 * i);
-        halves[i].inheritable = (uint32_t)(sets->inheritable >> 32 * i);
-    }
-    return (int)syscall(SYS_capset, &head, halves);
 }
 
 /* What must be done while the process may still do everything: a filter can forbid each of these
@@ -194,14 +174,14 @@ static void die_with_shim(const struct task *task)
         _exit(1);
 }
 
-/* As execvpe, but by PATH of the new environment, and without allocation. Returns with errno. */
-static void exec_in_path(char *const *argv, char *const *envp)
+/* As execvp, but what is no program is no script for /bin/sh either. Returns with errno. */
+static void exec_in_path(char *const *argv)
 {
     char path[PATH_MAX];
-    const char *dirs = find_variable(envp, "PATH=");
+    const char *dirs = getenv("PATH");
     int error = ENOENT;
     if (strchr(argv[0], '/') != NULL) {
-        execve(argv[0], argv, envp);
+        execv(argv[0], argv);
         return;
     }
     while (dirs != NULL && argv[0][0] != '\0') {
@@ -209,7 +189,7 @@ static void exec_in_path(char *const *argv, char *const *envp)
         int length = (int)(end - dirs);
         if (length > 0 && length < PATH_MAX &&
             (size_t)snprintf(path, sizeof path, "%.*s/%s", length, dirs, argv[0]) < sizeof path) {
-            execve(path, argv, envp);
+            execv(path, argv);
             if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
                 return;
             if (errno == EACCES)
@@ -218,12 +198,4 @@ static void exec_in_path(char *const *argv, char *const *envp)
         dirs = *end == '\0' ? NULL : end + 1;
     }
     errno = error;
-}
-
-static const char *find_variable(char *const *envp, const char *name)
-{
-    for (; *envp != NULL; envp++)
-        if (strncmp(*envp, name, strlen(name)) == 0)
-            return *envp + strlen(name);
-    return NULL;
 }

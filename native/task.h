@@ -43,36 +43,16 @@ _Noreturn void task_run(struct task *task);
 int task_fail(struct task *task, const char *stage);
 int task_send(int report, const struct report *message, int descriptor);
 
-/* Operations: 0 or -errno. Grouped by file. */
-int op_set_root(struct task *task, const struct orc_record *op); /* files.c */
-int op_mkdir(struct task *task, const struct orc_record *op);
-int op_symlink(struct task *task, const struct orc_record *op);
-int op_mknod(struct task *task, const struct orc_record *op);
-int op_write(struct task *task, const struct orc_record *op);
-int op_chdir(struct task *task, const struct orc_record *op);
-int op_mount(struct task *task, const struct orc_record *op); /* mounts.c */
-int op_bind(struct task *task, const struct orc_record *op);
-int op_mask(struct task *task, const struct orc_record *op);
-int op_read_only(struct task *task, const struct orc_record *op);
-int op_read_only_root(struct task *task, const struct orc_record *op);
-int op_make_private(struct task *task, const struct orc_record *op);
-int op_pivot_root(struct task *task, const struct orc_record *op);
-int op_join(struct task *task, const struct orc_record *op); /* spaces.c */
-int op_enter_container(struct task *task, const struct orc_record *op);
-int op_unshare(struct task *task, const struct orc_record *op);
-int op_terminal(struct task *task, const struct orc_record *op);
-int op_link_up(struct task *task, const struct orc_record *op); /* links.c */
-int op_add_address(struct task *task, const struct orc_record *op);
-int op_add_route(struct task *task, const struct orc_record *op);
-int op_dial(struct task *task, const struct orc_record *op); /* dial.c */
-int op_new_session(struct task *task, const struct orc_record *op); /* privileges.c */
-int op_new_keyring(struct task *task, const struct orc_record *op);
-int op_umask(struct task *task, const struct orc_record *op);
-int op_set_ids(struct task *task, const struct orc_record *op);
-int op_drop_bounding(struct task *task, const struct orc_record *op);
-int op_set_caps(struct task *task, const struct orc_record *op);
-int op_no_new_privs(struct task *task, const struct orc_record *op);
-int op_seccomp(struct task *task, const struct orc_record *op);
-int op_exec(struct task *task, const struct orc_record *op);
+/* An operation: 0 or -errno. */
+typedef int operation(struct task *task, const struct orc_record *op);
+
+operation op_set_root, op_mkdir, op_symlink, op_mknod, op_write, op_chdir; /* files.c */
+operation op_mount, op_bind, op_mask, op_read_only, op_read_only_root;     /* mounts.c */
+operation op_make_private, op_pivot_root;
+operation op_join, op_enter_container, op_unshare, op_terminal; /* spaces.c */
+operation op_link_up, op_add_address, op_add_route;             /* links.c */
+operation op_dial;                                              /* dial.c */
+operation op_new_session, op_new_keyring, op_umask, op_set_ids; /* privileges.c */
+operation op_drop_bounding, op_set_caps, op_no_new_privs, op_seccomp, op_exec;
 
 #endif
