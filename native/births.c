@@ -37,11 +37,8 @@ void process_start(struct connection *client, uint32_t tag, uint16_t type, struc
 {
     struct birth birth = {.child = {-1, -1, -1}, .report = -1, .cgroup = -1};
     struct process *process = make_process(client, tag, type, list);
-    if (process == NULL) {
-        struct orc_failure failure = {.index = -1, .error = errno, .stage = "admit"};
-        connection_fail(client, tag, &failure);
-        return;
-    }
+    if (process == NULL)
+        return connection_refuse(client, tag, errno, "admit");
     if (process->role == ROLE_EXEC) {
         client->is_session = true;
         client->session = process;

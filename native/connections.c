@@ -14,8 +14,9 @@ static void read_more(struct connection *connection);
 static void take_frames(struct connection *connection);
 static bool is_full(const struct connection *connection);
 static bool has_room_for_frames(const struct connection *connection);
-static bool grow(uint8_t **buffer, size_t *size, size_t wanted);
 static void flush(struct connection *connection);
+static bool grow(struct buffer *buffer, size_t wanted);
+static void drop_front(struct buffer *buffer, size_t size);
 
 void connection_accept(struct source *source, short events)
 {
@@ -42,17 +43,15 @@ void connection_send(struct connection *connection, uint16_t type, uint32_t tag,
                      size_t size)
 {
     struct orc_frame frame = {.size = (uint32_t)size, .type = type, .tag = tag};
-    size_t wanted = connection->out_used + sizeof frame + size;
+    size_t wanted = connection->out.used + sizeof frame + size;
     if (connection->dead)
         return;
-    if (wanted > OUTPUT_LIMIT || !grow(&connection->out, &connection->out_size, wanted)) {
-        connection_close(connection);
-        return;
-    }
-    memcpy(connection->out + connection->out_used, &frame, sizeof frame);
+    if (wanted > OUTPUT_LIMIT || !grow(&connection->out, wanted))
+        return connection_close(connection);
+    memcpy(connection->out.bytes + connection->out.used, &frame, sizeof frame);
     if (size > 0)
-        memcpy(connection->out + connection->out_used + sizeof frame, bytes, size);
-    connection->out_used = wanted;
+        memcpy(connection->out.bytes + connection->out.used + sizeof frame, bytes, size);
+    connection->out.used = wanted;
     flush(connection);
 }
 
@@ -60,6 +59,12 @@ void connection_fail(struct connection *connection, uint32_t tag,
                      const struct orc_failure *failure)
 {
     connection_send(connection, FRAME_FAILED, tag, failure, sizeof *failure);
+}
+
+void connection_refuse(struct connection *connection, uint32_t tag, int error, const char *stage)
+{
+    struct orc_failure failure = failure_of(error, stage);
+    connection_fail(connection, tag, &failure);
 }
 
 void connection_close(struct connection *connection)
@@ -88,7 +93,7 @@ void connection_want(struct connection *connection)
     short events = connection->is_session ? POLLRDHUP : 0;
     if (has_room_for_frames(connection))
         events |= POLLIN;
-    if (connection->out_used > 0)
+    if (connection->out.used > 0)
         events |= POLLOUT;
     connection->source.events = events;
 }
@@ -132,20 +137,19 @@ bool clients_are_full(const struct process *process)
 /* It gets what is pending, and the reason. */
 void connection_drop_slow(struct connection *connection)
 {
-    struct orc_failure failure = {.index = -1, .error = ENOBUFS, .stage = "the reader is too slow"};
     if (!connection->attached || connection->session == NULL || !is_full(connection)) {
         connection->full_since_ms = 0;
     } else if (connection->full_since_ms == 0) {
         connection->full_since_ms = now_ms(CLOCK_MONOTONIC);
     } else if (now_ms(CLOCK_MONOTONIC) > connection->full_since_ms + ATTACHED_PATIENCE_MS) {
-        connection_fail(connection, 0, &failure);
+        connection_refuse(connection, 0, ENOBUFS, "the reader is too slow");
         connection_end_session(connection);
     }
 }
 
 static bool is_full(const struct connection *connection)
 {
-    return connection->out_used >= (connection->attached ? ATTACHED_HIGH : OUTPUT_HIGH);
+    return connection->out.used >= (connection->attached ? ATTACHED_HIGH : OUTPUT_HIGH);
 }
 
 void connection_end_session(struct connection *connection)
@@ -153,7 +157,7 @@ void connection_end_session(struct connection *connection)
     connection->session = NULL;
     connection->closing = true;
     flush(connection);
-    if (!connection->dead && connection->out_used == 0)
+    if (!connection->dead && connection->out.used == 0)
         connection_close(connection);
 }
 
@@ -162,14 +166,14 @@ void connection_finish(struct connection *connection, uint32_t tag)
 {
     connection_send(connection, FRAME_DONE, tag, NULL, 0);
     struct pollfd fd = {.fd = connection->source.fd, .events = POLLOUT};
-    while (!connection->dead && connection->out_used > 0 && poll(&fd, 1, 1000) > 0)
+    while (!connection->dead && connection->out.used > 0 && poll(&fd, 1, 1000) > 0)
         flush(connection);
 }
 
 void connection_free(struct connection *connection)
 {
-    free(connection->in);
-    free(connection->out);
+    free(connection->in.bytes);
+    free(connection->out.bytes);
     free(connection);
 }
 
@@ -189,22 +193,20 @@ static void on_ready(struct source *source, short events)
 
 static void read_more(struct connection *connection)
 {
+    struct buffer *in = &connection->in;
     struct orc_frame frame;
     size_t wanted = SMALL_BUFFER;
     if (connection->dead || !has_room_for_frames(connection))
         return;
-    if (connection->in_used >= sizeof frame) {
-        memcpy(&frame, connection->in, sizeof frame);
+    if (in->used >= sizeof frame) {
+        memcpy(&frame, in->bytes, sizeof frame);
         wanted = sizeof frame + frame.size > wanted ? sizeof frame + frame.size : wanted;
     }
-    if (!grow(&connection->in, &connection->in_size, wanted)) {
-        connection_close(connection);
-        return;
-    }
-    ssize_t got = recv(connection->source.fd, connection->in + connection->in_used,
-                       connection->in_size - connection->in_used, 0);
+    if (!grow(in, wanted))
+        return connection_close(connection);
+    ssize_t got = recv(connection->source.fd, in->bytes + in->used, in->size - in->used, 0);
     if (got > 0) {
-        connection->in_used += (size_t)got;
+        in->used += (size_t)got;
         take_frames(connection);
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
         connection_close(connection);
@@ -213,28 +215,18 @@ static void read_more(struct connection *connection)
 
 static void take_frames(struct connection *connection)
 {
+    struct buffer *in = &connection->in;
     struct orc_frame frame;
-    while (!connection->dead && connection->in_used >= sizeof frame &&
-           has_room_for_frames(connection)) {
-        memcpy(&frame, connection->in, sizeof frame);
-        if (frame.size > ORC_MAX_FRAME || frame.zero != 0 || frame.zero2 != 0) {
-            connection_close(connection);
-            return;
-        }
+    while (!connection->dead && in->used >= sizeof frame && has_room_for_frames(connection)) {
+        memcpy(&frame, in->bytes, sizeof frame);
+        if (frame.size > ORC_MAX_FRAME || frame.zero != 0 || frame.zero2 != 0)
+            return connection_close(connection);
         size_t whole = sizeof frame + frame.size;
-        if (connection->in_used < whole)
+        if (in->used < whole)
             return;
-        if (!request_handle(connection, &frame, connection->in + sizeof frame)) {
-            connection_close(connection);
-            return;
-        }
-        connection->in_used -= whole;
-        memmove(connection->in, connection->in + whole, connection->in_used);
-    }
-    if (connection->in_used == 0 && connection->in_size > SMALL_BUFFER) {
-        free(connection->in);
-        connection->in = NULL;
-        connection->in_size = 0;
+        if (!request_handle(connection, &frame, in->bytes + sizeof frame))
+            return connection_close(connection);
+        drop_front(in, whole);
     }
 }
 
@@ -244,42 +236,42 @@ static bool has_room_for_frames(const struct connection *connection)
 {
     if (connection->session != NULL && stream_has_input(connection->session))
         return false;
-    return connection->is_session || connection->out_used < OUTPUT_HIGH;
-}
-
-static bool grow(uint8_t **buffer, size_t *size, size_t wanted)
-{
-    if (*size >= wanted)
-        return true;
-    uint8_t *larger = realloc(*buffer, wanted);
-    if (larger == NULL)
-        return false;
-    *buffer = larger;
-    *size = wanted;
-    return true;
+    return connection->is_session || connection->out.used < OUTPUT_HIGH;
 }
 
 static void flush(struct connection *connection)
 {
-    if (connection->dead || connection->out_used == 0)
+    struct buffer *out = &connection->out;
+    if (connection->dead || out->used == 0)
         return;
-    ssize_t sent = send(connection->source.fd, connection->out, connection->out_used,
-                        MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+    ssize_t sent = send(connection->source.fd, out->bytes, out->used, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR)
+        return connection_close(connection);
+    if (sent > 0)
+        drop_front(out, (size_t)sent);
+    if (out->used == 0 && connection->closing)
         connection_close(connection);
-        return;
+}
+
+static bool grow(struct buffer *buffer, size_t wanted)
+{
+    if (buffer->size >= wanted)
+        return true;
+    uint8_t *larger = realloc(buffer->bytes, wanted);
+    if (larger == NULL)
+        return false;
+    buffer->bytes = larger;
+    buffer->size = wanted;
+    return true;
+}
+
+/* A large one that is empty is given back. */
+static void drop_front(struct buffer *buffer, size_t size)
+{
+    buffer->used -= size;
+    memmove(buffer->bytes, buffer->bytes + size, buffer->used);
+    if (buffer->used == 0 && buffer->size > SMALL_BUFFER) {
+        free(buffer->bytes);
+        *buffer = (struct buffer){0};
     }
-    if (sent > 0) {
-        connection->out_used -= (size_t)sent;
-        memmove(connection->out, connection->out + sent, connection->out_used);
-    }
-    if (connection->out_used > 0)
-        return;
-    if (connection->out_size > SMALL_BUFFER) {
-        free(connection->out);
-        connection->out = NULL;
-        connection->out_size = 0;
-    }
-    if (connection->closing)
-        connection_close(connection);
 }

@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -176,8 +175,7 @@ static void become_shim(const struct list *list, int ready)
 
 static void give_up(const char *stage)
 {
-    struct shim_ready failed = {.failure = {.index = -1, .error = errno}};
-    snprintf(failed.failure.stage, sizeof failed.failure.stage, "%s", stage);
+    struct shim_ready failed = {.failure = failure_of(errno, stage)};
     _exit(write(SHIM_READY_FD, &failed, sizeof failed) < 0 ? 2 : 1);
 }
 
@@ -205,8 +203,7 @@ static void answer(uint16_t type, uint32_t tag, const void *bytes, size_t size)
 
 static void answer_failure(uint32_t tag, int error, const char *stage)
 {
-    struct orc_failure failure = {.index = -1, .error = error};
-    snprintf(failure.stage, sizeof failure.stage, "%s", stage);
+    struct orc_failure failure = failure_of(error, stage);
     answer(FRAME_FAILED, tag, &failure, sizeof failure);
 }
 

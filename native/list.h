@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct list {
     const struct orc_record *records; /* number 0 holds the arguments */
@@ -24,6 +25,14 @@ void list_free(struct list *list);
 static inline const char *list_text(const struct list *list, const struct orc_record *record, int n)
 {
     return list->blob + record->text[n].at;
+}
+
+/* Of no operation of the list. */
+static inline struct orc_failure failure_of(int error, const char *stage)
+{
+    struct orc_failure failure = {.index = -1, .error = error};
+    snprintf(failure.stage, sizeof failure.stage, "%s", stage);
+    return failure;
 }
 
 #endif

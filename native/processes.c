@@ -34,10 +34,9 @@ struct process *process_find(const char *name)
 void process_attach(struct connection *client, uint32_t tag, const struct list *list)
 {
     struct process *process = process_find(list_text(list, &list->records[0], 0));
-    struct orc_failure failure = {.index = -1, .error = ESRCH, .stage = "find container"};
     struct orc_state state;
     if (process == NULL || !process->settled || process->finished)
-        return connection_fail(client, tag, &failure);
+        return connection_refuse(client, tag, ESRCH, "find container");
     client->is_session = client->attached = true;
     client->session = process;
     client->gives_input = (list->records[0].flags & FLAG_INPUT) != 0;
@@ -91,8 +90,7 @@ void process_state(const struct process *process, struct orc_state *state)
 void process_set_failure(struct process *process, int error, const char *stage)
 {
     process->failed = true;
-    process->failure = (struct orc_failure){.index = -1, .error = error};
-    snprintf(process->failure.stage, sizeof process->failure.stage, "%s", stage);
+    process->failure = failure_of(error, stage);
 }
 
 bool process_is_live(const struct process *process)

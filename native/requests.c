@@ -2,11 +2,9 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void refuse(struct connection *connection, uint32_t tag, int error, const char *stage);
 static void handle_list(struct connection *connection, const struct orc_frame *frame,
                         struct list *list);
 static void send_states(struct connection *connection, uint32_t tag);
@@ -36,18 +34,11 @@ bool request_handle(struct connection *connection, const struct orc_frame *frame
     }
     int error = list_decode(&list, frame->type, payload, frame->size);
     if (error < 0)
-        refuse(connection, frame->tag, -error, "decode");
+        connection_refuse(connection, frame->tag, -error, "decode");
     else
         handle_list(connection, frame, &list);
     list_free(&list);
     return true;
-}
-
-static void refuse(struct connection *connection, uint32_t tag, int error, const char *stage)
-{
-    struct orc_failure failure = {.index = -1, .error = error};
-    snprintf(failure.stage, sizeof failure.stage, "%s", stage);
-    connection_fail(connection, tag, &failure);
 }
 
 static void handle_list(struct connection *connection, const struct orc_frame *frame,
@@ -61,7 +52,7 @@ static void handle_list(struct connection *connection, const struct orc_frame *f
     case FRAME_START:
     case FRAME_EXEC:
         if (shim.shutting_down)
-            return refuse(connection, frame->tag, ESHUTDOWN, "shutdown");
+            return connection_refuse(connection, frame->tag, ESHUTDOWN, "shutdown");
         return process_start(connection, frame->tag, frame->type, list);
     case FRAME_ATTACH:
         return process_attach(connection, frame->tag, list);
@@ -82,7 +73,7 @@ static void handle_list(struct connection *connection, const struct orc_frame *f
         return stream_resize(connection->session, (uint16_t)record->num[0],
                              (uint16_t)record->num[1]);
     default:
-        return refuse(connection, frame->tag, ENOSYS, "request");
+        return connection_refuse(connection, frame->tag, ENOSYS, "request");
     }
 }
 
@@ -101,7 +92,7 @@ static void send_states(struct connection *connection, uint32_t tag)
     struct orc_state *states = calloc(MAX_PROCESSES, sizeof *states);
     size_t count = 0;
     if (states == NULL)
-        return refuse(connection, tag, ENOMEM, "list");
+        return connection_refuse(connection, tag, ENOMEM, "list");
     for (struct process *p = shim.processes; p != NULL; p = p->next)
         if (p->role == ROLE_CONTAINER && p->settled)
             process_state(p, &states[count++]);
@@ -113,7 +104,7 @@ static void forget(struct connection *connection, uint32_t tag, const char *name
 {
     struct process *process = process_find(name);
     if (process != NULL && process_is_live(process))
-        return refuse(connection, tag, EBUSY, "forget");
+        return connection_refuse(connection, tag, EBUSY, "forget");
     if (process != NULL)
         process_forget(process);
     connection_send(connection, FRAME_DONE, tag, NULL, 0);

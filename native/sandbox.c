@@ -1,6 +1,7 @@
 /* The sandbox's namespaces: made by a short-lived child, held by the shim as descriptors
  * SPACE_FD and up. */
 #include "calls.h"
+#include "descriptor.h"
 #include "links.h"
 #include "shim.h"
 
@@ -14,17 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const struct {
-    int flag;
-    const char *file;
-} kinds[] = {
-    [SPACE_USER] = {CLONE_NEWUSER, "user"},
-    [SPACE_NETWORK] = {CLONE_NEWNET, "net"},
-    [SPACE_IPC] = {CLONE_NEWIPC, "ipc"},
-    [SPACE_UTS] = {CLONE_NEWUTS, "uts"},
-};
+static const char *const space_files[] = {
+    [SPACE_USER] = "user", [SPACE_NETWORK] = "net", [SPACE_IPC] = "ipc", [SPACE_UTS] = "uts"};
 
 static int make_spaces(const struct list *list, struct orc_failure *failure);
+static int prepare(pid_t pid, int holder, const struct list *list, struct orc_failure *failure);
 _Noreturn static void hold(const struct list *list, int parent);
 static int tell(int parent, const char *stage);
 static int write_maps(pid_t pid, uint32_t first, uint32_t ids, struct orc_failure *failure);
@@ -50,46 +45,42 @@ int sandbox_create(const struct list *list, struct orc_failure *failure)
 
 static int stage(struct orc_failure *failure, const char *name)
 {
-    failure->index = -1;
-    failure->error = errno;
-    snprintf(failure->stage, sizeof failure->stage, "%s", name);
-    return -errno;
+    *failure = failure_of(errno, name);
+    return -failure->error;
 }
 
-/* The child reports twice: when it has its user namespace (then the maps are written), and when
- * it has everything. */
+/* The child waits until its maps are written, and tells when it has everything. */
 static int make_spaces(const struct list *list, struct orc_failure *failure)
 {
-    const struct orc_record *wanted = &list->records[0];
     int pair[2];
-    int result = 0;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return stage(failure, "socketpair");
-    pid_t pid = call_clone(wanted->num[1] > 0 ? CLONE_NEWUSER : 0, SIGCHLD, NULL, -1);
+    OWNED int holder = pair[0];
+    pid_t pid = call_clone(list->records[0].num[1] > 0 ? CLONE_NEWUSER : 0, SIGCHLD, NULL, -1);
     if (pid == 0)
         hold(list, pair[1]);
+    int error = pid < 0 ? stage(failure, "clone") : 0;
     close(pair[1]);
-    if (pid < 0)
-        result = stage(failure, "clone");
-    if (result == 0 && wanted->num[1] > 0)
-        result = write_maps(pid, wanted->num[0], wanted->num[1], failure);
-    if (result == 0 && write(pair[0], "", 1) < 0)
-        result = stage(failure, "holder");
-    if (result == 0) {
-        errno = ECHILD;
-        if (recv(pair[0], failure, sizeof *failure, 0) != sizeof *failure)
-            result = stage(failure, "holder");
-        else
-            result = -failure->error;
-    }
-    if (result == 0)
-        result = keep_spaces(pid, list, failure);
-    close(pair[0]);
-    if (pid > 0) {
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
-    }
+    if (error < 0)
+        return error;
+    int result = prepare(pid, holder, list, failure);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
     return result;
+}
+
+static int prepare(pid_t pid, int holder, const struct list *list, struct orc_failure *failure)
+{
+    const struct orc_record *wanted = &list->records[0];
+    int error = wanted->num[1] > 0 ? write_maps(pid, wanted->num[0], wanted->num[1], failure) : 0;
+    if (error < 0)
+        return error;
+    if (write(holder, "", 1) < 0)
+        return stage(failure, "holder");
+    errno = ECHILD;
+    if (recv(holder, failure, sizeof *failure, 0) != sizeof *failure)
+        return stage(failure, "holder");
+    return failure->error != 0 ? -failure->error : keep_spaces(pid, list, failure);
 }
 
 static void hold(const struct list *list, int parent)
@@ -135,14 +126,8 @@ static int write_proc(pid_t pid, const char *file, const char *text)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    ssize_t written = write(fd, text, strlen(text));
-    int error = errno;
-    close(fd);
-    errno = error;
-    return written < 0 ? -1 : 0;
+    OWNED int fd = open(path, O_WRONLY | O_CLOEXEC);
+    return fd < 0 || write(fd, text, strlen(text)) < 0 ? -1 : 0;
 }
 
 static int keep_spaces(pid_t pid, const struct list *list, struct orc_failure *failure)
@@ -152,15 +137,11 @@ static int keep_spaces(pid_t pid, const struct list *list, struct orc_failure *f
     for (int i = 0; i < 4; i++) {
         if ((i == SPACE_USER && wanted->num[1] == 0) || (i == SPACE_NETWORK && wanted->num[2] == 0))
             continue;
-        snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, kinds[i].file);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
+        snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, space_files[i]);
+        OWNED int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || dup3(fd, SPACE_FD + i, O_CLOEXEC) < 0)
             return stage(failure, "open namespace");
-        int kept = dup3(fd, SPACE_FD + i, O_CLOEXEC);
-        close(fd);
-        if (kept < 0)
-            return stage(failure, "open namespace");
-        shim.spaces[i] = kept;
+        shim.spaces[i] = SPACE_FD + i;
     }
     return 0;
 }

@@ -113,8 +113,7 @@ static const char *listen_in(int run_dir)
 
 static void report(int error, const char *stage)
 {
-    struct shim_ready ready = {.failure = {.index = -1, .error = error}, .hello = shim.hello};
-    snprintf(ready.failure.stage, sizeof ready.failure.stage, "%s", stage);
+    struct shim_ready ready = {.failure = failure_of(error, stage), .hello = shim.hello};
     if (write(SHIM_READY_FD, &ready, sizeof ready) < 0)
         return; /* the launcher has ended; the agent finds the socket */
     close(SHIM_READY_FD);

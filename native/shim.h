@@ -29,15 +29,17 @@ struct source {
     void *owner;
 };
 
+struct buffer {
+    uint8_t *bytes;
+    size_t used, size;
+};
+
 struct process;
 
 struct connection {
     struct connection *next;
     struct source source;
-    uint8_t *in;
-    size_t in_used, in_size;
-    uint8_t *out;
-    size_t out_used, out_size;
+    struct buffer in, out;
     struct process *session; /* whose streams are here */
     bool is_session;
     bool attached; /* to a container, which goes on without it */
@@ -102,6 +104,7 @@ void connection_send(struct connection *connection, uint16_t type, uint32_t tag,
                      size_t size);
 void connection_fail(struct connection *connection, uint32_t tag,
                      const struct orc_failure *failure);
+void connection_refuse(struct connection *connection, uint32_t tag, int error, const char *stage);
 void connection_close(struct connection *connection);
 void connection_want(struct connection *connection); /* sets the events to wait for */
 void connection_end_session(struct connection *connection); /* closes once everything is sent */

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -109,8 +108,8 @@ static void reset_signals(void)
 
 static void report_failure(const struct task *task, int index, int error)
 {
-    struct report failed = {.type = REPORT_FAILED, .failure = {.index = index, .error = error}};
-    snprintf(failed.failure.stage, sizeof failed.failure.stage, "%s", task->stage);
+    struct report failed = {.type = REPORT_FAILED, .failure = failure_of(error, task->stage)};
+    failed.failure.index = index;
     task_send(task->report, &failed, -1);
     _exit(1);
 }
