@@ -8,8 +8,8 @@ import { promisify } from 'node:util';
 import { type Clock, sleep, systemClock } from '../base/clock.ts';
 import { formatConfig } from '../base/config-file.ts';
 import { writeFileDurably } from '../base/durable-file.ts';
-import { errorChain } from '../base/error-chain.ts';
 import { formatFlags, splitFlags, UsageError } from '../base/flags.ts';
+import { runCommand } from '../base/run-command.ts';
 import { agentFlags, readAgentConfig } from './config.ts';
 import { joinCluster } from './session/join.ts';
 import { readIdentity } from './session/node-identity.ts';
@@ -24,30 +24,21 @@ const help = `orc agent join URL TOKEN: makes this machine a node of a cluster, 
 
   sudo orc agent join https://10.0.0.1:6443 TOKEN     as \`orc token create\` prints it
 
-What is not given is found: the address is the one from which the URL is reached, the controller for the agent is the
-URL's host. All of it is written to ${flags.config.fallback}; then systemd starts orc-agent now and at each boot.
+What is not given is found: the address is the one from which the URL is reached, the controller for
+the agent is the URL's host. All of it is written to ${flags.config.fallback}; then systemd starts
+orc-agent now and at each boot.
 
 ${formatFlags(flags)}`;
 
 /** `orc agent join`. Gives the exit code. */
-export async function runJoin(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(help);
-    return 0;
-  }
-  try {
+export function runJoin(argv: readonly string[]): Promise<number> {
+  return runCommand({ name: 'orc agent join', help, argv }, async () => {
     const path = await joinThisMachine(argv);
-    if (!existsSync('/run/systemd/system')) {
-      console.log(`joined; there is no systemd here: now run orc agent --config ${path}`);
-      return 0;
-    }
+    if (!existsSync('/run/systemd/system'))
+      return console.log(`joined; there is no systemd here: now run orc agent --config ${path}`);
     await startUnit();
     console.log(await untilConnected(systemClock()));
-    return 0;
-  } catch (error) {
-    console.error(`orc agent join: ${errorChain(error)}`);
-    return error instanceof UsageError ? 2 : 1;
-  }
+  });
 }
 
 /** Joins first, so that nothing is written for a token that is refused. Gives the path of the configuration. */
@@ -115,7 +106,7 @@ async function startUnit(): Promise<void> {
   }
 }
 
-const connectDeadlineMs = 60_000;
+const connectDeadlineMs = 120_000;
 
 /** The agent says in its status when the leader has welcomed it: then the node is Ready. */
 async function untilConnected(clock: Clock): Promise<string> {
