@@ -84,5 +84,5 @@ it('gives up on a controller that doesn’t answer, within seconds and without a
 it('knows every program that the executable has', () => {
   const cases = readFileSync(join(root, 'orc.ts'), 'utf8').matchAll(/^ {2}case '(\w+)'/gm);
   const names = [...cases].map(([, name]) => name).filter((name) => name !== '__complete');
-  expect(names.toSorted()).toEqual(Object.keys(programs).toSorted());
+  expect(new Set(names)).toEqual(new Set(Object.keys(programs)));
 });
