@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
-import { errorChain } from '../base/error-chain.ts';
 import { type Flags, type FlagValues, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
+import { runCommand } from '../base/run-command.ts';
 import { readAgentConfig } from './config.ts';
 import {
   agentNeeds,
@@ -35,16 +35,9 @@ It tries things for real, in namespaces of their own, and changes nothing. A FAI
 ${formatFlags(doctorFlags)}`;
 
 /** `orc doctor`. Gives the exit code. */
-export async function runDoctor(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(help);
-    return 0;
-  }
-  try {
-    if (argv[0] === insideWord) {
-      console.log(JSON.stringify(await tryNetworkInside()));
-      return 0;
-    }
+export function runDoctor(argv: readonly string[]): Promise<number> {
+  return runCommand({ name: 'orc doctor', help, argv }, async () => {
+    if (argv[0] === insideWord) return console.log(JSON.stringify(await tryNetworkInside()));
     const given = parseFlags(
       argv.map((word) => (word === '-o' ? '--output' : word)),
       doctorFlags,
@@ -53,10 +46,7 @@ export async function runDoctor(argv: readonly string[]): Promise<number> {
     const found = await examine(given);
     console.log(isJson ? JSON.stringify(found) : found.map(formatFinding).join('\n'));
     return found.some(({ result }) => result === 'FAIL') ? 1 : 0;
-  } catch (error) {
-    console.error(`orc doctor: ${errorChain(error)}`);
-    return error instanceof UsageError ? 2 : 1;
-  }
+  });
 }
 
 async function examine(given: FlagValues): Promise<readonly Finding[]> {

@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep, systemClock } from '../base/clock.ts';
-import { about, errorChain } from '../base/error-chain.ts';
+import { about } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
 import { lockDirectory } from '../base/lock-directory.ts';
 import { type Log, openLog } from '../base/log.ts';
@@ -9,6 +9,7 @@ import { type Metrics, openMetrics } from '../base/metrics.ts';
 import { PinnedHttpsError } from '../base/pinned-https.ts';
 import { measureProcess } from '../base/process-metrics.ts';
 import { type Rng, systemRng } from '../base/rng.ts';
+import { runCommand } from '../base/run-command.ts';
 import { openService } from '../base/service.ts';
 import { terminated } from '../base/termination.ts';
 import { nativeBinary } from '../native/binary.ts';
@@ -38,22 +39,14 @@ import { type Session, startSession } from './session/session.ts';
 import { openVolumes } from './volumes/volumes.ts';
 
 /** `orc agent`: runs until SIGTERM or SIGINT; pods go on without it. Gives the exit code. */
-export async function runAgent(argv: readonly string[]): Promise<number> {
+export function runAgent(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'join') return runJoin(argv.slice(1));
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(agentHelp);
-    return 0;
-  }
-  try {
+  return runCommand({ name: 'orc agent', help: agentHelp, argv }, async () => {
     const agent = await startAgent(readAgentConfig(argv));
     console.log('orc agent: ready');
     await terminated();
     await agent.stop();
-    return 0;
-  } catch (error) {
-    console.error(`orc agent: ${errorChain(error)}`);
-    return error instanceof UsageError ? 2 : 1;
-  }
+  });
 }
 
 interface Base {

@@ -5,14 +5,14 @@ import { kinds } from '../api/kinds.ts';
 import { Node } from '../api/node.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { writeFileDurably } from '../base/durable-file.ts';
-import { about, errorChain } from '../base/error-chain.ts';
-import { UsageError } from '../base/flags.ts';
+import { about } from '../base/error-chain.ts';
 import { lockDirectory } from '../base/lock-directory.ts';
 import { type Log, openLog } from '../base/log.ts';
 import { type Metrics, openMetrics } from '../base/metrics.ts';
 import { publicKeyHash } from '../base/pinned-https.ts';
 import { measureProcess } from '../base/process-metrics.ts';
 import { type Rng, systemRng } from '../base/rng.ts';
+import { runCommand } from '../base/run-command.ts';
 import { openService } from '../base/service.ts';
 import { terminated } from '../base/termination.ts';
 import { type RunningApiServer, serveApi } from './apiserver/api-server.ts';
@@ -51,22 +51,14 @@ import type { Store } from './store/store.ts';
 import { openUsageBoard, type UsageBoard } from './usage-board.ts';
 
 /** `orc controller`: runs until SIGTERM or SIGINT. Gives the exit code. */
-export async function runController(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(controllerHelp);
-    return 0;
-  }
-  try {
+export function runController(argv: readonly string[]): Promise<number> {
+  return runCommand({ name: 'orc controller', help: controllerHelp, argv }, async () => {
     const config = readControllerConfig(argv);
     await using controller = await startController(config);
     const ended = Promise.race([terminated(), controller.failed]);
     console.log(`orc controller: ready at https://${config.api.host}:${config.api.port}`);
     await ended;
-    return 0;
-  } catch (error) {
-    console.error(`orc controller: ${errorChain(error)}`);
-    return error instanceof UsageError ? 2 : 1;
-  }
+  });
 }
 
 /** Disposing it stops everything, and so does a start that fails half-way: last started, first stopped. */

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { systemClock } from '../base/clock.ts';
 import { readIfPresent } from '../base/durable-file.ts';
-import { errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
 import { lockDirectory } from '../base/lock-directory.ts';
 import { openLog } from '../base/log.ts';
 import { systemRng } from '../base/rng.ts';
+import { runCommand } from '../base/run-command.ts';
 import { controllerKeyFiles, writeControllerKeys } from './auth/controller-keys.ts';
 import { type Backup, readBackup } from './backup.ts';
 import { type ControllerConfig, pathsOf, readControllerConfig } from './config.ts';
@@ -24,18 +24,13 @@ old ones away. Then start this controller, and others if they still have their k
 new token. Agents carry on, and go back to what the backup says.`;
 
 /** `orc restore`. Gives the exit code. */
-export async function runRestore([path, ...argv]: readonly string[]): Promise<number> {
-  if (path === undefined || [path, ...argv].some((word) => word === '--help' || word === '-h')) {
-    console.log(help);
-    return path === undefined ? 2 : 0;
-  }
-  try {
-    console.log(await restore(path, readControllerConfig(argv)));
-    return 0;
-  } catch (error) {
-    console.error(`orc restore: ${errorChain(error)}`);
-    return error instanceof UsageError ? 2 : 1;
-  }
+export function runRestore(argv: readonly string[]): Promise<number> {
+  const [path, ...flags] = argv;
+  return runCommand({ name: 'orc restore', help, argv }, async () => {
+    if (path === undefined || path.startsWith('-'))
+      throw new UsageError('first the FILE that orc backup made; --help says more');
+    console.log(await restore(path, readControllerConfig(flags)));
+  });
 }
 
 /**

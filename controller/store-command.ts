@@ -1,6 +1,5 @@
 import { access } from 'node:fs/promises';
 import { systemClock } from '../base/clock.ts';
-import { errorChain } from '../base/error-chain.ts';
 import {
   type Flag,
   type FlagValues,
@@ -11,6 +10,7 @@ import {
 } from '../base/flags.ts';
 import { openLog } from '../base/log.ts';
 import { systemRng } from '../base/rng.ts';
+import { runCommand } from '../base/run-command.ts';
 import { etcdFlags, loadEtcdAccess, readEtcdConfig } from './etcd-access.ts';
 import { openEtcdStore } from './store/etcd-store.ts';
 import { migrateStore, type Side } from './store/migrate.ts';
@@ -31,19 +31,10 @@ const help = `orc store migrate: copies a stopped controller's store into an emp
 ${formatFlags(storeFlags)}`;
 
 /** `orc store migrate`. Gives the exit code. */
-export async function runStoreCommand(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(help);
-    return 0;
-  }
-  try {
-    console.log(await migrate(flagValues(splitFlags(argv, storeFlags), storeFlags)));
-    return 0;
-  } catch (error) {
-    console.error(`orc store: ${errorChain(error)}`);
-    return error instanceof UsageError ? 2 : 1;
-  }
-}
+export const runStoreCommand = (argv: readonly string[]): Promise<number> =>
+  runCommand({ name: 'orc store', help, argv }, async () =>
+    console.log(await migrate(flagValues(splitFlags(argv, storeFlags), storeFlags))),
+  );
 
 async function migrate(given: FlagValues): Promise<string> {
   const [verb, ...rest] = given.words;

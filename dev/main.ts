@@ -2,8 +2,8 @@ import { writeSync } from 'node:fs';
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
-import { errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
+import { runCommand } from '../base/run-command.ts';
 import { type DevCluster, startDevCluster } from './cluster.ts';
 import { type DevConfig, devHelp, readDevConfig } from './config.ts';
 import { makeDataDir } from './leftovers.ts';
@@ -11,21 +11,14 @@ import { runRelay } from './publish.ts';
 import { runInScope } from './scope.ts';
 
 /** `orc dev`: brings a cluster up on this machine, waits for Ctrl-C, takes it down. Gives the exit code. */
-export async function runDev(argv: readonly string[]): Promise<number> {
-  if (argv.includes('--help') || argv.includes('-h')) {
-    console.log(devHelp);
-    return 0;
-  }
-  try {
+export function runDev(argv: readonly string[]): Promise<number> {
+  return runCommand({ name: 'orc dev', help: devHelp, argv }, async () => {
     if (argv[0] === 'relay') return await runRelay(argv.slice(1));
     const config = readDevConfig(argv);
     if (process.getuid?.() !== 0)
       throw new UsageError('orc dev makes namespaces and mounts: run it as root (sudo)');
     return (await runInScope(argv, config)) ?? (await runCluster(config));
-  } catch (error) {
-    console.error(`orc dev: ${errorChain(error)}`);
-    return error instanceof UsageError ? 2 : 1;
-  }
+  });
 }
 
 async function runCluster(config: DevConfig): Promise<number> {

@@ -78,7 +78,8 @@ describe('orc doctor', () => {
         ip route add 10.245.0.0/16 dev lo
         nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'
         mkfifo ${directory}/ready
-        setpriv --pdeathsig KILL "$1" -e "${listen}" >${directory}/ready & read -r _ <${directory}/ready
+        setpriv --pdeathsig KILL "$1" -e "${listen}" >${directory}/ready &
+        read -r _ <${directory}/ready
         rm ${directory}/ready`),
     ).toMatchObject([
       { result: 'FAIL', what: 'ports', found: 'something else listens at 6443' },
