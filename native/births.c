@@ -1,5 +1,6 @@
 /* The beginning of a process: what is made before the fork, the fork, the child's side. */
 #include "calls.h"
+#include "descriptor.h"
 #include "shim.h"
 
 #include <errno.h>
@@ -31,7 +32,6 @@ static int give_birth(struct process *process, struct birth *birth, struct list 
 _Noreturn static void live(const struct process *process, const struct birth *birth,
                            struct list *list);
 static int find_container(const char *name);
-static void close_birth(struct birth *birth);
 
 void process_start(struct connection *client, uint32_t tag, uint16_t type, struct list *list)
 {
@@ -48,7 +48,10 @@ void process_start(struct connection *client, uint32_t tag, uint16_t type, struc
         process->failed = process->reaped = true;
         stream_close(&process->report);
     }
-    close_birth(&birth);
+    for (int i = 0; i < 3; i++)
+        descriptor_close(&birth.child[i]);
+    descriptor_close(&birth.report);
+    descriptor_close(&birth.cgroup);
     process->next = shim.processes;
     shim.processes = process;
 }
@@ -88,12 +91,9 @@ static int prepare(struct process *process, struct birth *birth, const struct li
     process->report = (struct source){.fd = pair[0], .ready = process_on_report, .owner = process};
     fcntl(pair[0], F_SETFL, O_NONBLOCK);
     setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
-    switch (process->role) {
-    case ROLE_CONTAINER: return prepare_container(process, birth, list);
-    case ROLE_EXEC:      return prepare_streams(process, birth, &list->records[0]);
-    case ROLE_RUN:       return 0;
-    }
-    return 0;
+    if (process->role == ROLE_CONTAINER && prepare_container(process, birth, list) < 0)
+        return -1;
+    return process->role == ROLE_RUN ? 0 : prepare_streams(process, birth, &list->records[0]);
 }
 
 static int prepare_container(struct process *process, struct birth *birth, const struct list *list)
@@ -108,7 +108,7 @@ static int prepare_container(struct process *process, struct birth *birth, const
     process->log = log_open(list_text(list, wanted, 2), wanted->wide[0], wanted->num[3]);
     if (process->log == NULL)
         return process_set_failure(process, errno, "open log"), -1;
-    return prepare_streams(process, birth, wanted);
+    return 0;
 }
 
 static int prepare_streams(struct process *process, struct birth *birth,
@@ -184,13 +184,4 @@ static int find_container(const char *name)
 {
     const struct process *process = process_find(name);
     return process != NULL && process->settled && !process->reaped ? process->life.fd : -1;
-}
-
-static void close_birth(struct birth *birth)
-{
-    int *fds[] = {&birth->child[0], &birth->child[1], &birth->child[2], &birth->report,
-                  &birth->cgroup};
-    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
-        if (*fds[i] >= 0)
-            close(*fds[i]);
 }

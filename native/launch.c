@@ -2,6 +2,7 @@
  * answers on 1; ends with its input. The shims run from a sealed copy of this program, so that
  * no container can ever write to the file on disk through /proc/PID/exe (CVE-2019-5736). */
 #include "launch.h"
+#include "descriptor.h"
 #include "list.h"
 #include "programs.h"
 
@@ -43,7 +44,6 @@ _Noreturn static void give_up(const char *stage);
 static void take_ready(nfds_t at);
 static void answer(uint16_t type, uint32_t tag, const void *bytes, size_t size);
 static void answer_failure(uint32_t tag, int error, const char *stage);
-static bool write_all(const void *bytes, size_t size);
 
 int launch_main(int argc, char **argv)
 {
@@ -197,7 +197,7 @@ static void take_ready(nfds_t at)
 static void answer(uint16_t type, uint32_t tag, const void *bytes, size_t size)
 {
     struct orc_frame frame = {.size = (uint32_t)size, .type = type, .tag = tag};
-    if (!write_all(&frame, sizeof frame) || !write_all(bytes, size))
+    if (!descriptor_write(1, &frame, sizeof frame) || !descriptor_write(1, bytes, size))
         exit(1);
 }
 
@@ -205,18 +205,4 @@ static void answer_failure(uint32_t tag, int error, const char *stage)
 {
     struct orc_failure failure = failure_of(error, stage);
     answer(FRAME_FAILED, tag, &failure, sizeof failure);
-}
-
-static bool write_all(const void *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t written = write(1, bytes, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return false;
-        bytes = (const char *)bytes + written;
-        size -= (size_t)written;
-    }
-    return true;
 }

@@ -21,6 +21,7 @@ struct request {
     char attributes[64];
 };
 
+static struct request new_request(uint16_t type, size_t body_size);
 static void add_attribute(struct request *request, uint16_t type, uint32_t value);
 static int ask_kernel(struct task *task, const struct request *request);
 
@@ -45,17 +46,12 @@ int op_link_up(struct task *task, const struct orc_record *op)
 
 int op_add_address(struct task *task, const struct orc_record *op)
 {
+    struct request request = new_request(RTM_NEWADDR, sizeof request.body.address);
     unsigned int link = if_nametoindex(list_text(task->list, op, 0));
-    struct request request = {
-        .head = {.nlmsg_len = NLMSG_LENGTH(sizeof request.body.address),
-                 .nlmsg_type = RTM_NEWADDR,
-                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL},
-        .body.address = {.ifa_family = AF_INET,
-                         .ifa_prefixlen = (uint8_t)op->num[1],
-                         .ifa_index = link},
-    };
     if (link == 0)
         return task_fail(task, "find link");
+    request.body.address = (struct ifaddrmsg){
+        .ifa_family = AF_INET, .ifa_prefixlen = (uint8_t)op->num[1], .ifa_index = link};
     add_attribute(&request, IFA_LOCAL, htonl(op->num[0]));
     add_attribute(&request, IFA_ADDRESS, htonl(op->num[0]));
     return ask_kernel(task, &request);
@@ -64,26 +60,32 @@ int op_add_address(struct task *task, const struct orc_record *op)
 int op_add_route(struct task *task, const struct orc_record *op)
 {
     bool gateway = (op->flags & FLAG_GATEWAY) != 0;
+    struct request request = new_request(RTM_NEWROUTE, sizeof request.body.route);
     unsigned int link = if_nametoindex(list_text(task->list, op, 0));
-    struct request request = {
-        .head = {.nlmsg_len = NLMSG_LENGTH(sizeof request.body.route),
-                 .nlmsg_type = RTM_NEWROUTE,
-                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL},
-        .body.route = {.rtm_family = AF_INET,
-                       .rtm_dst_len = (uint8_t)op->num[1],
-                       .rtm_table = RT_TABLE_MAIN,
-                       .rtm_protocol = RTPROT_STATIC,
-                       .rtm_scope = gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
-                       .rtm_type = RTN_UNICAST},
-    };
     if (link == 0)
         return task_fail(task, "find link");
+    request.body.route = (struct rtmsg){
+        .rtm_family = AF_INET,
+        .rtm_dst_len = (uint8_t)op->num[1],
+        .rtm_table = RT_TABLE_MAIN,
+        .rtm_protocol = RTPROT_STATIC,
+        .rtm_scope = gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
+        .rtm_type = RTN_UNICAST,
+    };
     add_attribute(&request, RTA_OIF, link);
     if (op->num[1] > 0)
         add_attribute(&request, RTA_DST, htonl(op->num[0]));
     if (gateway)
         add_attribute(&request, RTA_GATEWAY, htonl(op->num[2]));
     return ask_kernel(task, &request);
+}
+
+static struct request new_request(uint16_t type, size_t body_size)
+{
+    return (struct request){
+        .head = {.nlmsg_len = (uint32_t)NLMSG_LENGTH(body_size),
+                 .nlmsg_type = type,
+                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL}};
 }
 
 static void add_attribute(struct request *request, uint16_t type, uint32_t value)

@@ -13,6 +13,7 @@
  * (lib -> usr/lib), and RESOLVE_IN_ROOT makes "/" and ".." in them end inside DIRECTORY.
  * The layout is that of agent/images/unpack-op.ts.
  */
+#include "descriptor.h"
 #include "programs.h"
 
 #include <dirent.h>
@@ -43,6 +44,7 @@ enum unpack_kind {
     UNPACK_FIFO = 7,
     UNPACK_WHITEOUT = 8,
     UNPACK_OPAQUE = 9,
+    UNPACK_TIME = 10, /* of a directory, when nothing more will be made in it */
 };
 
 /* Followed by path, link, extended attributes and, for a file, size bytes of content. */
@@ -61,11 +63,6 @@ struct unpack_failure {
     char path[224];
 };
 
-struct directory_time {
-    struct timespec mtime;
-    char *path;
-};
-
 static struct {
     int root;
     uint32_t index;
@@ -78,8 +75,6 @@ static struct {
     /* The last parent that was opened, as neighbours in an archive are neighbours on disk. */
     char parent_path[PATH_BYTES + 1];
     int parent;
-    struct directory_time *times;
-    size_t time_count, time_room;
 } u;
 
 #define STAGE(name, call) (u.stage = (name), (call))
@@ -213,11 +208,10 @@ static int open_directory(char *path) {
     const char *name = last_component(path);
     if (!is_plain_name(name)) return -EINVAL;
     if (slash) *slash = 0;
-    int above = open_directory(slash ? path : (char[]){""});
+    OWNED int above = open_directory(slash ? path : (char[]){""});
     if (slash) *slash = '/';
     if (above < 0) return above;
     int e = make_implied(above, name);
-    close(above);
     return e ? e : STAGE("resolve", open_in_root(path, O_PATH | O_DIRECTORY));
 }
 
@@ -253,19 +247,6 @@ static int set_xattrs(const char *at) {
     return 0;
 }
 
-static int remember_time(struct timespec mtime) {
-    if (u.time_count == u.time_room) {
-        size_t room = u.time_room ? 2 * u.time_room : 1024;
-        struct directory_time *more = realloc(u.times, room * sizeof *more);
-        if (!more) return -ENOMEM;
-        u.times = more, u.time_room = room;
-    }
-    char *path = strdup(u.path);
-    if (!path) return -ENOMEM;
-    u.times[u.time_count++] = (struct directory_time){.mtime = mtime, .path = path};
-    return 0;
-}
-
 /* Owner first: changing it clears set-id bits and file capabilities. Links have no mode. */
 static int set_attributes(int parent, const char *name) {
     char at[PATH_BYTES + 64];
@@ -278,21 +259,11 @@ static int set_attributes(int parent, const char *name) {
     if (u.op.kind != UNPACK_SYMLINK && STAGE("chmod", fchmodat(parent, name, u.op.mode & 07777, 0)))
         return -errno;
     if ((e = set_xattrs(at))) return e;
-    if (u.op.kind == UNPACK_DIRECTORY) return remember_time(mtime);
     u.stage = "utimens";
     return utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
 }
 
 /* ── operations ── */
-
-static int write_all(int fd, const char *from, size_t bytes) {
-    while (bytes > 0) {
-        ssize_t done = write(fd, from, bytes);
-        if (done < 0 && errno != EINTR) return -errno;
-        if (done > 0) from += done, bytes -= (size_t)done;
-    }
-    return 0;
-}
 
 static int write_content(int fd) {
     int e = 0;
@@ -300,7 +271,7 @@ static int write_content(int fd) {
         if (u.input_start == u.input_end && (e = STAGE("read", refill()))) return e;
         size_t part = u.input_end - u.input_start;
         if (part > left) part = (size_t)left;
-        e = STAGE("write", write_all(fd, u.input + u.input_start, part));
+        e = STAGE("write", descriptor_write(fd, u.input + u.input_start, part)) ? 0 : -errno;
         u.input_start += part, left -= part;
     }
     return e;
@@ -332,14 +303,13 @@ static int create_hard_link(int parent, const char *name) {
     const char *target = last_component(u.link);
     if (!is_plain_name(target)) return u.stage = "link", -EINVAL;
     path[target == u.link ? 0 : target - u.link - 1] = 0;
-    int from = STAGE("resolve link", open_in_root(path, O_PATH | O_DIRECTORY));
+    OWNED int from = STAGE("resolve link", open_in_root(path, O_PATH | O_DIRECTORY));
     if (from < 0) return from;
     int e = STAGE("link", linkat(from, target, parent, name, 0)) ? -errno : 0;
     struct stat a, b;
     if (e == -EEXIST && fstatat(from, target, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
         fstatat(parent, name, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_ino == b.st_ino)
         e = 0;
-    close(from);
     return e;
 }
 
@@ -375,14 +345,20 @@ static int whiteout(int parent, const char *name) {
 static int opaque(void) {
     char path[PATH_BYTES + 1];
     strcpy(path, u.path);
-    int directory = open_directory(path);
-    if (directory < 0) return directory;
-    int e = set_opaque(directory, ".");
-    close(directory);
-    return e;
+    OWNED int directory = open_directory(path);
+    return directory < 0 ? directory : set_opaque(directory, ".");
+}
+
+/* One that a later entry replaced is passed over. */
+static int set_directory_time(void) {
+    struct timespec mtime = {.tv_sec = u.op.mtime_s, .tv_nsec = u.op.mtime_ns};
+    struct timespec times[2] = {mtime, mtime};
+    OWNED int fd = open_in_root(u.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    return fd < 0 || STAGE("directory time", futimens(fd, times)) == 0 ? 0 : -errno;
 }
 
 static int run(void) {
+    if (u.op.kind == UNPACK_TIME) return set_directory_time();
     if (!*u.path) return run_on_root();
     if (u.op.kind == UNPACK_OPAQUE) return opaque();
     const char *name = last_component(u.path);
@@ -399,30 +375,15 @@ static int run(void) {
     return set_attributes(parent, name);
 }
 
-/* Last, as every file made in one changes it. One that a later entry replaced is passed over. */
-static int set_directory_times(void) {
-    u.stage = "directory times";
-    for (size_t i = 0; i < u.time_count; i++) {
-        struct timespec times[2] = {u.times[i].mtime, u.times[i].mtime};
-        int fd = open_in_root(u.times[i].path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-        if (fd < 0) continue;
-        int e = futimens(fd, times) ? -errno : 0;
-        close(fd);
-        if (e) return e;
-    }
-    return 0;
-}
-
 static int unpack(const char *directory) {
     u.parent = -1;
     u.root = STAGE("open", open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (u.root < 0 || fchmod(u.root, 0755)) return -errno;
     for (int e;; u.index++) {
         if ((e = take_op())) return e;
-        if (u.op.kind == UNPACK_END) break;
+        if (u.op.kind == UNPACK_END) return 0;
         if ((e = run())) return e;
     }
-    return set_directory_times();
 }
 
 static int sync_file_system(const char *directory) {
@@ -440,5 +401,5 @@ int unpack_main(int argc, char **argv) {
     struct unpack_failure failure = {.index = u.index, .error = -e};
     snprintf(failure.stage, sizeof failure.stage, "%s", u.stage);
     snprintf(failure.path, sizeof failure.path, "%s", u.path);
-    return write_all(STDOUT_FILENO, (char *)&failure, sizeof failure), 1;
+    return descriptor_write(STDOUT_FILENO, &failure, sizeof failure) ? 1 : 2;
 }

@@ -75,12 +75,16 @@ async function* operations(
   const compressedBytes = (await stat(request.blob)).size;
   const seen = { entries: 0, unpackedBytes: 0, compressedBytes };
   let pieces: Buffer[] = [];
+  const times: Buffer[] = [];
   const reader = tarReader({
     entry(entry) {
       seen.entries += 1;
       const op = planLayerEntry(entry);
       skipping = op === undefined || op.kind !== 'file';
       if (op !== undefined) pieces.push(encodeUnpackOp(op));
+      // Every file that is made in a directory changes its time.
+      if (op?.kind === 'directory')
+        times.push(encodeUnpackOp({ ...bareOp('time', op.path), mtime: op.mtime }));
     },
     content(piece) {
       if (!skipping) pieces.push(piece);
@@ -102,7 +106,7 @@ async function* operations(
       'DigestMismatch',
       `the layer unpacks to ${diffId}, but the image's configuration says ${request.diffId}`,
     );
-  yield encodeUnpackOp(bareOp('end', ''));
+  yield Buffer.concat([...times, encodeUnpackOp(bareOp('end', ''))]);
 }
 
 /** `finished` rejects if the writer doesn't succeed; `failure` is what it said, if it said anything. */

@@ -32,6 +32,7 @@ export const unpackKinds = {
   fifo: 7,
   whiteout: 8,
   opaque: 9,
+  time: 10,
 } as const;
 
 /** An operation with nothing but a path. */
