@@ -85,6 +85,18 @@ export function conflict(kind: Named, name: string, why: string): StatusError {
   );
 }
 
+/** `causes` say it to programs. */
+export function forbidden(
+  kind: Named,
+  name: string,
+  { why, causes }: { readonly why: string; readonly causes?: StatusDetails['causes'] },
+): StatusError {
+  const what = name === '' ? label(kind) : `${label(kind)} "${name}"`;
+  return new StatusError('Forbidden', `${what} is forbidden: ${why}`, {
+    details: { ...details(kind, name), ...(causes ? { causes } : {}) },
+  });
+}
+
 /** A hundred show what is wrong with a hundred thousand. */
 const maxCauses = 100;
 

@@ -1,5 +1,5 @@
 import type { Kind } from '../../api/kind.ts';
-import { StatusError } from '../../api/status.ts';
+import { forbidden, StatusError } from '../../api/status.ts';
 import type { User } from './call.ts';
 
 export type Verb =
@@ -40,14 +40,11 @@ export function authorize(user: User, action: Action): void {
   if (isAdmin(user)) return;
   const { verb, kind, subresource, namespace, name } = action;
   const resource = subresource === '' ? kind.plural : `${kind.plural}/${subresource}`;
-  const title = `${kind.plural}${kind.group === '' ? '' : `.${kind.group}`}`;
   const where = namespace === '' ? ' at the cluster scope' : ` in the namespace "${namespace}"`;
-  throw new StatusError(
-    'Forbidden',
-    `${title} ${name === '' ? '' : `"${name}" `}is forbidden: User "${user.name}" cannot ${verb} ` +
-      `resource "${resource}" in API group "${kind.group}"${where}`,
-    { details: { group: kind.group, kind: kind.plural, name } },
-  );
+  const why =
+    `User "${user.name}" cannot ${verb} resource "${resource}" in API group "${kind.group}"` +
+    where;
+  throw forbidden(kind, name, { why });
 }
 
 export function authorizePath(user: User, path: string): void {

@@ -1,7 +1,7 @@
 import type { AnyObject } from '../../api/kind.ts';
 import { apiVersionOf } from '../../api/kind.ts';
 import { firstNamespaces, Namespace } from '../../api/namespace.ts';
-import { notFound, StatusError } from '../../api/status.ts';
+import { forbidden, notFound, StatusError } from '../../api/status.ts';
 import { keyOf } from '../store/keys.ts';
 import { checkPreconditions } from '../store/preconditions.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
@@ -57,11 +57,7 @@ const requestOf = (call: Call): DeleteRequest =>
 
 function checkDeletable(kind: Call['kind'], name: string): void {
   if (kind.kind !== Namespace.kind || kind.group !== '' || !firstNamespaces.includes(name)) return;
-  throw new StatusError(
-    'Forbidden',
-    `namespaces "${name}" is forbidden: this namespace may not be deleted`,
-    { details: { kind: kind.plural, name } },
-  );
+  throw forbidden(kind, name, { why: 'this namespace may not be deleted' });
 }
 
 function ignoreAbsent(error: unknown): undefined {

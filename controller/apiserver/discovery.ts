@@ -61,42 +61,24 @@ function resource(kind: Kind) {
   };
 }
 
-interface SubresourceShape {
-  /** undefined: the resource's own kind. */
-  readonly is:
-    | { readonly group: string; readonly version: string; readonly kind: string }
-    | undefined;
-  readonly verbs: readonly string[];
-}
+const upgraded = (kind: string) => ({ kind, verbs: ['create', 'get'] });
 
-const subresources: Readonly<Record<Subresource, SubresourceShape>> = {
-  status: { is: undefined, verbs: ['get', 'patch', 'update'] },
+/** What is not as with the resource itself. */
+const subresources: Readonly<Record<Subresource, object>> = {
+  status: { verbs: ['get', 'patch', 'update'] },
   scale: {
-    is: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+    ...{ group: 'autoscaling', version: 'v1', kind: 'Scale' },
     verbs: ['get', 'patch', 'update'],
   },
-  log: { is: undefined, verbs: ['get'] },
+  log: { verbs: ['get'] },
   exec: upgraded('PodExecOptions'),
   attach: upgraded('PodAttachOptions'),
   portforward: upgraded('PodPortForwardOptions'),
-  binding: { is: { group: '', version: 'v1', kind: 'Binding' }, verbs: ['create'] },
-  eviction: { is: { group: 'policy', version: 'v1', kind: 'Eviction' }, verbs: ['create'] },
+  binding: { kind: 'Binding', verbs: ['create'] },
+  eviction: { group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] },
 };
 
-function upgraded(kind: string): SubresourceShape {
-  return { is: { group: '', version: 'v1', kind }, verbs: ['create', 'get'] };
-}
-
-function subresource(kind: Kind, name: Subresource) {
-  const { is, verbs } = subresources[name];
-  const foreign =
-    is !== undefined && is.group !== '' ? { group: is.group, version: is.version } : {};
-  return {
-    name: `${kind.plural}/${name}`,
-    singularName: '',
-    namespaced: kind.namespaced,
-    ...foreign,
-    kind: is?.kind ?? kind.kind,
-    verbs,
-  };
-}
+const subresource = ({ plural, namespaced, kind }: Kind, name: Subresource) => ({
+  ...{ name: `${plural}/${name}`, singularName: '', namespaced, kind },
+  ...subresources[name],
+});

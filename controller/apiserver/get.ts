@@ -1,11 +1,18 @@
+import type { AnyObject } from '../../api/kind.ts';
 import { notFound } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { awaitFresh } from './freshness.ts';
 import { answer } from './incoming.ts';
 
 export async function getObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
+  const object = await readObject(call, deps);
+  return answer(call, object, { code: 200, now: deps.clock.now() });
+}
+
+/** From the cache, once it is fresh enough for what the query says. Throws NotFound. */
+export async function readObject(call: Call, deps: ApiServerDeps): Promise<AnyObject> {
   await awaitFresh(deps, call.query.get('resourceVersion') ?? '');
   const object = deps.cache.get(call.kind, call);
   if (!object) throw notFound(call.kind, call.name);
-  return answer(call, object, { code: 200, now: deps.clock.now() });
+  return object;
 }

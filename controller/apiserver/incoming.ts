@@ -2,12 +2,11 @@ import type { AnyObject, Kind } from '../../api/kind.ts';
 import { Namespace } from '../../api/namespace.ts';
 import { isObject } from '../../api/normalize.ts';
 import type { Parsed } from '../../api/prepare.ts';
-import { invalid, notFound, StatusError } from '../../api/status.ts';
+import { forbidden, invalid, notFound, type StatusError } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { encodeMetadata, encodeObject } from './encode.ts';
 import { formatOf } from './media-type.ts';
 import { asText, badRequest } from './request-options.ts';
-import { encodeTable } from './table.ts';
+import { encodeOne } from './table.ts';
 
 /** What the writing handlers share: from the body to a valid object, and from the result to the answer. */
 
@@ -53,32 +52,13 @@ export function answer(
   { code, now }: { readonly code: number; readonly now: number },
 ): Answer {
   const format = formatOf(call.accept, call.query);
-  switch (format.as) {
-    case 'object':
-      return { code, body: encodeObject(object) };
-    case 'metadata':
-      return { code, body: encodeMetadata(object) };
-    case 'table': {
-      const request = { kind: call.kind, includeObject: format.includeObject, now };
-      const metadata = { resourceVersion: object.metadata.resourceVersion };
-      return { code, body: encodeTable(request, [object], metadata) };
-    }
-  }
+  return { code, body: encodeOne(object, { kind: call.kind, format, now }) };
 }
 
 function terminating(kind: Kind, name: string, namespace: string): StatusError {
-  const label = kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`;
-  const why = `namespace ${namespace} is being terminated`;
-  return new StatusError(
-    'Forbidden',
-    `${label} "${name}" is forbidden: unable to create new content in namespace ${namespace} because it is being terminated`,
-    {
-      details: {
-        group: kind.group,
-        kind: kind.plural,
-        name,
-        causes: [{ reason: 'NamespaceTerminating', message: why, field: 'metadata.namespace' }],
-      },
-    },
-  );
+  const message = `namespace ${namespace} is being terminated`;
+  return forbidden(kind, name, {
+    why: `unable to create new content in namespace ${namespace} because it is being terminated`,
+    causes: [{ reason: 'NamespaceTerminating', message, field: 'metadata.namespace' }],
+  });
 }

@@ -2,9 +2,8 @@ import type { AnyObject } from '../../api/kind.ts';
 import type { LabelSelector } from '../../api/label-selector.ts';
 import { isObject } from '../../api/normalize.ts';
 import { formatLabelSelector } from '../../api/selector.ts';
-import { notFound } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { awaitFresh } from './freshness.ts';
+import { readObject } from './get.ts';
 import { checkAddress } from './incoming.ts';
 import { parseObjectBody } from './parse-body.ts';
 import { badRequest, writeOptions } from './request-options.ts';
@@ -13,10 +12,7 @@ import { changeObject } from './update.ts';
 /** The scale subresource: how many, of what has `spec.replicas`, as autoscaling/v1 Scale. */
 
 export async function getScale(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  await awaitFresh(deps, '');
-  const object = deps.cache.get(call.kind, call);
-  if (!object) throw notFound(call.kind, call.name);
-  return { code: 200, body: JSON.stringify(scaleOf(object)) };
+  return { code: 200, body: JSON.stringify(scaleOf(await readObject(call, deps))) };
 }
 
 export async function replaceScale(call: Call, deps: ApiServerDeps): Promise<Answer> {

@@ -37,15 +37,11 @@ export function toStatusError(error: unknown): StatusError {
   return fromFastify(error) ?? new StatusError('InternalError', 'internal error', { cause: error });
 }
 
-function fromStore(cause: StoreError): StatusError {
-  if (cause.reason === 'TooLarge')
-    return new StatusError('RequestEntityTooLarge', cause.message, { cause });
-  if (cause.reason === 'Compacted') return new StatusError('Expired', cause.message, { cause });
-  return new StatusError('ServiceUnavailable', `the store is not available: ${cause.reason}`, {
+const fromStore = (cause: StoreError) =>
+  new StatusError('ServiceUnavailable', `the store is not available: ${cause.reason}`, {
     cause,
     details: { retryAfterSeconds: 1 },
   });
-}
 
 function fromFastify(cause: unknown): StatusError | undefined {
   if (!(cause instanceof Error) || !('code' in cause)) return undefined;

@@ -1,7 +1,7 @@
 import { formatSince } from '../../api/format-age.ts';
 import type { AnyObject, Column, Kind } from '../../api/kind.ts';
 import { encodeMetadata, encodeObject } from './encode.ts';
-import type { IncludeObject } from './media-type.ts';
+import type { Format, IncludeObject } from './media-type.ts';
 
 /** meta.k8s.io/v1 Table: what `kubectl get` prints. The server computes the cells, so a client needs to know no kind. */
 
@@ -9,6 +9,20 @@ export interface TableRequest {
   readonly kind: Kind;
   readonly includeObject: IncludeObject;
   readonly now: number;
+}
+
+export interface Encoding {
+  readonly kind: Kind;
+  readonly format: Format;
+  readonly now: number;
+}
+
+/** One object as a client wants it. */
+export function encodeOne(object: AnyObject, { kind, format, now }: Encoding): string {
+  if (format.as === 'object') return encodeObject(object);
+  if (format.as === 'metadata') return encodeMetadata(object);
+  const request = { kind, includeObject: format.includeObject, now };
+  return encodeTable(request, [object], { resourceVersion: object.metadata.resourceVersion });
 }
 
 /** `head` is the JSON of what comes before the rows: kind, metadata, columns. */

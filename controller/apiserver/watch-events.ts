@@ -1,9 +1,8 @@
 import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
 import type { ObjectChange } from '../store/cache.ts';
-import { encodeMetadata, encodeObject } from './encode.ts';
 import type { Format } from './media-type.ts';
 import type { WireStatus } from './status-reply.ts';
-import { encodeTable } from './table.ts';
+import { type Encoding, encodeOne } from './table.ts';
 
 /** What a watch sends: one JSON document per line. */
 
@@ -28,22 +27,12 @@ export function eventOf(
   };
 }
 
-export interface EventEncoding {
-  readonly kind: Kind;
-  readonly format: Format;
-  readonly now: number;
-}
-
-export function encodeEvent({ type, object }: WatchEvent, encoding: EventEncoding): Buffer {
-  return Buffer.from(`{"type":"${type}","object":${encodeEventObject(object, encoding)}}\n`);
+export function encodeEvent({ type, object }: WatchEvent, encoding: Encoding): Buffer {
+  return Buffer.from(`{"type":"${type}","object":${encodeOne(object, encoding)}}\n`);
 }
 
 /** Encodes as {@link encodeEvent}, but once for all watches that are told of the same change, one behind the other. */
-export type SharedEncoder = (
-  change: ObjectChange,
-  event: WatchEvent,
-  encoding: EventEncoding,
-) => Buffer;
+export type SharedEncoder = (change: ObjectChange, event: WatchEvent, encoding: Encoding) => Buffer;
 
 export function sharedEncoder(): SharedEncoder {
   let current: ObjectChange | undefined;
@@ -62,7 +51,7 @@ export function sharedEncoder(): SharedEncoder {
 
 /** "You have seen everything up to here." */
 export function encodeBookmark(
-  { kind, format }: Pick<EventEncoding, 'kind' | 'format'>,
+  { kind, format }: Pick<Encoding, 'kind' | 'format'>,
   revision: number,
   annotations?: Readonly<Record<string, string>>,
 ): string {
@@ -85,13 +74,6 @@ function typeMeta(kind: Kind, format: Format): object {
   if (format.as === 'metadata')
     return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1' };
   return { kind: 'Table', apiVersion: 'meta.k8s.io/v1', columnDefinitions: [], rows: [] };
-}
-
-function encodeEventObject(object: AnyObject, { kind, format, now }: EventEncoding): string {
-  if (format.as === 'object') return encodeObject(object);
-  if (format.as === 'metadata') return encodeMetadata(object);
-  const request = { kind, includeObject: format.includeObject, now };
-  return encodeTable(request, [object], { resourceVersion: object.metadata.resourceVersion });
 }
 
 /** The last state that matched, with the revision at which it ended: a client resumes from there. */
