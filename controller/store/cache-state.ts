@@ -4,7 +4,6 @@ import { deferred, orAborted } from '../../base/deadline.ts';
 import type { Log } from '../../base/log.ts';
 import type { Cache, Index, ObjectChange } from './cache.ts';
 import type { CacheTables } from './cache-tables.ts';
-import { changeRing } from './change-ring.ts';
 import type { ObjectKey } from './objects.ts';
 
 /** What readers see of the cache; the feeder (object-cache.ts) fills the tables and says so here. */
@@ -76,6 +75,32 @@ export function cacheState({ tables, rememberedChanges, log }: CacheStateOptions
     appliedAfterGap(changes, to) {
       ring.reset(to);
       advance(changes, to);
+    },
+  };
+}
+
+/** The newest changes, for watches that resume. */
+function changeRing(limit: number) {
+  let changes: ObjectChange[] = [];
+  let knownAfter = 0;
+  return {
+    add(change: ObjectChange) {
+      changes.push(change);
+      if (changes.length < 2 * limit) return;
+      const dropped = changes.length - limit;
+      knownAfter = changes[dropped - 1]?.revision ?? knownAfter;
+      changes = changes.slice(dropped);
+    },
+    /** undefined: some of them are forgotten. */
+    since(revision: number): readonly ObjectChange[] | undefined {
+      if (revision < knownAfter) return undefined;
+      const last = changes.findLastIndex((change) => change.revision <= revision);
+      return changes.slice(last + 1);
+    },
+    /** Forgets everything; what comes next is later than this revision. */
+    reset(revision: number) {
+      changes = [];
+      knownAfter = revision;
     },
   };
 }

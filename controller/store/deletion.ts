@@ -1,4 +1,7 @@
 import type { AnyObject, Kind } from '../../api/kind.ts';
+import { Namespace } from '../../api/namespace.ts';
+import { Pod } from '../../api/pod.ts';
+import { isPodFinished } from '../../api/pod-facts.ts';
 import { formatTime } from '../../base/clock.ts';
 import type { DeleteOptions } from './objects.ts';
 
@@ -63,17 +66,16 @@ function finalizersFor(object: AnyObject, options: DeleteOptions): readonly stri
 
 /** Only pods end with grace; and only those that a node still runs. */
 function graceSeconds(kind: Kind, object: AnyObject, options: DeleteOptions): number {
-  if (kind.group !== '' || kind.kind !== 'Pod') return 0;
-  const { spec, status } = object as PodParts;
-  const isRunning = spec?.nodeName && status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
-  if (!isRunning) return 0;
+  if (kind !== Pod) return 0;
+  const pod = object as Pod;
+  const { spec } = pod;
+  if (!spec.nodeName || isPodFinished(pod)) return 0;
   return options.gracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? 30;
 }
 
 /** A namespace stays until its controller has emptied it and has taken this finalizer of its own kind away. */
 function holdsContents(kind: Kind, object: AnyObject): boolean {
-  if (kind.group !== '' || kind.kind !== 'Namespace') return false;
-  return ((object as NamespaceParts).spec?.finalizers ?? []).length > 0;
+  return kind === Namespace && ((object as Namespace).spec.finalizers ?? []).length > 0;
 }
 
 interface Deadline {
@@ -107,16 +109,6 @@ function marked(kind: Kind, { object, finalizers, deadline }: Mark): AnyObject {
   return {
     ...object,
     metadata,
-    status: { ...(object as NamespaceParts).status, phase: 'Terminating' },
+    status: { ...(object as Namespace).status, phase: 'Terminating' },
   };
-}
-
-interface PodParts {
-  readonly spec?: { readonly nodeName?: string; readonly terminationGracePeriodSeconds?: number };
-  readonly status?: { readonly phase?: string };
-}
-
-interface NamespaceParts {
-  readonly spec?: { readonly finalizers?: readonly string[] };
-  readonly status?: object;
 }

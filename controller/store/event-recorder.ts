@@ -7,7 +7,7 @@ import { StatusError } from '../../api/status.ts';
 import { type Clock, formatTime } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Cache } from './cache.ts';
-import type { FieldsOf, NewObject, ObjectKey, Objects } from './objects.ts';
+import type { Objects } from './objects.ts';
 
 /** Something that happened to an object, for people: `kubectl describe`, `kubectl events`. */
 export interface Happening {
@@ -44,7 +44,8 @@ export function eventRecorder({ objects, cache, clock, log }: EventRecorderDeps)
   const write = async (happening: Happening, count: number) => {
     const now = formatTime(clock.now());
     const event = newEvent(happening, { now, count });
-    const key = keyOf(event);
+    const { name, namespace } = event.metadata;
+    const key = { name, namespace };
     const again = () =>
       objects.modify(Event, { key, part: 'all' }, (stored) => ({
         ...stored,
@@ -118,24 +119,16 @@ function distinctHappenings(clock: Clock): (happening: Happening) => Happening {
   };
 }
 
-const keyOf = ({ metadata }: NewObject<FieldsOf<typeof Event>>): ObjectKey => ({
-  namespace: metadata.namespace ?? '',
-  name: metadata.name ?? '',
-});
-
 function newEvent(
   happening: Happening,
   { now, count }: { readonly now: string; readonly count: number },
-): NewObject<FieldsOf<typeof Event>> {
+) {
   const { type, reason, message, component } = happening;
   const involvedObject = referenceTo(happening.involved);
   return {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: {
-      name: eventName(happening),
-      namespace: namespaceOf(involvedObject),
-    },
+    metadata: { name: eventName(happening), namespace: namespaceOf(involvedObject) },
     involvedObject,
     type,
     reason,

@@ -2,7 +2,6 @@ import type { Clock } from '../../base/clock.ts';
 import { orAborted } from '../../base/deadline.ts';
 import type { Log } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
-import { leaseDeadlines } from './lease-deadlines.ts';
 import type { Lease, RevisionsAccess } from './revisions.ts';
 import { type Store, type StoreChange, StoreError, type WatchOptions } from './store.ts';
 import type { WatchHub } from './watch-hub.ts';
@@ -53,6 +52,36 @@ export async function revisionStore(options: RevisionStoreOptions): Promise<Stor
     close() {
       deadlines.close();
       return revisions.close();
+    },
+  };
+}
+
+/** They are not stored: after a restart every lease has its whole time again. */
+function leaseDeadlines(clock: Clock, expired: (lease: Lease) => void) {
+  const running = new Map<string, { readonly lease: Lease; readonly cancel: () => void }>();
+  const forget = (id: string) => {
+    running.get(id)?.cancel();
+    running.delete(id);
+  };
+  const start = (lease: Lease) => {
+    forget(lease.id);
+    const cancel = clock.after(lease.ttlMs, () => {
+      running.delete(lease.id);
+      expired(lease);
+    });
+    running.set(lease.id, { lease, cancel });
+  };
+  return {
+    start,
+    forget,
+    /** False: not known (any more). */
+    renew(id: string): boolean {
+      const found = running.get(id);
+      if (found) start(found.lease);
+      return found !== undefined;
+    },
+    close() {
+      for (const id of running.keys()) forget(id);
     },
   };
 }

@@ -1,26 +1,16 @@
 import type { Kind } from '../../api/kind.ts';
 import { StatusError } from '../../api/status.ts';
-import { type Clock, repeat } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
+import { repeat } from '../../base/clock.ts';
 import type { Metrics } from '../../base/metrics.ts';
-import type { Rng } from '../../base/rng.ts';
 import { runReconciler } from '../../base/run-reconciler.ts';
-import type { Cache, ObjectChange } from './cache.ts';
-import type { RecordEvent } from './event-recorder.ts';
-import type { Loop } from './loop.ts';
-import type { Objects } from './objects.ts';
+import type { ObjectChange } from './cache.ts';
+import type { Loop, LoopDeps } from './loop.ts';
 import { ownWrites } from './own-writes.ts';
 
-export interface RunLoopsDeps {
-  readonly objects: Objects;
-  readonly cache: Cache;
+export interface RunLoopsDeps extends Omit<LoopDeps, 'signal' | 'runningSince'> {
   /** Every kind that is in the cache. */
   readonly kinds: readonly Kind[];
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
   readonly metrics?: Metrics | undefined;
-  readonly recordEvent: RecordEvent;
 }
 
 export interface RunningLoops {

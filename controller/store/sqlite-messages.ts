@@ -18,8 +18,7 @@ export type Reply =
       readonly changes: readonly StoreChange[];
     }
   /** Nothing of the batch happened. Fatal: nor will anything else. */
-  | { readonly kind: 'failed'; readonly failure: Failure; readonly fatal: boolean }
-  | { readonly kind: 'closed' };
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly fatal: boolean };
 
 export type Answer = { readonly value: unknown } | { readonly failure: Failure };
 

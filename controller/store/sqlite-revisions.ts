@@ -1,9 +1,9 @@
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import type { ChangeListener, Lease, PastChanges, Revisions } from './revisions.ts';
-import { rowChange, rowEntry } from './sqlite-rows.ts';
 import { prepareStatements, type Statements, schema } from './sqlite-statements.ts';
 import {
   type CommitOutcome,
+  type Entry,
   type Listing,
   type StoreChange,
   StoreError,
@@ -212,4 +212,25 @@ function removeLease(file: File, id: string): void {
   const keys = file.statements.keysOfLease.all(id).map((row) => String(row.key));
   commit(file, { expect: [], puts: [], deletes: keys });
   file.statements.removeLease.run(id);
+}
+
+type Row = Record<string, SQLOutputValue>;
+
+function rowEntry(row: Row | undefined): Entry | undefined {
+  return (
+    row && {
+      key: String(row.key),
+      value: row.value as Uint8Array,
+      revision: Number(row.revision),
+    }
+  );
+}
+
+function rowChange(row: Row): StoreChange {
+  return {
+    kind: row.value === null ? 'delete' : 'put',
+    key: String(row.key),
+    revision: Number(row.revision),
+    value: row.value === null ? undefined : (row.value as Uint8Array),
+  };
 }

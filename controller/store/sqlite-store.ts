@@ -28,7 +28,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
   const hub = watchHub();
   const thread = new SqliteThread(options, hub);
-  await thread.opened;
+  await thread.opening.promise;
   return revisionStore({ ...options, hub, revisions: thread });
 }
 
@@ -41,10 +41,10 @@ interface Pending {
 }
 
 class SqliteThread implements RevisionsAccess {
+  readonly opening = deferred<void>();
   readonly #worker: Worker;
   readonly #hub: WatchHub;
   readonly #onFailure: (error: StoreError) => void;
-  readonly #opening = deferred<void>();
   readonly #closed = deferred<void>();
   #waiting: Pending[] = [];
   #underWay: readonly Pending[] | undefined;
@@ -70,10 +70,6 @@ class SqliteThread implements RevisionsAccess {
       this.#end(new StoreError('Closed', 'the store is closed'));
       this.#closed.resolve();
     });
-  }
-
-  get opened(): Promise<void> {
-    return this.#opening.promise;
   }
 
   call<M extends keyof Revisions>(
@@ -110,15 +106,13 @@ class SqliteThread implements RevisionsAccess {
   #onReply(reply: Reply): void {
     switch (reply.kind) {
       case 'opened':
-        this.#opening.resolve();
+        this.opening.resolve();
         break;
       case 'batch':
         this.#onBatch(reply);
         break;
       case 'failed':
         this.#onFailed(reply);
-        break;
-      case 'closed':
         break;
     }
   }
@@ -133,8 +127,10 @@ class SqliteThread implements RevisionsAccess {
 
   #onFailed({ failure, fatal }: Extract<Reply, { kind: 'failed' }>): void {
     for (const pending of this.#takeUnderWay()) settle(pending, { failure });
-    if (fatal) this.#fail(failure);
-    else this.#sendNext();
+    if (fatal) {
+      this.#end(storeError(failure));
+      void this.#worker.terminate();
+    } else this.#sendNext();
   }
 
   #takeUnderWay(): readonly Pending[] {
@@ -143,15 +139,10 @@ class SqliteThread implements RevisionsAccess {
     return batch;
   }
 
-  #fail(failure: Failure): void {
-    this.#end(storeError(failure));
-    void this.#worker.terminate();
-  }
-
   #end(error: StoreError): void {
     if (!this.#ended && !this.#closing) this.#onFailure(error);
     this.#ended ??= error;
-    this.#opening.reject(this.#ended);
+    this.opening.reject(this.#ended);
     this.#hub.fail(this.#ended);
     for (const { answer } of [...(this.#underWay ?? []), ...this.#waiting])
       answer.reject(this.#ended);

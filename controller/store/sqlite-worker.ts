@@ -27,7 +27,6 @@ function serve(revisions: SqliteRevisions): void {
   parentPort?.on('message', (request: Request) => {
     if (request.kind === 'batch') return reply(runBatch(revisions, request.calls));
     revisions.close();
-    reply({ kind: 'closed' });
     parentPort?.close();
   });
 }
