@@ -20,7 +20,7 @@ export interface YamlDocument {
   readonly value: unknown;
 }
 
-export interface YamlFault {
+interface YamlFault {
   /** Of the character it is about, in the text. */
   readonly offset: number;
   readonly message: string;
