@@ -1,4 +1,4 @@
-import koffi from 'koffi';
+import { openLibrary } from './open-library.ts';
 
 /** Of libnftables: bound to the network namespace in which it was made, for one thread at a time. */
 export interface NftablesContext {
@@ -36,7 +36,7 @@ export function openNftablesContext(): NftablesContext {
 const NFT_CTX_OUTPUT_JSON = 1 << 4;
 
 function loadLibrary() {
-  const library = openLibrary();
+  const library = openLibrary('libnftables.so.1', 'libnftables1');
   return {
     newContext: library.func('void *nft_ctx_new(uint32_t flags)'),
     freeContext: library.func('void nft_ctx_free(void *ctx)'),
@@ -47,13 +47,4 @@ function loadLibrary() {
     output: library.func('const char *nft_ctx_get_output_buffer(void *ctx)'),
     error: library.func('const char *nft_ctx_get_error_buffer(void *ctx)'),
   } as const;
-}
-
-function openLibrary() {
-  try {
-    return koffi.load('libnftables.so.1');
-  } catch (cause) {
-    const advice = 'libnftables.so.1 is not installed; on Debian: apt install libnftables1';
-    throw new Error(advice, { cause });
-  }
 }

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, readSync } from 'node:fs';
 import koffi from 'koffi';
+import { openLibrary } from './open-library.ts';
 
 /** A rule of libseccomp: the action for a system call if all of its arguments compare so. */
 export interface SeccompRule {
@@ -98,7 +99,7 @@ function check(what: string, status: number): void {
 }
 
 function loadLibrary() {
-  const seccomp = openLibrary();
+  const seccomp = openLibrary('libseccomp.so.2', 'libseccomp2');
   return {
     init: seccomp.func('void *seccomp_init(uint32_t action)'),
     release: seccomp.func('void seccomp_release(void *context)'),
@@ -113,13 +114,4 @@ function loadLibrary() {
     exportBpf: seccomp.func('int seccomp_export_bpf(void *context, int fd)'),
     memfd: koffi.load('libc.so.6').func('int memfd_create(const char *name, uint32_t flags)'),
   } as const;
-}
-
-function openLibrary() {
-  try {
-    return koffi.load('libseccomp.so.2');
-  } catch (cause) {
-    const advice = 'libseccomp.so.2 is not installed; on Debian: apt install libseccomp2';
-    throw new Error(advice, { cause });
-  }
 }

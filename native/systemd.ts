@@ -1,4 +1,5 @@
 import koffi from 'koffi';
+import { openLibrary } from './open-library.ts';
 
 /** What a service has to say to systemd. */
 export interface Systemd {
@@ -10,7 +11,7 @@ export interface Systemd {
 
 /** Throws if the library is not installed, naming the package that brings it. */
 export function openSystemd(): Systemd {
-  const library = openLibrary();
+  const library = openLibrary('libsystemd.so.0', 'libsystemd0');
   const notify = library.func('int sd_notify(int unset_environment, const char *state)');
   const iovec = koffi.struct({ base: 'void *', length: 'size_t' });
   const send = library.func('sd_journal_sendv', 'int', [koffi.pointer(iovec), 'int']);
@@ -24,13 +25,4 @@ export function openSystemd(): Systemd {
       );
     },
   };
-}
-
-function openLibrary() {
-  try {
-    return koffi.load('libsystemd.so.0');
-  } catch (cause) {
-    const advice = 'libsystemd.so.0 is not installed; on Debian: apt install libsystemd0';
-    throw new Error(advice, { cause });
-  }
 }

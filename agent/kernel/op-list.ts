@@ -58,170 +58,75 @@ function textBytes(text: string | Uint8Array | readonly string[]): Uint8Array {
   return Buffer.from(strings.join('\0'));
 }
 
-type OpRecord = WireRecord & { readonly kind: number };
+type Name = Op['op'];
+type OpOf<K extends Name> = Extract<Op, { readonly op: K }>;
 
-function toRecord(op: Op): OpRecord {
-  switch (op.op) {
-    case 'set-root':
-      return { kind: opKind.SET_ROOT, text: [op.path] };
-    case 'mkdir':
-      return {
-        kind: opKind.MKDIR,
-        flags: flag(op.inRoot, recordFlag.IN_ROOT),
-        num: [op.mode, op.uid, op.gid],
-        text: [op.path],
-      };
-    case 'write':
-      return { kind: opKind.WRITE, text: [op.path, op.bytes] };
-    case 'symlink':
-    case 'mknod':
-      return fileRecord(op);
-    case 'mount':
-    case 'bind':
-      return mountRecord(op);
-    case 'mask':
-      return { kind: opKind.MASK, text: [op.path] };
-    case 'read-only':
-      return { kind: opKind.READ_ONLY, text: [op.path] };
-    case 'read-only-root':
-      return { kind: opKind.READ_ONLY_ROOT };
-    case 'make-private':
-      return { kind: opKind.MAKE_PRIVATE };
-    case 'pivot-root':
-      return { kind: opKind.PIVOT_ROOT };
-    case 'chdir':
-      return { kind: opKind.CHDIR, text: [op.path] };
-    case 'join':
-    case 'enter-container':
-    case 'unshare':
-      return namespaceRecord(op);
-    case 'link-up':
-    case 'add-address':
-    case 'add-route':
-      return linkRecord(op);
-    default:
-      return processRecord(op);
-  }
+function toRecord<K extends Name>(op: OpOf<K>): WireRecord {
+  const fields: { readonly [N in K]: (op: OpOf<N>) => WireRecord } = fieldsOf;
+  return { ...fields[op.op as K](op), kind: kindOf(op.op) };
 }
 
-type OpOf<K extends Op['op']> = Extract<Op, { readonly op: K }>;
-
-function fileRecord(op: OpOf<'symlink' | 'mknod'>): OpRecord {
-  const inRoot = flag(op.inRoot, recordFlag.IN_ROOT);
-  switch (op.op) {
-    case 'symlink':
-      return record(opKind.SYMLINK, { flags: inRoot, text: [op.path, op.to] });
-    case 'mknod':
-      return record(opKind.MKNOD, {
-        flags: inRoot,
-        num: [op.mode, op.uid, op.gid, op.major, op.minor],
-        text: [op.path],
-      });
-  }
+/** `set-root` is SET_ROOT. */
+function kindOf(name: Name): number {
+  return opKind[name.toUpperCase().replaceAll('-', '_') as keyof typeof opKind];
 }
 
-function mountRecord(op: OpOf<'mount' | 'bind'>): OpRecord {
-  const flags = flag(op.inRoot, recordFlag.IN_ROOT) | flag(op.create, recordFlag.CREATE);
-  const num = [mountBits(op.flags)];
-  if (op.op === 'mount')
-    return record(opKind.MOUNT, {
-      flags,
-      num,
-      text: [op.source, op.target, op.fstype, op.data],
-    });
-  return record(opKind.BIND, {
-    flags: flags | flag(op.idmap, recordFlag.IDMAP),
-    num,
+const nothing = () => ({});
+const path = (op: { readonly path: string }) => ({ text: [op.path] });
+const inRoot = (op: { readonly inRoot: boolean }) => flag(op.inRoot, recordFlag.IN_ROOT);
+const mountFlags = (op: OpOf<'mount' | 'bind'>) => inRoot(op) | flag(op.create, recordFlag.CREATE);
+
+/** What of each operation goes where: the comments of `enum orc_op`. */
+const fieldsOf: { readonly [K in Name]: (op: OpOf<K>) => WireRecord } = {
+  'set-root': path,
+  mkdir: (op) => ({ flags: inRoot(op), num: [op.mode, op.uid, op.gid], text: [op.path] }),
+  symlink: (op) => ({ flags: inRoot(op), text: [op.path, op.to] }),
+  mknod: (op) => ({
+    flags: inRoot(op),
+    num: [op.mode, op.uid, op.gid, op.major, op.minor],
+    text: [op.path],
+  }),
+  write: (op) => ({ text: [op.path, op.bytes] }),
+  mount: (op) => ({
+    flags: mountFlags(op),
+    num: [mountBits(op.flags)],
+    text: [op.source, op.target, op.fstype, op.data],
+  }),
+  bind: (op) => ({
+    flags: mountFlags(op) | flag(op.idmap, recordFlag.IDMAP),
+    num: [mountBits(op.flags)],
     text: [op.source, op.target, op.sourceBelow],
-  });
-}
-
-function namespaceRecord(op: OpOf<'join' | 'enter-container' | 'unshare'>): OpRecord {
-  switch (op.op) {
-    case 'join':
-      return record(opKind.JOIN, { num: [spaceNumber[op.namespace]] });
-    case 'enter-container':
-      return record(opKind.ENTER_CONTAINER, { text: [op.container] });
-    case 'unshare':
-      return record(opKind.UNSHARE, {
-        num: [flag(op.namespaces.includes('mount'), 1) | flag(op.namespaces.includes('cgroup'), 2)],
-      });
-  }
-}
-
-function linkRecord(op: OpOf<'link-up' | 'add-address' | 'add-route'>): OpRecord {
-  switch (op.op) {
-    case 'link-up':
-      return record(opKind.LINK_UP, { text: [op.link] });
-    case 'add-address':
-      return record(opKind.ADD_ADDRESS, {
-        num: [ipv4Number(op.address), op.prefix],
-        text: [op.link],
-      });
-    case 'add-route':
-      return record(opKind.ADD_ROUTE, {
-        flags: flag(op.gateway !== undefined, recordFlag.GATEWAY),
-        num: [
-          ipv4Number(op.destination),
-          op.prefix,
-          op.gateway === undefined ? 0 : ipv4Number(op.gateway),
-        ],
-        text: [op.link],
-      });
-  }
-}
-
-function processRecord(op: ProcessOp): OpRecord {
-  switch (op.op) {
-    case 'terminal':
-      return record(opKind.TERMINAL, {});
-    case 'dial':
-      return record(opKind.DIAL, { num: [op.port] });
-    case 'new-session':
-      return record(opKind.NEW_SESSION, {
-        flags: flag(op.controllingTerminal, recordFlag.TERMINAL),
-      });
-    case 'new-keyring':
-      return record(opKind.NEW_KEYRING, {});
-    case 'umask':
-      return record(opKind.UMASK, { num: [op.mask] });
-    case 'set-ids':
-      return record(opKind.SET_IDS, { num: [op.uid, op.gid], text: [uint32Bytes(op.groups)] });
-    case 'drop-bounding':
-      return record(opKind.DROP_BOUNDING, { wide: [op.keep] });
-    case 'set-caps':
-      return record(opKind.SET_CAPS, {
-        wide: [op.effective, op.permitted, op.inheritable, op.ambient],
-      });
-    case 'no-new-privs':
-      return record(opKind.NO_NEW_PRIVS, {});
-    case 'seccomp':
-      return record(opKind.SECCOMP, { text: [op.program] });
-    case 'exec':
-      return record(opKind.EXEC, {
-        num: [op.argv.length, op.env.length],
-        text: [op.argv, op.env],
-      });
-  }
-}
-
-type ProcessOp = OpOf<
-  | 'terminal'
-  | 'dial'
-  | 'new-session'
-  | 'new-keyring'
-  | 'umask'
-  | 'set-ids'
-  | 'drop-bounding'
-  | 'set-caps'
-  | 'no-new-privs'
-  | 'seccomp'
-  | 'exec'
->;
-
-function record(kind: number, rest: WireRecord): OpRecord {
-  return { ...rest, kind };
-}
+  }),
+  mask: path,
+  'read-only': path,
+  'read-only-root': nothing,
+  'make-private': nothing,
+  'pivot-root': nothing,
+  chdir: path,
+  join: (op) => ({ num: [spaceNumber[op.namespace]] }),
+  'enter-container': (op) => ({ text: [op.container] }),
+  unshare: ({ namespaces }) => ({
+    num: [flag(namespaces.includes('mount'), 1) | flag(namespaces.includes('cgroup'), 2)],
+  }),
+  'link-up': (op) => ({ text: [op.link] }),
+  'add-address': (op) => ({ num: [ipv4Number(op.address), op.prefix], text: [op.link] }),
+  'add-route': ({ link, destination, prefix, gateway }) => ({
+    flags: flag(gateway !== undefined, recordFlag.GATEWAY),
+    num: [ipv4Number(destination), prefix, gateway === undefined ? 0 : ipv4Number(gateway)],
+    text: [link],
+  }),
+  terminal: nothing,
+  dial: (op) => ({ num: [op.port] }),
+  'new-session': (op) => ({ flags: flag(op.controllingTerminal, recordFlag.TERMINAL) }),
+  'new-keyring': nothing,
+  umask: (op) => ({ num: [op.mask] }),
+  'set-ids': (op) => ({ num: [op.uid, op.gid], text: [uint32Bytes(op.groups)] }),
+  'drop-bounding': (op) => ({ wide: [op.keep] }),
+  'set-caps': (op) => ({ wide: [op.effective, op.permitted, op.inheritable, op.ambient] }),
+  'no-new-privs': nothing,
+  seccomp: (op) => ({ text: [op.program] }),
+  exec: (op) => ({ num: [op.argv.length, op.env.length], text: [op.argv, op.env] }),
+};
 
 function flag(on: boolean, bit: number): number {
   return on ? bit : 0;
