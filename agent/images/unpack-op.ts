@@ -1,22 +1,13 @@
-import type { TarTime } from './pax.ts';
+import type { TarEntry } from './tar-header.ts';
 
 /**
  * One file operation of `orc-unpack`. The layout is that of `struct unpack_op` in native/unpack.c: 56 bytes in the machine's
  * byte order, then path, link, attributes; a file's content follows.
  */
-export interface UnpackOp {
+export interface UnpackOp extends Omit<TarEntry, 'type'> {
   readonly kind: UnpackKind;
   /** Relative to the layer, normalized, latin1; "" is the layer itself. */
   readonly path: string;
-  readonly link: string;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly mtime: TarTime;
-  readonly major: number;
-  readonly minor: number;
-  readonly xattrs: ReadonlyMap<string, Buffer>;
 }
 
 export type UnpackKind = keyof typeof unpackKinds;

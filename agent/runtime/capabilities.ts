@@ -1,5 +1,5 @@
 import type { ContainerSecurity } from '../ports.ts';
-import { ContainerError } from './container-error.ts';
+import { configError } from './container-error.ts';
 import { type Capability, capabilityBits } from './oci-config.ts';
 
 /** What docker and containerd give. */
@@ -67,6 +67,5 @@ function isCapability(name: string): name is Capability {
 
 function refuseUnknown(names: readonly string[]): void {
   const unknown = names.find((name) => name !== 'ALL' && !isCapability(name));
-  if (unknown !== undefined)
-    throw new ContainerError('CreateContainerConfigError', `unknown capability "${unknown}"`);
+  if (unknown !== undefined) throw configError(`unknown capability "${unknown}"`);
 }

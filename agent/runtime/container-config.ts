@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { ContainerMount, ContainerSpec, UserNamespaceRange } from '../ports.ts';
 import { planCapabilities } from './capabilities.ts';
-import { ContainerError } from './container-error.ts';
+import { configError } from './container-error.ts';
 import { type ResolvedUser, resolveUser } from './image-user.ts';
 import type { OciConfig, OciDevice, OciMount, OciProcess } from './oci-config.ts';
 
@@ -275,7 +275,3 @@ const readonlyPaths: readonly string[] = [
   '/proc/sys',
   '/proc/sysrq-trigger',
 ];
-
-function configError(message: string): ContainerError {
-  return new ContainerError('CreateContainerConfigError', message);
-}

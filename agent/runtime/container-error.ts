@@ -18,6 +18,10 @@ export class ContainerError extends Error {
   }
 }
 
+export function configError(message: string): ContainerError {
+  return new ContainerError('CreateContainerConfigError', message);
+}
+
 type SandboxErrorReason =
   | 'CreatePodSandboxError'
   | 'SandboxLost'

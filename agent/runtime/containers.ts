@@ -4,7 +4,6 @@ import { readIfPresent } from '../../base/durable-file.ts';
 import { readExits } from '../kernel/exit-records.ts';
 import { OpError } from '../kernel/op-error.ts';
 import type { Shim, ShimContainer } from '../kernel/shim.ts';
-import { ShimLost } from '../kernel/shim-client.ts';
 import type { Container, ContainerId, ContainerPort, ContainerSpec } from '../ports.ts';
 import { planCgroupFiles } from './cgroup-files.ts';
 import { planConfig } from './container-config.ts';
@@ -20,6 +19,7 @@ import {
   podPaths,
   type RuntimeDirectories,
 } from './pod-paths.ts';
+import { unlessLost } from './pod-shims.ts';
 import {
   readContainerRecord,
   readSandboxRecord,
@@ -265,11 +265,6 @@ export async function imagesInUse(dirs: RuntimeDirectories): Promise<ReadonlySet
       if (record) ids.add(record.imageId);
     }
   return ids;
-}
-
-function unlessLost(error: unknown): undefined {
-  if (error instanceof ShimLost) return undefined;
-  throw error;
 }
 
 /** CapBnd of /proc/self/status: what the agent can give at most. */

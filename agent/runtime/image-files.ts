@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { lstat, open, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { ContainerError } from './container-error.ts';
+import { configError } from './container-error.ts';
 
 /** Far above any honest /etc/passwd; an image's may be a gigabyte (CVE-2025-4437). */
 const MAX_BYTES = 1_048_576;
@@ -92,9 +92,7 @@ async function readBounded(path: string, shown: string): Promise<string> {
   }
 }
 
-function refused(path: string, why: string): ContainerError {
-  return new ContainerError('CreateContainerConfigError', `the image's ${path}: ${why}`);
-}
+const refused = (path: string, why: string) => configError(`the image's ${path}: ${why}`);
 
 function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;

@@ -1,5 +1,5 @@
 import type { ContainerSecurity } from '../ports.ts';
-import { ContainerError } from './container-error.ts';
+import { configError } from './container-error.ts';
 import type { OciUser } from './oci-config.ts';
 
 export interface UserRequest {
@@ -126,8 +126,4 @@ function fieldsOf(text: string): readonly (readonly string[])[] {
 /** A line with an id that can't be is no line: it must not be found by its name either. */
 function isId(text: string): boolean {
   return /^\d{1,10}$/.test(text) && Number(text) <= MAX_ID;
-}
-
-function configError(message: string): ContainerError {
-  return new ContainerError('CreateContainerConfigError', message);
 }

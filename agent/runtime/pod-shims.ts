@@ -62,7 +62,8 @@ export function openPodShims(dirs: RuntimeDirectories): PodShims {
   };
 }
 
-function unlessLost(error: unknown): undefined {
+/** For a `catch`: undefined where the shim has gone. */
+export function unlessLost(error: unknown): undefined {
   if (error instanceof ShimLost) return undefined;
   throw error;
 }

@@ -1,3 +1,9 @@
+import type {
+  AttachRequest,
+  ExecRequest,
+  LogsRequest,
+  PortForwardRequest,
+} from '../../api/generated/agent.ts';
 import type { ExecSession } from '../kernel/shim.ts';
 
 /** What the controller may ask of this node and its pods; main gives the session its answers. All throw SessionError. */
@@ -17,41 +23,10 @@ export interface PodSessions {
   logs(request: LogsTarget, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 }
 
-export interface ExecTarget {
-  readonly podUid: string;
-  readonly container: string;
-  readonly command: readonly string[];
-  readonly stdin: boolean;
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  readonly tty: boolean;
-  /** Of the terminal, where it is known by now. */
-  readonly size?: { readonly columns: number; readonly rows: number } | undefined;
-}
-
-export interface AttachTarget {
-  readonly podUid: string;
-  readonly container: string;
-  readonly stdin: boolean;
-}
-
-export interface PortTarget {
-  readonly podUid: string;
-  readonly port: number;
-}
-
-export interface LogsTarget {
-  readonly podUid: string;
-  readonly container: string;
-  readonly follow: boolean;
-  readonly previous: boolean;
-  readonly timestamps: boolean;
-  /** Only so many lines from the end. */
-  readonly tailLines?: number | undefined;
-  /** Only what was written since; milliseconds since 1970. */
-  readonly sinceMs?: number | undefined;
-  readonly limitBytes?: number | undefined;
-}
+export type ExecTarget = Readonly<ExecRequest>;
+export type AttachTarget = Readonly<Pick<AttachRequest, 'podUid' | 'container' | 'stdin'>>;
+export type PortTarget = Readonly<PortForwardRequest>;
+export type LogsTarget = Readonly<LogsRequest>;
 
 /** Closed table, in words of api/status.ts: the user sees reason and message. */
 export type SessionErrorReason = 'NotFound' | 'BadRequest' | 'InternalError';
