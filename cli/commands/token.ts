@@ -22,7 +22,7 @@ async function token(
   const { body } = await client.send<{ token: string; expiresAt: string }>({
     method: 'POST',
     path: '/orc/v1/tokens',
-    body: { use: controller ? 'controller' : 'node', ...(ttlSeconds && { ttlSeconds }) },
+    body: { use: controller ? 'controller' : 'node', ttlSeconds },
   });
   const [server = '', ...others] = reachable(client.connection.server);
   const start = controller
