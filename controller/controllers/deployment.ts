@@ -3,49 +3,31 @@ import type { AnyObject } from '../../api/kind.ts';
 import { Pod } from '../../api/pod.ts';
 import { isPodFinished } from '../../api/pod-facts.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
-import { matchesSelector } from '../../api/selector.ts';
 import { settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
 import { type DeploymentPlan, planDeployment } from './deployment-plan.ts';
 import { revisionAnnotation } from './deployment-sets.ts';
-import {
-  applyOwnership,
-  byController,
-  controllerKey,
-  controllerOf,
-  family,
-  planOwnership,
-} from './ownership.ts';
+import { byController, concernedOwners, controllerKey, takeOwnership } from './ownership.ts';
 import { podsByController } from './replica-set.ts';
 
 export const replicaSetsByController = byController(ReplicaSet);
 
-const component = 'deployment-controller';
-
 /** Replaces a Deployment's pods step by step when its template changes. */
-export const deploymentLoop: Loop = { name: component, workers: 8, wakes, reconcile };
+export const deploymentLoop: Loop = {
+  name: 'deployment-controller',
+  workers: 8,
+  wakes,
+  reconcile,
+};
 
 function wakes(change: ObjectChange, cache: Cache): readonly string[] {
   if (change.kind === Deployment) return [formatKey(change.key)];
-  if (change.kind === ReplicaSet) {
-    const controllers = [change.object, change.previous].flatMap((set) =>
-      controllerKey(Deployment, set),
-    );
-    return [...controllers, ...wouldAdopt(change.object, cache)];
-  }
+  if (change.kind === ReplicaSet) return concernedOwners(Deployment, change, cache);
   // Recreate waits for the last pod of the old ReplicaSets.
   if (change.kind === Pod && !change.object) return deploymentOf(change.previous, cache);
   return [];
-}
-
-function wouldAdopt(set: AnyObject | undefined, cache: Cache): readonly string[] {
-  if (!set || controllerOf(set)) return [];
-  return cache
-    .list(Deployment, set.metadata.namespace)
-    .filter((deployment) => matchesSelector(deployment.spec.selector, set.metadata.labels))
-    .map((deployment) => formatKey(keyOf(deployment)));
 }
 
 function deploymentOf(pod: AnyObject | undefined, cache: Cache): readonly string[] {
@@ -55,15 +37,10 @@ function deploymentOf(pod: AnyObject | undefined, cache: Cache): readonly string
 }
 
 async function reconcile(key: string, deps: LoopDeps) {
-  const { cache, objects, clock } = deps;
+  const { cache, clock } = deps;
   const deployment = cache.get(Deployment, parseKey(key));
   if (!deployment || deployment.metadata.deletionTimestamp) return settled;
-  const ownership = planOwnership({
-    owner: deployment,
-    selector: deployment.spec.selector,
-    ...family(cache, replicaSetsByController, deployment),
-  });
-  await applyOwnership(objects, ReplicaSet, { ...ownership, owner: deployment });
+  const ownership = await takeOwnership(deps, replicaSetsByController, deployment);
   if (ownership.adopt.length > 0) return { requeueAfterMs: 0 };
   const plan = planDeployment({
     deployment,
@@ -128,6 +105,5 @@ function tellOfScaling(
     type: 'Normal',
     reason: 'ScalingReplicaSet',
     message: `Scaled ${to > from ? 'up' : 'down'} replica set ${set.metadata.name} from ${from} to ${to}`,
-    component,
   });
 }

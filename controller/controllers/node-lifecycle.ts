@@ -12,13 +12,11 @@ import { evictionTime, planNode, planPodReadiness } from './node-lifecycle-plan.
 /** Where the nodes' leases are. */
 const nodeLeaseNamespace = 'kube-node-lease';
 
-const component = 'node-controller';
-
 /** Marks nodes that fall silent, and moves their pods on. The key is the node's name. */
 export function nodeLifecycleLoop(): Loop {
   const heard = heardNodes();
   const reconcileNode = (name: string, deps: LoopDeps) => reconcile(name, deps, heard);
-  return { name: component, workers: 4, wakes, reconcile: reconcileNode };
+  return { name: 'node-controller', workers: 4, wakes, reconcile: reconcileNode };
 }
 
 function wakes({ kind, key, object, previous }: ObjectChange): readonly string[] {
@@ -91,7 +89,6 @@ function tell({ recordEvent }: LoopDeps, node: Node, reason: 'NodeReady' | 'Node
     type: reason === 'NodeReady' ? 'Normal' : 'Warning',
     reason,
     message: `Node ${node.metadata.name} status is now: ${reason}`,
-    component,
   });
 }
 
@@ -123,7 +120,6 @@ async function movePod({ deps, pod, node, isLost, now }: PodOnNode): Promise<num
     type: 'Normal',
     reason: 'TaintManagerEviction',
     message: `Deleting pod ${pod.metadata.namespace}/${pod.metadata.name}: node ${node.metadata.name} is tainted`,
-    component,
   });
   await deps.objects.delete(Pod, keyOf(pod), { preconditions });
   return Number.POSITIVE_INFINITY;

@@ -3,14 +3,12 @@ import type { LabelSelector } from '../../api/label-selector.ts';
 import type { OwnerReference } from '../../api/object-meta.ts';
 import type { Fields } from '../../api/schema.ts';
 import { matchesSelector } from '../../api/selector.ts';
-import type { Cache, Index } from '../store/cache.ts';
-import { keyOf } from '../store/keys.ts';
-import type { Objects } from '../store/objects.ts';
+import type { Cache, Index, ObjectChange } from '../store/cache.ts';
+import { formatKey, keyOf } from '../store/keys.ts';
+import type { LoopDeps } from '../store/loop.ts';
 
 /** The one owner that controls it. */
-export const controllerOf = ({
-  metadata,
-}: Pick<AnyObject, 'metadata'>): OwnerReference | undefined =>
+const controllerOf = ({ metadata }: Pick<AnyObject, 'metadata'>): OwnerReference | undefined =>
   metadata.ownerReferences?.find((owner) => owner.controller === true);
 
 export const controllerReference = ({ apiVersion, kind, metadata }: AnyObject): OwnerReference => ({
@@ -33,70 +31,77 @@ export function byController<F extends Fields>(kind: Kind<F>): Index<F> {
   };
 }
 
-/** What an owner controls, and what of its namespace nobody does. */
-export function family<F extends Fields>(cache: Cache, index: Index<F>, owner: AnyObject) {
+/** An owner with what says which objects are its own. */
+type Selecting = AnyObject & { readonly spec: { readonly selector: LabelSelector } };
+
+/** What an owner controls from now on: orphans that match become its own, what doesn't match any more is let go. */
+export async function takeOwnership<F extends Fields>(
+  { cache, objects }: LoopDeps,
+  index: Index<F>,
+  owner: Selecting,
+): Promise<Ownership<KubeObject<F>>> {
   const { uid, namespace = '' } = owner.metadata;
-  return {
-    owned: cache.byIndex(index, uid),
-    orphans: cache.byIndex(index, `orphans of ${namespace}`),
-  };
+  const owned = cache.byIndex(index, uid);
+  const orphans = cache.byIndex(index, `orphans of ${namespace}`);
+  const ownership = planOwnership(owner, owned, orphans);
+  const rewrite = (object: KubeObject<F>, ownerReferences: readonly OwnerReference[]) =>
+    objects.update(
+      index.kind,
+      { ...object, metadata: { ...object.metadata, ownerReferences } },
+      'main',
+    );
+  const referencesOf = ({ metadata }: AnyObject) => metadata.ownerReferences ?? [];
+  await Promise.all([
+    ...ownership.adopt.map((object) =>
+      rewrite(object, [...referencesOf(object), controllerReference(owner)]),
+    ),
+    ...ownership.release.map((object) =>
+      rewrite(
+        object,
+        referencesOf(object).filter((reference) => reference.uid !== uid),
+      ),
+    ),
+  ]);
+  return ownership;
 }
 
-export interface Claiming<T> {
-  readonly owner: AnyObject;
-  readonly selector: LabelSelector;
-  readonly owned: readonly T[];
-  readonly orphans: readonly T[];
-}
-
-/** Orphans that match become the owner's; what it owns and doesn't match is let go. Nothing, once the owner goes. */
-export function planOwnership<T extends AnyObject>(claiming: Claiming<T>): Ownership<T> {
-  const { owner, selector, owned, orphans } = claiming;
-  const matches = ({ metadata }: T) => matchesSelector(selector, metadata.labels);
-  const isLiving = ({ metadata }: AnyObject) => metadata.deletionTimestamp === undefined;
-  if (!isLiving(owner)) return { kept: owned.filter(matches), adopt: [], release: [] };
+/** Nothing is adopted or let go once the owner goes. */
+function planOwnership<T extends AnyObject>(
+  { metadata, spec }: Selecting,
+  owned: readonly T[],
+  orphans: readonly T[],
+): Ownership<T> {
+  const matches = (object: T) => matchesSelector(spec.selector, object.metadata.labels);
+  const kept = owned.filter(matches);
+  if (metadata.deletionTimestamp !== undefined) return { kept, adopt: [], release: [] };
   return {
-    kept: owned.filter(matches),
-    adopt: orphans.filter((orphan) => isLiving(orphan) && matches(orphan)),
+    kept,
+    adopt: orphans.filter(
+      (orphan) => orphan.metadata.deletionTimestamp === undefined && matches(orphan),
+    ),
     release: owned.filter((object) => !matches(object)),
   };
 }
 
-export interface Ownership<T> {
+interface Ownership<T> {
   readonly kept: readonly T[];
   readonly adopt: readonly T[];
   readonly release: readonly T[];
 }
 
-export async function applyOwnership<F extends Fields>(
-  objects: Objects,
-  kind: Kind<F>,
-  plan: Ownership<KubeObject<F>> & { readonly owner: AnyObject },
-): Promise<void> {
-  const reference = controllerReference(plan.owner);
-  const referencesOf = (object: KubeObject<F>) => object.metadata.ownerReferences ?? [];
-  await Promise.all([
-    ...plan.adopt.map((object) =>
-      rewrite(objects, kind, { object, ownerReferences: [...referencesOf(object), reference] }),
-    ),
-    ...plan.release.map((object) => {
-      const others = referencesOf(object).filter(({ uid }) => uid !== reference.uid);
-      return rewrite(objects, kind, { object, ownerReferences: others });
-    }),
-  ]);
-}
-
-function rewrite<F extends Fields>(
-  objects: Objects,
-  kind: Kind<F>,
-  next: { readonly object: KubeObject<F>; readonly ownerReferences: readonly OwnerReference[] },
-) {
-  const { object, ownerReferences } = next;
-  return objects.update(
-    kind,
-    { ...object, metadata: { ...object.metadata, ownerReferences } },
-    'main',
+/** The keys of those of this kind whom a change of what they may own concerns: who controls it or did, who would adopt it. */
+export function concernedOwners(
+  kind: Kind,
+  { object, previous }: ObjectChange,
+  cache: Cache,
+): readonly string[] {
+  const controllers = [object, previous].flatMap((one) => controllerKey(kind, one));
+  if (!object || controllerOf(object)) return controllers;
+  const { namespace, labels } = object.metadata;
+  const adopting = (cache.list(kind, namespace) as readonly Selecting[]).filter(({ spec }) =>
+    matchesSelector(spec.selector, labels),
   );
+  return [...controllers, ...adopting.map((owner) => formatKey(keyOf(owner)))];
 }
 
 /** The key of the controller, if it is of this kind: what wakes when its object changes. */

@@ -1,7 +1,6 @@
 import type { Pod } from '../../api/pod.ts';
-import { isPodActive, isPodReady } from '../../api/pod-facts.ts';
+import { isPodActive, isPodReady, podCondition } from '../../api/pod-facts.ts';
 import type { ReplicaSet, ReplicaSetStatus } from '../../api/replica-set.ts';
-import { availableAt, readySince } from './pod-availability.ts';
 
 export interface ReplicaSetObservation {
   readonly replicaSet: ReplicaSet;
@@ -91,3 +90,16 @@ const deletionCost = ({ metadata }: Pod) =>
 
 const restarts = ({ status }: Pod) =>
   Math.max(0, ...(status.containerStatuses ?? []).map((container) => container.restartCount));
+
+/** When it became ready, milliseconds since 1970; undefined: it isn't. */
+function readySince(pod: Pod): number | undefined {
+  const ready = podCondition(pod, 'Ready');
+  if (ready?.status !== 'True') return undefined;
+  return ready.lastTransitionTime === undefined ? 0 : Date.parse(ready.lastTransitionTime);
+}
+
+/** When it has been, or will have been, ready for long enough; undefined: not ready. */
+function availableAt(pod: Pod, minReadySeconds: number): number | undefined {
+  const since = readySince(pod);
+  return since === undefined ? undefined : since + minReadySeconds * 1000;
+}

@@ -1,9 +1,7 @@
-import type { AnyObject } from '../../api/kind.ts';
 import { Namespace } from '../../api/namespace.ts';
 import { Pod } from '../../api/pod.ts';
 import { parseObject } from '../../api/prepare.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
-import { matchesSelector } from '../../api/selector.ts';
 import { invalid } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
 import { errorChain } from '../../base/error-chain.ts';
@@ -12,50 +10,25 @@ import type { Cache, ObjectChange } from '../store/cache.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
 import type { FieldsOf, NewObject } from '../store/objects.ts';
-import {
-  applyOwnership,
-  byController,
-  controllerKey,
-  controllerReference,
-  family,
-  planOwnership,
-} from './ownership.ts';
+import { byController, concernedOwners, controllerReference, takeOwnership } from './ownership.ts';
 import { planReplicaSet, type ReplicaSetPlan } from './replica-set-plan.ts';
 
 export const podsByController = byController(Pod);
 
-const component = 'replicaset-controller';
-
 /** Keeps as many pods as a ReplicaSet asks for. */
-export const replicaSetLoop: Loop = { name: component, workers: 8, wakes, reconcile };
+export const replicaSetLoop: Loop = { name: 'replicaset-controller', workers: 8, wakes, reconcile };
 
 function wakes(change: ObjectChange, cache: Cache): readonly string[] {
   if (change.kind === ReplicaSet) return [formatKey(change.key)];
   if (change.kind !== Pod) return [];
-  const controllers = [change.object, change.previous].flatMap((pod) =>
-    controllerKey(ReplicaSet, pod),
-  );
-  return [...controllers, ...wouldAdopt(change.object, cache)];
-}
-
-function wouldAdopt(pod: AnyObject | undefined, cache: Cache): readonly string[] {
-  if (!pod || pod.metadata.ownerReferences?.some(({ controller }) => controller)) return [];
-  return cache
-    .list(ReplicaSet, pod.metadata.namespace)
-    .filter((set) => matchesSelector(set.spec.selector, pod.metadata.labels))
-    .map((set) => formatKey(keyOf(set)));
+  return concernedOwners(ReplicaSet, change, cache);
 }
 
 async function reconcile(key: string, deps: LoopDeps) {
-  const { cache, objects, clock } = deps;
+  const { cache, clock } = deps;
   const replicaSet = cache.get(ReplicaSet, parseKey(key));
   if (!replicaSet) return settled;
-  const ownership = planOwnership({
-    owner: replicaSet,
-    selector: replicaSet.spec.selector,
-    ...family(cache, podsByController, replicaSet),
-  });
-  await applyOwnership(objects, Pod, { ...ownership, owner: replicaSet });
+  const ownership = await takeOwnership(deps, podsByController, replicaSet);
   const pods = [...ownership.kept, ...ownership.adopt];
   const mayCreate = isNamespaceOpen(cache, replicaSet);
   const plan = planReplicaSet({ replicaSet, pods, mayCreate, now: clock.now() });
@@ -86,7 +59,6 @@ async function applyPlan(
       type: 'Warning',
       reason: plan.create > 0 ? 'FailedCreate' : 'FailedDelete',
       message: errorChain(error),
-      component,
     });
     return error;
   }
@@ -110,7 +82,6 @@ async function createPod(deps: LoopDeps, replicaSet: ReplicaSet): Promise<void> 
     type: 'Normal',
     reason: 'SuccessfulCreate',
     message: `Created pod: ${pod.metadata.name}`,
-    component,
   });
 }
 
@@ -140,7 +111,6 @@ async function removePod(deps: LoopDeps, replicaSet: ReplicaSet, pod: Pod): Prom
     type: 'Normal',
     reason: 'SuccessfulDelete',
     message: `Deleted pod: ${pod.metadata.name}`,
-    component,
   });
 }
 

@@ -10,13 +10,11 @@ import type { Loop, LoopDeps } from '../store/loop.ts';
 import { explainRefusals, schedule } from './schedule.ts';
 import { assume, takeSnapshot } from './snapshot.ts';
 
-const component = 'default-scheduler';
-
 /** There is one key: all waiting pods are placed together on one snapshot, each seeing the ones before it. */
 const everything = 'all';
 
 /** Binds pods to nodes. */
-export const schedulerLoop: Loop = { name: component, workers: 1, wakes, reconcile };
+export const schedulerLoop: Loop = { name: 'default-scheduler', workers: 1, wakes, reconcile };
 
 /** A pod to place, or room: a node that changed, a pod that went or ended. */
 function wakes({ kind, object }: ObjectChange): readonly string[] {
@@ -63,7 +61,6 @@ async function bind(deps: LoopDeps, pod: Pod, nodeName: string): Promise<void> {
     type: 'Normal',
     reason: 'Scheduled',
     message: `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to ${nodeName}`,
-    component,
   });
 }
 
@@ -77,7 +74,6 @@ async function refuse(deps: LoopDeps, pod: Pod, message: string): Promise<void> 
     type: 'Warning',
     reason: 'FailedScheduling',
     message,
-    component,
   });
 }
 

@@ -20,6 +20,9 @@ export interface Happening {
   readonly component: string;
 }
 
+/** With the component that records it known already. */
+export type RecordOwnEvent = (happening: Omit<Happening, 'component'>) => void;
+
 /** Never fails and never waits: an event that can't be written is logged. */
 export type RecordEvent = (happening: Happening) => void;
 

@@ -3,11 +3,12 @@ import type { Log } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { RequeueAfter, Settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from './cache.ts';
-import type { RecordEvent } from './event-recorder.ts';
+import type { RecordOwnEvent } from './event-recorder.ts';
 import type { Objects } from './objects.ts';
 
 /** A loop of the controller: what wakes it, and what it then does. run-loops.ts runs it. */
 export interface Loop {
+  /** Also names it as the component of its events. */
   readonly name: string;
   /** Distinct keys at the same time. */
   readonly workers: number;
@@ -24,7 +25,7 @@ export interface LoopDeps {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Log;
-  readonly recordEvent: RecordEvent;
+  readonly recordEvent: RecordOwnEvent;
   readonly signal: AbortSignal;
   /** When this process began to run the loops, milliseconds since 1970: silence from before doesn't count. */
   readonly runningSince: number;

@@ -4,10 +4,12 @@ import { repeat } from '../../base/clock.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import { runReconciler } from '../../base/run-reconciler.ts';
 import type { ObjectChange } from './cache.ts';
+import type { RecordEvent, RecordOwnEvent } from './event-recorder.ts';
 import type { Loop, LoopDeps } from './loop.ts';
 import { ownWrites } from './own-writes.ts';
 
-export interface RunLoopsDeps extends Omit<LoopDeps, 'signal' | 'runningSince'> {
+export interface RunLoopsDeps extends Omit<LoopDeps, 'signal' | 'runningSince' | 'recordEvent'> {
+  readonly recordEvent: RecordEvent;
   /** Every kind that is in the cache. */
   readonly kinds: readonly Kind[];
   readonly metrics?: Metrics | undefined;
@@ -34,11 +36,14 @@ export function runLoops(loops: readonly Loop[], deps: RunLoopsDeps): RunningLoo
 
 function runLoop(loop: Loop, deps: RunLoopsDeps & { readonly runningSince: number }): RunningLoops {
   const { cache, clock, rng } = deps;
-  const log = deps.log.child({ component: loop.name });
+  const component = loop.name;
+  const log = deps.log.child({ component });
+  const recordEvent: RecordOwnEvent = (happening) => deps.recordEvent({ ...happening, component });
   const reconciler = runReconciler<string>({
     name: loop.name,
     workers: loop.workers,
-    reconcile: (key, signal) => reconcileOnce({ loop, deps: { ...deps, log }, key, signal }),
+    reconcile: (key, signal) =>
+      reconcileOnce({ loop, deps: { ...deps, log, recordEvent }, key, signal }),
     backoff,
     clock,
     rng,
@@ -62,7 +67,7 @@ function runLoop(loop: Loop, deps: RunLoopsDeps & { readonly runningSince: numbe
 
 interface Pass {
   readonly loop: Loop;
-  readonly deps: RunLoopsDeps & { readonly runningSince: number };
+  readonly deps: Omit<LoopDeps, 'signal'>;
   readonly key: string;
   readonly signal: AbortSignal;
 }
