@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdir, rm, statfs } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { errorChain } from '../../base/error-chain.ts';
@@ -10,6 +10,7 @@ import { startLauncher } from '../kernel/launcher.ts';
 import { type Nftables, openNftables } from '../kernel/nftables.ts';
 import type { Op } from '../kernel/op.ts';
 import { compileSeccomp } from '../kernel/seccomp.ts';
+import { connectShim } from '../kernel/shim-client.ts';
 import { agentNeeds, type Faults, formatFinding, judge, kernelFault } from './checks.ts';
 
 /** Throws with all that this machine lacks. @param dataDir is there */
@@ -60,6 +61,9 @@ async function tryCgroups(): Promise<void> {
 /** Each has in it what comes after it: only one that fails makes the next worth a trial. */
 async function trySandboxes(dataDir: string): Promise<Record<string, string>> {
   const faults: Record<string, string> = {};
+  const { bavail, files, ffree } = await statfs(dataDir);
+  // A full disk is another matter: an agent must start, as it makes room.
+  if (bavail < 100 || (files > 0 && ffree < 100)) return faults;
   const trials = { idmap: overlay(true), overlay: overlay(false), sandbox: [] };
   for (const [need, ops] of Object.entries(trials)) {
     const fault = await attempt(need, () => trySandbox(dataDir, ops));
@@ -74,26 +78,25 @@ const userNamespace = { firstId: 2_000_000_000, size: 65_536 };
 
 /** In a shim as a pod has one, and a mount namespace that ends with the trial. */
 async function trySandbox(dataDir: string, ops: readonly Op[]): Promise<void> {
-  const dir = await mkdtemp(join(dataDir, '.doctor-'));
+  const dir = join(dataDir, '.doctor');
+  await cleanUp(dir);
   const launcher = startLauncher({ binary: nativeBinary, log: silentLog });
   try {
     for (const name of ['run', 'layer', 'lower', 'upper', 'work', 'root'])
-      await mkdir(join(dir, name), { mode: 0o700 });
+      await mkdir(join(dir, name), { recursive: true, mode: 0o700 });
     const shim = await launcher.startShim({ runDir: join(dir, 'run'), cgroupProcs: [] });
-    try {
-      await shim.createSandbox({ hostname: 'doctor', userNamespace, ownNetwork: true });
-      await shim.run([
-        { op: 'unshare', namespaces: ['mount'] },
-        { op: 'chdir', path: dir },
-        ...ops,
-      ]);
-    } finally {
-      await shim.shutdown();
-    }
+    await shim.createSandbox({ hostname: 'doctor', userNamespace, ownNetwork: true });
+    await shim.run([{ op: 'unshare', namespaces: ['mount'] }, { op: 'chdir', path: dir }, ...ops]);
   } finally {
     launcher.close();
-    await rm(dir, { recursive: true, force: true });
+    await cleanUp(dir);
   }
+}
+
+/** A trial that was killed midway has left its shim, too. */
+async function cleanUp(dir: string): Promise<void> {
+  await (await connectShim(join(dir, 'run')))?.shutdown();
+  await rm(dir, { recursive: true, force: true });
 }
 
 /** As for a container's root. */
