@@ -1,23 +1,20 @@
-/** Why an image can't be had. `retryable`: trying again later may help without anybody changing anything. */
-const imageErrorReasons = {
-  InvalidImageName: { retryable: false },
-  ManifestUnknown: { retryable: false },
-  Unauthorized: { retryable: false },
-  TooManyRequests: { retryable: true },
-  RegistryUnavailable: { retryable: true },
+/** Why an image can't be had. */
+export type ImageErrorReason =
+  | 'InvalidImageName'
+  | 'ManifestUnknown'
+  | 'Unauthorized'
+  | 'TooManyRequests'
+  | 'RegistryUnavailable'
   /** An answer that means none of the above; its status, code and message are in the error's. */
-  RegistryError: { retryable: false },
-  DigestMismatch: { retryable: true },
-  TooLarge: { retryable: false },
-  UnsupportedMediaType: { retryable: false },
-  UnsupportedPlatform: { retryable: false },
-  InvalidManifest: { retryable: false },
-  InvalidLayer: { retryable: false },
+  | 'RegistryError'
+  | 'DigestMismatch'
+  | 'TooLarge'
+  | 'UnsupportedMediaType'
+  | 'UnsupportedPlatform'
+  | 'InvalidManifest'
+  | 'InvalidLayer'
   /** The node's disk: full, read-only, broken. */
-  StorageFailed: { retryable: true },
-} as const satisfies Record<string, { readonly retryable: boolean }>;
-
-export type ImageErrorReason = keyof typeof imageErrorReasons;
+  | 'StorageFailed';
 
 /** The one error of this folder. The message says what was wrong and, of a registry's answer, the registry's words. */
 export class ImageError extends Error {
@@ -34,10 +31,6 @@ export class ImageError extends Error {
     super(message, 'cause' in options ? { cause: options.cause } : {});
     this.reason = reason;
     this.retryAfterMs = options.retryAfterMs;
-  }
-
-  get retryable(): boolean {
-    return imageErrorReasons[this.reason].retryable;
   }
 }
 

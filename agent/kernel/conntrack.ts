@@ -1,4 +1,4 @@
-import { type Netlink, NetlinkError } from './netlink.ts';
+import { absent, type Netlink } from './netlink.ts';
 import { type Attribute, encodeAttributes, u32 } from './netlink-codec.ts';
 import { ipv4Bytes } from './rtnetlink.ts';
 
@@ -32,11 +32,7 @@ export function forgetFlows(netlink: Netlink, flows: TranslatedFlows): void {
   ]);
   const body = Buffer.concat([Buffer.from([AF_INET, 0, 0, 0]), attributes]);
   const what = `forget flows to ${endpoint.ip}`;
-  try {
-    netlink.request({ type: IPCTNL_MSG_CT_DELETE, body, what });
-  } catch (error) {
-    if (!(error instanceof NetlinkError && error.is('ENOENT'))) throw error;
-  }
+  absent(() => netlink.request({ type: IPCTNL_MSG_CT_DELETE, body, what }), 'ENOENT');
 }
 
 const NFNL_SUBSYS_CTNETLINK = 1;

@@ -50,10 +50,26 @@ export class NetlinkError extends Error {
     this.what = what;
     this.errno = errno;
   }
+}
 
-  is(name: 'EEXIST' | 'ENOENT' | 'ENODEV' | 'ESRCH' | 'EADDRNOTAVAIL'): boolean {
-    return getSystemErrorName(-this.errno) === name;
+type Harmless = 'EEXIST' | 'ENOENT' | 'ENODEV' | 'ESRCH' | 'EADDRNOTAVAIL';
+
+/** The answer, or undefined where the kernel says with `name` that there is nothing (left) to do. */
+export function absent<T>(fn: () => T, name: Harmless): T | undefined {
+  try {
+    return fn();
+  } catch (error) {
+    return unlessError(name)(error);
   }
+}
+
+/** For a `catch`, as {@link absent}. */
+export function unlessError(name: Harmless): (error: unknown) => undefined {
+  return (error) => {
+    if (error instanceof NetlinkError && getSystemErrorName(-error.errno) === name)
+      return undefined;
+    throw error;
+  };
 }
 
 /** For links, addresses and routes of the network namespace that this process is in now. */

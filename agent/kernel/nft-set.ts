@@ -1,4 +1,4 @@
-import { type Netlink, NetlinkError } from './netlink.ts';
+import { absent, type Netlink } from './netlink.ts';
 import { encodeAttributes, NLM_F_CREATE, zeroTerminated } from './netlink-codec.ts';
 
 /**
@@ -15,25 +15,17 @@ export interface SetElement {
 
 /** False: there is no such set. An element that is there already is fine. */
 export function addSetElement(netlink: Netlink, element: SetElement): boolean {
-  return isFound(() =>
-    netlink.request({
-      type: NFT_MSG_NEWSETELEM,
-      flags: NLM_F_CREATE,
-      body: elementBody(element),
-      what: `add an element to set ${element.set}`,
-    }),
-  );
+  const what = `add an element to set ${element.set}`;
+  const body = elementBody(element);
+  const request = { type: NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE, body, what };
+  return absent(() => netlink.request(request), 'ENOENT') !== undefined;
 }
 
-/** False: there is no such set, or no such element in it. */
-export function deleteSetElement(netlink: Netlink, element: SetElement): boolean {
-  return isFound(() =>
-    netlink.request({
-      type: NFT_MSG_DELSETELEM,
-      body: elementBody(element),
-      what: `delete an element of set ${element.set}`,
-    }),
-  );
+/** That there is no such set, or no such element in it, is fine. */
+export function deleteSetElement(netlink: Netlink, element: SetElement): void {
+  const what = `delete an element of set ${element.set}`;
+  const request = { type: NFT_MSG_DELSETELEM, body: elementBody(element), what };
+  absent(() => netlink.request(request), 'ENOENT');
 }
 
 /** A link's name as the type `ifname` has it. */
@@ -66,14 +58,4 @@ function elementBody({ table, set, key }: SetElement): Buffer {
       [NFTA_SET_ELEM_LIST_ELEMENTS, [[NFTA_LIST_ELEM, element]]],
     ]),
   ]);
-}
-
-function isFound(act: () => void): boolean {
-  try {
-    act();
-    return true;
-  } catch (error) {
-    if (error instanceof NetlinkError && error.is('ENOENT')) return false;
-    throw error;
-  }
 }

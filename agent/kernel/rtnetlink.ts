@@ -1,5 +1,5 @@
 import { formatIpv4, parseIpv4 } from '../../base/ipv4.ts';
-import { type Netlink, NetlinkError } from './netlink.ts';
+import { absent, type Netlink, unlessError } from './netlink.ts';
 import {
   type Attribute,
   cString,
@@ -113,11 +113,7 @@ export function setLinkGroup(netlink: Netlink, index: number, group: number): vo
 export async function deleteLinkGroup(netlink: Netlink, group: number): Promise<void> {
   const body = Buffer.concat([linkHeader({}), encodeAttributes([[IFLA_GROUP, u32(group)]])]);
   const request = { type: RTM_DELLINK, body, what: `delete link group ${group}` };
-  try {
-    await netlink.requestAside(request);
-  } catch (error) {
-    if (!(error instanceof NetlinkError && error.is('ENODEV'))) throw error;
-  }
+  await netlink.requestAside(request).catch(unlessError('ENODEV'));
 }
 
 /** The address that is there already is fine. */
@@ -300,14 +296,4 @@ export function ipv4Bytes(text: string): Buffer {
 
 function ipv4Text(bytes: Buffer | undefined): string | undefined {
   return bytes && formatIpv4(bytes.readUInt32BE(0));
-}
-
-/** The answer, or undefined where the kernel says with `name` that there is nothing (left) to do. */
-function absent<T>(fn: () => T, name: 'ENODEV' | 'ESRCH' | 'EEXIST' | 'EADDRNOTAVAIL') {
-  try {
-    return fn();
-  } catch (error) {
-    if (error instanceof NetlinkError && error.is(name)) return undefined;
-    throw error;
-  }
 }

@@ -63,7 +63,7 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
     ...composeNetwork(parts),
     async close() {
       await parts.dns.close();
-      closeAll([netlink, reaper, elements, conntrack, nftables]);
+      for (const open of [netlink, reaper, elements, conntrack, nftables]) open.close();
     },
   };
 }
@@ -190,8 +190,4 @@ async function everyStep(steps: readonly (() => Promise<void>)[]): Promise<void>
   const failures: unknown[] = [];
   for (const step of steps) await step().catch((error) => failures.push(error));
   if (failures.length > 0) throw failures[0];
-}
-
-function closeAll(open: readonly { close(): void }[]): void {
-  for (const one of open) one.close();
 }

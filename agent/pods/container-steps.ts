@@ -9,7 +9,7 @@ import { environmentOf } from './environment.ts';
 import { containerLogPath } from './log-path.ts';
 import type { PodAction } from './pod-action.ts';
 import type { PodContext, PodPass } from './pod-context.ts';
-import { podEvent } from './pod-events.ts';
+import { tell } from './pod-events.ts';
 import { freshMemory, newestOf } from './pod-observation.ts';
 import { remember } from './pod-record.ts';
 import { stopSignalNumber } from './stop-signal.ts';
@@ -25,8 +25,8 @@ export async function startContainer(
   const container = assignment && containerNamed(assignment.pod, name);
   if (!assignment || !container) return;
   const memory = record.memory.get(name) ?? freshMemory;
-  const tell = (type: 'Normal' | 'Warning', reason: string, message: string) =>
-    context.events.record(podEvent(assignment.pod, { type, reason, message, container: name }));
+  const say = (type: 'Normal' | 'Warning', reason: string, message: string) =>
+    tell(context.events, assignment.pod, { type, reason, message, container: name });
   try {
     await runContainer({ assignment, container, attempt }, pass, context);
     remember(record, name, {
@@ -34,7 +34,7 @@ export async function startContainer(
       startFailure: undefined,
       stop: undefined,
     });
-    tell('Normal', 'Started', `Started container ${name}`);
+    say('Normal', 'Started', `Started container ${name}`);
   } catch (error) {
     pass.signal.throwIfAborted();
     const failures = (memory.startFailure?.failures ?? 0) + 1;
@@ -42,7 +42,7 @@ export async function startContainer(
     const message = errorChain(error);
     const retryAtMs = context.clock.now() + backoffMs(startBackoff, failures);
     remember(record, name, { startFailure: { reason, message, failures, retryAtMs } });
-    tell('Warning', 'Failed', `Error: ${message}`);
+    say('Warning', 'Failed', `Error: ${message}`);
   }
 }
 
@@ -98,9 +98,8 @@ export async function stopContainer(
   remember(record, id.name, { stop: { id, sentAtMs: clock.now(), killed: false } });
   if (!assignment) return;
   const message = because === '' ? `Stopping container ${id.name}` : because;
-  events.record(
-    podEvent(assignment.pod, { type: 'Normal', reason: 'Killing', message, container: id.name }),
-  );
+  const happened = { type: 'Normal', reason: 'Killing', message, container: id.name } as const;
+  tell(events, assignment.pod, happened);
 }
 
 export async function killContainer(

@@ -3,7 +3,7 @@ import type { PodAssignment } from '../ledger/assignment.ts';
 import type { Container, SandboxSpec, VolumePort, VolumeSource, VolumeSpec } from '../ports.ts';
 import { podResources } from './container-spec.ts';
 import type { PodContext, PodPass } from './pod-context.ts';
-import { podEvent } from './pod-events.ts';
+import { tell } from './pod-events.ts';
 import { hostnameOf, hostsFile, resolvConf } from './pod-files.ts';
 import { keepMemory } from './pod-memory.ts';
 import { newestOf } from './pod-observation.ts';
@@ -23,7 +23,7 @@ export async function ensureVolumes(
     const message = plan.problem;
     if (record.volumesFor === undefined) throw new Error(message);
     // Files that a running pod already has outlive the object that they came from.
-    events.record(podEvent(assignment.pod, { type: 'Warning', reason: 'FailedMount', message }));
+    tell(events, assignment.pod, { type: 'Warning', reason: 'FailedMount', message });
   }
   record.volumesFor = volumesSignature(assignment);
 }

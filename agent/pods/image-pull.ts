@@ -6,7 +6,7 @@ import type { Image, PullProgress } from '../ports.ts';
 import { pullBackoff } from './container-plan.ts';
 import { containerNamed } from './container-spec.ts';
 import type { PodContext, PodPass } from './pod-context.ts';
-import { type PodEvent, podEvent } from './pod-events.ts';
+import { type PodEvent, tell } from './pod-events.ts';
 import type { FailedPull } from './pod-observation.ts';
 import type { PodRecord } from './pod-record.ts';
 import { registryCredentials } from './registry-credentials.ts';
@@ -69,20 +69,20 @@ async function obtain(
 ): Promise<Image> {
   const { assignment, onProgress } = wanted;
   const { image: reference, imagePullPolicy, name } = wanted.container;
-  const tell = (reason: string, message: string) =>
-    events.record(podEvent(assignment.pod, { type: 'Normal', reason, message, container: name }));
+  const say = (reason: string, message: string) =>
+    tell(events, assignment.pod, { type: 'Normal', reason, message, container: name });
   const here = imagePullPolicy === 'Always' ? undefined : await ports.images.find(reference);
   if (here) {
-    tell('Pulled', `Container image "${reference}" already present on machine`);
+    say('Pulled', `Container image "${reference}" already present on machine`);
     return here;
   }
   if (imagePullPolicy === 'Never') throw new NeverPull(reference);
-  tell('Pulling', `Pulling image "${reference}"`);
+  say('Pulling', `Pulling image "${reference}"`);
   const startedAt = clock.monotonic();
   const request = { reference, credentials: registryCredentials(assignment), onProgress };
   const image = await ports.images.pull(request, signal);
   const seconds = ((clock.monotonic() - startedAt) / 1000).toFixed(3);
-  tell(
+  say(
     'Pulled',
     `Successfully pulled image "${reference}" in ${seconds}s. Image size: ${image.sizeBytes} bytes.`,
   );
@@ -111,18 +111,12 @@ function fail(
   const reason = pullReason(error);
   const retryAtMs = clock.now() + backoffMs(pullBackoff, failures);
   record.images.set(container.name, { state: 'failed', reason, message, failures, retryAtMs });
-  const tell = (type: PodEvent['type'], why: string, words: string) =>
-    events.record(
-      podEvent(assignment.pod, {
-        type,
-        reason: why,
-        message: words,
-        container: container.name,
-      }),
-    );
-  tell('Warning', 'Failed', `Failed to pull image "${container.image}": ${message}`);
-  tell('Warning', 'Failed', `Error: ${reason}`);
-  tell('Normal', 'BackOff', `Back-off pulling image "${container.image}"`);
+  const { name, image } = container;
+  const say = (type: PodEvent['type'], why: string, words: string) =>
+    tell(events, assignment.pod, { type, reason: why, message: words, container: name });
+  say('Warning', 'Failed', `Failed to pull image "${image}": ${message}`);
+  say('Warning', 'Failed', `Error: ${reason}`);
+  say('Normal', 'BackOff', `Back-off pulling image "${image}"`);
 }
 
 /** Kubernetes' words for a waiting container. */

@@ -1,6 +1,6 @@
 import type { PodAction } from './pod-action.ts';
 import type { PodContext, PodPass } from './pod-context.ts';
-import { podEvent } from './pod-events.ts';
+import { tell } from './pod-events.ts';
 import { freshMemory } from './pod-observation.ts';
 import { remember } from './pod-record.ts';
 
@@ -17,7 +17,5 @@ export function tellBackOff(
   remember(record, container, { toldBackOff: attempt });
   const { name, namespace, uid } = assignment.pod.metadata;
   const message = `Back-off restarting failed container ${container} in pod ${name}_${namespace}(${uid})`;
-  events.record(
-    podEvent(assignment.pod, { type: 'Warning', reason: 'BackOff', message, container }),
-  );
+  tell(events, assignment.pod, { type: 'Warning', reason: 'BackOff', message, container });
 }

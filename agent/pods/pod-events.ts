@@ -18,16 +18,17 @@ export interface PodEvent {
 
 type Happened = Pick<PodEvent, 'type' | 'reason' | 'message'> & { readonly container?: string };
 
-export function podEvent({ metadata, spec }: Pod, happened: Happened): PodEvent {
+/** Something that happened to a pod, or to one container of it. */
+export function tell(events: PodEvents, { metadata, spec }: Pod, happened: Happened): void {
   const { container, ...what } = happened;
   const group = spec.initContainers?.some((c) => c.name === container)
     ? 'initContainers'
     : 'containers';
-  return {
+  events.record({
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     uid: metadata.uid,
     fieldPath: container === undefined ? undefined : `spec.${group}{${container}}`,
     ...what,
-  };
+  });
 }

@@ -57,13 +57,10 @@ function podPhase(
     const ok = containers.every((c) => c.state.terminated?.exitCode === 0);
     return ok ? 'Succeeded' : 'Failed';
   }
-  const begun = containers.some(
-    (c) => c.state.running || c.state.terminated || c.lastState.terminated,
-  );
   const allBegun = containers.every(
     (c) => c.state.running || c.state.terminated || c.lastState.terminated,
   );
-  return begun && allBegun ? 'Running' : 'Pending';
+  return allBegun ? 'Running' : 'Pending';
 }
 
 function conditions(

@@ -6,7 +6,7 @@ import { attachNetwork, createSandbox, ensureVolumes, removeSandbox } from './gr
 import { startPull } from './image-pull.ts';
 import type { PodAction } from './pod-action.ts';
 import type { PodContext, PodPass } from './pod-context.ts';
-import { podEvent } from './pod-events.ts';
+import { tell } from './pod-events.ts';
 
 /** Does one step. What a pod must wait for is written into its record; anything else is thrown. */
 export async function applyPodAction(
@@ -79,6 +79,6 @@ async function blocking(
     const retryAtMs = context.clock.now() + backoffMs(startBackoff, record.blockedTimes);
     record.blocked = { reason, message, retryAtMs };
     if (!assignment) return;
-    context.events.record(podEvent(assignment.pod, { type: 'Warning', reason, message }));
+    tell(context.events, assignment.pod, { type: 'Warning', reason, message });
   }
 }

@@ -1,6 +1,6 @@
 import { containerNamed } from './container-spec.ts';
 import type { PodContext, PodPass } from './pod-context.ts';
-import { podEvent } from './pod-events.ts';
+import { tell } from './pod-events.ts';
 import { hasEnded, newestOf } from './pod-observation.ts';
 import { isDeleted } from './pod-plan.ts';
 import { type ProbeKind, startProber } from './prober.ts';
@@ -42,14 +42,12 @@ function probe(
     clock,
     onChange: () => wake(id.uid),
     onFailure: (kind, why) =>
-      events.record(
-        podEvent(assignment.pod, {
-          type: 'Warning',
-          reason: 'Unhealthy',
-          message: `${probeTitle[kind]} probe failed: ${why}`,
-          container: id.name,
-        }),
-      ),
+      tell(events, assignment.pod, {
+        type: 'Warning',
+        reason: 'Unhealthy',
+        message: `${probeTitle[kind]} probe failed: ${why}`,
+        container: id.name,
+      }),
   });
   record.probers.set(id.name, { attempt: id.attempt, prober });
 }

@@ -31,25 +31,16 @@ function volumeSpec(volume: Volume, assignment: PodAssignment): VolumeSpec | str
     if (!found && !configMap.optional) return `configmap "${configMap.name}" not found`;
     const entries = [
       ...Object.entries(found?.data ?? {}).map(([k, v]) => [k, Buffer.from(v)] as const),
-      ...Object.entries(found?.binaryData ?? {}).map(
-        ([k, v]) => [k, Buffer.from(v, 'base64')] as const,
-      ),
+      ...decoded(found?.binaryData),
     ];
-    return filesOf({
-      name,
-      owner,
-      what: `configmap "${configMap.name}"`,
-      entries,
-      source: configMap,
-    });
+    const what = `configmap "${configMap.name}"`;
+    return filesOf({ name, owner, what, entries, source: configMap });
   }
   if (secret) {
     const found = assignment.secrets.get(secret.secretName);
     if (!found && !secret.optional) return `secret "${secret.secretName}" not found`;
-    const entries = Object.entries(found?.data ?? {}).map(
-      ([k, v]) => [k, Buffer.from(v, 'base64')] as const,
-    );
-    return filesOf({ name, owner, what: `secret "${secret.secretName}"`, entries, source: secret });
+    const what = `secret "${secret.secretName}"`;
+    return filesOf({ name, owner, what, entries: decoded(found?.data), source: secret });
   }
   const limit = emptyDir.sizeLimit;
   return {
@@ -60,6 +51,9 @@ function volumeSpec(volume: Volume, assignment: PodAssignment): VolumeSpec | str
     sizeLimitBytes: limit === undefined ? undefined : wholeOf(limit),
   };
 }
+
+const decoded = (base64: Readonly<Record<string, string>> = {}) =>
+  Object.entries(base64).map(([key, text]) => [key, Buffer.from(text, 'base64')] as const);
 
 /** Host ids: the pod's root and, if set, its fsGroup, as they are outside of its user namespace. */
 function ownerOf({ pod, userNamespace }: PodAssignment): { uid: number; gid: number } {
