@@ -8,7 +8,7 @@ BUNDLE := build/orc.js
 PACKAGES := libatomic1 libseccomp2 libnftables1 iproute2 libc6-dev
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: demo demo-stop test check build package bench clean soak generate
+.PHONY: demo demo-stop test test-hosts check build package bench clean soak generate
 
 demo: build
 	@$(AS_ROOT) ./deploy/demo start
@@ -18,6 +18,10 @@ demo-stop:
 
 test: build
 	@$(AS_ROOT) ./test/run
+
+# On three virtual machines (deploy/testbed): the package, systemd, reboots, upgrades, etcd. 15 minutes on two processors.
+test-hosts: build
+	@$(AS_ROOT) ./test/run hosts
 
 check: build
 	@npx vitest run --project tidy

@@ -18,6 +18,11 @@ const project = (name: string, testTimeoutMs: number, fileParallelism: boolean) 
   },
 });
 
+/** Three virtual machines, booted once. */
+const onMachines = ({ test }: ReturnType<typeof project>) => ({
+  test: { ...test, globalSetup: 'test/support/hosts-setup.ts' },
+});
+
 export default defineConfig({
   cacheDir: vitestCacheDir,
   test: {
@@ -28,6 +33,7 @@ export default defineConfig({
       project('integration', 30_000, true),
       project('linux', 60_000, false),
       project('e2e', 180_000, false),
+      onMachines(project('hosts', 300_000, false)),
       project('soak', 300_000, false),
     ],
   },

@@ -1,0 +1,42 @@
+/** For the project "hosts": three machines, which carry this checkout's package twice. */
+import { copyFile, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import packageJson from '../../package.json' with { type: 'json' };
+import { runProgram } from './run-program.ts';
+import { outputOf, type Release, testbed } from './testbed.ts';
+
+const deploy = join(import.meta.dirname, '../../deploy');
+const makingImagesMs = 900_000;
+
+export async function setup(): Promise<void> {
+  await testbed(['down']);
+  const carried = await mkdtemp(join(tmpdir(), 'orc-carried-'));
+  try {
+    await build('next', `${packageJson.version}+next`, carried);
+    await build('this', packageJson.version, carried);
+    await copyFile(join(deploy, 'provision'), join(carried, 'provision'));
+    const up = await testbed(['up', '3', '--carry', carried], makingImagesMs);
+    console.log(outputOf('deploy/testbed up 3', up));
+  } catch (error) {
+    await testbed(['down']);
+    throw error;
+  } finally {
+    await rm(carried, { recursive: true });
+  }
+}
+
+export async function teardown(): Promise<void> {
+  outputOf('deploy/testbed down', await testbed(['down']));
+}
+
+/** Not compressed: quicker to make, and for emulated processors to unpack. */
+async function build(release: Release, version: string, into: string): Promise<void> {
+  const run = await runProgram(join(deploy, 'package'), [version], {
+    env: { LEVEL: 'none', DIST: into },
+    timeout: makingImagesMs,
+  });
+  outputOf('deploy/package', run);
+  const built = (await readdir(into)).find((name) => name.startsWith('orc_')) ?? '';
+  await rename(join(into, built), join(into, `orc-${release}.deb`));
+}
