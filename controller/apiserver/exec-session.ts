@@ -163,10 +163,9 @@ export function exitStatus(exitCode: number): ExecStatus {
 
 const failureStatus = (error: unknown): ExecStatus => statusOf(toStatusError(error));
 
-/** {"Width":80,"Height":24}, as clients send it on the resize channel; undefined: nonsense. */
-export function parseResize(text: string): { columns: number; rows: number } | undefined {
+/** {"Width":80,"Height":24}, as clients send it on the resize channel; nonsense is passed over. */
+export function tellSize(text: string, client: Pick<ExecClient, 'resize'> | undefined): void {
   const [, columns] = /"Width"\s*:\s*(\d{1,5})/i.exec(text) ?? [];
   const [, rows] = /"Height"\s*:\s*(\d{1,5})/i.exec(text) ?? [];
-  if (columns === undefined || rows === undefined) return undefined;
-  return { columns: Number(columns), rows: Number(rows) };
+  if (columns && rows) client?.resize(Number(columns), Number(rows));
 }

@@ -2,7 +2,7 @@ import { StatusError } from '../../api/status.ts';
 import {
   type ExecClient,
   type ExecTransport,
-  parseResize,
+  tellSize,
   type Upgrade,
   type WantedStreams,
 } from './exec-session.ts';
@@ -22,7 +22,6 @@ export async function openExecSpdy(
   return new Promise((resolve, reject) => {
     const streams = new Map<string, number>();
     let client: ExecClient | undefined;
-    const resizes = resizeReader((columns, rows) => client?.resize(columns, rows));
     const connection = openSpdyConnection(socket, {
       opened(stream, headers) {
         streams.set(headers.get('streamtype') ?? '', stream);
@@ -32,7 +31,7 @@ export async function openExecSpdy(
       },
       received(stream, chunk) {
         if (stream === streams.get('stdin')) client?.input(chunk);
-        if (stream === streams.get('resize')) resizes(chunk);
+        if (stream === streams.get('resize')) tellSize(chunk.toString(), client);
       },
       ended(stream) {
         if (stream === streams.get('stdin')) client?.inputEnd();
@@ -78,13 +77,5 @@ function spdyTransport(connection: SpdyConnection, opened: Opened): ExecTranspor
         connection.finish(stream, name === 'error' ? text : undefined);
       connection.close();
     },
-  };
-}
-
-/** Sizes are JSON documents one behind the other, one a line. */
-function resizeReader(resize: (columns: number, rows: number) => void): (chunk: Buffer) => void {
-  return (chunk) => {
-    const size = parseResize(chunk.toString());
-    if (size) resize(size.columns, size.rows);
   };
 }

@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws';
-import { type ExecClient, type ExecTransport, parseResize, type Upgrade } from './exec-session.ts';
+import { type ExecClient, type ExecTransport, tellSize, type Upgrade } from './exec-session.ts';
 import { acceptWebSocket, channelsOf, closeChannel, readChannels } from './web-socket.ts';
 
 /** Exec over a WebSocket, subprotocols v5.channel.k8s.io and v4.channel.k8s.io. */
@@ -32,7 +32,5 @@ function webSocketTransport(client: WebSocket): ExecTransport {
 function receive(from: number, payload: Buffer, client: ExecClient): void {
   if (from === channel.stdin && payload.length > 0) client.input(payload);
   if (from === closeChannel && payload[0] === channel.stdin) client.inputEnd();
-  if (from !== channel.resize) return;
-  const size = parseResize(payload.toString());
-  if (size) client.resize(size.columns, size.rows);
+  if (from === channel.resize) tellSize(payload.toString(), client);
 }

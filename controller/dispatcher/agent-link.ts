@@ -9,7 +9,7 @@ import type {
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Cache } from '../store/cache.ts';
-import { type AssignmentMessages, assignmentMessages } from './assignment-messages.ts';
+import { assignmentMessages } from './assignment-messages.ts';
 import { allRows, type NetworkRows, planNetwork } from './network-table.ts';
 
 export type ControlCall = ServerDuplexStream<AgentMessage, ControllerMessage>;
@@ -65,29 +65,28 @@ export function agentLink(options: AgentLinkOptions): AgentLink {
   /** False: this controller assigns nothing, or nothing any more. */
   let mayAssign = () => false;
   const outlet = openOutlet(options, () => wake());
-  let dirtyServices = new Set<string>();
-  let dirtyNodes = new Set<string>();
+  let dirtyRows = noRows();
   let podsDirty = false;
   let awake = false;
 
-  const generation = (): Generation => ({
-    epoch,
-    revision: cache.revision,
-  });
+  const generation = (): Generation => ({ epoch, revision: cache.revision });
+  const sendPods = () => {
+    for (const message of assignments.next(generation())) outlet.send(message);
+  };
+  const sendNetwork = (rows: NetworkRows) =>
+    outlet.send({ $case: 'network', value: planNetwork(rows, cache, generation()) });
   const flush = () => {
     awake = false;
     if (!outlet.isOpen()) return;
-    const rows = { services: dirtyServices, nodes: dirtyNodes };
-    const pods = podsDirty;
+    const [pods, rows] = [podsDirty, dirtyRows];
     podsDirty = false;
-    dirtyServices = new Set();
-    dirtyNodes = new Set();
+    dirtyRows = noRows();
     if (!mayAssign()) return;
-    for (const message of deltas({ assignments, cache, generation: generation(), pods, rows }))
-      outlet.send(message);
+    if (pods) sendPods();
+    if (hasRows(rows)) sendNetwork(rows);
   };
   const wake = () => {
-    if (awake || !(podsDirty || dirtyServices.size > 0 || dirtyNodes.size > 0)) return;
+    if (awake || !(podsDirty || hasRows(dirtyRows))) return;
     awake = true;
     queueMicrotask(flush);
   };
@@ -100,15 +99,18 @@ export function agentLink(options: AgentLinkOptions): AgentLink {
       mayAssign = holds;
       outlet.send({ $case: 'welcome', value: welcome });
       if (!mayAssign()) return;
-      for (const message of snapshot(assignments, cache, generation())) outlet.send(message);
+      outlet.send({ $case: 'snapshotBegin', value: { generation: generation() } });
+      sendPods();
+      sendNetwork(allRows(cache));
+      outlet.send({ $case: 'snapshotEnd', value: {} });
     },
     wakePods() {
       podsDirty = true;
       wake();
     },
     wakeNetwork(rows) {
-      for (const key of rows.services) dirtyServices.add(key);
-      for (const name of rows.nodes) dirtyNodes.add(name);
+      for (const key of rows.services) dirtyRows.services.add(key);
+      for (const name of rows.nodes) dirtyRows.nodes.add(name);
       wake();
     },
     names: (object) => assignments.names(object),
@@ -124,39 +126,10 @@ export function agentLink(options: AgentLinkOptions): AgentLink {
 
 type Said = NonNullable<ControllerMessage['message']>;
 
-function* snapshot(
-  assignments: AssignmentMessages,
-  cache: Cache,
-  generation: Generation,
-): Generator<Said> {
-  yield { $case: 'snapshotBegin', value: { generation } };
-  yield* assignments.next(generation);
-  yield { $case: 'network', value: planNetwork(allRows(cache), cache, generation) };
-  yield { $case: 'snapshotEnd', value: {} };
-}
+const hasRows = ({ services, nodes }: NetworkRows) => services.size > 0 || nodes.size > 0;
+const noRows = () => ({ services: new Set<string>(), nodes: new Set<string>() });
 
-interface Dirty {
-  readonly assignments: AssignmentMessages;
-  readonly cache: Cache;
-  readonly generation: Generation;
-  readonly pods: boolean;
-  readonly rows: NetworkRows;
-}
-
-function* deltas({ assignments, cache, generation, pods, rows }: Dirty): Generator<Said> {
-  if (pods) yield* assignments.next(generation);
-  if (rows.services.size > 0 || rows.nodes.size > 0)
-    yield { $case: 'network', value: planNetwork(rows, cache, generation) };
-}
-
-interface Outlet {
-  send(message: Said): void;
-  /** False while the stream is full. */
-  isOpen(): boolean;
-  close(): void;
-}
-
-function openOutlet(options: AgentLinkOptions, onDrain: () => void): Outlet {
+function openOutlet(options: AgentLinkOptions, onDrain: () => void) {
   const { call, clock, log, nodeName } = options;
   let full = false;
   let closed = false;
@@ -172,13 +145,14 @@ function openOutlet(options: AgentLinkOptions, onDrain: () => void): Outlet {
     onDrain();
   });
   return {
-    send(message) {
+    send(message: Said) {
       if (closed || call.destroyed) return;
       const hasRoom = call.write({ message });
       if (hasRoom || full) return;
       full = true;
       cancel = clock.after(unreadLimitMs, cut);
     },
+    /** False while the stream is full. */
     isOpen: () => !full && !closed,
     close() {
       closed = true;

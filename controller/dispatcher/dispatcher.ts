@@ -126,16 +126,8 @@ async function renew(
   return { certificate, ca: identity.ca };
 }
 
-interface GrpcPort {
-  listen(options: ListenOptions): Promise<number>;
-  renewIdentity(identity: ServerIdentity): void;
-  /** Ends the connection of this peer (as gRPC names it) at once, even if it doesn't read. */
-  cut(peer: string): void;
-  close(): Promise<void>;
-}
-
 /** gRPC over listeners of our own making: a port, a path, or a descriptor that was inherited. */
-function grpcPort({ identity, log }: DispatcherDeps, service: AgentLinkServer): GrpcPort {
+function grpcPort({ identity, log }: DispatcherDeps, service: AgentLinkServer) {
   const server = new Server({
     'grpc.keepalive_time_ms': 3000,
     'grpc.keepalive_timeout_ms': 3000,
@@ -148,7 +140,7 @@ function grpcPort({ identity, log }: DispatcherDeps, service: AgentLinkServer): 
   const listeners: NetServer[] = [];
   const sockets = new Map<string, Socket>();
   return {
-    async listen(options) {
+    async listen(options: ListenOptions): Promise<number> {
       const listener = createServer((socket) => {
         const peer = `${socket.remoteAddress}:${socket.remotePort}`;
         sockets.set(peer, socket);
@@ -165,8 +157,9 @@ function grpcPort({ identity, log }: DispatcherDeps, service: AgentLinkServer): 
       const address = listener.address();
       return typeof address === 'object' && address ? address.port : 0;
     },
-    renewIdentity: (renewed) => credentials.renew(renewed),
-    cut: (peer) => sockets.get(peer)?.destroy(),
+    renewIdentity: (renewed: ServerIdentity) => credentials.renew(renewed),
+    /** Ends the connection of this peer (as gRPC names it) at once, even if it doesn't read. */
+    cut: (peer: string) => sockets.get(peer)?.destroy(),
     async close() {
       for (const listener of listeners) listener.close();
       injector.destroy();

@@ -14,29 +14,21 @@ export function linkPodAccess(
   const open = (nodeName: string, request: SessionRequest, signal: AbortSignal) =>
     sessions.open(linkTo(links, nodeName), request, signal);
   return {
-    async logs(pod, options, signal) {
-      const session = await open(
-        pod.nodeName,
-        { $case: 'logs', value: { podUid: pod.uid, ...options } },
-        signal,
-      );
-      return logStream(session, signal);
+    async logs({ nodeName, uid: podUid }, options, signal) {
+      const value = { podUid, ...options };
+      return logStream(await open(nodeName, { $case: 'logs', value }, signal), signal);
     },
-    async exec(pod, request, signal) {
-      const session = await open(
-        pod.nodeName,
-        { $case: 'exec', value: { podUid: pod.uid, ...request, command: [...request.command] } },
-        signal,
-      );
-      return execStream(session);
+    async exec({ nodeName, uid: podUid }, request, signal) {
+      const value = { podUid, ...request, command: [...request.command] };
+      return execStream(await open(nodeName, { $case: 'exec', value }, signal));
     },
-    async attach(pod, request, signal) {
-      const value = { podUid: pod.uid, ...request };
-      return execStream(await open(pod.nodeName, { $case: 'attach', value }, signal));
+    async attach({ nodeName, uid: podUid }, request, signal) {
+      const value = { podUid, ...request };
+      return execStream(await open(nodeName, { $case: 'attach', value }, signal));
     },
-    async portForward(pod, port, signal) {
-      const value = { podUid: pod.uid, port };
-      return execStream(await open(pod.nodeName, { $case: 'portForward', value }, signal));
+    async portForward({ nodeName, uid: podUid }, port, signal) {
+      const value = { podUid, port };
+      return execStream(await open(nodeName, { $case: 'portForward', value }, signal));
     },
     async nodeText(nodeName, what, signal) {
       const session = await open(nodeName, { $case: 'nodeQuery', value: { what } }, signal);

@@ -3,7 +3,6 @@ import type { Pod } from '../../api/pod.ts';
 import { Secret } from '../../api/secret.ts';
 import type { Cache } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
-import { namedObjects } from './named-objects.ts';
 
 /** All that a node gets to know of one pod. */
 export interface Assignment {
@@ -41,6 +40,30 @@ function assignmentOf(pod: Pod, snapshot: Pick<Cache, 'get'>): Assignment {
     secrets: [...secrets].flatMap((name) => snapshot.get(Secret, { namespace, name }) ?? []),
   };
 }
+
+/** What a pod names of its namespace: all that its node may see of it. */
+export function namedObjects({ spec }: Pod) {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const env = containers.flatMap((container) => container.env ?? []);
+  const envFrom = containers.flatMap((container) => container.envFrom ?? []);
+  const volumes = spec.volumes ?? [];
+  return {
+    configMaps: present([
+      ...env.map(({ valueFrom }) => valueFrom?.configMapKeyRef?.name),
+      ...envFrom.map(({ configMapRef }) => configMapRef?.name),
+      ...volumes.map(({ configMap }) => configMap?.name),
+    ]),
+    secrets: present([
+      ...env.map(({ valueFrom }) => valueFrom?.secretKeyRef?.name),
+      ...envFrom.map(({ secretRef }) => secretRef?.name),
+      ...volumes.map(({ secret }) => secret?.secretName),
+      ...(spec.imagePullSecrets ?? []).map(({ name }) => name),
+    ]),
+  };
+}
+
+const present = (names: readonly (string | undefined)[]): ReadonlySet<string> =>
+  new Set(names.filter((name) => name !== undefined));
 
 /**
  * Without what changes with every status: else each report of a node would come back to it as a new assignment. Only

@@ -205,24 +205,11 @@ interface Question<Q, A> {
   readonly signal: AbortSignal;
 }
 
-/** One answer to one request; of a method with streams it is the first. */
+/** One answer to one request, also of a method with streams: on the wire it is the same. */
 function ask<Q, A>(client: Client, question: Question<Q, A>): Promise<A> {
   const { method, request, metadata, signal } = question;
   const { path, requestSerialize, responseDeserialize } = method;
   return new Promise((resolve, reject) => {
-    if (method.requestStream) {
-      const stream = client.makeBidiStreamRequest(
-        ...([path, requestSerialize, responseDeserialize, metadata] as const),
-      );
-      stream.once('data', (answer: A) => {
-        resolve(answer);
-        stream.end();
-      });
-      stream.on('error', reject);
-      stream.write(request);
-      signal.addEventListener('abort', () => stream.cancel(), { once: true });
-      return;
-    }
     const call = client.makeUnaryRequest(
       ...([path, requestSerialize, responseDeserialize, request, metadata] as const),
       (error, answer) => (answer === undefined || error ? reject(error) : resolve(answer)),

@@ -7,7 +7,7 @@ import {
   type ExecClient,
   type ExecStatus,
   exitStatus,
-  parseResize,
+  tellSize,
   wantedStreams,
 } from '../../../../controller/apiserver/exec-session.ts';
 import type { ExecStream } from '../../../../controller/pod-access.ts';
@@ -113,6 +113,9 @@ describe('what an exec asks for', () => {
 });
 
 it('reads sizes, and nothing else, from the resize channel', () => {
-  expect(parseResize('{"Width":80,"Height":24}\n')).toEqual({ columns: 80, rows: 24 });
-  expect(parseResize('{"Width":80}')).toBe(undefined);
+  const told: string[] = [];
+  const client = { resize: (columns: number, rows: number) => told.push(`${columns}x${rows}`) };
+  tellSize('{"Width":80,"Height":24}\n', client);
+  tellSize('{"Width":80}', client);
+  expect(told).toEqual(['80x24']);
 });

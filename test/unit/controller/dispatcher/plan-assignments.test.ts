@@ -2,8 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../../../api/kind.ts';
 import type { Pod } from '../../../../api/pod.ts';
 import type { Fields } from '../../../../api/schema.ts';
-import { namedObjects } from '../../../../controller/dispatcher/named-objects.ts';
-import { planAssignments, podForNode } from '../../../../controller/dispatcher/plan-assignments.ts';
+import {
+  namedObjects,
+  planAssignments,
+  podForNode,
+} from '../../../../controller/dispatcher/plan-assignments.ts';
 import { aPod } from '../../../support/a-pod.ts';
 
 const named = (spec: Readonly<Record<string, unknown>>) => {
