@@ -181,7 +181,7 @@ describe('a container', () => {
 
   it('can’t write what tells of the host', async () => {
     const lines = await output(
-      'touch /sys/x; echo 1 > /proc/sys/kernel/core_pattern; echo b > /proc/sysrq-trigger; wc -c < /proc/keys; ls /sys/firmware | wc -l; touch /sys/fs/cgroup/memory/x',
+      'exec 2>&1; touch /sys/x; echo 1 > /proc/sys/kernel/core_pattern; echo b > /proc/sysrq-trigger; wc -c < /proc/keys; ls /sys/firmware | wc -l; touch /sys/fs/cgroup/memory/x',
     );
     expect(lines).toEqual([
       'touch: /sys/x: Read-only file system',
@@ -279,7 +279,7 @@ describe('rights', () => {
 
   it('are all there for a privileged container, but only over its own namespaces', async () => {
     const lines = await output(
-      `${status}; mount -t tmpfs x /tmp && echo mounted; mknod /tmp/d b 8 0 2>&1`,
+      `exec 2>&1; ${status}; mount -t tmpfs x /tmp && echo mounted; mknod /tmp/d b 8 0`,
       security({ privileged: true }),
     );
     expect(lines).toContain('CapEff: 000001ffffffffff');
