@@ -9,7 +9,7 @@ import type { PodAccess } from '../pod-access.ts';
 import type { Cache } from '../store/cache.ts';
 import type { Objects } from '../store/objects.ts';
 import type { UsageBoard } from '../usage-board.ts';
-import type { ChangeFeed } from './change-feed.ts';
+import type { openChangeFeed } from './change-feed.ts';
 import type { SharedEncoder } from './watch-events.ts';
 
 export interface ApiServerDeps {
@@ -69,7 +69,7 @@ export interface Streaming {
 
 /** What the handlers of one server share. */
 export interface ApiServer extends ApiServerDeps {
-  readonly changes: ChangeFeed;
+  readonly changes: ReturnType<typeof openChangeFeed>;
   readonly encodeShared: SharedEncoder;
   /** Aborts when the server closes: streams end then. */
   readonly closing: AbortSignal;

@@ -1,11 +1,11 @@
 import type { AnyObject } from '../../api/kind.ts';
-import { apiVersionOf } from '../../api/kind.ts';
 import { firstNamespaces, Namespace } from '../../api/namespace.ts';
 import { forbidden, notFound, StatusError } from '../../api/status.ts';
 import { keyOf } from '../store/keys.ts';
 import { checkPreconditions } from '../store/preconditions.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { answer } from './incoming.ts';
+import { encodeList } from './list.ts';
 import { parseBody } from './parse-body.ts';
 import { type DeleteRequest, deleteRequest, listOptions } from './request-options.ts';
 import { selectionOf } from './selection.ts';
@@ -31,7 +31,9 @@ export async function deleteCollection(call: Call, deps: ApiServerDeps): Promise
     const done = await deleteOne(one, request, deps).catch(ignoreAbsent);
     if (done) deleted.push(done.object);
   }
-  return { code: 200, body: JSON.stringify(listOf(call, deleted)) };
+  const page = { objects: deleted, continueToken: '', remaining: 0 };
+  const facts = { revision: deps.cache.revision, whole: false, now: deps.clock.now() };
+  return { code: 200, body: encodeList(call, page, facts) };
 }
 
 export async function deleteOne(
@@ -64,10 +66,3 @@ function ignoreAbsent(error: unknown): undefined {
   if (error instanceof StatusError && error.reason === 'NotFound') return undefined;
   throw error;
 }
-
-const listOf = ({ kind }: Call, items: readonly AnyObject[]) => ({
-  kind: `${kind.kind}List`,
-  apiVersion: apiVersionOf(kind),
-  metadata: {},
-  items,
-});

@@ -1,20 +1,10 @@
 import type { ServerResponse } from 'node:http';
 
-/** A response that is written to for a long time. It ends when the client goes or reads too slowly, or the server closes. */
-export interface EventStream {
-  readonly ended: boolean;
-  send(chunk: string | Buffer): void;
-  /** From here on what the client has not read counts: see {@link maxUnreadBytes}. */
-  goLive(): void;
-  /** Called once, at the end, or at once when that was already. */
-  onEnd(release: () => unknown): void;
-  end(): void;
-}
-
 /** A client that has this much unread, beside what it began with, is cut off; it lists again when it can. */
 const maxUnreadBytes = 16 * 1024 * 1024;
 
-export function openEventStream(response: ServerResponse, closing: AbortSignal): EventStream {
+/** A response that is written to for a long time. It ends when the client goes or reads too slowly, or the server closes. */
+export function openEventStream(response: ServerResponse, closing: AbortSignal) {
   const releases: (() => unknown)[] = [];
   let ended = response.destroyed || response.closed;
   let allowedBytes = Number.POSITIVE_INFINITY;
@@ -33,18 +23,17 @@ export function openEventStream(response: ServerResponse, closing: AbortSignal):
   response.flushHeaders();
   if (closing.aborted) end();
   return {
-    get ended() {
-      return ended;
-    },
-    send(chunk) {
+    send(chunk: string | Buffer): void {
       if (ended) return;
       response.write(chunk);
       if (response.writableLength > allowedBytes) stop(() => response.destroy());
     },
-    goLive() {
+    /** From here on what the client has not read counts: see {@link maxUnreadBytes}. */
+    goLive(): void {
       allowedBytes = response.writableLength + maxUnreadBytes;
     },
-    onEnd(release) {
+    /** Called once, at the end, or at once when that was already. */
+    onEnd(release: () => unknown): void {
       if (ended) release();
       else releases.push(release);
     },

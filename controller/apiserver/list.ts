@@ -49,24 +49,17 @@ export function encodeList(call: Call, page: Page, { revision, whole, now }: Lis
       const request = { kind: call.kind, includeObject: format.includeObject, now };
       return encodeTable(request, page.objects, metadata);
     }
-    case 'metadata':
-      return encodeItems(metadataListHead(metadata), page.objects, encodeMetadata);
-    case 'object':
-      return encodeItems(listHead(call, metadata), page.objects, encodeObject);
+    case 'metadata': {
+      const head = { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata };
+      return encodeItems(head, page.objects, encodeMetadata);
+    }
+    case 'object': {
+      const { kind } = call;
+      const head = { kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata };
+      return encodeItems(head, page.objects, encodeObject);
+    }
   }
 }
-
-const metadataListHead = (metadata: object) => ({
-  kind: 'PartialObjectMetadataList',
-  apiVersion: 'meta.k8s.io/v1',
-  metadata,
-});
-
-const listHead = ({ kind }: Call, metadata: object) => ({
-  kind: `${kind.kind}List`,
-  apiVersion: apiVersionOf(kind),
-  metadata,
-});
 
 function encodeItems(
   head: object,

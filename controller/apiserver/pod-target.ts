@@ -6,15 +6,10 @@ import type { Cache } from '../store/cache.ts';
 import type { ObjectKey } from '../store/objects.ts';
 import { badRequest } from './request-options.ts';
 
-export interface ContainerTarget {
-  readonly pod: PodTarget;
-  readonly container: string;
-}
-
 /** The container that a log, exec or attach means, on the node that has it; or why that can't be. */
-export function containerTarget(cache: Cache, key: ObjectKey, wanted: string): ContainerTarget {
-  const container = containerOf(podNamed(cache, key), wanted);
-  return { container, pod: podTarget(cache, key) };
+export function containerTarget(cache: Cache, key: ObjectKey, wanted: string) {
+  const pod = podNamed(cache, key);
+  return { container: containerOf(pod, wanted), pod: targetOf(pod) };
 }
 
 /** The same of a pod whose containers aren't over: to be reached into. */
@@ -22,14 +17,13 @@ export function livePodTarget(cache: Cache, key: ObjectKey): PodTarget {
   const pod = podNamed(cache, key);
   if (isPodFinished(pod))
     throw badRequest(`pod ${key.name} is completed; its phase is ${pod.status.phase}`);
-  return podTarget(cache, key);
+  return targetOf(pod);
 }
 
-function podTarget(cache: Cache, key: ObjectKey): PodTarget {
-  const { metadata, spec } = podNamed(cache, key);
-  const { nodeName = '' } = spec;
-  if (nodeName === '') throw badRequest(`pod ${key.name} does not have a host assigned`);
-  return { ...key, uid: metadata.uid, nodeName };
+function targetOf({ metadata, spec: { nodeName } }: Pod): PodTarget {
+  const { namespace = '', name, uid } = metadata;
+  if (!nodeName) throw badRequest(`pod ${name} does not have a host assigned`);
+  return { namespace, name, uid, nodeName };
 }
 
 function podNamed(cache: Cache, key: ObjectKey): Pod {

@@ -38,22 +38,17 @@ const server = new WebSocketServer({
 /** Above it whoever sends waits; when all is written it goes on. */
 const highWaterBytes = 1024 * 1024;
 
-export interface Channels {
-  /** False: taken, but wait for `onDrain`. */
-  send(to: number, chunk: Uint8Array): boolean;
-  onDrain(listener: () => void): void;
-}
-
-export function channelsOf(client: WebSocket): Channels {
+export function channelsOf(client: WebSocket) {
   let onDrain = () => {};
   return {
-    send(to, chunk) {
+    /** False: taken, but wait for `onDrain`. */
+    send(to: number, chunk: Uint8Array): boolean {
       client.send(Buffer.concat([Buffer.of(to), chunk]), () => {
         if (client.bufferedAmount === 0) onDrain();
       });
       return client.bufferedAmount < highWaterBytes;
     },
-    onDrain(listener) {
+    onDrain(listener: () => void): void {
       onDrain = listener;
     },
   };

@@ -106,16 +106,8 @@ function endpointOf({ spec, metadata }: Service, pod: Pod): Endpoint {
   };
 }
 
-interface Filled {
-  readonly slices: readonly {
-    readonly slice: EndpointSlice;
-    readonly contents: readonly Endpoint[];
-  }[];
-  /** What is left, in slices to be made. */
-  readonly rest: readonly (readonly Endpoint[])[];
-}
-
-function fill(slices: readonly EndpointSlice[], endpoints: readonly Endpoint[]): Filled {
+/** `rest`: what is left, in slices to be made. */
+function fill(slices: readonly EndpointSlice[], endpoints: readonly Endpoint[]) {
   const waiting = new Map(endpoints.map((endpoint) => [uidOf(endpoint), endpoint]));
   const staying = slices.map((slice) => {
     const contents = slice.endpoints.flatMap((known) => take(waiting, uidOf(known)));

@@ -6,19 +6,13 @@ import { type Assignment, planAssignments, podForNode } from './plan-assignments
 type Said = Extract<NonNullable<ControllerMessage['message']>, { $case: 'assign' | 'remove' }>;
 
 /** Tells what one agent has been sent from what it should have. */
-export interface AssignmentMessages {
-  /** What makes it right; after that it counts as sent. */
-  next(generation: Generation): readonly Said[];
-  /** Has it been sent this object with one of its pods? "ConfigMap/namespace/name", also of what doesn't exist yet. */
-  names(object: string): boolean;
-}
-
-export function assignmentMessages(nodeName: string, cache: Cache): AssignmentMessages {
+export function assignmentMessages(nodeName: string, cache: Cache) {
   const digests = new WeakMap<object, string>();
   let sent: ReadonlyMap<string, string> = new Map();
   let named: ReadonlySet<string> = new Set();
   return {
-    next(generation) {
+    /** What makes it right; after that it counts as sent. */
+    next(generation: Generation): readonly Said[] {
       const plan = planAssignments(nodeName, cache);
       const versions = new Map([...plan].map(([uid, a]) => [uid, versionOf(a, digests)]));
       const messages = diffAssignments({ sent, plan, versions, generation });
@@ -26,7 +20,8 @@ export function assignmentMessages(nodeName: string, cache: Cache): AssignmentMe
       named = new Set([...plan.values()].flatMap(({ named }) => named));
       return messages;
     },
-    names: (object) => named.has(object),
+    /** Has it been sent this object with one of its pods? "ConfigMap/namespace/name", also of what doesn't exist yet. */
+    names: (object: string) => named.has(object),
   };
 }
 

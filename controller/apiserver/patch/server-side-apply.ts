@@ -29,28 +29,28 @@ export function applyServerSide(
   kind: Pick<Kind, 'group' | 'version' | 'schema'>,
   request: ApplyRequest,
 ): unknown {
-  const { live, applied, manager, force } = request;
+  const { live, applied, manager, force, time } = request;
   if (!isObject(applied)) throw new StatusError('BadRequest', 'an apply patch must be an object');
   if (isObject(applied.metadata) && applied.metadata.managedFields !== undefined)
     throw new StatusError('BadRequest', 'metadata.managedFields must be nil');
   const entries = managedFieldsOf(live);
-  const owned = ownedFields(kind, applied);
-  const conflicts = conflictsWith(kind.schema, {
-    live,
-    applied,
-    others: othersThan(manager, entries),
-    owned,
-  });
-  if (conflicts.length > 0 && !force) throw conflictError(conflicts);
-  const others = othersThan(manager, entries).map((entry) => yieldFields(entry, conflicts));
   const before = entries.find((entry) => isOwn(entry, manager));
-  const dropped = without(before?.fieldsV1 ?? {}, [
-    owned,
-    ...others.map((other) => other.fieldsV1),
-  ]);
+  const foreign = entries.filter((entry) => !isOwn(entry, manager));
+  const owned = ownedFields(kind, applied);
+  const conflicts = conflictsWith(kind.schema, { live, applied, others: foreign, owned });
+  if (conflicts.length > 0 && !force) throw conflictError(conflicts);
+  const others = foreign.map((entry) => yieldFields(entry, conflicts));
+  const theirs = others.map(({ fieldsV1 }) => fieldsV1);
+  const dropped = without(before?.fieldsV1 ?? {}, [owned, ...theirs]);
   const merged = mergeApplied(kind.schema, removeFields(kind.schema, live ?? {}, dropped), applied);
-  const entry = ownEntry({ kind, request, owned, before });
-  return withManagedFields(merged, [...others.filter(({ fieldsV1 }) => !isLeaf(fieldsV1)), entry]);
+  // Applying the same again changes nothing at all.
+  const isUnchanged = before !== undefined && isSame(before.fieldsV1, owned);
+  const own: ManagedFields = {
+    ...{ manager, operation: 'Apply', apiVersion: apiVersionOf(kind) },
+    time: isUnchanged ? before.time : time,
+    ...{ fieldsType: 'FieldsV1', fieldsV1: owned },
+  };
+  return withManagedFields(merged, [...others.filter(({ fieldsV1 }) => !isLeaf(fieldsV1)), own]);
 }
 
 interface ManagedFields {
@@ -97,41 +97,11 @@ const isManagedFields = (entry: unknown): entry is ManagedFields =>
 const isOwn = ({ manager, operation }: ManagedFields, name: string) =>
   manager === name && operation === 'Apply';
 
-const othersThan = (manager: string, entries: readonly ManagedFields[]) =>
-  entries.filter((entry) => !isOwn(entry, manager));
-
 function yieldFields(entry: ManagedFields, conflicts: readonly Conflict[]): ManagedFields {
-  const lost = conflicts.filter(({ manager }) => manager === entry.manager);
-  return {
-    ...entry,
-    fieldsV1: without(
-      entry.fieldsV1,
-      lost.map(({ fields }) => fields),
-    ),
-  };
-}
-
-/** An unchanged set keeps its time: applying the same again changes nothing at all. */
-function ownEntry({
-  kind,
-  request,
-  owned,
-  before,
-}: {
-  readonly kind: Pick<Kind, 'group' | 'version'>;
-  readonly request: ApplyRequest;
-  readonly owned: FieldSet;
-  readonly before: ManagedFields | undefined;
-}): ManagedFields {
-  const isUnchanged = before !== undefined && isSame(before.fieldsV1, owned);
-  return {
-    manager: request.manager,
-    operation: 'Apply',
-    apiVersion: apiVersionOf(kind),
-    time: isUnchanged ? before.time : request.time,
-    fieldsType: 'FieldsV1',
-    fieldsV1: owned,
-  };
+  const lost = conflicts.flatMap(({ manager, fields }) =>
+    manager === entry.manager ? [fields] : [],
+  );
+  return { ...entry, fieldsV1: without(entry.fieldsV1, lost) };
 }
 
 function withManagedFields(object: unknown, managedFields: readonly ManagedFields[]): unknown {

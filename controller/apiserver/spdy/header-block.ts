@@ -2,18 +2,13 @@ import { constants, createDeflate, createInflate, type Deflate, type Inflate } f
 import { uint32 } from './frame.ts';
 
 /** One connection's header compression: zlib with SPDY/3's dictionary, one stream for each direction. */
-export interface HeaderBlocks {
-  decode(block: Buffer): Promise<ReadonlyMap<string, string>>;
-  encode(headers: ReadonlyMap<string, string>): Promise<Buffer>;
-  close(): void;
-}
-
-export function openHeaderBlocks(): HeaderBlocks {
+export function openHeaderBlocks() {
   const inflate = createInflate({ dictionary });
   const deflate = createDeflate({ dictionary });
   return {
-    decode: async (block) => parseHeaders(await through(inflate, block)),
-    encode: async (headers) => through(deflate, formatHeaders(headers)),
+    decode: async (block: Buffer) => parseHeaders(await through(inflate, block)),
+    encode: async (headers: ReadonlyMap<string, string>) =>
+      through(deflate, formatHeaders(headers)),
     close() {
       inflate.close();
       deflate.close();
