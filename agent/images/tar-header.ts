@@ -120,11 +120,7 @@ function number(block: Buffer, offset: number, bytes: number): number {
 }
 
 function base256(field: Buffer): number {
-  const value = BigInt.asIntN(
-    field.length * 8 - 1,
-    BigInt(`0x${field.toString('hex')}`) & ((1n << BigInt(field.length * 8 - 1)) - 1n),
-  );
-  return Number(value);
+  return Number(BigInt.asIntN(field.length * 8 - 1, BigInt(`0x${field.toString('hex')}`)));
 }
 
 function text(block: Buffer, offset: number, bytes: number): string {

@@ -87,16 +87,10 @@ function baseChains(table: NetworkTable): readonly [string, RuleChain][] {
     ]),
     chain('services-in', 'nat hook prerouting priority dstnat', translations),
     chain('services-out', 'nat hook output priority -100', translations),
-    [
-      'own-address',
-      {
-        hook: undefined,
-        rules: [
-          'ip daddr . meta l4proto . th dport vmap @host-ports',
-          'meta l4proto . th dport vmap @node-ports',
-        ],
-      },
-    ],
+    plain('own-address', [
+      'ip daddr . meta l4proto . th dport vmap @host-ports',
+      'meta l4proto . th dport vmap @node-ports',
+    ]),
     // What is still bound for the services' addresses after that has no endpoint: refused, not left to time out.
     chain('refuse-in', 'filter hook prerouting priority filter', rejections),
     chain('refuse-out', 'filter hook output priority filter', rejections),
@@ -134,15 +128,13 @@ function portRules(service: ServiceEntry, port: ServicePortEntry): readonly Port
     ...(port.nodePort ? [nodePortElement(protocol, port.nodePort, `node-port/${path}`)] : []),
   ];
   const rules = [`meta mark set meta mark or ${fromNodePort}`, `goto ${name}`];
-  const nodePort: [string, RuleChain][] = port.nodePort
-    ? [[`node-port/${path}`, { hook: undefined, rules }]]
-    : [];
+  const nodePort = port.nodePort ? [plain(`node-port/${path}`, rules)] : [];
   if (service.sessionAffinityMs !== undefined) {
     const timeoutS = Math.max(1, Math.round(service.sessionAffinityMs / 1000));
     const { sets, chains } = affinityRules(port, path, timeoutS);
     return [{ elements, sets, chains: [...chains, ...nodePort] }];
   }
-  return [{ elements, sets: [], chains: [[name, plainChain(port, protocol)], ...nodePort] }];
+  return [{ elements, sets: [], chains: [spread(name, port, protocol), ...nodePort] }];
 }
 
 const nodePortElement = (protocol: string, port: number, chain: string) =>
@@ -157,14 +149,19 @@ function hostPortRules({ hostIp, hostPort, podIp, containerPort, ...open }: Open
     hostIp === undefined
       ? nodePortElement(protocol, hostPort, name)
       : ['host-ports', `${hostIp} . ${protocol} . ${hostPort}`, `goto ${name}`];
-  const chains: PortRules['chains'] = [[name, { hook: undefined, rules }]];
-  return { elements: [element], sets: [], chains };
+  return { elements: [element], sets: [], chains: [plain(name, rules)] };
 }
 
-function plainChain({ endpoints }: ServicePortEntry, protocol: string): RuleChain {
+/** A chain that others lead to. */
+function plain(name: string, rules: readonly string[]): [string, RuleChain] {
+  return [name, { hook: undefined, rules }];
+}
+
+/** Each connection to an endpoint by chance. */
+function spread(name: string, { endpoints }: ServicePortEntry, protocol: string) {
   const choices = endpoints.map(({ ip, port }, i) => `${i} : ${ip} . ${port}`).join(', ');
   const to = `dnat ip addr . port to numgen random mod ${endpoints.length} map { ${choices} }`;
-  return { hook: undefined, rules: [`meta l4proto ${protocol} ${to}`] };
+  return plain(name, [`meta l4proto ${protocol} ${to}`]);
 }
 
 /** A set per endpoint remembers its clients; it goes with the endpoint, and so does their memory of it. */
@@ -185,14 +182,10 @@ function affinityRules(port: ServicePortEntry, path: string, timeoutS: number) {
       { kind: 'set', definition, elements: undefined },
     ]),
     chains: [
-      ...endpoints.map(({ to, chain, set }): [string, RuleChain] => [
-        chain,
-        {
-          hook: undefined,
-          rules: [`update @${set} { ip saddr }`, `meta l4proto ${protocol} dnat ip to ${to}`],
-        },
-      ]),
-      [`service/${path}`, { hook: undefined, rules: [...remembered, pick] }] as [string, RuleChain],
+      ...endpoints.map(({ to, chain, set }) =>
+        plain(chain, [`update @${set} { ip saddr }`, `meta l4proto ${protocol} dnat ip to ${to}`]),
+      ),
+      plain(`service/${path}`, [...remembered, pick]),
     ],
   };
 }

@@ -141,11 +141,12 @@ function refuseNul(texts: readonly string[], what: string): void {
   if (texts.some((text) => text.includes('\0'))) throw configError(`${what} contains a NUL byte`);
 }
 
+const hidden = ['nosuid', 'nodev', 'noexec'] as const;
+
 /** /dev is fresh, so that no device node of the image counts; sysfs shows the pod's own network namespace. */
 function systemMounts(spec: ContainerSpec, around: ContainerSurroundings): readonly OciMount[] {
   const writable = spec.security.privileged;
   const first = around.userNamespace?.firstId ?? 0;
-  const hidden = ['nosuid', 'nodev', 'noexec'] as const;
   const system = writable ? hidden : (['ro', ...hidden] as const);
   return [
     { type: 'proc', destination: '/proc', options: hidden, fsOptions: '' },
@@ -161,13 +162,7 @@ function systemMounts(spec: ContainerSpec, around: ContainerSurroundings): reado
       options: ['nosuid', 'noexec'],
       fsOptions: `newinstance,ptmxmode=0666,mode=0620,gid=${first + 5}`,
     },
-    {
-      type: 'bind',
-      destination: '/dev/shm',
-      source: around.sources.shm,
-      subPath: '',
-      options: hidden,
-    },
+    bind('/dev/shm', around.sources.shm, hidden),
     { type: 'mqueue', destination: '/dev/mqueue', options: hidden, fsOptions: '' },
     { type: 'sysfs', destination: '/sys', options: system, fsOptions: '' },
     ...cgroupMounts(around, writable),
@@ -176,15 +171,11 @@ function systemMounts(spec: ContainerSpec, around: ContainerSurroundings): reado
 
 /** The container's own cgroups only, at the places where the host has them. */
 function cgroupMounts(around: ContainerSurroundings, writable: boolean): readonly OciMount[] {
-  const hidden = ['nosuid', 'nodev', 'noexec'] as const;
   const { cgroups } = around.sources;
-  const bind = ({ controller, path }: (typeof cgroups)[number]): OciMount => ({
-    type: 'bind',
-    destination: posix.join('/sys/fs/cgroup', controller),
-    source: path,
-    subPath: '',
-    options: writable ? hidden : ['ro', ...hidden],
-  });
+  const options = writable ? hidden : (['ro', ...hidden] as const);
+  const own = cgroups.map(({ controller, path }) =>
+    bind(posix.join('/sys/fs/cgroup', controller), path, options),
+  );
   const unified = cgroups.some(({ controller }) => controller === '');
   const tree: OciMount = {
     type: 'tmpfs',
@@ -192,24 +183,22 @@ function cgroupMounts(around: ContainerSurroundings, writable: boolean): readonl
     options: hidden,
     fsOptions: 'mode=755,size=64k',
   };
-  return unified ? cgroups.map(bind) : [tree, ...cgroups.map(bind)];
+  return unified ? own : [tree, ...own];
 }
 
 /** Kubernetes gives these to every container; they stay writable, as they are the pod's own copies. */
 function fileMounts({ sources }: ContainerSurroundings): readonly OciMount[] {
-  const bind = (destination: string, source: string): OciMount => ({
-    type: 'bind',
-    destination,
-    source,
-    subPath: '',
-    options: ['nosuid', 'nodev'],
-  });
+  const options = ['nosuid', 'nodev'] as const;
   return [
-    bind('/etc/hosts', sources.hosts),
-    bind('/etc/resolv.conf', sources.resolvConf),
-    bind('/etc/hostname', sources.hostname),
-    bind('/dev/termination-log', sources.terminationLog),
+    bind('/etc/hosts', sources.hosts, options),
+    bind('/etc/resolv.conf', sources.resolvConf, options),
+    bind('/etc/hostname', sources.hostname, options),
+    bind('/dev/termination-log', sources.terminationLog, options),
   ];
+}
+
+function bind(destination: string, source: string, options: OciMount['options']): OciMount {
+  return { type: 'bind', destination, source, subPath: '', options };
 }
 
 /** Outer ones first, whatever the order in the pod. A volume at /etc/hosts covers ours. */
