@@ -38,7 +38,7 @@ export function planStart(config: OciConfig, around: StartSurroundings): readonl
     ...planRoot(config, around),
     ...config.mounts.flatMap((mount) => planMount(mount)),
     ...planDevices(config),
-    makeDirectory(config, config.process.cwd),
+    makeDirectory({ path: config.process.cwd, inRoot: true }, rootOf(config)),
     ...config.linux.maskedPaths.map((path): Op => ({ op: 'mask', path })),
     ...config.linux.readonlyPaths.map((path): Op => ({ op: 'read-only', path })),
     ...(config.root.readonly ? [{ op: 'read-only-root' } as const] : []),
@@ -134,20 +134,12 @@ function planIdentity(process: OciProcess, seccomp: Uint8Array | undefined): rea
  * device nodes of an image, or made later, open nothing.
  */
 function planRoot(config: OciConfig, around: StartSurroundings): readonly Op[] {
-  const owner = config.linux.uidMappings?.hostID ?? 0;
-  const directory = (path: string, uid: number): Op => ({
-    op: 'mkdir',
-    path,
-    inRoot: false,
-    mode: 0o755,
-    uid,
-    gid: uid,
-  });
+  const directory = (path: string, uid: number) => makeDirectory({ path, inRoot: false }, uid);
   const lower = around.layers.map((_, i) => `lower/${i}`).toReversed();
   return [
     { op: 'chdir', path: around.directory },
     ...['lower', 'root', 'work'].map((path) => directory(path, 0)),
-    directory('upper', owner),
+    directory('upper', rootOf(config)),
     ...around.layers.flatMap((layer, i) => [
       directory(`lower/${i}`, 0),
       bindLayer(layer, `lower/${i}`, config.linux.uidMappings !== undefined),
@@ -196,19 +188,15 @@ const S_IFCHR = 0o020000;
 
 /** Real nodes: mknod(2) works, as the process is root outside, and /dev is a file system of ours. */
 function planDevices(config: OciConfig): readonly Op[] {
-  const owner = config.linux.uidMappings?.hostID ?? 0;
-  const nodes = config.linux.devices.map(
-    ({ path, major, minor }): Op => ({
-      op: 'mknod',
-      path,
-      inRoot: true,
-      mode: S_IFCHR | 0o666,
-      major,
-      minor,
-      uid: owner,
-      gid: owner,
-    }),
-  );
+  const owner = rootOf(config);
+  const node = {
+    op: 'mknod',
+    inRoot: true,
+    mode: S_IFCHR | 0o666,
+    uid: owner,
+    gid: owner,
+  } as const;
+  const nodes = config.linux.devices.map((device): Op => ({ ...node, ...device }));
   const links = Object.entries(deviceLinks).map(
     ([path, to]): Op => ({ op: 'symlink', path, inRoot: true, to }),
   );
@@ -223,10 +211,12 @@ const deviceLinks = {
   '/dev/ptmx': 'pts/ptmx',
 } as const;
 
-function makeDirectory(config: OciConfig, path: string): Op {
-  const owner = config.linux.uidMappings?.hostID ?? 0;
-  return { op: 'mkdir', path, inRoot: true, mode: 0o755, uid: owner, gid: owner };
+function makeDirectory(at: { path: string; inRoot: boolean }, owner: number): Op {
+  return { op: 'mkdir', ...at, mode: 0o755, uid: owner, gid: owner };
 }
+
+/** The host's id of the container's root. */
+const rootOf = ({ linux }: OciConfig) => linux.uidMappings?.hostID ?? 0;
 
 function joins(config: OciConfig, wanted: readonly SandboxNamespace[]): readonly Op[] {
   return wanted
