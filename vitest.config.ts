@@ -33,7 +33,7 @@ export default defineConfig({
       project('integration', 30_000, true),
       project('linux', 60_000, false),
       project('e2e', 180_000, false),
-      onMachines(project('hosts', 300_000, false)),
+      onMachines(project('hosts', 600_000, false)),
       project('soak', 300_000, false),
     ],
   },

@@ -1,0 +1,367 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KubernetesObjectApi, type V1Pod } from '@kubernetes/client-node';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { containerStatus, nameOf, readyPod, readyPods } from '../support/pod-states.ts';
+import { runProgram } from '../support/run-program.ts';
+import {
+  type Connected,
+  containersOf,
+  eventually,
+  install,
+  type Machine,
+  machines,
+  onAll,
+  outputOf,
+  readyNodes,
+  stepByStep,
+  testbed,
+  tracesOn,
+} from '../support/testbed.ts';
+
+const [m1, m2, m3] = machines as [Machine, Machine, Machine];
+const root = join(import.meta.dirname, '../..');
+
+/** What is on each machine, in their order: bare, and with the package newly installed. */
+let bare: readonly (readonly string[])[] = [];
+let installed: typeof bare = [];
+
+async function added(machine: Machine, before: typeof bare): Promise<readonly string[]> {
+  const known = new Set(before[machines.indexOf(machine)]);
+  return (await tracesOn(machine)).filter((trace) => !known.has(trace));
+}
+
+stepByStep();
+
+/** Pinned to a machine, and patient when that is away; and one that takes more memory than it may. */
+const patientAndHog = `
+apiVersion: v1
+kind: Pod
+metadata: { name: patient-NAME }
+spec:
+  nodeName: NAME
+  tolerations: [{ operator: Exists }]
+  containers:
+    - name: main
+      image: registry:5000/hello:1
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: hog-NAME }
+spec:
+  nodeName: NAME
+  restartPolicy: Never
+  containers:
+    - name: main
+      image: registry:5000/hello:1
+      command: [sh, -c, 'tail /dev/zero']
+      resources: { limits: { memory: 32Mi } }
+`;
+
+let cluster: Connected;
+
+describe('three machines, one of which has the controller', () => {
+  it('take the package', async () => {
+    bare = await onAll(tracesOn);
+    await onAll(install('this'));
+    installed = await onAll(tracesOn);
+  });
+
+  it('become a cluster by the commands of the README', async () => {
+    await m1.run('sh /mnt/provision controller');
+    const token = (await m1.run('sh /mnt/provision token')).trim();
+    const join = `sh /mnt/provision node https://${m1.address}:6443 ${token}`;
+    await onAll(({ run }) => run(`${join} --insecure-registry registry:5000`));
+    cluster = await m1.connect();
+    await cluster.until('nodes', readyNodes(3));
+  });
+
+  it('run what is applied, reached at the Service from every machine', async () => {
+    const manifests = machines.map(({ name }) => patientAndHog.replaceAll('NAME', name));
+    const yaml = [await readFile(join(root, 'manifests/hello.yaml'), 'utf8'), ...manifests].join(
+      '---\n',
+    );
+    await m1.run(`cat >/root/apply.yaml <<'END'\n${yaml}\nEND\norc apply -f /root/apply.yaml`);
+    await cluster.until('pods', readyPods('hello', 6));
+    for (const { name } of machines) await cluster.until('pods', readyPod(`patient-${name}`));
+    const { out: address } = await cluster.orc(
+      ...['get', 'service', 'hello', '-o', 'jsonpath={.spec.clusterIP}'],
+    );
+    const answers = await onAll(({ run }) => run(`curl -sS --max-time 20 http://${address}/`));
+    for (const answer of answers) expect(answer).toMatch(/^hello from hello-\S+ on m[123]\n$/);
+  });
+
+  it('hold a memory hog to its limit by cgroups, and say so', async () => {
+    for (const { name } of machines) {
+      const ended = await cluster.until('pods', (pods) => {
+        const hog = pods.find((pod) => nameOf(pod) === `hog-${name}`);
+        return containerStatus(hog)?.state?.terminated;
+      });
+      expect(ended).toMatchObject({ reason: 'OOMKilled', exitCode: 137 });
+    }
+    const { out } = await cluster.orc('get', 'pod', 'hog-m1');
+    expect(out).toContain('OOMKilled');
+  });
+
+  it('have logs in the journal that people and programs can read', async () => {
+    const lines = await m2.run('journalctl -u orc-agent --no-pager -o cat');
+    expect(lines).toMatch(/^session: connected to the controller address=10\.88\.0\.11:6444$/m);
+    expect(lines).not.toMatch(/^\{/m);
+    const records = await m1.run('journalctl -u orc-controller --no-pager -o json');
+    const fields = records
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>);
+    expect(fields).toContainEqual(
+      expect.objectContaining({ ORC_EVENT: 'node joined', ORC_NODE: 'm3', PRIORITY: '6' }),
+    );
+  });
+
+  it('keep containers when controller and agents are killed, and are a cluster again', async () => {
+    const before = await onAll(containersOf);
+    await onAll(({ try: attempt }) =>
+      attempt('systemctl kill -s KILL orc-controller.service orc-agent.service'),
+    );
+    await isWhole();
+    expect(await onAll(containersOf)).toEqual(before);
+  });
+
+  it.each([
+    { direction: 'up', release: 'next', version: /^v?\d\S+\+next$/ },
+    { direction: 'down', release: 'this', version: /^v?\d[^+]+$/ },
+  ] as const)(
+    'go one version $direction: containers stay, the API is away for seconds',
+    async ({ release, version }) => {
+      const before = await onAll(containersOf);
+      const watch = 'systemd-run --quiet --unit api-watch sh /run/watch-api';
+      await m1.run(`cat >/run/watch-api <<'END'${watchApi}\nEND\n${watch}`);
+      const dpkg = `dpkg --force-downgrade -i /mnt/orc-${release}.deb 2>&1`;
+      await onAll(({ run }) => run(dpkg));
+      await isWhole();
+      await m1.run('systemctl stop api-watch');
+      const awayS = Number(await m1.run('cat /run/longest-gap'));
+      console.log(`${release} version: the API was away for ${awayS} s`);
+      expect(awayS).toBeLessThan(30);
+      const versions = await cluster.until('nodes', (nodes) =>
+        nodes.map(({ status }) => status?.nodeInfo?.kubeletVersion ?? ''),
+      );
+      for (const one of versions) expect(one).toMatch(version);
+      expect(await onAll(containersOf)).toEqual(before);
+    },
+  );
+
+  it('start pods again after a reboot', async () => {
+    const before = await startOf('patient-m2');
+    await m2.reboot();
+    await cluster.until('pods', restartedPod('patient-m2', before));
+    await isWhole();
+  });
+
+  it('start pods again after a reboot while the controller is off', async () => {
+    const before = await startOf('patient-m3');
+    await m1.run('systemctl stop orc-controller');
+    await m3.reboot();
+    await eventually('containers run', async () => (await containersOf(m3)).length > 0);
+    await m1.run('systemctl start orc-controller');
+    await cluster.until('pods', restartedPod('patient-m3', before));
+    await isWhole();
+  });
+
+  it('are as newly installed after orc reset', async () => {
+    await onAll(({ run }) => run('orc reset --yes'));
+    expect(await onAll((machine) => added(machine, installed))).toEqual([[], [], []]);
+  });
+});
+
+/** What stays of packages that orc's depends on, and what the tests did themselves. */
+const brought = /^unit file nftables\.service$/;
+
+/** Keeps the longest time, in seconds, that the API didn't answer. Processor time is scarce: curl only, at long intervals. */
+const watchApi = `
+  longest=0 gap=0
+  while :; do
+    read -r now _ </proc/uptime
+    if curl -fsk --max-time 2 https://127.0.0.1:6443/readyz >/dev/null; then since=; gap=0
+    else
+      : "\${since:=$now}"
+      gap=$((\${now%.*} - \${since%.*}))
+    fi
+    [ $gap -le $longest ] || longest=$gap
+    echo $longest >/run/longest-gap
+    sleep 0.5
+  done`;
+
+/** All nodes are Ready and all pods of hello; a write is accepted. */
+async function isWhole(): Promise<void> {
+  await cluster.until('nodes', readyNodes(3));
+  await cluster.until('pods', readyPods('hello', 6));
+  for (const { name } of machines) await cluster.until('pods', readyPod(`patient-${name}`));
+}
+
+const startOf = async (name: string) => startedAt(await cluster.until('pods', readyPod(name)));
+
+const restartedPod = (name: string, before: number) => (pods: readonly V1Pod[]) => {
+  const pod = readyPod(name)(pods);
+  return pod && startedAt(pod) > before ? pod : undefined;
+};
+
+const startedAt = (pod: V1Pod): number =>
+  new Date(containerStatus(pod)?.state?.running?.startedAt ?? 0).getTime();
+
+const certificates = join(root, 'deploy/etcd-certificates');
+
+/** As docs/etcd.md has it, on each machine. */
+const setUpEtcd = `set -e
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get -qq install -y etcd-server etcd-client
+  systemctl stop etcd
+  install -d -o etcd -g etcd -m 700 /etc/etcd
+  install -o etcd -g etcd -m 600 /root/etcd-files/etcd/* /etc/etcd/
+  install -d -m 700 /etc/orc/etcd
+  install -m 600 /root/etcd-files/orc/* /etc/orc/etcd/
+  install -m 644 /root/etcd-files/default /etc/default/etcd
+  rm -r /root/etcd-files
+  systemctl enable etcd
+  systemctl start --no-block etcd`;
+
+const settings = `
+etcd: [${machines.map(({ address }) => `https://${address}:2379`).join(', ')}]
+etcd-ca: /etc/orc/etcd/ca.crt
+etcd-cert: /etc/orc/etcd/client.crt
+etcd-key: /etc/orc/etcd/client.key
+`;
+
+const hello = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: hello }
+spec:
+  replicas: 3
+  selector: { matchLabels: { app: hello } }
+  template:
+    metadata: { labels: { app: hello } }
+    spec:
+      tolerations: [{ operator: Exists }]
+      containers: [{ name: hello, image: 'registry:5000/hello:1' }]
+`;
+
+let leader: Machine;
+let follower: Machine;
+let last: Machine;
+let throughLast: Connected;
+/** ConfigMaps whose creation was acknowledged. */
+const acknowledged: string[] = [];
+
+describe('three machines with etcd and a controller on each', () => {
+  it('become a cluster by the recipe of docs/etcd.md', async () => {
+    const files = await mkdtemp(join(tmpdir(), 'orc-etcd-files-'));
+    onTestFinished(() => rm(files, { recursive: true }));
+    const members = machines.map(({ name, address }) => `${name}=${address}`);
+    outputOf('etcd-certificates', await runProgram(certificates, [files, ...members]));
+    await onAll(async ({ name, run }) => {
+      const copied = await testbed(['cp', join(files, name), `${name}:/root/etcd-files`]);
+      outputOf('deploy/testbed cp', copied);
+      await run(setUpEtcd);
+      await run(`cat >>/etc/orc/controller.yaml <<'END'${settings}END`);
+    });
+    await m1.run('sh /mnt/provision controller');
+    for (const { run } of machines.slice(1)) {
+      const token = (await m1.run('orc token create --controller 2>/dev/null')).trim();
+      const join = `join: https://${m1.address}:6443\\ntoken: ${token}\\n`;
+      await run(`printf '${join}' >>/etc/orc/controller.yaml && sh /mnt/provision controller`);
+    }
+    const token = (await m1.run('sh /mnt/provision token')).trim();
+    const controllers = machines.map(({ address }) => `--controller ${address}:6444`).join(' ');
+    const flags = `${controllers} --insecure-registry registry:5000`;
+    await onAll(({ run }) =>
+      run(`sh /mnt/provision node https://${m1.address}:6443 ${token} ${flags}`),
+    );
+    await m1.run(`cat >/root/hello.yaml <<'END'${hello}END\norc apply -f /root/hello.yaml`);
+    const cluster = await m1.connect();
+    await cluster.until('nodes', readyNodes(3));
+    await cluster.until('pods', readyPods('hello', 3));
+    const holder = await leaderBy(cluster);
+    leader = machines.find(({ name }) => name === holder) as Machine;
+    [follower, last] = machines.filter(({ name }) => name !== holder) as [Machine, Machine];
+    throughLast = await last.connect();
+  });
+
+  it('have another leader, and take writes, within 5 s of the end of the one that led', async () => {
+    for (let i = 0; i < 3; i++) await write(throughLast);
+    await leader.powerOff();
+    const off = performance.now();
+    const seconds = () => (performance.now() - off) / 1000;
+    await eventually('another leads', async () => (await leaderBy(throughLast)) !== leader.name);
+    const ledAfterS = seconds();
+    await eventually('a write', () => write(throughLast));
+    console.log(
+      `another leads after ${ledAfterS.toFixed(1)} s, writes after ${seconds().toFixed(1)} s`,
+    );
+    expect(ledAfterS).toBeLessThan(5);
+  });
+
+  it('refuse writes in words when two are off, and pods run on', async () => {
+    const running = await containersOf(last);
+    await follower.powerOff();
+    const refusal = await eventually('a refusal', async () => {
+      const answer = await create(throughLast, 'never');
+      return answer !== 'created' && answer;
+    });
+    expect(refusal).toMatch(/"code":503/);
+    expect(running.length).toBeGreaterThan(0);
+    expect(await containersOf(last)).toEqual(running);
+  });
+
+  it('go on with nothing lost when they are back', async () => {
+    await onAll(({ powerOn }) => powerOn(), [leader, follower]);
+    await eventually('a write', () => write(throughLast));
+    const { out } = await throughLast.orc('get', 'configmaps', '-o', 'name');
+    const there = out.split('\n');
+    expect(acknowledged.filter((name) => !there.includes(`configmap/${name}`))).toEqual([]);
+    await throughLast.until('nodes', readyNodes(3));
+    await throughLast.until('pods', readyPods('hello', 3));
+  });
+
+  it('are as they were when the package has been purged', async () => {
+    const purge = 'DEBIAN_FRONTEND=noninteractive apt-get -qq purge -y orc etcd-server etcd-client';
+    await onAll(({ run }) => run(purge));
+    const left = await onAll((machine) => added(machine, bare));
+    expect(left.map((traces) => traces.filter((trace) => !brought.test(trace)))).toEqual([
+      [],
+      [],
+      [],
+    ]);
+  });
+});
+
+/** Says whether it was acknowledged, and remembers it then. */
+async function write(cluster: Connected): Promise<boolean> {
+  const name = `written-${++writes}`;
+  const isThere = (await create(cluster, name)) === 'created';
+  if (isThere) acknowledged.push(name);
+  return isThere;
+}
+
+let writes = 0;
+
+/** Otherwise what was said. */
+async function create({ client }: Connected, name: string): Promise<string> {
+  const configMap = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: 'default' },
+  };
+  try {
+    await KubernetesObjectApi.makeApiClient(client).create(configMap);
+    return 'created';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function leaderBy({ orc }: Connected): Promise<string | undefined> {
+  const lease = ['get', 'lease', '-n', 'kube-system', 'orc-controller'];
+  const { code, out } = await orc(...lease, '-o', 'jsonpath={.spec.holderIdentity}');
+  return code === 0 ? out.trim() : undefined;
+}
