@@ -1,4 +1,5 @@
-import { connect, type Socket } from 'node:net';
+import { request } from 'node:http';
+import type { Socket } from 'node:net';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 
 /** How this node reaches registries. */
@@ -59,37 +60,28 @@ async function settle(socket: Promise<Socket>, callback: buildConnector.Callback
   }
 }
 
-const maxHeadBytes = 16_384;
-
 function openTunnel(to: {
   unixSocket: string;
   target: string;
   timeoutMs: number;
 }): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-  const socket = connect({ path: to.unixSocket, timeout: to.timeoutMs });
-  let head = Buffer.alloc(0);
-  const fail = (error: Error) => {
+  const { unixSocket: socketPath, target: path, timeoutMs: timeout } = to;
+  const headers = { host: path };
+  const asking = request({ socketPath, method: 'CONNECT', path, headers, timeout, agent: false });
+  asking.on('connect', ({ httpVersion, statusCode = 0, statusMessage }, socket, head) => {
+    if (statusCode >= 200 && statusCode < 300) {
+      if (head.length > 0) socket.unshift(head);
+      return resolve(socket);
+    }
     socket.destroy();
-    reject(error);
-  };
-  const onSilence = () => fail(new Error('proxy: no answer to CONNECT'));
-  const onClose = () => fail(new Error('proxy: hung up before an answer to CONNECT'));
-  const onData = (chunk: Buffer) => {
-    head = Buffer.concat([head, chunk]);
-    const end = head.indexOf('\r\n\r\n');
-    if (end < 0 && head.length < maxHeadBytes) return;
-    const status = head.toString('latin1', 0, Math.max(0, head.indexOf('\r\n')));
-    if (!/^HTTP\/1\.[01] 2\d\d/.test(status)) return fail(new Error(`proxy: ${status}`));
-    socket.off('data', onData);
-    socket.off('error', fail);
-    socket.off('timeout', onSilence);
-    socket.off('close', onClose);
-    socket.pause();
-    if (head.length > end + 4) socket.unshift(head.subarray(end + 4));
-    resolve(socket);
-  };
-  socket.on('error', fail).on('timeout', onSilence).on('close', onClose).on('data', onData);
-  socket.write(`CONNECT ${to.target} HTTP/1.1\r\nHost: ${to.target}\r\n\r\n`);
+    reject(new Error(`proxy: HTTP/${httpVersion} ${statusCode} ${statusMessage}`));
+  });
+  asking.on('timeout', () => asking.destroy(new Error('proxy: no answer to CONNECT')));
+  asking.on('error', (cause: NodeJS.ErrnoException) => {
+    const what = 'proxy: hung up before an answer to CONNECT';
+    reject(cause.code === 'ECONNRESET' ? new Error(what, { cause }) : cause);
+  });
+  asking.end();
   return promise;
 }
