@@ -59,6 +59,12 @@ export class StatusError extends Error {
   }
 }
 
+/** Says it one of these? */
+export const hasReason = (
+  error: unknown,
+  ...reasons: readonly StatusReason[]
+): error is StatusError => error instanceof StatusError && reasons.includes(error.reason);
+
 interface Named {
   readonly group: string;
   readonly plural: string;

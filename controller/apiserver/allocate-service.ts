@@ -1,6 +1,6 @@
 import type { AnyObject, Kind } from '../../api/kind.ts';
 import { Service, type ServicePort, type ServiceSpec } from '../../api/service.ts';
-import { invalid, StatusError } from '../../api/status.ts';
+import { hasReason, invalid, StatusError } from '../../api/status.ts';
 import {
   cidrContains,
   formatIpv4,
@@ -153,6 +153,4 @@ function serviceRange(cidr: string): Ipv4Cidr {
 }
 
 const isTaken = (error: unknown): boolean =>
-  error instanceof StatusError &&
-  error.reason === 'Invalid' &&
-  error.message.includes('already allocated');
+  hasReason(error, 'Invalid') && error.message.includes('already allocated');

@@ -1,6 +1,6 @@
 import type { AnyObject } from '../../api/kind.ts';
 import { firstNamespaces, Namespace } from '../../api/namespace.ts';
-import { forbidden, notFound, StatusError } from '../../api/status.ts';
+import { forbidden, hasReason, notFound } from '../../api/status.ts';
 import { keyOf } from '../store/keys.ts';
 import { checkPreconditions } from '../store/preconditions.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
@@ -63,6 +63,6 @@ function checkDeletable(kind: Call['kind'], name: string): void {
 }
 
 function ignoreAbsent(error: unknown): undefined {
-  if (error instanceof StatusError && error.reason === 'NotFound') return undefined;
+  if (hasReason(error, 'NotFound')) return undefined;
   throw error;
 }

@@ -126,13 +126,7 @@ export function connectExec(stream: ExecStream, transport: ExecTransport): void 
   stream.resume();
 }
 
-export interface WantedStreams {
-  readonly container: string;
-  readonly stdin: boolean;
-  readonly stdout: boolean;
-  readonly stderr: boolean;
-  readonly tty: boolean;
-}
+export type WantedStreams = Omit<PodExecRequest, 'command' | 'size'>;
 
 export function commandIn(query: URLSearchParams): readonly string[] {
   const command = query.getAll('command');

@@ -22,6 +22,9 @@ export async function openExecSpdy(
   return new Promise((resolve, reject) => {
     const streams = new Map<string, number>();
     let client: ExecClient | undefined;
+    const endOfInput = (stream: number) => {
+      if (stream === streams.get('stdin')) client?.inputEnd();
+    };
     const connection = openSpdyConnection(socket, {
       opened(stream, headers) {
         streams.set(headers.get('streamtype') ?? '', stream);
@@ -33,12 +36,8 @@ export async function openExecSpdy(
         if (stream === streams.get('stdin')) client?.input(chunk);
         if (stream === streams.get('resize')) tellSize(chunk.toString(), client);
       },
-      ended(stream) {
-        if (stream === streams.get('stdin')) client?.inputEnd();
-      },
-      reset(stream) {
-        if (stream === streams.get('stdin')) client?.inputEnd();
-      },
+      ended: endOfInput,
+      reset: endOfInput,
       closed() {
         client?.close();
         reject(new StatusError('BadRequest', 'the client hung up before it opened its streams'));

@@ -74,17 +74,16 @@ export interface DeleteRequest {
 /** DeleteOptions come in the body or in the query, dryRun too: kubectl sends it in the body. The query wins. */
 export function deleteRequest(query: URLSearchParams, body: unknown): DeleteRequest {
   const given = isObject(body) ? body : {};
-  const grace = count(query, 'gracePeriodSeconds') ?? wholeNumber(given, 'gracePeriodSeconds');
+  const gracePeriodSeconds =
+    count(query, 'gracePeriodSeconds') ?? wholeNumber(given, 'gracePeriodSeconds');
   const policy = query.get('propagationPolicy') ?? given.propagationPolicy;
   const orphan = query.get('orphanDependents') ?? given.orphanDependents;
-  const preconditions = preconditionsOf(given.preconditions);
-  const propagationPolicy = policyOf(policy, orphan);
   return {
     dryRun: dryRunOf([...query.getAll('dryRun'), ...strings(given.dryRun)]),
     options: {
-      ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
-      ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
-      ...(preconditions === undefined ? {} : { preconditions }),
+      gracePeriodSeconds,
+      propagationPolicy: policyOf(policy, orphan),
+      preconditions: preconditionsOf(given.preconditions),
     },
   };
 }
@@ -140,10 +139,8 @@ function policyOf(policy: unknown, orphan: unknown): DeleteOptions['propagationP
 function preconditionsOf(value: unknown): DeleteOptions['preconditions'] {
   if (!isObject(value)) return undefined;
   const { uid, resourceVersion } = value;
-  return {
-    ...(typeof uid === 'string' ? { uid } : {}),
-    ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}),
-  };
+  const text = (part: unknown) => (typeof part === 'string' ? part : undefined);
+  return { uid: text(uid), resourceVersion: text(resourceVersion) };
 }
 
 function wholeNumber(record: Readonly<Record<string, unknown>>, name: string): number | undefined {

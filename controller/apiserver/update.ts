@@ -1,7 +1,7 @@
 import type { AnyObject, KubeObject } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
 import { parseUpdate } from '../../api/prepare.ts';
-import { notFound, StatusError } from '../../api/status.ts';
+import { hasReason, notFound, StatusError } from '../../api/status.ts';
 import { nextObject, ownedPart } from '../store/next-object.ts';
 import { checkUnchanged } from '../store/preconditions.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
@@ -79,7 +79,7 @@ async function changeOnce(
   try {
     return await writeAllocated(whole, deps, (next) => deps.objects.update(kind, next, part));
   } catch (error) {
-    if (!(error instanceof StatusError) || error.reason !== 'Conflict') throw error;
+    if (!hasReason(error, 'Conflict')) throw error;
     throw new Outrun('Conflict', error.message, { cause: error, details: error.details });
   }
 }

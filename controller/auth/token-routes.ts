@@ -1,4 +1,4 @@
-import type { FastifyPluginCallback, FastifyRequest } from 'fastify';
+import type { FastifyPluginCallback } from 'fastify';
 import { formatTime } from '../../base/clock.ts';
 import type { JoinTokens } from './join-tokens.ts';
 import { onlyAdministrators } from './only-administrators.ts';
@@ -10,13 +10,12 @@ export function tokenRoutes(tokens: JoinTokens): FastifyPluginCallback {
   return (server, _options, done) => {
     const options = { bodyLimit: 1024, onRequest: onlyAdministrators('make join tokens') };
     server.post('/orc/v1/tokens', options, async (request, reply) => {
-      const ttlSeconds = wantedTtl(request);
-      if (ttlSeconds === 'invalid') {
+      const { ttlSeconds, use } = (request.body ?? {}) as Readonly<Record<string, unknown>>;
+      if (ttlSeconds !== undefined && !isTtl(ttlSeconds)) {
         const message = `ttlSeconds must be a whole number from 1 to ${longestTtlSeconds}`;
         return reply.code(400).send({ message });
       }
       const ttlMs = ttlSeconds === undefined ? undefined : ttlSeconds * 1000;
-      const { use } = (request.body ?? {}) as { readonly use?: unknown };
       const made = await tokens.create(use === 'controller' ? use : 'node', ttlMs);
       return reply.code(201).send({ token: made.token, expiresAt: formatTime(made.expiresAtMs) });
     });
@@ -24,10 +23,5 @@ export function tokenRoutes(tokens: JoinTokens): FastifyPluginCallback {
   };
 }
 
-function wantedTtl({ body }: FastifyRequest): number | undefined | 'invalid' {
-  const given =
-    typeof body === 'object' && body !== null && 'ttlSeconds' in body ? body.ttlSeconds : undefined;
-  if (given === undefined) return undefined;
-  const isValid = typeof given === 'number' && Number.isInteger(given);
-  return isValid && given >= 1 && given <= longestTtlSeconds ? given : 'invalid';
-}
+const isTtl = (given: unknown): given is number =>
+  typeof given === 'number' && Number.isInteger(given) && given >= 1 && given <= longestTtlSeconds;

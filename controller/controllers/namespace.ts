@@ -1,6 +1,6 @@
 import type { Kind } from '../../api/kind.ts';
 import { firstNamespaces, Namespace } from '../../api/namespace.ts';
-import { alreadyExists, StatusError } from '../../api/status.ts';
+import { hasReason } from '../../api/status.ts';
 import { type Settled, settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
 import { keyOf } from '../store/keys.ts';
@@ -22,13 +22,10 @@ export async function ensureFirstNamespaces(objects: Objects): Promise<void> {
         status: { phase: 'Active' },
       });
     } catch (error) {
-      if (!isReason(error, alreadyExists(Namespace, name).reason)) throw error;
+      if (!hasReason(error, 'AlreadyExists')) throw error;
     }
   }
 }
-
-const isReason = (error: unknown, reason: string) =>
-  error instanceof StatusError && error.reason === reason;
 
 /** Empties namespaces that are being deleted, then lets them go. The key is the namespace's name. */
 export function namespaceLoop(kinds: readonly Kind[]): Loop {

@@ -13,15 +13,10 @@ export function happeningOf(
 ): Happening | undefined {
   const involved =
     event.podUid === '' ? nodeReference(nodeName, cache) : podReference(nodeName, event, cache);
-  return (
-    involved && {
-      involved,
-      type: event.type === 'Warning' ? 'Warning' : 'Normal',
-      reason: event.reason,
-      message: event.message,
-      component: 'orc-agent',
-    }
-  );
+  if (!involved) return undefined;
+  const { reason, message } = event;
+  const type = event.type === 'Warning' ? 'Warning' : 'Normal';
+  return { involved, type, reason, message, component: 'orc-agent' };
 }
 
 function nodeReference(name: string, cache: Pick<Cache, 'get'>): ObjectReference | undefined {

@@ -113,19 +113,15 @@ async function registered(
   return node;
 }
 
-const welcomeFor = (
+function welcomeFor(
   { network }: DispatcherDeps,
   node: Node | undefined,
   leading: Leading | undefined,
-): Welcome => ({
-  podCidr: node?.spec.podCIDR ?? '',
-  clusterPodCidr: network.clusterPodCidr,
-  serviceCidr: network.serviceCidr,
-  dnsServiceIp: network.dnsServiceIp,
-  clusterDomain: network.clusterDomain,
-  fenceEpoch: leading?.epoch ?? 0,
-  leading: leading !== undefined,
-});
+): Welcome {
+  const { nodePrefix: _, ...cluster } = network;
+  const podCidr = node?.spec.podCIDR ?? '';
+  return { ...cluster, podCidr, fenceEpoch: leading?.epoch ?? 0, leading: leading !== undefined };
+}
 
 function disconnect({ links, deps }: ControlParts, link: AgentLink): void {
   link.close();

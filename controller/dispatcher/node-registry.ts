@@ -1,7 +1,7 @@
 import type { Hello } from '../../api/generated/agent.ts';
 import { Node, type NodeCondition } from '../../api/node.ts';
 import { parseObject } from '../../api/prepare.ts';
-import { invalid, StatusError } from '../../api/status.ts';
+import { hasReason, invalid, StatusError } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Cache } from '../store/cache.ts';
 import type { Objects } from '../store/objects.ts';
@@ -60,8 +60,7 @@ function checkHello(hello: Hello, { podCidrs }: NodeRegistryDeps): void {
 }
 
 /** Invalid: the claim on the pod CIDR was taken by someone else. */
-const isLostRace = (error: unknown) =>
-  error instanceof StatusError && ['Invalid', 'AlreadyExists', 'Conflict'].includes(error.reason);
+const isLostRace = (error: unknown) => hasReason(error, 'Invalid', 'AlreadyExists', 'Conflict');
 
 const target = (name: string, part: 'all' | 'status') => ({ key: { namespace: '', name }, part });
 

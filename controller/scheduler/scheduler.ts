@@ -1,7 +1,7 @@
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
 import type { PodCondition } from '../../api/pod-status.ts';
-import { StatusError } from '../../api/status.ts';
+import { hasReason } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
 import { type Settled, settled } from '../../base/run-reconciler.ts';
 import type { ObjectChange } from '../store/cache.ts';
@@ -94,9 +94,7 @@ async function write({ objects }: LoopDeps, pod: Pod): Promise<boolean> {
     await objects.update(Pod, pod, 'all');
     return true;
   } catch (error) {
-    const isStale =
-      error instanceof StatusError && (error.reason === 'Conflict' || error.reason === 'NotFound');
-    if (!isStale) throw error;
+    if (!hasReason(error, 'Conflict', 'NotFound')) throw error;
     return false;
   }
 }

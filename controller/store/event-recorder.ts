@@ -3,7 +3,7 @@ import { Event } from '../../api/event.ts';
 import type { AnyObject } from '../../api/kind.ts';
 import { Namespace } from '../../api/namespace.ts';
 import type { ObjectReference } from '../../api/object-reference.ts';
-import { StatusError } from '../../api/status.ts';
+import { hasReason } from '../../api/status.ts';
 import { type Clock, formatTime } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Cache } from './cache.ts';
@@ -59,7 +59,7 @@ export function eventRecorder({ objects, cache, clock, log }: EventRecorderDeps)
       if (await again()) return;
       await objects.create(Event, event);
     } catch (error) {
-      if (!(error instanceof StatusError) || error.reason !== 'AlreadyExists') throw error;
+      if (!hasReason(error, 'AlreadyExists')) throw error;
       await again();
     }
   };

@@ -51,9 +51,11 @@ export type NewObject<F extends Fields> = Omit<KubeObject<F>, 'metadata'> & {
 
 export interface DeleteOptions {
   /** undefined: the pod's own terminationGracePeriodSeconds. 0: remove at once (the node cleans up by itself). */
-  readonly gracePeriodSeconds?: number;
-  readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
-  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+  readonly gracePeriodSeconds?: number | undefined;
+  readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan' | undefined;
+  readonly preconditions?:
+    | { readonly uid?: string | undefined; readonly resourceVersion?: string | undefined }
+    | undefined;
 }
 
 export type DeleteOutcome<F extends Fields> =

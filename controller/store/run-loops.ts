@@ -1,5 +1,5 @@
 import type { Kind } from '../../api/kind.ts';
-import { StatusError } from '../../api/status.ts';
+import { hasReason } from '../../api/status.ts';
 import { repeat } from '../../base/clock.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import { runReconciler } from '../../base/run-reconciler.ts';
@@ -49,7 +49,8 @@ function runLoop(loop: Loop, deps: RunLoopsDeps & { readonly runningSince: numbe
     rng,
     log,
     metrics: deps.metrics,
-    isExpected,
+    // Someone else was faster; their change wakes the key.
+    isExpected: (error) => hasReason(error, 'Conflict', 'NotFound'),
   });
   const wake = (change: ObjectChange) => {
     for (const key of loop.wakes(change, cache)) reconciler.wake(key);
@@ -98,12 +99,5 @@ function presentState({ cache, kinds }: RunLoopsDeps): readonly ObjectChange[] {
       const key = { namespace, name };
       return { kind, key, revision: Number(resourceVersion), object, previous: undefined };
     }),
-  );
-}
-
-/** Someone else was faster; their change wakes the key. */
-function isExpected(error: unknown): boolean {
-  return (
-    error instanceof StatusError && (error.reason === 'Conflict' || error.reason === 'NotFound')
   );
 }
