@@ -25,8 +25,8 @@ for (const [file, program, ...words] of readers)
 /** The verbs of deploy/provision that a text calls. */
 const verbsIn = (text: string) =>
   [...text.matchAll(/provision"? (install|controller|token|node)\b/g)]
-    .map(([, verb]) => verb)
-    .sort();
+    .map(([, verb = '']) => verb)
+    .sort((a, b) => a.localeCompare(b));
 
 it('Vagrant and Lima make machines as the testbed does, by deploy/provision', () => {
   const all = ['controller', 'install', 'node', 'token'];
