@@ -125,7 +125,8 @@ export const install = (release: Release) => (of: Machine) =>
 /** The first process of every container of the machine, as "PID STARTED", by the kernel's clock. */
 export async function containersOf(of: Machine): Promise<readonly string[]> {
   const out = await of.run(`
-    find /sys/fs/cgroup/system.slice/orc-pods.service -path '*/pod*/*' -name cgroup.procs -exec cat {} + |
+    cd /sys/fs/cgroup/system.slice/orc-pods.service || exit 0
+    find . -path '*/pod*/*' -name cgroup.procs -exec cat {} + |
       while read -r pid; do
         grep -q '^NSpid:.*[[:space:]]1$' /proc/$pid/status && cut -d' ' -f1,22 /proc/$pid/stat
       done | sort`);
