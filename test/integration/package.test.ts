@@ -78,6 +78,7 @@ describe('the package', () => {
       'etc/orc/controller.yaml',
       'usr/bin/orc',
       'usr/lib/orc/end-pods',
+      'usr/lib/orc/keep-cgroups',
       'usr/lib/orc/reset',
       'usr/lib/systemd/system/orc-agent.service',
       'usr/lib/systemd/system/orc-controller.service',
