@@ -27,36 +27,46 @@ export interface ResourceRoute {
 
 type Handle = (call: Call, server: ApiServer) => Promise<Answer | Streaming>;
 
+type Handles = Partial<Readonly<Record<keyof typeof methods, Handle>>>;
+
+const methods = {
+  list: 'GET',
+  create: 'POST',
+  deletecollection: 'DELETE',
+  get: 'GET',
+  delete: 'DELETE',
+  update: 'PUT',
+  patch: 'PATCH',
+} as const;
+
 /** Every path that a kind is served at. */
-export function routesOf(kind: Kind): readonly ResourceRoute[] {
+export const routesOf = (kind: Kind): readonly ResourceRoute[] =>
+  routesWith(kind, collectionHandles, objectHandles);
+
+/** What is in namespaces is also listed over all of them. */
+export function routesWith(
+  kind: Kind,
+  ofCollection: Handles,
+  ofObject: Handles,
+): readonly ResourceRoute[] {
+  const routes = (path: string, handles: Handles, subresource: Subresource | '' = '') =>
+    Object.entries(handles).map(([name, handle]): ResourceRoute => {
+      const verb = name as keyof typeof methods;
+      return { kind, path, subresource, verb, method: methods[verb], handle };
+    });
   const everywhere = `${groupVersionPath(kind)}/${kind.plural}`;
   const collection = collectionPath(kind, (name) => `:${name}`);
   const object = objectPath(kind, (name) => `:${name}`);
+  const { list } = ofCollection;
   return [
-    ...[...new Set([everywhere, collection])].map(
-      (path): ResourceRoute => ({ ...at(kind, path), ...verbs.list, handle: listOrWatch }),
+    ...(kind.namespaced && list ? routes(everywhere, { list }) : []),
+    ...routes(collection, ofCollection),
+    ...routes(object, ofObject),
+    ...kind.subresources.flatMap((name) =>
+      routes(`${object}/${name}`, subresourceHandles[name], name),
     ),
-    { ...at(kind, collection), ...verbs.create, handle: createObject },
-    { ...at(kind, collection), ...verbs.deletecollection, handle: deleteCollection },
-    { ...at(kind, object), ...verbs.get, handle: getObject },
-    { ...at(kind, object), ...verbs.delete, handle: deleteObject },
-    { ...at(kind, object), ...verbs.update, handle: replaceObject },
-    { ...at(kind, object), ...verbs.patch, handle: patchObject },
-    ...kind.subresources.flatMap((name) => subresourceRoutes(kind, `${object}/${name}`, name)),
   ];
 }
-
-const verbs = {
-  list: { method: 'GET', verb: 'list' },
-  create: { method: 'POST', verb: 'create' },
-  deletecollection: { method: 'DELETE', verb: 'deletecollection' },
-  get: { method: 'GET', verb: 'get' },
-  delete: { method: 'DELETE', verb: 'delete' },
-  update: { method: 'PUT', verb: 'update' },
-  patch: { method: 'PATCH', verb: 'patch' },
-} as const;
-
-const at = (kind: Kind, path: string) => ({ kind, path, subresource: '' }) as const;
 
 async function listOrWatch(call: Call, server: ApiServer): Promise<Answer | Streaming> {
   if (!flag(call.query, 'watch')) return listObjects(call, server);
@@ -64,37 +74,32 @@ async function listOrWatch(call: Call, server: ApiServer): Promise<Answer | Stre
   return { stream: (response) => serveWatch(watch, server, response) };
 }
 
-function subresourceRoutes(kind: Kind, path: string, name: Subresource): readonly ResourceRoute[] {
-  const base = { kind, path, subresource: name };
-  switch (name) {
-    case 'status':
-      return [
-        { ...base, ...verbs.get, handle: getObject },
-        { ...base, ...verbs.update, handle: replaceObject },
-        { ...base, ...verbs.patch, handle: patchObject },
-      ];
-    case 'scale':
-      return [
-        { ...base, ...verbs.get, handle: getScale },
-        { ...base, ...verbs.update, handle: replaceScale },
-        { ...base, ...verbs.patch, handle: patchScale },
-      ];
-    case 'log':
-      return [{ ...base, ...verbs.get, handle: podLogs }];
-    case 'eviction':
-      return [{ ...base, ...verbs.create, handle: evictPod }];
-    case 'binding':
-      return [{ ...base, ...verbs.create, handle: bindPod }];
-    case 'exec':
-    case 'attach':
-    case 'portforward':
-      return [
-        { ...base, ...verbs.get, handle: upgradeNeeded },
-        { ...base, ...verbs.create, handle: upgradeNeeded },
-      ];
-  }
-}
-
 /** Clients that mean it ask for an upgrade of the connection, which pod-upgrade.ts serves. */
 const upgradeNeeded: Handle = () =>
   Promise.reject(badRequest('Upgrade request required: WebSocket or SPDY/3.1'));
+
+const collectionHandles: Handles = {
+  list: listOrWatch,
+  create: createObject,
+  deletecollection: deleteCollection,
+};
+
+const objectHandles: Handles = {
+  get: getObject,
+  delete: deleteObject,
+  update: replaceObject,
+  patch: patchObject,
+};
+
+const upgraded: Handles = { get: upgradeNeeded, create: upgradeNeeded };
+
+const subresourceHandles: Readonly<Record<Subresource, Handles>> = {
+  status: { get: getObject, update: replaceObject, patch: patchObject },
+  scale: { get: getScale, update: replaceScale, patch: patchScale },
+  log: { get: podLogs },
+  eviction: { create: evictPod },
+  binding: { create: bindPod },
+  exec: upgraded,
+  attach: upgraded,
+  portforward: upgraded,
+};

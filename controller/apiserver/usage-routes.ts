@@ -9,26 +9,14 @@ import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { answer } from './incoming.ts';
 import { encodeList } from './list.ts';
 import { flag, listOptions } from './request-options.ts';
-import { collectionPath, groupVersionPath, objectPath } from './resource-path.ts';
-import type { ResourceRoute } from './resource-routes.ts';
+import { type ResourceRoute, routesWith } from './resource-routes.ts';
 import { selectionOf } from './selection.ts';
 
 export const usageKinds: readonly Kind[] = [NodeMetrics, PodMetrics];
 
 /** metrics.k8s.io: reads of what the nodes said last. */
-export function usageRoutes(): readonly ResourceRoute[] {
-  const parameter = (name: string) => `:${name}`;
-  return usageKinds.flatMap((kind) => {
-    const base = { method: 'GET', kind, subresource: '' } as const;
-    const paths = [`${groupVersionPath(kind)}/${kind.plural}`, collectionPath(kind, parameter)];
-    return [
-      ...[...new Set(paths)].map(
-        (path) => ({ ...base, path, verb: 'list', handle: list }) as const,
-      ),
-      { ...base, path: objectPath(kind, parameter), verb: 'get', handle: get },
-    ];
-  });
-}
+export const usageRoutes = (): readonly ResourceRoute[] =>
+  usageKinds.flatMap((kind) => routesWith(kind, { list }, { get }));
 
 async function list(call: Call, deps: ApiServerDeps): Promise<Answer> {
   if (flag(call.query, 'watch'))
