@@ -1,5 +1,5 @@
 import { constants, watch } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { deferred } from '../../base/deadline.ts';
 import { readIfPresent } from '../../base/durable-file.ts';
@@ -71,15 +71,21 @@ async function* raw(request: LogRequest, signals: LogSignals): AsyncGenerator<Bu
   }
 }
 
-/** As many as the runtime ever keeps. */
-const MAX_ROTATED = 9;
-
 /** Oldest first. Opened at once, so that a rotation meanwhile changes nothing for the reader. */
 async function openRotated(path: string): Promise<readonly FileHandle[]> {
   const files: FileHandle[] = [];
-  for (let n = MAX_ROTATED; n > 0; n--) files.push(...(await openLogFile(`${path}.${n}`)));
+  for (const n of (await rotations(path)).toSorted((a, b) => b - a))
+    files.push(...(await openLogFile(`${path}.${n}`)));
   files.push(...(await openLogFile(path)));
   return files;
+}
+
+/** The numbers of the files that were the log before this one; 1 is the latest. */
+async function rotations(path: string): Promise<readonly number[]> {
+  const [directory, name] = [dirname(path), `${basename(path)}.`];
+  const names = (await readIfPresent(readdir(directory))) ?? [];
+  const ends = names.filter((one) => one.startsWith(name)).map((one) => one.slice(name.length));
+  return ends.filter((end) => /^[1-9]\d*$/.test(end)).map(Number);
 }
 
 async function openLogFile(path: string): Promise<readonly FileHandle[]> {

@@ -170,7 +170,8 @@ describe('an agent whose records are of an earlier day', () => {
     const exact = async () => {
       const { items } = await objects.list<V1Pod>('v1', 'Pod', 'default');
       const wanted = items.filter(({ spec }) => spec?.nodeName === 'host2');
-      expect(await sandboxes('host2')).toEqual(wanted.map((pod) => pod.metadata?.uid).sort());
+      const uids = wanted.map((pod) => pod.metadata?.uid ?? '').sort();
+      expect(await sandboxes('host2')).toEqual(uids);
       expect(wanted.map(nameOf)).toContain('newer');
       expect(wanted.map(nameOf)).not.toContain('ghost');
     };

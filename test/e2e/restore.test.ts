@@ -45,7 +45,7 @@ describe('a controller whose disk is lost, restored from a backup', () => {
       .poll(async () => (await Promise.all(['host1', 'host2'].map(sandboxes))).flat().sort(), {
         timeout: 30_000,
       })
-      .toEqual(before.map(({ metadata }) => metadata?.uid ?? "").toSorted());
+      .toEqual(before.map(({ metadata }) => metadata?.uid ?? '').toSorted());
     const after = await until('pods', readyPods('kept', 3));
     expect(identities(after)).toEqual(identities(before));
     await create(deployment('new', helloContainer(), { replicas: 2 }));

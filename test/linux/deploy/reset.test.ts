@@ -36,7 +36,9 @@ const leaveState = `
 
 /** What it saw before there was any state of orc's, and after each command. */
 function seenAround(...commands: readonly string[]): readonly string[] {
-  const steps = commands.map((command) => `${command.trim()}; echo "exit $?"; look >&3; echo ---- >&3`);
+  const steps = commands.map(
+    (command) => `${command.trim()}; echo "exit $?"; look >&3; echo ---- >&3`,
+  );
   const script = `exec 3>&1 >&2; set -e; ${machine} look >&3; echo ---- >&3; set +e; ${steps.join('\n')}`;
   const all = execFileSync('unshare', ['--mount', '--net', 'sh', '-c', script], {
     encoding: 'utf8',

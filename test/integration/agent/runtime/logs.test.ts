@@ -42,10 +42,10 @@ async function read(over: Partial<LogRequest> = {}): Promise<string | undefined>
 
 describe('a log', () => {
   it('is read through its rotated files', async () => {
-    writeFileSync(`${path}.2`, entries('a'));
-    writeFileSync(`${path}.1`, entries('b'));
-    writeFileSync(path, entries('c'));
-    expect(await read()).toBe('a\nb\nc\n');
+    for (const [name, line] of Object.entries({ 11: 'a', 10: 'b', 2: 'c', 1: 'd', '1.new': 'no' }))
+      writeFileSync(`${path}.${name}`, entries(line));
+    writeFileSync(path, entries('e'));
+    expect(await read()).toBe('a\nb\nc\nd\ne\n');
   });
 
   it('is undefined where there is none', async () => {
