@@ -158,15 +158,15 @@ export const verbs: Readonly<Record<string, Verb>> = {
     about: 'save the whole cluster’s state in a file',
     examples: [
       'orc backup cluster.backup              while everything runs',
-      'orc restore cluster.backup             into an empty store: see orc restore --help',
+      'orc backup /mnt/$(date +%F)            one for each day; orc restore takes it',
     ],
     load: async () => (await import('./commands/backup.ts')).defineBackup,
   },
   reset: {
     about: 'take orc’s state off this machine',
     examples: [
-      'sudo orc reset                         asks first',
-      'sudo orc reset --yes && sudo orc agent join URL TOKEN',
+      'orc reset                              as root, and asks first',
+      'orc reset --yes                        then orc agent join joins another cluster',
     ],
     load: async () => (await import('./commands/reset.ts')).defineReset,
   },
