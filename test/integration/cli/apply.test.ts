@@ -79,7 +79,7 @@ describe('orc apply', () => {
       'bad.yaml:25:3  Service default/web  spec.selectr: unknown field; did you mean "selector"?',
       'bad.yaml:29:7  kind: orc does not serve "Depolyment" (v1); did you mean "Deployment"?',
       'bad.yaml:35:35  ConfigMap nowhere/lost  metadata.namespace: there is no namespace "nowhere"; add it to the files or create it first',
-      'bad.yaml:39:1  this key was given before in the same map',
+      'bad.yaml:39:1  a is given twice',
       'nothing was applied',
       '',
     ]);
