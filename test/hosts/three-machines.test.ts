@@ -51,6 +51,7 @@ kind: Pod
 metadata: { name: hog-NAME }
 spec:
   nodeName: NAME
+  tolerations: [{ operator: Exists }]
   restartPolicy: Never
   containers:
     - name: main
