@@ -86,9 +86,8 @@ describe('three machines, one of which has the controller', () => {
     await m1.run(`cat >/root/apply.yaml <<'END'\n${yaml}\nEND\norc apply -f /root/apply.yaml`);
     await cluster.until('pods', readyPods('hello', 6));
     for (const { name } of machines) await cluster.until('pods', readyPod(`patient-${name}`));
-    const { out: address } = await cluster.orc(
-      ...['get', 'service', 'hello', '-o', 'jsonpath={.spec.clusterIP}'],
-    );
+    const { out } = await cluster.orc('get', 'service', 'hello', '-o', 'json');
+    const address = JSON.parse(out).spec.clusterIP;
     const answers = await onAll(({ run }) => run(`curl -sS --max-time 20 http://${address}/`));
     for (const answer of answers) expect(answer).toMatch(/^hello from hello-\S+ on m[123]\n$/);
   });
@@ -101,8 +100,8 @@ describe('three machines, one of which has the controller', () => {
       });
       expect(ended).toMatchObject({ reason: 'OOMKilled', exitCode: 137 });
     }
-    const { out } = await cluster.orc('get', 'pod', 'hog-m1');
-    expect(out).toContain('OOMKilled');
+    const { out: line } = await cluster.orc('get', 'pod', 'hog-m1');
+    expect(line).toContain('OOMKilled');
   });
 
   it('have logs in the journal that people and programs can read', async () => {
@@ -143,7 +142,7 @@ describe('three machines, one of which has the controller', () => {
       await m1.run('systemctl stop api-watch');
       const awayS = Number(await m1.run('cat /run/longest-gap'));
       console.log(`${release} version: the API was away for ${awayS} s`);
-      expect(awayS).toBeLessThan(30);
+      expect(awayS).toBeLessThan(apiAwayLimitS);
       const versions = await cluster.until('nodes', (nodes) =>
         nodes.map(({ status }) => status?.nodeInfo?.kubeletVersion ?? ''),
       );
@@ -178,12 +177,15 @@ describe('three machines, one of which has the controller', () => {
 /** What stays of packages that orc's depends on, and what the tests did themselves. */
 const brought = /^unit file nftables\.service$/;
 
+/** Here all takes 25 times as long as on a processor: a controller's start 15 s. */
+const apiAwayLimitS = 60;
+
 /** Keeps the longest time, in seconds, that the API didn't answer. Processor time is scarce: curl only, at long intervals. */
 const watchApi = `
   longest=0 gap=0
   while :; do
     read -r now _ </proc/uptime
-    if curl -fsk --max-time 2 https://127.0.0.1:6443/readyz >/dev/null; then since=; gap=0
+    if curl -fsk --max-time 5 https://127.0.0.1:6443/readyz >/dev/null; then since=; gap=0
     else
       : "\${since:=$now}"
       gap=$((\${now%.*} - \${since%.*}))
@@ -193,8 +195,12 @@ const watchApi = `
     sleep 0.5
   done`;
 
-/** All nodes are Ready and all pods of hello; a write is accepted. */
+/** Every agent has its leader, all nodes are Ready and all pods. */
 async function isWhole(): Promise<void> {
+  const status = 'systemctl show --value -p StatusText orc-agent';
+  await onAll(({ name, run }) =>
+    eventually(`${name} is connected`, async () => (await run(status)).includes('to the leader')),
+  );
   await cluster.until('nodes', readyNodes(3));
   await cluster.until('pods', readyPods('hello', 6));
   for (const { name } of machines) await cluster.until('pods', readyPod(`patient-${name}`));
@@ -363,6 +369,6 @@ async function create({ client }: Connected, name: string): Promise<string> {
 
 async function leaderBy({ orc }: Connected): Promise<string | undefined> {
   const lease = ['get', 'lease', '-n', 'kube-system', 'orc-controller'];
-  const { code, out } = await orc(...lease, '-o', 'jsonpath={.spec.holderIdentity}');
-  return code === 0 ? out.trim() : undefined;
+  const { code, out } = await orc(...lease, '-o', 'json');
+  return code === 0 ? JSON.parse(out).spec.holderIdentity : undefined;
 }

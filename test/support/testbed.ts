@@ -166,7 +166,7 @@ export function stepByStep(): void {
 const state = `
   uptime
   systemctl --failed --no-legend
-  journalctl -u 'orc-*' -u etcd --no-pager -o short-monotonic | cut -c1-300 | tail -n 25`;
+  journalctl -u orc-controller -u orc-agent -u etcd --no-pager -o short-monotonic | cut -c1-300 | tail -n 25`;
 
 export const readyNodes = (count: number) => (nodes: readonly V1Node[]) =>
   nodes.filter(({ status }) =>
