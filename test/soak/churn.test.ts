@@ -10,6 +10,8 @@ import { rounds } from '../support/rounds.ts';
 /** Scales, rolls out and deletes for so long, and looks at every process of orc once in a while. */
 const durationMs = rounds(60_000);
 const lookEveryMs = Math.max(5000, durationMs / 40);
+/** A change as often on a busy machine as on an idle one: what is held for a while depends on how much comes in it. */
+const paceMs = 3000;
 
 const cluster = useDevCluster();
 const rng = seededRng(Date.now());
@@ -30,7 +32,9 @@ it('a cluster that is never at rest takes no more of anything as time goes by', 
   for (const app of apps) await create(deployment(app, container('0'), { replicas: 4 }));
   const [startedAt, pods] = [performance.now(), new Set<string>()];
   for (let changes = 1, looked = startedAt; performance.now() - startedAt < durationMs; changes++) {
+    const pace = new Promise((resolve) => setTimeout(resolve, paceMs));
     for (const name of await change(`${changes}`)) pods.add(name);
+    await pace;
     if (performance.now() - looked < lookEveryMs) continue;
     looked = performance.now();
     looks.push(await lookAt(`${Math.round((looked - startedAt) / 1000)} s, ${pods.size} pods`));
