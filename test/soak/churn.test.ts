@@ -63,7 +63,7 @@ it('afterwards nothing is left of it', async () => {
 afterAll(() => {
   for (const { at, residentKb, descriptors } of looks) {
     const figures = [...residentKb].map(
-      ([name, kb]) => `${name} ${(kb / 1024).toFixed(0)} MB ${descriptors.get(name)} fd`,
+      ([name, kb]) => `${name} ${(kb / 1024).toFixed(1)} MB ${descriptors.get(name) ?? '-'} fd`,
     );
     console.log(`churn: ${at}: ${figures.join(' · ')}`);
   }
