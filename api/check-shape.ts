@@ -66,8 +66,10 @@ function checkInteger(
   value: unknown,
   at: FieldPath,
 ): FieldError[] {
-  if (typeof value !== 'number') return [wrongType(at, value, 'an integer')];
-  if (!Number.isInteger(value)) return [invalidField(at, value, 'must be an integer')];
+  if (typeof value !== 'number' && typeof value !== 'bigint')
+    return [wrongType(at, value, 'an integer')];
+  if (typeof value === 'number' && !Number.isInteger(value))
+    return [invalidField(at, value, 'must be an integer')];
   if (value >= min && value <= max) return [];
   const isPlainMinimum = max >= 2 ** 31 - 1 && value < min;
   const range = isPlainMinimum

@@ -118,6 +118,7 @@ function typeName(value: unknown): string {
 }
 
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const bigints = (_: string, inner: unknown) => (typeof inner === 'bigint' ? `${inner}` : inner);
+  const text = JSON.stringify(value, bigints) ?? String(value);
   return text.length > 120 ? `${text.slice(0, 117)}…` : text;
 }

@@ -23,7 +23,7 @@ export type Shape =
       /** Values that Kubernetes has and orc lacks: refused as such. */
       readonly lacks?: readonly string[] | undefined;
     }
-  | { readonly kind: 'integer'; readonly min: number; readonly max: number }
+  | { readonly kind: 'integer'; readonly min: number; readonly max: number | bigint }
   | { readonly kind: 'boolean' }
   | { readonly kind: 'number' }
   /** A resource.Quantity: a string such as "100m" or "1Gi", or a number; kept as the string. */
@@ -97,6 +97,10 @@ export function long(options: AnyCase & { min?: number; max?: number } = {}): Op
   const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER } = options;
   return optional({ kind: 'integer', min, max }, options);
 }
+
+/** A bigint where a JavaScript number isn't exact. */
+export const uint64 = (): Optional<number | bigint> =>
+  optional({ kind: 'integer', min: 0, max: 2n ** 64n - 1n }, {});
 
 export const bool = (options: AnyCase = {}): Optional<boolean> =>
   optional({ kind: 'boolean' }, options);
