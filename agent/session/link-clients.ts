@@ -15,8 +15,8 @@ const maxMessageBytes = 64 * 2 ** 20;
 /** A dead peer is noticed within keepalive time and timeout; its channel is closed then, never reconnected. */
 const channelOptions: ChannelOptions = {
   'grpc.ssl_target_name_override': controllerTlsName,
-  'grpc.keepalive_time_ms': 2000,
-  'grpc.keepalive_timeout_ms': 2000,
+  'grpc.keepalive_time_ms': 3000,
+  'grpc.keepalive_timeout_ms': 5000,
   'grpc.max_receive_message_length': maxMessageBytes,
   'grpc.max_send_message_length': maxMessageBytes,
   'grpc.use_local_subchannel_pool': 1,

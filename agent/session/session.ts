@@ -22,8 +22,11 @@ export interface Session {
 }
 
 const reconnectBackoff = { firstMs: 100, capMs: 2000 };
-/** For connecting and the first word: on a cut network TCP alone would try on with ever longer pauses. */
-const firstWordTimeoutMs = 5000;
+/**
+ * For connecting and the first word: on a cut network TCP alone would try on with ever longer pauses. A controller that
+ * couldn't answer in the first of these has much to do just now, perhaps because every agent calls again.
+ */
+const firstWordBackoff = { firstMs: 5000, capMs: 10_000 };
 const maxEvents = 1000;
 
 /** Dials every controller, and dials again: each with growing pauses while it doesn't welcome this node. */
@@ -65,15 +68,17 @@ interface Shared {
 async function keepLink(shared: Shared, address: string): Promise<void> {
   const { options, signal } = shared;
   const { clock, log, rng } = options;
-  let attempt = 0;
+  let failures = 0;
   const onWelcome = () => {
-    attempt = 0;
+    failures = 0;
     log.info({ component: 'session', address }, 'connected to the controller');
   };
   while (!signal.aborted) {
-    const err = await connect(shared, address, onWelcome).catch((error: unknown) => error);
+    const firstWordMs = backoffMs(firstWordBackoff, failures + 1);
+    const link: Link = { address, firstWordMs, onWelcome };
+    const err = await connect(shared, link).catch((error: unknown) => error);
     if (signal.aborted) return;
-    const retryInMs = withJitter(backoffMs(reconnectBackoff, ++attempt), rng);
+    const retryInMs = withJitter(backoffMs(reconnectBackoff, ++failures), rng);
     const flaw = flawOf(shared.identity.current(), clock.now());
     const why = flaw === undefined ? { err } : { err, reason: flaw };
     log.warn({ ...why, component: 'session', address, retryInMs }, 'controller lost');
@@ -81,8 +86,14 @@ async function keepLink(shared: Shared, address: string): Promise<void> {
   }
 }
 
+interface Link {
+  readonly address: string;
+  readonly firstWordMs: number;
+  readonly onWelcome: () => void;
+}
+
 /** One connection, to its end. */
-async function connect(shared: Shared, address: string, onWelcome: () => void): Promise<void> {
+async function connect(shared: Shared, { address, firstWordMs, onWelcome }: Link): Promise<void> {
   const { options, signal, identity, leader } = shared;
   const clients = dialController(address, identity.current());
   const stopRenewals = identity.keepRenewed(clients.control);
@@ -90,7 +101,7 @@ async function connect(shared: Shared, address: string, onWelcome: () => void): 
   const call = clients.control.control();
   const hangUp = () => call.cancel();
   signal.addEventListener('abort', hangUp, { once: true });
-  const stopWaiting = options.clock.after(firstWordTimeoutMs, hangUp);
+  const stopWaiting = options.clock.after(firstWordMs, hangUp);
   call.once('data', stopWaiting);
   call.on('drain', leader.flush);
   const stream = openControlStream({

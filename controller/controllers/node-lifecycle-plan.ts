@@ -31,8 +31,8 @@ export interface NodePlan {
 /** Heartbeats come every second; so much silence means that the node is lost. */
 const defaultLeaseSeconds = 4;
 
-/** After a start of the controller the agents come back one by one: within two seconds each, and then beat. */
-const reconnectMs = 10_000;
+/** After an absence of the controller the agents come back one by one: within two seconds each, and then beat. */
+export const reconnectMs = 10_000;
 
 const unreachable = 'node.kubernetes.io/unreachable';
 const notReady = 'node.kubernetes.io/not-ready';

@@ -2,20 +2,20 @@ import { Lease } from '../../api/lease.ts';
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
 import { settled } from '../../base/run-reconciler.ts';
-import type { Cache, ObjectChange } from '../store/cache.ts';
+import type { ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
 import { keyOf } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
 import { type HeardNodes, heardNodes } from './heard-nodes.ts';
-import { evictionTime, planNode, planPodReadiness } from './node-lifecycle-plan.ts';
+import { evictionTime, planNode, planPodReadiness, reconnectMs } from './node-lifecycle-plan.ts';
 
 /** Where the nodes' leases are. */
 const nodeLeaseNamespace = 'kube-node-lease';
 
 /** Marks nodes that fall silent, and moves their pods on. The key is the node's name. */
 export function nodeLifecycleLoop(): Loop {
-  const heard = heardNodes();
-  const reconcileNode = (name: string, deps: LoopDeps) => reconcile(name, deps, heard);
+  const ears: Ears = { heard: heardNodes(), isDeaf: deafness() };
+  const reconcileNode = (name: string, deps: LoopDeps) => reconcile(name, deps, ears);
   return { name: 'node-controller', workers: 4, wakes, reconcile: reconcileNode };
 }
 
@@ -28,7 +28,12 @@ function wakes({ kind, key, object, previous }: ObjectChange): readonly string[]
   );
 }
 
-async function reconcile(name: string, deps: LoopDeps, heard: HeardNodes) {
+interface Ears {
+  readonly heard: HeardNodes;
+  readonly isDeaf: (deps: LoopDeps) => boolean;
+}
+
+async function reconcile(name: string, deps: LoopDeps, { heard, isDeaf }: Ears) {
   const { cache, clock } = deps;
   const node = cache.get(Node, { namespace: '', name });
   const lease = cache.get(Lease, { namespace: nodeLeaseNamespace, name });
@@ -42,7 +47,7 @@ async function reconcile(name: string, deps: LoopDeps, heard: HeardNodes) {
   const isHeard = !plan.isLost && readiness(plan.node) === 'True';
   if (plan.isLost || isHeard)
     await Promise.all(pods.map((pod) => writeReadiness(deps, pod, plan.isLost)));
-  if (plan.isLost && isDeaf(cache)) return { requeueAfterMs: deafRetryMs };
+  if (plan.isLost && isDeaf(deps)) return { requeueAfterMs: deafRetryMs };
   const times = await Promise.all(pods.map((pod) => movePod({ deps, pod, ...plan, now })));
   const next = Math.min(...times, plan.nextCheckAt ?? Number.POSITIVE_INFINITY);
   return Number.isFinite(next) ? { requeueAfterMs: Math.max(1, next - clock.now()) } : settled;
@@ -60,10 +65,17 @@ async function removeOldLease(lease: Lease | undefined, { objects, clock }: Loop
 }
 
 /**
- * When all nodes are silent at once, it is rather the controller that hears nothing (a stalled process, a cut network),
- * and there is no node that evicted pods could go to.
+ * When all nodes are silent at once, it is rather the controller that hears nothing (a stalled process, a switch that
+ * restarts), and there is no node that evicted pods could go to. When the first is back, the others are on their way.
  */
-const isDeaf = (cache: Cache) => cache.list(Node).every((node) => readiness(node) !== 'True');
+function deafness(): Ears['isDeaf'] {
+  let lastAt = Number.NEGATIVE_INFINITY;
+  return ({ cache, clock }) => {
+    const now = clock.monotonic();
+    if (cache.list(Node).every((node) => readiness(node) !== 'True')) lastAt = now;
+    return now - lastAt < reconnectMs;
+  };
+}
 
 const deafRetryMs = 1000;
 
