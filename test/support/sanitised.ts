@@ -1,0 +1,21 @@
+import { execFileSync } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const native = fileURLToPath(new URL('../../native', import.meta.url));
+
+/** The C program with the address and undefined behaviour sanitizers; dynamically linked. */
+export const sanitisedBinary = `${native}/build/orc-native-asan`;
+
+/** Decodes lists of its own breeding: test/linux/native/list-fuzz.c. */
+export const listFuzzer = `${native}/build/list-fuzz`;
+
+/** Both of them, ten seconds if anything has changed. */
+export function buildSanitised(): void {
+  execFileSync('make', ['--silent', '-C', native, 'checked']);
+}
+
+/** What the sanitizers of any process below this root have found, in test/linux/native/sanitizer-options.c's files. */
+export function sanitiserReports(root = ''): readonly string[] {
+  return globSync(`${root}/tmp/orc-sanitizer.*`).map((path) => readFileSync(path, 'utf8'));
+}
