@@ -3,7 +3,8 @@
  * against each other. Everything that TypeScript and the C program say to one another is encoded with these.
  */
 export const limits = {
-  PROTOCOL: 2,
+  PROTOCOL: 3,
+  OPERATIONS: 1,
   MAX_FRAME: 4_194_304,
   MAX_INPUT: 65_536,
   MAX_NAME: 127,
@@ -31,6 +32,8 @@ export const frameType = {
   ATTACH: 18,
   OUTPUT: 19,
   ERRORS: 20,
+  SYNC: 21,
+  CONTINUE: 22,
 } as const;
 
 export const opKind = {
@@ -65,16 +68,30 @@ export const opKind = {
   READ_ONLY_ROOT: 31,
   TERMINAL: 32,
   DIAL: 33,
+  OPEN_SPACE: 34,
+  NEW_USER: 35,
+  HOLD: 36,
+  FORK: 37,
+  NAMES: 38,
+  SETTING: 39,
+  SET_MOUNT: 40,
+  NETLINK: 41,
+  SYNC: 42,
 } as const;
 
 export const recordFlag = {
   IN_ROOT: 1,
   CREATE: 2,
+  OPTIONAL: 4,
+  RECURSIVE: 8,
   IDMAP: 16,
   TERMINAL: 32,
   GATEWAY: 64,
   INPUT: 128,
   INPUT_ONCE: 256,
+  PROC: 512,
+  CONSOLE: 1024,
+  COPY_UP: 2048,
 } as const;
 
 export const mountFlag = {
@@ -89,7 +106,32 @@ export const space = {
   NETWORK: 1,
   IPC: 2,
   UTS: 3,
+  MOUNT: 4,
+  PID: 5,
+  CGROUP: 6,
+  TIME: 7,
+  COUNT: 16,
   FD: 10,
+} as const;
+
+/** CLONE_NEW…, by the names of `space`. */
+export const cloneFlag = {
+  USER: 0x1000_0000,
+  NETWORK: 0x4000_0000,
+  IPC: 0x0800_0000,
+  UTS: 0x0400_0000,
+  MOUNT: 0x0002_0000,
+  PID: 0x2000_0000,
+  CGROUP: 0x0200_0000,
+  TIME: 0x80,
+} as const;
+
+export const setting = {
+  RLIMIT: 0,
+  SCHEDULER: 1,
+  IO_PRIORITY: 2,
+  AFFINITY: 3,
+  PERSONALITY: 4,
 } as const;
 
 /** Bytes of the fixed structures: orc_frame, orc_list, orc_record and so on. */

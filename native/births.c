@@ -145,14 +145,14 @@ static int make_pipe(struct process *process, struct source *source, int *child)
 static void own(const struct birth *birth, uint32_t owner)
 {
     for (int i = 0; i < 3; i++)
-        if (birth->child[i] >= 0 && fchown(birth->child[i], shim.first_id + owner, (gid_t)-1) < 0)
+        if (birth->child[i] >= 0 && fchown(birth->child[i], owner, (gid_t)-1) < 0)
             continue;
 }
 
 static int give_birth(struct process *process, struct birth *birth, struct list *list)
 {
     int pidfd = -1;
-    uint64_t flags = process->role == ROLE_CONTAINER ? CLONE_NEWPID | CLONE_NEWNS : 0;
+    uint64_t flags = process->role == ROLE_CONTAINER ? list->records[0].num[4] : 0;
     pid_t pid = call_clone(flags, SIGCHLD, &pidfd, birth->cgroup);
     if (pid == 0)
         live(process, birth, list);
@@ -173,7 +173,7 @@ static void live(const struct process *process, const struct birth *birth, struc
             _exit(1);
     memcpy(task.spaces, shim.spaces, sizeof task.spaces);
     if (process->role != ROLE_RUN) {
-        task.terminal_owner = shim.first_id + wanted->num[0];
+        task.terminal_owner = wanted->num[0];
         task.columns = (uint16_t)wanted->num[1];
         task.rows = (uint16_t)wanted->num[2];
     }

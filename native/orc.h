@@ -35,7 +35,8 @@
 #include <stdint.h>
 
 enum orc_limits {
-    ORC_PROTOCOL = 2,
+    ORC_PROTOCOL = 3,         /* of what is marked frozen below; the agent still speaks to 2 */
+    ORC_OPERATIONS = 1,       /* one more with every operation, field or request that is added */
     ORC_MAX_FRAME = 4194304,  /* payload bytes of one frame */
     ORC_MAX_INPUT = 65536,    /* payload bytes of one INPUT frame */
     ORC_MAX_NAME = 127,       /* bytes of a container's name */
@@ -61,9 +62,9 @@ enum orc_frame_type {
     FRAME_EXITED = 6,     /* struct orc_state */
     FRAME_SANDBOX = 7,    /* text: hostname; num: first id, ids (0: shared), own network */
     FRAME_RUN = 8,        /* operations */
-    FRAME_START = 9,      /* text: name, cgroup2 dir or "", log; num: owner, columns, rows, log
-                             files; wide: log bytes; flags; operations */
-    FRAME_EXEC = 10,      /* text: name; num: owner, columns, rows; flags; operations */
+    FRAME_START = 9,      /* text: name, cgroup2 dir or "", log; num: host uid of its streams,
+                             columns, rows, log files, CLONE_NEW…; wide: log bytes; flags; operations */
+    FRAME_EXEC = 10,      /* text: name; num: host uid, columns, rows; flags; operations */
     FRAME_KILL = 11,      /* text: name; num: signal */
     FRAME_LIST = 12,
     FRAME_FORGET = 13,    /* text: name */
@@ -74,6 +75,8 @@ enum orc_frame_type {
     FRAME_ATTACH = 18,    /* text: name; flags */
     FRAME_OUTPUT = 19,    /* bytes */
     FRAME_ERRORS = 20,    /* bytes */
+    FRAME_SYNC = 21,      /* struct orc_state: START or EXEC waits in OP_SYNC */
+    FRAME_CONTINUE = 22,  /* text: name */
 };
 
 /* The payload of a request: this head, `count` records, `blob` bytes. Record 0 carries the
@@ -105,15 +108,17 @@ enum orc_op {
     OP_MKNOD = 4,            /* text: path; num: mode, uid, gid, major, minor */
     OP_WRITE = 5,            /* text: path, bytes */
     OP_MOUNT = 6,            /* text: source, target, fstype, data; num: mount flags */
-    OP_BIND = 7,             /* text: source, target, below or empty; num: mount flags */
+    OP_BIND = 7,             /* text: source, target, below or empty; num: attributes to set, to
+                                clear, the same for all below, enum orc_space; wide: propagation,
+                                the same for all below; each 0: as it is */
     OP_MASK = 8,             /* text: path */
     OP_READ_ONLY = 9,        /* text: path */
     OP_MAKE_PRIVATE = 11,    /* every mount */
     OP_PIVOT_ROOT = 12,
     OP_CHDIR = 13,           /* text: path */
     OP_JOIN = 14,            /* num: enum orc_space */
-    OP_ENTER_CONTAINER = 15, /* text: container */
-    OP_UNSHARE = 16,         /* num: 1 mount, 2 cgroup */
+    OP_ENTER_CONTAINER = 15, /* text: container; num: CLONE_NEW… */
+    OP_UNSHARE = 16,         /* num: CLONE_NEW… */
     OP_LINK_UP = 18,         /* text: link */
     OP_ADD_ADDRESS = 19,     /* text: link; num: address (host order), prefix */
     OP_ADD_ROUTE = 20,       /* text: link; num: destination, prefix, gateway */
@@ -124,21 +129,35 @@ enum orc_op {
     OP_DROP_BOUNDING = 26,   /* wide: keep */
     OP_SET_CAPS = 27,        /* wide: effective, permitted, inheritable, ambient */
     OP_NO_NEW_PRIVS = 28,
-    OP_SECCOMP = 29,         /* text: struct sock_filter[] */
+    OP_SECCOMP = 29,         /* text: struct sock_filter[]; num: SECCOMP_FILTER_FLAG_… */
     OP_EXEC = 30,            /* text: argv, env (NUL between strings); num: argc, envc */
     OP_READ_ONLY_ROOT = 31,
     OP_TERMINAL = 32, /* of the container's own devpts, for descriptors 0 to 2 */
     OP_DIAL = 33,     /* num: port */
+    OP_OPEN_SPACE = 34, /* text: path; num: enum orc_space */
+    OP_NEW_USER = 35,   /* text: uid map, gid map; num: enum orc_space */
+    OP_HOLD = 36,       /* num: enum orc_space */
+    OP_FORK = 37,
+    OP_NAMES = 38,      /* text: hostname, domainname, each or empty */
+    OP_SETTING = 39,    /* num: enum orc_setting, and what it takes */
+    OP_SET_MOUNT = 40,  /* text: path; num, wide: as BIND */
+    OP_NETLINK = 41,    /* text: struct nlmsghdr[] */
+    OP_SYNC = 42,
 };
 
 enum orc_flag {
     FLAG_IN_ROOT = 1,
     FLAG_CREATE = 2,
+    FLAG_OPTIONAL = 4,
+    FLAG_RECURSIVE = 8,
     FLAG_IDMAP = 16,
     FLAG_TERMINAL = 32,
     FLAG_GATEWAY = 64,
     FLAG_INPUT = 128,
     FLAG_INPUT_ONCE = 256, /* its end is that of the first client's */
+    FLAG_PROC = 512,
+    FLAG_CONSOLE = 1024,
+    FLAG_COPY_UP = 2048,
 };
 
 /* As mount(2) and mount_setattr(2) have them. */
@@ -149,20 +168,34 @@ enum orc_mount_flag {
     MOUNT_NOEXEC = 8,
 };
 
-/* The sandbox's namespaces; the shim holds number n as descriptor SPACE_FD + n, for
- * /proc/SHIM/fd/… */
+/* Where a process has namespaces open; 8 and up: further user namespaces, for idmapped mounts. The
+ * shim holds number n as descriptor SPACE_FD + n, for /proc/SHIM/fd/… */
 enum orc_space {
     SPACE_USER = 0,
     SPACE_NETWORK = 1,
     SPACE_IPC = 2,
     SPACE_UTS = 3,
+    SPACE_MOUNT = 4,
+    SPACE_PID = 5,
+    SPACE_CGROUP = 6,
+    SPACE_TIME = 7,
+    SPACE_COUNT = 16,
     SPACE_FD = 10,
+};
+
+enum orc_setting {
+    SETTING_RLIMIT = 0,      /* num: resource; wide: soft, hard */
+    SETTING_SCHEDULER = 1,   /* num: policy, nice, priority; wide: flags, runtime, deadline, period */
+    SETTING_IO_PRIORITY = 2, /* num: as ioprio_set(2) */
+    SETTING_AFFINITY = 3,    /* text: one bit for each processor */
+    SETTING_PERSONALITY = 4, /* num: as personality(2) */
 };
 
 struct orc_hello {
     uint32_t version;
     uint32_t pid;
-    uint64_t zero;
+    uint32_t operations;
+    uint32_t zero;
 };
 
 struct orc_failure {

@@ -33,7 +33,6 @@ int sandbox_create(const struct list *list, struct orc_failure *failure)
     int error = make_spaces(list, failure);
     if (error == 0) {
         shim.has_sandbox = true;
-        shim.first_id = list->records[0].num[1] > 0 ? list->records[0].num[0] : 0;
         return 0;
     }
     for (int i = 0; i < 4; i++) {

@@ -88,7 +88,8 @@ static const char *set_up(const char *run_dir)
     shim.exits_dir = openat(shim.run_dir, "exits", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (shim.exits_dir < 0)
         return "open exits";
-    shim.hello = (struct orc_hello){.version = ORC_PROTOCOL, .pid = (uint32_t)getpid()};
+    shim.hello = (struct orc_hello){.version = ORC_PROTOCOL, .pid = (uint32_t)getpid(),
+                                    .operations = ORC_OPERATIONS};
     return listen_in(shim.run_dir);
 }
 

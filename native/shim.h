@@ -81,7 +81,6 @@ struct shim {
     int null;
     int spaces[4];
     bool has_sandbox;
-    uint32_t first_id; /* host id of the sandbox's root; 0 without user namespace */
     struct orc_hello hello;
     struct source listener;
     struct connection *connections;

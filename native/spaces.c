@@ -33,7 +33,7 @@ int op_enter_container(struct task *task, const struct orc_record *op)
         errno = ESRCH;
         return task_fail(task, "find container");
     }
-    if (setns(first, CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWCGROUP) < 0)
+    if (setns(first, (int)op->num[0]) < 0)
         return task_fail(task, "setns");
     pid_t pid = call_clone(CLONE_PARENT, 0, NULL, -1);
     if (pid < 0)
@@ -45,9 +45,7 @@ int op_enter_container(struct task *task, const struct orc_record *op)
 
 int op_unshare(struct task *task, const struct orc_record *op)
 {
-    int flags = ((op->num[0] & 1) != 0 ? CLONE_NEWNS : 0) |
-                ((op->num[0] & 2) != 0 ? CLONE_NEWCGROUP : 0);
-    return unshare(flags) < 0 ? task_fail(task, "unshare") : 0;
+    return unshare((int)op->num[0]) < 0 ? task_fail(task, "unshare") : 0;
 }
 
 /* The other side comes from the master by ioctl, never by a path that the container could

@@ -65,10 +65,16 @@ function firstFrame(bytes: Buffer): Frame | undefined {
 export interface Hello {
   readonly version: number;
   readonly pid: number;
+  /** ORC_OPERATIONS of the shim; 0 before there was such a number. */
+  readonly operations: number;
 }
 
 export function decodeHello(bytes: Buffer): Hello {
-  return { version: bytes.readUInt32LE(0), pid: bytes.readUInt32LE(4) };
+  return {
+    version: bytes.readUInt32LE(0),
+    pid: bytes.readUInt32LE(4),
+    operations: bytes.readUInt32LE(8),
+  };
 }
 
 /** `struct orc_failure` */

@@ -1,133 +1,171 @@
+import {
+  bytes,
+  flag,
+  gateway,
+  ids,
+  ipv4,
+  mountFlags,
+  type Namespace,
+  namespaces,
+  optional,
+  slot,
+  strings,
+  text,
+  u32,
+  u64,
+  type ValuesOf,
+} from './op-fields.ts';
+
+const inRoot = flag('IN_ROOT');
+const create = flag('CREATE');
+const number = optional(u32, 0);
+
+/** What becomes of a mount's attributes (MOUNT_ATTR_…) and propagation (MS_SHARED …), and of those of all below it. */
+const attributes = {
+  clear: number,
+  recursiveSet: number,
+  recursiveClear: number,
+  propagation: optional(u64, 0n),
+  recursivePropagation: optional(u64, 0n),
+};
+
 /**
- * What the C interpreter can do, one step each. A list of these is computed in TypeScript (all policy: order, flags,
- * ids, filters) and run in C (mechanism only: no defaults, no decisions). `op-list.ts` encodes a list into the fixed
- * layout of `native/orc.h`; a failure comes back as {@link OpFailure}, naming the list's index.
+ * What the C interpreter can do, one step each, with its fields in the order of `struct orc_record` (`native/orc.h`):
+ * numbers among numbers, texts among texts. A list of these is computed in TypeScript (all policy: order, flags, ids,
+ * filters) and run in C (mechanism only: no defaults, no decisions); a failure comes back as {@link OpFailure}, naming
+ * the list's index.
  *
  * Paths with `inRoot` are resolved below the root that the last `set-root` opened, with openat2(RESOLVE_IN_ROOT |
  * RESOLVE_NO_MAGICLINKS), so that no symbolic link of an image can lead outside; other paths are the caller's own.
  */
-export type Op =
-  | { readonly op: 'set-root'; readonly path: string }
+export const operations = {
+  'set-root': { path: text },
   /** mkdir -p below the root, or one directory elsewhere; exists already: left as it is. */
-  | {
-      readonly op: 'mkdir';
-      readonly path: string;
-      readonly inRoot: boolean;
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-    }
+  mkdir: { path: text, inRoot, mode: u32, uid: u32, gid: u32 },
   /** Fails if something else is there; the same link already there is fine. */
-  | { readonly op: 'symlink'; readonly path: string; readonly inRoot: boolean; readonly to: string }
-  | {
-      readonly op: 'mknod';
-      readonly path: string;
-      readonly inRoot: boolean;
-      /** File type and permission bits, as mknod(2) takes them. */
-      readonly mode: number;
-      readonly major: number;
-      readonly minor: number;
-      readonly uid: number;
-      readonly gid: number;
-    }
-  /** open(O_WRONLY) and one write(2): for cgroup, proc and sysctl files. */
-  | { readonly op: 'write'; readonly path: string; readonly bytes: Uint8Array }
+  symlink: { path: text, inRoot, to: text },
+  /** `mode`: file type and permission bits, as mknod(2) takes them. */
+  mknod: { path: text, inRoot, mode: u32, uid: u32, gid: u32, major: u32, minor: u32 },
+  /** open(O_WRONLY) and one write(2): for cgroup files, maps, sysctls. `proc`: `path` is below /proc ("self/attr/exec"),
+   *  which is checked to be procfs, and nothing mounted over it is written to. */
+  write: { path: text, bytes, proc: flag('PROC') },
   /**
    * mount(2) of a new file system. The target must exist unless `create` (a directory). Its last component must not be
-   * a symbolic link (ELOOP): an image whose /proc or /dev is one is refused.
+   * a symbolic link (ELOOP): an image whose /proc or /dev is one is refused. `flags` are MS_…, `data` the file system's
+   * options, comma separated. `copyUp`: what was in the target is copied into it.
    */
-  | {
-      readonly op: 'mount';
-      readonly source: string;
-      readonly target: string;
-      readonly inRoot: boolean;
-      readonly create: boolean;
-      readonly fstype: string;
-      readonly flags: readonly MountFlag[];
-      /** File system options, comma separated, as mount(2)'s data. */
-      readonly data: string;
-    }
-  /** open_tree(OPEN_TREE_CLONE) + mount_setattr + move_mount. `create` makes the target, a file for a
-   *  file, owned by the root's owner; a target that is a link to nothing is made where it points, in the root. */
-  | {
-      readonly op: 'bind';
-      readonly source: string;
-      readonly target: string;
-      readonly inRoot: boolean;
-      /**
-       * A directory (a volume): `source` is resolved below it as paths in the root are, and made a directory of its
-       * owner's if nothing is there. "": no such thing.
-       */
-      readonly sourceBelow: string;
-      readonly create: boolean;
-      readonly flags: readonly MountFlag[];
-      /** Idmap the clone with the sandbox's user namespace (kernel ≥ 5.19 below overlayfs). */
-      readonly idmap: boolean;
-    }
+  mount: {
+    flags: mountFlags,
+    source: text,
+    target: text,
+    fstype: text,
+    data: text,
+    inRoot,
+    create,
+    copyUp: flag('COPY_UP'),
+  },
+  /**
+   * open_tree(OPEN_TREE_CLONE) + mount_setattr + move_mount. `create` makes the target, a file for a file, owned by the
+   * root's owner; a target that is a link to nothing is made where it points, in the root. An empty `source` binds the
+   * target to itself. `optional`: an absent target is skipped. `recursive`: with all that is mounted below.
+   * `sourceBelow`: a directory (a volume); `source` is resolved below it as paths in the root are, and made a directory
+   * of its owner's if nothing is there. `idmap`: with the user namespace in `idmapSlot` (kernel ≥ 5.19 below overlayfs).
+   */
+  bind: {
+    ...{ flags: mountFlags, ...attributes, idmapSlot: optional(slot, 'user') },
+    ...{ source: text, target: text, sourceBelow: optional(text, '') },
+    ...{
+      inRoot,
+      create,
+      idmap: flag('IDMAP'),
+      optional: flag('OPTIONAL'),
+      recursive: flag('RECURSIVE'),
+    },
+  },
+  /** mount_setattr of what is mounted at `path`. */
+  'set-mount': { set: number, ...attributes, path: text, inRoot },
   /** Hides a file behind /dev/null, a directory behind an empty read-only tmpfs. Absent paths are skipped. Before pivot-root. */
-  | { readonly op: 'mask'; readonly path: string }
+  mask: { path: text },
   /** Makes a path below the root read-only (recursively). Absent paths are skipped. */
-  | { readonly op: 'read-only'; readonly path: string }
+  'read-only': { path: text },
   /** Makes the root's own mount read-only, in place; what is mounted below it stays as it is. */
-  | { readonly op: 'read-only-root' }
+  'read-only-root': {},
   /** No mount of this namespace is seen, or sees, elsewhere any more. */
-  | { readonly op: 'make-private' }
+  'make-private': {},
   /** Makes the opened root the root of this mount namespace and detaches the old one. */
-  | { readonly op: 'pivot-root' }
-  | { readonly op: 'chdir'; readonly path: string }
-  /** Joins a namespace that the shim holds for the sandbox. */
-  | { readonly op: 'join'; readonly namespace: SandboxNamespace }
-  /** Joins mount, pid, cgroup (and, if it has its own, time) namespace of a running container, forking for the pid namespace. */
-  | { readonly op: 'enter-container'; readonly container: string }
-  | { readonly op: 'unshare'; readonly namespaces: readonly ('mount' | 'cgroup')[] }
-  | { readonly op: 'link-up'; readonly link: string }
-  /** IPv4 only, dotted. */
-  | {
-      readonly op: 'add-address';
-      readonly link: string;
-      readonly address: string;
-      readonly prefix: number;
-    }
-  /** `gateway` undefined: a route to a neighbour on the link itself (scope link). */
-  | {
-      readonly op: 'add-route';
-      readonly link: string;
-      readonly destination: string;
-      readonly prefix: number;
-      readonly gateway: string | undefined;
-    }
-  /** Makes a terminal, of the request's size, of the container's own devpts; it becomes descriptors 0 to 2. */
-  | { readonly op: 'terminal' }
+  'pivot-root': {},
+  chdir: { path: text },
+  /** Opens a namespace's file, to be joined, held, or used for an idmapped mount. */
+  'open-space': { namespace: slot, path: text },
+  /** Makes a user namespace with these maps ("inside outside count" lines), without entering it. */
+  'new-user': { namespace: slot, uidMap: text, gidMap: text },
+  /** Gives the shim what is open there: for every later list, and for /proc/SHIM/fd/…. */
+  hold: { namespace: slot },
+  /** Joins a namespace that was opened, or that the shim holds. */
+  join: { namespace: slot },
+  /** CLONE_NEW… of each: mount, cgroup, network … at once; pid and time take effect for children. */
+  unshare: { namespaces },
+  /** Goes on as a child: in the pid namespace that was joined or unshared. */
+  fork: {},
+  /** Joins a running container's namespaces of these kinds, forking for the pid namespace. */
+  'enter-container': {
+    container: text,
+    namespaces: optional(namespaces, ['mount', 'pid', 'cgroup']),
+  },
+  names: { hostname: text, domainname: optional(text, '') },
+  /** rtnetlink requests, one after the other, each with NLM_F_ACK. */
+  netlink: { messages: bytes },
+  'link-up': { link: text },
+  'add-address': { link: text, address: ipv4, prefix: u32 },
+  'add-route': { link: text, destination: ipv4, prefix: u32, gateway },
+  /** Waits until the starter says so: see {@link StartRequest.onSync}. */
+  sync: {},
+  /** Makes a terminal, of the request's size, of the container's own devpts; it becomes descriptors 0 to 2, and, with
+   *  `console`, is bound to /dev/console. */
+  terminal: { console: flag('CONSOLE') },
   /** New session, and for a terminal: make standard input the controlling one. */
-  | { readonly op: 'new-session'; readonly controllingTerminal: boolean }
+  'new-session': { controllingTerminal: flag('TERMINAL') },
   /** Joins a new anonymous session keyring, so that the host's keys stay out of sight. */
-  | { readonly op: 'new-keyring' }
-  | { readonly op: 'umask'; readonly mask: number }
-  | {
-      readonly op: 'set-ids';
-      readonly uid: number;
-      readonly gid: number;
-      readonly groups: readonly number[];
-    }
-  /** Five capability sets as bit masks (bit = CAP_* number). Run `keepCaps` semantics around set-ids are C's business. */
-  | { readonly op: 'drop-bounding'; readonly keep: bigint }
-  | {
-      readonly op: 'set-caps';
-      readonly effective: bigint;
-      readonly permitted: bigint;
-      readonly inheritable: bigint;
-      readonly ambient: bigint;
-    }
-  | { readonly op: 'no-new-privs' }
-  /** SECCOMP_SET_MODE_FILTER with a compiled classic-BPF program (struct sock_filter[], 8 bytes each). */
-  | { readonly op: 'seccomp'; readonly program: Uint8Array }
+  'new-keyring': {},
+  umask: { mask: u32 },
+  'set-ids': { uid: u32, gid: u32, groups: ids },
+  /** Capability sets are bit masks (bit = CAP_* number). What keeps them over set-ids is C's business. */
+  'drop-bounding': { keep: u64 },
+  'set-caps': { effective: u64, permitted: u64, inheritable: u64, ambient: u64 },
+  'no-new-privs': {},
+  /** SECCOMP_SET_MODE_FILTER with a compiled classic-BPF program (struct sock_filter[], 8 bytes each) and
+   *  SECCOMP_FILTER_FLAG_…; a listener goes where the request says. */
+  seccomp: { program: bytes, flags: number },
+  /** RLIMIT_… */
+  rlimit: { resource: u32, soft: u64, hard: u64 },
+  /** struct sched_attr; `nice` as an unsigned number. */
+  scheduler: {
+    policy: u32,
+    nice: u32,
+    priority: u32,
+    flags: u64,
+    runtime: u64,
+    deadline: u64,
+    period: u64,
+  },
+  /** As ioprio_set(2) takes it. */
+  'io-priority': { priority: u32 },
+  /** One bit for each processor, lowest first. */
+  affinity: { mask: bytes },
+  personality: { persona: u32 },
   /** Must be last. Connects to 127.0.0.1:port here; then standard input goes there, standard output comes from there. */
-  | { readonly op: 'dial'; readonly port: number }
-  /** Must be last. `path` without a slash is looked up in PATH of `env`, inside the root. Descriptors over 2 are closed. */
-  | { readonly op: 'exec'; readonly argv: readonly string[]; readonly env: readonly string[] };
+  dial: { port: u32 },
+  /** Must be last. `argv[0]` without a slash is looked up in PATH of `env`, inside the root. Descriptors over 2 are closed. */
+  exec: { argv: strings, env: strings },
+} as const;
 
-export type MountFlag = 'ro' | 'nosuid' | 'nodev' | 'noexec';
-export type SandboxNamespace = 'user' | 'network' | 'ipc' | 'uts';
+type Name = keyof typeof operations;
+
+/** One step; see {@link operations}. Flags that are absent are off. */
+export type Op = { [K in Name]: { readonly op: K } & ValuesOf<(typeof operations)[K]> }[Name];
+
+/** What a pod's containers share. */
+export type SandboxNamespace = Extract<Namespace, 'user' | 'network' | 'ipc' | 'uts'>;
 
 /** Which operation failed, at which stage of it, and the kernel's word. */
 export interface OpFailure {

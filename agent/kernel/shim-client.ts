@@ -13,7 +13,8 @@ import {
 } from './frames.ts';
 import type { Op } from './op.ts';
 import { opError } from './op-error.ts';
-import { encodeList, finalUid, type WireRecord } from './op-list.ts';
+import { namespaceMask, type WireRecord } from './op-fields.ts';
+import { encodeList } from './op-list.ts';
 import type {
   ExecRequest,
   ExecSession,
@@ -122,7 +123,10 @@ async function start(client: Client, request: StartRequest): Promise<{ readonly 
     request: `start ${request.container}`,
     args: {
       flags: streamFlags(request.terminal, request.stdin),
-      num: [finalUid(request.ops), 80, 24, request.logMaxFiles],
+      num: [
+        ...[request.owner ?? 0, 80, 24, request.logMaxFiles],
+        namespaceMask(request.namespaces ?? ['mount', 'pid']),
+      ],
       wide: [BigInt(request.logMaxBytes)],
       text: [request.container, request.cgroup2Dir ?? '', request.logPath],
     },
@@ -131,10 +135,11 @@ async function start(client: Client, request: StartRequest): Promise<{ readonly 
   return { pid: decodeStates(answer)[0]!.pid };
 }
 
-function openExec(client: Client, { container, ops, terminal, stdin }: ExecRequest) {
+function openExec(client: Client, request: ExecRequest) {
+  const { container, ops, terminal, stdin } = request;
   const args: WireRecord = {
     flags: streamFlags(terminal !== undefined, stdin ? 'open' : 'none'),
-    num: [finalUid(ops), terminal?.columns ?? 0, terminal?.rows ?? 0],
+    num: [request.owner ?? 0, terminal?.columns ?? 0, terminal?.rows ?? 0],
     text: [container],
   };
   return openSession(client, { type: frameType.EXEC, request: `exec in ${container}`, args, ops });

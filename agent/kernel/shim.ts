@@ -1,4 +1,5 @@
 import type { Op } from './op.ts';
+import type { Namespace } from './op-fields.ts';
 
 /**
  * The agent's view of one pod's shim: the C process that holds the pod's namespaces and mounts, is the parent of its
@@ -44,6 +45,8 @@ export interface StartRequest {
   readonly container: string;
   /** Directory of the cgroup v2 group to be cloned into (CLONE_INTO_CGROUP); undefined on v1, where the list attaches. */
   readonly cgroup2Dir: string | undefined;
+  /** New ones that the process is born in: mount and pid, if nothing is said. */
+  readonly namespaces?: readonly Namespace[];
   readonly logPath: string;
   /** The log is rotated at this size, to `logPath.1` … */
   readonly logMaxBytes: number;
@@ -51,11 +54,28 @@ export interface StartRequest {
   readonly terminal: boolean;
   /** What its standard input is: /dev/null, open to every client, or open until the first client has gone. */
   readonly stdin: 'none' | 'open' | 'once';
+  /** The host's uid that its pipes or its terminal belong to; the host's root, if nothing is said. */
+  readonly owner?: number;
+  /** Where the descriptor of a filter with SECCOMP_FILTER_FLAG_NEW_LISTENER is sent. */
+  readonly listener?: SeccompListener;
+  /** Called for each `sync` of the list; when it resolves, the list goes on; when it rejects, that is the start's error. */
+  readonly onSync?: (process: { readonly pid: number }) => Promise<void>;
   readonly ops: readonly Op[];
+}
+
+export interface SeccompListener {
+  /** Of a stream socket. */
+  readonly path: string;
+  /** What is sent with the descriptor; each U+0001 in it stands for the process' pid. */
+  readonly message: string;
 }
 
 export interface ExecRequest {
   readonly container: string;
+  /** As for a start; the list need not attach to this group. */
+  readonly cgroup2Dir?: string | undefined;
+  readonly owner?: number;
+  readonly listener?: SeccompListener;
   readonly ops: readonly Op[];
   readonly stdin: boolean;
   readonly terminal: { readonly columns: number; readonly rows: number } | undefined;

@@ -177,6 +177,7 @@ async function launch(
       logMaxFiles: context.logLimits.maxFiles,
       terminal: spec.terminal,
       stdin: spec.stdin,
+      owner: (config.linux.uidMappings?.hostID ?? 0) + config.process.user.uid,
       ops,
     });
   } catch (error) {

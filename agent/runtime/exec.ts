@@ -6,7 +6,7 @@ import type { ContainerContext } from './containers.ts';
 import type { OciProcess } from './oci-config.ts';
 import { planExec } from './operations.ts';
 import { containerKey, podPaths } from './pod-paths.ts';
-import { readContainerRecord } from './records.ts';
+import { readContainerRecord, readSandboxRecord } from './records.ts';
 import { withReason } from './session-end.ts';
 import { startFailure } from './start-failure.ts';
 
@@ -32,7 +32,9 @@ export async function execInContainer(
     seccomp: record.seccomp ? context.filters.get(first.capabilities) : undefined,
   });
   const { stdin, terminal } = request;
-  const session = await shim.exec({ container, ops, stdin, terminal });
+  const rootId = (await readSandboxRecord(paths))?.userNamespace?.firstId ?? 0;
+  const owner = rootId + first.user.uid;
+  const session = await shim.exec({ container, ops, stdin, terminal, owner });
   return withReason(session, (error) => startFailure(ops, error));
 }
 

@@ -1,4 +1,5 @@
-import type { MountFlag, Op, SandboxNamespace } from '../kernel/op.ts';
+import type { Op, SandboxNamespace } from '../kernel/op.ts';
+import type { MountFlag } from '../kernel/op-fields.ts';
 import { capabilityMask } from './capabilities.ts';
 import type { OciConfig, OciMount, OciProcess } from './oci-config.ts';
 

@@ -37,7 +37,7 @@ function isWorkingDirectory(
 ): op is Extract<Op, { readonly path: string }> {
   const entered = ops.findLast((each) => each.op === 'chdir');
   if (op === undefined || entered === undefined) return false;
-  return op === entered || (op.op === 'mkdir' && op.inRoot && op.path === entered.path);
+  return op === entered || (op.op === 'mkdir' && op.inRoot === true && op.path === entered.path);
 }
 
 function startError(message: string, cause: OpError): ContainerError {

@@ -173,6 +173,7 @@ export interface Start {
 }
 
 export function startContainer(pod: NativePod, start: Start): Promise<{ readonly pid: number }> {
+  const last = start.last ?? execOps(start.argv, start.uid);
   return pod.shim.start({
     container: start.container,
     cgroup2Dir: undefined,
@@ -181,12 +182,13 @@ export function startContainer(pod: NativePod, start: Start): Promise<{ readonly
     logMaxFiles: start.logMaxFiles ?? 3,
     terminal: start.terminal ?? false,
     stdin: start.stdin ?? 'none',
-    ops: [
-      ...rootOps(pod, start.inRoot),
-      ...sessionOps(start.terminal ?? false),
-      ...(start.last ?? execOps(start.argv, start.uid)),
-    ],
+    owner: ownerOf(last),
+    ops: [...rootOps(pod, start.inRoot), ...sessionOps(start.terminal ?? false), ...last],
   });
+}
+
+function ownerOf(ops: readonly Op[]): number {
+  return firstId + (ops.findLast((op) => op.op === 'set-ids')?.uid ?? 0);
 }
 
 export function logPath(pod: NativePod, container: string): string {
@@ -218,6 +220,7 @@ export function execIn(
     container,
     stdin: options.stdin ?? false,
     terminal: options.terminal,
+    owner: firstId + (options.uid ?? 0),
     ops: [
       ...(options.before ?? []),
       { op: 'enter-container', container },

@@ -19,6 +19,7 @@ const pairs = [
   ['orc_flag', binding.recordFlag],
   ['orc_mount_flag', binding.mountFlag],
   ['orc_space', binding.space],
+  ['orc_setting', binding.setting],
 ] as const;
 
 describe('orc.h and binding.ts', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Op } from '../../../../agent/kernel/op.ts';
-import { encodeList, finalUid } from '../../../../agent/kernel/op-list.ts';
+import { encodeList } from '../../../../agent/kernel/op-list.ts';
 import { opKind } from '../../../../native/binding.ts';
 
 /** Reads a payload back, by the layout that orc.h gives. */
@@ -115,12 +115,5 @@ describe('encodeList', () => {
   it('refuses what is not an IPv4 address', () => {
     const op: Op = { op: 'add-address', link: 'e', address: '::1', prefix: 64 };
     expect(() => encodeList({}, [op])).toThrow(RangeError);
-  });
-});
-
-describe('finalUid', () => {
-  it('is the last set-ids, or root', () => {
-    const ids = (uid: number): Op => ({ op: 'set-ids', uid, gid: 0, groups: [] });
-    expect([finalUid([]), finalUid([ids(0), ids(7)])]).toEqual([0, 7]);
   });
 });

@@ -1,0 +1,147 @@
+import { parseIpv4 } from '../../base/ipv4.ts';
+import { cloneFlag, mountFlag, recordFlag, space } from '../../native/binding.ts';
+
+/** One record of `struct orc_record`: what is absent is zero. */
+export interface WireRecord {
+  readonly kind?: number;
+  readonly flags?: number;
+  /** At most five, unsigned 32 bit. */
+  readonly num?: readonly number[];
+  /** At most four, unsigned 64 bit. */
+  readonly wide?: readonly bigint[];
+  /** At most four; a string must not hold NUL; an array is a list of strings. */
+  readonly text?: readonly WireText[];
+}
+
+export type WireText = string | Uint8Array | readonly string[];
+
+/** A record that is being filled: each field takes the next place of its kind. */
+interface Draft {
+  flags: number;
+  readonly num: number[];
+  readonly wide: bigint[];
+  readonly text: WireText[];
+}
+
+/** How a field of an operation is put into its record. */
+export interface Field<T> {
+  readonly put: (record: Draft, value: T) => void;
+}
+
+/** Absent: zero, or empty. */
+export interface OptionalField<T> extends Field<T | undefined> {
+  readonly isOptional: true;
+}
+
+export type Fields = Readonly<Record<string, Field<never>>>;
+
+type Value<F> =
+  F extends OptionalField<infer T> ? T | undefined : F extends Field<infer T> ? T : never;
+type OptionalName<F extends Fields> = {
+  [K in keyof F]: F[K] extends OptionalField<never> ? K : never;
+}[keyof F];
+
+/** The TypeScript side of such fields. */
+export type ValuesOf<F extends Fields> = {
+  readonly [K in Exclude<keyof F, OptionalName<F>>]: Value<F[K]>;
+} & { readonly [K in OptionalName<F>]?: Value<F[K]> };
+
+export function encodeFields(fields: Fields, values: Readonly<Record<string, unknown>>): Draft {
+  const draft: Draft = { flags: 0, num: [], wide: [], text: [] };
+  for (const [name, field] of Object.entries(fields))
+    (field as Field<unknown>).put(draft, values[name]);
+  return draft;
+}
+
+export const u32: Field<number> = { put: ({ num }, value) => num.push(value) };
+export const u64: Field<bigint> = { put: ({ wide }, value) => wide.push(value) };
+export const text: Field<string> = { put: (record, value) => record.text.push(value) };
+export const bytes: Field<Uint8Array> = { put: (record, value) => record.text.push(value) };
+
+/** A list of strings: its length is one of the numbers. */
+export const strings: Field<readonly string[]> = {
+  put({ num, text: texts }, value) {
+    num.push(value.length);
+    texts.push(value);
+  },
+};
+
+export const ids: Field<readonly number[]> = {
+  put: (record, value) => record.text.push(new Uint8Array(Uint32Array.from(value).buffer)),
+};
+
+export const flag = (name: keyof typeof recordFlag): OptionalField<boolean> => ({
+  isOptional: true,
+  put(record, value) {
+    record.flags |= value === true ? recordFlag[name] : 0;
+  },
+});
+
+export function optional<T>(field: Field<T>, absent: NoInfer<T>): OptionalField<T> {
+  return { isOptional: true, put: (record, value) => field.put(record, value ?? absent) };
+}
+
+export const ipv4: Field<string> = { put: ({ num }, value) => num.push(ipv4Number(value)) };
+
+export const gateway: OptionalField<string> = {
+  isOptional: true,
+  put(record, value) {
+    if (value === undefined) return;
+    record.flags |= recordFlag.GATEWAY;
+    record.num.push(ipv4Number(value));
+  },
+};
+
+function ipv4Number(address: string): number {
+  const number = parseIpv4(address);
+  if (number === undefined) throw new RangeError(`not an IPv4 address: ${address}`);
+  return number;
+}
+
+export type MountFlag = 'ro' | 'nosuid' | 'nodev' | 'noexec';
+
+/** By name, or as mount(2) or mount_setattr(2) have them. */
+export const mountFlags: Field<readonly MountFlag[] | number> = {
+  put: ({ num }, value) =>
+    num.push(typeof value === 'number' ? value : bits(value, (name) => mountBit[name])),
+};
+
+const mountBit: Readonly<Record<MountFlag, number>> = {
+  ro: mountFlag.RO,
+  nosuid: mountFlag.NOSUID,
+  nodev: mountFlag.NODEV,
+  noexec: mountFlag.NOEXEC,
+};
+
+export type Namespace = Lowercase<keyof typeof cloneFlag>;
+
+/** A set of kinds of namespaces. */
+export const namespaces: Field<readonly Namespace[]> = {
+  put: ({ num }, value) => num.push(namespaceMask(value)),
+};
+
+/** CLONE_NEW… */
+export function namespaceMask(wanted: readonly Namespace[]): number {
+  return bits(wanted, (name) => cloneFlag[upper(name)]);
+}
+
+/**
+ * Where a process, and its shim, has an open namespace: one place for each kind, and 8 to 15 for further user
+ * namespaces, which are for idmapped mounts.
+ */
+export type Slot = Namespace | number;
+
+export const slot: Field<Slot> = { put: ({ num }, value) => num.push(slotNumber(value)) };
+
+/** `enum orc_space` */
+export function slotNumber(of: Slot): number {
+  return typeof of === 'number' ? of : space[upper(of)];
+}
+
+function upper(name: Namespace): Uppercase<Namespace> {
+  return name.toUpperCase() as Uppercase<Namespace>;
+}
+
+function bits<T>(values: readonly T[], bitOf: (value: T) => number): number {
+  return values.reduce((sum, value) => sum + bitOf(value), 0);
+}
