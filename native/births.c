@@ -21,42 +21,6 @@ struct birth {
 };
 
 static struct process *make_process(struct connection *client, uint32_t tag, uint16_t type,
-                                    const struct list *list);
-static int prepare(struct process *process, struct birth *birth, const struct list *list);
-static int prepare_container(struct process *process, struct birth *birth, const struct list *list);
-static int prepare_streams(struct process *process, struct birth *birth,
-                           const struct orc_record *wanted);
-static int make_pipe(struct process *process, struct source *source, int *child);
-static void own(const struct birth *birth, uint32_t owner);
-static int give_birth(struct process *process, struct birth *birth, struct list *list);
-_Noreturn static void live(const struct process *process, const struct birth *birth,
-                           struct list *list);
-static int find_container(const char *name);
-
-void process_start(struct connection *client, uint32_t tag, uint16_t type, struct list *list)
-{
-    struct birth birth = {.child = {-1, -1, -1}, .report = -1, .cgroup = -1};
-    struct process *process = make_process(client, tag, type, list);
-    if (process == NULL)
-        return connection_refuse(client, tag, errno, "admit");
-    if (process->role == ROLE_EXEC) {
-        client->is_session = true;
-        client->session = process;
-        client->gives_input = true;
-    }
-    if (prepare(process, &birth, list) < 0 || give_birth(process, &birth, list) < 0) {
-        process->failed = process->reaped = true;
-        stream_close(&process->report);
-    }
-    for (int i = 0; i < 3; i++)
-        descriptor_close(&birth.child[i]);
-    descriptor_close(&birth.report);
-    descriptor_close(&birth.cgroup);
-    process->next = shim.processes;
-    shim.processes = process;
-}
-
-static struct process *make_process(struct connection *client, uint32_t tag, uint16_t type,
                                     const struct list *list)
 {
     const struct source none = {.fd = -1};
@@ -82,20 +46,6 @@ static struct process *make_process(struct connection *client, uint32_t tag, uin
     return process;
 }
 
-static int prepare(struct process *process, struct birth *birth, const struct list *list)
-{
-    int pair[2], yes = 1;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return process_set_failure(process, errno, "socketpair"), -1;
-    birth->report = pair[1];
-    process->report = (struct source){.fd = pair[0], .ready = process_on_report, .owner = process};
-    fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
-    if (process->role == ROLE_CONTAINER && prepare_container(process, birth, list) < 0)
-        return -1;
-    return process->role == ROLE_RUN ? 0 : prepare_streams(process, birth, &list->records[0]);
-}
-
 static int prepare_container(struct process *process, struct birth *birth, const struct list *list)
 {
     const struct orc_record *wanted = &list->records[0];
@@ -108,23 +58,6 @@ static int prepare_container(struct process *process, struct birth *birth, const
     process->log = log_open(list_text(list, wanted, 2), wanted->wide[0], wanted->num[3]);
     if (process->log == NULL)
         return process_set_failure(process, errno, "open log"), -1;
-    return 0;
-}
-
-static int prepare_streams(struct process *process, struct birth *birth,
-                           const struct orc_record *wanted)
-{
-    process->terminal = (wanted->flags & FLAG_TERMINAL) != 0;
-    process->input_once = (wanted->flags & FLAG_INPUT_ONCE) != 0;
-    if (process->terminal)
-        return 0; /* it comes from inside the container */
-    if ((wanted->flags & FLAG_INPUT) != 0 &&
-        make_pipe(process, &process->input, &birth->child[0]) < 0)
-        return process_set_failure(process, errno, "pipe"), -1;
-    for (int i = 0; i < 2; i++)
-        if (make_pipe(process, &process->output[i], &birth->child[i + 1]) < 0)
-            return process_set_failure(process, errno, "pipe"), -1;
-    own(birth, wanted->num[0]);
     return 0;
 }
 
@@ -149,21 +82,44 @@ static void own(const struct birth *birth, uint32_t owner)
             continue;
 }
 
-static int give_birth(struct process *process, struct birth *birth, struct list *list)
+static int prepare_streams(struct process *process, struct birth *birth,
+                           const struct orc_record *wanted)
 {
-    int pidfd = -1;
-    uint64_t flags = process->role == ROLE_CONTAINER ? list->records[0].num[4] : 0;
-    pid_t pid = call_clone(flags, SIGCHLD, &pidfd, birth->cgroup);
-    if (pid == 0)
-        live(process, birth, list);
-    if (pid < 0)
-        return process_set_failure(process, errno, "clone"), -1;
-    process->pid = pid;
-    process->life = (struct source){.fd = pidfd, .ready = process_on_end, .owner = process};
+    process->terminal = (wanted->flags & FLAG_TERMINAL) != 0;
+    process->input_once = (wanted->flags & FLAG_INPUT_ONCE) != 0;
+    if (process->terminal)
+        return 0; /* it comes from inside the container */
+    if ((wanted->flags & FLAG_INPUT) != 0 &&
+        make_pipe(process, &process->input, &birth->child[0]) < 0)
+        return process_set_failure(process, errno, "pipe"), -1;
+    for (int i = 0; i < 2; i++)
+        if (make_pipe(process, &process->output[i], &birth->child[i + 1]) < 0)
+            return process_set_failure(process, errno, "pipe"), -1;
+    own(birth, wanted->num[0]);
     return 0;
 }
 
-static void live(const struct process *process, const struct birth *birth, struct list *list)
+static int prepare(struct process *process, struct birth *birth, const struct list *list)
+{
+    int pair[2], yes = 1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return process_set_failure(process, errno, "socketpair"), -1;
+    birth->report = pair[1];
+    process->report = (struct source){.fd = pair[0], .ready = process_on_report, .owner = process};
+    fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
+    if (process->role == ROLE_CONTAINER && prepare_container(process, birth, list) < 0)
+        return -1;
+    return process->role == ROLE_RUN ? 0 : prepare_streams(process, birth, &list->records[0]);
+}
+
+static int find_container(const char *name)
+{
+    const struct process *process = process_find(name);
+    return process != NULL && process->settled && !process->reaped ? process->life.fd : -1;
+}
+
+_Noreturn static void live(const struct process *process, const struct birth *birth, struct list *list)
 {
     const struct orc_record *wanted = &list->records[0];
     struct task task = {
@@ -180,8 +136,39 @@ static void live(const struct process *process, const struct birth *birth, struc
     task_run(&task);
 }
 
-static int find_container(const char *name)
+static int give_birth(struct process *process, struct birth *birth, struct list *list)
 {
-    const struct process *process = process_find(name);
-    return process != NULL && process->settled && !process->reaped ? process->life.fd : -1;
+    int pidfd = -1;
+    uint64_t flags = process->role == ROLE_CONTAINER ? list->records[0].num[4] : 0;
+    pid_t pid = call_clone(flags, SIGCHLD, &pidfd, birth->cgroup);
+    if (pid == 0)
+        live(process, birth, list);
+    if (pid < 0)
+        return process_set_failure(process, errno, "clone"), -1;
+    process->pid = pid;
+    process->life = (struct source){.fd = pidfd, .ready = process_on_end, .owner = process};
+    return 0;
+}
+
+void process_start(struct connection *client, uint32_t tag, uint16_t type, struct list *list)
+{
+    struct birth birth = {.child = {-1, -1, -1}, .report = -1, .cgroup = -1};
+    struct process *process = make_process(client, tag, type, list);
+    if (process == NULL)
+        return connection_refuse(client, tag, errno, "admit");
+    if (process->role == ROLE_EXEC) {
+        client->is_session = true;
+        client->session = process;
+        client->gives_input = true;
+    }
+    if (prepare(process, &birth, list) < 0 || give_birth(process, &birth, list) < 0) {
+        process->failed = process->reaped = true;
+        stream_close(&process->report);
+    }
+    for (int i = 0; i < 3; i++)
+        descriptor_close(&birth.child[i]);
+    descriptor_close(&birth.report);
+    descriptor_close(&birth.cgroup);
+    process->next = shim.processes;
+    shim.processes = process;
 }

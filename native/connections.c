@@ -9,14 +9,104 @@
 
 enum { SMALL_BUFFER = 4096 };
 
-static void on_ready(struct source *source, short events);
-static void read_more(struct connection *connection);
-static void take_frames(struct connection *connection);
-static bool is_full(const struct connection *connection);
-static bool has_room_for_frames(const struct connection *connection);
-static void flush(struct connection *connection);
-static bool grow(struct buffer *buffer, size_t wanted);
-static void drop_front(struct buffer *buffer, size_t size);
+/* A large one that is empty is given back. */
+static void drop_front(struct buffer *buffer, size_t size)
+{
+    buffer->used -= size;
+    memmove(buffer->bytes, buffer->bytes + size, buffer->used);
+    if (buffer->used == 0 && buffer->size > SMALL_BUFFER) {
+        free(buffer->bytes);
+        *buffer = (struct buffer){0};
+    }
+}
+
+static void flush(struct connection *connection)
+{
+    struct buffer *out = &connection->out;
+    if (connection->dead || out->used == 0)
+        return;
+    ssize_t sent = send(connection->source.fd, out->bytes, out->used, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR)
+        return connection_close(connection);
+    if (sent > 0)
+        drop_front(out, (size_t)sent);
+    if (out->used == 0 && connection->closing)
+        connection_close(connection);
+}
+
+/* While a process doesn't take its input, its client is read no further; nor is one that doesn't
+ * take its answers. */
+static bool has_room_for_frames(const struct connection *connection)
+{
+    if (connection->session != NULL && stream_has_input(connection->session))
+        return false;
+    return connection->is_session || connection->out.used < OUTPUT_HIGH;
+}
+
+static void take_frames(struct connection *connection)
+{
+    struct buffer *in = &connection->in;
+    struct orc_frame frame;
+    while (!connection->dead && in->used >= sizeof frame && has_room_for_frames(connection)) {
+        memcpy(&frame, in->bytes, sizeof frame);
+        if (frame.size > ORC_MAX_FRAME || frame.zero != 0 || frame.zero2 != 0)
+            return connection_close(connection);
+        size_t whole = sizeof frame + frame.size;
+        if (in->used < whole)
+            return;
+        if (!request_handle(connection, &frame, in->bytes + sizeof frame))
+            return connection_close(connection);
+        drop_front(in, whole);
+    }
+}
+
+static bool grow(struct buffer *buffer, size_t wanted)
+{
+    if (buffer->size >= wanted)
+        return true;
+    uint8_t *larger = realloc(buffer->bytes, wanted);
+    if (larger == NULL)
+        return false;
+    buffer->bytes = larger;
+    buffer->size = wanted;
+    return true;
+}
+
+static void read_more(struct connection *connection)
+{
+    struct buffer *in = &connection->in;
+    struct orc_frame frame;
+    size_t wanted = SMALL_BUFFER;
+    if (connection->dead || !has_room_for_frames(connection))
+        return;
+    if (in->used >= sizeof frame) {
+        memcpy(&frame, in->bytes, sizeof frame);
+        wanted = sizeof frame + frame.size > wanted ? sizeof frame + frame.size : wanted;
+    }
+    if (!grow(in, wanted))
+        return connection_close(connection);
+    ssize_t got = recv(connection->source.fd, in->bytes + in->used, in->size - in->used, 0);
+    if (got > 0) {
+        in->used += (size_t)got;
+        take_frames(connection);
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        connection_close(connection);
+    }
+}
+
+static void on_ready(struct source *source, short events)
+{
+    struct connection *connection = source->owner;
+    if ((events & POLLOUT) != 0) {
+        flush(connection);
+        take_frames(connection); /* there may be room again for what was read already */
+    }
+    if ((events & POLLIN) != 0)
+        read_more(connection);
+    if (!connection->dead && (events & (POLLRDHUP | POLLHUP | POLLERR)) != 0 &&
+        (connection->is_session || (events & POLLIN) == 0))
+        connection_close(connection);
+}
 
 void connection_accept(struct source *source, short events)
 {
@@ -126,6 +216,11 @@ void clients_end(const struct process *process)
             connection_end_session(c);
 }
 
+static bool is_full(const struct connection *connection)
+{
+    return connection->out.used >= (connection->attached ? ATTACHED_HIGH : OUTPUT_HIGH);
+}
+
 bool clients_are_full(const struct process *process)
 {
     for (struct connection *c = shim.connections; c != NULL; c = c->next)
@@ -145,11 +240,6 @@ void connection_drop_slow(struct connection *connection)
         connection_refuse(connection, 0, ENOBUFS, "the reader is too slow");
         connection_end_session(connection);
     }
-}
-
-static bool is_full(const struct connection *connection)
-{
-    return connection->out.used >= (connection->attached ? ATTACHED_HIGH : OUTPUT_HIGH);
 }
 
 void connection_end_session(struct connection *connection)
@@ -175,103 +265,4 @@ void connection_free(struct connection *connection)
     free(connection->in.bytes);
     free(connection->out.bytes);
     free(connection);
-}
-
-static void on_ready(struct source *source, short events)
-{
-    struct connection *connection = source->owner;
-    if ((events & POLLOUT) != 0) {
-        flush(connection);
-        take_frames(connection); /* there may be room again for what was read already */
-    }
-    if ((events & POLLIN) != 0)
-        read_more(connection);
-    if (!connection->dead && (events & (POLLRDHUP | POLLHUP | POLLERR)) != 0 &&
-        (connection->is_session || (events & POLLIN) == 0))
-        connection_close(connection);
-}
-
-static void read_more(struct connection *connection)
-{
-    struct buffer *in = &connection->in;
-    struct orc_frame frame;
-    size_t wanted = SMALL_BUFFER;
-    if (connection->dead || !has_room_for_frames(connection))
-        return;
-    if (in->used >= sizeof frame) {
-        memcpy(&frame, in->bytes, sizeof frame);
-        wanted = sizeof frame + frame.size > wanted ? sizeof frame + frame.size : wanted;
-    }
-    if (!grow(in, wanted))
-        return connection_close(connection);
-    ssize_t got = recv(connection->source.fd, in->bytes + in->used, in->size - in->used, 0);
-    if (got > 0) {
-        in->used += (size_t)got;
-        take_frames(connection);
-    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
-        connection_close(connection);
-    }
-}
-
-static void take_frames(struct connection *connection)
-{
-    struct buffer *in = &connection->in;
-    struct orc_frame frame;
-    while (!connection->dead && in->used >= sizeof frame && has_room_for_frames(connection)) {
-        memcpy(&frame, in->bytes, sizeof frame);
-        if (frame.size > ORC_MAX_FRAME || frame.zero != 0 || frame.zero2 != 0)
-            return connection_close(connection);
-        size_t whole = sizeof frame + frame.size;
-        if (in->used < whole)
-            return;
-        if (!request_handle(connection, &frame, in->bytes + sizeof frame))
-            return connection_close(connection);
-        drop_front(in, whole);
-    }
-}
-
-/* While a process doesn't take its input, its client is read no further; nor is one that doesn't
- * take its answers. */
-static bool has_room_for_frames(const struct connection *connection)
-{
-    if (connection->session != NULL && stream_has_input(connection->session))
-        return false;
-    return connection->is_session || connection->out.used < OUTPUT_HIGH;
-}
-
-static void flush(struct connection *connection)
-{
-    struct buffer *out = &connection->out;
-    if (connection->dead || out->used == 0)
-        return;
-    ssize_t sent = send(connection->source.fd, out->bytes, out->used, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0 && errno != EAGAIN && errno != EINTR)
-        return connection_close(connection);
-    if (sent > 0)
-        drop_front(out, (size_t)sent);
-    if (out->used == 0 && connection->closing)
-        connection_close(connection);
-}
-
-static bool grow(struct buffer *buffer, size_t wanted)
-{
-    if (buffer->size >= wanted)
-        return true;
-    uint8_t *larger = realloc(buffer->bytes, wanted);
-    if (larger == NULL)
-        return false;
-    buffer->bytes = larger;
-    buffer->size = wanted;
-    return true;
-}
-
-/* A large one that is empty is given back. */
-static void drop_front(struct buffer *buffer, size_t size)
-{
-    buffer->used -= size;
-    memmove(buffer->bytes, buffer->bytes + size, buffer->used);
-    if (buffer->used == 0 && buffer->size > SMALL_BUFFER) {
-        free(buffer->bytes);
-        *buffer = (struct buffer){0};
-    }
 }

@@ -21,9 +21,47 @@ struct flow {
     char bytes[FLOW_SIZE];
 };
 
-_Noreturn static void carry_both(void);
-static struct pollfd next_event(const struct flow *flow);
-static void carry(struct flow *flow);
+static struct pollfd next_event(const struct flow *flow)
+{
+    if (flow->used > 0)
+        return (struct pollfd){.fd = flow->to, .events = POLLOUT};
+    return (struct pollfd){.fd = flow->ended ? -1 : flow->from, .events = POLLIN};
+}
+
+static void carry(struct flow *flow)
+{
+    bool full = flow->used > 0;
+    ssize_t moved = full ? write(flow->to, flow->bytes + flow->at, flow->used)
+                         : read(flow->from, flow->bytes, sizeof flow->bytes);
+    if (moved < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (moved <= 0)
+        flow->ended = true;
+    flow->at = full && moved > 0 ? flow->at + (size_t)moved : 0;
+    flow->used = moved <= 0 ? 0 : full ? flow->used - (size_t)moved : (size_t)moved;
+}
+
+/* The other side's end is the end; ours is passed on. */
+_Noreturn static void carry_both(void)
+{
+    static struct flow there = {.from = STDIN_FILENO, .to = SOCKET};
+    static struct flow back = {.from = SOCKET, .to = STDOUT_FILENO};
+    signal(SIGPIPE, SIG_IGN);
+    fcntl(SOCKET, F_SETFL, O_NONBLOCK);
+    fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
+    while (!back.ended) {
+        struct pollfd fds[2] = {next_event(&there), next_event(&back)};
+        if (poll(fds, 2, -1) < 0)
+            continue;
+        if (fds[0].revents != 0)
+            carry(&there);
+        if (fds[0].revents != 0 && there.ended)
+            shutdown(SOCKET, SHUT_WR);
+        if (fds[1].revents != 0)
+            carry(&back);
+    }
+    _exit(0);
+}
 
 /* Never returns once connected: standard input goes there, what comes from there is standard
  * output. */
@@ -45,46 +83,4 @@ int op_dial(struct task *task, const struct orc_record *op)
     if (dup2(fd, SOCKET) < 0 || close_range(SOCKET + 1, ~0U, 0) < 0)
         _exit(1);
     carry_both();
-}
-
-/* The other side's end is the end; ours is passed on. */
-static void carry_both(void)
-{
-    static struct flow there = {.from = STDIN_FILENO, .to = SOCKET};
-    static struct flow back = {.from = SOCKET, .to = STDOUT_FILENO};
-    signal(SIGPIPE, SIG_IGN);
-    fcntl(SOCKET, F_SETFL, O_NONBLOCK);
-    fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
-    while (!back.ended) {
-        struct pollfd fds[2] = {next_event(&there), next_event(&back)};
-        if (poll(fds, 2, -1) < 0)
-            continue;
-        if (fds[0].revents != 0)
-            carry(&there);
-        if (fds[0].revents != 0 && there.ended)
-            shutdown(SOCKET, SHUT_WR);
-        if (fds[1].revents != 0)
-            carry(&back);
-    }
-    _exit(0);
-}
-
-static struct pollfd next_event(const struct flow *flow)
-{
-    if (flow->used > 0)
-        return (struct pollfd){.fd = flow->to, .events = POLLOUT};
-    return (struct pollfd){.fd = flow->ended ? -1 : flow->from, .events = POLLIN};
-}
-
-static void carry(struct flow *flow)
-{
-    bool full = flow->used > 0;
-    ssize_t moved = full ? write(flow->to, flow->bytes + flow->at, flow->used)
-                         : read(flow->from, flow->bytes, sizeof flow->bytes);
-    if (moved < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (moved <= 0)
-        flow->ended = true;
-    flow->at = full && moved > 0 ? flow->at + (size_t)moved : 0;
-    flow->used = moved <= 0 ? 0 : full ? flow->used - (size_t)moved : (size_t)moved;
 }

@@ -9,9 +9,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-static bool in_root(const struct orc_record *op);
-static bool is_same_link(int parent, const char *name, const char *to);
-
 int op_set_root(struct task *task, const struct orc_record *op)
 {
     int fd = open(list_text(task->list, op, 0), O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -21,6 +18,11 @@ int op_set_root(struct task *task, const struct orc_record *op)
         close(task->root);
     task->root = fd;
     return 0;
+}
+
+static bool in_root(const struct orc_record *op)
+{
+    return (op->flags & FLAG_IN_ROOT) != 0;
 }
 
 int op_mkdir(struct task *task, const struct orc_record *op)
@@ -34,6 +36,13 @@ int op_mkdir(struct task *task, const struct orc_record *op)
     if (mkdir(path, owner.mode & 0777) < 0)
         return errno == EEXIST ? 0 : task_fail(task, "mkdir");
     return path_own(AT_FDCWD, path, &owner) < 0 ? task_fail(task, "chown") : 0;
+}
+
+static bool is_same_link(int parent, const char *name, const char *to)
+{
+    char found[PATH_MAX];
+    ssize_t length = readlinkat(parent, name, found, sizeof found);
+    return length == (ssize_t)strlen(to) && memcmp(found, to, (size_t)length) == 0;
 }
 
 int op_symlink(struct task *task, const struct orc_record *op)
@@ -81,16 +90,4 @@ int op_chdir(struct task *task, const struct orc_record *op)
     if (fd < 0)
         return task_fail(task, "open");
     return fchdir(fd) < 0 ? task_fail(task, "chdir") : 0;
-}
-
-static bool in_root(const struct orc_record *op)
-{
-    return (op->flags & FLAG_IN_ROOT) != 0;
-}
-
-static bool is_same_link(int parent, const char *name, const char *to)
-{
-    char found[PATH_MAX];
-    ssize_t length = readlinkat(parent, name, found, sizeof found);
-    return length == (ssize_t)strlen(to) && memcmp(found, to, (size_t)length) == 0;
 }

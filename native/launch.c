@@ -34,42 +34,6 @@ static int program; /* the sealed copy */
 static _Alignas(16) uint8_t input[LAUNCH_BUFFER];
 static size_t input_used;
 
-static int seal_program(void);
-static bool read_input(void);
-static bool take_requests(void);
-static bool handle(const struct orc_frame *frame, const uint8_t *payload);
-static void launch(uint32_t tag, const struct list *list);
-_Noreturn static void become_shim(const struct list *list, int ready);
-_Noreturn static void give_up(const char *stage);
-static void take_ready(nfds_t at);
-static void answer(uint16_t type, uint32_t tag, const void *bytes, size_t size);
-static void answer_failure(uint32_t tag, int error, const char *stage);
-
-int launch_main(int argc, char **argv)
-{
-    (void)argc;
-    (void)argv;
-    struct pollfd fds[MAX_STARTS + 1];
-    signal(SIGCHLD, SIG_IGN); /* no zombies */
-    signal(SIGPIPE, SIG_IGN);
-    program = seal_program();
-    if (program < 0)
-        return 1;
-    for (;;) {
-        fds[0] = (struct pollfd){.fd = 0, .events = start_count < MAX_STARTS ? POLLIN : 0};
-        nfds_t polled = start_count;
-        for (nfds_t i = 0; i < polled; i++)
-            fds[i + 1] = (struct pollfd){.fd = starts[i].fd, .events = POLLIN};
-        if (poll(fds, polled + 1, -1) < 0 && errno != EINTR)
-            return 1;
-        for (nfds_t i = polled; i > 0; i--)
-            if (fds[i].revents != 0)
-                take_ready(i - 1);
-        if ((fds[0].revents != 0 && !read_input()) || !take_requests())
-            return 0;
-    }
-}
-
 static int seal_program(void)
 {
     struct stat size;
@@ -85,6 +49,34 @@ static int seal_program(void)
     return fcntl(to, F_ADD_SEALS, seals) < 0 ? -1 : to;
 }
 
+static void answer(uint16_t type, uint32_t tag, const void *bytes, size_t size)
+{
+    struct orc_frame frame = {.size = (uint32_t)size, .type = type, .tag = tag};
+    if (!descriptor_write(1, &frame, sizeof frame) || !descriptor_write(1, bytes, size))
+        exit(1);
+}
+
+static void answer_failure(uint32_t tag, int error, const char *stage)
+{
+    struct orc_failure failure = failure_of(error, stage);
+    answer(FRAME_FAILED, tag, &failure, sizeof failure);
+}
+
+static void take_ready(nfds_t at)
+{
+    struct shim_ready ready;
+    struct start start = starts[at];
+    ssize_t got = read(start.fd, &ready, sizeof ready);
+    close(start.fd);
+    starts[at] = starts[--start_count];
+    if (got != sizeof ready)
+        answer_failure(start.tag, ECHILD, "shim");
+    else if (ready.failure.error != 0)
+        answer(FRAME_FAILED, start.tag, &ready.failure, sizeof ready.failure);
+    else
+        answer(FRAME_LAUNCHED, start.tag, &ready.hello, sizeof ready.hello);
+}
+
 /* False: end of input. */
 static bool read_input(void)
 {
@@ -94,60 +86,13 @@ static bool read_input(void)
     return got > 0 || (got < 0 && errno == EINTR);
 }
 
-/* False: nonsense in the input. */
-static bool take_requests(void)
+_Noreturn static void give_up(const char *stage)
 {
-    struct orc_frame frame;
-    while (input_used >= sizeof frame && start_count < MAX_STARTS) {
-        memcpy(&frame, input, sizeof frame);
-        if (frame.size > sizeof input - sizeof frame)
-            return false;
-        size_t whole = sizeof frame + frame.size;
-        if (input_used < whole)
-            break;
-        if (!handle(&frame, input + sizeof frame))
-            return false;
-        input_used -= whole;
-        memmove(input, input + whole, input_used);
-    }
-    return true;
+    struct shim_ready failed = {.failure = failure_of(errno, stage)};
+    _exit(write(SHIM_READY_FD, &failed, sizeof failed) < 0 ? 2 : 1);
 }
 
-static bool handle(const struct orc_frame *frame, const uint8_t *payload)
-{
-    struct list list;
-    if (frame->type == FRAME_LIST) /* it has nothing to list: asked, it shows that it lives */
-        return answer(FRAME_DONE, frame->tag, NULL, 0), true;
-    if (frame->type != FRAME_LAUNCH)
-        return false;
-    int error = list_decode(&list, frame->type, payload, frame->size);
-    if (error < 0)
-        answer_failure(frame->tag, -error, "decode");
-    else
-        launch(frame->tag, &list);
-    list_free(&list);
-    return true;
-}
-
-static void launch(uint32_t tag, const struct list *list)
-{
-    int ready[2];
-    if (pipe2(ready, O_CLOEXEC) < 0)
-        return answer_failure(tag, errno, "pipe");
-    pid_t pid = fork();
-    if (pid == 0)
-        become_shim(list, ready[1]);
-    int error = errno;
-    close(ready[1]);
-    if (pid > 0) {
-        starts[start_count++] = (struct start){.fd = ready[0], .tag = tag};
-        return;
-    }
-    close(ready[0]);
-    answer_failure(tag, error, "fork");
-}
-
-static void become_shim(const struct list *list, int ready)
+_Noreturn static void become_shim(const struct list *list, int ready)
 {
     const struct orc_record *wanted = &list->records[0];
     const char *cgroup = list_text(list, wanted, 1);
@@ -173,36 +118,80 @@ static void become_shim(const struct list *list, int ready)
     give_up("exec shim");
 }
 
-static void give_up(const char *stage)
+static void launch(uint32_t tag, const struct list *list)
 {
-    struct shim_ready failed = {.failure = failure_of(errno, stage)};
-    _exit(write(SHIM_READY_FD, &failed, sizeof failed) < 0 ? 2 : 1);
+    int ready[2];
+    if (pipe2(ready, O_CLOEXEC) < 0)
+        return answer_failure(tag, errno, "pipe");
+    pid_t pid = fork();
+    if (pid == 0)
+        become_shim(list, ready[1]);
+    int error = errno;
+    close(ready[1]);
+    if (pid > 0) {
+        starts[start_count++] = (struct start){.fd = ready[0], .tag = tag};
+        return;
+    }
+    close(ready[0]);
+    answer_failure(tag, error, "fork");
 }
 
-static void take_ready(nfds_t at)
+static bool handle(const struct orc_frame *frame, const uint8_t *payload)
 {
-    struct shim_ready ready;
-    struct start start = starts[at];
-    ssize_t got = read(start.fd, &ready, sizeof ready);
-    close(start.fd);
-    starts[at] = starts[--start_count];
-    if (got != sizeof ready)
-        answer_failure(start.tag, ECHILD, "shim");
-    else if (ready.failure.error != 0)
-        answer(FRAME_FAILED, start.tag, &ready.failure, sizeof ready.failure);
+    struct list list;
+    if (frame->type == FRAME_LIST) /* it has nothing to list: asked, it shows that it lives */
+        return answer(FRAME_DONE, frame->tag, NULL, 0), true;
+    if (frame->type != FRAME_LAUNCH)
+        return false;
+    int error = list_decode(&list, frame->type, payload, frame->size);
+    if (error < 0)
+        answer_failure(frame->tag, -error, "decode");
     else
-        answer(FRAME_LAUNCHED, start.tag, &ready.hello, sizeof ready.hello);
+        launch(frame->tag, &list);
+    list_free(&list);
+    return true;
 }
 
-static void answer(uint16_t type, uint32_t tag, const void *bytes, size_t size)
+/* False: nonsense in the input. */
+static bool take_requests(void)
 {
-    struct orc_frame frame = {.size = (uint32_t)size, .type = type, .tag = tag};
-    if (!descriptor_write(1, &frame, sizeof frame) || !descriptor_write(1, bytes, size))
-        exit(1);
+    struct orc_frame frame;
+    while (input_used >= sizeof frame && start_count < MAX_STARTS) {
+        memcpy(&frame, input, sizeof frame);
+        if (frame.size > sizeof input - sizeof frame)
+            return false;
+        size_t whole = sizeof frame + frame.size;
+        if (input_used < whole)
+            break;
+        if (!handle(&frame, input + sizeof frame))
+            return false;
+        input_used -= whole;
+        memmove(input, input + whole, input_used);
+    }
+    return true;
 }
 
-static void answer_failure(uint32_t tag, int error, const char *stage)
+int launch_main(int argc, char **argv)
 {
-    struct orc_failure failure = failure_of(error, stage);
-    answer(FRAME_FAILED, tag, &failure, sizeof failure);
+    (void)argc;
+    (void)argv;
+    struct pollfd fds[MAX_STARTS + 1];
+    signal(SIGCHLD, SIG_IGN); /* no zombies */
+    signal(SIGPIPE, SIG_IGN);
+    program = seal_program();
+    if (program < 0)
+        return 1;
+    for (;;) {
+        fds[0] = (struct pollfd){.fd = 0, .events = start_count < MAX_STARTS ? POLLIN : 0};
+        nfds_t polled = start_count;
+        for (nfds_t i = 0; i < polled; i++)
+            fds[i + 1] = (struct pollfd){.fd = starts[i].fd, .events = POLLIN};
+        if (poll(fds, polled + 1, -1) < 0 && errno != EINTR)
+            return 1;
+        for (nfds_t i = polled; i > 0; i--)
+            if (fds[i].revents != 0)
+                take_ready(i - 1);
+        if ((fds[0].revents != 0 && !read_input()) || !take_requests())
+            return 0;
+    }
 }

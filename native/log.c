@@ -28,12 +28,10 @@ struct log {
     struct line lines[2];
 };
 
-static int open_file(const char *path);
-static void take(struct log *log, int stream, const uint8_t *bytes, size_t size);
-static void write_line(struct log *log, int stream, bool full);
-static void format_head(char *head, int stream, bool full);
-static void format_date(char date[32], time_t seconds);
-static void rotate_if_due(struct log *log);
+static int open_file(const char *path)
+{
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0640);
+}
 
 struct log *log_open(const char *path, uint64_t max_bytes, uint32_t max_files)
 {
@@ -53,6 +51,93 @@ struct log *log_open(const char *path, uint64_t max_bytes, uint32_t max_files)
         log->lines[i].used = log->lines[i].continued = 0;
     snprintf(log->path, sizeof log->path, "%s", path);
     return log;
+}
+
+/* UTC without gmtime, which reads the host's time zone files. Days to civil date after Howard
+ * Hinnant's algorithm. */
+static void format_date(char date[32], time_t seconds)
+{
+    long long days = seconds / 86400 + 719468, rest = seconds % 86400;
+    long long era = days / 146097, day_of_era = days % 146097;
+    long long year =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    long long day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    long long month = (5 * day_of_year + 2) / 153;
+    long long day = day_of_year - (153 * month + 2) / 5 + 1;
+    month += month < 10 ? 3 : -9;
+    year += era * 400 + (month <= 2);
+    snprintf(date, 32, "%04d-%02d-%02dT%02d:%02d:%02d", (int)year % 10000, (int)month % 100,
+             (int)day % 100, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
+}
+
+static void format_head(char *head, int stream, bool full)
+{
+    static time_t last = -1; /* the date is formatted once a second */
+    static char date[32];
+    char text[2 * HEAD_SIZE]; /* more than it takes, for the compiler */
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (now.tv_sec != last)
+        format_date(date, now.tv_sec);
+    last = now.tv_sec;
+    snprintf(text, sizeof text, "%s.%09ldZ %s %c ", date, now.tv_nsec,
+             stream == 0 ? "stdout" : "stderr", full ? 'F' : 'P');
+    memcpy(head, text, HEAD_SIZE);
+}
+
+/* A full disk loses lines, never blocks or ends a container. */
+static void write_line(struct log *log, int stream, bool full)
+{
+    struct line *line = &log->lines[stream];
+    format_head(line->bytes, stream, full);
+    line->bytes[HEAD_SIZE + line->used] = '\n';
+    ssize_t written = write(log->fd, line->bytes, HEAD_SIZE + line->used + 1);
+    log->size += written < 0 ? 0 : (uint64_t)written;
+    line->used = 0;
+    line->continued = !full;
+}
+
+/* Between lines; a line that never ends is cut at twice the size. */
+static void rotate_if_due(struct log *log)
+{
+    char from[PATH_MAX + 16], to[PATH_MAX + 16];
+    bool between = !log->lines[0].continued && !log->lines[1].continued;
+    if (log->max_bytes == 0 || log->size < log->max_bytes ||
+        (!between && log->size < 2 * log->max_bytes))
+        return;
+    for (uint32_t n = log->max_files > 0 ? log->max_files - 1 : 0; n > 0; n--) {
+        snprintf(to, sizeof to, "%s.%u", log->path, n);
+        if (n == 1)
+            snprintf(from, sizeof from, "%s", log->path);
+        else
+            snprintf(from, sizeof from, "%s.%u", log->path, n - 1);
+        rename(from, to);
+    }
+    if (log->max_files <= 1 && truncate(log->path, 0) < 0)
+        return;
+    int fd = open_file(log->path);
+    if (fd < 0)
+        return;
+    close(log->fd);
+    log->fd = fd;
+    log->size = 0;
+}
+
+static void take(struct log *log, int stream, const uint8_t *bytes, size_t size)
+{
+    struct line *line = &log->lines[stream];
+    while (size > 0) {
+        size_t part = LINE_SIZE - line->used < size ? LINE_SIZE - line->used : size;
+        if (part == 0) {
+            write_line(log, stream, false);
+            rotate_if_due(log);
+            continue;
+        }
+        memcpy(line->bytes + HEAD_SIZE + line->used, bytes, part);
+        line->used += part;
+        bytes += part;
+        size -= part;
+    }
 }
 
 void log_write(struct log *log, int stream, const uint8_t *bytes, size_t size)
@@ -86,96 +171,4 @@ void log_abandon(struct log *log)
         unlink(log->path);
     close(log->fd);
     free(log);
-}
-
-static int open_file(const char *path)
-{
-    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0640);
-}
-
-static void take(struct log *log, int stream, const uint8_t *bytes, size_t size)
-{
-    struct line *line = &log->lines[stream];
-    while (size > 0) {
-        size_t part = LINE_SIZE - line->used < size ? LINE_SIZE - line->used : size;
-        if (part == 0) {
-            write_line(log, stream, false);
-            rotate_if_due(log);
-            continue;
-        }
-        memcpy(line->bytes + HEAD_SIZE + line->used, bytes, part);
-        line->used += part;
-        bytes += part;
-        size -= part;
-    }
-}
-
-/* A full disk loses lines, never blocks or ends a container. */
-static void write_line(struct log *log, int stream, bool full)
-{
-    struct line *line = &log->lines[stream];
-    format_head(line->bytes, stream, full);
-    line->bytes[HEAD_SIZE + line->used] = '\n';
-    ssize_t written = write(log->fd, line->bytes, HEAD_SIZE + line->used + 1);
-    log->size += written < 0 ? 0 : (uint64_t)written;
-    line->used = 0;
-    line->continued = !full;
-}
-
-static void format_head(char *head, int stream, bool full)
-{
-    static time_t last = -1; /* the date is formatted once a second */
-    static char date[32];
-    char text[2 * HEAD_SIZE]; /* more than it takes, for the compiler */
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (now.tv_sec != last)
-        format_date(date, now.tv_sec);
-    last = now.tv_sec;
-    snprintf(text, sizeof text, "%s.%09ldZ %s %c ", date, now.tv_nsec,
-             stream == 0 ? "stdout" : "stderr", full ? 'F' : 'P');
-    memcpy(head, text, HEAD_SIZE);
-}
-
-/* UTC without gmtime, which reads the host's time zone files. Days to civil date after Howard
- * Hinnant's algorithm. */
-static void format_date(char date[32], time_t seconds)
-{
-    long long days = seconds / 86400 + 719468, rest = seconds % 86400;
-    long long era = days / 146097, day_of_era = days % 146097;
-    long long year =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    long long day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
-    long long month = (5 * day_of_year + 2) / 153;
-    long long day = day_of_year - (153 * month + 2) / 5 + 1;
-    month += month < 10 ? 3 : -9;
-    year += era * 400 + (month <= 2);
-    snprintf(date, 32, "%04d-%02d-%02dT%02d:%02d:%02d", (int)year % 10000, (int)month % 100,
-             (int)day % 100, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
-}
-
-/* Between lines; a line that never ends is cut at twice the size. */
-static void rotate_if_due(struct log *log)
-{
-    char from[PATH_MAX + 16], to[PATH_MAX + 16];
-    bool between = !log->lines[0].continued && !log->lines[1].continued;
-    if (log->max_bytes == 0 || log->size < log->max_bytes ||
-        (!between && log->size < 2 * log->max_bytes))
-        return;
-    for (uint32_t n = log->max_files > 0 ? log->max_files - 1 : 0; n > 0; n--) {
-        snprintf(to, sizeof to, "%s.%u", log->path, n);
-        if (n == 1)
-            snprintf(from, sizeof from, "%s", log->path);
-        else
-            snprintf(from, sizeof from, "%s.%u", log->path, n - 1);
-        rename(from, to);
-    }
-    if (log->max_files <= 1 && truncate(log->path, 0) < 0)
-        return;
-    int fd = open_file(log->path);
-    if (fd < 0)
-        return;
-    close(log->fd);
-    log->fd = fd;
-    log->size = 0;
 }

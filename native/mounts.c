@@ -16,18 +16,29 @@
 #define MOUNT_ATTR_IDMAP 0x00100000
 #endif
 
-static int open_mount_target(struct task *task, const struct orc_record *op);
-static int clone_source(struct task *task, const struct orc_record *op);
-static int open_below(const char *below, const char *path);
-static int set_attributes(struct task *task, const struct orc_record *op, int tree);
-static int attach(struct task *task, int tree, int target);
-static int clone_tree(struct task *task, int source, unsigned int flags);
-static int clone_null(struct task *task);
-
 static_assert(MOUNT_RO == (int)MS_RDONLY && MOUNT_RO == MOUNT_ATTR_RDONLY);
 static_assert(MOUNT_NOSUID == (int)MS_NOSUID && MOUNT_NOSUID == MOUNT_ATTR_NOSUID);
 static_assert(MOUNT_NODEV == (int)MS_NODEV && MOUNT_NODEV == MOUNT_ATTR_NODEV);
 static_assert(MOUNT_NOEXEC == (int)MS_NOEXEC && MOUNT_NOEXEC == MOUNT_ATTR_NOEXEC);
+
+/* The last component must not be a link: an image whose /proc is one would get its files in a
+ * place of its choice. */
+static int open_mount_target(struct task *task, const struct orc_record *op)
+{
+    struct stat found;
+    bool in_root = (op->flags & FLAG_IN_ROOT) != 0;
+    const char *path = list_text(task->list, op, 1);
+    int target = path_open(task, in_root, path, O_PATH | O_NOFOLLOW);
+    if (target < 0 && errno == ENOENT && (op->flags & FLAG_CREATE) != 0)
+        target = path_make_target(task, in_root, path, true);
+    if (target < 0 || fstat(target, &found) < 0)
+        return task_fail(task, "open target");
+    if (!S_ISLNK(found.st_mode))
+        return target;
+    close(target);
+    errno = ELOOP;
+    return task_fail(task, "open target");
+}
 
 int op_mount(struct task *task, const struct orc_record *op)
 {
@@ -37,6 +48,50 @@ int op_mount(struct task *task, const struct orc_record *op)
     int error = mount(list_text(task->list, op, 0), fd_path(target).text,
                       list_text(task->list, op, 2), op->num[0], list_text(task->list, op, 3));
     return error < 0 ? task_fail(task, "mount") : 0;
+}
+
+/* A volume's directory is to its sub paths what the root is to other paths. */
+static int open_below(const char *below, const char *path)
+{
+    OWNED int root = open(below, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct task volume = {.root = root};
+    return root < 0 ? -1 : path_make_target(&volume, true, path, true);
+}
+
+static int clone_tree(struct task *task, int source, unsigned int flags)
+{
+    int tree = open_tree(source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | flags);
+    return tree < 0 ? task_fail(task, "open_tree") : tree;
+}
+
+static int clone_source(struct task *task, const struct orc_record *op)
+{
+    const char *path = list_text(task->list, op, 0);
+    OWNED int source = op->text[2].length > 0
+                           ? open_below(list_text(task->list, op, 2), path)
+                           : path_open(task, false, path, O_PATH);
+    return source < 0 ? task_fail(task, "open source") : clone_tree(task, source, 0);
+}
+
+static int set_attributes(struct task *task, const struct orc_record *op, int tree)
+{
+    struct mount_attr attributes = {.attr_set = op->num[0]};
+    if ((op->flags & FLAG_IDMAP) != 0) {
+        if (task->spaces[SPACE_USER] < 0)
+            return task->stage = "user namespace", -EBADF;
+        attributes.attr_set |= MOUNT_ATTR_IDMAP;
+        attributes.userns_fd = (unsigned int)task->spaces[SPACE_USER];
+    }
+    if (attributes.attr_set == 0)
+        return 0;
+    int error = mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
+    return error < 0 ? task_fail(task, "mount_setattr") : 0;
+}
+
+static int attach(struct task *task, int tree, int target)
+{
+    int error = move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+    return error < 0 ? task_fail(task, "move_mount") : 0;
 }
 
 int op_bind(struct task *task, const struct orc_record *op)
@@ -116,69 +171,6 @@ int op_pivot_root(struct task *task, const struct orc_record *op)
     if (umount2(".", MNT_DETACH) < 0)
         return task_fail(task, "umount");
     return chdir("/") < 0 ? task_fail(task, "chdir") : 0;
-}
-
-/* The last component must not be a link: an image whose /proc is one would get its files in a
- * place of its choice. */
-static int open_mount_target(struct task *task, const struct orc_record *op)
-{
-    struct stat found;
-    bool in_root = (op->flags & FLAG_IN_ROOT) != 0;
-    const char *path = list_text(task->list, op, 1);
-    int target = path_open(task, in_root, path, O_PATH | O_NOFOLLOW);
-    if (target < 0 && errno == ENOENT && (op->flags & FLAG_CREATE) != 0)
-        target = path_make_target(task, in_root, path, true);
-    if (target < 0 || fstat(target, &found) < 0)
-        return task_fail(task, "open target");
-    if (!S_ISLNK(found.st_mode))
-        return target;
-    close(target);
-    errno = ELOOP;
-    return task_fail(task, "open target");
-}
-
-static int clone_source(struct task *task, const struct orc_record *op)
-{
-    const char *path = list_text(task->list, op, 0);
-    OWNED int source = op->text[2].length > 0
-                           ? open_below(list_text(task->list, op, 2), path)
-                           : path_open(task, false, path, O_PATH);
-    return source < 0 ? task_fail(task, "open source") : clone_tree(task, source, 0);
-}
-
-/* A volume's directory is to its sub paths what the root is to other paths. */
-static int open_below(const char *below, const char *path)
-{
-    OWNED int root = open(below, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    struct task volume = {.root = root};
-    return root < 0 ? -1 : path_make_target(&volume, true, path, true);
-}
-
-static int set_attributes(struct task *task, const struct orc_record *op, int tree)
-{
-    struct mount_attr attributes = {.attr_set = op->num[0]};
-    if ((op->flags & FLAG_IDMAP) != 0) {
-        if (task->spaces[SPACE_USER] < 0)
-            return task->stage = "user namespace", -EBADF;
-        attributes.attr_set |= MOUNT_ATTR_IDMAP;
-        attributes.userns_fd = (unsigned int)task->spaces[SPACE_USER];
-    }
-    if (attributes.attr_set == 0)
-        return 0;
-    int error = mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
-    return error < 0 ? task_fail(task, "mount_setattr") : 0;
-}
-
-static int attach(struct task *task, int tree, int target)
-{
-    int error = move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
-    return error < 0 ? task_fail(task, "move_mount") : 0;
-}
-
-static int clone_tree(struct task *task, int source, unsigned int flags)
-{
-    int tree = open_tree(source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | flags);
-    return tree < 0 ? task_fail(task, "open_tree") : tree;
 }
 
 /* Before pivot-root this is the host's; the check makes sure that no link or file poses as it

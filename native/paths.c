@@ -12,11 +12,6 @@
 
 enum { MAX_RACES = 64, MAX_LINKS = 8 };
 
-static int make_dir(const struct task *task, const char *path, const struct owner *owner);
-static int make_file(const struct task *task, const char *path, const struct owner *owner);
-static int follow_dangling(const struct task *task, char path[PATH_MAX]);
-static struct owner root_owner(const struct task *task, mode_t mode);
-
 struct fd_path fd_path(int fd)
 {
     struct fd_path path;
@@ -62,6 +57,20 @@ int path_parent(const struct task *task, bool in_root, const char *path, char na
     return path_open(task, in_root, length == 0 ? "." : parent, O_PATH | O_DIRECTORY);
 }
 
+static int make_dir(const struct task *task, const char *path, const struct owner *owner)
+{
+    char name[NAME_MAX + 1];
+    OWNED int there = path_open(task, true, path, O_PATH | O_DIRECTORY);
+    if (there >= 0 || errno != ENOENT)
+        return there < 0 ? -1 : 0;
+    OWNED int parent = path_parent(task, true, path, name);
+    if (parent < 0)
+        return -1;
+    if (mkdirat(parent, name, owner->mode & 0777) < 0)
+        return errno == EEXIST ? 0 : -1;
+    return path_own(parent, name, owner);
+}
+
 int path_make_dirs(const struct task *task, const char *path, const struct owner *owner)
 {
     char prefix[PATH_MAX];
@@ -89,6 +98,33 @@ int path_own(int parent, const char *name, const struct owner *owner)
     return (owner->mode & 07000) != 0 ? chmod(fd_path(fd).text, owner->mode) : 0;
 }
 
+static struct owner root_owner(const struct task *task, mode_t mode)
+{
+    struct stat root = {0};
+    if (task->root >= 0 && fstat(task->root, &root) < 0)
+        root.st_uid = root.st_gid = 0;
+    return (struct owner){.mode = mode, .uid = root.st_uid, .gid = root.st_gid};
+}
+
+static int make_file(const struct task *task, const char *path, const struct owner *owner)
+{
+    char name[NAME_MAX + 1];
+    char dirs[PATH_MAX];
+    struct owner dir_owner = {.mode = 0755, .uid = owner->uid, .gid = owner->gid};
+    snprintf(dirs, sizeof dirs, "%s", path);
+    char *slash = strrchr(dirs, '/');
+    if (slash != NULL && slash != dirs) {
+        *slash = '\0';
+        OWNED int made = path_make_dirs(task, dirs, &dir_owner);
+        if (made < 0)
+            return -1;
+    }
+    OWNED int parent = path_parent(task, true, path, name);
+    if (parent < 0 || mknodat(parent, name, S_IFREG | owner->mode, 0) < 0)
+        return -1;
+    return fchownat(parent, name, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW);
+}
+
 int path_make_target(const struct task *task, bool in_root, const char *path, bool directory)
 {
     struct owner owner = root_owner(task, directory ? 0755 : 0644);
@@ -111,39 +147,6 @@ int path_make_target(const struct task *task, bool in_root, const char *path, bo
     return -1;
 }
 
-static int make_dir(const struct task *task, const char *path, const struct owner *owner)
-{
-    char name[NAME_MAX + 1];
-    OWNED int there = path_open(task, true, path, O_PATH | O_DIRECTORY);
-    if (there >= 0 || errno != ENOENT)
-        return there < 0 ? -1 : 0;
-    OWNED int parent = path_parent(task, true, path, name);
-    if (parent < 0)
-        return -1;
-    if (mkdirat(parent, name, owner->mode & 0777) < 0)
-        return errno == EEXIST ? 0 : -1;
-    return path_own(parent, name, owner);
-}
-
-static int make_file(const struct task *task, const char *path, const struct owner *owner)
-{
-    char name[NAME_MAX + 1];
-    char dirs[PATH_MAX];
-    struct owner dir_owner = {.mode = 0755, .uid = owner->uid, .gid = owner->gid};
-    snprintf(dirs, sizeof dirs, "%s", path);
-    char *slash = strrchr(dirs, '/');
-    if (slash != NULL && slash != dirs) {
-        *slash = '\0';
-        OWNED int made = path_make_dirs(task, dirs, &dir_owner);
-        if (made < 0)
-            return -1;
-    }
-    OWNED int parent = path_parent(task, true, path, name);
-    if (parent < 0 || mknodat(parent, name, S_IFREG | owner->mode, 0) < 0)
-        return -1;
-    return fchownat(parent, name, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW);
-}
-
 /* Images ship links to files that don't exist yet (/etc/resolv.conf): replaces `path` by what it
  * points to. */
 static int follow_dangling(const struct task *task, char path[PATH_MAX])
@@ -163,12 +166,4 @@ static int follow_dangling(const struct task *task, char path[PATH_MAX])
     }
     memcpy(path + keep, to, (size_t)length + 1);
     return 0;
-}
-
-static struct owner root_owner(const struct task *task, mode_t mode)
-{
-    struct stat root = {0};
-    if (task->root >= 0 && fstat(task->root, &root) < 0)
-        root.st_uid = root.st_gid = 0;
-    return (struct owner){.mode = mode, .uid = root.st_uid, .gid = root.st_gid};
 }

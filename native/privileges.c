@@ -22,10 +22,6 @@
 
 enum { MAX_GROUPS = 65536, MAX_CAPABILITY = 63 };
 
-static int seal(struct task *task);
-static void die_with_shim(const struct task *task);
-static void exec_in_path(char *const *argv);
-
 int op_new_session(struct task *task, const struct orc_record *op)
 {
     if (setsid() < 0)
@@ -113,39 +109,6 @@ int op_no_new_privs(struct task *task, const struct orc_record *op)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? task_fail(task, "prctl") : 0;
 }
 
-int op_seccomp(struct task *task, const struct orc_record *op)
-{
-    size_t bytes = op->text[0].length;
-    if (bytes == 0 || bytes % sizeof(struct sock_filter) != 0 ||
-        bytes / sizeof(struct sock_filter) > BPF_MAXINSNS)
-        return -EINVAL;
-    struct sock_fprog program = {
-        .len = (unsigned short)(bytes / sizeof(struct sock_filter)),
-        .filter = (void *)(uintptr_t)list_text(task->list, op, 0),
-    };
-    int error = seal(task);
-    if (error < 0)
-        return error;
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
-        return task_fail(task, "seccomp");
-    return 0;
-}
-
-int op_exec(struct task *task, const struct orc_record *op)
-{
-    (void)op;
-    bool filtered = task->sealed;
-    int error = seal(task);
-    if (error < 0)
-        return error;
-    if (filtered) /* ids or caps set after the filter may have cleared it; it may be refused */
-        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    umask(task->umask);
-    environ = task->list->envp;
-    exec_in_path(task->list->argv);
-    return task_fail(task, "execve");
-}
-
 /* What must be done while the process may still do everything: a filter can forbid each of these
  * calls. */
 static int seal(struct task *task)
@@ -163,15 +126,22 @@ static int seal(struct task *task)
     return 0;
 }
 
-/* A change of credentials clears PR_SET_PDEATHSIG (kernel/cred.c), and so does exec of a set-
- * user-ID file: hence here, after set-ids. A shim that died before is seen by its end of the
- * socket. */
-static void die_with_shim(const struct task *task)
+int op_seccomp(struct task *task, const struct orc_record *op)
 {
-    struct pollfd shim = {.fd = task->report};
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    if (poll(&shim, 1, 0) > 0 && (shim.revents & POLLHUP) != 0)
-        _exit(1);
+    size_t bytes = op->text[0].length;
+    if (bytes == 0 || bytes % sizeof(struct sock_filter) != 0 ||
+        bytes / sizeof(struct sock_filter) > BPF_MAXINSNS)
+        return -EINVAL;
+    struct sock_fprog program = {
+        .len = (unsigned short)(bytes / sizeof(struct sock_filter)),
+        .filter = (void *)(uintptr_t)list_text(task->list, op, 0),
+    };
+    int error = seal(task);
+    if (error < 0)
+        return error;
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+        return task_fail(task, "seccomp");
+    return 0;
 }
 
 /* As execvp, but what is no program is no script for /bin/sh either. Returns with errno. */
@@ -198,4 +168,30 @@ static void exec_in_path(char *const *argv)
         dirs = *end == '\0' ? NULL : end + 1;
     }
     errno = error;
+}
+
+int op_exec(struct task *task, const struct orc_record *op)
+{
+    (void)op;
+    bool filtered = task->sealed;
+    int error = seal(task);
+    if (error < 0)
+        return error;
+    if (filtered) /* ids or caps set after the filter may have cleared it; it may be refused */
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    umask(task->umask);
+    environ = task->list->envp;
+    exec_in_path(task->list->argv);
+    return task_fail(task, "execve");
+}
+
+/* A change of credentials clears PR_SET_PDEATHSIG (kernel/cred.c), and so does exec of a set-
+ * user-ID file: hence here, after set-ids. A shim that died before is seen by its end of the
+ * socket. */
+static void die_with_shim(const struct task *task)
+{
+    struct pollfd shim = {.fd = task->report};
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (poll(&shim, 1, 0) > 0 && (shim.revents & POLLHUP) != 0)
+        _exit(1);
 }

@@ -15,14 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static bool take_report(struct process *process);
-static void reap_helper(struct process *process);
-static void adopt(struct process *process, pid_t pid);
-static void take_terminal(struct process *process, int master);
-static void settle(struct process *process);
-static void finish(struct process *process);
-static void record_exit(const struct process *process);
-
 struct process *process_find(const char *name)
 {
     for (struct process *p = shim.processes; p != NULL; p = p->next)
@@ -98,6 +90,50 @@ bool process_is_live(const struct process *process)
     return !process->dead && !process->reaped;
 }
 
+/* Never waits: in a cgroup that is being frozen, the helper may not get to its end for long. */
+static void reap_helper(struct process *process)
+{
+    if (process->helper > 0 && waitpid(process->helper, NULL, WNOHANG) != 0)
+        process->helper = 0;
+}
+
+/* What survives the shim: "code signal started finished pid", written whole or not at all. */
+static void record_exit(const struct process *process)
+{
+    char text[128], temporary[ORC_MAX_NAME + 8];
+    int length = snprintf(text, sizeof text, "%d %d %llu %llu %d\n", process->exit_code,
+                          process->signal, (unsigned long long)process->started_ms,
+                          (unsigned long long)process->finished_ms, process->pid);
+    snprintf(temporary, sizeof temporary, ".%s.tmp", process->name);
+    int fd = openat(shim.exits_dir, temporary,
+                    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return; /* `list` still has it; only the death of the shim as well loses it */
+    bool written = write(fd, text, (size_t)length) == length && fsync(fd) == 0;
+    close(fd);
+    if (!written || renameat(shim.exits_dir, temporary, shim.exits_dir, process->name) < 0)
+        unlinkat(shim.exits_dir, temporary, 0);
+}
+
+static void finish(struct process *process)
+{
+    struct orc_state state;
+    if (!stream_drain(process))
+        return;
+    process->finished = true;
+    stream_close(&process->input);
+    process_state(process, &state);
+    clients_send(process, FRAME_EXITED, &state, sizeof state);
+    clients_end(process);
+    process->dead = process->role == ROLE_EXEC;
+    if (process->dead)
+        return;
+    log_close(process->log);
+    process->log = NULL;
+    record_exit(process);
+    connections_broadcast(FRAME_EXITED, &state, sizeof state);
+}
+
 void process_advance(struct process *process)
 {
     reap_helper(process);
@@ -129,11 +165,26 @@ void process_free(struct process *process)
     free(process);
 }
 
-void process_on_report(struct source *source, short events)
+/* enter-container's helper has cloned the process proper and ends; from now on that one is
+ * meant. */
+static void adopt(struct process *process, pid_t pid)
 {
-    (void)events;
-    while (source->fd >= 0 && take_report(source->owner))
-        continue;
+    if (!process->reaped)
+        process->helper = process->pid;
+    reap_helper(process);
+    stream_close(&process->life);
+    process->pid = pid;
+    process->reaped = false;
+    process->life = (struct source){pidfd_open(pid, 0), 0, process_on_end, process};
+    if (process->hung_up || shim.shutting_down)
+        process_kill(process, SIGKILL);
+}
+
+static void take_terminal(struct process *process, int master)
+{
+    int input = fcntl(master, F_DUPFD_CLOEXEC, SPACE_FD);
+    process->output[0] = (struct source){master, 0, stream_output_ready, process};
+    process->input = (struct source){input, 0, stream_input_ready, process};
 }
 
 /* False: nothing more now. The sender's pid is the kernel's word, translated into the shim's pid
@@ -177,33 +228,11 @@ static bool take_report(struct process *process)
     return true;
 }
 
-/* Never waits: in a cgroup that is being frozen, the helper may not get to its end for long. */
-static void reap_helper(struct process *process)
+void process_on_report(struct source *source, short events)
 {
-    if (process->helper > 0 && waitpid(process->helper, NULL, WNOHANG) != 0)
-        process->helper = 0;
-}
-
-/* enter-container's helper has cloned the process proper and ends; from now on that one is
- * meant. */
-static void adopt(struct process *process, pid_t pid)
-{
-    if (!process->reaped)
-        process->helper = process->pid;
-    reap_helper(process);
-    stream_close(&process->life);
-    process->pid = pid;
-    process->reaped = false;
-    process->life = (struct source){pidfd_open(pid, 0), 0, process_on_end, process};
-    if (process->hung_up || shim.shutting_down)
-        process_kill(process, SIGKILL);
-}
-
-static void take_terminal(struct process *process, int master)
-{
-    int input = fcntl(master, F_DUPFD_CLOEXEC, SPACE_FD);
-    process->output[0] = (struct source){master, 0, stream_output_ready, process};
-    process->input = (struct source){input, 0, stream_input_ready, process};
+    (void)events;
+    while (source->fd >= 0 && take_report(source->owner))
+        continue;
 }
 
 void process_on_end(struct source *source, short events)
@@ -252,41 +281,4 @@ static void settle(struct process *process)
     connection_fail(process->client, process->tag, &process->failure);
     if (process->role == ROLE_EXEC && process->client != NULL)
         connection_end_session(process->client);
-}
-
-static void finish(struct process *process)
-{
-    struct orc_state state;
-    if (!stream_drain(process))
-        return;
-    process->finished = true;
-    stream_close(&process->input);
-    process_state(process, &state);
-    clients_send(process, FRAME_EXITED, &state, sizeof state);
-    clients_end(process);
-    process->dead = process->role == ROLE_EXEC;
-    if (process->dead)
-        return;
-    log_close(process->log);
-    process->log = NULL;
-    record_exit(process);
-    connections_broadcast(FRAME_EXITED, &state, sizeof state);
-}
-
-/* What survives the shim: "code signal started finished pid", written whole or not at all. */
-static void record_exit(const struct process *process)
-{
-    char text[128], temporary[ORC_MAX_NAME + 8];
-    int length = snprintf(text, sizeof text, "%d %d %llu %llu %d\n", process->exit_code,
-                          process->signal, (unsigned long long)process->started_ms,
-                          (unsigned long long)process->finished_ms, process->pid);
-    snprintf(temporary, sizeof temporary, ".%s.tmp", process->name);
-    int fd = openat(shim.exits_dir, temporary,
-                    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return; /* `list` still has it; only the death of the shim as well loses it */
-    bool written = write(fd, text, (size_t)length) == length && fsync(fd) == 0;
-    close(fd);
-    if (!written || renameat(shim.exits_dir, temporary, shim.exits_dir, process->name) < 0)
-        unlinkat(shim.exits_dir, temporary, 0);
 }

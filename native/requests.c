@@ -5,78 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void handle_list(struct connection *connection, const struct orc_frame *frame,
-                        struct list *list);
-static void send_states(struct connection *connection, uint32_t tag);
-static void forget(struct connection *connection, uint32_t tag, const char *name);
-static void shut_down(struct connection *connection, uint32_t tag);
-static void make_sandbox(struct connection *connection, uint32_t tag, const struct list *list);
-
-bool request_handle(struct connection *connection, const struct orc_frame *frame, uint8_t *payload)
-{
-    struct list list;
-    bool to_session = frame->type == FRAME_INPUT || frame->type == FRAME_INPUT_END ||
-                      frame->type == FRAME_RESIZE;
-    if (connection->is_session != to_session)
-        return false;
-    if (to_session && (connection->session == NULL || frame->size > ORC_MAX_INPUT))
-        return connection->session == NULL; /* what comes after the end is dropped */
-    if (frame->type == FRAME_INPUT) {
-        if (connection->gives_input)
-            stream_give_input(connection->session, payload, frame->size);
-        return true;
-    }
-    if (frame->type == FRAME_INPUT_END) {
-        /* A container's input stays open for the next client, unless it is for one only. */
-        if (connection->gives_input && (!connection->attached || connection->session->input_once))
-            stream_end_input(connection->session);
-        return true;
-    }
-    int error = list_decode(&list, frame->type, payload, frame->size);
-    if (error < 0)
-        connection_refuse(connection, frame->tag, -error, "decode");
-    else
-        handle_list(connection, frame, &list);
-    list_free(&list);
-    return true;
-}
-
-static void handle_list(struct connection *connection, const struct orc_frame *frame,
-                        struct list *list)
-{
-    const struct orc_record *record = &list->records[0];
-    const char *name = list_text(list, record, 0);
-    struct process *process;
-    switch (frame->type) {
-    case FRAME_RUN:
-    case FRAME_START:
-    case FRAME_EXEC:
-        if (shim.shutting_down)
-            return connection_refuse(connection, frame->tag, ESHUTDOWN, "shutdown");
-        return process_start(connection, frame->tag, frame->type, list);
-    case FRAME_ATTACH:
-        return process_attach(connection, frame->tag, list);
-    case FRAME_SANDBOX:
-        return make_sandbox(connection, frame->tag, list);
-    case FRAME_KILL:
-        process = process_find(name);
-        if (process != NULL)
-            process_kill(process, (int)record->num[0]);
-        return connection_send(connection, FRAME_DONE, frame->tag, NULL, 0);
-    case FRAME_LIST:
-        return send_states(connection, frame->tag);
-    case FRAME_FORGET:
-        return forget(connection, frame->tag, name);
-    case FRAME_SHUTDOWN:
-        return shut_down(connection, frame->tag);
-    case FRAME_RESIZE:
-        return stream_resize(connection->session, (uint16_t)record->num[0],
-                             (uint16_t)record->num[1]);
-    default:
-        return connection_refuse(connection, frame->tag, ENOSYS, "request");
-    }
-}
-
 static void make_sandbox(struct connection *connection, uint32_t tag, const struct list *list)
 {
     struct orc_failure failure = {.index = -1};
@@ -117,4 +45,69 @@ static void shut_down(struct connection *connection, uint32_t tag)
     shim.shutdown_tag = tag;
     for (struct process *p = shim.processes; p != NULL; p = p->next)
         process_kill(p, SIGKILL);
+}
+
+static void handle_list(struct connection *connection, const struct orc_frame *frame,
+                        struct list *list)
+{
+    const struct orc_record *record = &list->records[0];
+    const char *name = list_text(list, record, 0);
+    struct process *process;
+    switch (frame->type) {
+    case FRAME_RUN:
+    case FRAME_START:
+    case FRAME_EXEC:
+        if (shim.shutting_down)
+            return connection_refuse(connection, frame->tag, ESHUTDOWN, "shutdown");
+        return process_start(connection, frame->tag, frame->type, list);
+    case FRAME_ATTACH:
+        return process_attach(connection, frame->tag, list);
+    case FRAME_SANDBOX:
+        return make_sandbox(connection, frame->tag, list);
+    case FRAME_KILL:
+        process = process_find(name);
+        if (process != NULL)
+            process_kill(process, (int)record->num[0]);
+        return connection_send(connection, FRAME_DONE, frame->tag, NULL, 0);
+    case FRAME_LIST:
+        return send_states(connection, frame->tag);
+    case FRAME_FORGET:
+        return forget(connection, frame->tag, name);
+    case FRAME_SHUTDOWN:
+        return shut_down(connection, frame->tag);
+    case FRAME_RESIZE:
+        return stream_resize(connection->session, (uint16_t)record->num[0],
+                             (uint16_t)record->num[1]);
+    default:
+        return connection_refuse(connection, frame->tag, ENOSYS, "request");
+    }
+}
+
+bool request_handle(struct connection *connection, const struct orc_frame *frame, uint8_t *payload)
+{
+    struct list list;
+    bool to_session = frame->type == FRAME_INPUT || frame->type == FRAME_INPUT_END ||
+                      frame->type == FRAME_RESIZE;
+    if (connection->is_session != to_session)
+        return false;
+    if (to_session && (connection->session == NULL || frame->size > ORC_MAX_INPUT))
+        return connection->session == NULL; /* what comes after the end is dropped */
+    if (frame->type == FRAME_INPUT) {
+        if (connection->gives_input)
+            stream_give_input(connection->session, payload, frame->size);
+        return true;
+    }
+    if (frame->type == FRAME_INPUT_END) {
+        /* A container's input stays open for the next client, unless it is for one only. */
+        if (connection->gives_input && (!connection->attached || connection->session->input_once))
+            stream_end_input(connection->session);
+        return true;
+    }
+    int error = list_decode(&list, frame->type, payload, frame->size);
+    if (error < 0)
+        connection_refuse(connection, frame->tag, -error, "decode");
+    else
+        handle_list(connection, frame, &list);
+    list_free(&list);
+    return true;
 }

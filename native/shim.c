@@ -25,35 +25,6 @@ enum { MAX_SOURCES = 1 + MAX_CONNECTIONS + 5 * MAX_PROCESSES, TICK_MS = 100 };
 
 struct shim shim;
 
-static const char *set_up(const char *run_dir);
-static const char *listen_in(int run_dir);
-static void report(int error, const char *stage);
-_Noreturn static void serve(void);
-static nfds_t collect(struct source **sources);
-static void add(struct source **sources, nfds_t *count, struct source *source);
-static bool is_anyone_held(void);
-static void sweep(void);
-static void end_if_idle(void);
-
-int shim_main(int argc, char **argv)
-{
-    if (argc != 2)
-        return 64;
-    errno = 0;
-    const char *failed = set_up(argv[1]);
-    report(failed == NULL ? 0 : errno, failed == NULL ? "" : failed);
-    if (failed != NULL)
-        return 1;
-    serve();
-}
-
-uint64_t now_ms(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* NULL, or the stage that failed, with errno. */
 static const char *set_up(const char *run_dir)
 {
@@ -93,25 +64,6 @@ static const char *set_up(const char *run_dir)
     return listen_in(shim.run_dir);
 }
 
-/* Through /proc/self/fd the path is short whatever the directory's is (sun_path holds 107
- * bytes). */
-static const char *listen_in(int run_dir)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return "socket";
-    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/shim.sock", run_dir);
-    unlinkat(run_dir, "shim.sock", 0);
-    mode_t before = umask(0177);
-    int error = bind(fd, (const struct sockaddr *)&address, sizeof address);
-    umask(before);
-    if (error < 0 || listen(fd, 64) < 0)
-        return "listen";
-    shim.listener = (struct source){.fd = fd, .events = POLLIN, .ready = connection_accept};
-    return NULL;
-}
-
 static void report(int error, const char *stage)
 {
     struct shim_ready ready = {.failure = failure_of(error, stage), .hello = shim.hello};
@@ -120,22 +72,10 @@ static void report(int error, const char *stage)
     close(SHIM_READY_FD);
 }
 
-static void serve(void)
+static void add(struct source **sources, nfds_t *count, struct source *source)
 {
-    static struct source *sources[MAX_SOURCES];
-    static struct pollfd fds[MAX_SOURCES];
-    for (;;) {
-        nfds_t count = collect(sources);
-        for (nfds_t i = 0; i < count; i++)
-            fds[i] = (struct pollfd){.fd = sources[i]->fd, .events = sources[i]->events};
-        if (poll(fds, count, is_anyone_held() ? TICK_MS : -1) < 0)
-            continue;
-        for (nfds_t i = 0; i < count; i++)
-            if (fds[i].revents != 0 && sources[i]->fd == fds[i].fd)
-                sources[i]->ready(sources[i], fds[i].revents);
-        sweep();
-        end_if_idle();
-    }
+    if (source->fd >= 0 && source->events != 0)
+        sources[(*count)++] = source;
 }
 
 static nfds_t collect(struct source **sources)
@@ -157,12 +97,6 @@ static nfds_t collect(struct source **sources)
     shim.listener.events = connections < MAX_CONNECTIONS ? POLLIN : 0;
     add(sources, &count, &shim.listener);
     return count;
-}
-
-static void add(struct source **sources, nfds_t *count, struct source *source)
-{
-    if (source->fd >= 0 && source->events != 0)
-        sources[(*count)++] = source;
 }
 
 /* An attached client that doesn't read holds a container back, for a while. */
@@ -214,4 +148,60 @@ static void end_if_idle(void)
     if (shim.shutdown != NULL)
         connection_finish(shim.shutdown, shim.shutdown_tag);
     _exit(0);
+}
+
+_Noreturn static void serve(void)
+{
+    static struct source *sources[MAX_SOURCES];
+    static struct pollfd fds[MAX_SOURCES];
+    for (;;) {
+        nfds_t count = collect(sources);
+        for (nfds_t i = 0; i < count; i++)
+            fds[i] = (struct pollfd){.fd = sources[i]->fd, .events = sources[i]->events};
+        if (poll(fds, count, is_anyone_held() ? TICK_MS : -1) < 0)
+            continue;
+        for (nfds_t i = 0; i < count; i++)
+            if (fds[i].revents != 0 && sources[i]->fd == fds[i].fd)
+                sources[i]->ready(sources[i], fds[i].revents);
+        sweep();
+        end_if_idle();
+    }
+}
+
+int shim_main(int argc, char **argv)
+{
+    if (argc != 2)
+        return 64;
+    errno = 0;
+    const char *failed = set_up(argv[1]);
+    report(failed == NULL ? 0 : errno, failed == NULL ? "" : failed);
+    if (failed != NULL)
+        return 1;
+    serve();
+}
+
+uint64_t now_ms(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Through /proc/self/fd the path is short whatever the directory's is (sun_path holds 107
+ * bytes). */
+static const char *listen_in(int run_dir)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return "socket";
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/shim.sock", run_dir);
+    unlinkat(run_dir, "shim.sock", 0);
+    mode_t before = umask(0177);
+    int error = bind(fd, (const struct sockaddr *)&address, sizeof address);
+    umask(before);
+    if (error < 0 || listen(fd, 64) < 0)
+        return "listen";
+    shim.listener = (struct source){.fd = fd, .events = POLLIN, .ready = connection_accept};
+    return NULL;
 }

@@ -12,8 +12,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-static bool is_terminal_maker(int fd);
-
 int op_join(struct task *task, const struct orc_record *op)
 {
     static const int kinds[] = {CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS};
@@ -48,6 +46,15 @@ int op_unshare(struct task *task, const struct orc_record *op)
     return unshare((int)op->num[0]) < 0 ? task_fail(task, "unshare") : 0;
 }
 
+static bool is_terminal_maker(int fd)
+{
+    struct stat found;
+    struct statfs system;
+    return fstat(fd, &found) == 0 && S_ISCHR(found.st_mode) &&
+           (found.st_rdev == makedev(5, 2)) && fstatfs(fd, &system) == 0 &&
+           system.f_type == DEVPTS_SUPER_MAGIC;
+}
+
 /* The other side comes from the master by ioctl, never by a path that the container could
  * exchange (CVE-2025-52565). */
 int op_terminal(struct task *task, const struct orc_record *op)
@@ -78,13 +85,4 @@ int op_terminal(struct task *task, const struct orc_record *op)
     close(terminal);
     close(master);
     return 0;
-}
-
-static bool is_terminal_maker(int fd)
-{
-    struct stat found;
-    struct statfs system;
-    return fstat(fd, &found) == 0 && S_ISCHR(found.st_mode) &&
-           (found.st_rdev == makedev(5, 2)) && fstatfs(fd, &system) == 0 &&
-           system.f_type == DEVPTS_SUPER_MAGIC;
 }

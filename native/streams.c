@@ -7,16 +7,63 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-static ssize_t pump(struct process *process, int stream);
-static void write_pending(struct process *process);
-static void drop_pending(struct process *process);
-static void end_input(struct process *process);
+/* Bytes moved; 0: end of file; -1: nothing there now. */
+static ssize_t pump(struct process *process, int stream)
+{
+    static uint8_t buffer[PUMP_SIZE];
+    struct source *source = &process->output[stream];
+    ssize_t got = read(source->fd, buffer, sizeof buffer);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return -1;
+    if (got <= 0) { /* a terminal without users says EIO */
+        stream_close(source);
+        return 0;
+    }
+    if (process->log != NULL)
+        log_write(process->log, stream, buffer, (size_t)got);
+    clients_send(process, stream == 0 ? FRAME_OUTPUT : FRAME_ERRORS, buffer, (size_t)got);
+    return got;
+}
 
 void stream_output_ready(struct source *source, short events)
 {
     (void)events;
     struct process *process = source->owner;
     pump(process, source == &process->output[0] ? 0 : 1);
+}
+
+/* A terminal has no end of file; its reader sees one after the end-of-transmission character. */
+static void end_input(struct process *process)
+{
+    if (!process->terminal)
+        stream_close(&process->input);
+    else if (process->input.fd >= 0 && write(process->input.fd, "\4", 1) < 0)
+        return; /* nobody has read for long: its queue is full */
+}
+
+static void drop_pending(struct process *process)
+{
+    free(process->pending);
+    process->pending = NULL;
+    if (process->input_ended)
+        end_input(process);
+}
+
+static void write_pending(struct process *process)
+{
+    if (process->input.fd < 0)
+        return drop_pending(process);
+    size_t left = process->pending_size - process->pending_at;
+    ssize_t written = write(process->input.fd, process->pending + process->pending_at, left);
+    if (written < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (written < 0) {
+        stream_close(&process->input);
+        return drop_pending(process);
+    }
+    process->pending_at += (size_t)written;
+    if (process->pending_at == process->pending_size)
+        drop_pending(process);
 }
 
 void stream_input_ready(struct source *source, short events)
@@ -97,56 +144,4 @@ void stream_close(struct source *source)
     if (source->fd >= 0)
         close(source->fd);
     source->fd = -1;
-}
-
-/* Bytes moved; 0: end of file; -1: nothing there now. */
-static ssize_t pump(struct process *process, int stream)
-{
-    static uint8_t buffer[PUMP_SIZE];
-    struct source *source = &process->output[stream];
-    ssize_t got = read(source->fd, buffer, sizeof buffer);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return -1;
-    if (got <= 0) { /* a terminal without users says EIO */
-        stream_close(source);
-        return 0;
-    }
-    if (process->log != NULL)
-        log_write(process->log, stream, buffer, (size_t)got);
-    clients_send(process, stream == 0 ? FRAME_OUTPUT : FRAME_ERRORS, buffer, (size_t)got);
-    return got;
-}
-
-static void write_pending(struct process *process)
-{
-    if (process->input.fd < 0)
-        return drop_pending(process);
-    size_t left = process->pending_size - process->pending_at;
-    ssize_t written = write(process->input.fd, process->pending + process->pending_at, left);
-    if (written < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (written < 0) {
-        stream_close(&process->input);
-        return drop_pending(process);
-    }
-    process->pending_at += (size_t)written;
-    if (process->pending_at == process->pending_size)
-        drop_pending(process);
-}
-
-static void drop_pending(struct process *process)
-{
-    free(process->pending);
-    process->pending = NULL;
-    if (process->input_ended)
-        end_input(process);
-}
-
-/* A terminal has no end of file; its reader sees one after the end-of-transmission character. */
-static void end_input(struct process *process)
-{
-    if (!process->terminal)
-        stream_close(&process->input);
-    else if (process->input.fd >= 0 && write(process->input.fd, "\4", 1) < 0)
-        return; /* nobody has read for long: its queue is full */
 }

@@ -8,9 +8,50 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int run(struct task *task, const struct orc_record *op);
-static void reset_signals(void);
-_Noreturn static void report_failure(const struct task *task, int index, int error);
+static int run(struct task *task, const struct orc_record *op)
+{
+    switch (op->kind) {
+    case OP_SET_ROOT:        return op_set_root(task, op);
+    case OP_MKDIR:           return op_mkdir(task, op);
+    case OP_SYMLINK:         return op_symlink(task, op);
+    case OP_MKNOD:           return op_mknod(task, op);
+    case OP_WRITE:           return op_write(task, op);
+    case OP_MOUNT:           return op_mount(task, op);
+    case OP_BIND:            return op_bind(task, op);
+    case OP_MASK:            return op_mask(task, op);
+    case OP_READ_ONLY:       return op_read_only(task, op);
+    case OP_MAKE_PRIVATE:    return op_make_private(task, op);
+    case OP_PIVOT_ROOT:      return op_pivot_root(task, op);
+    case OP_CHDIR:           return op_chdir(task, op);
+    case OP_JOIN:            return op_join(task, op);
+    case OP_ENTER_CONTAINER: return op_enter_container(task, op);
+    case OP_UNSHARE:         return op_unshare(task, op);
+    case OP_LINK_UP:         return op_link_up(task, op);
+    case OP_ADD_ADDRESS:     return op_add_address(task, op);
+    case OP_ADD_ROUTE:       return op_add_route(task, op);
+    case OP_NEW_SESSION:     return op_new_session(task, op);
+    case OP_NEW_KEYRING:     return op_new_keyring(task, op);
+    case OP_UMASK:           return op_umask(task, op);
+    case OP_SET_IDS:         return op_set_ids(task, op);
+    case OP_DROP_BOUNDING:   return op_drop_bounding(task, op);
+    case OP_SET_CAPS:        return op_set_caps(task, op);
+    case OP_NO_NEW_PRIVS:    return op_no_new_privs(task, op);
+    case OP_SECCOMP:         return op_seccomp(task, op);
+    case OP_EXEC:            return op_exec(task, op);
+    case OP_READ_ONLY_ROOT:  return op_read_only_root(task, op);
+    case OP_TERMINAL:        return op_terminal(task, op);
+    case OP_DIAL:            return op_dial(task, op);
+    }
+    return -ENOSYS;
+}
+
+_Noreturn static void report_failure(const struct task *task, int index, int error)
+{
+    struct report failed = {.type = REPORT_FAILED, .failure = failure_of(error, task->stage)};
+    failed.failure.index = index;
+    task_send(task->report, &failed, -1);
+    _exit(1);
+}
 
 void task_run(struct task *task)
 {
@@ -53,43 +94,6 @@ int task_send(int report, const struct report *message, int descriptor)
     return sendmsg(report, &envelope, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static int run(struct task *task, const struct orc_record *op)
-{
-    switch (op->kind) {
-    case OP_SET_ROOT:        return op_set_root(task, op);
-    case OP_MKDIR:           return op_mkdir(task, op);
-    case OP_SYMLINK:         return op_symlink(task, op);
-    case OP_MKNOD:           return op_mknod(task, op);
-    case OP_WRITE:           return op_write(task, op);
-    case OP_MOUNT:           return op_mount(task, op);
-    case OP_BIND:            return op_bind(task, op);
-    case OP_MASK:            return op_mask(task, op);
-    case OP_READ_ONLY:       return op_read_only(task, op);
-    case OP_MAKE_PRIVATE:    return op_make_private(task, op);
-    case OP_PIVOT_ROOT:      return op_pivot_root(task, op);
-    case OP_CHDIR:           return op_chdir(task, op);
-    case OP_JOIN:            return op_join(task, op);
-    case OP_ENTER_CONTAINER: return op_enter_container(task, op);
-    case OP_UNSHARE:         return op_unshare(task, op);
-    case OP_LINK_UP:         return op_link_up(task, op);
-    case OP_ADD_ADDRESS:     return op_add_address(task, op);
-    case OP_ADD_ROUTE:       return op_add_route(task, op);
-    case OP_NEW_SESSION:     return op_new_session(task, op);
-    case OP_NEW_KEYRING:     return op_new_keyring(task, op);
-    case OP_UMASK:           return op_umask(task, op);
-    case OP_SET_IDS:         return op_set_ids(task, op);
-    case OP_DROP_BOUNDING:   return op_drop_bounding(task, op);
-    case OP_SET_CAPS:        return op_set_caps(task, op);
-    case OP_NO_NEW_PRIVS:    return op_no_new_privs(task, op);
-    case OP_SECCOMP:         return op_seccomp(task, op);
-    case OP_EXEC:            return op_exec(task, op);
-    case OP_READ_ONLY_ROOT:  return op_read_only_root(task, op);
-    case OP_TERMINAL:        return op_terminal(task, op);
-    case OP_DIAL:            return op_dial(task, op);
-    }
-    return -ENOSYS;
-}
-
 /*
  * What is ignored stays ignored over exec, so a container would inherit the shim's SIGPIPE, and
  * whatever the agent's own parent ignored. The system call itself, because libc keeps its hands off
@@ -104,12 +108,4 @@ static void reset_signals(void)
     for (int number = 1; number < _NSIG; number++)
         syscall(SYS_rt_sigaction, number, by_default, NULL, mask_bytes);
     sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static void report_failure(const struct task *task, int index, int error)
-{
-    struct report failed = {.type = REPORT_FAILED, .failure = failure_of(error, task->stage)};
-    failed.failure.index = index;
-    task_send(task->report, &failed, -1);
-    _exit(1);
 }
