@@ -26,9 +26,7 @@ export async function tryNode(dataDir: string): Promise<Faults<typeof agentNeeds
   return {
     ...(kernel !== undefined && { kernel }),
     ...(await attempt('cgroups', tryCgroups)),
-    ...(await attempt('seccomp', () =>
-      compileSeccomp({ defaultErrno: 1, rules: [] }, process.arch),
-    )),
+    ...(await attempt('seccomp', () => compileSeccomp({ defaultAction: 'SCMP_ACT_ERRNO' }))),
     ...(await attempt('nftables', () => withNftables((nft) => nft.listTable('ip orc')))),
     ...(await attempt('sysctl', () => access('/proc/sys/net/ipv4/ip_forward', constants.W_OK))),
     ...(await trySandboxes(dataDir)),

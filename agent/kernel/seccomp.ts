@@ -1,59 +1,55 @@
-import {
-  compileFilter,
-  SCMP_ACT_ALLOW,
-  SCMP_ARCH_ARM,
-  SCMP_ARCH_X86,
-  SCMP_CMP_EQ,
-  SCMP_CMP_MASKED_EQ,
-  SCMP_CMP_NE,
-  type SeccompArg,
-  type SeccompRule,
-  scmpActErrno,
-} from '../../native/seccomp.ts';
+import { compileFilter, type SeccompFilter } from '../../native/seccomp.ts';
 
-/** Which system calls a process may make; everything not named fails with `defaultErrno`. */
-export interface SeccompProfile {
-  readonly defaultErrno: number;
-  readonly rules: readonly {
-    readonly syscalls: readonly string[];
-    readonly outcome: 'allow' | { readonly errno: number };
-    /** All of them must hold. Several rules for one call: any of them. */
-    readonly when?: readonly SeccompCondition[];
-  }[];
+/** `linux.seccomp` of the OCI runtime specification. */
+export interface SeccompSpec extends SeccompFilter {
+  readonly flags?: readonly string[] | undefined;
 }
 
-type SeccompCondition =
-  | { readonly arg: number; readonly is: bigint }
-  | { readonly arg: number; readonly isNot: bigint }
-  | { readonly arg: number; readonly mask: bigint; readonly gives: bigint };
+/** What seccomp(2) takes. */
+export interface CompiledSeccomp {
+  /** struct sock_filter[], for 64 and 32 bit programs. */
+  readonly program: Uint8Array;
+  readonly flags: number;
+}
 
 class SeccompError extends Error {
   override readonly name = 'SeccompError';
 }
 
-/** Classic BPF for seccomp(2), for 64 and 32 bit programs. Takes about 20 ms: keep the result. Throws SeccompError. */
-export function compileSeccomp(profile: SeccompProfile, processor: NodeJS.Architecture): Buffer {
+/** Takes about 20 ms: keep the result. Throws SeccompError. */
+export function compileSeccomp(spec: SeccompSpec): CompiledSeccomp {
   try {
-    return compileFilter({
-      defaultAction: scmpActErrno(profile.defaultErrno),
-      architectures: [processor === 'arm64' ? SCMP_ARCH_ARM : SCMP_ARCH_X86],
-      rules: profile.rules.flatMap(rulesOf),
-    });
+    return { program: compileFilter(spec), flags: flagsOf(spec) };
   } catch (cause) {
     throw new SeccompError('compiling the seccomp filter', { cause });
   }
 }
 
-function rulesOf(rule: SeccompProfile['rules'][number]): readonly SeccompRule[] {
-  const action = rule.outcome === 'allow' ? SCMP_ACT_ALLOW : scmpActErrno(rule.outcome.errno);
-  const args = (rule.when ?? []).map(toArg);
-  return rule.syscalls.map((syscall) => ({ action, syscall, args }));
+/** linux/seccomp.h */
+const flagBits: Readonly<Record<string, number>> = {
+  SECCOMP_FILTER_FLAG_TSYNC: 1,
+  SECCOMP_FILTER_FLAG_LOG: 2,
+  SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4,
+  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 32,
+};
+const NEW_LISTENER = 8;
+
+function flagsOf({ defaultAction, syscalls = [], flags = [] }: SeccompSpec): number {
+  const notifying = syscalls.filter(({ action }) => action === 'SCMP_ACT_NOTIFY');
+  // With it the descriptor is handed out that answers it: nobody would.
+  if (
+    defaultAction === 'SCMP_ACT_NOTIFY' ||
+    notifying.some(({ names }) => names.includes('sendmsg'))
+  )
+    throw new Error('SCMP_ACT_NOTIFY for sendmsg can be answered by nobody');
+  return flags.reduce(
+    (bits, flag) => bits | flagBit(flag),
+    notifying.length > 0 ? NEW_LISTENER : 0,
+  );
 }
 
-function toArg(condition: SeccompCondition): SeccompArg {
-  const index = condition.arg;
-  if ('is' in condition) return { index, compare: SCMP_CMP_EQ, value: condition.is, masked: 0n };
-  if ('isNot' in condition)
-    return { index, compare: SCMP_CMP_NE, value: condition.isNot, masked: 0n };
-  return { index, compare: SCMP_CMP_MASKED_EQ, value: condition.mask, masked: condition.gives };
+function flagBit(flag: string): number {
+  const bit = flagBits[flag];
+  if (bit === undefined) throw new Error(`seccomp(2) doesn't know the flag ${flag}`);
+  return bit;
 }

@@ -1,21 +1,22 @@
-import { compileSeccomp } from '../kernel/seccomp.ts';
-import type { Capability } from './oci-config.ts';
-import { seccompProfile, seccompProfileKey } from './seccomp-profile.ts';
+import { type CompiledSeccomp, compileSeccomp, type SeccompSpec } from '../kernel/seccomp.ts';
+import { seccompProfile } from './seccomp-profile.ts';
 
-/** Compiled default filters: each made once, at its first use. */
+/** Compiled filters: each made once, at its first use. Throw SeccompError. */
 export interface SeccompFilters {
-  /** struct sock_filter[] for a process with these capabilities. Throws SeccompError. */
-  get(capabilities: readonly Capability[]): Uint8Array;
+  of(spec: SeccompSpec): CompiledSeccomp;
+  /** struct sock_filter[] of RuntimeDefault, for a process with these capabilities. */
+  get(capabilities: readonly string[]): Uint8Array;
 }
 
 export function seccompFilters(processor: NodeJS.Architecture): SeccompFilters {
-  const compiled = new Map<string, Uint8Array>();
-  return {
-    get(capabilities) {
-      const key = seccompProfileKey(capabilities);
-      const program = compiled.get(key) ?? compileSeccomp(seccompProfile(capabilities), processor);
-      compiled.set(key, program);
-      return program;
-    },
+  const compiled = new Map<string, CompiledSeccomp>();
+  const of = (spec: SeccompSpec): CompiledSeccomp => {
+    const key = JSON.stringify(spec, (_, value: unknown) =>
+      typeof value === 'bigint' ? `${value}n` : value,
+    );
+    const filter = compiled.get(key) ?? compileSeccomp(spec);
+    compiled.set(key, filter);
+    return filter;
   };
+  return { of, get: (capabilities) => of(seccompProfile(capabilities, processor)).program };
 }

@@ -1,6 +1,5 @@
 import { constants } from 'node:os';
-import type { SeccompProfile } from '../kernel/seccomp.ts';
-import type { Capability } from './oci-config.ts';
+import type { SeccompSpec } from '../kernel/seccomp.ts';
 
 const { EPERM, ENOSYS } = constants.errno;
 
@@ -8,54 +7,53 @@ const { EPERM, ENOSYS } = constants.errno;
  * RuntimeDefault: what docker and containerd allow by default, by purpose. What is older than this table and refused
  * fails with EPERM; what is newer fails with ENOSYS, so that a C library falls back to what it did before.
  */
-export function seccompProfile(capabilities: readonly Capability[]): SeccompProfile {
-  const held = new Set(capabilities);
-  const [granted, withheld] = partition(Object.entries(byCapability), ([name]) => held.has(name));
-  const extra = new Set(granted.flatMap(([, syscalls]) => syscalls));
-  const denied = withheld.flatMap(([, syscalls]) => syscalls.filter((name) => !extra.has(name)));
-  const admin = held.has('SYS_ADMIN');
+export function seccompProfile(
+  capabilities: readonly string[],
+  processor: NodeJS.Architecture,
+): SeccompSpec {
+  const isHeld = (name: string) => capabilities.some((held) => held.replace('CAP_', '') === name);
+  const entries = Object.entries(byCapability);
+  const extra = new Set(entries.flatMap(([name, calls]) => (isHeld(name) ? calls : [])));
+  const denied = entries.flatMap(([, calls]) => calls.filter((name) => !extra.has(name)));
   return {
-    defaultErrno: ENOSYS,
-    rules: [
-      { syscalls: words(ordinary), outcome: 'allow' },
-      { syscalls: [...extra], outcome: 'allow' },
-      ...(admin ? [{ syscalls: ['clone', 'clone3'], outcome: 'allow' } as const] : cloneRules),
-      ...personalities.map((is) => ({
-        syscalls: ['personality'],
-        outcome: 'allow' as const,
-        when: [{ arg: 0, is }],
-      })),
-      { syscalls: ['socket'], outcome: 'allow', when: [{ arg: 0, isNot: AF_VSOCK }] },
-      { syscalls: [...new Set([...words(refused), ...denied])], outcome: { errno: EPERM } },
+    defaultAction: 'SCMP_ACT_ERRNO',
+    defaultErrnoRet: ENOSYS,
+    architectures: [processor === 'arm64' ? 'SCMP_ARCH_ARM' : 'SCMP_ARCH_X86'],
+    syscalls: [
+      { names: [...words(ordinary), ...extra], ...allowed },
+      ...(isHeld('SYS_ADMIN') ? [{ names: ['clone', 'clone3'], ...allowed }] : cloneRules),
+      { names: ['personality'], ...allowed, args: personalities.map((is) => arg('EQ', is)) },
+      { names: ['socket'], ...allowed, args: [arg('NE', AF_VSOCK)] },
+      { names: [...new Set([...words(refused), ...denied])], ...failing(EPERM) },
     ],
   };
 }
 
-/** Profiles differ only by these, so they are what a compiled filter is kept by. */
-export function seccompProfileKey(capabilities: readonly Capability[]): string {
-  return capabilities.filter((name) => Object.hasOwn(byCapability, name)).join(',');
-}
+const allowed = { action: 'SCMP_ACT_ALLOW' } as const;
+const failing = (errno: number) => ({ action: 'SCMP_ACT_ERRNO', errnoRet: errno }) as const;
+const arg = (op: 'EQ' | 'NE', value: number) =>
+  ({ index: 0, op: `SCMP_CMP_${op}`, value }) as const;
 
-const AF_VSOCK = 40n;
+const AF_VSOCK = 40;
 
 /** CLONE_NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET, NEWNS: no new namespaces. */
-const NEW_NAMESPACES = 0x7e020000n;
+const NEW_NAMESPACES = 0x7e020000;
 
 /** clone3 takes its flags from memory, where a filter can't look: ENOSYS makes the C library use clone. */
-const cloneRules: SeccompProfile['rules'] = [
+const cloneRules = [
   {
-    syscalls: ['clone'],
-    outcome: 'allow',
-    when: [{ arg: 0, mask: NEW_NAMESPACES, gives: 0n }],
+    names: ['clone'],
+    ...allowed,
+    args: [{ index: 0, op: 'SCMP_CMP_MASKED_EQ', value: NEW_NAMESPACES, valueTwo: 0 }],
   },
-  { syscalls: ['clone3'], outcome: { errno: ENOSYS } },
-];
+  { names: ['clone3'], ...failing(ENOSYS) },
+] as const;
 
-/** PER_LINUX, PER_LINUX32, with and without UNAME26, and "only tell". */
-const personalities = [0x0n, 0x8n, 0x20000n, 0x20008n, 0xffffffffn];
+/** PER_LINUX, PER_LINUX32, with and without UNAME26, and "only tell": conditions on one argument are alternatives. */
+const personalities = [0x0, 0x8, 0x20000, 0x20008, 0xffffffff];
 
 /** What a capability opens, because without it the call would be refused or misused. */
-const byCapability: Partial<Record<Capability, readonly string[]>> = {
+const byCapability: Readonly<Record<string, readonly string[]>> = {
   DAC_READ_SEARCH: ['open_by_handle_at'],
   SYS_ADMIN: words(`bpf fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie mount
     mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname
@@ -140,12 +138,4 @@ const ordinary = `
 
 function words(text: string): readonly string[] {
   return text.trim().split(/\s+/);
-}
-
-function partition(
-  entries: readonly [string, readonly string[]][],
-  belongs: (entry: readonly [Capability, readonly string[]]) => boolean,
-): readonly [readonly [string, readonly string[]][], readonly [string, readonly string[]][]] {
-  const typed = entries as readonly [Capability, readonly string[]][];
-  return [typed.filter(belongs), typed.filter((entry) => !belongs(entry))];
 }
