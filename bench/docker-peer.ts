@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { systemClock } from '../base/clock.ts';
 import { removeCgroupsOf } from '../dev/cgroup-parent.ts';
+import { buildHelloImage } from '../dev/images/hello-image.ts';
 import { ensurePackages } from '../dev/images/packages.ts';
-import { buildHelloImage } from '../dev/images/recipes.ts';
 import { type Run, runProgram } from '../test/support/run-program.ts';
 import { waitFor } from '../test/support/wait-for.ts';
 

@@ -6,8 +6,8 @@ import { join, relative } from 'node:path';
 import { sleep, systemClock } from '../base/clock.ts';
 import { errorChain } from '../base/error-chain.ts';
 import { readDevConfig } from './config.ts';
+import { buildHelloImage } from './images/hello-image.ts';
 import { pushImage } from './images/push-image.ts';
-import { buildHelloImage } from './images/recipes.ts';
 import { sweepLeftovers } from './leftovers.ts';
 import { orcCommand } from './roles.ts';
 

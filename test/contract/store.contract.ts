@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type FakeClock, fakeClock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
-import { seededRng } from '../../base/rng.ts';
 import type { Store, StoreChange, Transaction } from '../../controller/store/store.ts';
+import { type FakeClock, fakeClock } from '../support/fake-clock.ts';
+import { seededRng } from '../support/seeded-rng.ts';
 
 export interface StoreUnderTest {
   open(deps: { clock: FakeClock; rng: Rng }): Promise<Store>;

@@ -2,7 +2,6 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { V1ConfigMap, V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { seededRng } from '../../base/rng.ts';
 import { type Manifest, useDevCluster } from '../support/dev-cluster.ts';
 import { configMap, deployment, helloContainer, shell, shellPod } from '../support/manifests.ts';
 import {
@@ -18,6 +17,7 @@ import {
 } from '../support/misfortunes.ts';
 import { isReady, nameOf, podsOf, readyPods } from '../support/pod-states.ts';
 import { rounds } from '../support/rounds.ts';
+import { seededRng } from '../support/seeded-rng.ts';
 
 /**
  * Everything ends at some moment in the midst of work, and goes on. By hand: CHAOS_SEED=N replays a failure,

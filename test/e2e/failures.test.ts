@@ -3,7 +3,6 @@ import { cp, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { V1Node, V1Pod, V1Service } from '@kubernetes/client-node';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { seededRng } from '../../base/rng.ts';
 import { busyboxBinary } from '../support/busybox.ts';
 import { useDevCluster } from '../support/dev-cluster.ts';
 import { findProcess } from '../support/find-process.ts';
@@ -17,6 +16,7 @@ import {
 } from '../support/manifests.ts';
 import { misfortunes, resume } from '../support/misfortunes.ts';
 import { containerStatus, nameOf, podsOf, readyPod, readyPods } from '../support/pod-states.ts';
+import { seededRng } from '../support/seeded-rng.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 /** In this order: each failure finds the cluster whole again after the one before. */

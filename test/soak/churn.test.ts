@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, expect, it } from 'vitest';
-import { seededRng } from '../../base/rng.ts';
 import { useDevCluster } from '../support/dev-cluster.ts';
 import { deployment, helloContainer } from '../support/manifests.ts';
 import { oneOf, podGroups, processes, shimsOf } from '../support/misfortunes.ts';
 import { nameOf, podsOf, readyPods } from '../support/pod-states.ts';
 import { rounds } from '../support/rounds.ts';
+import { seededRng } from '../support/seeded-rng.ts';
 
 /** Scales, rolls out and deletes for so long, and looks at every process of orc once in a while. */
 const durationMs = rounds(60_000);

@@ -1,12 +1,14 @@
-import { type Clock, type FakeClock, fakeClock } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { deferred } from '../../base/deadline.ts';
 import { silentLog } from '../../base/log.ts';
-import { type Rng, seededRng } from '../../base/rng.ts';
+import type { Rng } from '../../base/rng.ts';
 import { standForElection } from '../../controller/leader/election.ts';
 import { fencedStore, type Term } from '../../controller/leader/term.ts';
 import { leaderKey } from '../../controller/store/keys.ts';
 import { type Store, StoreError } from '../../controller/store/store.ts';
 import { openMemoryStore } from '../contract/fakes/memory-store.ts';
+import { type FakeClock, fakeClock } from './fake-clock.ts';
+import { seededRng } from './seeded-rng.ts';
 
 /** Several controllers that stand for election at one store, with hands on their time and their ways to it. */
 export interface ElectionWorld {

@@ -1,6 +1,7 @@
 /** Started by deploy/testbed-image: makes a directory that a registry serves the named images from. */
+
+import { buildHelloImage } from '../../dev/images/hello-image.ts';
 import { pushImage } from '../../dev/images/push-image.ts';
-import { buildHelloImage } from '../../dev/images/recipes.ts';
 import { startRegistry } from '../../dev/images/registry.ts';
 import { cacheDirectory } from './debian-image.ts';
 

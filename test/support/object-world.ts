@@ -1,8 +1,6 @@
 import type { Kind } from '../../api/kind.ts';
 import { kinds as allKinds } from '../../api/kinds.ts';
-import { type FakeClock, fakeClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
-import { seededRng } from '../../base/rng.ts';
 import type { Cache, Index } from '../../controller/store/cache.ts';
 import { startCache } from '../../controller/store/object-cache.ts';
 import { objectCodec } from '../../controller/store/object-codec.ts';
@@ -11,6 +9,8 @@ import type { Objects } from '../../controller/store/objects.ts';
 import { secretBox } from '../../controller/store/secret-box.ts';
 import type { Store } from '../../controller/store/store.ts';
 import { openMemoryStore } from '../contract/fakes/memory-store.ts';
+import { type FakeClock, fakeClock } from './fake-clock.ts';
+import { seededRng } from './seeded-rng.ts';
 
 /** Objects and cache on a store in memory, with a clock that stands at 2026-01-01T00:00:00Z until moved. */
 export interface ObjectWorld {

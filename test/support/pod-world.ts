@@ -4,9 +4,7 @@ import type { PodMemories, PodMemory } from '../../agent/pods/pod-memory.ts';
 import { type PodWorkers, startPodWorkers } from '../../agent/pods/pod-workers.ts';
 import type { Container, NetworkTable } from '../../agent/ports.ts';
 import type { ReportedStatus } from '../../agent/session/status-source.ts';
-import { fakeClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
-import { seededRng } from '../../base/rng.ts';
 import { fakeContainers } from '../contract/fakes/fake-containers.ts';
 import { fakeImages } from '../contract/fakes/fake-images.ts';
 import { fakeLedger } from '../contract/fakes/fake-ledger.ts';
@@ -14,6 +12,8 @@ import { fakeNetwork } from '../contract/fakes/fake-network.ts';
 import { fakeSandboxes } from '../contract/fakes/fake-sandboxes.ts';
 import { fakeVolumes } from '../contract/fakes/fake-volumes.ts';
 import { aPod } from './a-pod.ts';
+import { fakeClock } from './fake-clock.ts';
+import { seededRng } from './seeded-rng.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,7 @@
 /** Started in the registry's network: builds the named images below a cache directory and pushes them. */
+import { buildHelloImage } from '../../dev/images/hello-image.ts';
 import { pushImage } from '../../dev/images/push-image.ts';
-import { buildHelloImage, buildNginxImage, buildRedisImage } from '../../dev/images/recipes.ts';
+import { buildNginxImage, buildRedisImage } from './server-images.ts';
 
 const builders: Readonly<Record<string, typeof buildHelloImage>> = {
   hello: buildHelloImage,

@@ -7,7 +7,6 @@ import { parseObject } from '../../api/prepare.ts';
 import type { Fields } from '../../api/schema.ts';
 import { formatMicroTime, formatTime, systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
-import { seededRng } from '../../base/rng.ts';
 import { controllerLoops } from '../../controller/controllers/controller-loops.ts';
 import { ensureFirstNamespaces } from '../../controller/controllers/namespace.ts';
 import { schedulerLoop } from '../../controller/scheduler/scheduler.ts';
@@ -22,6 +21,7 @@ import type { Objects } from '../../controller/store/objects.ts';
 import { runLoops } from '../../controller/store/run-loops.ts';
 import { secretBox } from '../../controller/store/secret-box.ts';
 import { openMemoryStore } from '../contract/fakes/memory-store.ts';
+import { seededRng } from './seeded-rng.ts';
 
 /** A controller without its network side: the store in memory, every loop, and an agent that only pretends. */
 export interface TestCluster {

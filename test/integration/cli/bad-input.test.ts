@@ -3,11 +3,11 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { fakeClock } from '../../../base/clock.ts';
 import { lockDirectory } from '../../../base/lock-directory.ts';
 import { systemRng } from '../../../base/rng.ts';
 import { openCa } from '../../../controller/auth/ca.ts';
 import { formatKubeconfig } from '../../../controller/auth/kubeconfig.ts';
+import { fakeClock } from '../../support/fake-clock.ts';
 import { orc } from '../../support/orc-cli.ts';
 import { openTlsWorld, type TlsWorld } from '../../support/tls-world.ts';
 

@@ -7,7 +7,6 @@ import { flawOf } from '../../../agent/session/identity-keeper.ts';
 import { joinCluster } from '../../../agent/session/join.ts';
 import { readIdentity } from '../../../agent/session/node-identity.ts';
 import { formatJoinToken, parseJoinToken } from '../../../api/join.ts';
-import { fakeClock } from '../../../base/clock.ts';
 import { silentLog } from '../../../base/log.ts';
 import { publicKeyHash } from '../../../base/pinned-https.ts';
 import { controllerSubject, openCa } from '../../../controller/auth/ca.ts';
@@ -18,6 +17,7 @@ import {
 } from '../../../controller/auth/controller-keys.ts';
 import { joinRoutes } from '../../../controller/auth/join.ts';
 import { type JoinTokens, joinTokens } from '../../../controller/auth/join-tokens.ts';
+import { fakeClock } from '../../support/fake-clock.ts';
 import { clock, type LinkWorld, openLinkWorld, rng } from '../../support/link-world.ts';
 import { waitFor } from '../../support/wait-for.ts';
 

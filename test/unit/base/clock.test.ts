@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { fakeClock, repeat, systemClock } from '../../../base/clock.ts';
+import { repeat, systemClock } from '../../../base/clock.ts';
 import { deferred } from '../../../base/deadline.ts';
+import { fakeClock } from '../../support/fake-clock.ts';
 
 const tenTurns = async () => {
   for (let i = 0; i < 10; i++) await Promise.resolve();

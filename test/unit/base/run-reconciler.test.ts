@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { fakeClock } from '../../../base/clock.ts';
 import { deferred } from '../../../base/deadline.ts';
 import { silentLog } from '../../../base/log.ts';
-import { seededRng } from '../../../base/rng.ts';
 import { type Reconcile, runReconciler, settled } from '../../../base/run-reconciler.ts';
+import { fakeClock } from '../../support/fake-clock.ts';
+import { seededRng } from '../../support/seeded-rng.ts';
 
 const backoff = { firstMs: 100, capMs: 1000 };
 

@@ -1,8 +1,8 @@
 import { fstatSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { fakeClock } from '../../../base/clock.ts';
 import { openService, readServiceConfig, type ServiceConfig } from '../../../base/service.ts';
+import { fakeClock } from '../../support/fake-clock.ts';
 
 async function serviceOf(config: ServiceConfig | undefined) {
   const clock = fakeClock();

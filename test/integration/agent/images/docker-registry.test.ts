@@ -7,16 +7,13 @@ import type { Image } from '../../../../agent/ports.ts';
 import { systemClock } from '../../../../base/clock.ts';
 import { silentLog } from '../../../../base/log.ts';
 import { systemRng } from '../../../../base/rng.ts';
+import { buildHelloImage } from '../../../../dev/images/hello-image.ts';
 import type { OciImage } from '../../../../dev/images/oci-image.ts';
 import { pushImage } from '../../../../dev/images/push-image.ts';
-import {
-  buildHelloImage,
-  buildNginxImage,
-  buildRedisImage,
-} from '../../../../dev/images/recipes.ts';
 import { type Registry, startRegistry } from '../../../../dev/images/registry.ts';
 import { nativeBinary } from '../../../../native/binary.ts';
 import { cacheDirectory } from '../../../support/debian-image.ts';
+import { buildNginxImage, buildRedisImage } from '../../../support/server-images.ts';
 
 let directory: string;
 let registry: Registry;

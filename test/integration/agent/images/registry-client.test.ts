@@ -16,7 +16,6 @@ import {
 } from '../../../../agent/images/registry-transport.ts';
 import type { RegistryCredential } from '../../../../agent/ports.ts';
 import { type Clock, systemClock } from '../../../../base/clock.ts';
-import { seededRng } from '../../../../base/rng.ts';
 import {
   type Answer,
   digestOf,
@@ -24,6 +23,7 @@ import {
   serveRegistry,
   type TestRegistry,
 } from '../../../support/registry.ts';
+import { seededRng } from '../../../support/seeded-rng.ts';
 
 let registry: TestRegistry;
 let directory: string;

@@ -2,12 +2,12 @@ import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Node } from '../../../../api/node.ts';
 import { Pod } from '../../../../api/pod.ts';
-import { fakeClock } from '../../../../base/clock.ts';
 import { buildApiServer } from '../../../../controller/apiserver/api-server.ts';
 import type { ApiServerDeps } from '../../../../controller/apiserver/call.ts';
 import { openUsageBoard } from '../../../../controller/usage-board.ts';
 import { anObject } from '../../../support/an-object.ts';
 import { type ApiWorld, noPodAccess, openApiWorld } from '../../../support/api-server.ts';
+import { fakeClock } from '../../../support/fake-clock.ts';
 
 const clock = fakeClock(Date.parse('2026-01-01T00:00:00Z'));
 let world: ApiWorld;

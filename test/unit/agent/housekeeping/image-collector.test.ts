@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { collectImages, type ImageLimits } from '../../../../agent/housekeeping/image-collector.ts';
 import type { ListedImage } from '../../../../agent/ports.ts';
-import { fakeClock } from '../../../../base/clock.ts';
 import { silentLog } from '../../../../base/log.ts';
 import { webImage } from '../../../support/a-pod.ts';
+import { fakeClock } from '../../../support/fake-clock.ts';
 
 const minute = 60_000;
 const image = (

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type DnsReplyOptions, replyToDns } from '../../../../agent/network/dns-message.ts';
 import { dnsZone } from '../../../../agent/network/dns-zone.ts';
-import { seededRng } from '../../../../base/rng.ts';
 import { smallTable } from '../../../contract/network-port.contract.ts';
+import { seededRng } from '../../../support/seeded-rng.ts';
 
 const addresses = Array.from({ length: 60 }, (_, i) => ({
   ip: `10.244.4.${i + 2}`,

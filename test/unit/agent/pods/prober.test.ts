@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Prober, startProber } from '../../../../agent/pods/prober.ts';
 import type { ContainerPort } from '../../../../agent/ports.ts';
-import { fakeClock } from '../../../../base/clock.ts';
 import { type FakeExec, fakeExecSession } from '../../../contract/fakes/fake-exec-session.ts';
 import { aPod } from '../../../support/a-pod.ts';
+import { fakeClock } from '../../../support/fake-clock.ts';
 import { quiet } from '../../../support/pod-world.ts';
 
 const probers: Prober[] = [];

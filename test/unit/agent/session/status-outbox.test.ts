@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { statusOutbox } from '../../../../agent/session/status-outbox.ts';
 import type { ReportedStatus } from '../../../../agent/session/status-source.ts';
-import { fakeClock } from '../../../../base/clock.ts';
+import { fakeClock } from '../../../support/fake-clock.ts';
 
 function anOutbox() {
   const clock = fakeClock();

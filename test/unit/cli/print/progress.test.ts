@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { fakeClock } from '../../../../base/clock.ts';
 import type { Output } from '../../../../cli/io.ts';
 import { openProgress } from '../../../../cli/print/progress.ts';
+import { fakeClock } from '../../../support/fake-clock.ts';
 
 function written(isTTY: boolean): { output: Output; text(): string } {
   let text = '';

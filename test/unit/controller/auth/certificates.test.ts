@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { type FakeClock, fakeClock } from '../../../../base/clock.ts';
 import { silentLog } from '../../../../base/log.ts';
 import { publicKeyHash } from '../../../../base/pinned-https.ts';
 import { systemRng } from '../../../../base/rng.ts';
@@ -16,6 +15,7 @@ import {
 } from '../../../../controller/auth/ca.ts';
 import { formatKubeconfig } from '../../../../controller/auth/kubeconfig.ts';
 import { ensureLeaf, isDue, keepRenewed } from '../../../../controller/auth/leaf-certificates.ts';
+import { type FakeClock, fakeClock } from '../../../support/fake-clock.ts';
 import { waitFor } from '../../../support/wait-for.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;

@@ -7,13 +7,13 @@ import { Pod } from '../../../../api/pod.ts';
 import type { Fields } from '../../../../api/schema.ts';
 import { formatTime } from '../../../../base/clock.ts';
 import { silentLog } from '../../../../base/log.ts';
-import { seededRng } from '../../../../base/rng.ts';
 import { eventExpiryLoop } from '../../../../controller/controllers/event-expiry.ts';
 import { podGarbageLoop } from '../../../../controller/controllers/pod-garbage.ts';
 import { sharedIndexes } from '../../../../controller/store/indexes.ts';
 import { type RunningLoops, runLoops } from '../../../../controller/store/run-loops.ts';
 import { anObject } from '../../../support/an-object.ts';
 import { type ObjectWorld, objectWorld } from '../../../support/object-world.ts';
+import { seededRng } from '../../../support/seeded-rng.ts';
 
 let world: ObjectWorld;
 let running: RunningLoops;

@@ -3,11 +3,11 @@ import type { PodReport } from '../../../../api/generated/agent.ts';
 import { Pod } from '../../../../api/pod.ts';
 import { StatusError } from '../../../../api/status.ts';
 import { silentLog } from '../../../../base/log.ts';
-import { seededRng } from '../../../../base/rng.ts';
 import { type PodReports, podReports } from '../../../../controller/dispatcher/pod-reports.ts';
 import type { Objects } from '../../../../controller/store/objects.ts';
 import { aPod } from '../../../support/a-pod.ts';
 import { type ObjectWorld, objectWorld } from '../../../support/object-world.ts';
+import { seededRng } from '../../../support/seeded-rng.ts';
 import { waitFor } from '../../../support/wait-for.ts';
 
 let world: ObjectWorld;

@@ -2,13 +2,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigMap } from '../../../../api/config-map.ts';
 import { kinds } from '../../../../api/kinds.ts';
 import { silentLog } from '../../../../base/log.ts';
-import { seededRng } from '../../../../base/rng.ts';
 import { settled } from '../../../../base/run-reconciler.ts';
 import { formatKey, parseKey } from '../../../../controller/store/keys.ts';
 import type { Loop } from '../../../../controller/store/loop.ts';
 import { type RunningLoops, runLoops } from '../../../../controller/store/run-loops.ts';
 import type { Store } from '../../../../controller/store/store.ts';
 import { type ObjectWorld, objectWorld } from '../../../support/object-world.ts';
+import { seededRng } from '../../../support/seeded-rng.ts';
 
 let world: ObjectWorld;
 let running: RunningLoops | undefined;

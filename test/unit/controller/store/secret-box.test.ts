@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { seededRng } from '../../../../base/rng.ts';
 import { secretBox } from '../../../../controller/store/secret-box.ts';
+import { seededRng } from '../../../support/seeded-rng.ts';
 
 const rng = seededRng(1);
 const box = secretBox(rng.bytes(32), rng);
