@@ -1,3 +1,4 @@
+import { count } from './columns.ts';
 import {
   duplicateField,
   type FieldError,
@@ -39,13 +40,11 @@ export const ConfigMap: Kind<typeof fields> = kind({
   validateUpdate: (next, previous, at) =>
     previous.immutable ? validateFrozen(next, previous, at) : [],
   columns: [
-    {
-      name: 'Data',
-      type: 'integer',
-      about: 'Number of keys.',
-      of: ({ data, binaryData }) =>
-        Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length,
-    },
+    count(
+      'Data',
+      'Number of keys.',
+      (map) => Object.keys({ ...map.data, ...map.binaryData }).length,
+    ),
   ],
 });
 

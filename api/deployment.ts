@@ -1,3 +1,4 @@
+import { count, text } from './columns.ts';
 import { defaultTemplate } from './default-pod-spec.ts';
 import { type FieldError, type FieldPath, forbiddenField, invalidField } from './field-error.ts';
 import { unchanged } from './immutable.ts';
@@ -110,27 +111,16 @@ export const Deployment: Kind<typeof fields> = kind({
   validateUpdate: (next, previous, at) =>
     unchanged(next.spec.selector, previous.spec.selector, at('spec')('selector')),
   columns: [
-    {
-      name: 'Ready',
-      type: 'string',
-      about: 'Pods that are ready, of all.',
-      of: ({ spec, status }) => `${status.readyReplicas ?? 0}/${spec.replicas}`,
-    },
-    {
-      name: 'Up-to-date',
-      type: 'integer',
-      about: 'Pods made from the present template.',
-      of: ({ status }) => status.updatedReplicas ?? 0,
-    },
-    {
-      name: 'Available',
-      type: 'integer',
-      about: 'Pods that have been ready for minReadySeconds.',
-      of: ({ status }) => status.availableReplicas ?? 0,
-    },
+    text('Ready', 'Pods that are ready, of all.', readyOfAll),
+    count('Up-to-date', 'Pods of the present template.', ({ status }) => status.updatedReplicas),
+    count('Available', 'Pods ready for minReadySeconds.', ({ status }) => status.availableReplicas),
     ...templateColumns,
   ],
 });
+
+function readyOfAll({ spec, status }: Deployment): string {
+  return `${status.readyReplicas ?? 0}/${spec.replicas}`;
+}
 
 function defaultStrategy(strategy: DeploymentSpec['strategy']): DeploymentSpec['strategy'] {
   if (strategy.type !== 'RollingUpdate' || strategy.rollingUpdate !== undefined) return strategy;

@@ -1,4 +1,5 @@
 import { invalidBecause } from './check-metadata.ts';
+import { text } from './columns.ts';
 import { duplicateField, type FieldError, type FieldPath, requiredField } from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
@@ -72,24 +73,13 @@ export const EndpointSlice: Kind<typeof fields> = kind({
   validateUpdate: (next, previous, at) =>
     unchanged(next.addressType, previous.addressType, at('addressType')),
   columns: [
-    {
-      name: 'AddressType',
-      type: 'string',
-      about: 'IPv4.',
-      of: ({ addressType }) => addressType,
-    },
-    {
-      name: 'Ports',
-      type: 'string',
-      about: 'Ports of the endpoints.',
-      of: ({ ports }) => shortList((ports ?? []).map(({ port }) => String(port ?? '*'))),
-    },
-    {
-      name: 'Endpoints',
-      type: 'string',
-      about: 'Some of the addresses.',
-      of: ({ endpoints }) => shortList(endpoints.flatMap(({ addresses }) => addresses)),
-    },
+    text('AddressType', 'IPv4.', ({ addressType }) => addressType),
+    text('Ports', 'Ports of the endpoints.', ({ ports = [] }) =>
+      shortList(ports.map(({ port }) => String(port ?? '*'))),
+    ),
+    text('Endpoints', 'Some of the addresses.', ({ endpoints }) =>
+      shortList(endpoints.flatMap(({ addresses }) => addresses)),
+    ),
   ],
 });
 

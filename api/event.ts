@@ -1,3 +1,4 @@
+import { count, nameColumn, text, wide } from './columns.ts';
 import { invalidField } from './field-error.ts';
 import { formatSince } from './format-age.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
@@ -45,73 +46,29 @@ export const Event: Kind<typeof fields> = kind({
           ),
         ],
   columns: [
-    { name: 'Last Seen', type: 'string', about: 'Since it last happened.', of: lastSeen },
-    { name: 'Type', type: 'string', about: 'Normal or Warning.', of: ({ type }) => type ?? '' },
-    { name: 'Reason', type: 'string', about: 'In one word.', of: ({ reason }) => reason ?? '' },
-    {
-      name: 'Object',
-      type: 'string',
-      about: 'What it happened to.',
-      of: ({ involvedObject: { kind = '', name = '' } }) => `${kind.toLowerCase()}/${name}`,
-    },
-    {
-      name: 'Message',
-      type: 'string',
-      about: 'In a sentence.',
-      of: ({ message }) => (message ?? '').trim(),
-    },
-    {
-      name: 'Subobject',
-      type: 'string',
-      wide: true,
-      about: 'The part of the object.',
-      of: ({ involvedObject }) => involvedObject.fieldPath ?? '',
-    },
-    {
-      name: 'Source',
-      type: 'string',
-      wide: true,
-      about: 'Who says so.',
-      of: ({ source, reportingComponent }) =>
-        [source.component ?? reportingComponent, source.host].filter(Boolean).join(', '),
-    },
-    {
-      name: 'Count',
-      type: 'integer',
-      wide: true,
-      about: 'How often.',
-      of: ({ count }) => count ?? 1,
-    },
-    {
-      name: 'Name',
-      type: 'string',
-      wide: true,
-      about: 'Unique within its namespace.',
-      of: ({ metadata }) => metadata.name,
-    },
-    {
-      name: 'Age',
-      type: 'string',
-      wide: true,
-      about: 'Since it first happened.',
-      of: ({ firstTimestamp, metadata }, now) =>
-        formatSince(firstTimestamp ?? metadata.creationTimestamp, now),
-    },
+    text('Last Seen', 'Since it last happened.', lastSeen),
+    text('Type', 'Normal or Warning.', ({ type }) => type),
+    text('Reason', 'In one word.', ({ reason }) => reason),
+    text('Object', 'What it happened to.', objectWord),
+    text('Message', 'In a sentence.', ({ message }) => message?.trim()),
+    wide(text('Subobject', 'The part of the object.', (event) => event.involvedObject.fieldPath)),
+    wide(text('Source', 'Who says so.', sourceWord)),
+    wide(count('Count', 'How often.', ({ count }) => count ?? 1)),
+    wide(nameColumn),
+    wide(text('Age', 'Since it first happened.', firstSeen)),
   ],
   selectableFields: {
-    'involvedObject.kind': { of: ({ involvedObject }) => involvedObject.kind ?? '' },
-    'involvedObject.namespace': { of: ({ involvedObject }) => involvedObject.namespace ?? '' },
-    'involvedObject.name': { of: ({ involvedObject }) => involvedObject.name ?? '' },
-    'involvedObject.uid': { of: ({ involvedObject }) => involvedObject.uid ?? '' },
-    'involvedObject.apiVersion': { of: ({ involvedObject }) => involvedObject.apiVersion ?? '' },
-    'involvedObject.resourceVersion': {
-      of: ({ involvedObject }) => involvedObject.resourceVersion ?? '',
-    },
-    'involvedObject.fieldPath': { of: ({ involvedObject }) => involvedObject.fieldPath ?? '' },
-    reason: { of: ({ reason }) => reason ?? '' },
-    type: { of: ({ type }) => type ?? '' },
-    source: { of: ({ source, reportingComponent }) => source.component ?? reportingComponent },
-    reportingComponent: { of: ({ reportingComponent }) => reportingComponent },
+    'involvedObject.kind': ({ involvedObject }) => involvedObject.kind,
+    'involvedObject.namespace': ({ involvedObject }) => involvedObject.namespace,
+    'involvedObject.name': ({ involvedObject }) => involvedObject.name,
+    'involvedObject.uid': ({ involvedObject }) => involvedObject.uid,
+    'involvedObject.apiVersion': ({ involvedObject }) => involvedObject.apiVersion,
+    'involvedObject.resourceVersion': ({ involvedObject }) => involvedObject.resourceVersion,
+    'involvedObject.fieldPath': ({ involvedObject }) => involvedObject.fieldPath,
+    reason: ({ reason }) => reason,
+    type: ({ type }) => type,
+    source: ({ source, reportingComponent }) => source.component ?? reportingComponent,
+    reportingComponent: ({ reportingComponent }) => reportingComponent,
   },
 });
 
@@ -120,4 +77,16 @@ function lastSeen(
   now: number,
 ): string {
   return formatSince(series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? firstTimestamp, now);
+}
+
+function firstSeen({ firstTimestamp, metadata }: Event, now: number): string {
+  return formatSince(firstTimestamp ?? metadata.creationTimestamp, now);
+}
+
+function objectWord({ involvedObject: { kind = '', name = '' } }: Event): string {
+  return `${kind.toLowerCase()}/${name}`;
+}
+
+function sourceWord({ source, reportingComponent }: Event): string {
+  return [source.component ?? reportingComponent, source.host].filter(Boolean).join(', ');
 }

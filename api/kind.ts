@@ -1,3 +1,4 @@
+import type { Column } from './columns.ts';
 import type { FieldError, FieldPath } from './field-error.ts';
 import { objectMetaFields, type StoredMeta } from './object-meta.ts';
 import { type Fields, type ObjectOf, obj, type Schema, str } from './schema.ts';
@@ -76,25 +77,14 @@ export type Subresource =
   | 'binding'
   | 'eviction';
 
-export interface Column<T> {
-  readonly name: string;
-  /** OpenAPI type of the cell. */
-  readonly type: 'string' | 'integer' | 'boolean' | 'date';
-  /** Shown only with `-o wide`. */
-  readonly wide?: boolean;
-  readonly about: string;
-  of(object: T, now: number): string | number | boolean;
-}
+/** What a field selector compares with. A method's type: a kind of certain fields is a kind, too. */
+type SelectableField<T> = { of(object: T): string | undefined }['of'];
 
 export interface Claim {
   /** What is claimed, as a key: "service-ip/10.96.0.7". */
   readonly key: string;
   /** The field that asks for it: named when it is taken already. */
   readonly path: string;
-}
-
-export interface SelectableField<T> {
-  of(object: T): string;
 }
 
 export interface KindDeclaration<F extends Fields> {

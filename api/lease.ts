@@ -1,3 +1,4 @@
+import { text } from './columns.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkDnsSubdomain } from './names.ts';
 import { defaulted, int, obj, str, time, unsupported } from './schema.ts';
@@ -28,12 +29,5 @@ export const Lease: Kind<typeof fields> = kind({
   about: 'Held by whoever renews it: elections, and signs of life of nodes.',
   checkName: checkDnsSubdomain,
   fields,
-  columns: [
-    {
-      name: 'Holder',
-      type: 'string',
-      about: 'Who holds it.',
-      of: ({ spec }) => spec.holderIdentity ?? '',
-    },
-  ],
+  columns: [text('Holder', 'Who holds it.', ({ spec }) => spec.holderIdentity)],
 });

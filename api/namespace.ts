@@ -1,3 +1,4 @@
+import { text } from './columns.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkDnsLabel } from './names.ts';
 import { defaulted, list, listMap, obj, required, str, time } from './schema.ts';
@@ -43,15 +44,8 @@ export const Namespace: Kind<typeof fields> = kind({
     metadata: { ...metadata, labels: { ...metadata.labels, ...nameLabel(metadata.name) } },
     spec: { finalizers: spec.finalizers ?? ['kubernetes'] },
   }),
-  columns: [
-    {
-      name: 'Status',
-      type: 'string',
-      about: 'Active or Terminating.',
-      of: ({ status }) => status.phase,
-    },
-  ],
-  selectableFields: { 'status.phase': { of: ({ status }) => status.phase } },
+  columns: [text('Status', 'Active or Terminating.', ({ status }) => status.phase)],
+  selectableFields: { 'status.phase': ({ status }) => status.phase },
 });
 
 /** There from the start, and for good. */

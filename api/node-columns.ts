@@ -1,32 +1,17 @@
-import { formatSince } from './format-age.ts';
-import type { Column } from './kind.ts';
+import { ageColumn, type Column, text, wide } from './columns.ts';
 import type { Node } from './node.ts';
 
 /** As `kubectl get nodes` shows them. */
 export const nodeColumns: readonly Column<Node>[] = [
-  { name: 'Status', type: 'string', about: 'Ready or NotReady, and cordons.', of: nodeStatusWord },
-  { name: 'Roles', type: 'string', about: 'From its node-role labels.', of: roles },
-  {
-    name: 'Age',
-    type: 'string',
-    about: 'Since it joined.',
-    of: ({ metadata }, now) => formatSince(metadata.creationTimestamp, now),
-  },
-  {
-    name: 'Version',
-    type: 'string',
-    about: "The agent's version.",
-    of: ({ status }) => status.nodeInfo?.kubeletVersion ?? '',
-  },
-  wide('Internal-IP', 'Its address in the cluster.', (node) => address(node, 'InternalIP')),
-  wide('External-IP', 'Its address outside.', (node) => address(node, 'ExternalIP')),
-  wide('OS-Image', 'Its distribution.', ({ status }) => status.nodeInfo?.osImage),
-  wide('Kernel-Version', 'Its kernel.', ({ status }) => status.nodeInfo?.kernelVersion),
-  wide(
-    'Container-Runtime',
-    'What runs containers.',
-    ({ status }) => status.nodeInfo?.containerRuntimeVersion,
-  ),
+  text('Status', 'Ready or NotReady, and cordons.', nodeStatusWord),
+  text('Roles', 'From its node-role labels.', roles),
+  ageColumn,
+  text('Version', "The agent's version.", ({ status }) => status.nodeInfo?.kubeletVersion),
+  wide(text('Internal-IP', 'Its address in the cluster.', (node) => address(node, 'InternalIP'))),
+  wide(text('External-IP', 'Its address outside.', (node) => address(node, 'ExternalIP'))),
+  system('OS-Image', 'Its distribution.', 'osImage'),
+  system('Kernel-Version', 'Its kernel.', 'kernelVersion'),
+  system('Container-Runtime', 'What runs containers.', 'containerRuntimeVersion'),
 ];
 
 /** "Ready", "NotReady,SchedulingDisabled", "Unknown" before the first sign of life. */
@@ -36,8 +21,10 @@ function nodeStatusWord({ spec, status }: Node): string {
   return spec.unschedulable ? `${word},SchedulingDisabled` : word;
 }
 
-function wide(name: string, about: string, of: (node: Node) => string | undefined): Column<Node> {
-  return { name, type: 'string', wide: true, about, of: (node) => of(node) || '<unknown>' };
+type SystemField = 'osImage' | 'kernelVersion' | 'containerRuntimeVersion';
+
+function system(name: string, about: string, field: SystemField): Column<Node> {
+  return wide(text(name, about, ({ status }) => status.nodeInfo?.[field] || '<unknown>'));
 }
 
 function address({ status }: Node, type: string): string {

@@ -110,7 +110,7 @@ export const Node: Kind<typeof fields> = kind({
     spec: { ...(podCIDR && { podCIDR }), ...(podCIDRs && { podCIDRs }), ...next.spec },
   }),
   selectableFields: {
-    'spec.unschedulable': { of: ({ spec }) => String(spec.unschedulable ?? false) },
+    'spec.unschedulable': ({ spec }) => String(spec.unschedulable ?? false),
   },
 });
 

@@ -1,52 +1,18 @@
+import { type Column, text, wide } from './columns.ts';
 import { formatAge } from './format-age.ts';
-import type { Column } from './kind.ts';
 import type { Pod } from './pod.ts';
 import { isPodFinished, podCondition } from './pod-facts.ts';
 import type { ContainerState, ContainerStatus } from './pod-status.ts';
 
 /** As `kubectl get pods` shows them (source: Kubernetes' printPod). */
 export const podColumns: readonly Column<Pod>[] = [
-  {
-    name: 'Ready',
-    type: 'string',
-    about: 'Containers that are ready, of all.',
-    of: (pod) => `${readyContainers(pod)}/${pod.spec.containers.length}`,
-  },
-  { name: 'Status', type: 'string', about: 'In one word.', of: podStatusWord },
-  {
-    name: 'Restarts',
-    type: 'string',
-    about: 'How often its containers were started again, and when last.',
-    of: restarts,
-  },
-  {
-    name: 'IP',
-    type: 'string',
-    wide: true,
-    about: 'Its address.',
-    of: ({ status }) => or(status.podIP),
-  },
-  {
-    name: 'Node',
-    type: 'string',
-    wide: true,
-    about: 'Its node.',
-    of: ({ spec }) => or(spec.nodeName),
-  },
-  {
-    name: 'Nominated Node',
-    type: 'string',
-    wide: true,
-    about: 'Where room is being made for it.',
-    of: ({ status }) => or(status.nominatedNodeName),
-  },
-  {
-    name: 'Readiness Gates',
-    type: 'string',
-    wide: true,
-    about: 'None in orc.',
-    of: () => '<none>',
-  },
+  text('Ready', 'Containers that are ready, of all.', readyOfAll),
+  text('Status', 'In one word.', podStatusWord),
+  text('Restarts', 'How often its containers were started again, and when last.', restarts),
+  wide(text('IP', 'Its address.', ({ status }) => status.podIP || '<none>')),
+  wide(text('Node', 'Its node.', ({ spec }) => spec.nodeName || '<none>')),
+  wide(text('Nominated Node', 'Where room is being made for it.', nominatedNode)),
+  wide(text('Readiness Gates', 'None in orc.', () => '<none>')),
 ];
 
 /** Running, Pending, Completed, CrashLoopBackOff, Init:0/1, Terminating, … */
@@ -58,10 +24,14 @@ function podStatusWord(pod: Pod): string {
   return initWord(pod) ?? containersWord(pod);
 }
 
-const or = (value: string | undefined): string => value || '<none>';
+function nominatedNode({ status }: Pod): string {
+  return status.nominatedNodeName || '<none>';
+}
 
-const readyContainers = ({ status }: Pod): number =>
-  (status.containerStatuses ?? []).filter(({ ready, state }) => ready && state.running).length;
+function readyOfAll({ spec, status }: Pod): string {
+  const ready = status.containerStatuses?.filter(({ ready, state }) => ready && state.running);
+  return `${ready?.length ?? 0}/${spec.containers.length}`;
+}
 
 /** undefined once every init container has succeeded. */
 function initWord(pod: Pod): string | undefined {

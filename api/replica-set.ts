@@ -1,3 +1,4 @@
+import { count } from './columns.ts';
 import { defaultTemplate } from './default-pod-spec.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
@@ -72,25 +73,10 @@ export const ReplicaSet: Kind<typeof fields> = kind({
   validateUpdate: (next, previous, at) =>
     unchanged(next.spec.selector, previous.spec.selector, at('spec')('selector')),
   columns: [
-    {
-      name: 'Desired',
-      type: 'integer',
-      about: 'Pods that should be there.',
-      of: ({ spec }) => spec.replicas,
-    },
-    {
-      name: 'Current',
-      type: 'integer',
-      about: 'Pods that are there.',
-      of: ({ status }) => status.replicas,
-    },
-    {
-      name: 'Ready',
-      type: 'integer',
-      about: 'Pods that are ready.',
-      of: ({ status }) => status.readyReplicas ?? 0,
-    },
+    count('Desired', 'Pods that should be there.', ({ spec }) => spec.replicas),
+    count('Current', 'Pods that are there.', ({ status }) => status.replicas),
+    count('Ready', 'Pods that are ready.', ({ status }) => status.readyReplicas),
     ...templateColumns,
   ],
-  selectableFields: { 'status.replicas': { of: ({ status }) => String(status.replicas) } },
+  selectableFields: { 'status.replicas': ({ status }) => String(status.replicas) },
 });

@@ -1,3 +1,4 @@
+import { count, text } from './columns.ts';
 import {
   type FieldError,
   type FieldPath,
@@ -43,15 +44,10 @@ export const Secret: Kind<typeof fields> = kind({
     ...(previous.immutable ? validateFrozen(next, previous, at) : []),
   ],
   columns: [
-    { name: 'Type', type: 'string', about: 'What it is for.', of: ({ type }) => type },
-    {
-      name: 'Data',
-      type: 'integer',
-      about: 'Number of keys.',
-      of: ({ data }) => Object.keys(data ?? {}).length,
-    },
+    text('Type', 'What it is for.', ({ type }) => type),
+    count('Data', 'Number of keys.', ({ data = {} }) => Object.keys(data).length),
   ],
-  selectableFields: { type: { of: ({ type }) => type } },
+  selectableFields: { type: ({ type }) => type },
 });
 
 const MAX_BYTES = 1_048_576;

@@ -1,38 +1,31 @@
-import type { Column } from './kind.ts';
+import { type Column, text, wide } from './columns.ts';
 import { formatLabelSelector } from './selector.ts';
 import type { Service } from './service.ts';
 
 /** As `kubectl get services` shows them. */
 export const serviceColumns: readonly Column<Service>[] = [
-  { name: 'Type', type: 'string', about: 'How it is reached.', of: ({ spec }) => spec.type },
-  {
-    name: 'Cluster-IP',
-    type: 'string',
-    about: 'Its address; None when it is headless.',
-    of: ({ spec }) => spec.clusterIP || '<none>',
-  },
-  {
-    name: 'External-IP',
-    type: 'string',
-    about: 'The name that it stands for.',
-    of: ({ spec }) => (spec.type === 'ExternalName' && spec.externalName) || '<none>',
-  },
-  {
-    name: 'Port(s)',
-    type: 'string',
-    about: 'Its ports, and behind a colon those of the nodes.',
-    of: ({ spec }) =>
-      spec.ports
-        ?.map(
-          ({ port, nodePort, protocol }) => `${port}${nodePort ? `:${nodePort}` : ''}/${protocol}`,
-        )
-        .join(',') || '<none>',
-  },
-  {
-    name: 'Selector',
-    type: 'string',
-    wide: true,
-    about: 'Labels of its pods.',
-    of: ({ spec }) => formatLabelSelector({ matchLabels: spec.selector }),
-  },
+  text('Type', 'How it is reached.', ({ spec }) => spec.type),
+  text('Cluster-IP', 'Its address; None when it is headless.', clusterIp),
+  text('External-IP', 'The name that it stands for.', externalName),
+  text('Port(s)', 'Its ports, and behind a colon those of the nodes.', portList),
+  wide(
+    text('Selector', 'Labels of its pods.', ({ spec }) =>
+      formatLabelSelector({ matchLabels: spec.selector }),
+    ),
+  ),
 ];
+
+function clusterIp({ spec }: Service): string {
+  return spec.clusterIP || '<none>';
+}
+
+function externalName({ spec }: Service): string {
+  return (spec.type === 'ExternalName' && spec.externalName) || '<none>';
+}
+
+function portList({ spec: { ports = [] } }: Service): string {
+  const words = ports.map(({ port, nodePort, protocol }) =>
+    nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`,
+  );
+  return words.join(',') || '<none>';
+}

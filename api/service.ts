@@ -113,8 +113,8 @@ export const Service: Kind<typeof fields> = kind({
   ],
   columns: serviceColumns,
   selectableFields: {
-    'spec.clusterIP': { of: ({ spec }) => spec.clusterIP ?? '' },
-    'spec.type': { of: ({ spec }) => spec.type },
+    'spec.clusterIP': ({ spec }) => spec.clusterIP,
+    'spec.type': ({ spec }) => spec.type,
   },
 });
 

@@ -1,4 +1,4 @@
-import type { Column } from './kind.ts';
+import { type Column, text, wide } from './columns.ts';
 import type { LabelSelector } from './label-selector.ts';
 import type { PodTemplate } from './pod-spec.ts';
 import { formatLabelSelector } from './selector.ts';
@@ -9,25 +9,12 @@ interface Templated {
 
 /** What `-o wide` adds for everything that makes pods from a template. */
 export const templateColumns: readonly Column<Templated>[] = [
-  {
-    name: 'Containers',
-    type: 'string',
-    wide: true,
-    about: 'Names of the containers.',
-    of: ({ spec }) => spec.template.spec.containers.map(({ name }) => name).join(','),
-  },
-  {
-    name: 'Images',
-    type: 'string',
-    wide: true,
-    about: 'Images of the containers.',
-    of: ({ spec }) => spec.template.spec.containers.map(({ image }) => image).join(','),
-  },
-  {
-    name: 'Selector',
-    type: 'string',
-    wide: true,
-    about: 'Which pods are its own.',
-    of: ({ spec }) => formatLabelSelector(spec.selector),
-  },
+  wide(text('Containers', 'Names of the containers.', (object) => each(object, 'name'))),
+  wide(text('Images', 'Images of the containers.', (object) => each(object, 'image'))),
+  wide(
+    text('Selector', 'Which pods are its own.', ({ spec }) => formatLabelSelector(spec.selector)),
+  ),
 ];
+
+const each = ({ spec }: Templated, field: 'name' | 'image'): string =>
+  spec.template.spec.containers.map((container) => container[field]).join(',');

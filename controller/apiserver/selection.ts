@@ -1,4 +1,4 @@
-import type { AnyObject, Kind, SelectableField } from '../../api/kind.ts';
+import type { AnyObject, Kind } from '../../api/kind.ts';
 import {
   type FieldTerm,
   matchesLabels,
@@ -38,8 +38,7 @@ function parsed<T>(parse: () => T): T {
 function fieldReader(kind: Kind, { path }: FieldTerm): (object: AnyObject) => string {
   if (path === 'metadata.name') return ({ metadata }) => metadata.name;
   if (path === 'metadata.namespace') return ({ metadata }) => metadata.namespace ?? '';
-  const fields = kind.selectableFields as Readonly<Record<string, SelectableField<AnyObject>>>;
-  const field = Object.hasOwn(fields, path) ? fields[path] : undefined;
+  const field = Object.hasOwn(kind.selectableFields, path) && kind.selectableFields[path];
   if (!field) throw badRequest(`field label not supported: ${path}`);
-  return (object) => field.of(object);
+  return (object) => field(object) ?? '';
 }

@@ -1,5 +1,5 @@
-import { formatSince } from '../../api/format-age.ts';
-import type { AnyObject, Column, Kind } from '../../api/kind.ts';
+import { ageColumn, type Column, nameColumn } from '../../api/columns.ts';
+import type { AnyObject, Kind } from '../../api/kind.ts';
 import { encodeMetadata, encodeObject } from './encode.ts';
 import type { Format, IncludeObject } from './media-type.ts';
 
@@ -44,26 +44,12 @@ function columnsOf(kind: Kind): readonly Column<AnyObject>[] {
   const has = (name: string) => declared.some((column) => column.name === name);
   const wide = declared.filter((column) => column.wide);
   return [
-    ...(has('Name') ? [] : [name]),
+    ...(has('Name') ? [] : [nameColumn]),
     ...declared.filter((column) => !column.wide),
-    ...(has('Age') ? [] : [age]),
+    ...(has('Age') ? [] : [ageColumn]),
     ...wide,
   ];
 }
-
-const name: Column<AnyObject> = {
-  name: 'Name',
-  type: 'string',
-  about: 'Unique within its namespace.',
-  of: (object) => object.metadata.name,
-};
-
-const age: Column<AnyObject> = {
-  name: 'Age',
-  type: 'string',
-  about: 'Time since the object was created.',
-  of: ({ metadata }, now) => formatSince(metadata.creationTimestamp, now),
-};
 
 function columnDefinition(column: Column<AnyObject>) {
   const format = column.name === 'Name' ? 'name' : '';

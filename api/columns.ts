@@ -1,0 +1,45 @@
+import { formatSince } from './format-age.ts';
+import type { AnyObject } from './kind.ts';
+
+/** One cell of `get` for each object. */
+export interface Column<T> {
+  readonly name: string;
+  /** OpenAPI type of the cell. */
+  readonly type: 'string' | 'integer';
+  /** Shown only with `-o wide`. */
+  readonly wide?: boolean;
+  readonly about: string;
+  of(object: T, now: number): string | number;
+}
+
+/** Nothing shows as "". */
+export function text<T>(
+  name: string,
+  about: string,
+  of: (object: T, now: number) => string | undefined,
+): Column<T> {
+  return { name, type: 'string', about, of: (object, now) => of(object, now) ?? '' };
+}
+
+/** Nothing shows as 0. */
+export function count<T>(
+  name: string,
+  about: string,
+  of: (object: T) => number | undefined,
+): Column<T> {
+  return { name, type: 'integer', about, of: (object) => of(object) ?? 0 };
+}
+
+export const wide = <T>(column: Column<T>): Column<T> => ({ ...column, wide: true });
+
+export const nameColumn: Column<AnyObject> = text(
+  'Name',
+  'Unique within its namespace.',
+  ({ metadata }) => metadata.name,
+);
+
+export const ageColumn: Column<AnyObject> = text(
+  'Age',
+  'Time since the object was created.',
+  ({ metadata }, now) => formatSince(metadata.creationTimestamp, now),
+);
