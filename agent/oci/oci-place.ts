@@ -2,12 +2,18 @@ import type { Op } from '../kernel/op.ts';
 
 /** Where a container runs and what this machine can do: everything that a plan needs and can't look up itself. */
 export interface OciPlace {
-  /** Makes the root file system's mount; its last operation is set-root. */
-  readonly root: readonly Op[];
+  /** Relative paths of the configuration start here. */
+  readonly bundle: string;
+  /** Makes the root file system's mount and ends in set-root; undefined: root.path of the configuration, bound. */
+  readonly root: readonly Op[] | undefined;
+  /** The container's own cgroup directories: "" for the unified one, else by controller. */
+  readonly cgroups: readonly { readonly controller: string; readonly path: string }[];
   /** cgroup.procs files to attach to; none if the process is cloned into its cgroup. */
   readonly attach: readonly string[];
-  /** The filter of linux.seccomp, compiled; undefined: unconfined. */
-  readonly filter: { readonly program: Uint8Array; readonly flags: number } | undefined;
+  /** linux.seccomp, compiled; `flags`: SECCOMP_FILTER_FLAG_…. undefined: unconfined. */
+  readonly filter: { readonly program: Uint8Array; readonly flags?: number } | undefined;
   /** Security modules that are active, as /sys/kernel/security/lsm names them. */
   readonly modules: readonly string[];
+  /** No device node but those of the configuration opens anything, whoever may make nodes in /dev. */
+  readonly lockDevices: boolean;
 }

@@ -1,0 +1,132 @@
+/** A mount's options, sorted by who takes them. */
+export interface MountOptions {
+  readonly bind: boolean;
+  /** With everything that is mounted below the source. */
+  readonly recursive: boolean;
+  readonly remount: boolean;
+  readonly copyUp: boolean;
+  readonly idmap: 'none' | 'own' | 'all below';
+  /** MS_… of the file system itself. */
+  readonly superblock: number;
+  /** MOUNT_ATTR_… of the mount, and of all below it. */
+  readonly own: Attributes;
+  readonly below: Attributes;
+  /** MS_SHARED … of the mount, and of all below it; 0: as it is. */
+  readonly propagation: number;
+  readonly recursivePropagation: number;
+  /** The file system's own, in the order given. */
+  readonly data: readonly string[];
+}
+
+interface Attributes {
+  readonly set: number;
+  readonly clear: number;
+}
+
+/** The names of mount(8) and of the specification; an "r" before one: recursively. A later one overrides an earlier one. */
+export function parseMountOptions(options: readonly string[]): MountOptions {
+  const known = options.filter(isKnown);
+  const propagation = (names: readonly string[]) =>
+    names.reduce((last, name) => propagations[name] ?? last, 0);
+  return {
+    bind: known.includes('bind') || known.includes('rbind'),
+    recursive: known.includes('rbind'),
+    remount: known.includes('remount'),
+    copyUp: known.includes('tmpcopyup'),
+    idmap: known.includes('ridmap') ? 'all below' : known.includes('idmap') ? 'own' : 'none',
+    superblock: known.reduce((bits, name) => bits | (superblocks[name] ?? 0), 0),
+    own: known.reduce((sum, name) => apply(sum, attributes[name]), nothing),
+    below: known.reduce((sum, name) => apply(sum, below(name)), nothing),
+    propagation: propagation(known),
+    recursivePropagation: propagation(known.map(recursive)),
+    data: options.filter((name) => !isKnown(name)),
+  };
+}
+
+/** The same attributes as mount(2) wants them, for a new file system. */
+export function mountFlags({ superblock, own }: MountOptions): number {
+  const others = [
+    [0x10, 1024],
+    [0x20, 1 << 24],
+    [0x80, 2048],
+    [0x200000, 256],
+  ] as const;
+  const alike = own.set & 0xf;
+  return others.reduce(
+    (bits, [mine, old]) => bits | (own.set & mine ? old : 0),
+    alike | superblock,
+  );
+}
+
+/** MS_UNBINDABLE … of linux.rootfsPropagation and of mounts; undefined: no such word. */
+export const propagations: Readonly<Record<string, number>> = {
+  unbindable: 1 << 17,
+  private: 1 << 18,
+  slave: 1 << 19,
+  shared: 1 << 20,
+};
+
+const nothing: Attributes = { set: 0, clear: 0 };
+
+const apply = (
+  before: Attributes,
+  [set, clear]: readonly [number, number] = [0, 0],
+): Attributes => ({
+  set: (before.set & ~clear) | set,
+  clear: before.clear | clear,
+});
+
+const recursive = (name: string) => (name.startsWith('r') ? name.slice(1) : '');
+const below = (name: string) => (name in attributes ? undefined : attributes[recursive(name)]);
+
+function isKnown(name: string): boolean {
+  const tables = [attributes, superblocks, propagations];
+  return (
+    others.includes(name) ||
+    tables.some((table) => Object.hasOwn(table, name)) ||
+    Object.hasOwn(attributes, recursive(name)) ||
+    Object.hasOwn(propagations, recursive(name))
+  );
+}
+
+const others = ['bind', 'rbind', 'remount', 'tmpcopyup', 'idmap', 'ridmap'];
+
+/** All of the access time settings are one choice: mount_setattr(2). */
+const ATIME = 0x70;
+
+/** Bits to set, bits to clear. */
+const attributes: Readonly<Record<string, readonly [number, number]>> = {
+  ro: [1, 0],
+  rw: [0, 1],
+  nosuid: [2, 0],
+  suid: [0, 2],
+  nodev: [4, 0],
+  dev: [0, 4],
+  noexec: [8, 0],
+  exec: [0, 8],
+  noatime: [0x10, ATIME],
+  strictatime: [0x20, ATIME],
+  relatime: [0, ATIME],
+  atime: [0, ATIME],
+  nostrictatime: [0, ATIME],
+  norelatime: [0, ATIME],
+  nodiratime: [0x80, 0],
+  diratime: [0, 0x80],
+  nosymfollow: [0x200000, 0],
+  symfollow: [0, 0x200000],
+};
+
+const superblocks: Readonly<Record<string, number>> = {
+  sync: 16,
+  mand: 64,
+  dirsync: 128,
+  silent: 32768,
+  iversion: 1 << 23,
+  lazytime: 1 << 25,
+  async: 0,
+  nomand: 0,
+  loud: 0,
+  noiversion: 0,
+  nolazytime: 0,
+  defaults: 0,
+};

@@ -1,0 +1,218 @@
+import { posix } from 'node:path';
+import type { Op } from '../kernel/op.ts';
+import type { Namespace } from '../kernel/op-fields.ts';
+import { hostId } from './id-maps.ts';
+import { parseMountOptions, propagations } from './mount-options.ts';
+import { OciError } from './oci-error.ts';
+import type { OciPlace } from './oci-place.ts';
+import type { OciLinux, OciProcess, OciSpec } from './oci-spec.ts';
+import { planDevices } from './plan-devices.ts';
+import { planMounts } from './plan-mounts.ts';
+import {
+  planIdentity,
+  planProcFiles,
+  planSession,
+  planSettings,
+  processorMask,
+} from './plan-process.ts';
+import { joins, openSpaces, spaceOf } from './plan-spaces.ts';
+import { planSysctls } from './plan-sysctls.ts';
+
+/**
+ * Everything between clone and execve of a container's first process, after planSpaces. The process starts as real
+ * root in the namespaces of `bornIn`, and its mount namespace belongs to the host's user namespace, so that nothing
+ * inside can undo what is set up here. The order is the safety argument:
+ *
+ *  1. cgroup first: whatever follows is charged to the container and dies with it; the cgroup namespace after that,
+ *     as it takes the present position for its root.
+ *  2. The network, ipc and other namespaces before the mounts: sysfs and mqueue show the namespaces of their mounter,
+ *     procfs the pid namespace, and sysctls go to those that were joined. Paths of namespaces are opened while the
+ *     host's paths are there.
+ *  3. What is written to procfs is written to the host's, as long as nothing of the container is mounted.
+ *  4. The root, then mounts in it from the outside in, all targets resolved below it. Nothing of the image runs yet.
+ *  5. Masks after all mounts, as mounts would cover them; the root turns read-only when every mount point is made.
+ *  6. pivot-root: from here on the host's files are out of reach, and descriptors of them are close-on-exec.
+ *  7. Limits and priorities while there is power over the host; the user namespace after that: joining it gives up all
+ *     power over what was set up before.
+ *  8. Rights, see `planIdentity`; the working directory as the user who will be in it; exec.
+ *
+ * A hook's place is a `sync`: createRuntime and createContainer before 6, startContainer before 7. Throws OciError.
+ */
+export function planContainer(spec: OciSpec, place: OciPlace): readonly Op[] {
+  const { process, linux = {}, root, hooks = {} } = spec;
+  if (!process) throw new OciError('process', 'invalid', 'Required value');
+  if (spaceOf(linux, 'mount')?.path !== '')
+    throw new OciError('linux.namespaces', 'unsupported', 'a mount namespace that is not new');
+  const create = [hooks.prestart, hooks.createRuntime, hooks.createContainer].some(
+    (list) => list?.length,
+  );
+  return [
+    ...place.attach.map(attachTo),
+    ...planPropagation(spec),
+    ...openSpaces(linux, [...shared, 'user', 'pid', 'cgroup', 'time']),
+    ...joins(linux, shared),
+    ...planNames(spec),
+    ...planOwnSpaces(linux),
+    ...planSysctls(linux),
+    ...planProcFiles(process, place),
+    ...planRoot(spec, place),
+    ...planMounts(spec, place),
+    ...planDevices(spec, place),
+    makeWorkingDirectory(process, linux),
+    ...(linux.maskedPaths ?? []).map((path): Op => ({ op: 'mask', path })),
+    ...(linux.readonlyPaths ?? []).map((path): Op => ({ op: 'read-only', path })),
+    ...(root?.readonly ? [{ op: 'read-only-root' } as const] : []),
+    ...(create ? [{ op: 'sync' } as const] : []),
+    { op: 'pivot-root' },
+    ...planRootPropagation(linux),
+    { op: 'new-keyring' },
+    ...planSession(process.terminal),
+    ...(hooks.startContainer?.length ? [{ op: 'sync' } as const] : []),
+    ...planSettings(process),
+    ...planPersonality(linux),
+    ...joins(linux, ['user']),
+    ...planIdentity(process, place),
+  ];
+}
+
+/** Where the first process is to be cloned into. */
+export function bornIn({ linux = {} }: OciSpec): readonly Namespace[] {
+  return spaceOf(linux, 'pid')?.path === '' ? ['mount', 'pid'] : ['mount'];
+}
+
+const shared = ['network', 'ipc', 'uts'] as const;
+
+/**
+ * A process beside the first one: same cgroup, namespaces, rights as `process` says. The root is opened again inside,
+ * so that the working directory is resolved without magic links (CVE-2024-21626).
+ */
+export function planExec(
+  process: OciProcess,
+  of: { readonly container: string; readonly linux: OciLinux; readonly place: OciPlace },
+): readonly Op[] {
+  const { container, linux, place } = of;
+  const inside = (['mount', 'pid', 'cgroup', 'time'] as const).filter((type) =>
+    spaceOf(linux, type),
+  );
+  return [
+    ...planAffinity(process, 'initial'),
+    ...place.attach.map(attachTo),
+    ...planAffinity(process, 'final'),
+    ...planProcFiles(process, place),
+    ...openSpaces(linux, [...shared, 'user']),
+    ...joins(linux, shared),
+    { op: 'enter-container', container, namespaces: inside },
+    { op: 'set-root', path: '/' },
+    { op: 'new-keyring' },
+    ...planSession(process.terminal),
+    ...planSettings(process),
+    ...planPersonality(linux),
+    ...joins(linux, ['user']),
+    ...planIdentity(process, place),
+  ];
+}
+
+/** "0" is the process that writes. */
+function attachTo(path: string): Op {
+  return { op: 'write', path, bytes: Buffer.from('0') };
+}
+
+/** As runc and crun: the host's mounts are followed, not led, unless rootfsPropagation says more; without any need, not even followed. */
+function planPropagation({ mounts = [], linux = {} }: OciSpec): readonly Op[] {
+  const wanted = mounts.map((mount) => parseMountOptions(mount.options ?? []));
+  const open = wanted.some((mount) => mount.propagation | mount.recursivePropagation);
+  if (!open && linux.rootfsPropagation === undefined) return [{ op: 'make-private' }];
+  const recursivePropagation = rootPropagation(linux) === SHARED ? SHARED : SLAVE;
+  return [{ op: 'set-mount', path: '/', recursivePropagation }];
+}
+
+const SHARED = BigInt(propagations['shared'] ?? 0);
+const SLAVE = BigInt(propagations['slave'] ?? 0);
+
+/** Only when the host's root is gone: pivot_root(2) refuses a root that is shared. */
+function planRootPropagation(linux: OciLinux): readonly Op[] {
+  const propagation = rootPropagation(linux);
+  return propagation === 0n ? [] : [{ op: 'set-mount', path: '/', propagation }];
+}
+
+function rootPropagation({ rootfsPropagation = '' }: OciLinux): bigint {
+  const bits = propagations[rootfsPropagation.replace(/^r/, '')];
+  if (bits === undefined && rootfsPropagation !== '')
+    throw new OciError('linux.rootfsPropagation', 'invalid', `no such word: ${rootfsPropagation}`);
+  return BigInt(bits ?? 0);
+}
+
+function planNames({ hostname = '', domainname = '', linux = {} }: OciSpec): readonly Op[] {
+  if (hostname === '' && domainname === '') return [];
+  if (!spaceOf(linux, 'uts'))
+    throw new OciError('hostname', 'invalid', 'needs a uts namespace, else it were the host’s');
+  return [{ op: 'names', hostname, domainname }];
+}
+
+/** Those that begin with the process itself. */
+function planOwnSpaces(linux: OciLinux): readonly Op[] {
+  const pid: readonly Op[] = spaceOf(linux, 'pid')?.path ? [...joins(linux, ['pid']), fork] : [];
+  const cgroup: readonly Op[] =
+    spaceOf(linux, 'cgroup')?.path === ''
+      ? [{ op: 'unshare', namespaces: ['cgroup'] }]
+      : joins(linux, ['cgroup']);
+  return [...pid, ...cgroup, ...planTime(linux)];
+}
+
+const fork: Op = { op: 'fork' };
+
+/** Offsets can be written until somebody is in it: time_namespaces(7). */
+function planTime(linux: OciLinux): readonly Op[] {
+  const { timeOffsets = {} } = linux;
+  const time = spaceOf(linux, 'time');
+  if (time?.path !== '' && Object.keys(timeOffsets).length > 0)
+    throw new OciError('linux.timeOffsets', 'invalid', 'needs a new time namespace');
+  if (time?.path !== '') return joins(linux, ['time']);
+  const offsets = Object.entries(timeOffsets).map(
+    ([clock, { secs = 0, nanosecs = 0 }]) => `${clock} ${secs} ${nanosecs}\n`,
+  );
+  return [
+    { op: 'unshare', namespaces: ['time'] },
+    ...offsets.map(
+      (line): Op => ({
+        ...{ op: 'write', path: 'self/timens_offsets', proc: true },
+        bytes: Buffer.from(line),
+      }),
+    ),
+    { op: 'open-space', namespace: 'time', path: '/proc/self/ns/time_for_children' },
+    { op: 'join', namespace: 'time' },
+  ];
+}
+
+/** A directory as root is bound to itself, as pivot_root(2) wants a mount. */
+function planRoot({ root }: OciSpec, place: OciPlace): readonly Op[] {
+  if (place.root !== undefined) return place.root;
+  if (!root) throw new OciError('root', 'invalid', 'Required value');
+  const path = posix.resolve(place.bundle, root.path);
+  return [
+    { op: 'bind', source: path, target: path, recursive: true, flags: 0 },
+    { op: 'set-root', path },
+  ];
+}
+
+function makeWorkingDirectory({ cwd }: OciProcess, linux: OciLinux): Op {
+  if (!cwd.startsWith('/')) throw new OciError('process.cwd', 'invalid', 'must be absolute');
+  const uid = hostId(linux.uidMappings, 0, 'linux.uidMappings');
+  const gid = hostId(linux.gidMappings, 0, 'linux.gidMappings');
+  return { op: 'mkdir', path: cwd, inRoot: true, mode: 0o755, uid, gid };
+}
+
+function planPersonality({ personality }: OciLinux): readonly Op[] {
+  if (personality === undefined) return [];
+  const { domain, flags = [] } = personality;
+  const persona = ({ LINUX: 0, LINUX32: 8 } as Readonly<Record<string, number>>)[domain];
+  if (persona === undefined || flags.length > 0)
+    throw new OciError('linux.personality', 'invalid', `${[domain, ...flags].join(' ')}`);
+  return [{ op: 'personality', persona }];
+}
+
+function planAffinity({ execCPUAffinity }: OciProcess, when: 'initial' | 'final'): readonly Op[] {
+  const processors = execCPUAffinity?.[when];
+  if (!processors) return [];
+  return [{ op: 'affinity', mask: processorMask(processors, `process.execCPUAffinity.${when}`) }];
+}

@@ -1,0 +1,80 @@
+import { posix } from 'node:path';
+import type { Op } from '../kernel/op.ts';
+import { hostId } from './id-maps.ts';
+import { OciError } from './oci-error.ts';
+import type { OciPlace } from './oci-place.ts';
+import type { OciLinux, OciSpec } from './oci-spec.ts';
+
+type Device = NonNullable<OciLinux['devices']>[number];
+
+/**
+ * Default devices, those of the configuration, and the links of every /dev; nothing where the host's /dev is bound.
+ * Real nodes: mknod(2) works, as the process is root outside. With `lockDevices` each is bound to itself, and then
+ * their file system is made nodev: nodes that are made there later open nothing, even with CAP_MKNOD over the host.
+ */
+export function planDevices(spec: OciSpec, place: OciPlace): readonly Op[] {
+  const devices = new Map(defaults.map((device) => [device.path, device]));
+  for (const device of spec.linux?.devices ?? []) devices.set(device.path, device);
+  const dev = spec.mounts?.find(({ destination }) => posix.resolve('/', destination) === '/dev');
+  if (dev?.type === 'bind' || dev?.options?.some((name) => /^r?bind$/.test(name))) return [];
+  const nodes = [...devices.values()].map((device) => planNode(device, spec));
+  const links = Object.entries(deviceLinks).map(
+    ([path, to]): Op => ({ op: 'symlink', path, inRoot: true, to }),
+  );
+  const locks = dev !== undefined && place.lockDevices ? planLocks([...devices.keys()]) : [];
+  return [...nodes, ...links, ...locks];
+}
+
+const NODEV = 4;
+
+function planLocks(paths: readonly string[]): readonly Op[] {
+  return [
+    ...paths.map(
+      (target): Op => ({ op: 'bind', source: '', target, inRoot: true, create: false, flags: 0 }),
+    ),
+    { op: 'set-mount', path: '/dev', inRoot: true, set: NODEV },
+  ];
+}
+
+const fileTypes = { c: 0o020000, u: 0o020000, b: 0o060000, p: 0o010000 } as const;
+
+function planNode(device: Device, { linux = {} }: OciSpec): Op {
+  const { path, type, major = 0, minor = 0, fileMode = 0o666, uid = 0, gid = 0 } = device;
+  if (!path.startsWith('/'))
+    throw new OciError('linux.devices', 'invalid', `"${path}" is not absolute`);
+  return {
+    op: 'mknod',
+    path,
+    inRoot: true,
+    mode: fileTypes[type] | (fileMode & 0o7777),
+    uid: hostId(linux.uidMappings, uid, 'linux.devices'),
+    gid: hostId(linux.gidMappings, gid, 'linux.devices'),
+    major,
+    minor,
+  };
+}
+
+const character = (path: string, major: number, minor: number): Device => ({
+  path,
+  type: 'c',
+  major,
+  minor,
+});
+
+/** config-linux.md, "Default Devices"; the links are those of runtime-linux.md. */
+const defaults = [
+  character('/dev/null', 1, 3),
+  character('/dev/zero', 1, 5),
+  character('/dev/full', 1, 7),
+  character('/dev/random', 1, 8),
+  character('/dev/urandom', 1, 9),
+  character('/dev/tty', 5, 0),
+];
+
+const deviceLinks = {
+  '/dev/fd': '/proc/self/fd',
+  '/dev/stdin': '/proc/self/fd/0',
+  '/dev/stdout': '/proc/self/fd/1',
+  '/dev/stderr': '/proc/self/fd/2',
+  '/dev/ptmx': 'pts/ptmx',
+} as const;
