@@ -18,6 +18,7 @@ import { mustSuit } from './doctor/try-node.ts';
 import { startHousekeeping } from './housekeeping/housekeeping.ts';
 import { openImageStore } from './images/image-store.ts';
 import { runJoin } from './join-command.ts';
+import { findCgroupTrees } from './kernel/cgroup-trees.ts';
 import { openCgroups } from './kernel/cgroups.ts';
 import { type Launcher, startLauncher } from './kernel/launcher.ts';
 import { openLedger } from './ledger/disk-ledger.ts';
@@ -156,7 +157,8 @@ interface Ports {
 async function openPorts(config: AgentConfig, logDir: string, base: Base): Promise<Ports> {
   const { dataDir, runDir } = config;
   const launcher = startLauncher({ binary: nativeBinary, log: base.log });
-  const cgroups = await openCgroups({ parent: config.cgroupParent, clock: base.clock });
+  const trees = await findCgroupTrees();
+  const cgroups = await openCgroups({ parent: config.cgroupParent, trees, clock: base.clock });
   const runtime = await openRuntime({
     dataDir,
     runDir,

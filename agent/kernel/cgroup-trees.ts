@@ -2,7 +2,23 @@ import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { parseMountinfo } from './mountinfo.ts';
 
-export type CgroupController = 'cpu' | 'cpuacct' | 'memory' | 'pids';
+export type CgroupController =
+  | (typeof needed)[number]
+  | 'cpuacct'
+  | 'devices'
+  | (typeof furtherControllers)[number];
+
+/** What pods do without. */
+export const furtherControllers = [
+  'freezer',
+  'cpuset',
+  'blkio',
+  'io',
+  'hugetlb',
+  'rdma',
+  'net_cls',
+  'net_prio',
+] as const;
 
 export class CgroupError extends Error {
   override readonly name = 'CgroupError';
@@ -10,8 +26,8 @@ export class CgroupError extends Error {
 
 /** A mounted hierarchy and this process's place in it. */
 export interface CgroupTree {
-  /** "": the unified one. */
-  readonly controller: '' | CgroupController;
+  /** "": the unified one; "unified": the same beside those of version 1. */
+  readonly controller: '' | 'unified' | CgroupController;
   readonly mount: string;
   /** Which part of the hierarchy the mount shows: field 4 of mountinfo. */
   readonly root: string;
@@ -19,17 +35,27 @@ export interface CgroupTree {
   readonly own: string;
 }
 
+/** Where a group is in a tree. */
+export interface CgroupDirectory extends Pick<CgroupTree, 'controller'> {
+  readonly path: string;
+}
+
 export interface CgroupTrees {
   readonly version: 1 | 2;
+  /** On version 2: what groups hand down. */
+  readonly delegated: readonly string[];
   readonly trees: readonly CgroupTree[];
 }
 
 /**
- * The trees that have cpu, memory and pids: the unified one if it has all three, else one of version 1 for each, and
- * for cpuacct, which tells what is used (and may be the same as cpu's). On a
- * hybrid host the unified tree is there but has none of them. Throws CgroupError naming what is missing.
+ * The trees that have cpu, memory and pids: the unified one if it has all three, else one of version 1 for each, with
+ * cpuacct, which tells what is used (and may be the same as cpu's), and devices. On a hybrid host the unified tree has none of
+ * them; it still has a leaf for each group, to freeze and to kill it by, for which others need the freezer.
+ * `further`: taken too, where the host has them. Throws CgroupError naming what is missing.
  */
-export async function findCgroupTrees(): Promise<CgroupTrees> {
+export async function findCgroupTrees(
+  further: readonly CgroupController[] = [],
+): Promise<CgroupTrees> {
   const [mountinfo, own] = await Promise.all([
     readFile('/proc/self/mountinfo', 'utf8'),
     readFile('/proc/self/cgroup', 'utf8'),
@@ -37,18 +63,29 @@ export async function findCgroupTrees(): Promise<CgroupTrees> {
   const mounts = parseMountinfo(mountinfo);
   const unified = mounts.find((mount) => mount.fstype === 'cgroup2');
   const offered = unified ? await controllersOf(unified.mount) : [];
-  if (unified && needed.every((name) => offered.includes(name)))
-    return {
-      version: 2,
-      trees: [{ controller: '', ...unified, own: ownPlace(own, '') }],
-    };
-  const trees = [...needed, 'cpuacct' as const].map((controller) => {
+  const place = unified && { ...unified, own: ownPlace(own, '') };
+  if (place && needed.every((name) => offered.includes(name))) {
+    const delegated = [...needed, ...further].filter((name) => offered.includes(name));
+    return { version: 2, delegated, trees: [{ controller: '', ...place }] };
+  }
+  const wanted = [...needed, ...version1, ...(place ? [] : ['freezer' as const]), ...further];
+  const trees = [...new Set<CgroupController>(wanted)].flatMap((controller) => {
     const mount = mounts.find((m) => m.fstype === 'cgroup' && m.options.includes(controller));
-    if (mount === undefined)
+    if (mount) return [{ controller, ...mount, own: ownPlace(own, controller) }];
+    if ([...needed, 'cpuacct'].includes(controller))
       throw new CgroupError(`the kernel offers no "${controller}" cgroup controller`);
-    return { controller, ...mount, own: ownPlace(own, controller) };
+    return [];
   });
-  return { version: 1, trees };
+  const leaf = place ? [{ controller: 'unified' as const, ...place }] : [];
+  return { version: 1, delegated: [], trees: [...trees, ...leaf] };
+}
+
+/** Where a controller's files are. */
+export function groupOf(
+  directories: readonly CgroupDirectory[],
+  controller: string,
+): CgroupDirectory | undefined {
+  return directories.find((each) => each.controller === '' || each.controller === controller);
 }
 
 /** Where a parent is below the tree's mount. Throws CgroupError for a relative one that can't be placed. */
@@ -63,6 +100,7 @@ export function positionIn(tree: CgroupTree, parent: string): string {
 }
 
 const needed = ['cpu', 'memory', 'pids'] as const;
+const version1 = ['cpuacct', 'devices'] as const;
 
 async function controllersOf(mount: string): Promise<readonly string[]> {
   const text = await readFile(posix.join(mount, 'cgroup.controllers'), 'utf8');

@@ -4,14 +4,15 @@ import { readIfPresent } from '../../base/durable-file.ts';
 import { readExits } from '../kernel/exit-records.ts';
 import { OpError } from '../kernel/op-error.ts';
 import type { Shim, ShimContainer } from '../kernel/shim.ts';
+import { planCgroup } from '../oci/plan-cgroup.ts';
 import type { Container, ContainerId, ContainerPort, ContainerSpec } from '../ports.ts';
-import { planCgroupFiles } from './cgroup-files.ts';
 import { planConfig } from './container-config.ts';
 import { ContainerError } from './container-error.ts';
 import { attachToContainer, execInContainer } from './exec.ts';
 import { readImageFile } from './image-files.ts';
 import type { OciConfig } from './oci-config.ts';
 import { planStart } from './operations.ts';
+import { planResources } from './plan-resources.ts';
 import {
   containerKey,
   type PodPaths,
@@ -139,8 +140,9 @@ async function prepare(
     joins: config.linux.joins,
     seccomp: config.linux.seccomp === 'RuntimeDefault',
   });
-  const limits = planCgroupFiles(spec.resources, cgroups.version);
-  await cgroups.ensure(paths.containerCgroup(spec.id), limits);
+  const devices = spec.security.privileged ? [{ allow: true }] : [];
+  const resources = { ...planResources(spec.resources, cgroups.version), devices };
+  await cgroups.ensure(paths.containerCgroup(spec.id), planCgroup(resources, cgroups.version));
   for (const { source } of spec.mounts)
     if (source.kind === 'tmpfs')
       await ensureTmpfs(shim, {

@@ -9,9 +9,10 @@ import type { Launcher } from '../kernel/launcher.ts';
 import { namespacePath } from '../kernel/namespace-path.ts';
 import type { Op } from '../kernel/op.ts';
 import type { ExecSession, Shim } from '../kernel/shim.ts';
+import { planCgroup } from '../oci/plan-cgroup.ts';
 import type { Sandbox, SandboxPort, SandboxSpec } from '../ports.ts';
-import { planCgroupFiles } from './cgroup-files.ts';
 import { SandboxError } from './container-error.ts';
+import { planResources } from './plan-resources.ts';
 import { type PodPaths, podPaths, type RuntimeDirectories, shimCgroupPrefix } from './pod-paths.ts';
 import type { PodShims } from './pod-shims.ts';
 import {
@@ -89,8 +90,9 @@ async function create(context: RuntimeContext, spec: SandboxSpec, paths: PodPath
   const below = [paths.containers, join(paths.data, 'etc'), join(paths.run, 'tmpfs')];
   await Promise.all(below.map((dir) => mkdir(dir, { recursive: true })));
   await writeSandboxRecord(paths, recordOf(spec, false));
-  await cgroups.ensure(paths.cgroup, planCgroupFiles(spec.resources, cgroups.version));
-  await cgroups.ensure(paths.shimCgroup, []);
+  const resources = planResources(spec.resources, cgroups.version);
+  await cgroups.ensure(paths.cgroup, planCgroup(resources, cgroups.version));
+  await cgroups.ensure(paths.shimCgroup);
   const shim = (await context.shims.get(spec.uid)) ?? (await startShim(context, spec.uid, paths));
   await shim.createSandbox({
     hostname: spec.hostname,

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { findCgroupTrees } from '../../agent/kernel/cgroup-trees.ts';
 import { type Cgroups, openCgroups } from '../../agent/kernel/cgroups.ts';
 import { type Launcher, startLauncher } from '../../agent/kernel/launcher.ts';
 import type { Container, ContainerSpec, SandboxSpec } from '../../agent/ports.ts';
@@ -49,7 +49,8 @@ export async function openRuntimeHost(): Promise<RuntimeHost> {
   writeFileSync(`${layers[1]}/etc/passwd`, 'root:x:0:0::/root:/bin/sh\nweb:x:33:34::/:/bin/sh\n');
   writeFileSync(`${layers[1]}/etc/group`, 'root:x:0:\nweb:x:34:\nlogs:x:50:web\n');
   const parent = `orc-test-${process.pid}-${dir.slice(-6)}`;
-  const cgroups = await openCgroups({ parent, clock: systemClock() });
+  const trees = await findCgroupTrees();
+  const cgroups = await openCgroups({ parent, trees, clock: systemClock() });
   const open = () => openAgent(dir, cgroups);
   let agent = await open();
   let attempts = 0;
@@ -96,8 +97,7 @@ export async function openRuntimeHost(): Promise<RuntimeHost> {
         await host.runtime.sandboxes.remove(uid);
       host.runtime.close();
       agent.launcher.close();
-      for (const group of await cgroups.list()) await cgroups.remove(group);
-      for (const { path } of cgroups.directories('')) await rmdir(path);
+      await cgroups.remove('');
       rmSync(dir, { recursive: true, force: true });
     },
   };

@@ -1,0 +1,143 @@
+import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, sleep } from '../../base/clock.ts';
+import { type CgroupDirectory, CgroupError } from './cgroup-trees.ts';
+
+const REMOVE_DEADLINE_MS = 10_000;
+const FREEZE_DEADLINE_MS = 2_000;
+const FIRST_PAUSE_MS = 1;
+const LONGEST_PAUSE_MS = 50;
+
+type Directories = readonly CgroupDirectory[];
+
+/**
+ * Kills every process in the group and below, waits for their end and removes it all. A killed process leaves its group
+ * when it is reaped, so removal is tried until the deadline. Throws CgroupError.
+ */
+export async function removeGroup(directories: Directories, clock: Clock): Promise<void> {
+  let busy: { path: string; cause: unknown } | undefined;
+  const gone = await eventually(clock, REMOVE_DEADLINE_MS, async () => {
+    busy = await removeAll(directories);
+    if (busy) await killAll(directories, clock);
+    return busy === undefined;
+  });
+  if (!gone) throw new CgroupError(`removing cgroup ${busy?.path}`, { cause: busy?.cause });
+}
+
+/** Stops every process in the group and below, or lets them go on. Throws CgroupError, if it doesn't come to that. */
+export async function setFrozen(
+  directories: Directories,
+  frozen: boolean,
+  clock: Clock,
+): Promise<void> {
+  if (await freezes(directories, frozen, clock)) return;
+  if (frozen) await freezes(directories, false, clock);
+  throw new CgroupError(
+    `some process of ${directories[0]?.path} can't be ${frozen ? 'frozen' : 'thawed'}`,
+  );
+}
+
+export async function subgroups(path: string): Promise<readonly string[]> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(unlessGone([]));
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+}
+
+export function unlessGone<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    const code = codeOf(error);
+    if (code === 'ENOENT' || code === 'ENODEV') return instead;
+    throw error;
+  };
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}
+
+/** The first that could not be removed, if any. */
+async function removeAll(
+  directories: Directories,
+): Promise<{ path: string; cause: unknown } | undefined> {
+  for (const { path } of directories) {
+    try {
+      await removeTree(path);
+    } catch (cause) {
+      return { path, cause };
+    }
+  }
+  return undefined;
+}
+
+async function removeTree(path: string): Promise<void> {
+  for (const name of await subgroups(path)) await removeTree(join(path, name));
+  await rmdir(path).catch(unlessGone(undefined));
+}
+
+/** None can fork in between: the kernel kills a unified group as a whole, and others are frozen meanwhile. */
+async function killAll(directories: Directories, clock: Clock): Promise<void> {
+  const unified = directories.find(isUnified);
+  if (unified) await change(unified, 'cgroup.kill', '1');
+  const others = directories.filter((each) => !isUnified(each));
+  if (!unified) await freezes(directories, true, clock);
+  try {
+    const pids = await Promise.all(others.map(({ path }) => processesBelow(path)));
+    for (const pid of new Set(pids.flat())) killProcess(pid);
+  } finally {
+    if (!unified) await freezes(directories, false, clock);
+  }
+}
+
+const isUnified = ({ controller }: CgroupDirectory) =>
+  controller === '' || controller === 'unified';
+
+/** Said again and again, for those born meanwhile. false: it hasn't come to that. */
+async function freezes(directories: Directories, frozen: boolean, clock: Clock): Promise<boolean> {
+  const unified = directories.find(isUnified);
+  const group = unified ?? directories.find(({ controller }) => controller === 'freezer');
+  if (!group) return false;
+  const flag = frozen ? '1' : '0';
+  const state = frozen ? 'FROZEN' : 'THAWED';
+  const [file, value, from, wanted] = unified
+    ? ['cgroup.freeze', flag, 'cgroup.events', `frozen ${flag}`]
+    : ['freezer.state', state, 'freezer.state', state];
+  return eventually(clock, FREEZE_DEADLINE_MS, async () => {
+    await change(group, file, value);
+    const now = await readFile(join(group.path, from), 'utf8').catch(unlessGone(wanted));
+    return now.includes(wanted);
+  });
+}
+
+async function eventually(
+  clock: Clock,
+  ms: number,
+  isSo: () => Promise<boolean>,
+): Promise<boolean> {
+  const deadline = clock.monotonic() + ms;
+  let pauseMs = FIRST_PAUSE_MS;
+  for (;;) {
+    if (await isSo()) return true;
+    if (clock.monotonic() > deadline) return false;
+    await sleep(clock, pauseMs);
+    pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
+  }
+}
+
+const change = ({ path }: CgroupDirectory, file: string, value: string) =>
+  writeFile(join(path, file), value, { flag: 'r+' }).catch(unlessGone(undefined));
+
+async function processesBelow(path: string): Promise<readonly number[]> {
+  const text = await readFile(join(path, 'cgroup.procs'), 'utf8').catch(unlessGone(''));
+  const own = text.split('\n').filter(Boolean).map(Number);
+  const below = (await subgroups(path)).map((name) => processesBelow(join(path, name)));
+  return [...own, ...(await Promise.all(below)).flat()];
+}
+
+/** 0 is what a process of another pid namespace is shown as: never signal our own group for it. */
+function killProcess(pid: number): void {
+  if (pid <= 1) return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (codeOf(error) !== 'ESRCH') throw error;
+  }
+}
