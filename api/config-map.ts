@@ -7,7 +7,7 @@ import {
   tooLong,
 } from './field-error.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { checkConfigMapKey, checkDnsSubdomain } from './names.ts';
+import { checkConfigMapKey } from './names.ts';
 import { isSame } from './same.ts';
 import { base64, bool, map, str } from './schema.ts';
 
@@ -21,13 +21,9 @@ export type ConfigMap = KubeObject<typeof fields>;
 
 export const ConfigMap: Kind<typeof fields> = kind({
   group: '',
-  version: 'v1',
   kind: 'ConfigMap',
-  plural: 'configmaps',
   shortNames: ['cm'],
-  namespaced: true,
   about: 'Configuration for pods to read, as environment or as files.',
-  checkName: checkDnsSubdomain,
   fields,
   validate: ({ data = {}, binaryData = {} }, at) => [
     ...Object.keys(binaryData)

@@ -4,7 +4,6 @@ import { type FieldError, type FieldPath, forbiddenField, invalidField } from '.
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { labelSelectorFields } from './label-selector.ts';
-import { checkDnsSubdomain } from './names.ts';
 import { percentageOf } from './percentage.ts';
 import { podTemplateFields } from './pod-spec.ts';
 import {
@@ -88,15 +87,11 @@ export type DeploymentCondition = ObjectOf<typeof conditionFields>;
 
 export const Deployment: Kind<typeof fields> = kind({
   group: 'apps',
-  version: 'v1',
   kind: 'Deployment',
-  plural: 'deployments',
   shortNames: ['deploy'],
   categories: ['all'],
-  namespaced: true,
   about: 'Keeps a number of equal pods running, and replaces them step by step when changed.',
   subresources: ['status', 'scale'],
-  checkName: checkDnsSubdomain,
   fields,
   applyDefaults: ({ spec, ...rest }) => ({
     ...rest,

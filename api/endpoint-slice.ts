@@ -3,7 +3,7 @@ import { text } from './columns.ts';
 import { duplicateField, type FieldError, type FieldPath, requiredField } from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { checkDnsSubdomain, checkIpv4 } from './names.ts';
+import { checkIpv4 } from './names.ts';
 import { objectReferenceFields } from './object-reference.ts';
 import {
   bool,
@@ -55,12 +55,8 @@ export type EndpointPort = ObjectOf<typeof endpointPortFields>;
 
 export const EndpointSlice: Kind<typeof fields> = kind({
   group: 'discovery.k8s.io',
-  version: 'v1',
   kind: 'EndpointSlice',
-  plural: 'endpointslices',
-  namespaced: true,
   about: 'Some of the addresses behind a Service.',
-  checkName: checkDnsSubdomain,
   fields,
   validate: ({ endpoints, ports = [] }, at) => [
     ...endpoints.flatMap(({ addresses }, index) =>

@@ -2,7 +2,6 @@ import { count, nameColumn, text, wide } from './columns.ts';
 import { invalidField } from './field-error.ts';
 import { formatSince } from './format-age.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { checkDnsSubdomain } from './names.ts';
 import { objectReferenceFields } from './object-reference.ts';
 import { defaulted, int, obj, required, str, time } from './schema.ts';
 
@@ -27,13 +26,9 @@ export type Event = KubeObject<typeof fields>;
 
 export const Event: Kind<typeof fields> = kind({
   group: '',
-  version: 'v1',
   kind: 'Event',
-  plural: 'events',
   shortNames: ['ev'],
-  namespaced: true,
   about: 'Something that happened to an object. Kept for an hour.',
-  checkName: checkDnsSubdomain,
   fields,
   validate: ({ metadata, involvedObject }, at) =>
     (involvedObject.namespace ?? 'default') === metadata.namespace

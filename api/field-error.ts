@@ -40,76 +40,56 @@ function join(path: string, step: string | number): string {
   return path === '' ? step : `${path}.${step}`;
 }
 
-export const requiredField = (at: FieldPath, why = ''): FieldError => ({
-  path: String(at),
-  reason: 'FieldValueRequired',
-  message: why === '' ? 'Required value' : `Required value: ${why}`,
-});
+export const requiredField = (at: FieldPath, why = ''): FieldError =>
+  error('FieldValueRequired', at, why === '' ? 'Required value' : `Required value: ${why}`);
 
-export const invalidField = (at: FieldPath, value: unknown, why: string): FieldError => ({
-  path: String(at),
-  reason: 'FieldValueInvalid',
-  message: `Invalid value: ${shown(value)}: ${why}`,
-});
+export const invalidField = (at: FieldPath, value: unknown, why: string): FieldError =>
+  error('FieldValueInvalid', at, `Invalid value: ${shown(value)}: ${why}`);
 
-export const forbiddenField = (at: FieldPath, why: string): FieldError => ({
-  path: String(at),
-  reason: 'FieldValueForbidden',
-  message: `Forbidden: ${why}`,
-});
+export const forbiddenField = (at: FieldPath, why: string): FieldError =>
+  error('FieldValueForbidden', at, `Forbidden: ${why}`);
 
-export const duplicateField = (at: FieldPath, value: unknown): FieldError => ({
-  path: String(at),
-  reason: 'FieldValueDuplicate',
-  message: `Duplicate value: ${shown(value)}`,
-});
+export const duplicateField = (at: FieldPath, value: unknown): FieldError =>
+  error('FieldValueDuplicate', at, `Duplicate value: ${shown(value)}`);
 
-export const notOneOf = (at: FieldPath, value: unknown, values: readonly string[]): FieldError => ({
-  path: String(at),
-  reason: 'FieldValueNotSupported',
-  message: `Unsupported value: ${shown(value)}: supported values: ${values.map((v) => JSON.stringify(v)).join(', ')}`,
-});
+export function notOneOf(at: FieldPath, value: unknown, values: readonly string[]): FieldError {
+  const words = values.map((one) => JSON.stringify(one)).join(', ');
+  return error(
+    'FieldValueNotSupported',
+    at,
+    `Unsupported value: ${shown(value)}: supported values: ${words}`,
+  );
+}
 
 /** Points at something that isn't there: a volume that a mount names. */
-export const missingField = (at: FieldPath, value: unknown): FieldError => ({
-  path: String(at),
-  reason: 'FieldValueNotFound',
-  message: `Not found: ${shown(value)}`,
-});
+export const missingField = (at: FieldPath, value: unknown): FieldError =>
+  error('FieldValueNotFound', at, `Not found: ${shown(value)}`);
 
-export const wrongType = (at: FieldPath, value: unknown, expected: string): FieldError => ({
-  path: String(at),
-  reason: 'FieldValueTypeInvalid',
-  message: `Invalid value: ${shown(value)}: must be ${expected}, not ${typeName(value)}`,
-});
+export function wrongType(at: FieldPath, value: unknown, expected: string): FieldError {
+  const why = `must be ${expected}, not ${typeName(value)}`;
+  return error('FieldValueTypeInvalid', at, `Invalid value: ${shown(value)}: ${why}`);
+}
 
-export const tooLong = (at: FieldPath, maxBytes: number): FieldError => ({
-  path: String(at),
-  reason: 'FieldValueTooLong',
-  message: `Too long: must have at most ${maxBytes} bytes`,
-});
+export const tooLong = (at: FieldPath, maxBytes: number): FieldError =>
+  error('FieldValueTooLong', at, `Too long: must have at most ${maxBytes} bytes`);
 
-export const tooMany = (at: FieldPath, count: number, max: number): FieldError => ({
-  path: String(at),
-  reason: 'FieldValueTooMany',
-  message: `Too many: ${count}: must have at most ${max} items`,
-});
+export const tooMany = (at: FieldPath, count: number, max: number): FieldError =>
+  error('FieldValueTooMany', at, `Too many: ${count}: must have at most ${max} items`);
 
-export const unknownField = (at: FieldPath, suggestion: string | undefined): FieldError => ({
-  path: String(at),
-  reason: 'FieldUnknown',
-  message:
-    suggestion === undefined ? 'unknown field' : `unknown field; did you mean "${suggestion}"?`,
-});
+export function unknownField(at: FieldPath, suggestion: string | undefined): FieldError {
+  const advice = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
+  return error('FieldUnknown', at, `unknown field${advice}`);
+}
 
 /** `value` when it is the value that orc lacks, not the field. */
-export const unsupportedByOrc = (at: FieldPath, value?: unknown): FieldError => ({
-  path: String(at),
-  reason: 'FieldUnsupportedByOrc',
-  message: value === undefined ? UNSUPPORTED : `${shown(value)} is ${UNSUPPORTED}`,
-});
+export function unsupportedByOrc(at: FieldPath, value?: unknown): FieldError {
+  const subject = value === undefined ? '' : `${shown(value)} is `;
+  return error('FieldUnsupportedByOrc', at, `${subject}not supported by orc yet`);
+}
 
-const UNSUPPORTED = 'not supported by orc yet';
+function error(reason: FieldErrorReason, at: FieldPath, message: string): FieldError {
+  return { path: String(at), reason, message };
+}
 
 function typeName(value: unknown): string {
   if (value === null) return 'null';

@@ -1,5 +1,6 @@
 import type { Column } from './columns.ts';
 import type { FieldError, FieldPath } from './field-error.ts';
+import { checkDnsSubdomain } from './names.ts';
 import { objectMetaFields, type StoredMeta } from './object-meta.ts';
 import { type Fields, type ObjectOf, obj, type Schema, str } from './schema.ts';
 
@@ -87,28 +88,9 @@ export interface Claim {
   readonly path: string;
 }
 
-export interface KindDeclaration<F extends Fields> {
-  readonly group: string;
-  readonly version: string;
-  readonly kind: string;
-  readonly plural: string;
-  readonly shortNames?: readonly string[];
-  readonly categories?: readonly string[];
-  readonly namespaced: boolean;
-  readonly fields: F;
-  readonly about: string;
-  readonly subresources?: readonly Subresource[];
-  /** All of them, unless the kind isn't stored. */
-  readonly verbs?: readonly string[];
-  readonly checkName: (name: string) => string | undefined;
-  readonly applyDefaults?: Kind<F>['applyDefaults'];
-  readonly validate?: Kind<F>['validate'];
-  readonly validateUpdate?: Kind<F>['validateUpdate'];
-  readonly inherit?: Kind<F>['inherit'];
-  readonly claims?: Kind<F>['claims'];
-  readonly columns: Kind<F>['columns'];
-  readonly selectableFields?: Kind<F>['selectableFields'];
-}
+/** What a kind must say of itself, and what it says only where it isn't as most are. */
+type KindDeclaration<F extends Fields> = Pick<Kind<F>, 'group' | 'kind' | 'columns'> &
+  Partial<Omit<Kind<F>, 'schema'>> & { readonly fields: F; readonly about: string };
 
 export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F> {
   const { fields, about, ...rest } = declaration;
@@ -117,10 +99,14 @@ export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F>
     { about },
   );
   return {
+    version: 'v1',
     singular: declaration.kind.toLowerCase(),
+    plural: `${declaration.kind.toLowerCase()}s`,
     shortNames: [],
     categories: [],
+    namespaced: true,
     subresources: [],
+    checkName: checkDnsSubdomain,
     verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
     applyDefaults: (object) => object,
     validate: () => [],

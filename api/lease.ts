@@ -1,6 +1,5 @@
 import { text } from './columns.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { checkDnsSubdomain } from './names.ts';
 import { defaulted, int, obj, str, time, unsupported } from './schema.ts';
 
 const fields = {
@@ -22,12 +21,8 @@ export type Lease = KubeObject<typeof fields>;
 
 export const Lease: Kind<typeof fields> = kind({
   group: 'coordination.k8s.io',
-  version: 'v1',
   kind: 'Lease',
-  plural: 'leases',
-  namespaced: true,
   about: 'Held by whoever renews it: elections, and signs of life of nodes.',
-  checkName: checkDnsSubdomain,
   fields,
   columns: [text('Holder', 'Who holds it.', ({ spec }) => spec.holderIdentity)],
 });

@@ -30,9 +30,7 @@ export type Namespace = KubeObject<typeof fields>;
 
 export const Namespace: Kind<typeof fields> = kind({
   group: '',
-  version: 'v1',
   kind: 'Namespace',
-  plural: 'namespaces',
   shortNames: ['ns'],
   namespaced: false,
   about: 'Keeps names apart. Deleting it deletes everything in it.',

@@ -2,7 +2,7 @@ import { invalidBecause } from './check-metadata.ts';
 import { duplicateField, type FieldError, type FieldPath } from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { checkDnsSubdomain, checkLabelValue, checkQualifiedName } from './names.ts';
+import { checkLabelValue, checkQualifiedName } from './names.ts';
 import { nodeColumns } from './node-columns.ts';
 import {
   bool,
@@ -88,14 +88,11 @@ export type NodeCondition = ObjectOf<typeof conditionFields>;
 
 export const Node: Kind<typeof fields> = kind({
   group: '',
-  version: 'v1',
   kind: 'Node',
-  plural: 'nodes',
   shortNames: ['no'],
   namespaced: false,
   about: 'A machine that runs pods. Made by the controller when an agent first joins.',
   subresources: ['status'],
-  checkName: checkDnsSubdomain,
   fields,
   claims: ({ spec }) =>
     spec.podCIDR ? [{ key: `pod-cidr/${spec.podCIDR}`, path: 'spec.podCIDR' }] : [],

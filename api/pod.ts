@@ -1,6 +1,5 @@
 import { defaultRunningPodSpec } from './default-pod-spec.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { checkDnsSubdomain } from './names.ts';
 import { podColumns } from './pod-columns.ts';
 import { qosClass } from './pod-facts.ts';
 import { podSpecFields } from './pod-spec.ts';
@@ -17,15 +16,11 @@ export type Pod = KubeObject<typeof fields>;
 
 export const Pod: Kind<typeof fields> = kind({
   group: '',
-  version: 'v1',
   kind: 'Pod',
-  plural: 'pods',
   shortNames: ['po'],
   categories: ['all'],
-  namespaced: true,
   about: 'Containers that run together on one node, with one address and the same volumes.',
   subresources: ['status', 'log', 'exec', 'attach', 'portforward', 'eviction', 'binding'],
-  checkName: checkDnsSubdomain,
   fields,
   applyDefaults: (pod) => {
     const spec = defaultRunningPodSpec(pod.spec);

@@ -3,7 +3,6 @@ import { defaultTemplate } from './default-pod-spec.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { labelSelectorFields } from './label-selector.ts';
-import { checkDnsSubdomain } from './names.ts';
 import { podTemplateFields } from './pod-spec.ts';
 import {
   defaulted,
@@ -55,15 +54,11 @@ export type ReplicaSetStatus = ObjectOf<typeof statusFields>;
 
 export const ReplicaSet: Kind<typeof fields> = kind({
   group: 'apps',
-  version: 'v1',
   kind: 'ReplicaSet',
-  plural: 'replicasets',
   shortNames: ['rs'],
   categories: ['all'],
-  namespaced: true,
   about: 'Keeps a number of equal pods running. Deployments make these.',
   subresources: ['status', 'scale'],
-  checkName: checkDnsSubdomain,
   fields,
   applyDefaults: ({ spec, ...rest }) => ({ ...rest, spec: defaultTemplate(spec) }),
   validate: ({ spec }, at) => [

@@ -1,5 +1,4 @@
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { checkDnsSubdomain } from './names.ts';
 import { defaulted, list, map, obj, quantity, required, str, time } from './schema.ts';
 
 /** metrics.k8s.io: measured, never stored; what `kubectl top` reads. */
@@ -21,7 +20,6 @@ const podFields = {
 const shared = {
   group: 'metrics.k8s.io',
   version: 'v1beta1',
-  checkName: checkDnsSubdomain,
   verbs: ['get', 'list'],
   columns: [],
 } as const;
@@ -43,7 +41,6 @@ export const PodMetrics: Kind<typeof podFields> = kind({
   ...shared,
   kind: 'PodMetrics',
   plural: 'pods',
-  namespaced: true,
   about: 'What the containers of a running pod use.',
   fields: podFields,
 });

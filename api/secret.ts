@@ -9,7 +9,7 @@ import {
 } from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { checkConfigMapKey, checkDnsSubdomain } from './names.ts';
+import { checkConfigMapKey } from './names.ts';
 import { isSame } from './same.ts';
 import { base64, bool, defaulted, map, str } from './schema.ts';
 
@@ -27,12 +27,8 @@ export type Secret = KubeObject<typeof fields>;
 
 export const Secret: Kind<typeof fields> = kind({
   group: '',
-  version: 'v1',
   kind: 'Secret',
-  plural: 'secrets',
-  namespaced: true,
   about: 'Configuration that is encrypted where it is stored.',
-  checkName: checkDnsSubdomain,
   fields,
   applyDefaults: foldStringData,
   validate: (secret, at) => [

@@ -91,12 +91,9 @@ export type ServiceSpec = ObjectOf<typeof specFields>;
 
 export const Service: Kind<typeof fields> = kind({
   group: '',
-  version: 'v1',
   kind: 'Service',
-  plural: 'services',
   shortNames: ['svc'],
   categories: ['all'],
-  namespaced: true,
   about: 'One address and one name for the ready ones among many pods.',
   subresources: ['status'],
   checkName: checkDns1035Label,
