@@ -23,6 +23,18 @@ const onMachines = ({ test }: ReturnType<typeof project>) => ({
   test: { ...test, globalSetup: 'test/support/hosts-setup.ts' },
 });
 
+/** What drives the C program directly, once more with one that has the sanitizers. */
+const sanitised = ({ test }: ReturnType<typeof project>) => ({
+  test: {
+    ...test,
+    include: [
+      'test/linux/native/{container,escape,exec,lifetime,log,placement}.test.ts',
+      'test/linux/images/unpack-layer.test.ts',
+    ],
+    setupFiles: 'test/support/sanitised-setup.ts',
+  },
+});
+
 export default defineConfig({
   cacheDir: vitestCacheDir,
   test: {
@@ -32,6 +44,7 @@ export default defineConfig({
       project('contract', 20_000, true),
       project('integration', 30_000, true),
       project('linux', 60_000, false),
+      sanitised(project('sanitised', 60_000, false)),
       project('e2e', 180_000, false),
       onMachines(project('hosts', 600_000, false)),
       project('soak', 300_000, false),
