@@ -1,0 +1,95 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { arch } from 'node:os';
+import { join } from 'node:path';
+import { seccompProfile } from '../agent/runtime/seccomp-profile.ts';
+import { ensurePackages } from '../dev/images/packages.ts';
+import { runProgram } from '../test/support/run-program.ts';
+import { atOnce, type Contender, type Floor, startFloor, timesOf } from './floor-peer.ts';
+
+/** Debian's crun and runc by their command lines: create, start, delete. */
+export interface OciPeers {
+  readonly contenders: readonly Contender[];
+  stop(): Promise<void>;
+}
+
+interface PeerOptions {
+  readonly dir: string;
+  readonly cacheDir: string;
+  readonly floor: string;
+  readonly root: string;
+}
+
+/**
+ * In a mount namespace without the unified tree of a hybrid host: this crun refuses to work beside one. The container is
+ * what `runc spec` describes, with our filter of system calls: no overlay, no user namespace, no link, nothing logged.
+ */
+export async function startOciPeers(options: PeerOptions): Promise<OciPeers> {
+  const { dir, cacheDir, floor: program, root } = options;
+  const [crun, runc, ...libraries] = await ensurePackages(
+    ['crun', 'runc', 'libyajl2', 'libseccomp2', 'libcap2', 'libsystemd0'],
+    cacheDir,
+  );
+  const paths = libraries.flatMap(({ directory }) =>
+    ['usr/lib', 'lib'].map((lib) => join(directory, lib, `${machine}-linux-gnu`)),
+  );
+  const env = { LD_LIBRARY_PATH: paths.join(':') };
+  const runtimes = {
+    'crun 1.8.1': join(crun!.directory, 'usr/bin/crun'),
+    'runc 1.1.5': join(runc!.directory, 'usr/sbin/runc'),
+  };
+  const bundle = await makeBundle(join(dir, 'bundle'), runtimes['runc 1.1.5'], root);
+  const within = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', hideUnified, 'sh'];
+  const filter = Buffer.from([6, 0, 0, 0, 0, 0, 0xff, 0x7f]); // BPF_RET, SECCOMP_RET_ALLOW
+  const floor = await startFloor({ program, dir, layer: root, filter, groups: [], within, env });
+  const contenders = Object.entries(runtimes).map(([name, path]) => {
+    const state = join(dir, name.replace(' ', '-'));
+    return peerContender({ name, path, state, bundle, floor });
+  });
+  for (const { name } of contenders) await mkdir(join(dir, name.replace(' ', '-')));
+  return {
+    contenders,
+    async stop() {
+      await floor.stop();
+      await rm(dir, { recursive: true });
+    },
+  };
+}
+
+const machine = arch() === 'arm64' ? 'aarch64' : 'x86_64';
+const hideUnified = `! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified; exec "$@"`;
+
+function peerContender(of: {
+  readonly name: string;
+  readonly path: string;
+  readonly state: string;
+  readonly bundle: string;
+  readonly floor: Floor;
+}): Contender {
+  const { name, path, state, bundle, floor } = of;
+  let number = 0;
+  const line = (what: string) => `${what} ${path} ${state} ${bundle}`;
+  return {
+    name,
+    once: () => timesOf(floor, `${line('peer')} orc-bench-${process.pid}-${number++}`),
+    burst: async (count) => (await floor.ask(`${line('peers')} ${count} ${atOnce}`))[0]!,
+  };
+}
+
+async function makeBundle(bundle: string, runc: string, root: string): Promise<string> {
+  await mkdir(bundle, { recursive: true });
+  const { out, err } = await runProgram('sh', [
+    '-c',
+    `cd ${bundle} && rm -f config.json && ${runc} spec && cat config.json`,
+  ]);
+  if (out === '') throw new Error(err);
+  const spec = JSON.parse(out) as {
+    process: { terminal: boolean; args: string[]; capabilities: { bounding: string[] } };
+    root: { path: string };
+    linux: { seccomp?: unknown };
+  };
+  spec.process = { ...spec.process, terminal: false, args: ['/true'] };
+  spec.root.path = root;
+  spec.linux.seccomp = seccompProfile(spec.process.capabilities.bounding, process.arch);
+  await writeFile(join(bundle, 'config.json'), JSON.stringify(spec));
+  return bundle;
+}
