@@ -46,19 +46,23 @@ static struct process *make_process(struct connection *client, uint32_t tag, uin
     return process;
 }
 
-static int prepare_container(struct process *process, struct birth *birth, const struct list *list)
+/* Record 0 of START and of EXEC begins alike. */
+static int prepare_place(struct process *process, struct birth *birth, const struct list *list)
 {
     const struct orc_record *wanted = &list->records[0];
     const char *cgroup = list_text(list, wanted, 1);
-    if (cgroup[0] != '\0') {
+    if (cgroup[0] != '\0')
         birth->cgroup = open(cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (birth->cgroup < 0)
-            return process_set_failure(process, errno, "open cgroup"), -1;
-    }
+    if (cgroup[0] != '\0' && birth->cgroup < 0)
+        return process_set_failure(process, errno, "open cgroup"), -1;
+    process->listener = calloc(1, wanted->text[3].length + 2);
+    if (process->listener == NULL)
+        return process_set_failure(process, errno, "allocate"), -1;
+    memcpy(process->listener, list_text(list, wanted, 3), wanted->text[3].length);
+    if (process->role != ROLE_CONTAINER)
+        return 0;
     process->log = log_open(list_text(list, wanted, 2), wanted->wide[0], wanted->num[3]);
-    if (process->log == NULL)
-        return process_set_failure(process, errno, "open log"), -1;
-    return 0;
+    return process->log != NULL ? 0 : (process_set_failure(process, errno, "open log"), -1);
 }
 
 static int make_pipe(struct process *process, struct source *source, int *child)
@@ -108,18 +112,22 @@ static int prepare(struct process *process, struct birth *birth, const struct li
     process->report = (struct source){.fd = pair[0], .ready = process_on_report, .owner = process};
     fcntl(pair[0], F_SETFL, O_NONBLOCK);
     setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
-    if (process->role == ROLE_CONTAINER && prepare_container(process, birth, list) < 0)
-        return -1;
-    return process->role == ROLE_RUN ? 0 : prepare_streams(process, birth, &list->records[0]);
+    if (process->role == ROLE_RUN)
+        return 0;
+    return prepare_place(process, birth, list) < 0
+               ? -1
+               : prepare_streams(process, birth, &list->records[0]);
 }
 
 static int find_container(const char *name)
 {
     const struct process *process = process_find(name);
-    return process != NULL && process->settled && !process->reaped ? process->life.fd : -1;
+    bool there = process != NULL && (process->settled || process->asked) && !process->reaped;
+    return there ? process->life.fd : -1;
 }
 
-_Noreturn static void live(const struct process *process, const struct birth *birth, struct list *list)
+_Noreturn static void live(const struct process *process, const struct birth *birth,
+                           struct list *list)
 {
     const struct orc_record *wanted = &list->records[0];
     struct task task = {

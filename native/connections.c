@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -173,6 +174,8 @@ void connection_close(struct connection *connection)
             p->client = NULL;
             if (p->role == ROLE_EXEC)
                 process_hang_up(p);
+            else if (p->asked)
+                process_kill(p, SIGKILL);
         }
     if (shim.shutdown == connection)
         shim.shutdown = NULL;

@@ -4,10 +4,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+enum { PROC_ROOT_INODE = 1 };
 
 int op_set_root(struct task *task, const struct orc_record *op)
 {
@@ -70,9 +76,26 @@ int op_mknod(struct task *task, const struct orc_record *op)
     return 0;
 }
 
+/* Nothing that was put over procfs, or on it, is written to (CVE-2025-52881). */
+static int open_proc(const char *path)
+{
+    struct open_how how = {.flags = O_WRONLY | O_CLOEXEC,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
+    struct statfs system;
+    struct stat found;
+    OWNED int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (proc < 0 || fstatfs(proc, &system) < 0 || fstat(proc, &found) < 0)
+        return -1;
+    errno = EXDEV;
+    if (system.f_type != PROC_SUPER_MAGIC || found.st_ino != PROC_ROOT_INODE)
+        return -1;
+    return (int)syscall(SYS_openat2, proc, path, &how, sizeof how);
+}
+
 int op_write(struct task *task, const struct orc_record *op)
 {
-    OWNED int fd = open(list_text(task->list, op, 0), O_WRONLY | O_CLOEXEC);
+    const char *path = list_text(task->list, op, 0);
+    OWNED int fd = (op->flags & FLAG_PROC) != 0 ? open_proc(path) : open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return task_fail(task, "open");
     ssize_t written = write(fd, list_text(task->list, op, 1), op->text[1].length);

@@ -98,7 +98,7 @@ _Noreturn static void become_shim(const struct list *list, int ready)
     const char *cgroup = list_text(list, wanted, 1);
     char *run_dir = (char *)(uintptr_t)list_text(list, wanted, 0);
     char *argv[] = {(char *)(uintptr_t) "orc-shim", run_dir, NULL};
-    char *envp[] = {NULL};
+    char *envp[] = {(char *)(uintptr_t) "TZ=UTC0", NULL}; /* no time zone file is read */
     int null = open("/dev/null", O_RDWR);
     if (dup2(ready, SHIM_READY_FD) < 0 || dup2(program, SHIM_READY_FD + 1) < 0 || null < 0)
         _exit(1);

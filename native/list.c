@@ -1,4 +1,4 @@
-#include "list.h"
+#include "task.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -8,72 +8,77 @@
 
 enum text_kind { NONE, TEXT, PATH, NAME, BYTES, LIST };
 
-/* What a record may carry; anything else in it must be zero. */
+/* What a record may carry; anything else in it must be zero. An operation has `run`, a frame that is
+ * a list `may`. */
 struct shape {
     uint16_t flags;
-    uint8_t nums;
-    uint8_t wides;
+    uint8_t nums, wides;
     uint8_t text[4];
-    bool known;
-    bool operations; /* a frame: may operations follow? */
+    operation *run;
+    enum { NOTHING, STAND_ALONE, HAVE_OPERATIONS } may;
 };
 
 static const struct shape op_shapes[] = {
-    [OP_SET_ROOT] = {.text = {PATH}, .known = true},
-    [OP_MKDIR] = {.flags = FLAG_IN_ROOT, .nums = 3, .text = {PATH}, .known = true},
-    [OP_SYMLINK] = {.flags = FLAG_IN_ROOT, .text = {PATH, PATH}, .known = true},
-    [OP_MKNOD] = {.flags = FLAG_IN_ROOT, .nums = 5, .text = {PATH}, .known = true},
-    [OP_WRITE] = {.text = {PATH, BYTES}, .known = true},
-    [OP_MOUNT] = {.flags = FLAG_IN_ROOT | FLAG_CREATE, .nums = 1, .text = {TEXT, PATH, TEXT, TEXT},
-                  .known = true},
-    [OP_BIND] = {.flags = FLAG_IN_ROOT | FLAG_CREATE | FLAG_IDMAP, .nums = 5, .wides = 2,
-                 .text = {PATH, PATH, TEXT}, .known = true},
-    [OP_MASK] = {.text = {PATH}, .known = true},
-    [OP_READ_ONLY] = {.text = {PATH}, .known = true},
-    [OP_MAKE_PRIVATE] = {.known = true},
-    [OP_PIVOT_ROOT] = {.known = true},
-    [OP_CHDIR] = {.text = {PATH}, .known = true},
-    [OP_JOIN] = {.nums = 1, .known = true},
-    [OP_ENTER_CONTAINER] = {.nums = 1, .text = {NAME}, .known = true},
-    [OP_UNSHARE] = {.nums = 1, .known = true},
-    [OP_LINK_UP] = {.text = {TEXT}, .known = true},
-    [OP_ADD_ADDRESS] = {.nums = 2, .text = {TEXT}, .known = true},
-    [OP_ADD_ROUTE] = {.flags = FLAG_GATEWAY, .nums = 3, .text = {TEXT}, .known = true},
-    [OP_NEW_SESSION] = {.flags = FLAG_TERMINAL, .known = true},
-    [OP_NEW_KEYRING] = {.known = true},
-    [OP_UMASK] = {.nums = 1, .known = true},
-    [OP_SET_IDS] = {.nums = 2, .text = {BYTES}, .known = true},
-    [OP_DROP_BOUNDING] = {.wides = 1, .known = true},
-    [OP_SET_CAPS] = {.wides = 4, .known = true},
-    [OP_NO_NEW_PRIVS] = {.known = true},
-    [OP_SECCOMP] = {.nums = 1, .text = {BYTES}, .known = true},
-    [OP_EXEC] = {.nums = 2, .text = {LIST, LIST}, .known = true},
-    [OP_READ_ONLY_ROOT] = {.known = true},
-    [OP_TERMINAL] = {.known = true},
-    [OP_DIAL] = {.nums = 1, .known = true},
+    [OP_SET_ROOT] = {.run = op_set_root, .text = {PATH}},
+    [OP_MKDIR] = {.run = op_mkdir, .flags = FLAG_IN_ROOT, .nums = 3, .text = {PATH}},
+    [OP_SYMLINK] = {.run = op_symlink, .flags = FLAG_IN_ROOT, .text = {PATH, PATH}},
+    [OP_MKNOD] = {.run = op_mknod, .flags = FLAG_IN_ROOT, .nums = 5, .text = {PATH}},
+    [OP_WRITE] = {.run = op_write, .flags = FLAG_PROC, .text = {PATH, BYTES}},
+    [OP_MOUNT] = {.run = op_mount, .flags = FLAG_IN_ROOT | FLAG_CREATE | FLAG_COPY_UP, .nums = 1,
+                  .text = {TEXT, PATH, TEXT, TEXT}},
+    [OP_BIND] = {.run = op_bind, .nums = 5, .wides = 2, .text = {TEXT, PATH, TEXT},
+                 .flags = FLAG_IN_ROOT | FLAG_CREATE | FLAG_IDMAP | FLAG_OPTIONAL | FLAG_RECURSIVE},
+    [OP_MASK] = {.run = op_mask, .text = {PATH}},
+    [OP_PIVOT_ROOT] = {.run = op_pivot_root},
+    [OP_CHDIR] = {.run = op_chdir, .text = {PATH}},
+    [OP_JOIN] = {.run = op_join, .nums = 1},
+    [OP_ENTER_CONTAINER] = {.run = op_enter_container, .nums = 1, .text = {NAME}},
+    [OP_UNSHARE] = {.run = op_unshare, .nums = 1},
+    [OP_NEW_SESSION] = {.run = op_new_session, .flags = FLAG_TERMINAL},
+    [OP_NEW_KEYRING] = {.run = op_new_keyring},
+    [OP_UMASK] = {.run = op_umask, .nums = 1},
+    [OP_SET_IDS] = {.run = op_set_ids, .nums = 2, .text = {BYTES}},
+    [OP_DROP_BOUNDING] = {.run = op_drop_bounding, .wides = 1},
+    [OP_SET_CAPS] = {.run = op_set_caps, .wides = 4},
+    [OP_NO_NEW_PRIVS] = {.run = op_no_new_privs},
+    [OP_SECCOMP] = {.run = op_seccomp, .nums = 1, .text = {BYTES}},
+    [OP_EXEC] = {.run = op_exec, .nums = 3, .text = {LIST, LIST, LIST}},
+    [OP_TERMINAL] = {.run = op_terminal, .flags = FLAG_CONSOLE},
+    [OP_DIAL] = {.run = op_dial, .nums = 1},
+    [OP_OPEN_SPACE] = {.run = op_open_space, .nums = 1, .text = {PATH}},
+    [OP_NEW_USER] = {.run = op_new_user, .nums = 1, .text = {TEXT, TEXT}},
+    [OP_HOLD] = {.run = op_hold, .nums = 1},
+    [OP_FORK] = {.run = op_fork},
+    [OP_NAMES] = {.run = op_names, .text = {TEXT, TEXT}},
+    [OP_SETTING] = {.run = op_setting, .nums = 4, .wides = 4, .text = {BYTES}},
+    [OP_SET_MOUNT] = {.run = op_set_mount, .flags = FLAG_IN_ROOT, .nums = 5, .wides = 2,
+                      .text = {PATH}},
+    [OP_NETLINK] = {.run = op_netlink, .text = {BYTES}},
+    [OP_SYNC] = {.run = op_sync},
 };
 
 static const struct shape frame_shapes[] = {
-    [FRAME_LAUNCH] = {.nums = 1, .text = {PATH, LIST}, .known = true},
-    [FRAME_SANDBOX] = {.nums = 3, .text = {TEXT}, .known = true},
-    [FRAME_RUN] = {.known = true, .operations = true},
-    [FRAME_START] = {.flags = FLAG_TERMINAL | FLAG_INPUT | FLAG_INPUT_ONCE, .nums = 5, .wides = 1,
-                     .text = {NAME, TEXT, PATH}, .known = true, .operations = true},
-    [FRAME_EXEC] = {.flags = FLAG_TERMINAL | FLAG_INPUT, .nums = 3, .text = {NAME}, .known = true,
-                    .operations = true},
-    [FRAME_KILL] = {.nums = 1, .text = {NAME}, .known = true},
-    [FRAME_LIST] = {.known = true},
-    [FRAME_FORGET] = {.text = {NAME}, .known = true},
-    [FRAME_SHUTDOWN] = {.known = true},
-    [FRAME_RESIZE] = {.nums = 2, .known = true},
-    [FRAME_ATTACH] = {.flags = FLAG_INPUT, .text = {NAME}, .known = true},
+    [FRAME_LAUNCH] = {.may = STAND_ALONE, .nums = 1, .text = {PATH, LIST}},
+    [FRAME_RUN] = {.may = HAVE_OPERATIONS},
+    [FRAME_START] = {.may = HAVE_OPERATIONS, .nums = 5, .wides = 1,
+                     .flags = FLAG_TERMINAL | FLAG_INPUT | FLAG_INPUT_ONCE,
+                     .text = {NAME, TEXT, PATH, BYTES}},
+    [FRAME_EXEC] = {.may = HAVE_OPERATIONS, .flags = FLAG_TERMINAL | FLAG_INPUT, .nums = 3,
+                    .text = {NAME, TEXT, NONE, BYTES}},
+    [FRAME_KILL] = {.may = STAND_ALONE, .nums = 1, .text = {NAME}},
+    [FRAME_LIST] = {.may = STAND_ALONE},
+    [FRAME_FORGET] = {.may = STAND_ALONE, .text = {NAME}},
+    [FRAME_SHUTDOWN] = {.may = STAND_ALONE},
+    [FRAME_RESIZE] = {.may = STAND_ALONE, .nums = 2},
+    [FRAME_ATTACH] = {.may = STAND_ALONE, .flags = FLAG_INPUT, .text = {NAME}},
+    [FRAME_CONTINUE] = {.may = STAND_ALONE, .text = {NAME}},
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct shape *shape_of(const struct shape *shapes, size_t count, uint16_t kind)
+operation *list_operation(const struct orc_record *record)
 {
-    return kind < count && shapes[kind].known ? &shapes[kind] : NULL;
+    return op_shapes[record->kind].run;
 }
 
 /* A container's name is a file name below the run directory. */
@@ -123,7 +128,7 @@ static bool is_valid_record(const struct orc_record *record, const struct shape 
     for (size_t i = 0; i < LENGTH(record->text); i++) {
         const struct orc_text *text = &record->text[i];
         uint32_t strings = shape->text[i] == LIST ? record->num[counts++] : 0;
-        if (shape->text[i] == NONE && text->at == 0 && text->length == 0)
+        if (text->length == 0 && is_valid_text(shape->text[i], "", 0, strings))
             continue;
         if ((uint64_t)text->at + text->length >= blob_size || blob[text->at + text->length] != '\0')
             return false;
@@ -161,10 +166,10 @@ static int make_vectors(struct list *list)
 
 int list_decode(struct list *list, uint16_t frame_type, const uint8_t *bytes, size_t size)
 {
-    const struct shape *frame = shape_of(frame_shapes, LENGTH(frame_shapes), frame_type);
+    const struct shape *frame = &frame_shapes[frame_type < LENGTH(frame_shapes) ? frame_type : 0];
     struct orc_list head;
     memset(list, 0, sizeof *list);
-    if (frame == NULL || size < sizeof head || size > ORC_MAX_FRAME)
+    if (frame->may == NOTHING || size < sizeof head || size > ORC_MAX_FRAME)
         return -EINVAL;
     memcpy(&head, bytes, sizeof head);
     uint64_t records = (uint64_t)head.count * sizeof(struct orc_record);
@@ -173,13 +178,13 @@ int list_decode(struct list *list, uint16_t frame_type, const uint8_t *bytes, si
     list->records = (const void *)(bytes + sizeof head);
     list->count = head.count;
     list->blob = (const char *)bytes + sizeof head + records;
-    if (list->records[0].kind != OP_ARGUMENTS || (head.count > 1 && !frame->operations))
+    if (list->records[0].kind != OP_ARGUMENTS || (head.count > 1 && frame->may != HAVE_OPERATIONS))
         return -EINVAL;
     for (uint32_t i = 0; i < head.count; i++) {
         const struct orc_record *record = &list->records[i];
-        const struct shape *shape =
-            i == 0 ? frame : shape_of(op_shapes, LENGTH(op_shapes), record->kind);
-        if (shape == NULL || !is_valid_record(record, shape, list->blob, head.blob))
+        const struct shape *op = &op_shapes[record->kind < LENGTH(op_shapes) ? record->kind : 0];
+        if ((i > 0 && op->run == NULL) ||
+            !is_valid_record(record, i == 0 ? frame : op, list->blob, head.blob))
             return -EINVAL;
         if (record->kind == OP_EXEC && i != head.count - 1)
             return -EINVAL;

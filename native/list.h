@@ -24,7 +24,7 @@ void list_free(struct list *list);
 
 static inline const char *list_text(const struct list *list, const struct orc_record *record, int n)
 {
-    return list->blob + record->text[n].at;
+    return record->text[n].length > 0 ? list->blob + record->text[n].at : "";
 }
 
 /* Of no operation of the list. */

@@ -53,32 +53,16 @@ struct log *log_open(const char *path, uint64_t max_bytes, uint32_t max_files)
     return log;
 }
 
-/* UTC without gmtime, which reads the host's time zone files. Days to civil date after Howard
- * Hinnant's algorithm. */
-static void format_date(char date[32], time_t seconds)
-{
-    long long days = seconds / 86400 + 719468, rest = seconds % 86400;
-    long long era = days / 146097, day_of_era = days % 146097;
-    long long year =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    long long day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
-    long long month = (5 * day_of_year + 2) / 153;
-    long long day = day_of_year - (153 * month + 2) / 5 + 1;
-    month += month < 10 ? 3 : -9;
-    year += era * 400 + (month <= 2);
-    snprintf(date, 32, "%04d-%02d-%02dT%02d:%02d:%02d", (int)year % 10000, (int)month % 100,
-             (int)day % 100, (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
-}
-
 static void format_head(char *head, int stream, bool full)
 {
     static time_t last = -1; /* the date is formatted once a second */
     static char date[32];
     char text[2 * HEAD_SIZE]; /* more than it takes, for the compiler */
     struct timespec now;
+    struct tm utc;
     clock_gettime(CLOCK_REALTIME, &now);
     if (now.tv_sec != last)
-        format_date(date, now.tv_sec);
+        strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", gmtime_r(&now.tv_sec, &utc));
     last = now.tv_sec;
     snprintf(text, sizeof text, "%s.%09ldZ %s %c ", date, now.tv_nsec,
              stream == 0 ? "stdout" : "stderr", full ? 'F' : 'P');

@@ -50,42 +50,10 @@ int op_mount(struct task *task, const struct orc_record *op)
     return error < 0 ? task_fail(task, "mount") : 0;
 }
 
-/* A volume's directory is to its sub paths what the root is to other paths. */
-static int open_below(const char *below, const char *path)
-{
-    OWNED int root = open(below, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    struct task volume = {.root = root};
-    return root < 0 ? -1 : path_make_target(&volume, true, path, true);
-}
-
 static int clone_tree(struct task *task, int source, unsigned int flags)
 {
     int tree = open_tree(source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | flags);
     return tree < 0 ? task_fail(task, "open_tree") : tree;
-}
-
-static int clone_source(struct task *task, const struct orc_record *op)
-{
-    const char *path = list_text(task->list, op, 0);
-    OWNED int source = op->text[2].length > 0
-                           ? open_below(list_text(task->list, op, 2), path)
-                           : path_open(task, false, path, O_PATH);
-    return source < 0 ? task_fail(task, "open source") : clone_tree(task, source, 0);
-}
-
-static int set_attributes(struct task *task, const struct orc_record *op, int tree)
-{
-    struct mount_attr attributes = {.attr_set = op->num[0]};
-    if ((op->flags & FLAG_IDMAP) != 0) {
-        if (task->spaces[SPACE_USER] < 0)
-            return task->stage = "user namespace", -EBADF;
-        attributes.attr_set |= MOUNT_ATTR_IDMAP;
-        attributes.userns_fd = (unsigned int)task->spaces[SPACE_USER];
-    }
-    if (attributes.attr_set == 0)
-        return 0;
-    int error = mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes);
-    return error < 0 ? task_fail(task, "mount_setattr") : 0;
 }
 
 static int attach(struct task *task, int tree, int target)
@@ -94,25 +62,74 @@ static int attach(struct task *task, int tree, int target)
     return error < 0 ? task_fail(task, "move_mount") : 0;
 }
 
+int mount_descriptor(struct task *task, int source, int target)
+{
+    OWNED int tree = clone_tree(task, source, 0);
+    return tree < 0 ? tree : attach(task, tree, target);
+}
+
+/* What BIND and SET_MOUNT ask for, of the mount itself and of all that is below it. */
+static int change(struct task *task, const struct orc_record *op, int tree)
+{
+    struct mount_attr own = {
+        .attr_set = op->num[0] | ((op->flags & FLAG_IDMAP) != 0 ? MOUNT_ATTR_IDMAP : 0U),
+        .attr_clr = op->num[1],
+        .propagation = op->wide[0],
+    };
+    struct mount_attr all = {
+        .attr_set = op->num[2], .attr_clr = op->num[3], .propagation = op->wide[1]};
+    if (((own.attr_set | all.attr_set) & MOUNT_ATTR_IDMAP) != 0) {
+        if (op->num[4] >= SPACE_COUNT || task->spaces[op->num[4]] < 0)
+            return task->stage = "user namespace", -EBADF;
+        own.userns_fd = all.userns_fd = (unsigned int)task->spaces[op->num[4]];
+    }
+    if (mount_setattr(tree, "", AT_EMPTY_PATH, &own, sizeof own) < 0 ||
+        mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &all, sizeof all) < 0)
+        return task_fail(task, "mount_setattr");
+    return 0;
+}
+
+int op_set_mount(struct task *task, const struct orc_record *op)
+{
+    const char *path = list_text(task->list, op, 0);
+    OWNED int fd = path_open(task, (op->flags & FLAG_IN_ROOT) != 0, path, O_PATH);
+    return fd < 0 ? task_fail(task, "open") : change(task, op, fd);
+}
+
+/* A volume's directory is to its sub paths what the root is to other paths. */
+static int open_below(const char *below, const char *path)
+{
+    OWNED int root = open(below, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct task volume = {.root = root};
+    return root < 0 ? -1 : path_make_target(&volume, true, path, true);
+}
+
+/* Without a source the target is bound to itself. */
 int op_bind(struct task *task, const struct orc_record *op)
 {
-    struct stat source;
-    bool in_root = (op->flags & FLAG_IN_ROOT) != 0;
-    const char *path = list_text(task->list, op, 1);
-    OWNED int tree = clone_source(task, op);
-    if (tree < 0)
-        return tree;
-    int error = set_attributes(task, op, tree);
-    if (error < 0)
-        return error;
-    if (fstat(tree, &source) < 0)
-        return task_fail(task, "stat");
+    struct stat found;
+    bool in_root = (op->flags & FLAG_IN_ROOT) != 0, itself = op->text[0].length == 0;
+    const char *from = list_text(task->list, op, 0), *path = list_text(task->list, op, 1);
+    OWNED int source = itself ? path_open(task, in_root, path, O_PATH)
+                       : op->text[2].length > 0 ? open_below(list_text(task->list, op, 2), from)
+                                                : path_open(task, false, from, O_PATH);
+    if (source < 0 && (op->flags & FLAG_OPTIONAL) != 0 && (errno == ENOENT || errno == ENOTDIR))
+        return 0;
+    if (source < 0 || fstat(source, &found) < 0)
+        return task_fail(task, "open source");
+    bool recursive = (op->flags & FLAG_RECURSIVE) != 0;
+    OWNED int tree = clone_tree(task, source, recursive ? AT_RECURSIVE : 0);
+    int error = tree < 0 ? tree : change(task, op, tree);
+    if (error < 0 || itself)
+        return error < 0 ? error : attach(task, tree, source);
     OWNED int target = (op->flags & FLAG_CREATE) != 0
-                           ? path_make_target(task, in_root, path, S_ISDIR(source.st_mode))
+                           ? path_make_target(task, in_root, path, S_ISDIR(found.st_mode))
                            : path_open(task, in_root, path, O_PATH);
     return target < 0 ? task_fail(task, "open target") : attach(task, tree, target);
 }
 
+/* A file is covered by the null device. Before pivot-root this is the host's; the check makes sure
+ * that no link or file poses as it (CVE-2025-31133). */
 int op_mask(struct task *task, const struct orc_record *op)
 {
     const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -122,41 +139,16 @@ int op_mask(struct task *task, const struct orc_record *op)
         return errno == ENOENT || errno == ENOTDIR ? 0 : task_fail(task, "open");
     if (fstat(target, &found) < 0)
         return task_fail(task, "stat");
-    if (!S_ISDIR(found.st_mode)) {
-        OWNED int null = clone_null(task);
-        return null < 0 ? null : attach(task, null, target);
+    if (S_ISDIR(found.st_mode)) {
+        int error = mount("tmpfs", fd_path(target).text, "tmpfs", flags, "nr_inodes=1");
+        return error < 0 ? task_fail(task, "mount") : 0;
     }
-    int error = mount("tmpfs", fd_path(target).text, "tmpfs", flags, "nr_inodes=1");
-    return error < 0 ? task_fail(task, "mount") : 0;
-}
-
-int op_read_only(struct task *task, const struct orc_record *op)
-{
-    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
-    OWNED int target = path_open(task, true, list_text(task->list, op, 0), O_PATH);
-    if (target < 0)
-        return errno == ENOENT || errno == ENOTDIR ? 0 : task_fail(task, "open");
-    OWNED int tree = clone_tree(task, target, AT_RECURSIVE);
-    if (tree < 0)
-        return tree;
-    if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &read_only, sizeof read_only) < 0)
-        return task_fail(task, "mount_setattr");
-    return attach(task, tree, target);
-}
-
-int op_read_only_root(struct task *task, const struct orc_record *op)
-{
-    (void)op;
-    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
-    int error = mount_setattr(task->root, "", AT_EMPTY_PATH, &read_only, sizeof read_only);
-    return error < 0 ? task_fail(task, "mount_setattr") : 0;
-}
-
-int op_make_private(struct task *task, const struct orc_record *op)
-{
-    (void)op;
-    int error = mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-    return error < 0 ? task_fail(task, "mount") : 0;
+    OWNED int null = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (null < 0 || fstat(null, &found) < 0)
+        return task_fail(task, "open /dev/null");
+    if (!S_ISCHR(found.st_mode) || found.st_rdev != makedev(1, 3))
+        return task->stage = "check /dev/null", -EINVAL;
+    return mount_descriptor(task, null, target);
 }
 
 /* pivot_root(".", ".") puts the old root on top of the new one, from where it is detached: no
@@ -171,17 +163,4 @@ int op_pivot_root(struct task *task, const struct orc_record *op)
     if (umount2(".", MNT_DETACH) < 0)
         return task_fail(task, "umount");
     return chdir("/") < 0 ? task_fail(task, "chdir") : 0;
-}
-
-/* Before pivot-root this is the host's; the check makes sure that no link or file poses as it
- * (CVE-2025-31133). */
-static int clone_null(struct task *task)
-{
-    struct stat found;
-    OWNED int null = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (null < 0 || fstat(null, &found) < 0)
-        return task_fail(task, "open /dev/null");
-    if (!S_ISCHR(found.st_mode) || found.st_rdev != makedev(1, 3))
-        return task->stage = "check /dev/null", -EINVAL;
-    return clone_tree(task, null, 0);
 }

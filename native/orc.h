@@ -17,6 +17,8 @@
  *   SANDBOX, RUN, KILL … ───────────────────────────▶ each: DONE or FAILED with its tag
  *   START ops ──────────────────────────────────────▶ decode ── clone3 ────────▶ run each op
  *          ◀───────────────────────── FAILED ─────── {op, stage, errno} ◀─────── on failure
+ *          ◀───────────────────────── SYNC pid ───── and waits ◀───────────────── if a list says so
+ *   CONTINUE ───────────────────────────────────────▶ byte ─────────────────────▶ next op
  *          ◀───────────────────────── DONE pid ───── end of file ◀────────────── execve closes it
  *          ◀───────────────────────── EXITED ─────── (to every control connection)
  *
@@ -35,8 +37,8 @@
 #include <stdint.h>
 
 enum orc_limits {
-    ORC_PROTOCOL = 3,         /* of what is marked frozen below; the agent still speaks to 2 */
-    ORC_OPERATIONS = 1,       /* one more with every operation, field or request that is added */
+    ORC_PROTOCOL = 3,         /* since operations have a version of their own: */
+    ORC_OPERATIONS = 1,       /* one more with each operation, field or request that is added */
     ORC_MAX_FRAME = 4194304,  /* payload bytes of one frame */
     ORC_MAX_INPUT = 65536,    /* payload bytes of one INPUT frame */
     ORC_MAX_NAME = 127,       /* bytes of a container's name */
@@ -52,6 +54,10 @@ struct orc_frame {
     uint32_t zero2;
 };
 
+/* A shim outlives the agent that started it, so whoever asks may be older or newer. HELLO, LIST,
+ * KILL, FORGET, SHUTDOWN, ATTACH and EXITED stay as they are for ever. All else may be added to,
+ * with ORC_OPERATIONS: what a shim doesn't know it refuses in "decode", and nothing has happened. A
+ * listener: a path, NUL, and the message that goes with the descriptor. */
 enum orc_frame_type {
     FRAME_LAUNCH = 1,     /* text: run dir, cgroup.procs paths; num: how many of those */
     FRAME_LAUNCHED = 2,   /* struct orc_hello */
@@ -60,11 +66,12 @@ enum orc_frame_type {
                              none); else nothing */
     FRAME_FAILED = 5,     /* struct orc_failure */
     FRAME_EXITED = 6,     /* struct orc_state */
-    FRAME_SANDBOX = 7,    /* text: hostname; num: first id, ids (0: shared), own network */
     FRAME_RUN = 8,        /* operations */
-    FRAME_START = 9,      /* text: name, cgroup2 dir or "", log; num: host uid of its streams,
-                             columns, rows, log files, CLONE_NEW…; wide: log bytes; flags; operations */
-    FRAME_EXEC = 10,      /* text: name; num: host uid, columns, rows; flags; operations */
+    FRAME_START = 9,      /* text: name, cgroup2 dir or "", log, listener; num: host uid of its
+                             streams, columns, rows, log files, CLONE_NEW…; wide: log bytes; flags;
+                             operations */
+    FRAME_EXEC = 10,      /* text: name, cgroup2 dir or "", -, listener; num: host uid, columns,
+                             rows; flags; operations */
     FRAME_KILL = 11,      /* text: name; num: signal */
     FRAME_LIST = 12,
     FRAME_FORGET = 13,    /* text: name */
@@ -75,7 +82,7 @@ enum orc_frame_type {
     FRAME_ATTACH = 18,    /* text: name; flags */
     FRAME_OUTPUT = 19,    /* bytes */
     FRAME_ERRORS = 20,    /* bytes */
-    FRAME_SYNC = 21,      /* struct orc_state: START or EXEC waits in OP_SYNC */
+    FRAME_SYNC = 21,      /* struct orc_state: START waits in OP_SYNC */
     FRAME_CONTINUE = 22,  /* text: name */
 };
 
@@ -112,16 +119,11 @@ enum orc_op {
                                 clear, the same for all below, enum orc_space; wide: propagation,
                                 the same for all below; each 0: as it is */
     OP_MASK = 8,             /* text: path */
-    OP_READ_ONLY = 9,        /* text: path */
-    OP_MAKE_PRIVATE = 11,    /* every mount */
     OP_PIVOT_ROOT = 12,
     OP_CHDIR = 13,           /* text: path */
     OP_JOIN = 14,            /* num: enum orc_space */
     OP_ENTER_CONTAINER = 15, /* text: container; num: CLONE_NEW… */
     OP_UNSHARE = 16,         /* num: CLONE_NEW… */
-    OP_LINK_UP = 18,         /* text: link */
-    OP_ADD_ADDRESS = 19,     /* text: link; num: address (host order), prefix */
-    OP_ADD_ROUTE = 20,       /* text: link; num: destination, prefix, gateway */
     OP_NEW_SESSION = 22,
     OP_NEW_KEYRING = 23,
     OP_UMASK = 24,           /* num: mask */
@@ -130,8 +132,7 @@ enum orc_op {
     OP_SET_CAPS = 27,        /* wide: effective, permitted, inheritable, ambient */
     OP_NO_NEW_PRIVS = 28,
     OP_SECCOMP = 29,         /* text: struct sock_filter[]; num: SECCOMP_FILTER_FLAG_… */
-    OP_EXEC = 30,            /* text: argv, env (NUL between strings); num: argc, envc */
-    OP_READ_ONLY_ROOT = 31,
+    OP_EXEC = 30,            /* text: argv, env, paths to try (NUL between strings); num: how many */
     OP_TERMINAL = 32, /* of the container's own devpts, for descriptors 0 to 2 */
     OP_DIAL = 33,     /* num: port */
     OP_OPEN_SPACE = 34, /* text: path; num: enum orc_space */
@@ -152,7 +153,6 @@ enum orc_flag {
     FLAG_RECURSIVE = 8,
     FLAG_IDMAP = 16,
     FLAG_TERMINAL = 32,
-    FLAG_GATEWAY = 64,
     FLAG_INPUT = 128,
     FLAG_INPUT_ONCE = 256, /* its end is that of the first client's */
     FLAG_PROC = 512,

@@ -125,6 +125,27 @@ static int make_file(const struct task *task, const char *path, const struct own
     return fchownat(parent, name, owner->uid, owner->gid, AT_SYMLINK_NOFOLLOW);
 }
 
+/* Images ship links to files that don't exist yet (/etc/resolv.conf): replaces `path` by what it
+ * points to. */
+static int follow_dangling(const struct task *task, char path[PATH_MAX])
+{
+    char name[NAME_MAX + 1];
+    char to[PATH_MAX];
+    OWNED int parent = path_parent(task, true, path, name);
+    ssize_t length = parent < 0 ? -1 : readlinkat(parent, name, to, sizeof to - 1);
+    if (length < 0)
+        return -1;
+    to[length] = '\0';
+    const char *slash = to[0] == '/' ? NULL : strrchr(path, '/');
+    size_t keep = slash == NULL ? 0 : (size_t)(slash + 1 - path);
+    if (keep + (size_t)length >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(path + keep, to, (size_t)length + 1);
+    return 0;
+}
+
 int path_make_target(const struct task *task, bool in_root, const char *path, bool directory)
 {
     struct owner owner = root_owner(task, directory ? 0755 : 0644);
@@ -145,25 +166,4 @@ int path_make_target(const struct task *task, bool in_root, const char *path, bo
     }
     errno = ELOOP;
     return -1;
-}
-
-/* Images ship links to files that don't exist yet (/etc/resolv.conf): replaces `path` by what it
- * points to. */
-static int follow_dangling(const struct task *task, char path[PATH_MAX])
-{
-    char name[NAME_MAX + 1];
-    char to[PATH_MAX];
-    OWNED int parent = path_parent(task, true, path, name);
-    ssize_t length = parent < 0 ? -1 : readlinkat(parent, name, to, sizeof to - 1);
-    if (length < 0)
-        return -1;
-    to[length] = '\0';
-    const char *slash = to[0] == '/' ? NULL : strrchr(path, '/');
-    size_t keep = slash == NULL ? 0 : (size_t)(slash + 1 - path);
-    if (keep + (size_t)length >= PATH_MAX) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(path + keep, to, (size_t)length + 1);
-    return 0;
 }

@@ -7,15 +7,15 @@
 #include <linux/close_range.h>
 #include <linux/filter.h>
 #include <linux/keyctl.h>
+#include <linux/sched/types.h>
 #include <linux/seccomp.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -103,10 +103,53 @@ int op_set_caps(struct task *task, const struct orc_record *op)
     return 0;
 }
 
+int op_setting(struct task *task, const struct orc_record *op)
+{
+    static const char *const stages[] = {"prlimit", "sched_setattr", "ioprio_set",
+                                         "sched_setaffinity", "personality"};
+    const uint32_t *num = &op->num[1];
+    const uint64_t *wide = op->wide;
+    struct rlimit limit = {wide[0], wide[1]};
+    struct sched_attr attributes = {.size = SCHED_ATTR_SIZE_VER0,
+                                    .sched_policy = num[0],
+                                    .sched_nice = (int32_t)num[1],
+                                    .sched_priority = num[2],
+                                    .sched_flags = wide[0],
+                                    .sched_runtime = wide[1],
+                                    .sched_deadline = wide[2],
+                                    .sched_period = wide[3]};
+    const char *mask = list_text(task->list, op, 0);
+    long error = -1;
+    if (op->num[0] >= sizeof stages / sizeof stages[0])
+        return -EINVAL;
+    if (op->num[0] == SETTING_RLIMIT)
+        error = setrlimit(num[0], &limit);
+    else if (op->num[0] == SETTING_SCHEDULER)
+        error = syscall(SYS_sched_setattr, 0, &attributes, 0);
+    else if (op->num[0] == SETTING_IO_PRIORITY)
+        error = syscall(SYS_ioprio_set, 1 /* a process */, 0, num[0]);
+    else if (op->num[0] == SETTING_AFFINITY)
+        error = syscall(SYS_sched_setaffinity, 0, op->text[0].length, mask);
+    else
+        error = personality(num[0]);
+    return error < 0 ? task_fail(task, stages[op->num[0]]) : 0;
+}
+
 int op_no_new_privs(struct task *task, const struct orc_record *op)
 {
     (void)op;
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? task_fail(task, "prctl") : 0;
+}
+
+/* A change of credentials clears PR_SET_PDEATHSIG (kernel/cred.c), and so does exec of a set-
+ * user-ID file: hence here, after set-ids. A shim that died before is seen by its end of the
+ * socket. */
+static void die_with_shim(const struct task *task)
+{
+    struct pollfd shim = {.fd = task->report};
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (poll(&shim, 1, 0) > 0 && (shim.revents & POLLHUP) != 0)
+        _exit(1);
 }
 
 /* What must be done while the process may still do everything: a filter can forbid each of these
@@ -139,40 +182,18 @@ int op_seccomp(struct task *task, const struct orc_record *op)
     int error = seal(task);
     if (error < 0)
         return error;
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+    long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, op->num[0], &program);
+    if (listener < 0)
         return task_fail(task, "seccomp");
-    return 0;
+    struct report message = {.type = REPORT_LISTENER, .failure.index = (int32_t)listener};
+    bool listens = (op->num[0] & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;
+    return listens ? task_ask(task, &message) : 0;
 }
 
-/* As execvp, but what is no program is no script for /bin/sh either. Returns with errno. */
-static void exec_in_path(char *const *argv)
-{
-    char path[PATH_MAX];
-    const char *dirs = getenv("PATH");
-    int error = ENOENT;
-    if (strchr(argv[0], '/') != NULL) {
-        execv(argv[0], argv);
-        return;
-    }
-    while (dirs != NULL && argv[0][0] != '\0') {
-        const char *end = strchrnul(dirs, ':');
-        int length = (int)(end - dirs);
-        if (length > 0 && length < PATH_MAX &&
-            (size_t)snprintf(path, sizeof path, "%.*s/%s", length, dirs, argv[0]) < sizeof path) {
-            execv(path, argv);
-            if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
-                return;
-            if (errno == EACCES)
-                error = EACCES;
-        }
-        dirs = *end == '\0' ? NULL : end + 1;
-    }
-    errno = error;
-}
-
+/* What is no program is no script for /bin/sh either. */
 int op_exec(struct task *task, const struct orc_record *op)
 {
-    (void)op;
+    const char *path = list_text(task->list, op, 2); /* the candidates, in order */
     bool filtered = task->sealed;
     int error = seal(task);
     if (error < 0)
@@ -181,17 +202,13 @@ int op_exec(struct task *task, const struct orc_record *op)
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     umask(task->umask);
     environ = task->list->envp;
-    exec_in_path(task->list->argv);
-    return task_fail(task, "execve");
-}
-
-/* A change of credentials clears PR_SET_PDEATHSIG (kernel/cred.c), and so does exec of a set-
- * user-ID file: hence here, after set-ids. A shim that died before is seen by its end of the
- * socket. */
-static void die_with_shim(const struct task *task)
-{
-    struct pollfd shim = {.fd = task->report};
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    if (poll(&shim, 1, 0) > 0 && (shim.revents & POLLHUP) != 0)
-        _exit(1);
+    error = ENOENT;
+    for (uint32_t i = 0; i < op->num[2]; i++, path += strlen(path) + 1) {
+        execv(path, task->list->argv);
+        if (error == ENOENT || errno == EACCES)
+            error = errno;
+        if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+            break;
+    }
+    return task->stage = "execve", -error;
 }

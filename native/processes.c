@@ -1,5 +1,6 @@
 /* The life and the end of a process: its reports, its state, its exit. */
 #include "calls.h"
+#include "descriptor.h"
 #include "shim.h"
 
 #include <errno.h>
@@ -12,6 +13,8 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -134,6 +137,40 @@ static void finish(struct process *process)
     connections_broadcast(FRAME_EXITED, &state, sizeof state);
 }
 
+/* The report socket is closed: by exec (or the end of a run), after a failure, or by a sudden
+ * death. */
+static void settle(struct process *process)
+{
+    bool run = process->role == ROLE_RUN;
+    struct orc_state state;
+    if (process->ready && !process->failed && (!run || process->reaped)) {
+        process->settled = true;
+        process->dead = run;
+        process_state(process, &state);
+        if (process->client != NULL)
+            connection_send(process->client, FRAME_DONE, process->tag, &state,
+                            run ? 0 : sizeof state);
+        if (process->role == ROLE_EXEC)
+            stream_start(process);
+        else
+            process->client = NULL;
+        return;
+    }
+    if (!process->reaped)
+        return;
+    if (!process->failed)
+        process_set_failure(process, ECANCELED, "died");
+    if (process->log != NULL)
+        log_abandon(process->log);
+    process->log = NULL;
+    process->dead = true;
+    if (process->client == NULL)
+        return;
+    connection_fail(process->client, process->tag, &process->failure);
+    if (process->role == ROLE_EXEC && process->client != NULL)
+        connection_end_session(process->client);
+}
+
 void process_advance(struct process *process)
 {
     reap_helper(process);
@@ -162,6 +199,7 @@ void process_free(struct process *process)
     stream_close(&process->report);
     stream_close(&process->life);
     free(process->pending);
+    free(process->listener);
     free(process);
 }
 
@@ -185,6 +223,60 @@ static void take_terminal(struct process *process, int master)
     int input = fcntl(master, F_DUPFD_CLOEXEC, SPACE_FD);
     process->output[0] = (struct source){master, 0, stream_output_ready, process};
     process->input = (struct source){input, 0, stream_input_ready, process};
+}
+
+static void hold_space(uint32_t space, int descriptor)
+{
+    if (space < SPACE_COUNT && dup3(descriptor, SPACE_FD + (int)space, O_CLOEXEC) >= 0)
+        shim.spaces[space] = SPACE_FD + (int)space;
+    descriptor_close(&descriptor);
+}
+
+void process_continue(struct process *process)
+{
+    process->asked = false;
+    if (send(process->report.fd, "", 1, MSG_NOSIGNAL) < 0)
+        process_kill(process, SIGKILL);
+}
+
+/* A start whose asker has gone is undone. */
+static void ask_client(struct process *process)
+{
+    struct orc_state state;
+    process->asked = process->role == ROLE_CONTAINER && process->client != NULL;
+    if (!process->asked)
+        return process_kill(process, SIGKILL);
+    process_state(process, &state);
+    connection_send(process->client, FRAME_SYNC, process->tag, &state, sizeof state);
+}
+
+/* The process' pid stands where the message has a U+0001. */
+static bool send_listener(const struct process *process, int filter)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *path = process->listener, *message = path + strlen(path) + 1;
+    char *text = NULL;
+    size_t size = 0;
+    /* Not waiting: the socket is somebody else's. */
+    OWNED int to = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    FILE *out = open_memstream(&text, &size);
+    for (; out != NULL && *message != '\0'; message++)
+        fprintf(out, *message == 1 ? "%d" : "%c", *message == 1 ? process->pid : *message);
+    bool sent = out != NULL && fclose(out) == 0 && filter >= 0 && to >= 0 &&
+                connect(to, (const struct sockaddr *)&address, sizeof address) == 0 &&
+                send_descriptor(to, text, size, filter) == 0;
+    free(text);
+    return sent;
+}
+
+static void give_listener(struct process *process, int number)
+{
+    OWNED int filter = (int)syscall(SYS_pidfd_getfd, process->life.fd, number, 0);
+    if (send_listener(process, filter))
+        return process_continue(process);
+    process_set_failure(process, errno, "seccomp listener");
+    process_kill(process, SIGKILL);
 }
 
 /* False: nothing more now. The sender's pid is the kernel's word, translated into the shim's pid
@@ -224,6 +316,12 @@ static bool take_report(struct process *process)
     } else if (report.type == REPORT_FAILED) {
         process->failed = true;
         process->failure = report.failure;
+    } else if (report.type == REPORT_SPACE) {
+        hold_space((uint32_t)report.failure.index, descriptor);
+    } else if (report.type == REPORT_SYNC) {
+        ask_client(process);
+    } else if (report.type == REPORT_LISTENER) {
+        give_listener(process, report.failure.index);
     }
     return true;
 }
@@ -247,38 +345,4 @@ void process_on_end(struct source *source, short events)
     process->signal = status.si_code == CLD_EXITED ? 0 : status.si_status;
     process->exit_code = status.si_code == CLD_EXITED ? status.si_status : 128 + status.si_status;
     stream_close(source);
-}
-
-/* The report socket is closed: by exec (or the end of a run), after a failure, or by a sudden
- * death. */
-static void settle(struct process *process)
-{
-    bool run = process->role == ROLE_RUN;
-    struct orc_state state;
-    if (process->ready && !process->failed && (!run || process->reaped)) {
-        process->settled = true;
-        process->dead = run;
-        process_state(process, &state);
-        if (process->client != NULL)
-            connection_send(process->client, FRAME_DONE, process->tag, &state,
-                            run ? 0 : sizeof state);
-        if (process->role == ROLE_EXEC)
-            stream_start(process);
-        else
-            process->client = NULL;
-        return;
-    }
-    if (!process->reaped)
-        return;
-    if (!process->failed)
-        process_set_failure(process, ECANCELED, "died");
-    if (process->log != NULL)
-        log_abandon(process->log);
-    process->log = NULL;
-    process->dead = true;
-    if (process->client == NULL)
-        return;
-    connection_fail(process->client, process->tag, &process->failure);
-    if (process->role == ROLE_EXEC && process->client != NULL)
-        connection_end_session(process->client);
 }

@@ -5,16 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void make_sandbox(struct connection *connection, uint32_t tag, const struct list *list)
-{
-    struct orc_failure failure = {.index = -1};
-    int error = sandbox_create(list, &failure);
-    if (error < 0)
-        connection_fail(connection, tag, &failure);
-    else
-        connection_send(connection, FRAME_DONE, tag, NULL, 0);
-}
-
 static void send_states(struct connection *connection, uint32_t tag)
 {
     struct orc_state *states = calloc(MAX_PROCESSES, sizeof *states);
@@ -62,12 +52,16 @@ static void handle_list(struct connection *connection, const struct orc_frame *f
         return process_start(connection, frame->tag, frame->type, list);
     case FRAME_ATTACH:
         return process_attach(connection, frame->tag, list);
-    case FRAME_SANDBOX:
-        return make_sandbox(connection, frame->tag, list);
     case FRAME_KILL:
         process = process_find(name);
         if (process != NULL)
             process_kill(process, (int)record->num[0]);
+        return connection_send(connection, FRAME_DONE, frame->tag, NULL, 0);
+    case FRAME_CONTINUE:
+        process = process_find(name);
+        if (process == NULL || !process->asked)
+            return connection_refuse(connection, frame->tag, ESRCH, "find container");
+        process_continue(process);
         return connection_send(connection, FRAME_DONE, frame->tag, NULL, 0);
     case FRAME_LIST:
         return send_states(connection, frame->tag);

@@ -25,6 +25,25 @@ enum { MAX_SOURCES = 1 + MAX_CONNECTIONS + 5 * MAX_PROCESSES, TICK_MS = 100 };
 
 struct shim shim;
 
+/* Through /proc/self/fd the path is short whatever the directory's is (sun_path holds 107
+ * bytes). */
+static const char *listen_in(int run_dir)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return "socket";
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/shim.sock", run_dir);
+    unlinkat(run_dir, "shim.sock", 0);
+    mode_t before = umask(0177);
+    int error = bind(fd, (const struct sockaddr *)&address, sizeof address);
+    umask(before);
+    if (error < 0 || listen(fd, 64) < 0)
+        return "listen";
+    shim.listener = (struct source){.fd = fd, .events = POLLIN, .ready = connection_accept};
+    return NULL;
+}
+
 /* NULL, or the stage that failed, with errno. */
 static const char *set_up(const char *run_dir)
 {
@@ -43,7 +62,7 @@ static const char *set_up(const char *run_dir)
         return "open run dir";
     if (flock(shim.run_dir, LOCK_EX | LOCK_NB) < 0)
         return "lock run dir";
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < SPACE_COUNT; i++) {
         shim.spaces[i] = -1;
         if (dup3(shim.null, SPACE_FD + i, O_CLOEXEC) < 0) /* nothing else may get these numbers */
             return "dup";
@@ -185,23 +204,4 @@ uint64_t now_ms(clockid_t clock)
     struct timespec now;
     clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* Through /proc/self/fd the path is short whatever the directory's is (sun_path holds 107
- * bytes). */
-static const char *listen_in(int run_dir)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return "socket";
-    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/shim.sock", run_dir);
-    unlinkat(run_dir, "shim.sock", 0);
-    mode_t before = umask(0177);
-    int error = bind(fd, (const struct sockaddr *)&address, sizeof address);
-    umask(before);
-    if (error < 0 || listen(fd, 64) < 0)
-        return "listen";
-    shim.listener = (struct source){.fd = fd, .events = POLLIN, .ready = connection_accept};
-    return NULL;
 }

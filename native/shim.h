@@ -63,6 +63,7 @@ struct process {
     struct connection *client; /* whom to answer; NULL: gone */
     uint32_t tag;
     struct orc_failure failure;
+    bool asked; /* its client, who lets it go on */
     bool ready, failed, settled; /* settled: the start was answered */
     bool reaped, finished, dead; /* finished: the end was announced */
     bool terminal, hung_up, input_once;
@@ -70,6 +71,7 @@ struct process {
     size_t drained; /* bytes read since the end */
     uint64_t started_ms, finished_ms;
     struct log *log;
+    char *listener;   /* where a filter's descriptor goes: a path, and after its NUL a message */
     uint8_t *pending; /* standard input that the process hasn't taken */
     size_t pending_at, pending_size;
     bool input_ended;
@@ -79,8 +81,7 @@ struct shim {
     int run_dir;
     int exits_dir;
     int null;
-    int spaces[4];
-    bool has_sandbox;
+    int spaces[SPACE_COUNT];
     struct orc_hello hello;
     struct source listener;
     struct connection *connections;
@@ -93,9 +94,6 @@ struct shim {
 extern struct shim shim;
 
 uint64_t now_ms(clockid_t clock);
-
-/* sandbox.c: 0, or -errno with the stage. */
-int sandbox_create(const struct list *list, struct orc_failure *failure);
 
 /* connections.c */
 void connection_accept(struct source *source, short events);
@@ -130,6 +128,7 @@ void process_on_report(struct source *source, short events);
 void process_on_end(struct source *source, short events);
 void process_set_failure(struct process *process, int error, const char *stage);
 void process_kill(struct process *process, int signal);
+void process_continue(struct process *process);
 void process_advance(struct process *process); /* takes what steps have become possible */
 void process_want(struct process *process);
 void process_hang_up(struct process *process);

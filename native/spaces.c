@@ -1,38 +1,108 @@
-/* Operations on namespaces: join, enter-container, unshare; and a terminal of theirs. */
+/* Operations on namespaces; and a terminal of theirs. */
 #include "calls.h"
+#include "descriptor.h"
 #include "paths.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/rtnetlink.h>
 #include <sched.h>
+#include <signal.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+/* The descriptor has the same number as in the shim: netlink messages name it. */
+static int put_space(struct task *task, uint32_t space, int fd)
+{
+    if (space >= SPACE_COUNT)
+        return task->stage = "namespace", -EINVAL;
+    if (fd < 0 || dup3(fd, SPACE_FD + (int)space, O_CLOEXEC) < 0)
+        return task_fail(task, "open namespace");
+    task->spaces[space] = SPACE_FD + (int)space;
+    return 0;
+}
+
+int op_open_space(struct task *task, const struct orc_record *op)
+{
+    OWNED int fd = open(list_text(task->list, op, 0), O_RDONLY | O_CLOEXEC);
+    return put_space(task, op->num[0], fd);
+}
+
+/* setgroups stays allowed, because the writer is privileged outside. */
+static int map_ids(struct task *task, const struct orc_record *op, int proc)
+{
+    static const char *const files[] = {"uid_map", "gid_map"};
+    for (int i = 0; i < 2; i++) {
+        OWNED int fd = openat(proc, files[i], O_WRONLY | O_CLOEXEC);
+        if (fd < 0 || write(fd, list_text(task->list, op, i), op->text[i].length) < 0)
+            return task_fail(task, files[i]);
+    }
+    OWNED int space = openat(proc, "ns/user", O_RDONLY | O_CLOEXEC);
+    return put_space(task, op->num[0], space);
+}
+
+/* Maps are written from outside, so a child is in the new namespace; it stops when it has put its
+ * directory of /proc into the descriptors that both share: its pid there may be another than here. */
+int op_new_user(struct task *task, const struct orc_record *op)
+{
+    int status = 0;
+    OWNED int proc = open("/", O_PATH | O_CLOEXEC);
+    pid_t pid = proc < 0 ? -1 : call_clone(CLONE_NEWUSER | CLONE_FILES, SIGCHLD, NULL, -1);
+    if (pid == 0) {
+        OWNED int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (self >= 0 && dup3(self, proc, O_CLOEXEC) >= 0)
+            kill(getpid(), SIGSTOP);
+        _exit(1);
+    }
+    if (pid < 0)
+        return task_fail(task, "clone");
+    errno = ECHILD;
+    int error = waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status)
+                    ? map_ids(task, op, proc)
+                    : task_fail(task, "open /proc");
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    return error;
+}
+
+int op_hold(struct task *task, const struct orc_record *op)
+{
+    uint32_t space = op->num[0];
+    struct report held = {.type = REPORT_SPACE, .failure.index = (int32_t)space};
+    if (space >= SPACE_COUNT || task->spaces[space] < 0)
+        return task->stage = "namespace", -EBADF;
+    task->stage = "send namespace";
+    return task_send(task->report, &held, task->spaces[space]);
+}
 
 int op_join(struct task *task, const struct orc_record *op)
 {
-    static const int kinds[] = {CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS};
-    if (op->num[0] > SPACE_UTS)
+    static const int kinds[] = {CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWIPC,    CLONE_NEWUTS,
+                                CLONE_NEWNS,   CLONE_NEWPID, CLONE_NEWCGROUP, CLONE_NEWTIME};
+    if (op->num[0] > SPACE_TIME)
         return -EINVAL;
     int error = setns(task->spaces[op->num[0]], kinds[op->num[0]]);
     return error < 0 ? task_fail(task, "setns") : 0;
 }
 
+int op_unshare(struct task *task, const struct orc_record *op)
+{
+    return unshare((int)op->num[0]) < 0 ? task_fail(task, "unshare") : 0;
+}
+
 /* A pid namespace is entered only by a child. CLONE_PARENT makes that child the shim's own, to
  * be reaped there. */
-int op_enter_container(struct task *task, const struct orc_record *op)
+int op_fork(struct task *task, const struct orc_record *op)
 {
     struct report child = {.type = REPORT_CHILD};
-    int first = task->find_container(list_text(task->list, op, 0));
-    if (first < 0) {
-        errno = ESRCH;
-        return task_fail(task, "find container");
-    }
-    if (setns(first, (int)op->num[0]) < 0)
-        return task_fail(task, "setns");
+    (void)op;
     pid_t pid = call_clone(CLONE_PARENT, 0, NULL, -1);
     if (pid < 0)
         return task_fail(task, "clone");
@@ -41,9 +111,50 @@ int op_enter_container(struct task *task, const struct orc_record *op)
     return task_send(task->report, &child, -1);
 }
 
-int op_unshare(struct task *task, const struct orc_record *op)
+int op_enter_container(struct task *task, const struct orc_record *op)
 {
-    return unshare((int)op->num[0]) < 0 ? task_fail(task, "unshare") : 0;
+    int first = task->find_container(list_text(task->list, op, 0));
+    errno = ESRCH;
+    if (first < 0)
+        return task_fail(task, "find container");
+    return setns(first, (int)op->num[0]) < 0 ? task_fail(task, "setns") : op_fork(task, op);
+}
+
+int op_names(struct task *task, const struct orc_record *op)
+{
+    const char *host = list_text(task->list, op, 0), *domain = list_text(task->list, op, 1);
+    if (host[0] != '\0' && sethostname(host, op->text[0].length) < 0)
+        return task_fail(task, "sethostname");
+    if (domain[0] != '\0' && setdomainname(domain, op->text[1].length) < 0)
+        return task_fail(task, "setdomainname");
+    return 0;
+}
+
+/* One request after the other, each until it is acknowledged. */
+int op_netlink(struct task *task, const struct orc_record *op)
+{
+    struct {
+        struct nlmsghdr head;
+        struct nlmsgerr error;
+        char rest[512];
+    } answer = {.error.error = 0};
+    const char *at = list_text(task->list, op, 0);
+    struct nlmsghdr head;
+    OWNED int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    for (size_t left = op->text[0].length; left > 0; left -= head.nlmsg_len) {
+        task->stage = "netlink";
+        if (left < sizeof head)
+            return -EINVAL;
+        memcpy(&head, at, sizeof head);
+        if (head.nlmsg_len < sizeof head || head.nlmsg_len > left || head.nlmsg_len % 4 != 0)
+            return -EINVAL;
+        if (send(fd, at, head.nlmsg_len, 0) < 0 || recv(fd, &answer, sizeof answer, 0) < 0)
+            return task_fail(task, "netlink");
+        if (answer.head.nlmsg_type != NLMSG_ERROR || answer.error.error != 0)
+            return answer.error.error != 0 ? answer.error.error : -EPROTO;
+        at += head.nlmsg_len;
+    }
+    return 0;
 }
 
 static bool is_terminal_maker(int fd)
@@ -55,22 +166,28 @@ static bool is_terminal_maker(int fd)
            system.f_type == DEVPTS_SUPER_MAGIC;
 }
 
+/* What is mounted is what was opened (CVE-2025-52565). */
+static int bind_console(struct task *task, int terminal)
+{
+    OWNED int target = path_make_target(task, true, "/dev/console", false);
+    return target < 0 ? task_fail(task, "open console") : mount_descriptor(task, terminal, target);
+}
+
 /* The other side comes from the master by ioctl, never by a path that the container could
- * exchange (CVE-2025-52565). */
+ * exchange. */
 int op_terminal(struct task *task, const struct orc_record *op)
 {
-    (void)op;
     struct report message = {.type = REPORT_TERMINAL};
     struct winsize size = {.ws_col = task->columns, .ws_row = task->rows};
     int unlock = 0;
-    int master = path_open(task, true, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK);
+    OWNED int master = path_open(task, true, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK);
     if (master < 0)
         return task_fail(task, "open ptmx");
     if (!is_terminal_maker(master))
         return task->stage = "check ptmx", -ENODEV;
     if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
         return task_fail(task, "unlock terminal");
-    int terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    OWNED int terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (terminal < 0)
         return task_fail(task, "open terminal");
     if (fchown(terminal, task->terminal_owner, (gid_t)-1) < 0)
@@ -82,7 +199,5 @@ int op_terminal(struct task *task, const struct orc_record *op)
     for (int fd = 0; fd < 3; fd++)
         if (dup2(terminal, fd) < 0)
             return task_fail(task, "dup terminal");
-    close(terminal);
-    close(master);
-    return 0;
+    return (op->flags & FLAG_CONSOLE) != 0 ? bind_console(task, terminal) : 0;
 }

@@ -15,6 +15,9 @@ enum report_type {
     REPORT_TERMINAL = 2, /* carries the terminal's master side */
     REPORT_READY = 3,    /* everything is done but exec; end of file after this means success */
     REPORT_FAILED = 4,
+    REPORT_SPACE = 5,    /* carries the namespace for place `failure.index` */
+    REPORT_SYNC = 6,     /* answered by a byte */
+    REPORT_LISTENER = 7, /* the filter's is descriptor `failure.index` here; answered by a byte */
 };
 
 struct report {
@@ -25,7 +28,7 @@ struct report {
 struct task {
     const struct list *list;
     int root;      /* O_PATH; what paths in the root are resolved below; -1: none yet */
-    int spaces[4]; /* the sandbox's namespaces by enum orc_space, or -1 */
+    int spaces[SPACE_COUNT]; /* namespaces by enum orc_space, or -1 */
     int report;
     int (*find_container)(const char *name); /* pidfd of its first process, or -1 */
     uint32_t terminal_owner;                 /* host uid */
@@ -41,18 +44,27 @@ _Noreturn void task_run(struct task *task);
 
 /* Sets the stage and gives -errno: every operation fails with this line. */
 int task_fail(struct task *task, const char *stage);
+/* 0 or -errno. */
+int send_descriptor(int to, const void *bytes, size_t size, int descriptor);
 int task_send(int report, const struct report *message, int descriptor);
+/* The same, and waits for the answer; its absence is the end. */
+int task_ask(const struct task *task, const struct report *message);
 
 /* An operation: 0 or -errno. */
 typedef int operation(struct task *task, const struct orc_record *op);
 
+operation *list_operation(const struct orc_record *record); /* of a list that was decoded */
+
 operation op_set_root, op_mkdir, op_symlink, op_mknod, op_write, op_chdir; /* files.c */
-operation op_mount, op_bind, op_mask, op_read_only, op_read_only_root;     /* mounts.c */
-operation op_make_private, op_pivot_root;
-operation op_join, op_enter_container, op_unshare, op_terminal; /* spaces.c */
-operation op_link_up, op_add_address, op_add_route;             /* links.c */
+operation op_mount, op_bind, op_set_mount, op_mask, op_pivot_root;         /* mounts.c */
+operation op_open_space, op_new_user, op_hold, op_join, op_unshare;        /* spaces.c */
+operation op_fork, op_enter_container, op_names, op_netlink, op_terminal;
 operation op_dial;                                              /* dial.c */
+operation op_sync;                                              /* task.c */
 operation op_new_session, op_new_keyring, op_umask, op_set_ids; /* privileges.c */
-operation op_drop_bounding, op_set_caps, op_no_new_privs, op_seccomp, op_exec;
+operation op_drop_bounding, op_set_caps, op_no_new_privs, op_setting, op_seccomp, op_exec;
+
+/* Binds what one descriptor stands for on another: 0 or -errno with the stage. */
+int mount_descriptor(struct task *task, int source, int target);
 
 #endif

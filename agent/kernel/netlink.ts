@@ -77,6 +77,19 @@ export function openRouteNetlink(): Netlink {
   return openNetlink(NETLINK_ROUTE, (message) => message);
 }
 
+/** What `requests` would ask, as bytes: for the operation that asks it elsewhere. */
+export function recordNetlink(requests: (netlink: Netlink) => void): Uint8Array {
+  const messages: Buffer[] = [];
+  const request = ({ type, flags = 0, body }: NetlinkRequest) => {
+    const all = flags | NLM_F_REQUEST | NLM_F_ACK;
+    messages.push(encodeMessage({ type, flags: all, sequence: messages.length, body }));
+    return [];
+  };
+  const nothing = () => Promise.resolve();
+  requests({ request, dump: request, requestAside: nothing, close: () => undefined });
+  return Buffer.concat(messages);
+}
+
 /** For nftables, each request as a transaction of its own. */
 export function openNftablesNetlink(): Netlink {
   return openNetlink(NETLINK_NETFILTER, inBatch);

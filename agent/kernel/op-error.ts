@@ -35,16 +35,10 @@ function describeOp(op: Op): string {
       return `${op.op} ${op.op === 'join' ? op.namespace : op.namespaces.join(', ')} namespace`;
     case 'dial':
       return `dial port ${op.port}`;
-    case 'link-up':
-      return `set ${op.link} up`;
     case 'exec':
       return `exec ${op.argv[0]}`;
     case 'enter-container':
       return `enter container ${op.container}`;
-    case 'add-address':
-      return `add address ${op.address}/${op.prefix} to ${op.link}`;
-    case 'add-route':
-      return `add route to ${op.destination}/${op.prefix} on ${op.link}`;
     default:
       return 'path' in op ? `${op.op} ${op.path}` : op.op;
   }

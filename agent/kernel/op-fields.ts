@@ -1,4 +1,3 @@
-import { parseIpv4 } from '../../base/ipv4.ts';
 import { cloneFlag, mountFlag, recordFlag, space } from '../../native/binding.ts';
 
 /** One record of `struct orc_record`: what is absent is zero. */
@@ -79,23 +78,6 @@ export const flag = (name: keyof typeof recordFlag): OptionalField<boolean> => (
 
 export function optional<T>(field: Field<T>, absent: NoInfer<T>): OptionalField<T> {
   return { isOptional: true, put: (record, value) => field.put(record, value ?? absent) };
-}
-
-export const ipv4: Field<string> = { put: ({ num }, value) => num.push(ipv4Number(value)) };
-
-export const gateway: OptionalField<string> = {
-  isOptional: true,
-  put(record, value) {
-    if (value === undefined) return;
-    record.flags |= recordFlag.GATEWAY;
-    record.num.push(ipv4Number(value));
-  },
-};
-
-function ipv4Number(address: string): number {
-  const number = parseIpv4(address);
-  if (number === undefined) throw new RangeError(`not an IPv4 address: ${address}`);
-  return number;
 }
 
 export type MountFlag = 'ro' | 'nosuid' | 'nodev' | 'noexec';

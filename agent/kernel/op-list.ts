@@ -1,4 +1,4 @@
-import { opKind, setting, sizeOf } from '../../native/binding.ts';
+import { mountFlag, opKind, setting, sizeOf } from '../../native/binding.ts';
 import { type Op, operations } from './op.ts';
 import { encodeFields, type WireRecord, type WireText } from './op-fields.ts';
 
@@ -41,11 +41,43 @@ function textBytes(text: WireText): Uint8Array {
 }
 
 /** A name of `enum orc_op`, or of `enum orc_setting`, whose number then comes first. */
-function toRecord(op: Op): WireRecord {
+function toRecord(word: Op): WireRecord {
+  const op = spelledOut(word);
   const record = encodeFields(operations[op.op], op);
   const name = op.op.toUpperCase().replaceAll('-', '_');
-  if (!isSetting(name)) return { ...record, kind: opKind[name as keyof typeof opKind] };
-  return { ...record, kind: opKind.SETTING, num: [setting[name], ...record.num] };
+  if (isSetting(name))
+    return { ...record, kind: opKind.SETTING, num: [setting[name], ...record.num] };
+  const kind = opKind[name as keyof typeof opKind];
+  return op.op === 'exec' ? { ...withPaths(op, record), kind } : { ...record, kind };
+}
+
+/** The words for what other operations do, too. */
+function spelledOut(op: Op): Op {
+  if (op.op === 'make-private')
+    return { op: 'set-mount', path: '/', recursivePropagation: MS_PRIVATE };
+  if (op.op === 'read-only-root')
+    return { op: 'set-mount', path: '.', inRoot: true, set: mountFlag.RO };
+  if (op.op !== 'read-only') return op;
+  const itself = { source: '', target: op.path, inRoot: true, optional: true } as const;
+  return { op: 'bind', ...itself, recursive: true, flags: 0, recursiveSet: mountFlag.RO };
+}
+
+const MS_PRIVATE = 1n << 18n;
+
+/** As execvp(3) looks for a program, but an empty entry of PATH is left out. */
+function withPaths({ argv, env }: Extract<Op, { op: 'exec' }>, record: WireRecord): WireRecord {
+  const program = argv[0] ?? '';
+  const dirs =
+    env
+      .find((entry) => entry.startsWith('PATH='))
+      ?.slice(5)
+      .split(':') ?? [];
+  const found = dirs.filter((dir) => dir !== '').map((dir) => `${dir}/${program}`);
+  const paths = program.includes('/') ? [program] : program === '' ? [] : found;
+  return {
+    num: [...(record.num ?? []), paths.length],
+    text: [...(record.text ?? []), paths],
+  };
 }
 
 function isSetting(name: string): name is keyof typeof setting {

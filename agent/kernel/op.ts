@@ -1,9 +1,7 @@
 import {
   bytes,
   flag,
-  gateway,
   ids,
-  ipv4,
   mountFlags,
   type Namespace,
   namespaces,
@@ -86,11 +84,11 @@ export const operations = {
   'set-mount': { set: number, ...attributes, path: text, inRoot },
   /** Hides a file behind /dev/null, a directory behind an empty read-only tmpfs. Absent paths are skipped. Before pivot-root. */
   mask: { path: text },
-  /** Makes a path below the root read-only (recursively). Absent paths are skipped. */
+  /** A `bind` that makes a path below the root read-only (recursively). Absent paths are skipped. */
   'read-only': { path: text },
-  /** Makes the root's own mount read-only, in place; what is mounted below it stays as it is. */
+  /** A `set-mount` of the root's own mount, in place; what is mounted below it stays as it is. */
   'read-only-root': {},
-  /** No mount of this namespace is seen, or sees, elsewhere any more. */
+  /** A `set-mount`: no mount of this namespace is seen, or sees, elsewhere any more. */
   'make-private': {},
   /** Makes the opened root the root of this mount namespace and detaches the old one. */
   'pivot-root': {},
@@ -115,9 +113,6 @@ export const operations = {
   names: { hostname: text, domainname: optional(text, '') },
   /** rtnetlink requests, one after the other, each with NLM_F_ACK. */
   netlink: { messages: bytes },
-  'link-up': { link: text },
-  'add-address': { link: text, address: ipv4, prefix: u32 },
-  'add-route': { link: text, destination: ipv4, prefix: u32, gateway },
   /** Waits until the starter says so: see {@link StartRequest.onSync}. */
   sync: {},
   /** Makes a terminal, of the request's size, of the container's own devpts; it becomes descriptors 0 to 2, and, with

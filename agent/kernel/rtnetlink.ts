@@ -1,5 +1,5 @@
 import { formatIpv4, parseIpv4 } from '../../base/ipv4.ts';
-import { absent, type Netlink, unlessError } from './netlink.ts';
+import { absent, type Netlink, recordNetlink, unlessError } from './netlink.ts';
 import {
   type Attribute,
   cString,
@@ -21,6 +21,8 @@ export interface Link {
   readonly mtu: number;
   /** The kernel's number here for the namespace in which a veth's peer is; undefined: in this one. */
   readonly peerNamespaceId: number | undefined;
+  /** A veth's peer, by its number where it is. */
+  readonly peerIndex: number | undefined;
 }
 
 export interface VethRequest {
@@ -100,6 +102,11 @@ export function findLinkByIndex(netlink: Netlink, index: number): Link | undefin
 export function setLinkUp(netlink: Netlink, index: number): void {
   const body = linkHeader({ index, flags: IFF_UP, change: IFF_UP });
   netlink.request({ type: RTM_NEWLINK, body, what: `set link number ${index} up` });
+}
+
+/** A new network namespace has its loopback as number 1, and down. */
+export function loopbackUp(): Uint8Array {
+  return recordNetlink((netlink) => setLinkUp(netlink, 1));
 }
 
 /** Puts links together that are to be deleted in one go. */
@@ -190,6 +197,7 @@ const RTM_GETROUTE = 26;
 const RTM_GETNSID = 90;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_LINK = 5;
 const IFLA_LINKINFO = 18;
 const IFLA_GROUP = 27;
 const IFLA_NET_NS_FD = 28;
@@ -260,6 +268,7 @@ function link(message: NetlinkMessage): Link {
     up: (message.body.readUInt32LE(8) & IFF_UP) !== 0,
     mtu: attributes.get(IFLA_MTU)?.readUInt32LE(0) ?? 0,
     peerNamespaceId: attributes.get(IFLA_LINK_NETNSID)?.readInt32LE(0),
+    peerIndex: attributes.get(IFLA_LINK)?.readInt32LE(0),
   };
 }
 

@@ -1,3 +1,4 @@
+import { readlink } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { type Deferred, deferred } from '../../base/deadline.ts';
 import { frameType, limits, recordFlag } from '../../native/binding.ts';
@@ -11,10 +12,12 @@ import {
   type Hello,
   readFrames,
 } from './frames.ts';
+import { namespacePath } from './namespace-path.ts';
 import type { Op } from './op.ts';
 import { opError } from './op-error.ts';
-import { namespaceMask, type WireRecord } from './op-fields.ts';
+import { type Namespace, namespaceMask, type WireRecord } from './op-fields.ts';
 import { encodeList } from './op-list.ts';
+import { loopbackUp } from './rtnetlink.ts';
 import type {
   ExecRequest,
   ExecSession,
@@ -77,10 +80,8 @@ async function openClient(socket: Socket, runDir: string): Promise<Shim> {
 function shimOf(client: Client, hello: Hello): Shim {
   return {
     pid: hello.pid,
-    createSandbox: (request) => createSandbox(client, request),
-    run: async (ops) => {
-      await ask(client, { type: frameType.RUN, request: 'run', args: {}, ops });
-    },
+    createSandbox: (request) => createSandbox(client, hello, request),
+    run: (ops) => run(client, 'run', ops),
     start: (request) => start(client, request),
     kill: async (container, signal) => {
       const args = { num: [signal], text: [container] };
@@ -108,13 +109,43 @@ function shimOf(client: Client, hello: Hello): Shim {
   };
 }
 
-async function createSandbox(client: Client, request: SandboxRequest): Promise<void> {
-  const { firstId, size } = request.userNamespace ?? { firstId: 0, size: 0 };
-  await ask(client, {
-    type: frameType.SANDBOX,
-    request: 'create sandbox',
-    args: { num: [firstId, size, request.ownNetwork ? 1 : 0], text: [request.hostname] },
-  });
+/** The uts namespace is the last that is held: with it, all are. */
+async function createSandbox(client: Client, shim: Hello, request: SandboxRequest): Promise<void> {
+  const held = await readlink(namespacePath(shim, 'uts'));
+  if (held.startsWith('uts:')) return;
+  await run(client, 'create sandbox', sandboxOps(request));
+}
+
+function sandboxOps({ hostname, userNamespace, ownNetwork }: SandboxRequest): readonly Op[] {
+  const map = userNamespace && `0 ${userNamespace.firstId} ${userNamespace.size}\n`;
+  const user: readonly Op[] = map
+    ? [
+        { op: 'new-user', namespace: 'user', uidMap: map, gidMap: map },
+        { op: 'hold', namespace: 'user' },
+        { op: 'join', namespace: 'user' },
+      ]
+    : [];
+  const network = ownNetwork ? (['network'] as const) : [];
+  return [
+    ...user,
+    { op: 'unshare', namespaces: [...network, 'ipc', 'uts'] },
+    { op: 'names', hostname },
+    ...network.map((): Op => ({ op: 'netlink', messages: loopbackUp() })),
+    ...network.flatMap((namespace) => keep(namespace, 'net')),
+    ...keep('ipc', 'ipc'),
+    ...keep('uts', 'uts'),
+  ];
+}
+
+function keep(namespace: Namespace, file: string): readonly Op[] {
+  return [
+    { op: 'open-space', namespace, path: `/proc/self/ns/${file}` },
+    { op: 'hold', namespace },
+  ];
+}
+
+async function run(client: Client, request: string, ops: readonly Op[]): Promise<void> {
+  await ask(client, { type: frameType.RUN, request, args: {}, ops });
 }
 
 async function start(client: Client, request: StartRequest): Promise<{ readonly pid: number }> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
-import type { Netlink } from '../kernel/netlink.ts';
+import { type Netlink, recordNetlink } from '../kernel/netlink.ts';
 import type { Op } from '../kernel/op.ts';
 import {
   createVeth,
@@ -42,7 +42,8 @@ export function podLinks(netlink: Netlink, reaper: Netlink): PodLinks {
         if (found && !isOurs) await reap(found.index);
         if (!isOurs) {
           createVeth(netlink, { name, peerName: 'eth0', peerNamespaceFd: namespaceFd, mtu });
-          await request.runInside(podSideOps(podIp));
+          const peerIndex = findLink(netlink, name)?.peerIndex ?? 0;
+          await request.runInside(podSideOps(podIp, peerIndex));
         }
         setUpHostEnd(netlink, name, podIp);
       } finally {
@@ -77,16 +78,18 @@ function leadsTo(netlink: Netlink, link: Link, namespaceFd: number): boolean {
 }
 
 /** The pod's side: one address, and everything by way of the host end. IPv6 is off until pods have such addresses. */
-export function podSideOps(podIp: string): readonly Op[] {
-  const link = 'eth0';
-  return [
-    ...(hasIpv6() ? ipv6Off : []),
-    { op: 'link-up', link },
-    { op: 'add-address', link, address: podIp, prefix: 32 },
-    { op: 'add-route', link, destination: podGateway, prefix: 32, gateway: undefined },
-    { op: 'add-route', link, destination: '0.0.0.0', prefix: 0, gateway: podGateway },
-  ];
+export function podSideOps(podIp: string, linkIndex: number): readonly Op[] {
+  const route = { ...podRoute(podGateway, linkIndex), protocol: RTPROT_STATIC };
+  const messages = recordNetlink((netlink) => {
+    setLinkUp(netlink, linkIndex);
+    ensureAddress(netlink, { linkIndex, address: podIp, prefix: 32 }, 'global');
+    putRoute(netlink, route);
+    putRoute(netlink, { ...route, destination: '0.0.0.0', prefix: 0, gateway: podGateway });
+  });
+  return [...(hasIpv6() ? ipv6Off : []), { op: 'netlink', messages }];
 }
+
+const RTPROT_STATIC = 4;
 
 const ipv6Off: readonly Op[] = [
   ['accept_ra', '0'],

@@ -1,5 +1,6 @@
 import type { Op } from '../kernel/op.ts';
 import type { Namespace } from '../kernel/op-fields.ts';
+import { loopbackUp } from '../kernel/rtnetlink.ts';
 import { mapText } from './id-maps.ts';
 import { OciError } from './oci-error.ts';
 import type { OciLinux, OciNamespaceType, OciSpec } from './oci-spec.ts';
@@ -21,7 +22,7 @@ export function planSpaces(spec: OciSpec): readonly (readonly Op[])[] {
       { op: 'open-space', namespace, path: `/proc/self/ns/${files[namespace]}` },
       { op: 'hold', namespace },
     ]),
-    ...(others.includes('network') ? [{ op: 'link-up', link: 'lo' } as const] : []),
+    ...(others.includes('network') ? [{ op: 'netlink', messages: loopbackUp() } as const] : []),
   ];
   const idmaps = mountMaps(spec).map((maps, i): readonly Op[] => {
     const [uidMap = '', gidMap = ''] = maps.split('\0');

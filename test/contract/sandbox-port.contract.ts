@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { loopbackUp } from '../../agent/kernel/rtnetlink.ts';
 import type { SandboxPort, SandboxSpec } from '../../agent/ports.ts';
 import { noLimits } from '../support/container-spec.ts';
 
@@ -108,7 +109,7 @@ export function sandboxPortContract(open: () => Promise<SandboxSubject>): void {
 
   it('runs operations in a sandbox that is there, and says when there is none', async () => {
     await subject.sandboxes.ensure(sandboxSpec('a'), never);
-    await subject.sandboxes.runInNetwork('a', [{ op: 'link-up', link: 'lo' }]);
+    await subject.sandboxes.runInNetwork('a', [{ op: 'netlink', messages: loopbackUp() }]);
     await expect(subject.sandboxes.runInNetwork('b', [])).rejects.toMatchObject({
       reason: 'UnknownSandbox',
     });

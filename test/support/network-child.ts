@@ -1,3 +1,5 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Launcher, startLauncher } from '../../agent/kernel/launcher.ts';
 import { namespacePath } from '../../agent/kernel/namespace-path.ts';
@@ -9,7 +11,6 @@ import { silentLog } from '../../base/log.ts';
 import { systemRng } from '../../base/rng.ts';
 import { nativeBinary } from '../../native/binary.ts';
 import { serveJson } from './json-child.ts';
-import { runOpsInNetns } from './run-ops-in-netns.ts';
 
 /** The agent's network and nothing else of it, in the network namespace of a host that the test has made. */
 let network: Network | undefined;
@@ -39,11 +40,22 @@ serveJson({
     });
   },
   apply: (table: NetworkTable) => opened().apply(table),
-  attach: (request: Pick<AttachRequest, 'uid' | 'networkNamespace' | 'hostPorts'>) =>
-    opened().attach({
-      ...request,
-      runInside: (ops) => runOpsInNetns(request.networkNamespace, ops),
-    }),
+  attach: async (request: Pick<AttachRequest, 'uid' | 'networkNamespace' | 'hostPorts'>) => {
+    const runDir = await mkdtemp(join(tmpdir(), 'orc-shim-'));
+    const shim = await shims().startShim({ runDir, cgroupProcs: [] });
+    const path = request.networkNamespace;
+    const inside: readonly Op[] = [
+      { op: 'open-space', namespace: 'network', path },
+      { op: 'join', namespace: 'network' },
+    ];
+    const runInside = (ops: readonly Op[]) => shim.run([...inside, ...ops]);
+    try {
+      return await opened().attach({ ...request, runInside });
+    } finally {
+      await shim.shutdown();
+      await rm(runDir, { recursive: true });
+    }
+  },
   /** As `attach`, of a sandbox that a real shim has made, in a user namespace of its own. */
   attachSandbox: async ({ uid, runDir }: { uid: string; runDir: string }) => {
     const shim = await shims().startShim({ runDir, cgroupProcs: [] });
@@ -67,5 +79,8 @@ serveJson({
   detach: ({ uid }: { uid: string }) => opened().detach(uid),
   find: ({ uid }: { uid: string }) => opened().find(uid),
   list: () => opened().list(),
-  close: () => opened().close(),
+  close: () => {
+    launcher?.close();
+    return opened().close();
+  },
 });

@@ -31,7 +31,7 @@ export function fakeNetwork(): FakeNetwork {
       const allocated = allocateAddress(pool, cidr, uid);
       if (!allocated) throw new NetworkError('NoFreeAddress');
       pool = allocated.pool;
-      await runInside(podSideOps(allocated.address));
+      await runInside(podSideOps(allocated.address, 2));
       return { uid, podIp: allocated.address };
     },
     async detach(uid) {

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { recordNetlink } from '../../../agent/kernel/netlink.ts';
 import type { Op } from '../../../agent/kernel/op.ts';
+import { ensureAddress, putRoute, setLinkUp } from '../../../agent/kernel/rtnetlink.ts';
 import {
   createSandbox,
   execIn,
@@ -128,12 +130,16 @@ describe.runIf(v1 !== undefined)('on cgroup v1', () => {
 });
 
 it('sets up links, addresses and routes in the pod’s network namespace', async () => {
+  const route = { prefix: 32, protocol: 4, kind: 'unicast', linkIndex: 1 } as const;
+  const messages = recordNetlink((netlink) => {
+    ensureAddress(netlink, { linkIndex: 1, address: '10.99.0.2', prefix: 32 }, 'global');
+    const hop = { ...route, destination: '10.99.0.1', gateway: undefined, source: undefined };
+    putRoute(netlink, hop);
+    putRoute(netlink, { ...hop, destination: '0.0.0.0', prefix: 0, gateway: '10.99.0.1' });
+  });
   await pod.shim.run([
     { op: 'join', namespace: 'network' },
-    { op: 'add-address', link: 'lo', address: '10.99.0.2', prefix: 32 },
-    { op: 'add-route', link: 'lo', destination: '10.99.0.1', prefix: 32, gateway: undefined },
-    { op: 'add-route', link: 'lo', destination: '0.0.0.0', prefix: 0, gateway: '10.99.0.1' },
-    { op: 'link-up', link: 'lo' },
+    { op: 'netlink', messages },
   ]);
   await runContainer(pod, { container: 'c', argv: ['sh', '-c', 'ip -4 -o addr; ip route'] });
   const lines = messages(logPath(pod, 'c'), 'stdout').map((l) => l.trim().replace(/\s+/g, ' '));
@@ -145,7 +151,7 @@ it('sets up links, addresses and routes in the pod’s network namespace', async
   ]);
   const absent = pod.shim.run([
     { op: 'join', namespace: 'network' },
-    { op: 'link-up', link: 'eth9' },
+    { op: 'netlink', messages: recordNetlink((netlink) => setLinkUp(netlink, 99)) },
   ]);
-  await expect(absent).rejects.toThrow('set eth9 up: link up: ENODEV');
+  await expect(absent).rejects.toThrow('netlink: netlink: ENODEV');
 });
