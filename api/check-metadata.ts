@@ -1,7 +1,10 @@
 import {
+  errorsOf,
+  errorsOfEach,
   type FieldError,
   type FieldPath,
   forbiddenField,
+  invalidBecause,
   invalidField,
   requiredField,
   tooLong,
@@ -16,14 +19,16 @@ export function checkMetadata(
   metadata: ObjectMeta,
   at: FieldPath,
 ): readonly FieldError[] {
-  return [
-    ...checkNames(kind, metadata, at),
-    ...checkNamespace(kind, metadata, at),
-    ...checkLabels(metadata.labels, at('labels')),
-    ...checkAnnotations(metadata.annotations, at('annotations')),
-    ...checkFinalizers(metadata.finalizers ?? [], at('finalizers')),
-    ...checkOwners(metadata, at('ownerReferences')),
-  ];
+  const { labels, annotations, finalizers, ownerReferences } = metadata;
+  const controllers = ownerReferences?.filter(({ controller }) => controller === true) ?? [];
+  return errorsOf(
+    checkNames(kind, metadata, at),
+    checkNamespace(kind, metadata, at),
+    checkLabels(labels, at('labels')),
+    checkAnnotations(annotations, at('annotations')),
+    errorsOfEach(finalizers, at('finalizers'), checkFinalizer),
+    controllers.length > 1 && invalidField(at('ownerReferences'), ownerReferences, ONE_CONTROLLER),
+  );
 }
 
 /** What an update must leave as it is. */
@@ -57,20 +62,14 @@ export function checkAnnotations(
 ): readonly FieldError[] {
   const entries = Object.entries(annotations);
   const bytes = entries.reduce((sum, pair) => sum + Buffer.byteLength(pair.join('')), 0);
-  const wrong = entries.flatMap(([key]) =>
-    invalidBecause(at, key, checkQualifiedName(key.toLowerCase())),
+  return errorsOf(
+    entries.flatMap(([key]) => invalidBecause(at, key, checkQualifiedName(key.toLowerCase()))),
+    bytes > MAX_ANNOTATION_BYTES && tooLong(at, MAX_ANNOTATION_BYTES),
   );
-  return bytes > MAX_ANNOTATION_BYTES ? [...wrong, tooLong(at, MAX_ANNOTATION_BYTES)] : wrong;
 }
 
-/** `[]`, or the error of a check that has said why. */
-export const invalidBecause = (
-  at: FieldPath,
-  value: unknown,
-  why: string | undefined,
-): readonly FieldError[] => (why === undefined ? [] : [invalidField(at, value, why)]);
-
 const MAX_ANNOTATION_BYTES = 262_144;
+const ONE_CONTROLLER = 'only one reference can have controller set to true';
 const STANDARD_FINALIZERS = ['foregroundDeletion', 'orphan', 'kubernetes'];
 
 function checkNames(
@@ -80,11 +79,8 @@ function checkNames(
 ): readonly FieldError[] {
   if (name) return invalidBecause(at('name'), name, checkName(name));
   if (!generateName) return [requiredField(at('name'), 'name or generateName is required')];
-  return invalidBecause(
-    at('generateName'),
-    generateName,
-    checkName(`${generateName.slice(0, 58)}a`),
-  );
+  const why = checkName(`${generateName.slice(0, 58)}a`);
+  return invalidBecause(at('generateName'), generateName, why);
 }
 
 function checkNamespace(
@@ -98,21 +94,12 @@ function checkNamespace(
   return invalidBecause(at('namespace'), namespace, checkDnsLabel(namespace));
 }
 
-function checkFinalizers(finalizers: readonly string[], at: FieldPath): readonly FieldError[] {
-  return finalizers.flatMap((finalizer, index) => {
-    const isWhole = finalizer.includes('/') || STANDARD_FINALIZERS.includes(finalizer);
-    const why = isWhole
-      ? checkQualifiedName(finalizer)
-      : 'name is neither a standard finalizer name nor is it fully qualified';
-    return invalidBecause(at(index), finalizer, why);
-  });
-}
-
-function checkOwners({ ownerReferences = [] }: ObjectMeta, at: FieldPath): readonly FieldError[] {
-  const controllers = ownerReferences.filter(({ controller }) => controller === true);
-  return controllers.length > 1
-    ? [invalidField(at, ownerReferences, 'only one reference can have controller set to true')]
-    : [];
+function checkFinalizer(finalizer: string, at: FieldPath): readonly FieldError[] {
+  const isWhole = finalizer.includes('/') || STANDARD_FINALIZERS.includes(finalizer);
+  const why = isWhole
+    ? checkQualifiedName(finalizer)
+    : 'name is neither a standard finalizer name nor is it fully qualified';
+  return invalidBecause(at, finalizer, why);
 }
 
 /** A finalizer that comes after the deletion would hold an object that everyone takes for gone. */
@@ -122,8 +109,8 @@ function checkAddedFinalizers(
   at: FieldPath,
 ): readonly FieldError[] {
   if (previous.deletionTimestamp === undefined) return [];
-  const added = (next.finalizers ?? []).filter((one) => !previous.finalizers?.includes(one));
-  return added.length === 0
-    ? []
-    : [forbiddenField(at, 'no new finalizers can be added if the object is being deleted')];
+  const grows = next.finalizers?.some((one) => !previous.finalizers?.includes(one));
+  return errorsOf(
+    grows && forbiddenField(at, 'no new finalizers can be added if the object is being deleted'),
+  );
 }

@@ -1,14 +1,8 @@
 import { count } from './columns.ts';
-import {
-  duplicateField,
-  type FieldError,
-  type FieldPath,
-  forbiddenField,
-  tooLong,
-} from './field-error.ts';
+import { duplicateField, errorsOf, tooLong } from './field-error.ts';
+import { frozen } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkConfigMapKey } from './names.ts';
-import { isSame } from './same.ts';
 import { base64, bool, map, str } from './schema.ts';
 
 const fields = {
@@ -25,16 +19,16 @@ export const ConfigMap: Kind<typeof fields> = kind({
   shortNames: ['cm'],
   about: 'Configuration for pods to read, as environment or as files.',
   fields,
-  validate: ({ data = {}, binaryData = {} }, at) => [
-    ...Object.keys(binaryData)
-      .filter((key) => Object.hasOwn(data, key))
-      .map((key) => duplicateField(at('binaryData')(key), key)),
-    ...(sizeOf(data, 'utf8') + sizeOf(binaryData, 'base64') > MAX_BYTES
-      ? [tooLong(at('data'), MAX_BYTES)]
-      : []),
-  ],
+  validate: ({ data = {}, binaryData = {} }, at) =>
+    errorsOf(
+      Object.keys(binaryData)
+        .filter((key) => Object.hasOwn(data, key))
+        .map((key) => duplicateField(at('binaryData')(key), key)),
+      sizeOf(data, 'utf8') + sizeOf(binaryData, 'base64') > MAX_BYTES &&
+        tooLong(at('data'), MAX_BYTES),
+    ),
   validateUpdate: (next, previous, at) =>
-    previous.immutable ? validateFrozen(next, previous, at) : [],
+    frozen({ next, previous }, ['data', 'binaryData', 'immutable'], at),
   columns: [
     count(
       'Data',
@@ -48,14 +42,4 @@ const MAX_BYTES = 1_048_576;
 
 function sizeOf(data: Readonly<Record<string, string>>, encoding: 'utf8' | 'base64'): number {
   return Object.values(data).reduce((sum, one) => sum + Buffer.byteLength(one, encoding), 0);
-}
-
-function validateFrozen(
-  next: ConfigMap,
-  previous: ConfigMap,
-  at: FieldPath,
-): readonly FieldError[] {
-  return (['data', 'binaryData', 'immutable'] as const)
-    .filter((field) => !isSame(next[field], previous[field]))
-    .map((field) => forbiddenField(at(field), 'field is immutable when `immutable` is set'));
 }

@@ -1,6 +1,12 @@
-import { invalidBecause } from './check-metadata.ts';
 import { text } from './columns.ts';
-import { duplicateField, type FieldError, type FieldPath, requiredField } from './field-error.ts';
+import {
+  duplicateField,
+  errorsOfEach,
+  type FieldError,
+  type FieldPath,
+  invalidBecause,
+  requiredField,
+} from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkIpv4 } from './names.ts';
@@ -59,8 +65,8 @@ export const EndpointSlice: Kind<typeof fields> = kind({
   about: 'Some of the addresses behind a Service.',
   fields,
   validate: ({ endpoints, ports = [] }, at) => [
-    ...endpoints.flatMap(({ addresses }, index) =>
-      validateAddresses(addresses, at('endpoints')(index)('addresses')),
+    ...errorsOfEach(endpoints, at('endpoints'), ({ addresses }, path) =>
+      validateAddresses(addresses, path('addresses')),
     ),
     ...ports
       .filter(({ name }, index) => ports.findIndex((other) => other.name === name) < index)
@@ -81,9 +87,7 @@ export const EndpointSlice: Kind<typeof fields> = kind({
 
 function validateAddresses(addresses: readonly string[], at: FieldPath): readonly FieldError[] {
   if (addresses.length === 0) return [requiredField(at, 'must contain at least 1 address')];
-  return addresses.flatMap((address, index) =>
-    invalidBecause(at(index), address, checkIpv4(address)),
-  );
+  return errorsOfEach(addresses, at, (one, path) => invalidBecause(path, one, checkIpv4(one)));
 }
 
 /** "10.0.0.1,10.0.0.2,10.0.0.3 + 4 more..." */

@@ -30,16 +30,11 @@ export const Event: Kind<typeof fields> = kind({
   shortNames: ['ev'],
   about: 'Something that happened to an object. Kept for an hour.',
   fields,
-  validate: ({ metadata, involvedObject }, at) =>
-    (involvedObject.namespace ?? 'default') === metadata.namespace
-      ? []
-      : [
-          invalidField(
-            at('involvedObject')('namespace'),
-            involvedObject.namespace ?? '',
-            'does not match event.namespace',
-          ),
-        ],
+  validate: ({ metadata, involvedObject: { namespace } }, at) => {
+    const path = at('involvedObject')('namespace');
+    const isSame = (namespace ?? 'default') === metadata.namespace;
+    return isSame ? [] : [invalidField(path, namespace ?? '', 'does not match event.namespace')];
+  },
   columns: [
     text('Last Seen', 'Since it last happened.', lastSeen),
     text('Type', 'Normal or Warning.', ({ type }) => type),

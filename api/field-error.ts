@@ -87,6 +87,28 @@ export function unsupportedByOrc(at: FieldPath, value?: unknown): FieldError {
   return error('FieldUnsupportedByOrc', at, `${subject}not supported by orc yet`);
 }
 
+/** What was found at one place: an error, several, or nothing. */
+type Finding = FieldError | readonly FieldError[] | false | undefined | '' | 0;
+
+/** `problem && invalidField(…), …`: all that was found. */
+export const errorsOf = (...findings: readonly Finding[]): readonly FieldError[] =>
+  findings.flatMap((finding) => finding || []);
+
+/** What is wrong with the entries of the list at `at`. */
+export const errorsOfEach = <T>(
+  entries: readonly T[] | undefined,
+  at: FieldPath,
+  check: (entry: T, at: FieldPath, index: number) => Finding,
+): readonly FieldError[] =>
+  errorsOf(...(entries ?? []).map((entry, index) => check(entry, at(index), index)));
+
+/** The error of a check that has said why, if it has. */
+export const invalidBecause = (
+  at: FieldPath,
+  value: unknown,
+  why: string | undefined,
+): readonly FieldError[] => errorsOf(why !== undefined && invalidField(at, value, why));
+
 function error(reason: FieldErrorReason, at: FieldPath, message: string): FieldError {
   return { path: String(at), reason, message };
 }

@@ -62,6 +62,12 @@ export function checkPortName(name: string): string | undefined {
   return /^-|-$|--/.test(name) ? "must not begin or end with '-', or contain '--'" : undefined;
 }
 
+/** "http", or a number from 1 to 65535. */
+export function checkPortNumberOrName(port: number | string): string | undefined {
+  if (typeof port === 'string') return checkPortName(port);
+  return port >= 1 && port <= 65_535 ? undefined : 'must be between 1 and 65535, inclusive';
+}
+
 export function checkEnvName(name: string): string | undefined {
   return /^[ -<>-~]+$/.test(name)
     ? undefined

@@ -1,5 +1,11 @@
-import { invalidBecause } from './check-metadata.ts';
-import { duplicateField, type FieldError, type FieldPath } from './field-error.ts';
+import {
+  duplicateField,
+  errorsOf,
+  errorsOfEach,
+  type FieldError,
+  type FieldPath,
+  invalidBecause,
+} from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkLabelValue, checkQualifiedName } from './names.ts';
@@ -113,9 +119,11 @@ export const Node: Kind<typeof fields> = kind({
 
 function validateTaints(taints: readonly Taint[], at: FieldPath): readonly FieldError[] {
   const ids = taints.map(({ key, effect }) => `${key}:${effect}`);
-  return taints.flatMap(({ key, value = '' }, index) => [
-    ...invalidBecause(at(index)('key'), key, checkQualifiedName(key)),
-    ...invalidBecause(at(index)('value'), value, checkLabelValue(value)),
-    ...(ids.indexOf(ids[index] ?? '') < index ? [duplicateField(at(index), ids[index])] : []),
-  ]);
+  return errorsOfEach(taints, at, ({ key, value = '' }, path, index) =>
+    errorsOf(
+      invalidBecause(path('key'), key, checkQualifiedName(key)),
+      invalidBecause(path('value'), value, checkLabelValue(value)),
+      ids.indexOf(ids[index] ?? '') < index && duplicateField(path, ids[index]),
+    ),
+  );
 }

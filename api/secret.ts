@@ -2,15 +2,13 @@ import { count, text } from './columns.ts';
 import {
   type FieldError,
   type FieldPath,
-  forbiddenField,
   invalidField,
   requiredField,
   tooLong,
 } from './field-error.ts';
-import { unchanged } from './immutable.ts';
+import { frozen, unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkConfigMapKey } from './names.ts';
-import { isSame } from './same.ts';
 import { base64, bool, defaulted, map, str } from './schema.ts';
 
 const fields = {
@@ -37,7 +35,7 @@ export const Secret: Kind<typeof fields> = kind({
   ],
   validateUpdate: (next, previous, at) => [
     ...unchanged(next.type, previous.type, at('type')),
-    ...(previous.immutable ? validateFrozen(next, previous, at) : []),
+    ...frozen({ next, previous }, ['data', 'immutable'], at),
   ],
   columns: [
     text('Type', 'What it is for.', ({ type }) => type),
@@ -91,10 +89,4 @@ function isJson(text: string): boolean {
     if (error instanceof SyntaxError) return false;
     throw error;
   }
-}
-
-function validateFrozen(next: Secret, previous: Secret, at: FieldPath): readonly FieldError[] {
-  return (['data', 'immutable'] as const)
-    .filter((field) => !isSame(next[field], previous[field]))
-    .map((field) => forbiddenField(at(field), 'field is immutable when `immutable` is set'));
 }

@@ -1,4 +1,3 @@
-import { invalidBecause } from './check-metadata.ts';
 import type {
   Container,
   EnvFromSource,
@@ -8,22 +7,27 @@ import type {
 } from './container.ts';
 import {
   duplicateField,
+  errorsOf,
+  errorsOfEach,
   type FieldError,
   type FieldPath,
   forbiddenField,
+  invalidBecause,
   invalidField,
   missingField,
   notOneOf,
+  requiredField,
   unsupportedByOrc,
 } from './field-error.ts';
 import {
   checkEnvName,
   checkIpv4,
   checkPortName,
+  checkPortNumberOrName,
   checkQualifiedName,
   checkRelativePath,
 } from './names.ts';
-import { validateProbe } from './validate-probe.ts';
+import type { Probe } from './probe.ts';
 import { validateResources } from './validate-resources.ts';
 
 /** One container or init container. `volumes`: the names that its mounts may use. */
@@ -32,46 +36,42 @@ export function validateContainer(
   volumes: ReadonlySet<string>,
   at: FieldPath,
 ): readonly FieldError[] {
-  const { env = [], envFrom = [], volumeMounts = [] } = container;
-  return [
-    ...validateImage(container.image, at('image')),
-    ...validatePorts(container, at('ports')),
-    ...env.flatMap((variable, index) => validateEnvVar(variable, at('env')(index))),
-    ...envFrom.flatMap((source, index) => validateEnvFrom(source, at('envFrom')(index))),
-    ...validateResources(container.resources, at('resources')),
-    ...volumeMounts.flatMap((mount, index) =>
-      validateVolumeMount(mount, volumes, at('volumeMounts')(index)),
+  const { image, securityContext } = container;
+  return errorsOf(
+    image.trim() !== image &&
+      invalidField(at('image'), image, 'must not have leading or trailing whitespace'),
+    validatePorts(container, at('ports')),
+    errorsOfEach(container.env, at('env'), validateEnvVar),
+    errorsOfEach(container.envFrom, at('envFrom'), validateEnvFrom),
+    validateResources(container.resources, at('resources')),
+    errorsOfEach(container.volumeMounts, at('volumeMounts'), (mount, path) =>
+      validateVolumeMount(mount, volumes, path),
     ),
-    ...validateProbes(container, at),
-    ...validateSecurityContext(container.securityContext ?? {}, at('securityContext')),
-  ];
+    validateProbes(container, at),
+    securityContext && validateSecurityContext(securityContext, at('securityContext')),
+  );
 }
+
+const probes = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;
 
 /** An init container ends before anyone could ask whether it is ready. */
 export function validateNoProbes(container: Container, at: FieldPath): readonly FieldError[] {
-  return (['livenessProbe', 'readinessProbe', 'startupProbe'] as const)
+  return probes
     .filter((probe) => container[probe] !== undefined)
     .map((probe) =>
       forbiddenField(at(probe), 'may not be set for init containers without restartPolicy=Always'),
     );
 }
 
-function validateImage(image: string, at: FieldPath): readonly FieldError[] {
-  return image.trim() === image
-    ? []
-    : [invalidField(at, image, 'must not have leading or trailing whitespace')];
-}
-
 function validatePorts({ ports = [] }: Container, at: FieldPath): readonly FieldError[] {
   const names = ports.map(({ name }) => name);
-  return ports.flatMap(({ name, hostIP }, index) => {
-    const path = at(index)('name');
-    return [
-      ...(hostIP ? validateHostIp(hostIP, at(index)('hostIP')) : []),
-      ...(name ? invalidBecause(path, name, checkPortName(name)) : []),
-      ...(name && names.indexOf(name) < index ? [duplicateField(path, name)] : []),
-    ];
-  });
+  return errorsOfEach(ports, at, ({ name, hostIP }, path, index) =>
+    errorsOf(
+      hostIP && validateHostIp(hostIP, path('hostIP')),
+      name && invalidBecause(path('name'), name, checkPortName(name)),
+      name && names.indexOf(name) < index && duplicateField(path('name'), name),
+    ),
+  );
 }
 
 /** Of the loopback network no port is opened: agent/network/service-rules.ts says why. */
@@ -80,30 +80,25 @@ function validateHostIp(ip: string, at: FieldPath): readonly FieldError[] {
 }
 
 function validateEnvVar({ name, value, valueFrom }: EnvVar, at: FieldPath): readonly FieldError[] {
-  const nameErrors = invalidBecause(at('name'), name, checkEnvName(name));
-  if (valueFrom === undefined) return nameErrors;
-  return [
-    ...nameErrors,
-    ...(value
-      ? [invalidField(at('valueFrom'), '', 'may not be specified when `value` is not empty')]
-      : []),
-    ...exactlyOne(
-      Object.keys(valueFrom),
-      ['fieldRef', 'configMapKeyRef', 'secretKeyRef'],
-      at('valueFrom'),
-    ),
-    ...(valueFrom.fieldRef
-      ? validateFieldPath(valueFrom.fieldRef.fieldPath, at('valueFrom')('fieldRef')('fieldPath'))
-      : []),
-  ];
+  const possible = ['fieldRef', 'configMapKeyRef', 'secretKeyRef'];
+  const path = valueFrom?.fieldRef?.fieldPath;
+  const source = at('valueFrom');
+  return errorsOf(
+    invalidBecause(at('name'), name, checkEnvName(name)),
+    valueFrom &&
+      value &&
+      invalidField(source, '', 'may not be specified when `value` is not empty'),
+    valueFrom && exactlyOne(Object.keys(valueFrom), possible, source),
+    path !== undefined && validateFieldPath(path, source('fieldRef')('fieldPath')),
+  );
 }
 
 function validateEnvFrom(source: EnvFromSource, at: FieldPath): readonly FieldError[] {
   const { prefix, ...sources } = source;
-  return [
-    ...(prefix ? invalidBecause(at('prefix'), prefix, checkEnvName(prefix)) : []),
-    ...exactlyOne(Object.keys(sources), ['configMapRef', 'secretRef'], at),
-  ];
+  return errorsOf(
+    prefix && invalidBecause(at('prefix'), prefix, checkEnvName(prefix)),
+    exactlyOne(Object.keys(sources), ['configMapRef', 'secretRef'], at),
+  );
 }
 
 function exactlyOne(
@@ -111,11 +106,12 @@ function exactlyOne(
   possible: readonly string[],
   at: FieldPath,
 ): readonly FieldError[] {
-  if (given.length === 1) return [];
   const words = possible.map((one) => `\`${one}\``).join(', ');
-  return given.length === 0
-    ? [invalidField(at, '', `must specify one of: ${words}`)]
-    : [invalidField(at, '', 'may not have more than one field specified at a time')];
+  return errorsOf(
+    given.length === 0 && invalidField(at, '', `must specify one of: ${words}`),
+    given.length > 1 &&
+      invalidField(at, '', 'may not have more than one field specified at a time'),
+  );
 }
 
 /** Fields of the pod that a variable may hold. */
@@ -129,21 +125,15 @@ const ENV_FIELD_PATHS = [
   'status.hostIPs',
   'status.podIP',
   'status.podIPs',
-] as const;
+  "metadata.labels['KEY']",
+  "metadata.annotations['KEY']",
+];
 
 function validateFieldPath(path: string, at: FieldPath): readonly FieldError[] {
   const subscript = /^metadata\.(?:labels|annotations)\['(.+)'\]$/.exec(path)?.[1];
   if (subscript !== undefined)
     return invalidBecause(at, path, checkQualifiedName(subscript.toLowerCase()));
-  return ENV_FIELD_PATHS.some((one) => one === path)
-    ? []
-    : [
-        notOneOf(at, path, [
-          ...ENV_FIELD_PATHS,
-          "metadata.labels['KEY']",
-          "metadata.annotations['KEY']",
-        ]),
-      ];
+  return ENV_FIELD_PATHS.includes(path) ? [] : [notOneOf(at, path, ENV_FIELD_PATHS)];
 }
 
 function validateVolumeMount(
@@ -151,11 +141,11 @@ function validateVolumeMount(
   volumes: ReadonlySet<string>,
   at: FieldPath,
 ): readonly FieldError[] {
-  return [
-    ...(volumes.has(name) ? [] : [missingField(at('name'), name)]),
-    ...invalidBecause(at('mountPath'), mountPath, checkMountPath(mountPath)),
-    ...(subPath ? invalidBecause(at('subPath'), subPath, checkRelativePath(subPath)) : []),
-  ];
+  return errorsOf(
+    !volumes.has(name) && missingField(at('name'), name),
+    invalidBecause(at('mountPath'), mountPath, checkMountPath(mountPath)),
+    subPath && invalidBecause(at('subPath'), subPath, checkRelativePath(subPath)),
+  );
 }
 
 function checkMountPath(path: string): string | undefined {
@@ -165,34 +155,46 @@ function checkMountPath(path: string): string | undefined {
 }
 
 function validateProbes(container: Container, at: FieldPath): readonly FieldError[] {
-  const { livenessProbe, readinessProbe, startupProbe } = container;
-  const onlyOne = [
-    ['livenessProbe', livenessProbe],
-    ['startupProbe', startupProbe],
-  ] as const;
-  return [
-    ...(livenessProbe ? validateProbe(livenessProbe, at('livenessProbe')) : []),
-    ...(readinessProbe ? validateProbe(readinessProbe, at('readinessProbe')) : []),
-    ...(startupProbe ? validateProbe(startupProbe, at('startupProbe')) : []),
-    ...onlyOne
-      .filter(([, probe]) => probe !== undefined && probe.successThreshold !== 1)
-      .map(([name, probe]) =>
-        invalidField(at(name)('successThreshold'), probe?.successThreshold, 'must be 1'),
-      ),
-  ];
+  return probes.flatMap((name) => {
+    const probe = container[name];
+    if (probe === undefined) return [];
+    const { successThreshold } = probe;
+    return errorsOf(
+      validateProbe(probe, at(name)),
+      name !== 'readinessProbe' &&
+        successThreshold !== 1 &&
+        invalidField(at(name)('successThreshold'), successThreshold, 'must be 1'),
+    );
+  });
 }
+
+function validateProbe(probe: Probe, at: FieldPath): readonly FieldError[] {
+  const { exec, httpGet, tcpSocket } = probe;
+  const [first, ...more] = (['exec', 'httpGet', 'tcpSocket'] as const).filter(
+    (handler) => probe[handler] !== undefined,
+  );
+  return errorsOf(
+    first === undefined && requiredField(at, 'must specify a handler type'),
+    more.map((handler) => forbiddenField(at(handler), 'may not specify more than 1 handler type')),
+    exec && !exec.command?.length && requiredField(at('exec')('command')),
+    httpGet && validatePort(httpGet.port, at('httpGet')('port')),
+    tcpSocket && validatePort(tcpSocket.port, at('tcpSocket')('port')),
+  );
+}
+
+const validatePort = (port: number | string, at: FieldPath): readonly FieldError[] =>
+  invalidBecause(at, port, checkPortNumberOrName(port));
 
 function validateSecurityContext(
   { privileged, allowPrivilegeEscalation, capabilities }: SecurityContext,
   at: FieldPath,
 ): readonly FieldError[] {
   if (allowPrivilegeEscalation !== false) return [];
+  const isAdmin = capabilities?.add?.some((name) => /^(CAP_)?SYS_ADMIN$/.test(name));
   const because = (what: string) =>
     invalidField(at, '', `cannot set \`allowPrivilegeEscalation\` to false and ${what}`);
-  return [
-    ...(privileged ? [because('`privileged` to true')] : []),
-    ...(capabilities?.add?.some((cap) => /^(CAP_)?SYS_ADMIN$/.test(cap))
-      ? [because('`capabilities.Add` CAP_SYS_ADMIN')]
-      : []),
-  ];
+  return errorsOf(
+    privileged && because('`privileged` to true'),
+    isAdmin && because('`capabilities.Add` CAP_SYS_ADMIN'),
+  );
 }

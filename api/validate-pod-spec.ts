@@ -1,56 +1,61 @@
-import { checkAnnotations, checkLabels, invalidBecause } from './check-metadata.ts';
+import { checkAnnotations, checkLabels } from './check-metadata.ts';
 import type { Container } from './container.ts';
 import {
   duplicateField,
+  errorsOf,
+  errorsOfEach,
   type FieldError,
   type FieldPath,
   forbiddenField,
+  invalidBecause,
   invalidField,
   notOneOf,
   requiredField,
 } from './field-error.ts';
-import { checkDnsLabel, checkDnsSubdomain } from './names.ts';
-import type { PodSpec, PodTemplate } from './pod-spec.ts';
+import {
+  checkDnsLabel,
+  checkDnsSubdomain,
+  checkLabelValue,
+  checkQualifiedName,
+  checkRelativePath,
+} from './names.ts';
+import type { PodSpec, PodTemplate, Toleration } from './pod-spec.ts';
+import { quantityOf } from './quantity.ts';
 import { isSame } from './same.ts';
 import { validateContainer, validateNoProbes } from './validate-container.ts';
-import { validateToleration } from './validate-toleration.ts';
-import { validateVolume } from './validate-volume.ts';
+import type { KeyToPath, Volume } from './volume.ts';
 
 /** The rules of a pod's spec that concern several fields; its shape is right already. */
 export function validatePodSpec(spec: PodSpec, at: FieldPath): readonly FieldError[] {
-  const { containers, initContainers = [], volumes = [], tolerations = [] } = spec;
-  const volumeNames = new Set(volumes.map(({ name }) => name));
-  return [
-    ...volumes.flatMap((volume, index) => validateVolume(volume, at('volumes')(index))),
-    ...(containers.length === 0 ? [requiredField(at('containers'))] : []),
-    ...containers.flatMap((container, index) =>
-      validateContainer(container, volumeNames, at('containers')(index)),
+  const { containers, initContainers, volumes = [] } = spec;
+  const names = new Set(volumes.map(({ name }) => name));
+  return errorsOf(
+    errorsOfEach(volumes, at('volumes'), validateVolume),
+    containers.length === 0 && requiredField(at('containers')),
+    errorsOfEach(containers, at('containers'), (one, path) => validateContainer(one, names, path)),
+    errorsOfEach(initContainers, at('initContainers'), (one, path) =>
+      errorsOf(
+        validateContainer(one, names, path),
+        validateNoProbes(one, path),
+        containers.some(({ name }) => name === one.name) && duplicateField(path('name'), one.name),
+      ),
     ),
-    ...initContainers.flatMap((container, index) => [
-      ...validateContainer(container, volumeNames, at('initContainers')(index)),
-      ...validateNoProbes(container, at('initContainers')(index)),
-      ...validateOtherName(container, containers, at('initContainers')(index)),
-    ]),
-    ...tolerations.flatMap((toleration, index) =>
-      validateToleration(toleration, at('tolerations')(index)),
-    ),
-    ...checkLabels(spec.nodeSelector, at('nodeSelector')),
-    ...validateHost(spec, at),
-    ...validateHostPorts(spec, at('containers')),
-  ];
+    errorsOfEach(spec.tolerations, at('tolerations'), validateToleration),
+    checkLabels(spec.nodeSelector, at('nodeSelector')),
+    validateHost(spec, at),
+    validateHostPorts(spec, at('containers')),
+  );
 }
 
 /** A template of a Deployment or ReplicaSet: its pods are restarted for ever. */
 export function validatePodTemplate(template: PodTemplate, at: FieldPath): readonly FieldError[] {
   const { restartPolicy } = template.spec;
-  return [
-    ...checkLabels(template.metadata.labels, at('metadata')('labels')),
-    ...checkAnnotations(template.metadata.annotations, at('metadata')('annotations')),
-    ...validatePodSpec(template.spec, at('spec')),
-    ...(restartPolicy === 'Always'
-      ? []
-      : [notOneOf(at('spec')('restartPolicy'), restartPolicy, ['Always'])]),
-  ];
+  return errorsOf(
+    checkLabels(template.metadata.labels, at('metadata')('labels')),
+    checkAnnotations(template.metadata.annotations, at('metadata')('annotations')),
+    validatePodSpec(template.spec, at('spec')),
+    restartPolicy !== 'Always' && notOneOf(at('spec')('restartPolicy'), restartPolicy, ['Always']),
+  );
 }
 
 /** What may be changed in a running pod: images, and tolerations by addition. */
@@ -68,24 +73,56 @@ const MUTABLE_FIELDS =
   'pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, ' +
   '`spec.tolerations` (only additions to existing tolerations)';
 
-function validateOtherName(
-  { name }: Container,
-  others: readonly Container[],
-  at: FieldPath,
-): readonly FieldError[] {
-  return others.some((other) => other.name === name) ? [duplicateField(at('name'), name)] : [];
+function validateVolume(volume: Volume, at: FieldPath): readonly FieldError[] {
+  const [, ...more] = Object.keys(volume).filter((field) => field !== 'name');
+  const limit = volume.emptyDir?.sizeLimit;
+  return errorsOf(
+    more.map((field) => forbiddenField(at(field), 'may not specify more than 1 volume type')),
+    validateItems(volume.configMap?.items, at('configMap')('items')),
+    validateItems(volume.secret?.items, at('secret')('items')),
+    limit !== undefined &&
+      quantityOf(limit).nano < 0n &&
+      invalidField(at('emptyDir')('sizeLimit'), limit, 'must be greater than or equal to 0'),
+  );
+}
+
+function validateItems(items: readonly KeyToPath[] = [], at: FieldPath): readonly FieldError[] {
+  const paths = items.map(({ path }) => path);
+  return errorsOfEach(paths, at, (path, place, index) =>
+    errorsOf(
+      invalidBecause(place('path'), path, checkRelativePath(path)),
+      paths.indexOf(path) < index && duplicateField(place('path'), path),
+    ),
+  );
+}
+
+function validateToleration(toleration: Toleration, at: FieldPath): readonly FieldError[] {
+  const { key, operator = 'Equal', value = '', effect = '', tolerationSeconds } = toleration;
+  return errorsOf(
+    key && invalidBecause(at('key'), key, checkQualifiedName(key)),
+    !key &&
+      operator !== 'Exists' &&
+      invalidField(at('operator'), operator, 'must be Exists when `key` is empty (every taint)'),
+    operator === 'Exists' &&
+      value !== '' &&
+      invalidField(at('value'), value, 'must be empty when `operator` is Exists'),
+    operator === 'Equal' && invalidBecause(at('value'), value, checkLabelValue(value)),
+    tolerationSeconds !== undefined &&
+      effect !== 'NoExecute' &&
+      invalidField(at('effect'), effect, 'must be NoExecute when `tolerationSeconds` is set'),
+  );
 }
 
 function validateHost(spec: PodSpec, at: FieldPath): readonly FieldError[] {
   const { nodeName, hostname, subdomain, hostNetwork, hostUsers } = spec;
-  return [
-    ...(nodeName ? invalidBecause(at('nodeName'), nodeName, checkDnsSubdomain(nodeName)) : []),
-    ...(hostname ? invalidBecause(at('hostname'), hostname, checkDnsLabel(hostname)) : []),
-    ...(subdomain ? invalidBecause(at('subdomain'), subdomain, checkDnsLabel(subdomain)) : []),
-    ...(hostNetwork && !hostUsers
-      ? [invalidField(at('hostNetwork'), true, 'must be false when `hostUsers` is false')]
-      : []),
-  ];
+  return errorsOf(
+    nodeName && invalidBecause(at('nodeName'), nodeName, checkDnsSubdomain(nodeName)),
+    hostname && invalidBecause(at('hostname'), hostname, checkDnsLabel(hostname)),
+    subdomain && invalidBecause(at('subdomain'), subdomain, checkDnsLabel(subdomain)),
+    hostNetwork &&
+      !hostUsers &&
+      invalidField(at('hostNetwork'), true, 'must be false when `hostUsers` is false'),
+  );
 }
 
 function validateHostPorts(
@@ -100,12 +137,12 @@ function validateHostPorts(
       const name = `${protocol}/${hostIP}/${hostPort}`;
       const isTaken = seen.has(name);
       seen.add(name);
-      return [
-        ...(isTaken ? [duplicateField(path, name)] : []),
-        ...(hostNetwork && hostPort !== containerPort
-          ? [invalidField(path, hostPort, 'must match `containerPort` when `hostNetwork` is true')]
-          : []),
-      ];
+      return errorsOf(
+        isTaken && duplicateField(path, name),
+        hostNetwork &&
+          hostPort !== containerPort &&
+          invalidField(path, hostPort, 'must match `containerPort` when `hostNetwork` is true'),
+      );
     }),
   );
 }

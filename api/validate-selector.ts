@@ -1,8 +1,11 @@
-import { checkLabels, invalidBecause } from './check-metadata.ts';
+import { checkLabels } from './check-metadata.ts';
 import {
+  errorsOf,
+  errorsOfEach,
   type FieldError,
   type FieldPath,
   forbiddenField,
+  invalidBecause,
   invalidField,
   requiredField,
 } from './field-error.ts';
@@ -30,11 +33,10 @@ export function validateSelectorOf(
 }
 
 function validateLabelSelector(selector: LabelSelector, at: FieldPath): readonly FieldError[] {
-  const expressions = selector.matchExpressions ?? [];
-  return [
-    ...checkLabels(selector.matchLabels, at('matchLabels')),
-    ...expressions.flatMap((one, index) => validateExpression(one, at('matchExpressions')(index))),
-  ];
+  return errorsOf(
+    checkLabels(selector.matchLabels, at('matchLabels')),
+    errorsOfEach(selector.matchExpressions, at('matchExpressions'), validateExpression),
+  );
 }
 
 type Expression = NonNullable<LabelSelector['matchExpressions']>[number];
@@ -45,14 +47,14 @@ function validateExpression(
 ): readonly FieldError[] {
   const needsValues = operator === 'In' || operator === 'NotIn';
   const path = at('values');
-  return [
-    ...invalidBecause(at('key'), key, checkQualifiedName(key)),
-    ...(needsValues && values.length === 0
-      ? [requiredField(path, "must be specified when `operator` is 'In' or 'NotIn'")]
-      : []),
-    ...(!needsValues && values.length > 0
-      ? [forbiddenField(path, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")]
-      : []),
-    ...values.flatMap((value, index) => invalidBecause(path(index), value, checkLabelValue(value))),
-  ];
+  return errorsOf(
+    invalidBecause(at('key'), key, checkQualifiedName(key)),
+    needsValues &&
+      values.length === 0 &&
+      requiredField(path, "must be specified when `operator` is 'In' or 'NotIn'"),
+    !needsValues &&
+      values.length > 0 &&
+      forbiddenField(path, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
+    errorsOfEach(values, path, (value, one) => invalidBecause(one, value, checkLabelValue(value))),
+  );
 }

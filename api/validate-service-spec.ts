@@ -1,53 +1,53 @@
-import { checkLabels, invalidBecause } from './check-metadata.ts';
+import { checkLabels } from './check-metadata.ts';
 import {
   duplicateField,
+  errorsOf,
+  errorsOfEach,
   type FieldError,
   type FieldPath,
   forbiddenField,
+  invalidBecause,
   invalidField,
   requiredField,
 } from './field-error.ts';
-import { checkDnsLabel, checkDnsSubdomain, checkIpv4 } from './names.ts';
+import { checkDnsLabel, checkDnsSubdomain, checkIpv4, checkPortNumberOrName } from './names.ts';
 import type { ServicePort, ServiceSpec } from './service.ts';
-import { checkPortNumberOrName } from './validate-probe.ts';
 
 export function validateServiceSpec(spec: ServiceSpec, at: FieldPath): readonly FieldError[] {
   const { type, ports = [], clusterIP, selector, externalTrafficPolicy } = spec;
   const mayLackPorts = type === 'ExternalName' || clusterIP === 'None';
-  return [
-    ...(ports.length === 0 && !mayLackPorts ? [requiredField(at('ports'))] : []),
-    ...ports.flatMap((port, index) => [
-      ...validatePort(port, ports, at('ports')(index)),
-      ...validateNodePort(spec, index, at('ports')(index)('nodePort')),
+  const policyAt = at('externalTrafficPolicy');
+  return errorsOf(
+    ports.length === 0 && !mayLackPorts && requiredField(at('ports')),
+    errorsOfEach(ports, at('ports'), (port, path, index) => [
+      ...validatePort(port, ports, path),
+      ...validateNodePort(spec, index, path('nodePort')),
     ]),
-    ...(externalTrafficPolicy && type !== 'NodePort'
-      ? [
-          invalidField(
-            at('externalTrafficPolicy'),
-            externalTrafficPolicy,
-            'may only be set for externally-accessible services',
-          ),
-        ]
-      : []),
-    ...checkLabels(selector, at('selector')),
-    ...(type === 'ExternalName' ? validateExternalName(spec, at) : validateClusterIp(spec, at)),
-    ...validateAffinity(spec, at('sessionAffinityConfig')),
-  ];
+    externalTrafficPolicy &&
+      type !== 'NodePort' &&
+      invalidField(policyAt, externalTrafficPolicy, ONLY_REACHABLE),
+    checkLabels(selector, at('selector')),
+    type === 'ExternalName' ? validateExternalName(spec, at) : validateClusterIp(spec, at),
+    spec.sessionAffinity === 'None' &&
+      spec.sessionAffinityConfig !== undefined &&
+      forbiddenField(at('sessionAffinityConfig'), 'must not be set when session affinity is None'),
+  );
 }
+
+const ONLY_REACHABLE = 'may only be set for externally-accessible services';
 
 function validatePort(
   { name, targetPort }: ServicePort,
   all: readonly ServicePort[],
   at: FieldPath,
 ): readonly FieldError[] {
-  const target = invalidBecause(at('targetPort'), targetPort, checkPortNumberOrName(targetPort));
-  if (!name) return all.length > 1 ? [requiredField(at('name')), ...target] : target;
   const isTaken = all.filter((other) => other.name === name).length > 1;
-  return [
-    ...invalidBecause(at('name'), name, checkDnsLabel(name)),
-    ...(isTaken ? [duplicateField(at('name'), name)] : []),
-    ...target,
-  ];
+  return errorsOf(
+    !name && all.length > 1 && requiredField(at('name')),
+    name && invalidBecause(at('name'), name, checkDnsLabel(name)),
+    name && isTaken && duplicateField(at('name'), name),
+    invalidBecause(at('targetPort'), targetPort, checkPortNumberOrName(targetPort)),
+  );
 }
 
 function validateNodePort(
@@ -68,14 +68,14 @@ function validateExternalName(
   at: FieldPath,
 ): readonly FieldError[] {
   const name = externalName?.replace(/\.$/, '');
-  return [
-    ...(name
+  return errorsOf(
+    name
       ? invalidBecause(at('externalName'), externalName, checkDnsSubdomain(name))
-      : [requiredField(at('externalName'))]),
-    ...(clusterIP && clusterIP !== 'None'
-      ? [forbiddenField(at('clusterIP'), 'may not be set for ExternalName services')]
-      : []),
-  ];
+      : requiredField(at('externalName')),
+    clusterIP &&
+      clusterIP !== 'None' &&
+      forbiddenField(at('clusterIP'), 'may not be set for ExternalName services'),
+  );
 }
 
 function validateClusterIp(
@@ -83,26 +83,15 @@ function validateClusterIp(
   at: FieldPath,
 ): readonly FieldError[] {
   const [first = clusterIP, ...more] = clusterIPs;
-  const isAddress = clusterIP && clusterIP !== 'None';
-  return [
-    ...(type === 'NodePort' && clusterIP === 'None'
-      ? [invalidField(at('clusterIP'), clusterIP, "may not be set to 'None' for NodePort services")]
-      : []),
-    ...(isAddress ? invalidBecause(at('clusterIP'), clusterIP, checkIpv4(clusterIP)) : []),
-    ...(first === clusterIP
-      ? []
-      : [invalidField(at('clusterIPs')(0), first, 'must be the same as `clusterIP`')]),
-    ...(more.length > 0
-      ? [invalidField(at('clusterIPs'), clusterIPs, 'must hold one address')]
-      : []),
-  ];
-}
-
-function validateAffinity(
-  { sessionAffinity, sessionAffinityConfig }: ServiceSpec,
-  at: FieldPath,
-): readonly FieldError[] {
-  return sessionAffinity === 'None' && sessionAffinityConfig !== undefined
-    ? [forbiddenField(at, 'must not be set when session affinity is None')]
-    : [];
+  const isHeadless = clusterIP === 'None';
+  const path = at('clusterIP');
+  const all = at('clusterIPs');
+  return errorsOf(
+    type === 'NodePort' &&
+      isHeadless &&
+      invalidField(path, clusterIP, "may not be set to 'None' for NodePort services"),
+    clusterIP && !isHeadless && invalidBecause(path, clusterIP, checkIpv4(clusterIP)),
+    first !== clusterIP && invalidField(all(0), first, 'must be the same as `clusterIP`'),
+    more.length > 0 && invalidField(all, clusterIPs, 'must hold one address'),
+  );
 }
