@@ -1,5 +1,6 @@
 import { readlink } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import { constants } from 'node:os';
 import { type Deferred, deferred } from '../../base/deadline.ts';
 import { frameType, limits, recordFlag } from '../../native/binding.ts';
 import { startExec } from './exec-session.ts';
@@ -13,8 +14,8 @@ import {
   readFrames,
 } from './frames.ts';
 import { namespacePath } from './namespace-path.ts';
-import type { Op } from './op.ts';
-import { opError } from './op-error.ts';
+import type { Op, OpFailure } from './op.ts';
+import { OpError, opError } from './op-error.ts';
 import { type Namespace, namespaceMask, type WireRecord } from './op-fields.ts';
 import { encodeList } from './op-list.ts';
 import { loopbackUp } from './rtnetlink.ts';
@@ -28,20 +29,24 @@ import type {
 } from './shim.ts';
 import { connectSocket } from './shim-socket.ts';
 
-/** Why a shim can't be spoken to: gone while something was asked, or of another protocol version. */
+/** Why a shim can't be spoken to: gone while something was asked, or from before {@link OLDEST_PROTOCOL}. */
 export class ShimLost extends Error {
   override readonly name = 'ShimLost';
 }
 
-/** The shim that listens in `runDir`; undefined when nobody is there. Throws ShimLost if it speaks another version. */
+/**
+ * A shim outlives its agent, so this one may be older or newer. From OLDEST_PROTOCOL on every agent can list, signal,
+ * forget, attach to and end any shim's containers; a list of operations is refused by a shim that doesn't know all of it.
+ */
+const OLDEST_PROTOCOL = 2;
+
+/** The shim that listens in `runDir`; undefined when nobody is there. Throws ShimLost. */
 export async function connectShim(runDir: string): Promise<Shim | undefined> {
   const socket = await connectSocket(runDir);
   return socket === undefined ? undefined : openClient(socket, runDir);
 }
 
-interface Question {
-  readonly request: string;
-  readonly ops: readonly Op[];
+interface Question extends Ask {
   readonly answer: Deferred<Buffer>;
 }
 
@@ -55,6 +60,8 @@ interface Client {
   readonly lostListeners: (() => void)[];
   lastTag: number;
   closed: 'no' | 'by us' | 'lost';
+  /** ORC_OPERATIONS of the shim; -1 for protocol 2, whose lists are no longer written. */
+  operations: number;
 }
 
 async function openClient(socket: Socket, runDir: string): Promise<Shim> {
@@ -67,13 +74,15 @@ async function openClient(socket: Socket, runDir: string): Promise<Shim> {
     lostListeners: [],
     lastTag: 0,
     closed: 'no',
+    operations: 0,
   };
   listen(client);
   const hello = await client.hello.promise;
-  if (hello.version !== limits.PROTOCOL) {
+  if (hello.version < OLDEST_PROTOCOL) {
     disconnect(client);
     throw new ShimLost(`the shim speaks protocol ${hello.version}, not ${limits.PROTOCOL}`);
   }
+  client.operations = hello.version > OLDEST_PROTOCOL ? hello.operations : -1;
   return shimOf(client, hello);
 }
 
@@ -149,9 +158,11 @@ async function run(client: Client, request: string, ops: readonly Op[]): Promise
 }
 
 async function start(client: Client, request: StartRequest): Promise<{ readonly pid: number }> {
+  const { container } = request;
+  const name = { text: [container] };
   const answer = await ask(client, {
     type: frameType.START,
-    request: `start ${request.container}`,
+    request: `start ${container}`,
     args: {
       flags: streamFlags(request.terminal, request.stdin),
       num: [
@@ -159,9 +170,19 @@ async function start(client: Client, request: StartRequest): Promise<{ readonly 
         namespaceMask(request.namespaces ?? ['mount', 'pid']),
       ],
       wide: [BigInt(request.logMaxBytes)],
-      text: [request.container, request.cgroup2Dir ?? '', request.logPath],
+      text: [container, request.cgroup2Dir ?? '', request.logPath, ...listenerOf(request)],
     },
     ops: request.ops,
+    onSync: async (pid) => {
+      await request.onSync?.({ pid });
+      await ask(client, { type: frameType.CONTINUE, request: `continue ${container}`, args: name });
+    },
+    giveUp: () =>
+      ask(client, {
+        type: frameType.KILL,
+        request: `kill ${container}`,
+        args: { num: [constants.signals.SIGKILL], ...name },
+      }),
   });
   return { pid: decodeStates(answer)[0]!.pid };
 }
@@ -171,7 +192,7 @@ function openExec(client: Client, request: ExecRequest) {
   const args: WireRecord = {
     flags: streamFlags(terminal !== undefined, stdin ? 'open' : 'none'),
     num: [request.owner ?? 0, terminal?.columns ?? 0, terminal?.rows ?? 0],
-    text: [container],
+    text: [container, request.cgroup2Dir ?? '', '', ...listenerOf(request)],
   };
   return openSession(client, { type: frameType.EXEC, request: `exec in ${container}`, args, ops });
 }
@@ -181,14 +202,15 @@ function attach(client: Client, container: string, stdin: boolean): Promise<Exec
   return openSession(client, { type: frameType.ATTACH, request: `attach to ${container}`, args });
 }
 
-async function openSession(
-  { runDir }: Client,
-  { type, request, args, ops = [] }: Ask,
-): Promise<ExecSession> {
-  const first = encodeFrame(type, 1, encodeList(args, ops));
-  const socket = await connectSocket(runDir);
-  if (socket === undefined) throw new ShimLost(`${request}: no shim`);
-  return startExec(socket, first, (failure) => opError(request, ops, failure));
+function listenerOf({ listener }: Pick<ExecRequest, 'listener'>): readonly Uint8Array[] {
+  return listener ? [Buffer.from(`${listener.path}\0${listener.message}`)] : [];
+}
+
+async function openSession(client: Client, asked: Ask): Promise<ExecSession> {
+  const first = encodeAsk(client, 1, asked);
+  const socket = await connectSocket(client.runDir);
+  if (socket === undefined) throw new ShimLost(`${asked.request}: no shim`);
+  return startExec(socket, first, (failure) => inWords(client, asked, failure));
 }
 
 function streamFlags(terminal: boolean, stdin: StartRequest['stdin']): number {
@@ -202,15 +224,34 @@ interface Ask {
   readonly request: string;
   readonly args: WireRecord;
   readonly ops?: readonly Op[];
+  /** When the list waits in `sync`; what it throws is the request's error once `giveUp` has ended it. */
+  readonly onSync?: (pid: number) => Promise<void>;
+  readonly giveUp?: () => Promise<unknown>;
 }
 
-function ask(client: Client, { type, request, args, ops = [] }: Ask): Promise<Buffer> {
-  if (client.socket.destroyed) throw new ShimLost(`${request}: the shim is gone`);
+function ask(client: Client, asked: Ask): Promise<Buffer> {
+  if (client.socket.destroyed) throw new ShimLost(`${asked.request}: the shim is gone`);
   const answer = deferred<Buffer>();
-  const frame = encodeFrame(type, ++client.lastTag, encodeList(args, ops));
-  client.questions.set(client.lastTag, { request, ops, answer });
+  const frame = encodeAsk(client, ++client.lastTag, asked);
+  client.questions.set(client.lastTag, { ...asked, answer });
   client.socket.write(frame);
   return answer.promise;
+}
+
+function encodeAsk(client: Client, tag: number, asked: Ask): Buffer {
+  const { type, args, ops } = asked;
+  const refused = { index: -1, stage: 'decode', errno: constants.errno.EINVAL };
+  if (ops !== undefined && client.operations < 0) throw inWords(client, asked, refused);
+  return encodeFrame(type, tag, encodeList(args, ops ?? []));
+}
+
+/** What a shim doesn't know it refuses before it does anything, so its containers are as they were. */
+function inWords({ operations }: Client, { request, ops }: Ask, failure: OpFailure): OpError {
+  const unknown = failure.stage === 'decode' && operations < limits.OPERATIONS;
+  const why = 'this pod runs under an earlier version of orc, which can’t; a new pod can';
+  return unknown
+    ? new OpError(`${request}: ${why}`, failure)
+    : opError(request, ops ?? [], failure);
 }
 
 function listen(client: Client): void {
@@ -230,10 +271,28 @@ function receive(client: Client, frame: Frame): void {
     return;
   }
   const question = client.questions.get(frame.tag);
+  if (frame.type === frameType.SYNC) {
+    if (question) synchronize(client, question, frame);
+    return;
+  }
   client.questions.delete(frame.tag);
   if (frame.type === frameType.DONE) question?.answer.resolve(frame.payload);
   else if (frame.type === frameType.FAILED)
-    question?.answer.reject(opError(question.request, question.ops, decodeFailure(frame.payload)));
+    question?.answer.reject(inWords(client, question, decodeFailure(frame.payload)));
+}
+
+/** The failure that the shim tells in the end is only that of the killed process. */
+function synchronize(client: Client, question: Question, { tag, payload }: Frame): void {
+  const [state] = decodeStates(payload);
+  question
+    .onSync?.(state!.pid)
+    .catch((error: unknown) => {
+      const answer = deferred<Buffer>();
+      answer.promise.catch(() => question.answer.reject(error));
+      client.questions.set(tag, { ...question, answer });
+      return question.giveUp?.();
+    })
+    .catch(question.answer.reject);
 }
 
 function lose(client: Client, cause: unknown): void {

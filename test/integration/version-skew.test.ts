@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { encodeFrame } from '../../agent/kernel/frames.ts';
+import { encodeFrame, readFrames } from '../../agent/kernel/frames.ts';
 import { connectShim, ShimLost } from '../../agent/kernel/shim-client.ts';
 import { openLedger } from '../../agent/ledger/disk-ledger.ts';
 import { openPodShims } from '../../agent/runtime/pod-shims.ts';
@@ -55,38 +55,81 @@ describe('a ledger', () => {
   });
 });
 
-describe('a shim of another protocol', () => {
-  /** Says hello as one would whose header has another ORC_PROTOCOL. */
-  async function listen(version: number) {
+describe('a shim of another version', () => {
+  interface Speaks {
+    readonly version: number;
+    readonly operations: number;
+  }
+
+  /** Says hello as such a one would, knows of a container, and refuses lists of operations. */
+  async function listen({ version, operations }: Speaks) {
     const hello = Buffer.alloc(sizeOf.hello);
-    hello.writeUInt32LE(version, 0);
-    hello.writeUInt32LE(process.pid, 4);
+    for (const [i, number] of [version, process.pid, operations].entries())
+      hello.writeUInt32LE(number, 4 * i);
+    const state = Buffer.alloc(sizeOf.state);
+    state.write('web');
+    const failure = Buffer.alloc(sizeOf.failure);
+    failure.writeInt32LE(-1, 0);
+    failure.writeInt32LE(22, 4);
+    failure.write('decode', 8);
+    const asked: number[] = [];
     const server = createServer((socket) => {
       socket.on('error', () => {});
       socket.write(encodeFrame(frameType.HELLO, 0, hello));
+      readFrames(socket, ({ type, tag }) => {
+        asked.push(type);
+        if (type === frameType.LIST) socket.write(encodeFrame(frameType.DONE, tag, state));
+        else socket.end(encodeFrame(frameType.FAILED, tag, failure));
+      });
     });
     const run = join(dir, 'pods/a');
     mkdirSync(run, { recursive: true });
     await new Promise<void>((listening) => server.listen(join(run, 'shim.sock'), listening));
+    const shims = openPodShims({ dataDir: dir, runDir: dir });
     return {
+      asked,
       run,
-      [Symbol.asyncDispose]: () => new Promise<void>((end) => server.close(() => end())),
+      shims,
+      async [Symbol.asyncDispose]() {
+        shims.close();
+        await new Promise<void>((end) => server.close(() => end()));
+      },
     };
   }
 
-  it.each([limits.PROTOCOL - 1, limits.PROTOCOL + 1])('(%i) counts as lost', async (version) => {
-    await using shim = await listen(version);
-    const text = `the shim speaks protocol ${version}, not ${limits.PROTOCOL}`;
-    await expect(connectShim(shim.run)).rejects.toThrow(new ShimLost(text));
-    const shims = openPodShims({ dataDir: dir, runDir: dir });
-    expect(await shims.get('a')).toBeUndefined();
+  const { PROTOCOL, OPERATIONS } = limits;
+  const request = { container: 'web', stdin: false, terminal: undefined };
+  const exec = { ...request, ops: [{ op: 'exec', argv: ['true'], env: [] }] } as const;
+  const inWords = 'exec in web: this pod runs under an earlier version of orc, which can’t';
+
+  it.each([
+    ['of protocol 2, which is asked for no list', { version: 2, operations: 0 }, false],
+    ['that knows fewer operations', { version: PROTOCOL, operations: OPERATIONS - 1 }, true],
+  ])('%s keeps its containers, and what it can’t is said in words', async (_, speaks, isAsked) => {
+    await using old = await listen(speaks);
+    const shim = await old.shims.get('a');
+    expect(await shim?.list()).toMatchObject([{ container: 'web' }]);
+    const started = (async () => (await shim!.exec(exec)).exited)();
+    await expect(started).rejects.toThrow(inWords);
+    expect(old.asked.includes(frameType.EXEC)).toBe(isAsked);
   });
 
-  it('is none if the protocol is the same', async () => {
-    await using shim = await listen(limits.PROTOCOL);
-    const client = await connectShim(shim.run);
-    expect(client?.pid).toBe(process.pid);
-    client?.disconnect();
+  it.each([
+    ['that knows more operations', { version: PROTOCOL, operations: OPERATIONS + 1 }],
+    ['of a later protocol', { version: PROTOCOL + 1, operations: OPERATIONS + 1 }],
+  ])('%s is listed, and speaks for itself', async (_, speaks) => {
+    await using later = await listen(speaks);
+    const shim = await later.shims.get('a');
+    expect(await shim?.list()).toMatchObject([{ container: 'web' }]);
+    const started = (async () => (await shim!.exec(exec)).exited)();
+    await expect(started).rejects.toThrow('exec in web: decode: EINVAL');
+  });
+
+  it('from before protocol 2 counts as lost', async () => {
+    await using shim = await listen({ version: 1, operations: 0 });
+    const text = `the shim speaks protocol 1, not ${PROTOCOL}`;
+    await expect(connectShim(shim.run)).rejects.toThrow(new ShimLost(text));
+    expect(await shim.shims.get('a')).toBeUndefined();
   });
 });
 
