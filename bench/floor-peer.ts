@@ -83,8 +83,8 @@ function linesOf(child: ChildProcess): Floor {
   return {
     async ask(line) {
       stdin.write(`${line}\n`);
-      const { value } = await Promise.race([lines.next(), ended]);
-      return String(value)
+      const { value, done } = await lines.next();
+      return String(done ? await ended : value)
         .split(' ')
         .map((ns) => Number(ns) / 1e6);
     },

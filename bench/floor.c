@@ -589,10 +589,10 @@ static void handle(char *line, const struct spaces *shared)
 {
     char kind[16], path[512], root[512], bundle[512], id[64];
     unsigned int sizes[2];
-    if (sscanf(line, "peer %511s %511s %511s %63s", path, root, bundle, id) == 4)
-        answer(run_peer(path, root, bundle, id));
-    else if (sscanf(line, "peers %511s %511s %511s %u %u", path, root, bundle, &sizes[0], &sizes[1]) == 5)
+    if (sscanf(line, "peers %511s %511s %511s %u %u", path, root, bundle, &sizes[0], &sizes[1]) == 5)
         printf("%lu\n", burst_of_peers(path, root, bundle, sizes));
+    else if (sscanf(line, "peer %511s %511s %511s %63s", path, root, bundle, id) == 4)
+        answer(run_peer(path, root, bundle, id));
     else if (sscanf(line, "burst %15s %u %u", kind, &sizes[0], &sizes[1]) == 3)
         printf("%lu\n", burst(strcmp(kind, "pod") == 0, sizes[0], sizes[1], shared));
     else

@@ -7,6 +7,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seccompFilters } from '../agent/runtime/seccomp-filters.ts';
+import { seccompProfile } from '../agent/runtime/seccomp-profile.ts';
 import { startAgentPeer } from './agent-peer.ts';
 import { median, percentile, printTable } from './figures.ts';
 import { buildFloor, type Contender, floorContender, makeRoot, startFloor } from './floor-peer.ts';
@@ -45,7 +46,7 @@ async function measure(): Promise<void> {
     program: built.floor,
     dir: join(dir, 'floor-work'),
     layer,
-    filter: seccompFilters(process.arch).get([]),
+    filter: seccompFilters(process.arch).of(seccompProfile([], process.arch)).program,
     groups: cgroups
       .directories('floor')
       .map(({ path }) => (cgroups.version === 2 ? `into:${path}` : path)),

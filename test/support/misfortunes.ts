@@ -75,7 +75,10 @@ function kill(pid: number | undefined): void {
 }
 
 /** Of the role's own process: not the one that started it in its host. undefined: none, or it is being started. */
-async function roleOf({ cluster }: Place, role: string | undefined): Promise<number | undefined> {
+export async function roleOf(
+  { cluster }: Pick<Place, 'cluster'>,
+  role: string | undefined,
+): Promise<number | undefined> {
   const flag = ` --data-dir ${cluster.dataDir}/${role} `;
   const all = await processes();
   return all.find(({ command }) => /^[^ ]*\/(node|etcd) /.test(command) && command.includes(flag))
