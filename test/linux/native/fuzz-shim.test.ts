@@ -4,11 +4,12 @@ import { encodeFrame } from '../../../agent/kernel/frames.ts';
 import type { Op } from '../../../agent/kernel/op.ts';
 import { OpError } from '../../../agent/kernel/op-error.ts';
 import { encodeList } from '../../../agent/kernel/op-list.ts';
-import { type Rng, seededRng } from '../../../base/rng.ts';
+import type { Rng } from '../../../base/rng.ts';
 import { frameType, recordFlag, sizeOf } from '../../../native/binding.ts';
 import { bindDefaults } from '../../support/native-pod.ts';
 import { rounds } from '../../support/rounds.ts';
 import { buildSanitised } from '../../support/sanitised.ts';
+import { seededRng } from '../../support/seeded-rng.ts';
 import { type ShimJail, startShimJail } from '../../support/shim-jail.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -34,6 +35,29 @@ const roots: readonly Op[] = [
   { op: 'read-only', path: '/x' },
 ];
 
+const tmpfs = { op: 'mount', inRoot: true, source: 'x', fstype: 'tmpfs', data: '' } as const;
+const devpts = { ...tmpfs, fstype: 'devpts', target: '/dev/pts', data: 'newinstance' } as const;
+const terminal: readonly Op[] = [
+  { op: 'set-root', path: '/' },
+  { ...devpts, create: true, flags: [] },
+  { op: 'terminal' },
+  { op: 'new-session', controllingTerminal: true },
+];
+
+/** One list each. */
+const singles: readonly Op[] = [
+  { op: 'umask', mask: 0o22 },
+  { op: 'names', hostname: 'name', domainname: 'domain' },
+  { op: 'netlink', messages: Buffer.from('1400000012000503000000000000000000000000', 'hex') },
+  { op: 'unshare', namespaces: ['ipc', 'uts', 'mount'] },
+  { op: 'open-space', namespace: 'uts', path: '/proc/self/ns/uts' },
+  { op: 'write', path: 'self/oom_score_adj', bytes: Buffer.from('100'), proc: true },
+  { op: 'rlimit', resource: 7, soft: 100n, hard: 100n },
+  { op: 'affinity', mask: Buffer.from([1]) },
+  { op: 'set-mount', path: '/proc', set: 1, propagation: 1n << 18n },
+  { op: 'fork' },
+];
+
 const list = (args: Parameters<typeof encodeList>[0], ops: readonly Op[] = []) =>
   encodeList(args, ops);
 const start = (name: string, flags: number, ops: readonly Op[]) =>
@@ -42,12 +66,23 @@ const start = (name: string, flags: number, ops: readonly Op[]) =>
 /** Every request there is, in forms that succeed; for two names several times over. */
 const frames: readonly (readonly [number, Buffer])[] = [
   [frameType.LIST, list({})],
-  [frameType.RUN, list({}, [{ op: 'umask', mask: 0o22 }])],
+  ...singles.map((op) => [frameType.RUN, list({}, [op])] as const),
+  [
+    frameType.RUN,
+    list({}, [
+      { op: 'new-user', namespace: 'user', uidMap: '0 0 1\n', gidMap: '0 0 1\n' },
+      { op: 'hold', namespace: 'user' },
+      { op: 'join', namespace: 'user' },
+    ]),
+  ],
   [frameType.RUN, list({}, roots)],
   ...names.flatMap((name): readonly (readonly [number, Buffer])[] => [
     [frameType.START, start(name, recordFlag.INPUT, exec('cat'))],
     [frameType.START, start(name, 0, exec('sh', '-c', 'yes | head -c 100000; exit 3'))],
     [frameType.START, start(name, recordFlag.INPUT | recordFlag.INPUT_ONCE, exec('cat'))],
+    [frameType.START, start(name, recordFlag.TERMINAL, [...terminal, ...exec('cat')])],
+    [frameType.START, start(name, 0, [{ op: 'sync' }, ...exec('true')])],
+    [frameType.CONTINUE, list({ text: [name] })],
     [frameType.EXEC, list({ flags: recordFlag.INPUT, num: [0], text: [name] }, exec('cat'))],
     [frameType.EXEC, list({ num: [0], text: [name] }, exec('head', '-c', '300000', '/dev/zero'))],
     [

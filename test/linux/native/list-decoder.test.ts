@@ -16,6 +16,10 @@ const ops: readonly Op[] = [
   { op: 'write', path: '/f', bytes: Buffer.from('a\0b') },
   { op: 'set-caps', effective: 1n, permitted: 2n, inheritable: 3n, ambient: 2n ** 63n },
   { op: 'enter-container', container: 'main' },
+  { op: 'new-user', namespace: 'user', uidMap: '0 1 1\n', gidMap: '0 1 1\n' },
+  { op: 'rlimit', resource: 7, soft: 100n, hard: 2n ** 64n - 1n },
+  { op: 'set-mount', path: '/proc', set: 1, propagation: 1n << 18n },
+  { op: 'names', hostname: 'a', domainname: '' },
   { op: 'seccomp', program: Buffer.alloc(64) },
   ...execOps(['sh', '-c', 'true', ''], 7),
 ];
