@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
-import { type Flags, type FlagValues, formatFlags, parseFlags, UsageError } from '../base/flags.ts';
+import {
+  formatFlags,
+  oneOf,
+  parseFlags,
+  short,
+  text,
+  UsageError,
+  type ValuesOf,
+} from '../base/flags.ts';
 import { runCommand } from '../base/run-command.ts';
 import { readAgentConfig } from './config.ts';
 import {
@@ -17,12 +25,16 @@ import { lookAround } from './doctor/look-around.ts';
 import { insideWord, tryNetwork, tryNetworkInside } from './doctor/try-network.ts';
 import { tryNode } from './doctor/try-node.ts';
 
-export const doctorFlags: Flags = {
-  role: { about: 'agent or controller, or both', value: 'ROLE', fallback: 'both' },
-  'data-dir': { about: 'where state is kept, or will be', value: 'DIR', fallback: '/var/lib/orc' },
-  'pod-cidr': { about: "as the controllers'", value: 'CIDR', fallback: '10.244.0.0/14' },
-  'service-cidr': { about: "as the controllers'", value: 'CIDR', fallback: '10.96.0.0/16' },
-  output: { about: 'text or json', value: 'FORMAT', fallback: 'text' },
+export const doctorFlags = {
+  role: oneOf(text('ROLE', 'agent or controller, or both', 'both'), [
+    'both',
+    'agent',
+    'controller',
+  ]),
+  'data-dir': text('DIR', 'where state is kept, or will be', '/var/lib/orc'),
+  'pod-cidr': text('CIDR', "as the controllers'", '10.244.0.0/14'),
+  'service-cidr': text('CIDR', "as the controllers'", '10.96.0.0/16'),
+  output: short('o', oneOf(text('FORMAT', 'text or json', 'text'), ['text', 'json'])),
 };
 
 const help = `orc doctor: says what this host lacks, and how to mend it
@@ -38,22 +50,18 @@ ${formatFlags(doctorFlags)}`;
 export function runDoctor(argv: readonly string[]): Promise<number> {
   return runCommand({ name: 'orc doctor', help, argv }, async () => {
     if (argv[0] === insideWord) return console.log(JSON.stringify(await tryNetworkInside()));
-    const given = parseFlags(
-      argv.map((word) => (word === '-o' ? '--output' : word)),
-      doctorFlags,
-    );
-    const isJson = given.oneOf('output', ['text', 'json']) === 'json';
+    const given = parseFlags(argv, doctorFlags);
     const found = await examine(given);
+    const isJson = given.output === 'json';
     console.log(isJson ? JSON.stringify(found) : found.map(formatFinding).join('\n'));
     return found.some(({ result }) => result === 'FAIL') ? 1 : 0;
   });
 }
 
-async function examine(given: FlagValues): Promise<readonly Finding[]> {
-  const role = given.oneOf('role', ['both', 'agent', 'controller']);
+async function examine(given: ValuesOf<typeof doctorFlags>): Promise<readonly Finding[]> {
+  const { role, dataDir } = given;
   if (role !== 'controller' && process.getuid?.() !== 0)
     throw new UsageError('it tries what an agent does: run it as root (sudo)');
-  const dataDir = given.must('data-dir');
   // What has been this before has the ports: if another has, it says so itself.
   const isNew = (role: string) => !existsSync(join(dataDir, role, 'pki'));
   const dns = role !== 'controller' && isNew('agent') ? [53] : [];
@@ -61,7 +69,7 @@ async function examine(given: FlagValues): Promise<readonly Finding[]> {
   const facts = await lookAround({
     path: nearestThere(dataDir),
     api: role === 'controller' ? undefined : ownApi(),
-    clusterCidrs: [given.must('pod-cidr'), given.must('service-cidr')],
+    clusterCidrs: [given.podCidr, given.serviceCidr],
     ports: [...dns, ...api],
     nowMs: systemClock().now,
   });

@@ -8,24 +8,22 @@ import { promisify } from 'node:util';
 import { type Clock, sleep, systemClock } from '../base/clock.ts';
 import { formatConfig } from '../base/config-file.ts';
 import { writeFileDurably } from '../base/durable-file.ts';
-import { formatFlags, splitFlags, UsageError } from '../base/flags.ts';
+import { formatFlags, splitFlags, text, UsageError } from '../base/flags.ts';
 import { runCommand } from '../base/run-command.ts';
 import { agentFlags, readAgentConfig } from './config.ts';
 import { joinCluster } from './session/join.ts';
 import { readIdentity } from './session/node-identity.ts';
 
 const { config: _config, join: _join, token: _token, ...settings } = agentFlags;
-const flags = {
-  config: { about: 'to be written', value: 'FILE', fallback: '/etc/orc/agent.yaml' },
-  ...settings,
-};
+const defaultPath = '/etc/orc/agent.yaml';
+const flags = { config: text('FILE', 'to be written', defaultPath), ...settings };
 
 const help = `orc agent join URL TOKEN: makes this machine a node of a cluster, from now on
 
   sudo orc agent join https://10.0.0.1:6443 TOKEN     as \`orc token create\` prints it
 
 What is not given is found: the address is the one from which the URL is reached, the controller for
-the agent is the URL's host. All of it is written to ${flags.config.fallback}; then systemd starts
+the agent is the URL's host. All of it is written to ${defaultPath}; then systemd starts
 orc-agent now and at each boot.
 
 ${formatFlags(flags)}`;
@@ -48,14 +46,14 @@ async function joinThisMachine(argv: readonly string[]): Promise<string> {
   if (server === undefined || token === undefined || more.length > 0)
     throw new UsageError('give the URL of a controller and a token: orc agent join URL TOKEN');
   const { hostname, port } = parseUrl(server);
-  const { config: [path = flags.config.fallback] = [], ...rest } = given;
+  const { config: [path = defaultPath] = [], ...rest } = given;
   const complete = {
     controller: [`${hostname}:${agentPort}`],
     address: rest.address ?? [await ownAddressTowards(hostname, Number(port || 443))],
     ...rest,
   };
-  const asArguments = Object.entries(complete).flatMap(([name, texts]) =>
-    texts.flatMap((text) => [`--${name}`, text]),
+  const asArguments = Object.entries(complete).flatMap(
+    ([name, texts]) => texts?.flatMap((value) => [`--${name}`, value]) ?? [],
   );
   const { nodeName, dataDir } = readAgentConfig(asArguments);
   const dir = join(dataDir, 'pki');

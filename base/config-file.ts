@@ -4,58 +4,60 @@ import { closestTo } from './closest.ts';
 import {
   type Flag,
   type Flags,
-  type FlagValues,
-  flagValues,
-  type GivenFlags,
+  type GivenTexts,
   onlyFlags,
+  readFlags,
+  text,
+  tryFlags,
   UsageError,
+  type ValuesOf,
 } from './flags.ts';
 
 /** To be one of a role's flags that may stand in a file. */
-export const configFlag: Flags = {
-  config: { about: 'a YAML file with these flags as keys; flags given here win', value: 'FILE' },
+export const configFlag = {
+  config: text('FILE', 'a YAML file with these flags as keys; flags given here win'),
 };
 
 /**
  * What `read` makes of the command line and of the file that its --config names. Throws UsageError with all that is
  * wrong in the file, one "FILE:LINE:COLUMN  what" a line.
  */
-export function readConfig<C>(
+export function readConfig<F extends Flags, C>(
   argv: readonly string[],
-  flags: Flags,
-  read: (given: FlagValues) => C,
+  flags: F,
+  read: (values: ValuesOf<F>) => C,
 ): C {
   const line = onlyFlags(argv, flags);
-  const path = line.given.config?.[0];
-  if (path === undefined) return read(flagValues(line, flags));
+  const path = line.config?.[0];
+  if (path === undefined) return read(readFlags(flags, line));
   const { config: _, ...settings } = flags;
   const file = parseConfigFile(textOf(path), settings);
   const findings = [...file.findings];
-  const left: Record<string, readonly string[]> = { ...file.given };
-  // A reader stops at the first mistake: without that key it comes to the next.
-  for (;;) {
-    try {
-      const config = read(flagValues({ ...line, given: { ...left, ...line.given } }, flags));
-      if (findings.length === 0) return config;
-      break;
-    } catch (error) {
-      const [, key = ''] = /^--([a-z-]+)/.exec((error as Error).message) ?? [];
-      if (!(error instanceof UsageError) || line.given[key] !== undefined) throw error;
-      // Without a place it isn't there at all; unless a mistake in it has been told.
-      if (left[key] === undefined && file.places.has(key)) break;
-      findings.push({ at: file.places.get(key), what: inWords(error.message) });
-      if (left[key] === undefined) break;
-      delete left[key];
-    }
+  const tell = (error: unknown) => {
+    const [, key = ''] = /^--([a-z-]+)/.exec((error as Error).message) ?? [];
+    if (!(error instanceof UsageError) || line[key] !== undefined) throw error;
+    const at = file.places.get(key);
+    // Without a place it isn't there at all; with one but no texts, a mistake in it has been told.
+    if (at === undefined || file.given[key]) findings.push({ at, what: inWords(error.message) });
+  };
+  const { values, mistakes } = tryFlags(flags, { ...file.given, ...line });
+  mistakes.forEach(tell);
+  try {
+    const config = mistakes.length === 0 ? read(values) : undefined;
+    if (config !== undefined && findings.length === 0) return config;
+  } catch (error) {
+    tell(error);
   }
   const sorted = findings.toSorted((a, b) => (a.at?.line ?? 0) - (b.at?.line ?? 0));
   throw new UsageError(sorted.map((finding) => formatFinding(path, finding)).join('\n'));
 }
 
 /** The text of a file that gives these flags. JSON's strings are YAML's too. */
-export const formatConfig = (given: GivenFlags['given'], flags: Flags): string =>
+export const formatConfig = (given: GivenTexts, flags: Flags): string =>
   Object.entries(given)
-    .map(([key, texts]) => `${key}: ${JSON.stringify(flags[key]?.repeatable ? texts : texts[0])}\n`)
+    .map(
+      ([key, texts]) => `${key}: ${JSON.stringify(flags[key]?.repeatable ? texts : texts?.[0])}\n`,
+    )
     .join('');
 
 /** In a file keys have no dashes before them. */

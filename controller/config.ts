@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { configFlag, readConfig } from '../base/config-file.ts';
-import { type Flags, type FlagValues, formatFlags, UsageError } from '../base/flags.ts';
+import { formatFlags, list, parsed, text, UsageError, type ValuesOf } from '../base/flags.ts';
 import { hostAddresses } from '../base/host-addresses.ts';
 import {
   cidrContains,
@@ -10,18 +10,44 @@ import {
   type Ipv4Cidr,
   parseIpv4Cidr,
 } from '../base/ipv4.ts';
-import { type LogLevel, logLevels } from '../base/log.ts';
+import { logLevelFlag } from '../base/log.ts';
 import { readServiceConfig, type ServiceConfig } from '../base/service.ts';
 import { type EtcdConfig, etcdFlags, readEtcdConfig } from './etcd-access.ts';
 
-export interface ControllerConfig {
-  readonly dataDir: string;
+const nodePrefix = 22;
+/** Room for the DNS server's address, the eleventh, and some others. */
+const smallestServicePrefix = 28;
+
+export const controllerFlags = {
+  ...configFlag,
+  'data-dir': text('DIR', 'store, keys', '/var/lib/orc/controller'),
+  etcd: list('URL', 'a member of etcd, which then is the store instead of the embedded one'),
+  ...etcdFlags,
+  'api-address': parsed(text('HOST:PORT', 'HTTPS API', '0.0.0.0:6443'), hostPort),
+  'api-socket': text('PATH', 'HTTPS API on a unix socket as well'),
+  'agent-address': parsed(text('HOST:PORT', 'gRPC for agents', '0.0.0.0:6444'), hostPort),
+  join: text('URL', "another controller's API, to join its cluster"),
+  token: text('TOKEN', 'of `orc token create --controller`, for --join'),
+  'server-name': list('NAME', 'further name or address in the server certificate'),
+  'pod-cidr': parsed(
+    text('CIDR', "pods' addresses; each node gets a /22", '10.244.0.0/14'),
+    cidrUpTo(nodePrefix),
+  ),
+  'service-cidr': parsed(
+    text('CIDR', "Services' addresses", '10.96.0.0/16'),
+    cidrUpTo(smallestServicePrefix),
+  ),
+  'cluster-domain': text('NAME', 'suffix of DNS names', 'cluster.local'),
+  'log-level': logLevelFlag,
+};
+
+type Given = ValuesOf<typeof controllerFlags>;
+
+export interface ControllerConfig extends Pick<Given, 'dataDir' | 'apiSocket' | 'logLevel'> {
   /** undefined: the embedded store. */
   readonly etcd: EtcdConfig | undefined;
-  readonly api: { readonly host: string; readonly port: number };
-  /** A unix socket that serves the API too. */
-  readonly apiSocket: string | undefined;
-  readonly agents: { readonly host: string; readonly port: number };
+  readonly api: HostPort;
+  readonly agents: HostPort;
   /** Where to join, if this is not yet a controller of the cluster. */
   readonly join: { readonly server: string; readonly token: string } | undefined;
   /** Names and addresses in the server certificate. */
@@ -33,38 +59,8 @@ export interface ControllerConfig {
     readonly dnsServiceIp: string;
     readonly clusterDomain: string;
   };
-  readonly logLevel: LogLevel;
   readonly service: ServiceConfig | undefined;
 }
-
-export const controllerFlags: Flags = {
-  ...configFlag,
-  'data-dir': { about: 'store, keys', value: 'DIR', fallback: '/var/lib/orc/controller' },
-  etcd: {
-    about: 'a member of etcd, which then is the store instead of the embedded one',
-    value: 'URL',
-    repeatable: true,
-  },
-  ...etcdFlags,
-  'api-address': { about: 'HTTPS API', value: 'HOST:PORT', fallback: '0.0.0.0:6443' },
-  'api-socket': { about: 'HTTPS API on a unix socket as well', value: 'PATH' },
-  'agent-address': { about: 'gRPC for agents', value: 'HOST:PORT', fallback: '0.0.0.0:6444' },
-  join: { about: "another controller's API, to join its cluster", value: 'URL' },
-  token: { about: 'of `orc token create --controller`, for --join', value: 'TOKEN' },
-  'server-name': {
-    about: 'further name or address in the server certificate',
-    value: 'NAME',
-    repeatable: true,
-  },
-  'pod-cidr': {
-    about: "pods' addresses; each node gets a /22",
-    value: 'CIDR',
-    fallback: '10.244.0.0/14',
-  },
-  'service-cidr': { about: "Services' addresses", value: 'CIDR', fallback: '10.96.0.0/16' },
-  'cluster-domain': { about: 'suffix of DNS names', value: 'NAME', fallback: 'cluster.local' },
-  'log-level': { about: 'error, warn, info or debug', value: 'LEVEL', fallback: 'info' },
-};
 
 export const controllerHelp = `orc controller: keeps what should be, and makes it so
 
@@ -74,47 +70,35 @@ ${formatFlags(controllerFlags)}`;
 export const readControllerConfig = (argv: readonly string[]): ControllerConfig =>
   readConfig(argv, controllerFlags, configOf);
 
-function configOf(given: FlagValues): ControllerConfig {
-  const api = hostPort('api-address', given.must('api-address'));
-  const agents = hostPort('agent-address', given.must('agent-address'));
-  const pods = cidr('pod-cidr', given.must('pod-cidr'), nodePrefix);
-  const services = cidr('service-cidr', given.must('service-cidr'), smallestServicePrefix);
+function configOf(given: Given): ControllerConfig {
+  const { apiAddress: api, agentAddress: agents, podCidr: pods, serviceCidr: services } = given;
   if (cidrContains(pods, services.first) || cidrContains(services, pods.first))
     throw new UsageError('--pod-cidr and --service-cidr must not overlap');
   return {
-    dataDir: given.must('data-dir'),
-    etcd: readEtcdConfig(given, 'etcd', given.all('etcd')),
-    api,
-    apiSocket: given.one('api-socket'),
-    agents,
+    ...{ ...given, api, agents },
+    etcd: readEtcdConfig(given, 'etcd', given.etcd),
     join: joining(given),
-    serverNames: serverNames([api.host, agents.host, ...given.all('server-name')]),
+    serverNames: serverNames([api.host, agents.host, ...given.serverName]),
     network: {
       clusterPodCidr: formatIpv4Cidr(pods),
       nodePrefix,
       serviceCidr: formatIpv4Cidr(services),
       // As in Kubernetes: the tenth address.
       dnsServiceIp: formatIpv4(services.first + 10),
-      clusterDomain: given.must('cluster-domain'),
+      clusterDomain: given.clusterDomain,
     },
-    logLevel: given.oneOf('log-level', logLevels),
     service: readServiceConfig(process.env),
   };
 }
 
-function joining(given: FlagValues): ControllerConfig['join'] {
-  const [server, token] = [given.one('join'), given.one('token')];
+function joining({ join: server, token, etcd }: Given): ControllerConfig['join'] {
   if (server === undefined && token === undefined) return undefined;
   if (server === undefined || token === undefined)
     throw new UsageError('--join and --token go together');
-  if (given.all('etcd').length === 0)
+  if (etcd.length === 0)
     throw new UsageError('--join needs --etcd: the embedded store is for one controller');
   return { server, token };
 }
-
-const nodePrefix = 22;
-/** Room for the DNS server's address, the eleventh, and some others. */
-const smallestServicePrefix = 28;
 
 export const pathsOf = (dataDir: string) => ({
   store: join(dataDir, 'store.db'),
@@ -123,7 +107,12 @@ export const pathsOf = (dataDir: string) => ({
   kubeconfig: join(dataDir, 'admin.kubeconfig'),
 });
 
-function hostPort(flag: string, text: string): { host: string; port: number } {
+interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+function hostPort(text: string, flag: string): HostPort {
   const match = /^(.+):(\d+)$/.exec(text);
   const port = Number(match?.[2]);
   if (!match?.[1] || port > 65_535)
@@ -131,13 +120,14 @@ function hostPort(flag: string, text: string): { host: string; port: number } {
   return { host: match[1], port };
 }
 
-function cidr(flag: string, text: string, longestPrefix: number): Ipv4Cidr {
-  const parsed = parseIpv4Cidr(text);
-  if (!parsed || parsed.prefix > longestPrefix)
+function cidrUpTo(longestPrefix: number) {
+  return (text: string, flag: string): Ipv4Cidr => {
+    const parsed = parseIpv4Cidr(text);
+    if (parsed && parsed.prefix <= longestPrefix) return parsed;
     throw new UsageError(
       `--${flag} must be an IPv4 CIDR of /${longestPrefix} or more, not ${text}`,
     );
-  return parsed;
+  };
 }
 
 /** Who listens everywhere is called by each of the machine's addresses. */

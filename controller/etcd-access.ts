@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { type Flag, type FlagValues, UsageError } from '../base/flags.ts';
+import { camelCase, text, UsageError, type ValuesOf } from '../base/flags.ts';
 import type { EtcdAccess } from './store/etcd-link.ts';
 
 /** How etcd is reached, as flags say it: files by their paths. */
@@ -12,21 +12,27 @@ export interface EtcdConfig {
   readonly passwordFile: string | undefined;
 }
 
-export const etcdFlags: Readonly<Record<string, Flag>> = {
-  'etcd-ca': { about: "authority of etcd's certificates, PEM", value: 'FILE' },
-  'etcd-cert': { about: 'client certificate for etcd, PEM', value: 'FILE' },
-  'etcd-key': { about: 'its key, PEM', value: 'FILE' },
-  'etcd-user': { about: 'user of etcd', value: 'NAME' },
-  'etcd-password-file': { about: "that user's password", value: 'FILE' },
+export const etcdFlags = {
+  'etcd-ca': text('FILE', "authority of etcd's certificates, PEM"),
+  'etcd-cert': text('FILE', 'client certificate for etcd, PEM'),
+  'etcd-key': text('FILE', 'its key, PEM'),
+  'etcd-user': text('NAME', 'user of etcd'),
+  'etcd-password-file': text('FILE', "that user's password"),
 };
+
+type EtcdFlag = keyof typeof etcdFlags;
 
 /** @param flag that gave the URLs; undefined where it gave none. Throws UsageError. */
 export function readEtcdConfig(
-  given: FlagValues,
+  given: ValuesOf<typeof etcdFlags>,
   flag: string,
   urls: readonly string[],
 ): EtcdConfig | undefined {
-  const extra = Object.keys(etcdFlags).find((name) => given.has(name));
+  const has = (name: EtcdFlag) => given[camelCase(name)] !== undefined;
+  const needs = (one: EtcdFlag, other: EtcdFlag) => {
+    if (has(one) && !has(other)) throw new UsageError(`--${one} needs --${other}`);
+  };
+  const extra = (Object.keys(etcdFlags) as EtcdFlag[]).find(has);
   if (urls.length === 0 && extra === undefined) return undefined;
   if (urls.length === 0) throw new UsageError(`--${extra} needs --${flag}`);
   const odd = urls.find((url) => !urlPattern.test(url));
@@ -35,28 +41,24 @@ export function readEtcdConfig(
   const secure = urls.filter((url) => url.startsWith('https:')).length;
   if (secure > 0 && secure < urls.length)
     throw new UsageError(`--${flag}: either all URLs are https, or none`);
-  const tlsFlag = ['etcd-ca', 'etcd-cert', 'etcd-key'].find((name) => given.has(name));
+  const tlsFlag = (['etcd-ca', 'etcd-cert', 'etcd-key'] as const).find(has);
   if (tlsFlag !== undefined && secure === 0)
     throw new UsageError(`--${tlsFlag} needs an https URL in --${flag}`);
-  together(given, 'etcd-cert', 'etcd-key');
-  together(given, 'etcd-user', 'etcd-password-file');
+  needs('etcd-cert', 'etcd-key');
+  needs('etcd-key', 'etcd-cert');
+  needs('etcd-user', 'etcd-password-file');
+  needs('etcd-password-file', 'etcd-user');
   return {
     urls,
-    ca: given.one('etcd-ca'),
-    cert: given.one('etcd-cert'),
-    key: given.one('etcd-key'),
-    user: given.one('etcd-user'),
-    passwordFile: given.one('etcd-password-file'),
+    ca: given.etcdCa,
+    cert: given.etcdCert,
+    key: given.etcdKey,
+    user: given.etcdUser,
+    passwordFile: given.etcdPasswordFile,
   };
 }
 
 const urlPattern = /^https?:\/\/(\[[0-9a-f:]+\]|[^\s/:@]+):\d{1,5}$/i;
-
-function together(given: FlagValues, one: string, other: string): void {
-  if (given.has(one) === given.has(other)) return;
-  const [there, missing] = given.has(one) ? [one, other] : [other, one];
-  throw new UsageError(`--${there} needs --${missing}`);
-}
 
 /** Reads the files. Throws UsageError. */
 export async function loadEtcdAccess(config: EtcdConfig): Promise<EtcdAccess> {

@@ -1,12 +1,13 @@
 import { access } from 'node:fs/promises';
 import { systemClock } from '../base/clock.ts';
 import {
-  type Flag,
-  type FlagValues,
-  flagValues,
   formatFlags,
+  readFlags,
+  required,
   splitFlags,
+  text,
   UsageError,
+  type ValuesOf,
 } from '../base/flags.ts';
 import { openLog } from '../base/log.ts';
 import { systemRng } from '../base/rng.ts';
@@ -18,9 +19,9 @@ import { openSqliteStore } from './store/sqlite-store.ts';
 
 const place = 'sqlite:FILE|etcd:URL[,URL…]';
 
-export const storeFlags: Readonly<Record<string, Flag>> = {
-  from: { about: 'the store as it is', value: place },
-  to: { about: 'an empty one', value: place },
+export const storeFlags = {
+  from: required(text(place, 'the store as it is')),
+  to: required(text(place, 'an empty one')),
   ...etcdFlags,
 };
 
@@ -32,14 +33,12 @@ ${formatFlags(storeFlags)}`;
 
 /** `orc store migrate`. Gives the exit code. */
 export const runStoreCommand = (argv: readonly string[]): Promise<number> =>
-  runCommand({ name: 'orc store', help, argv }, async () =>
-    console.log(await migrate(flagValues(splitFlags(argv, storeFlags), storeFlags))),
-  );
+  runCommand({ name: 'orc store', help, argv }, async () => console.log(await migrate(argv)));
 
-async function migrate(given: FlagValues): Promise<string> {
-  const [verb, ...rest] = given.words;
-  if (verb !== 'migrate' || rest.length > 0)
-    throw new UsageError('orc store knows one verb: migrate');
+async function migrate(argv: readonly string[]): Promise<string> {
+  const { given: texts, words } = splitFlags(argv, storeFlags);
+  if (words.join(' ') !== 'migrate') throw new UsageError('orc store knows one verb: migrate');
+  const given = readFlags(storeFlags, texts);
   const [openFrom, openTo] = [sideOf(given, 'from'), sideOf(given, 'to')];
   await using open = new AsyncDisposableStack();
   const from = await openFrom(0);
@@ -52,8 +51,11 @@ async function migrate(given: FlagValues): Promise<string> {
 }
 
 /** Checks the flag, and says how to open what it names; a new store's revisions go on from those given. */
-function sideOf(given: FlagValues, flag: 'from' | 'to'): (firstRevision: number) => Promise<Side> {
-  const name = given.must(flag);
+function sideOf(
+  given: ValuesOf<typeof storeFlags>,
+  flag: 'from' | 'to',
+): (firstRevision: number) => Promise<Side> {
+  const name = given[flag];
   const [, kind, where = ''] = /^(sqlite|etcd):(.+)$/.exec(name) ?? [];
   if (kind === undefined) throw new UsageError(`--${flag} must be ${place}, not ${name}`);
   const base = { clock: systemClock(), rng: systemRng(), log: openLog('warn') };

@@ -4,28 +4,25 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readAgentConfig } from '../../../agent/config.ts';
 import { configFlag, readConfig } from '../../../base/config-file.ts';
-import { type Flags, UsageError } from '../../../base/flags.ts';
+import { list, on, text, UsageError, whole } from '../../../base/flags.ts';
 import { readControllerConfig } from '../../../controller/config.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'orc-config-file-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 const path = join(dir, 'role.yaml');
 
-const flags: Flags = {
+const flags = {
   ...configFlag,
-  name: { about: 'a name', value: 'NAME', fallback: 'nobody' },
-  port: { about: 'a port', value: 'PORT', fallback: '1' },
-  label: { about: 'labels', value: 'KEY=VALUE', repeatable: true },
-  dry: { about: 'a switch' },
+  name: text('NAME', 'a name', 'nobody'),
+  port: whole(text('PORT', 'a port', '1'), 1, 100),
+  label: list('KEY=VALUE', 'labels'),
+  'dry-run': on('a switch'),
 };
 
-const read = (text: string, ...argv: string[]) => {
-  writeFileSync(path, text);
-  return readConfig(['--config', path, ...argv], flags, (given) => ({
-    name: given.must('name'),
-    port: given.whole('port', 1, 100),
-    labels: given.all('label'),
-    dry: given.has('dry'),
+const read = (file: string, ...argv: string[]) => {
+  writeFileSync(path, file);
+  return readConfig(['--config', path, ...argv], flags, ({ name, port, label, dryRun }) => ({
+    ...{ name, port, label, dryRun },
   }));
 };
 
@@ -48,33 +45,33 @@ describe('a configuration file', () => {
   it.each([
     [
       'gives what isn’t on the command line',
-      'name: a\nport: 7\nlabel: [b=1, c=2]\ndry: true\n',
+      'name: a\nport: 7\nlabel: [b=1, c=2]\ndry-run: true\n',
       [],
-      { name: 'a', port: 7, labels: ['b=1', 'c=2'], dry: true },
+      { name: 'a', port: 7, label: ['b=1', 'c=2'], dryRun: true },
     ],
     [
       'yields to the command line, list for list',
       'name: a\nlabel: [b=1, c=2]\n',
       ['--name', 'x', '--label', 'd=3'],
-      { name: 'x', port: 1, labels: ['d=3'], dry: false },
+      { name: 'x', port: 1, label: ['d=3'], dryRun: false },
     ],
     [
       'may be empty, or all comments',
       '# name: a\n',
       [],
-      { name: 'nobody', port: 1, labels: [], dry: false },
+      { name: 'nobody', port: 1, label: [], dryRun: false },
     ],
     [
       'may give one value where a list is possible',
       'label: b=1\n',
       [],
-      { name: 'nobody', port: 1, labels: ['b=1'], dry: false },
+      { name: 'nobody', port: 1, label: ['b=1'], dryRun: false },
     ],
     [
       'keeps numbers as they are written',
       'name: 1.10\n',
       [],
-      { name: '1.10', port: 1, labels: [], dry: false },
+      { name: '1.10', port: 1, label: [], dryRun: false },
     ],
   ])('%s', (_, text, argv, expected) => {
     expect(read(text, ...argv)).toEqual(expected);
@@ -85,12 +82,12 @@ describe('a configuration file', () => {
     ['config: a', [':1:1  config is no setting']],
     ['- name', [':1:1  must be keys with values']],
     [
-      'name:\nport: [1]\nlabel: {a: b}\ndry: 1',
+      'name:\nport: [1]\nlabel: {a: b}\ndry-run: 1',
       [
         ':1:1  name must be NAME',
         ':2:1  port must be PORT',
         ':3:1  label must be a list of KEY=VALUE',
-        ':4:1  dry must be true',
+        ':4:1  dry-run must be true',
       ],
     ],
     [
@@ -111,6 +108,12 @@ describe('a configuration file', () => {
       ':1:1  pod-cidr must be an IPv4 CIDR of /22 or more, not 10.0.0.0/33',
       ':2:1  log-level must be one of error, warn, info, debug, not loud',
       ':3:1  service-cidr must be an IPv4 CIDR of /28 or more, not x',
+    ]);
+    expect(
+      findings('server-name: []\nlog-lvl: x\njoin: https://a:1\n', readControllerConfig),
+    ).toEqual([
+      ':2:1  log-lvl is no setting; did you mean log-level?',
+      ':3:1  join and token go together',
     ]);
     expect(findings('controller: [a:6444]\n', readAgentConfig)).toEqual([
       "  address is required: this node's IPv4 address for the other nodes",
