@@ -8,227 +8,169 @@ import type { OciResources } from './oci-spec.ts';
  * undefined, whatever could be before. Engines write 0 for most of what nobody asked for. Throws OciError, also for what
  * this version of cgroups hasn't got.
  */
-export function planCgroup(resources: OciResources, version: 1 | 2): CgroupPlan {
-  refuseAbsent(resources, version);
+export function planCgroup(resources: OciResources, version: Version): CgroupPlan {
   const { devices } = resources;
   const rules = devices && [...devices, ...defaultDevices];
-  const rows = version === 1 ? version1(resources) : version2(resources);
   const lines = version === 1 && rules ? deviceLines(rules) : [];
+  const rows = [
+    ...cpuRows(resources, version),
+    ...memoryRows(resources, version),
+    ...blockRows(resources, version),
+    ...otherRows(resources),
+    ...lines.map(([file, value]): Row => ['devices', value, file, ABSENT]),
+  ];
   return {
-    files: [...rows, ...lines.map((line): Row => ['devices', ...line])].flatMap(toFile),
+    files: rows.flatMap((row) => toFile(row, version)),
     deviceFilter: version === 2 && rules ? deviceFilter(rules) : undefined,
   };
 }
 
-/** Field of linux.resources, file, value. */
-type Row = readonly [string, string, Value, Pick<CgroupFile, 'optional' | 'notBelow'>?];
-type Value = string | number | bigint | undefined;
+type Version = 1 | 2;
 
-function toFile([field, file, value, more]: Row): readonly CgroupFile[] {
+/** Field of linux.resources, value, its file in version 1 and in version 2. */
+type Row = readonly [string, Value, File, File, Partial<CgroupFile>?];
+type Value = string | number | bigint | undefined;
+type File = string | undefined;
+const ABSENT = undefined;
+
+function toFile([name, value, one, two, more]: Row, version: Version): readonly CgroupFile[] {
   if (value === undefined) return [];
-  return [{ field: `linux.resources.${field}`, file, value: String(value), ...more }];
+  const field = `linux.resources.${name}`;
+  const file = version === 1 ? one : two;
+  if (file === ABSENT)
+    throw new OciError(field, 'missing in this kernel', `not in version ${version} of cgroups`);
+  // Some come from the configuration; what is written to the one that lists processes would move one.
+  if (!/^[a-z_]+(\.\w+)+$/.test(file) || /^cgroup\.(procs|threads)$/.test(file))
+    throw new OciError(field, 'invalid', `"${file}" is no limit`);
+  const isMaximum =
+    typeof value !== 'string' && value < 0 && (version === 2 || file === 'pids.max');
+  return [{ field, file, value: isMaximum ? 'max' : String(value), ...more }];
 }
 
-type Cpu = NonNullable<OciResources['cpu']>;
+function cpuRows({ cpu = {} }: OciResources, version: Version): readonly Row[] {
+  // The kernel refuses a weight for an idle group.
+  const shares = cpu.idle === 1 ? undefined : nonZero(cpu.shares);
+  const weight = shares && cpuWeight(Number(shares));
+  const [period, quota] = [nonZero(cpu.period), nonZero(cpu.quota)];
+  const both = period && `${quota && quota > 0 ? quota : 'max'} ${period}`;
+  return [
+    ['cpu.idle', cpu.idle, 'cpu.idle', 'cpu.idle'],
+    ['cpu.shares', version === 1 ? shares : weight, 'cpu.shares', 'cpu.weight'],
+    ['cpu.period', version === 1 ? period : both, 'cpu.cfs_period_us', 'cpu.max'],
+    ['cpu.quota', version === 2 && period ? undefined : quota, 'cpu.cfs_quota_us', 'cpu.max'],
+    ['cpu.burst', cpu.burst, 'cpu.cfs_burst_us', 'cpu.max.burst'],
+    ['cpu.realtimePeriod', nonZero(cpu.realtimePeriod), 'cpu.rt_period_us', ABSENT],
+    ['cpu.realtimeRuntime', nonZero(cpu.realtimeRuntime), 'cpu.rt_runtime_us', ABSENT],
+    ['cpu.cpus', cpu.cpus || undefined, 'cpuset.cpus', 'cpuset.cpus'],
+    ['cpu.mems', cpu.mems || undefined, 'cpuset.mems', 'cpuset.mems'],
+  ];
+}
+
+/** Kubernetes' linear conversion: [2, 262144] → [1, 10000]. */
+function cpuWeight(shares: number): number {
+  const bounded = Math.min(262_144, Math.max(2, shares));
+  return 1 + Math.floor(((bounded - 2) * 9_999) / 262_142);
+}
+
+/** The kernel has lost the limit of its own memory (5.16), and the choice not to count what is below (5.11). */
+function memoryRows({ memory = {} }: OciResources, version: Version): readonly Row[] {
+  const { limit, reservation, swap, kernel = 0, kernelTCP, swappiness } = memory;
+  const usage = version === 1 ? 'memory.usage_in_bytes' : 'memory.current';
+  const check = memory.checkBeforeUpdate && limit && limit > 0 ? { notBelow: usage } : {};
+  // A kernel that doesn't count swap can't be told that there is none.
+  const optional = !swap || swap === limit;
+  const unkilled = memory.disableOOMKiller || version === 1 ? memory.disableOOMKiller : undefined;
+  const noHierarchy = memory.useHierarchy === false ? 0 : undefined;
+  return [
+    ['memory.limit', nonZero(limit), 'memory.limit_in_bytes', 'memory.max', check],
+    ['memory.swap', swapLimit(memory, version), ...swapFiles, { optional }],
+    ['memory.reservation', nonZero(reservation), 'memory.soft_limit_in_bytes', 'memory.low'],
+    ['memory.kernel', kernel > 0 ? kernel : undefined, ABSENT, ABSENT],
+    ['memory.kernelTCP', nonZero(kernelTCP), 'memory.kmem.tcp.limit_in_bytes', ABSENT],
+    ['memory.swappiness', swappiness, 'memory.swappiness', ABSENT],
+    [
+      'memory.disableOOMKiller',
+      unkilled === undefined ? unkilled : Number(unkilled),
+      'memory.oom_control',
+      ABSENT,
+    ],
+    ['memory.useHierarchy', noHierarchy, ABSENT, ABSENT],
+  ];
+}
+
+const swapFiles = ['memory.memsw.limit_in_bytes', 'memory.swap.max'] as const;
+
 type Memory = NonNullable<OciResources['memory']>;
 
-function version1(resources: OciResources): readonly Row[] {
-  const { cpu = {}, memory = {}, blockIO = {}, network = {} } = resources;
-  return [
-    ['cpu.idle', 'cpu.idle', cpu.idle],
-    ['cpu.shares', 'cpu.shares', shares(cpu)],
-    ['cpu.period', 'cpu.cfs_period_us', nonZero(cpu.period)],
-    ['cpu.quota', 'cpu.cfs_quota_us', nonZero(cpu.quota)],
-    ['cpu.burst', 'cpu.cfs_burst_us', cpu.burst],
-    ['cpu.realtimePeriod', 'cpu.rt_period_us', nonZero(cpu.realtimePeriod)],
-    ['cpu.realtimeRuntime', 'cpu.rt_runtime_us', nonZero(cpu.realtimeRuntime)],
-    [
-      'memory.limit',
-      'memory.limit_in_bytes',
-      nonZero(memory.limit),
-      inUse(memory, 'usage_in_bytes'),
-    ],
-    ['memory.swap', 'memory.memsw.limit_in_bytes', swapSum(memory), uncounted(memory)],
-    ['memory.reservation', 'memory.soft_limit_in_bytes', nonZero(memory.reservation)],
-    ['memory.kernelTCP', 'memory.kmem.tcp.limit_in_bytes', nonZero(memory.kernelTCP)],
-    ['memory.swappiness', 'memory.swappiness', memory.swappiness],
-    ['memory.disableOOMKiller', 'memory.oom_control', bit(memory.disableOOMKiller)],
-    ['memory.useHierarchy', 'memory.use_hierarchy', bit(memory.useHierarchy)],
-    ...bothVersions(resources, 'limit_in_bytes'),
-    ['blockIO.weight', 'blkio.bfq.weight', nonZero(blockIO.weight)],
-    ...deviceWeights(resources, 'blkio.bfq.weight_device', (weight) => weight),
-    ...throttles(resources, ({ file, device, rate }) => [
-      `blkio.throttle.${file}`,
-      `${device} ${rate}`,
-    ]),
-    ['network.classID', 'net_cls.classid', nonZero(network.classID)],
-    ...(network.priorities ?? []).map(({ name, priority }, at): Row => {
-      return [`network.priorities[${at}]`, 'net_prio.ifpriomap', `${name} ${priority}`];
-    }),
-  ];
+/** `swap` is the sum with memory, as in version 1; who lifts the limit of memory alone needs this lifted, too. */
+function swapLimit({ limit, swap }: Memory, version: Version): number | undefined {
+  if (!swap) return limit === -1 ? -1 : undefined;
+  const known = limit && limit > 0;
+  if (swap > 0 && (known ? swap < limit : limit || version === 2))
+    throw new OciError(
+      'linux.resources.memory.swap',
+      'invalid',
+      'is below the limit of memory, or there is none',
+    );
+  return version === 1 || swap < 0 ? swap : swap - (limit ?? 0);
 }
 
-function version2(resources: OciResources): readonly Row[] {
-  const { cpu = {}, memory = {}, blockIO = {}, unified = {} } = resources;
-  return [
-    ['cpu.idle', 'cpu.idle', cpu.idle],
-    ['cpu.shares', 'cpu.weight', mapped(shares(cpu), cpuWeight)],
-    [nonZero(cpu.quota) ? 'cpu.quota' : 'cpu.period', 'cpu.max', cpuMax(cpu)],
-    ['cpu.burst', 'cpu.max.burst', cpu.burst],
-    ['memory.limit', 'memory.max', maximum(memory.limit), inUse(memory, 'current')],
-    ['memory.swap', 'memory.swap.max', swapBeyond(memory), uncounted(memory)],
-    ['memory.reservation', 'memory.low', maximum(memory.reservation)],
-    ...bothVersions(resources, 'max'),
-    ['blockIO.weight', 'io.weight', mapped(nonZero(blockIO.weight), ioWeight)],
-    ...deviceWeights(resources, 'io.weight', ioWeight),
-    ...throttles(resources, ({ key, device, rate }) => [
-      'io.max',
-      `${device} ${key}=${rate || 'max'}`,
-    ]),
-    ...Object.entries(unified).map(([file, value]): Row => {
-      const field = `unified[${file}]`;
-      // Whatever names a process would move it here.
-      if (!/^[a-z_]+(\.\w+)+$/.test(file) || /^cgroup\.(procs|threads)$/.test(file))
-        throw new OciError(`linux.resources.${field}`, 'invalid', 'not a file of a controller');
-      return [field, file, value];
-    }),
-  ];
-}
-
-function bothVersions(
-  { cpu = {}, pids, hugepageLimits = [], rdma = {} }: OciResources,
-  suffix: string,
-): readonly Row[] {
-  return [
-    ['cpu.cpus', 'cpuset.cpus', cpu.cpus || undefined],
-    ['cpu.mems', 'cpuset.mems', cpu.mems || undefined],
-    ['pids.limit', 'pids.max', pids?.limit === undefined || pids.limit > 0 ? pids?.limit : 'max'],
-    ...hugepageLimits.map(({ pageSize, limit }, at): Row => {
-      const field = `hugepageLimits[${at}]`;
-      if (!/^\d+[KMG]B$/.test(pageSize))
-        throw new OciError(`linux.resources.${field}.pageSize`, 'invalid', 'not a size as "2MB"');
-      return [field, `hugetlb.${pageSize}.${suffix}`, limit];
-    }),
-    ...Object.entries(rdma).map(([device, { hcaHandles = 'max', hcaObjects = 'max' }]): Row => {
-      const value = `${device} hca_handle=${hcaHandles} hca_object=${hcaObjects}`;
-      return [`rdma[${device}]`, 'rdma.max', value];
-    }),
-  ];
-}
-
-const throttleFiles = [
+const throttles = [
   ['throttleReadBpsDevice', 'read_bps_device', 'rbps'],
   ['throttleWriteBpsDevice', 'write_bps_device', 'wbps'],
   ['throttleReadIOPSDevice', 'read_iops_device', 'riops'],
   ['throttleWriteIOPSDevice', 'write_iops_device', 'wiops'],
 ] as const;
 
-function throttles(
-  { blockIO = {} }: OciResources,
-  write: (one: {
-    file: string;
-    key: string;
-    device: string;
-    rate: number | bigint;
-  }) => [string, string],
-): readonly Row[] {
-  return throttleFiles.flatMap(([field, file, key]) =>
-    (blockIO[field] ?? []).map(({ major, minor, rate }, at): Row => {
+/** Weights of leaves have gone from the kernel (5.0). */
+function blockRows({ blockIO = {} }: OciResources, version: Version): readonly Row[] {
+  const weight = (given: number | undefined) =>
+    given && (version === 1 ? given : 1 + Math.floor(((Math.max(10, given) - 10) * 9_999) / 990));
+  return [
+    ['blockIO.weight', weight(nonZero(blockIO.weight)), 'blkio.bfq.weight', 'io.weight'],
+    ['blockIO.leafWeight', nonZero(blockIO.leafWeight), ABSENT, ABSENT],
+    ...(blockIO.weightDevice ?? []).flatMap(({ major, minor, ...each }, at): readonly Row[] => {
+      const field = `blockIO.weightDevice[${at}]`;
+      const value = each.weight && `${major}:${minor} ${weight(each.weight)}`;
       return [
-        `blockIO.${field}[${at}]`,
-        ...write({ file, key, device: `${major}:${minor}`, rate }),
+        [`${field}.weight`, value || undefined, 'blkio.bfq.weight_device', 'io.weight'],
+        [`${field}.leafWeight`, nonZero(each.leafWeight), ABSENT, ABSENT],
       ];
     }),
-  );
+    ...throttles.flatMap(([name, file, key]) =>
+      (blockIO[name] ?? []).map(({ major, minor, rate }, at): Row => {
+        const value = version === 1 ? rate : `${key}=${rate || 'max'}`;
+        return [
+          `blockIO.${name}[${at}]`,
+          `${major}:${minor} ${value}`,
+          `blkio.throttle.${file}`,
+          'io.max',
+        ];
+      }),
+    ),
+  ];
 }
 
-function deviceWeights(
-  { blockIO = {} }: OciResources,
-  file: string,
-  convert: (weight: number) => number,
-): readonly Row[] {
-  return (blockIO.weightDevice ?? []).map(({ major, minor, weight }, at) => {
-    const value = weight ? `${major}:${minor} ${convert(weight)}` : undefined;
-    return [`blockIO.weightDevice[${at}]`, file, value];
-  });
-}
-
-/** The kernel refuses a weight for an idle group. */
-const shares = (cpu: Cpu) => (cpu.idle === 1 ? undefined : nonZero(cpu.shares));
-
-/** Kubernetes' linear conversion: [2, 262144] → [1, 10000]. */
-function cpuWeight(wanted: number | bigint): number {
-  const bounded = Math.min(262_144, Math.max(2, Number(wanted)));
-  return 1 + Math.floor(((bounded - 2) * 9_999) / 262_142);
-}
-
-/** [10, 1000] → [1, 10000]. */
-const ioWeight = (weight: number) => 1 + Math.floor(((Math.max(10, weight) - 10) * 9_999) / 990);
-
-/** A quota alone leaves the period as it is. */
-function cpuMax(cpu: Cpu): Value {
-  const period = nonZero(cpu.period);
-  const quota = maximum(cpu.quota);
-  return period === undefined ? quota : `${quota ?? 'max'} ${period}`;
-}
-
-/** `swap` is memory and swap together; who lifts the limit of memory alone must have this lifted, too. */
-function swapSum({ limit, swap }: Memory): number | undefined {
-  if (!swap) return limit === -1 ? -1 : undefined;
-  if (swap > 0 && limit && (limit < 0 || swap < limit))
-    throw swapError('is less than the limit of memory');
-  return swap;
-}
-
-function swapBeyond(memory: Memory): Value {
-  const sum = swapSum(memory);
-  if (sum === undefined || sum < 0) return maximum(sum);
-  if (!memory.limit) throw swapError('means nothing without a limit of memory');
-  return sum - memory.limit;
-}
-
-const swapError = (why: string) => new OciError('linux.resources.memory.swap', 'invalid', why);
-
-/** No swap at all: a kernel that doesn't count it can't be told so. */
-const uncounted = ({ limit, swap }: Memory) => ({ optional: !swap || swap === limit });
-
-function inUse({ limit = 0, checkBeforeUpdate }: Memory, file: string) {
-  return checkBeforeUpdate && limit > 0 ? { notBelow: `memory.${file}` } : {};
-}
-
-function maximum(limit: number | undefined): Value {
-  return limit && limit < 0 ? 'max' : nonZero(limit);
+function otherRows(resources: OciResources): readonly Row[] {
+  const { pids, hugepageLimits = [], rdma = {}, network = {}, unified = {} } = resources;
+  return [
+    ['pids.limit', nonZero(pids?.limit), 'pids.max', 'pids.max'],
+    ...hugepageLimits.map(({ pageSize, limit }, at): Row => {
+      const file = `hugetlb.${pageSize}`;
+      return [`hugepageLimits[${at}]`, limit, `${file}.limit_in_bytes`, `${file}.max`];
+    }),
+    ...Object.entries(rdma).map(([device, { hcaHandles = 'max', hcaObjects = 'max' }]): Row => {
+      const value = `${device} hca_handle=${hcaHandles} hca_object=${hcaObjects}`;
+      return [`rdma[${device}]`, value, 'rdma.max', 'rdma.max'];
+    }),
+    ['network.classID', nonZero(network.classID), 'net_cls.classid', ABSENT],
+    ...(network.priorities ?? []).map(({ name, priority }, at): Row => {
+      return [`network.priorities[${at}]`, `${name} ${priority}`, 'net_prio.ifpriomap', ABSENT];
+    }),
+    ...Object.entries(unified).map(
+      ([file, value]): Row => [`unified[${file}]`, value, ABSENT, file],
+    ),
+  ];
 }
 
 const nonZero = <T extends number | bigint>(value: T | undefined) => value || undefined;
-const bit = (on: boolean | undefined) => (on === undefined ? undefined : Number(on));
-const mapped = <T, R>(value: T | undefined, change: (value: T) => R) =>
-  value === undefined ? undefined : change(value);
-
-/** Both kernels have lost limits of kernel memory (5.16) and the weights of leaves (5.0). */
-function refuseAbsent(resources: OciResources, version: 1 | 2): void {
-  const { cpu = {}, memory = {}, blockIO = {}, network = {}, unified } = resources;
-  const leaves = [blockIO, ...(blockIO.weightDevice ?? [])].some((each) => each.leafWeight);
-  const always = { 'memory.kernel': (memory.kernel ?? 0) > 0, 'blockIO.leafWeight': leaves };
-  const absent =
-    version === 1
-      ? { ...always, unified: Object.keys(unified ?? {}).length > 0 }
-      : {
-          ...always,
-          'cpu.realtimePeriod': cpu.realtimePeriod,
-          'cpu.realtimeRuntime': cpu.realtimeRuntime,
-          'memory.kernelTCP': memory.kernelTCP,
-          'memory.swappiness': memory.swappiness !== undefined,
-          'memory.disableOOMKiller': memory.disableOOMKiller,
-          'memory.useHierarchy': memory.useHierarchy === false,
-          'network.classID': network.classID,
-          'network.priorities': network.priorities?.length,
-        };
-  for (const [field, asked] of Object.entries(absent))
-    if (asked)
-      throw new OciError(
-        `linux.resources.${field}`,
-        'missing in this kernel',
-        `not in version ${version} of cgroups`,
-      );
-}

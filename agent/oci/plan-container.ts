@@ -66,7 +66,7 @@ export function planContainer(spec: OciSpec, place: OciPlace): readonly Op[] {
     { op: 'pivot-root' },
     ...planRootPropagation(linux),
     { op: 'new-keyring' },
-    ...planSession(process.terminal),
+    ...planSession(process.terminal, true),
     ...(hooks.startContainer?.length ? [{ op: 'sync' } as const] : []),
     ...planSettings(process),
     ...planPersonality(linux),
@@ -126,8 +126,9 @@ function planPropagation({ mounts = [], linux = {} }: OciSpec): readonly Op[] {
   return [{ op: 'set-mount', path: '/', recursivePropagation }];
 }
 
-const SHARED = BigInt(propagations['shared'] ?? 0);
-const SLAVE = BigInt(propagations['slave'] ?? 0);
+/** MS_… */
+const SLAVE = 1n << 19n;
+const SHARED = 1n << 20n;
 
 /** Only when the host's root is gone: pivot_root(2) refuses a root that is shared. */
 function planRootPropagation(linux: OciLinux): readonly Op[] {

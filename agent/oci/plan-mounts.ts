@@ -71,18 +71,22 @@ function privately(options: MountOptions): MountOptions {
 
 const MS_PRIVATE = 1 << 18;
 
-/** With maps of its own, or with the container's. */
+/** With maps of its own, or with the container's; adds to what is set of the mount, or of all below. */
 function planIdmap(mount: OciMount, options: MountOptions, { spec, field }: MountContext) {
   if (options.idmap === 'none' && mount.uidMappings === undefined) return {};
-  if (options.idmap === 'all below' && options.recursive)
-    throw new OciError(`${field}.options`, 'unsupported', 'ridmap of more than one mount');
   const text = mapsOf(mount, field);
-  if (text === undefined || text === mapsOf(spec.linux ?? {}, 'linux')) {
-    if (spec.linux?.uidMappings) return { idmap: true };
+  const isOwn = text === undefined || text === mapsOf(spec.linux ?? {}, 'linux');
+  if (isOwn && !spec.linux?.uidMappings)
     throw new OciError(`${field}.options`, 'invalid', 'idmap without mappings');
-  }
-  return { idmap: true, idmapSlot: FIRST_IDMAP_SLOT + mountMaps(spec).indexOf(text) };
+  return {
+    ...(options.idmap === 'all below'
+      ? { recursiveSet: options.below.set | MOUNT_ATTR_IDMAP }
+      : { idmap: true }),
+    ...(isOwn ? {} : { idmapSlot: FIRST_IDMAP_SLOT + mountMaps(spec).indexOf(text) }),
+  };
 }
+
+const MOUNT_ATTR_IDMAP = 0x100000;
 
 /** Slots 0 to 7 are for the eight kinds of namespaces. */
 export const FIRST_IDMAP_SLOT = 8;

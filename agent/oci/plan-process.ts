@@ -33,9 +33,9 @@ function mustBeActive(module: string, field: string, { modules }: OciPlace): voi
 }
 
 /** The terminal is made while the process still may, in the container's own devpts. */
-export function planSession(terminal = false): readonly Op[] {
+export function planSession(terminal = false, console = false): readonly Op[] {
   const session: Op = { op: 'new-session', controllingTerminal: terminal };
-  return terminal ? [{ op: 'terminal', console: true }, session] : [session];
+  return terminal ? [{ op: 'terminal', console }, session] : [session];
 }
 
 /** What takes power over the host: before the user namespace is joined. */

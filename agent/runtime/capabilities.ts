@@ -1,6 +1,11 @@
+import {
+  allCapabilities,
+  type Capability,
+  capabilityBit,
+  isCapability,
+} from '../oci/capability.ts';
 import type { ContainerSecurity } from '../ports.ts';
 import { configError } from './container-error.ts';
-import { type Capability, capabilityBits } from './oci-config.ts';
 
 /** What docker and containerd give. */
 const defaults: readonly Capability[] = [
@@ -20,8 +25,6 @@ const defaults: readonly Capability[] = [
   'SYS_CHROOT',
 ];
 
-const all = Object.keys(capabilityBits).filter(isCapability);
-
 /**
  * A container's capabilities in the order of their numbers: first what is added, then what is dropped is taken away;
  * drop ALL + add X leaves X, as in containerd. In the host's user namespace only `available` ones can be given; in a
@@ -36,8 +39,8 @@ export function planCapabilities(
 ): readonly Capability[] {
   const kept = new Set(wantedCapabilities(security, of.ownUserNamespace));
   const possible = (name: Capability) =>
-    of.ownUserNamespace || (of.available & capabilityMask([name])) !== 0n;
-  return all.filter((name) => kept.has(name) && possible(name));
+    of.ownUserNamespace || (of.available & capabilityBit(name)) !== 0n;
+  return allCapabilities.filter((name) => kept.has(name) && possible(name));
 }
 
 function wantedCapabilities(
@@ -47,22 +50,14 @@ function wantedCapabilities(
   const add = security.capabilitiesAdd.map(normalize);
   const drop = security.capabilitiesDrop.map(normalize);
   refuseUnknown([...add, ...drop]);
-  if (security.privileged) return all;
+  if (security.privileged) return allCapabilities;
   const base = defaults.filter((name) => ownUserNamespace || name !== 'MKNOD');
-  const before = drop.includes('ALL') ? [] : add.includes('ALL') ? all : base;
+  const before = drop.includes('ALL') ? [] : add.includes('ALL') ? allCapabilities : base;
   return [...before, ...add.filter(isCapability)].filter((name) => !drop.includes(name));
-}
-
-export function capabilityMask(capabilities: readonly Capability[]): bigint {
-  return capabilities.reduce((mask, name) => mask | (1n << BigInt(capabilityBits[name])), 0n);
 }
 
 function normalize(name: string): string {
   return name.toUpperCase().replace(/^CAP_/, '');
-}
-
-function isCapability(name: string): name is Capability {
-  return Object.hasOwn(capabilityBits, name);
 }
 
 function refuseUnknown(names: readonly string[]): void {

@@ -1,9 +1,11 @@
 import { posix } from 'node:path';
+import type { SandboxNamespace } from '../kernel/op.ts';
+import type { LinuxSeccomp, OciLinux, OciMount, OciProcess, OciSpec } from '../oci/oci-spec.ts';
 import type { ContainerMount, ContainerSpec, UserNamespaceRange } from '../ports.ts';
 import { planCapabilities } from './capabilities.ts';
 import { configError } from './container-error.ts';
 import { type ResolvedUser, resolveUser } from './image-user.ts';
-import type { OciConfig, OciDevice, OciMount, OciProcess } from './oci-config.ts';
+import { planResources } from './plan-resources.ts';
 
 /** What a container's configuration depends on beside its own spec. */
 export interface ContainerSurroundings {
@@ -17,6 +19,13 @@ export interface ContainerSurroundings {
   /** /etc/passwd and /etc/group of the image, "" where it has none. */
   readonly passwd: string;
   readonly group: string;
+  /** RuntimeDefault, for a process with these capabilities. */
+  readonly seccomp: (capabilities: readonly string[]) => LinuxSeccomp;
+  readonly cgroupVersion: 1 | 2;
+  /** Where the shim shows its namespaces. */
+  readonly namespacePath: (type: SandboxNamespace) => string;
+  /** Where the root file system will be mounted. */
+  readonly root: string;
   /** Host paths; all of them are there when the container starts. */
   readonly sources: {
     readonly shm: string;
@@ -24,15 +33,13 @@ export interface ContainerSurroundings {
     readonly resolvConf: string;
     readonly hostname: string;
     readonly terminationLog: string;
-    /** The container's own cgroup directories: "" for the unified one, else by controller. */
-    readonly cgroups: readonly { readonly controller: string; readonly path: string }[];
     /** Where the shim has mounted a volume in memory. */
     readonly tmpfs: (volume: string) => string;
   };
 }
 
 /** Docker's and containerd's defaults for this container. Throws ContainerError(CreateContainerConfigError). */
-export function planConfig(spec: ContainerSpec, around: ContainerSurroundings): OciConfig {
+export function planConfig(spec: ContainerSpec, around: ContainerSurroundings): OciSpec {
   const { security } = spec;
   const user = resolveUser({
     security,
@@ -44,29 +51,43 @@ export function planConfig(spec: ContainerSpec, around: ContainerSurroundings): 
   });
   const range = around.userNamespace;
   refuseUnmapped(user, range);
+  const ids = range && [{ containerID: 0, hostID: range.firstId, size: range.size }];
+  const process = planProcess(spec, around, user);
+  const confined = !security.privileged && security.seccomp === 'RuntimeDefault';
   return {
-    process: planProcess(spec, around, user),
-    root: { readonly: security.readOnlyRootFilesystem },
+    ociVersion: '1.2.0',
+    process,
+    root: { path: around.root, readonly: security.readOnlyRootFilesystem },
     hostname: around.hostname,
-    mounts: [...systemMounts(spec, around), ...fileMounts(around), ...volumeMounts(spec, around)],
+    mounts: [...systemMounts(spec), ...fileMounts(around), ...volumeMounts(spec, around)],
     linux: {
-      uidMappings: range && { hostID: range.firstId, size: range.size },
-      joins: planJoins(around),
-      devices,
-      seccomp: security.privileged ? 'Unconfined' : security.seccomp,
+      ...(ids && { uidMappings: ids, gidMappings: ids }),
+      namespaces: planNamespaces(around),
+      resources: {
+        ...planResources(spec.resources, around.cgroupVersion),
+        devices: security.privileged ? [{ allow: true }] : [],
+      },
+      ...(confined && { seccomp: around.seccomp(process.capabilities?.bounding ?? []) }),
       maskedPaths: security.privileged ? [] : maskedPaths,
       readonlyPaths: security.privileged ? [] : readonlyPaths,
     },
   };
 }
 
-function planJoins({
+function planNamespaces({
   hostNetwork,
   userNamespace,
-}: ContainerSurroundings): OciConfig['linux']['joins'] {
+  namespacePath,
+}: ContainerSurroundings): OciLinux['namespaces'] {
   const network = hostNetwork ? [] : (['network'] as const);
   const user = userNamespace ? (['user'] as const) : [];
-  return [...network, 'ipc', 'uts', ...user];
+  return [
+    ...(['mount', 'pid', 'cgroup'] as const).map((type) => ({ type })),
+    ...[...network, 'ipc' as const, 'uts' as const, ...user].map((type) => ({
+      type,
+      path: namespacePath(type),
+    })),
+  ];
 }
 
 /** The kernel has no host id for it; containerd would fail later, with EINVAL. */
@@ -85,16 +106,18 @@ function planProcess(
 ): OciProcess {
   const { security } = spec;
   const { uid, gid, additionalGids } = user;
+  const granted = planCapabilities(security, {
+    ownUserNamespace: around.userNamespace !== undefined,
+    available: around.hostCapabilities,
+  }).map((name) => `CAP_${name}`);
   return {
     terminal: spec.terminal,
     args: planArgs(spec),
     env: planEnv(spec, around.hostname, user.home),
     cwd: planWorkingDirectory(spec),
     user: { uid, gid, additionalGids },
-    capabilities: planCapabilities(security, {
-      ownUserNamespace: around.userNamespace !== undefined,
-      available: around.hostCapabilities,
-    }),
+    // Never inheritable or ambient ones: CVE-2022-29162.
+    capabilities: { bounding: granted, effective: granted, permitted: granted },
     noNewPrivileges: !security.allowPrivilegeEscalation && !security.privileged,
   };
 }
@@ -144,52 +167,28 @@ function refuseNul(texts: readonly string[], what: string): void {
 const hidden = ['nosuid', 'nodev', 'noexec'] as const;
 
 /** /dev is fresh, so that no device node of the image counts; sysfs shows the pod's own network namespace. */
-function systemMounts(spec: ContainerSpec, around: ContainerSurroundings): readonly OciMount[] {
-  const writable = spec.security.privileged;
-  const first = around.userNamespace?.firstId ?? 0;
-  const system = writable ? hidden : (['ro', ...hidden] as const);
+function systemMounts({ security }: ContainerSpec): readonly OciMount[] {
+  const system = security.privileged ? hidden : ['ro', ...hidden];
+  const mount = (type: string, destination: string, options: readonly string[]) => ({
+    ...{ type, source: type, destination, options },
+  });
   return [
-    { type: 'proc', destination: '/proc', options: hidden, fsOptions: '' },
-    {
-      type: 'tmpfs',
-      destination: '/dev',
-      options: ['nosuid', 'noexec'],
-      fsOptions: `mode=755,size=65536k,uid=${first},gid=${first}`,
-    },
-    {
-      type: 'devpts',
-      destination: '/dev/pts',
-      options: ['nosuid', 'noexec'],
-      fsOptions: `newinstance,ptmxmode=0666,mode=0620,gid=${first + 5}`,
-    },
-    bind('/dev/shm', around.sources.shm, hidden),
-    { type: 'mqueue', destination: '/dev/mqueue', options: hidden, fsOptions: '' },
-    { type: 'sysfs', destination: '/sys', options: system, fsOptions: '' },
-    ...cgroupMounts(around, writable),
+    mount('proc', '/proc', hidden),
+    mount('tmpfs', '/dev', ['nosuid', 'noexec', 'mode=755', 'size=65536k']),
+    mount('devpts', '/dev/pts', [
+      ...['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    ]),
+    mount('mqueue', '/dev/mqueue', hidden),
+    mount('sysfs', '/sys', system),
+    mount('cgroup', '/sys/fs/cgroup', system),
   ];
-}
-
-/** The container's own cgroups only, at the places where the host has them. */
-function cgroupMounts(around: ContainerSurroundings, writable: boolean): readonly OciMount[] {
-  const { cgroups } = around.sources;
-  const options = writable ? hidden : (['ro', ...hidden] as const);
-  const own = cgroups.map(({ controller, path }) =>
-    bind(posix.join('/sys/fs/cgroup', controller), path, options),
-  );
-  const unified = cgroups.some(({ controller }) => controller === '');
-  const tree: OciMount = {
-    type: 'tmpfs',
-    destination: '/sys/fs/cgroup',
-    options: hidden,
-    fsOptions: 'mode=755,size=64k',
-  };
-  return unified ? own : [tree, ...own];
 }
 
 /** Kubernetes gives these to every container; they stay writable, as they are the pod's own copies. */
 function fileMounts({ sources }: ContainerSurroundings): readonly OciMount[] {
   const options = ['nosuid', 'nodev'] as const;
   return [
+    bind('/dev/shm', sources.shm, hidden),
     bind('/etc/hosts', sources.hosts, options),
     bind('/etc/resolv.conf', sources.resolvConf, options),
     bind('/etc/hostname', sources.hostname, options),
@@ -197,8 +196,8 @@ function fileMounts({ sources }: ContainerSurroundings): readonly OciMount[] {
   ];
 }
 
-function bind(destination: string, source: string, options: OciMount['options']): OciMount {
-  return { type: 'bind', destination, source, subPath: '', options };
+function bind(destination: string, source: string, options: readonly string[]): OciMount {
+  return { type: 'bind', destination, source, options: ['bind', ...options] };
 }
 
 /** Outer ones first, whatever the order in the pod. A volume at /etc/hosts covers ours. */
@@ -224,23 +223,11 @@ function planVolumeMount(
     throw configError(`${where}: subPath "${mount.subPath}" must be relative, without ".."`);
   const { source } = mount;
   const readOnly = mount.readOnly || (source.kind === 'directory' && source.readOnly);
-  return {
-    type: 'bind',
-    destination,
-    source: source.kind === 'tmpfs' ? around.sources.tmpfs(source.name) : source.path,
-    subPath: mount.subPath,
-    options: readOnly ? ['ro', 'nodev'] : ['nodev'],
-  };
+  const whole = source.kind === 'tmpfs' ? around.sources.tmpfs(source.name) : source.path;
+  const options = readOnly ? ['ro', 'nodev'] : ['nodev'];
+  const volume = bind(destination, mount.subPath || whole, options);
+  return mount.subPath ? { ...volume, below: whole } : volume;
 }
-
-const devices: readonly OciDevice[] = [
-  { path: '/dev/null', major: 1, minor: 3 },
-  { path: '/dev/zero', major: 1, minor: 5 },
-  { path: '/dev/full', major: 1, minor: 7 },
-  { path: '/dev/random', major: 1, minor: 8 },
-  { path: '/dev/urandom', major: 1, minor: 9 },
-  { path: '/dev/tty', major: 5, minor: 0 },
-];
 
 const maskedPaths: readonly string[] = [
   '/proc/acpi',

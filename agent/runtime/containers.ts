@@ -2,17 +2,20 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 import { readIfPresent } from '../../base/durable-file.ts';
 import { readExits } from '../kernel/exit-records.ts';
+import { namespacePath } from '../kernel/namespace-path.ts';
+import type { Op } from '../kernel/op.ts';
 import { OpError } from '../kernel/op-error.ts';
 import type { Shim, ShimContainer } from '../kernel/shim.ts';
+import { hostId } from '../oci/id-maps.ts';
+import type { OciPlace } from '../oci/oci-place.ts';
+import type { OciSpec } from '../oci/oci-spec.ts';
 import { planCgroup } from '../oci/plan-cgroup.ts';
+import { bornIn, planContainer } from '../oci/plan-container.ts';
 import type { Container, ContainerId, ContainerPort, ContainerSpec } from '../ports.ts';
 import { planConfig } from './container-config.ts';
 import { ContainerError } from './container-error.ts';
 import { attachToContainer, execInContainer } from './exec.ts';
 import { readImageFile } from './image-files.ts';
-import type { OciConfig } from './oci-config.ts';
-import { planStart } from './operations.ts';
-import { planResources } from './plan-resources.ts';
 import {
   containerKey,
   type PodPaths,
@@ -29,6 +32,7 @@ import {
   type SandboxRecord,
   writeContainerRecord,
 } from './records.ts';
+import { planOverlay } from './root-mount.ts';
 import type { RuntimeContext } from './sandboxes.ts';
 import type { SeccompFilters } from './seccomp-filters.ts';
 import { ensureTmpfs } from './shim-mounts.ts';
@@ -76,7 +80,7 @@ async function start(
     throw new ContainerError('RunContainerError', `pod ${spec.id.uid} has no sandbox`);
   const started = await shim.list();
   if (started.some(({ container }) => container === containerKey(spec.id))) return;
-  const config = await configure(context, { spec, sandbox, paths });
+  const config = await configure(context, { spec, sandbox, paths, shim });
   try {
     await prepare(context, { spec, config, paths, shim });
     await launch(context, { spec, config, paths, shim });
@@ -88,16 +92,16 @@ async function start(
 
 interface Starting {
   readonly spec: ContainerSpec;
-  readonly config: OciConfig;
+  readonly config: OciSpec;
   readonly paths: PodPaths;
   readonly shim: Shim;
 }
 
 async function configure(
   context: ContainerContext,
-  of: { spec: ContainerSpec; sandbox: SandboxRecord; paths: PodPaths },
-): Promise<OciConfig> {
-  const { spec, sandbox, paths } = of;
+  of: { spec: ContainerSpec; sandbox: SandboxRecord; paths: PodPaths; shim: Shim },
+): Promise<OciSpec> {
+  const { spec, sandbox, paths, shim } = of;
   const [passwd, group] = await Promise.all([
     readImageFile(spec.image.layers, '/etc/passwd'),
     readImageFile(spec.image.layers, '/etc/group'),
@@ -111,11 +115,14 @@ async function configure(
     hostCapabilities: context.capabilities,
     passwd,
     group,
+    cgroupVersion: context.cgroups.version,
+    seccomp: context.filters.profile,
+    namespacePath: (type) => namespacePath(shim, type),
+    root: join(paths.container(spec.id), 'root'),
     sources: {
       shm: paths.shm,
       ...paths.etc,
       terminationLog: terminationLogPath(paths.container(spec.id)),
-      cgroups: context.cgroups.directories(paths.containerCgroup(spec.id)),
       tmpfs: paths.tmpfs,
     },
   });
@@ -136,13 +143,10 @@ async function prepare(
     startedAtMs: clock.now(),
     imageId: spec.image.id,
     logPath: spec.logPath,
-    process: config.process,
-    joins: config.linux.joins,
-    seccomp: config.linux.seccomp === 'RuntimeDefault',
+    spec: config,
   });
-  const devices = spec.security.privileged ? [{ allow: true }] : [];
-  const resources = { ...planResources(spec.resources, cgroups.version), devices };
-  await cgroups.ensure(paths.containerCgroup(spec.id), planCgroup(resources, cgroups.version));
+  const limits = planCgroup(config.linux?.resources ?? {}, cgroups.version);
+  await cgroups.ensure(paths.containerCgroup(spec.id), limits);
   for (const { source } of spec.mounts)
     if (source.kind === 'tmpfs')
       await ensureTmpfs(shim, {
@@ -158,28 +162,22 @@ async function launch(
   context: ContainerContext,
   { spec, config, paths, shim }: Starting,
 ): Promise<void> {
-  const { cgroups, filters } = context;
-  const directories = cgroups.directories(paths.containerCgroup(spec.id));
-  const unified = directories.find(({ controller }) => controller === '');
-  const ops = planStart(config, {
-    directory: paths.container(spec.id),
-    layers: spec.image.layers,
-    attach: unified ? [] : directories.map(({ path }) => join(path, 'cgroup.procs')),
-    seccomp:
-      config.linux.seccomp === 'RuntimeDefault'
-        ? filters.get(config.process.capabilities)
-        : undefined,
-  });
+  const owner = config.linux?.uidMappings?.[0]?.hostID;
+  const directory = paths.container(spec.id);
+  const root = planOverlay({ directory, layers: spec.image.layers, owner });
+  const { place, cgroup2Dir } = placeOf(context, { id: spec.id, spec: config, root });
+  const ops = planContainer(config, place);
   try {
     await shim.start({
       container: containerKey(spec.id),
-      cgroup2Dir: unified?.path,
+      cgroup2Dir,
+      namespaces: bornIn(config),
       logPath: spec.logPath,
       logMaxBytes: context.logLimits.maxBytes,
       logMaxFiles: context.logLimits.maxFiles,
       terminal: spec.terminal,
       stdin: spec.stdin,
-      owner: (config.linux.uidMappings?.hostID ?? 0) + config.process.user.uid,
+      owner: ownerOf(config),
       ops,
     });
   } catch (error) {
@@ -187,6 +185,30 @@ async function launch(
     throw new ContainerError('RunContainerError', `starting ${spec.id.name}`, { cause: error });
   }
 }
+
+/** Where a container's processes run. On version 2 they are cloned into its group, else they attach to it. */
+export function placeOf(
+  { cgroups, filters, dirs }: ContainerContext,
+  of: { readonly id: ContainerId; readonly spec: OciSpec; readonly root?: readonly Op[] },
+): { readonly place: OciPlace; readonly cgroup2Dir: string | undefined } {
+  const paths = podPaths(dirs, of.id.uid);
+  const directories = cgroups.directories(paths.containerCgroup(of.id));
+  const unified = directories.find(({ controller }) => controller === '');
+  const place = {
+    bundle: paths.container(of.id),
+    root: of.root,
+    cgroups: directories,
+    attach: unified ? [] : directories.map(({ path }) => join(path, 'cgroup.procs')),
+    filter: of.spec.linux?.seccomp && filters.of(of.spec.linux.seccomp),
+    modules: [],
+    lockDevices: true,
+  };
+  return { place, cgroup2Dir: unified?.path };
+}
+
+/** Who has the process' pipes and its terminal, as the host counts. */
+export const ownerOf = ({ linux, process }: OciSpec): number =>
+  hostId(linux?.uidMappings, process?.user?.uid ?? 0, 'process.user.uid');
 
 /** What of a container is left on disk and in the cgroup tree once nothing of it runs. */
 async function discard(context: ContainerContext, id: ContainerId, paths: PodPaths): Promise<void> {

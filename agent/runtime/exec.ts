@@ -1,12 +1,11 @@
-import { join } from 'node:path';
 import type { ExecSession, Shim } from '../kernel/shim.ts';
+import type { OciProcess } from '../oci/oci-spec.ts';
+import { planExec } from '../oci/plan-container.ts';
 import type { ContainerExec, ContainerId } from '../ports.ts';
 import { ContainerError } from './container-error.ts';
-import type { ContainerContext } from './containers.ts';
-import type { OciProcess } from './oci-config.ts';
-import { planExec } from './operations.ts';
+import { type ContainerContext, ownerOf, placeOf } from './containers.ts';
 import { containerKey, podPaths } from './pod-paths.ts';
-import { readContainerRecord, readSandboxRecord } from './records.ts';
+import { readContainerRecord } from './records.ts';
 import { withReason } from './session-end.ts';
 import { startFailure } from './start-failure.ts';
 
@@ -16,25 +15,18 @@ export async function execInContainer(
   id: ContainerId,
   request: ContainerExec,
 ): Promise<ExecSession> {
-  const paths = podPaths(context.dirs, id.uid);
   const container = containerKey(id);
   const shim = await shimRunning(context, id);
-  const record = await readContainerRecord(paths.container(id));
-  if (!record) throw notRunning(id);
-  const first = record.process;
-  const attach = context.cgroups
-    .directories(paths.containerCgroup(id))
-    .map(({ path }) => join(path, 'cgroup.procs'));
-  const ops = planExec(besides(first, request), {
-    container,
-    attach,
-    joins: record.joins,
-    seccomp: record.seccomp ? context.filters.get(first.capabilities) : undefined,
+  const record = await readContainerRecord(podPaths(context.dirs, id.uid).container(id));
+  const { spec } = record ?? {};
+  if (!spec?.process) throw notRunning(id);
+  const { place, cgroup2Dir } = placeOf(context, { id, spec });
+  const ops = planExec(besides(spec.process, request), {
+    ...{ container, linux: spec.linux ?? {}, place },
   });
   const { stdin, terminal } = request;
-  const rootId = (await readSandboxRecord(paths))?.userNamespace?.firstId ?? 0;
-  const owner = rootId + first.user.uid;
-  const session = await shim.exec({ container, ops, stdin, terminal, owner });
+  const owner = ownerOf(spec);
+  const session = await shim.exec({ container, ops, stdin, terminal, owner, cgroup2Dir });
   return withReason(session, (error) => startFailure(ops, error));
 }
 
@@ -66,7 +58,7 @@ const notRunning = ({ name }: ContainerId) =>
   new ContainerError('RunContainerError', `container ${name} is not running`);
 
 function besides(first: OciProcess, { command, terminal }: ContainerExec): OciProcess {
-  const { env } = first;
+  const { env = [] } = first;
   const hasTerm = env.some((entry) => entry.startsWith('TERM='));
   return {
     ...first,

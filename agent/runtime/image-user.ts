@@ -1,6 +1,5 @@
 import type { ContainerSecurity } from '../ports.ts';
 import { configError } from './container-error.ts';
-import type { OciUser } from './oci-config.ts';
 
 export interface UserRequest {
   readonly security: ContainerSecurity;
@@ -14,7 +13,11 @@ export interface UserRequest {
   readonly container: string;
 }
 
-export interface ResolvedUser extends OciUser {
+export interface ResolvedUser {
+  readonly uid: number;
+  readonly gid: number;
+  /** With the primary group, so that files that exclude it by group stay excluded (CVE-2022-36109). */
+  readonly additionalGids: readonly number[];
   /** The user's directory in /etc/passwd. */
   readonly home: string | undefined;
 }

@@ -1,9 +1,8 @@
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readIfPresent } from '../../base/durable-file.ts';
-import type { SandboxNamespace } from '../kernel/op.ts';
+import type { OciSpec } from '../oci/oci-spec.ts';
 import type { UserNamespaceRange } from '../ports.ts';
-import type { OciProcess } from './oci-config.ts';
 import { type PodPaths, podPaths, type RuntimeDirectories } from './pod-paths.ts';
 
 /** What an agent must know of a sandbox that an earlier one made. */
@@ -24,9 +23,7 @@ export interface ContainerRecord {
   /** Image.id: as long as this record is there its layers are in use. */
   readonly imageId: string;
   readonly logPath: string;
-  readonly process: OciProcess;
-  readonly joins: readonly SandboxNamespace[];
-  readonly seccomp: boolean;
+  readonly spec: OciSpec;
 }
 
 export function writeSandboxRecord(paths: PodPaths, record: SandboxRecord): Promise<void> {

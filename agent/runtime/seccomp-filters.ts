@@ -1,11 +1,12 @@
 import { type CompiledSeccomp, compileSeccomp, type SeccompSpec } from '../kernel/seccomp.ts';
+import type { LinuxSeccomp } from '../oci/oci-spec.ts';
 import { seccompProfile } from './seccomp-profile.ts';
 
 /** Compiled filters: each made once, at its first use. Throw SeccompError. */
 export interface SeccompFilters {
   of(spec: SeccompSpec): CompiledSeccomp;
-  /** struct sock_filter[] of RuntimeDefault, for a process with these capabilities. */
-  get(capabilities: readonly string[]): Uint8Array;
+  /** RuntimeDefault, for a process with these capabilities. */
+  profile(capabilities: readonly string[]): LinuxSeccomp;
 }
 
 export function seccompFilters(processor: NodeJS.Architecture): SeccompFilters {
@@ -18,5 +19,5 @@ export function seccompFilters(processor: NodeJS.Architecture): SeccompFilters {
     compiled.set(key, filter);
     return filter;
   };
-  return { of, get: (capabilities) => of(seccompProfile(capabilities, processor)).program };
+  return { of, profile: (capabilities) => seccompProfile(capabilities, processor) };
 }

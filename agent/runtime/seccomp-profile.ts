@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { SeccompSpec } from '../kernel/seccomp.ts';
+import type { LinuxSeccomp } from '../oci/oci-spec.ts';
 
 const { EPERM, ENOSYS } = constants.errno;
 
@@ -10,7 +10,7 @@ const { EPERM, ENOSYS } = constants.errno;
 export function seccompProfile(
   capabilities: readonly string[],
   processor: NodeJS.Architecture,
-): SeccompSpec {
+): LinuxSeccomp {
   const isHeld = (name: string) => capabilities.some((held) => held.replace('CAP_', '') === name);
   const entries = Object.entries(byCapability);
   const extra = new Set(entries.flatMap(([name, calls]) => (isHeld(name) ? calls : [])));

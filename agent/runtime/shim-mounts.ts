@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseMountinfo } from '../kernel/mountinfo.ts';
 import type { Shim } from '../kernel/shim.ts';
-import { planTmpfs } from './operations.ts';
+import { planTmpfs } from './root-mount.ts';
 
 /** Mounts memory in the shim's mount namespace, unless an earlier agent already has. */
 export async function ensureTmpfs(

@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { checkOciSpec } from '../../../../agent/oci/oci-spec.ts';
 import type { ContainerMount, ContainerSpec } from '../../../../agent/ports.ts';
 import {
   type ContainerSurroundings,
   planConfig,
 } from '../../../../agent/runtime/container-config.ts';
-import { containerSpec, imageOf, ordinarySecurity } from '../../../support/container-spec.ts';
+import {
+  containerSpec,
+  imageOf,
+  noLimits,
+  ordinarySecurity,
+} from '../../../support/container-spec.ts';
 
 const around: ContainerSurroundings = {
   namespace: 'default',
@@ -15,13 +21,19 @@ const around: ContainerSurroundings = {
   hostCapabilities: (1n << 41n) - 1n,
   passwd: 'root:x:0:0:root:/root:/bin/sh\n',
   group: '',
+  cgroupVersion: 1,
+  seccomp: (capabilities) => ({
+    defaultAction: 'SCMP_ACT_ERRNO',
+    syscalls: [{ names: [...capabilities], action: 'SCMP_ACT_ALLOW' }],
+  }),
+  namespacePath: (type) => `/proc/7/fd/${type}`,
+  root: '/c/root',
   sources: {
     shm: '/run/shm',
     hosts: '/etc-a/hosts',
     resolvConf: '/etc-a/resolv.conf',
     hostname: '/etc-a/hostname',
     terminationLog: '/c/termination-log',
-    cgroups: [{ controller: 'memory', path: '/cg/memory/a' }],
     tmpfs: (name) => `/run/tmpfs/${name}`,
   },
 };
@@ -44,7 +56,7 @@ describe('the command', () => {
     ['is the pod’s', { command: ['c'], args: ['a'] }, ['c', 'a']],
   ];
   it.each(rows)('%s', (_, spec, args) => {
-    expect(plan({ ...spec, image }).process.args).toEqual(args);
+    expect(plan({ ...spec, image }).process?.args).toEqual(args);
   });
 
   it('must be somewhere', () => {
@@ -55,7 +67,7 @@ describe('the command', () => {
 describe('the environment', () => {
   it('has defaults, which the image overrides, which the pod overrides', () => {
     const image = imageOf([], { env: ['PATH=/image', 'A=image', 'B=image'] });
-    expect(plan({ image, env: ['B=pod', 'C='] }).process.env).toEqual([
+    expect(plan({ image, env: ['B=pod', 'C='] }).process?.env).toEqual([
       'PATH=/image',
       'HOSTNAME=shop',
       'HOME=/root',
@@ -72,17 +84,17 @@ describe('the environment', () => {
 
 describe('rights', () => {
   const caps = (over: Partial<typeof ordinarySecurity>, own = true) =>
-    plan(security(over), own ? {} : { userNamespace: undefined }).process.capabilities;
+    plan(security(over), own ? {} : { userNamespace: undefined }).process?.capabilities?.bounding;
 
   it('are fourteen by default, and no MKNOD over the host’s devices', () => {
     expect(caps({}, true)).toHaveLength(14);
     expect(caps({}, false)).toHaveLength(13);
-    expect(caps({}, false)).not.toContain('MKNOD');
+    expect(caps({}, false)).not.toContain('CAP_MKNOD');
   });
 
   it('are what was added after everything was dropped', () => {
     const over = { capabilitiesDrop: ['ALL'], capabilitiesAdd: ['NET_BIND_SERVICE', 'CAP_KILL'] };
-    expect(caps(over)).toEqual(['KILL', 'NET_BIND_SERVICE']);
+    expect(caps(over)).toEqual(['CAP_KILL', 'CAP_NET_BIND_SERVICE']);
   });
 
   it('lack what was dropped, even from everything', () => {
@@ -96,7 +108,7 @@ describe('rights', () => {
       userNamespace: undefined,
       hostCapabilities: 0b11n,
     });
-    expect(config.process.capabilities).toEqual(['CHOWN', 'DAC_OVERRIDE']);
+    expect(config.process?.capabilities?.bounding).toEqual(['CAP_CHOWN', 'CAP_DAC_OVERRIDE']);
   });
 
   it('refuse an unknown capability', () => {
@@ -105,14 +117,15 @@ describe('rights', () => {
 
   it('are all there, unfiltered and unmasked, for a privileged container', () => {
     const { process, linux } = plan(security({ privileged: true }));
-    expect(process.capabilities).toHaveLength(41);
-    expect(linux).toMatchObject({ seccomp: 'Unconfined', maskedPaths: [], readonlyPaths: [] });
+    expect(process?.capabilities?.effective).toHaveLength(41);
+    expect(linux).toMatchObject({ maskedPaths: [], readonlyPaths: [] });
+    expect(linux?.seccomp).toBeUndefined();
   });
 
   it('can’t grow when the pod forbids it', () => {
-    expect(plan({}).process.noNewPrivileges).toBe(false);
+    expect(plan({}).process?.noNewPrivileges).toBe(false);
     const config = plan(security({ allowPrivilegeEscalation: false }));
-    expect(config.process.noNewPrivileges).toBe(true);
+    expect(config.process?.noNewPrivileges).toBe(true);
   });
 });
 
@@ -125,18 +138,17 @@ describe('mounts', () => {
     ...over,
   });
   const destinations = (mounts: readonly ContainerMount[]) =>
-    plan({ mounts }).mounts.map((mount) => mount.destination);
+    plan({ mounts }).mounts?.map((mount) => mount.destination);
 
   it('are the system’s, then the pod’s files, then its volumes from the outside in', () => {
     expect(destinations([volume('/data/inner/deep'), volume('/data')])).toEqual([
       '/proc',
       '/dev',
       '/dev/pts',
-      '/dev/shm',
       '/dev/mqueue',
       '/sys',
       '/sys/fs/cgroup',
-      '/sys/fs/cgroup/memory',
+      '/dev/shm',
       '/etc/hosts',
       '/etc/resolv.conf',
       '/etc/hostname',
@@ -149,19 +161,19 @@ describe('mounts', () => {
   it('take a volume in memory from where the shim has it', () => {
     const source = { kind: 'tmpfs', name: 'm', sizeLimitBytes: 1, uid: 0, gid: 0 } as const;
     const mounts = [volume('/m', { source, readOnly: true, subPath: 'x/y' })];
-    expect(plan({ mounts }).mounts.at(-1)).toEqual({
+    expect(plan({ mounts }).mounts?.at(-1)).toEqual({
       type: 'bind',
       destination: '/m',
-      source: '/run/tmpfs/m',
-      subPath: 'x/y',
-      options: ['ro', 'nodev'],
+      source: 'x/y',
+      below: '/run/tmpfs/m',
+      options: ['bind', 'ro', 'nodev'],
     });
   });
 
   it('are read-only for files of ConfigMaps, whatever the pod says', () => {
     const source = { kind: 'directory', name: 'c', path: '/volumes/c', readOnly: true } as const;
     const mounts = [volume('/c', { source, readOnly: false })];
-    expect(plan({ mounts }).mounts.at(-1)?.options).toEqual(['ro', 'nodev']);
+    expect(plan({ mounts }).mounts?.at(-1)?.options).toEqual(['bind', 'ro', 'nodev']);
   });
 
   it.each(['/', '/proc', '/proc/self/attr', '/sys/fs', '/x/../proc'])('refuse %s', (mountPath) => {
@@ -171,29 +183,34 @@ describe('mounts', () => {
   it.each(['/etc', '../x', 'a/../../b'])('refuse the subPath %s', (subPath) => {
     expect(() => destinations([volume('/v', { subPath })])).toThrow(/must be relative/);
   });
-
-  it('give ids to file systems as the host counts them', () => {
-    const options = plan({}).mounts.flatMap((m) => (m.type === 'bind' ? [] : [m.fsOptions]));
-    expect(options).toContain('mode=755,size=65536k,uid=100000,gid=100000');
-    expect(options).toContain('newinstance,ptmxmode=0666,mode=0620,gid=100005');
-  });
 });
 
 it('joins the pod’s namespaces, but not what it shares with the host', () => {
-  expect(plan({}).linux.joins).toEqual(['network', 'ipc', 'uts', 'user']);
-  const shared = plan({}, { hostNetwork: true, userNamespace: undefined });
-  expect(shared.linux.joins).toEqual(['ipc', 'uts']);
+  const joined = (over: Partial<ContainerSurroundings>) =>
+    plan({}, over).linux?.namespaces?.flatMap(({ path }) => path ?? []);
+  const paths = ['network', 'ipc', 'uts', 'user'].map((type) => `/proc/7/fd/${type}`);
+  expect(joined({})).toEqual(paths);
+  expect(joined({ hostNetwork: true, userNamespace: undefined })).toEqual(paths.slice(1, 3));
+});
+
+it('describes maps, limits and the filter in the words of config.json', () => {
+  const { linux } = plan({ resources: { ...noLimits, memoryLimitBytes: 5 } });
+  const ids = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+  expect(linux).toMatchObject({ uidMappings: ids, gidMappings: ids });
+  expect(linux?.resources).toMatchObject({ memory: { limit: 5, swap: 5 }, devices: [] });
+  expect(linux?.seccomp?.syscalls?.[0]?.names).toContain('CAP_CHOWN');
+  expect(() => checkOciSpec(plan({}))).not.toThrow();
 });
 
 it('refuses a user whom the pod’s ids don’t reach, unless it has the host’s', () => {
   expect(() => plan(security({ runAsUser: 65_536 }))).toThrow(/needs hostUsers: true/);
   expect(() => plan(security({ fsGroup: 1_000_000 }))).toThrow(/id 1000000 is outside/);
   const shared = plan(security({ runAsUser: 65_536 }), { userNamespace: undefined });
-  expect(shared.process.user.uid).toBe(65_536);
+  expect(shared.process?.user?.uid).toBe(65_536);
 });
 
 it('says what a terminal is, unless the pod does', () => {
   expect(plan({ terminal: true }).process).toMatchObject({ terminal: true });
-  expect(plan({ terminal: true }).process.env).toContain('TERM=xterm');
-  expect(plan({ terminal: true, env: ['TERM=vt100'] }).process.env).toContain('TERM=vt100');
+  expect(plan({ terminal: true }).process?.env).toContain('TERM=xterm');
+  expect(plan({ terminal: true, env: ['TERM=vt100'] }).process?.env).toContain('TERM=vt100');
 });
