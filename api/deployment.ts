@@ -1,4 +1,5 @@
 import { count, text } from './columns.ts';
+import { conditionFields } from './condition.ts';
 import { defaultTemplate } from './default-pod-spec.ts';
 import { type FieldError, type FieldPath, forbiddenField, invalidField } from './field-error.ts';
 import { unchanged } from './immutable.ts';
@@ -54,13 +55,10 @@ const specFields = {
   ),
 };
 
-const conditionFields = {
+const deploymentConditionFields = {
+  ...conditionFields,
   type: required(str({ values: ['Available', 'Progressing', 'ReplicaFailure'] })),
-  status: required(str({ values: ['True', 'False', 'Unknown'] })),
   lastUpdateTime: time(),
-  lastTransitionTime: time(),
-  reason: str(),
-  message: str(),
 };
 
 const statusFields = {
@@ -71,7 +69,7 @@ const statusFields = {
   availableReplicas: int(),
   unavailableReplicas: int(),
   terminatingReplicas: int(),
-  conditions: listMap(obj(conditionFields), { keys: ['type'] }),
+  conditions: listMap(obj(deploymentConditionFields), { keys: ['type'] }),
   collisionCount: int({ about: 'Times that a hash of the template was taken already.' }),
 };
 
@@ -83,7 +81,7 @@ const fields = {
 export type Deployment = KubeObject<typeof fields>;
 type DeploymentSpec = ObjectOf<typeof specFields>;
 export type DeploymentStatus = ObjectOf<typeof statusFields>;
-export type DeploymentCondition = ObjectOf<typeof conditionFields>;
+export type DeploymentCondition = ObjectOf<typeof deploymentConditionFields>;
 
 export const Deployment: Kind<typeof fields> = kind({
   group: 'apps',

@@ -1,7 +1,8 @@
 import { text } from './columns.ts';
+import { conditionFields } from './condition.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkDnsLabel } from './names.ts';
-import { defaulted, list, listMap, obj, required, str, time } from './schema.ts';
+import { defaulted, list, listMap, obj, str } from './schema.ts';
 
 const fields = {
   spec: defaulted(
@@ -11,16 +12,7 @@ const fields = {
   status: defaulted(
     obj({
       phase: defaulted(str({ values: ['Active', 'Terminating'] }), 'Active'),
-      conditions: listMap(
-        obj({
-          type: required(str()),
-          status: required(str({ values: ['True', 'False', 'Unknown'] })),
-          lastTransitionTime: time(),
-          reason: str(),
-          message: str(),
-        }),
-        { keys: ['type'] },
-      ),
+      conditions: listMap(obj(conditionFields), { keys: ['type'] }),
     }),
     { phase: 'Active' },
   ),

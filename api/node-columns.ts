@@ -1,4 +1,5 @@
 import { ageColumn, type Column, text, wide } from './columns.ts';
+import { conditionOf } from './condition.ts';
 import type { Node } from './node.ts';
 
 /** As `kubectl get nodes` shows them. */
@@ -15,10 +16,10 @@ export const nodeColumns: readonly Column<Node>[] = [
 ];
 
 /** "Ready", "NotReady,SchedulingDisabled", "Unknown" before the first sign of life. */
-function nodeStatusWord({ spec, status }: Node): string {
-  const ready = status.conditions?.find(({ type }) => type === 'Ready');
+function nodeStatusWord(node: Node): string {
+  const ready = conditionOf(node, 'Ready');
   const word = ready === undefined ? 'Unknown' : ready.status === 'True' ? 'Ready' : 'NotReady';
-  return spec.unschedulable ? `${word},SchedulingDisabled` : word;
+  return node.spec.unschedulable ? `${word},SchedulingDisabled` : word;
 }
 
 type SystemField = 'osImage' | 'kernelVersion' | 'containerRuntimeVersion';

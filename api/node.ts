@@ -1,3 +1,4 @@
+import { conditionFields } from './condition.ts';
 import {
   duplicateField,
   errorsOf,
@@ -42,13 +43,10 @@ const specFields = {
   ...unsupportedFields('configSource', 'externalID'),
 };
 
-const conditionFields = {
+const nodeConditionFields = {
+  ...conditionFields,
   type: required(str({ about: 'Ready, MemoryPressure, DiskPressure, PIDPressure, …' })),
-  status: required(str({ values: ['True', 'False', 'Unknown'] })),
   lastHeartbeatTime: time(),
-  lastTransitionTime: time(),
-  reason: str(),
-  message: str(),
 };
 
 const systemFields = {
@@ -69,7 +67,7 @@ const statusFields = {
   capacity: map(quantity()),
   allocatable: map(quantity(), { about: 'What the scheduler may give out: cpu, memory, pods.' }),
   phase: str(),
-  conditions: listMap(obj(conditionFields), { keys: ['type'] }),
+  conditions: listMap(obj(nodeConditionFields), { keys: ['type'] }),
   addresses: listMap(
     obj({
       type: required(str({ values: ['Hostname', 'InternalIP', 'ExternalIP', 'InternalDNS'] })),
@@ -90,7 +88,7 @@ const fields = {
 
 export type Node = KubeObject<typeof fields>;
 export type Taint = ObjectOf<typeof taintFields>;
-export type NodeCondition = ObjectOf<typeof conditionFields>;
+export type NodeCondition = ObjectOf<typeof nodeConditionFields>;
 
 export const Node: Kind<typeof fields> = kind({
   group: '',

@@ -1,7 +1,8 @@
 import { type Column, text, wide } from './columns.ts';
+import { conditionOf } from './condition.ts';
 import { formatAge } from './format-age.ts';
 import type { Pod } from './pod.ts';
-import { isPodFinished, podCondition } from './pod-facts.ts';
+import { isPodFinished } from './pod-facts.ts';
 import type { ContainerState, ContainerStatus } from './pod-status.ts';
 
 /** As `kubectl get pods` shows them (source: Kubernetes' printPod). */
@@ -35,7 +36,7 @@ function readyOfAll({ spec, status }: Pod): string {
 
 /** undefined once every init container has succeeded. */
 function initWord(pod: Pod): string | undefined {
-  if (podCondition(pod, 'Initialized')?.status === 'True') return undefined;
+  if (conditionOf(pod, 'Initialized')?.status === 'True') return undefined;
   const statuses = pod.status.initContainerStatuses ?? [];
   const index = statuses.findIndex(({ state }) => state.terminated?.exitCode !== 0);
   const current = statuses[index];
@@ -53,7 +54,7 @@ function containersWord(pod: Pod): string {
   const word = words.find((one) => one !== undefined) ?? status.reason ?? status.phase;
   if (word !== 'Completed' || !statuses.some(({ ready, state }) => ready && state.running))
     return word;
-  return podCondition(pod, 'Ready')?.status === 'True' ? 'Running' : 'NotReady';
+  return conditionOf(pod, 'Ready')?.status === 'True' ? 'Running' : 'NotReady';
 }
 
 const waitingWord = ({ waiting }: ContainerState): string | undefined =>

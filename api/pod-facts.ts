@@ -1,16 +1,14 @@
+import { conditionOf } from './condition.ts';
 import type { Container } from './container.ts';
 import type { Pod } from './pod.ts';
 import type { PodSpec } from './pod-spec.ts';
-import type { PodCondition, PodStatus } from './pod-status.ts';
+import type { PodStatus } from './pod-status.ts';
 import { compareQuantities, milliOf, quantityOf, wholeOf } from './quantity.ts';
 
 /** What several parts of orc read off a pod. */
 
-export const podCondition = (pod: StatusOf, type: string): PodCondition | undefined =>
-  pod.status.conditions?.find((condition) => condition.type === type);
-
 /** Its condition Ready is True: Services may send traffic, unless it is being deleted. */
-export const isPodReady = (pod: StatusOf): boolean => podCondition(pod, 'Ready')?.status === 'True';
+export const isPodReady = (pod: StatusOf): boolean => conditionOf(pod, 'Ready')?.status === 'True';
 
 /** Every container has ended for good. */
 export const isPodFinished = ({ status }: StatusOf): boolean =>

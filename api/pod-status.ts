@@ -1,3 +1,4 @@
+import { conditionFields } from './condition.ts';
 import {
   bool,
   defaulted,
@@ -51,12 +52,9 @@ const containerStatusFields = {
 };
 
 const podConditionFields = {
+  ...conditionFields,
   type: required(str({ about: 'PodScheduled, Initialized, ContainersReady, Ready, …' })),
-  status: required(str({ values: ['True', 'False', 'Unknown'] })),
-  reason: str(),
-  message: str(),
   lastProbeTime: time(),
-  lastTransitionTime: time(),
   observedGeneration: long(),
 };
 

@@ -1,20 +1,11 @@
 import { count } from './columns.ts';
+import { conditionFields } from './condition.ts';
 import { defaultTemplate } from './default-pod-spec.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { labelSelectorFields } from './label-selector.ts';
 import { podTemplateFields } from './pod-spec.ts';
-import {
-  defaulted,
-  int,
-  listMap,
-  long,
-  type ObjectOf,
-  obj,
-  required,
-  str,
-  time,
-} from './schema.ts';
+import { defaulted, int, listMap, long, type ObjectOf, obj, required } from './schema.ts';
 import { templateColumns } from './template-columns.ts';
 import { validatePodTemplate } from './validate-pod-spec.ts';
 import { validateSelectorOf } from './validate-selector.ts';
@@ -24,14 +15,6 @@ const specFields = {
   selector: required(obj(labelSelectorFields, { about: 'Its pods. Cannot be changed.' })),
   template: required(obj(podTemplateFields, { about: 'The pods to make.' })),
   minReadySeconds: int({ min: 0, about: 'A pod counts as available when ready for so long.' }),
-};
-
-const conditionFields = {
-  type: required(str()),
-  status: required(str({ values: ['True', 'False', 'Unknown'] })),
-  lastTransitionTime: time(),
-  reason: str(),
-  message: str(),
 };
 
 const statusFields = {

@@ -1,6 +1,7 @@
+import { conditionOf } from '../api/condition.ts';
 import type { Deployment } from '../api/deployment.ts';
 import type { Pod } from '../api/pod.ts';
-import { isPodReady, podCondition } from '../api/pod-facts.ts';
+import { isPodReady } from '../api/pod-facts.ts';
 
 /** How far a rollout is. Pure: from the Deployment and its pods alone. */
 export interface RolloutState {
@@ -66,7 +67,7 @@ export function failureOf(pod: Pod): readonly FailingPod[] {
 }
 
 function unplaced(pod: Pod): readonly FailingPod[] {
-  const placed = podCondition(pod, 'PodScheduled');
+  const placed = conditionOf(pod, 'PodScheduled');
   if (placed?.status !== 'False') return [];
   const { reason = 'Unschedulable', message = '' } = placed;
   return [{ pod, container: '', reason, message, exitCode: undefined }];

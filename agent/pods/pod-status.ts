@@ -1,3 +1,4 @@
+import { transitionTime } from '../../api/condition.ts';
 import type { Pod } from '../../api/pod.ts';
 import { qosClass } from '../../api/pod-facts.ts';
 import type { ContainerStatus, PodCondition, PodStatus } from '../../api/pod-status.ts';
@@ -109,9 +110,6 @@ function verdict(missing: readonly string[], reason: string, words: string): Ver
 function condition(input: StatusInput, type: string, { ok, ...why }: Verdict): PodCondition {
   const status = ok ? 'True' : 'False';
   const before = input.previous?.find((c) => c.type === type);
-  const lastTransitionTime =
-    before?.status === status && before.lastTransitionTime
-      ? before.lastTransitionTime
-      : formatTime(input.now);
+  const lastTransitionTime = transitionTime({ status }, before, formatTime(input.now));
   return { type, status, ...why, lastTransitionTime };
 }

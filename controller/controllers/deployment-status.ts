@@ -1,3 +1,4 @@
+import { conditionOf, transitionTime } from '../../api/condition.ts';
 import type { Deployment, DeploymentCondition, DeploymentStatus } from '../../api/deployment.ts';
 import type { ReplicaSet } from '../../api/replica-set.ts';
 import { formatTime } from '../../base/clock.ts';
@@ -38,9 +39,9 @@ export function deploymentStatus(observation: StatusObservation): DeploymentStat
 /** When the rollout will count as failed if nothing moves until then; undefined: nothing is to be waited for. */
 export function progressDeadline(
   { spec }: Deployment,
-  { conditions = [] }: DeploymentStatus,
+  status: DeploymentStatus,
 ): number | undefined {
-  const progressing = conditions.find((condition) => condition.type === 'Progressing');
+  const progressing = conditionOf({ status }, 'Progressing');
   if (progressing?.status !== 'True' || progressing.reason === available) return undefined;
   return Date.parse(progressing.lastUpdateTime ?? '') + spec.progressDeadlineSeconds * 1000;
 }
@@ -72,16 +73,14 @@ function conditions(
   counts: Counts,
 ): readonly DeploymentCondition[] {
   const { deployment, sets, now } = observation;
-  const before = deployment.status.conditions ?? [];
   const verdicts = [
-    progress(observation, counts) ?? before.find(({ type }) => type === 'Progressing'),
+    progress(observation, counts) ?? conditionOf(deployment, 'Progressing'),
     availability(deployment, counts),
     ...replicaFailure(sets),
   ];
   return verdicts.flatMap((verdict) => {
     if (!verdict) return [];
-    const previous = before.find(({ type }) => type === verdict.type);
-    return [dated(verdict, previous, formatTime(now))];
+    return [dated(verdict, conditionOf(deployment, verdict.type), formatTime(now))];
   });
 }
 
@@ -93,8 +92,8 @@ function dated(
   const { renews = false, ...said } = verdict;
   const isOld = previous?.status === said.status && previous.reason === said.reason;
   if (isOld && !renews) return previous;
-  const since = previous?.status === said.status ? previous.lastTransitionTime : time;
-  return { ...said, lastUpdateTime: time, lastTransitionTime: since ?? time };
+  const lastTransitionTime = transitionTime(said, previous, time);
+  return { ...said, lastUpdateTime: time, lastTransitionTime };
 }
 
 function availability({ spec }: Deployment, counts: Counts): Verdict {
@@ -124,7 +123,7 @@ function replicaFailure(sets: DeploymentSets): readonly Verdict[] {
 /** undefined: as before. */
 function progress(observation: StatusObservation, counts: Counts): Verdict | undefined {
   const { deployment, sets, created, now } = observation;
-  const before = deployment.status.conditions?.find(({ type }) => type === 'Progressing');
+  const before = conditionOf(deployment, 'Progressing');
   const name = sets.next?.metadata.name ?? created ?? '';
   const set = `ReplicaSet "${name}"`;
   if (deployment.spec.paused) return verdict('Unknown', 'DeploymentPaused', 'Deployment is paused');

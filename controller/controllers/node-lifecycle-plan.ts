@@ -1,7 +1,7 @@
+import { conditionOf, withCondition } from '../../api/condition.ts';
 import type { Lease } from '../../api/lease.ts';
 import type { Node, NodeCondition, Taint } from '../../api/node.ts';
 import type { Pod } from '../../api/pod.ts';
-import { podCondition } from '../../api/pod-facts.ts';
 import type { Toleration } from '../../api/pod-spec.ts';
 import type { PodCondition } from '../../api/pod-status.ts';
 import { isSame } from '../../api/same.ts';
@@ -52,13 +52,10 @@ export function planNode({ node, lease, heardAt, now, listeningSince }: NodeObse
   const seconds = lease?.spec.leaseDurationSeconds ?? defaultLeaseSeconds;
   const expiresAt = renewed === undefined ? listeningSince + reconnectMs : renewed + seconds * 1000;
   const isLost = now >= expiresAt;
-  const conditions = withReadiness(node.status.conditions ?? [], isLost, now);
-  const taints = withTaints(node.spec.taints ?? [], conditions, now);
-  const next = {
-    ...node,
-    spec: taints.length > 0 ? { ...node.spec, taints } : without(node.spec, 'taints'),
-    status: { ...node.status, conditions },
-  };
+  const status = { ...node.status, conditions: withReadiness(node, isLost, now) };
+  const taints = withTaints(node.spec.taints ?? [], status, now);
+  const spec = taints.length > 0 ? { ...node.spec, taints } : without(node.spec, 'taints');
+  const next = { ...node, spec, status };
   return {
     node: isSame(next, node) ? node : next,
     isLost,
@@ -67,40 +64,33 @@ export function planNode({ node, lease, heardAt, now, listeningSince }: NodeObse
 }
 
 /** Of a lost node nothing is known. What it is when it is heard again, the dispatcher writes. */
-function withReadiness(
-  conditions: readonly NodeCondition[],
-  isLost: boolean,
-  now: number,
-): readonly NodeCondition[] {
-  const ready = conditions.find(({ type }) => type === 'Ready');
+function withReadiness(node: Node, isLost: boolean, now: number): readonly NodeCondition[] {
+  const { conditions = [] } = node.status;
+  const ready = conditionOf(node, 'Ready');
   if (!isLost || ready?.status === 'Unknown') return conditions;
-  const unknown: NodeCondition = {
+  const unknown = {
     type: 'Ready',
     status: 'Unknown',
     lastHeartbeatTime: ready?.lastHeartbeatTime,
-    lastTransitionTime: formatTime(now),
     reason: 'NodeStatusUnknown',
     message: 'The agent stopped posting node status.',
-  };
-  return [...conditions.filter(({ type }) => type !== 'Ready'), unknown];
+  } as const;
+  return withCondition(conditions, unknown, formatTime(now));
 }
-
-const readiness = (conditions: readonly NodeCondition[]) =>
-  conditions.find(({ type }) => type === 'Ready')?.status;
 
 function withTaints(
   taints: readonly Taint[],
-  conditions: readonly NodeCondition[],
+  status: Node['status'],
   now: number,
 ): readonly Taint[] {
   const foreign = [
     ...taints.filter(({ key }) => !ownTaints.has(key)),
-    ...conditions.flatMap(({ type, status }): readonly Taint[] => {
+    ...(status.conditions ?? []).flatMap(({ type, status }): readonly Taint[] => {
       const key = status === 'True' ? pressureTaints[type] : undefined;
       return key === undefined ? [] : [{ key, effect: 'NoSchedule' }];
     }),
   ];
-  const ready = readiness(conditions);
+  const ready = conditionOf({ status }, 'Ready')?.status;
   if (ready === undefined || ready === 'True') return foreign;
   const key = ready === 'Unknown' ? unreachable : notReady;
   const known = taints.filter((taint) => taint.key === key);
@@ -125,7 +115,7 @@ const podOfLostNode = 'NodeLost';
  * what it was: an agent reports changes, and may not even have noticed. Returns the pod itself if all is as it is.
  */
 export function planPodReadiness(pod: Pod, isLost: boolean, now: number): Pod {
-  const ready = podCondition(pod, 'Ready');
+  const ready = conditionOf(pod, 'Ready');
   const isOurs = ready?.status === 'False' && ready.reason === podOfLostNode;
   if (!ready || (isLost ? ready.status !== 'True' : !isOurs)) return pod;
   const { reason: _, ...rest } = ready;

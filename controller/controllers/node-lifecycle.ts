@@ -1,3 +1,4 @@
+import { conditionOf } from '../../api/condition.ts';
 import { Lease } from '../../api/lease.ts';
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
@@ -92,8 +93,7 @@ async function writeNode(deps: LoopDeps, { before, after, isLost }: NodeChange):
   if (!isLost && wasUnknown) tell(deps, after, 'NodeReady');
 }
 
-const readiness = ({ status }: Node) =>
-  status.conditions?.find(({ type }) => type === 'Ready')?.status;
+const readiness = (node: Node) => conditionOf(node, 'Ready')?.status;
 
 function tell({ recordEvent }: LoopDeps, node: Node, reason: 'NodeReady' | 'NodeNotReady'): void {
   recordEvent({

@@ -1,5 +1,6 @@
+import { conditionOf } from '../../api/condition.ts';
 import type { Pod } from '../../api/pod.ts';
-import { isPodActive, isPodReady, podCondition } from '../../api/pod-facts.ts';
+import { isPodActive, isPodReady } from '../../api/pod-facts.ts';
 import type { ReplicaSet, ReplicaSetStatus } from '../../api/replica-set.ts';
 
 export interface ReplicaSetObservation {
@@ -93,7 +94,7 @@ const restarts = ({ status }: Pod) =>
 
 /** When it became ready, milliseconds since 1970; undefined: it isn't. */
 function readySince(pod: Pod): number | undefined {
-  const ready = podCondition(pod, 'Ready');
+  const ready = conditionOf(pod, 'Ready');
   if (ready?.status !== 'True') return undefined;
   return ready.lastTransitionTime === undefined ? 0 : Date.parse(ready.lastTransitionTime);
 }

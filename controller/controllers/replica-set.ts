@@ -1,3 +1,4 @@
+import { withCondition } from '../../api/condition.ts';
 import { Namespace } from '../../api/namespace.ts';
 import { Pod } from '../../api/pod.ts';
 import { parseObject } from '../../api/prepare.ts';
@@ -119,16 +120,17 @@ async function writeStatus(
   replicaSet: ReplicaSet,
   { plan, failure }: { readonly plan: ReplicaSetPlan; readonly failure: unknown },
 ): Promise<void> {
-  const others = (replicaSet.status.conditions ?? []).filter((c) => c.type !== 'ReplicaFailure');
-  const known = replicaSet.status.conditions?.find((c) => c.type === 'ReplicaFailure');
+  const { conditions: before = [] } = replicaSet.status;
   const replicaFailure = {
     type: 'ReplicaFailure',
     status: 'True',
-    lastTransitionTime: known?.lastTransitionTime ?? formatTime(clock.now()),
     reason: plan.create > 0 ? 'FailedCreate' : 'FailedDelete',
     message: errorChain(failure),
   } as const;
-  const conditions = failure === undefined ? others : [...others, replicaFailure];
+  const conditions =
+    failure === undefined
+      ? before.filter(({ type }) => type !== 'ReplicaFailure')
+      : withCondition(before, replicaFailure, formatTime(clock.now()));
   const { conditions: _, ...counts } = plan.status;
   const status = { ...counts, ...(conditions.length > 0 ? { conditions } : {}) };
   await objects.update(ReplicaSet, { ...replicaSet, status }, 'status');

@@ -1,3 +1,4 @@
+import { conditionOf } from '../../api/condition.ts';
 import { Node, type NodeCondition } from '../../api/node.ts';
 import { type Clock, formatMicroTime, repeat } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
@@ -68,7 +69,7 @@ export function nodeLeases(deps: NodeLeasesDeps): NodeLeases {
 /** The node's own False counts as said: only what the controller took away is given back. */
 function isReady(cache: Cache, nodeName: string): boolean {
   const node = cache.get(Node, { namespace: '', name: nodeName });
-  const ready = node?.status.conditions?.find(({ type }) => type === 'Ready');
+  const ready = node && conditionOf(node, 'Ready');
   return !node || (ready !== undefined && ready.status !== 'Unknown');
 }
 

@@ -1,3 +1,4 @@
+import { transitionTime } from '../../api/condition.ts';
 import type { Hello } from '../../api/generated/agent.ts';
 import type { Node, NodeCondition } from '../../api/node.ts';
 import { formatTime } from '../../base/clock.ts';
@@ -57,10 +58,7 @@ function dated(
   previous: NodeCondition | undefined,
   now: string,
 ): NodeCondition {
-  const stays = previous?.status === next.status;
-  return {
-    ...next,
-    lastHeartbeatTime: stays ? (previous.lastHeartbeatTime ?? now) : now,
-    lastTransitionTime: stays ? (previous.lastTransitionTime ?? now) : now,
-  };
+  const heard = previous?.status === next.status ? previous.lastHeartbeatTime : now;
+  const lastTransitionTime = transitionTime(next, previous, now);
+  return { ...next, lastHeartbeatTime: heard ?? now, lastTransitionTime };
 }

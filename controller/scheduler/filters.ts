@@ -1,3 +1,4 @@
+import { conditionOf } from '../../api/condition.ts';
 import type { HostPort } from '../../api/pod-facts.ts';
 import { tolerates } from '../../api/toleration.ts';
 import type { Demand } from './demand.ts';
@@ -30,8 +31,7 @@ function toleratedTaints({ pod: { spec } }: Demand, { node }: NodeState): readon
 }
 
 function readyNode(_: Demand, { node }: NodeState): readonly string[] {
-  const ready = node.status.conditions?.find(({ type }) => type === 'Ready');
-  return ready?.status === 'True' ? [] : ['node(s) were not ready'];
+  return conditionOf(node, 'Ready')?.status === 'True' ? [] : ['node(s) were not ready'];
 }
 
 function matchingLabels({ pod: { spec } }: Demand, { node }: NodeState): readonly string[] {

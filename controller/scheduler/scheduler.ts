@@ -1,3 +1,4 @@
+import { conditionOf, withCondition } from '../../api/condition.ts';
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
 import type { PodCondition } from '../../api/pod-status.ts';
@@ -53,9 +54,8 @@ function byAge({ metadata: a }: Pod, { metadata: b }: Pod): number {
 }
 
 async function bind(deps: LoopDeps, pod: Pod, nodeName: string): Promise<void> {
-  const condition = { type: 'PodScheduled', status: 'True' } as const;
   const spec = { ...pod.spec, nodeName };
-  if (!(await write(deps, { ...withCondition(deps, pod, condition), spec }))) return;
+  if (!(await write(deps, { ...scheduled(deps, pod, { status: 'True' }), spec }))) return;
   deps.recordEvent({
     involved: pod,
     type: 'Normal',
@@ -65,10 +65,10 @@ async function bind(deps: LoopDeps, pod: Pod, nodeName: string): Promise<void> {
 }
 
 async function refuse(deps: LoopDeps, pod: Pod, message: string): Promise<void> {
-  const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable' } as const;
-  const known = pod.status.conditions?.find(({ type }) => type === 'PodScheduled');
+  const known = conditionOf(pod, 'PodScheduled');
   if (known?.status === 'False' && known.message === message) return;
-  if (!(await write(deps, withCondition(deps, pod, { ...condition, message })))) return;
+  const said = { status: 'False', reason: 'Unschedulable', message } as const;
+  if (!(await write(deps, scheduled(deps, pod, said)))) return;
   deps.recordEvent({
     involved: pod,
     type: 'Warning',
@@ -78,14 +78,10 @@ async function refuse(deps: LoopDeps, pod: Pod, message: string): Promise<void> 
 }
 
 /** PodScheduled has no other writer. */
-function withCondition({ clock }: LoopDeps, pod: Pod, said: PodCondition): Pod {
-  const conditions = pod.status.conditions ?? [];
-  const known = conditions.find(({ type }) => type === said.type);
-  const lastTransitionTime =
-    known?.status === said.status ? known.lastTransitionTime : formatTime(clock.now());
-  const others = conditions.filter(({ type }) => type !== said.type);
-  const condition = { ...said, lastTransitionTime };
-  return { ...pod, status: { ...pod.status, conditions: [...others, condition] } };
+function scheduled({ clock }: LoopDeps, pod: Pod, said: Omit<PodCondition, 'type'>): Pod {
+  const condition = { type: 'PodScheduled', ...said };
+  const conditions = withCondition(pod.status.conditions, condition, formatTime(clock.now()));
+  return { ...pod, status: { ...pod.status, conditions } };
 }
 
 /** False: the pod has changed meanwhile, which wakes this loop again. */
