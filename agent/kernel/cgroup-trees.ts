@@ -2,24 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { parseMountinfo } from './mountinfo.ts';
 
-export type CgroupController =
-  | (typeof needed)[number]
-  | 'cpuacct'
-  | 'devices'
-  | (typeof furtherControllers)[number];
-
-/** What pods do without. */
-export const furtherControllers = [
-  'freezer',
-  'cpuset',
-  'blkio',
-  'io',
-  'hugetlb',
-  'rdma',
-  'net_cls',
-  'net_prio',
-] as const;
-
 export class CgroupError extends Error {
   override readonly name = 'CgroupError';
 }
@@ -27,12 +9,14 @@ export class CgroupError extends Error {
 /** A mounted hierarchy and this process's place in it. */
 export interface CgroupTree {
   /** "": the unified one; "unified": the same beside those of version 1. */
-  readonly controller: '' | 'unified' | CgroupController;
+  readonly controller: string;
   readonly mount: string;
   /** Which part of the hierarchy the mount shows: field 4 of mountinfo. */
   readonly root: string;
   /** As /proc/self/cgroup says. */
   readonly own: string;
+  /** On version 2: the controllers that groups are to have. */
+  readonly handsDown: readonly string[];
 }
 
 /** Where a group is in a tree. */
@@ -42,20 +26,16 @@ export interface CgroupDirectory extends Pick<CgroupTree, 'controller'> {
 
 export interface CgroupTrees {
   readonly version: 1 | 2;
-  /** On version 2: what groups hand down. */
-  readonly delegated: readonly string[];
   readonly trees: readonly CgroupTree[];
 }
 
 /**
  * The trees that have cpu, memory and pids: the unified one if it has all three, else one of version 1 for each, with
- * cpuacct, which tells what is used (and may be the same as cpu's), and devices. On a hybrid host the unified tree has none of
- * them; it still has a leaf for each group, to freeze and to kill it by, for which others need the freezer.
- * `further`: taken too, where the host has them. Throws CgroupError naming what is missing.
+ * cpuacct, which tells what is used (and may be the same as cpu's), and devices. On a hybrid host the unified tree has
+ * none of them; it still has a leaf for each group, to freeze and to kill it by, for which others need the freezer.
+ * `further`: controllers that are taken too, where the host has them. Throws CgroupError naming what is missing.
  */
-export async function findCgroupTrees(
-  further: readonly CgroupController[] = [],
-): Promise<CgroupTrees> {
+export async function findCgroupTrees(further: readonly string[] = []): Promise<CgroupTrees> {
   const [mountinfo, own] = await Promise.all([
     readFile('/proc/self/mountinfo', 'utf8'),
     readFile('/proc/self/cgroup', 'utf8'),
@@ -65,19 +45,19 @@ export async function findCgroupTrees(
   const offered = unified ? await controllersOf(unified.mount) : [];
   const place = unified && { ...unified, own: ownPlace(own, '') };
   if (place && needed.every((name) => offered.includes(name))) {
-    const delegated = [...needed, ...further].filter((name) => offered.includes(name));
-    return { version: 2, delegated, trees: [{ controller: '', ...place }] };
+    const handsDown = [...needed, ...further].filter((name) => offered.includes(name));
+    return { version: 2, trees: [{ controller: '', ...place, handsDown }] };
   }
-  const wanted = [...needed, ...version1, ...(place ? [] : ['freezer' as const]), ...further];
-  const trees = [...new Set<CgroupController>(wanted)].flatMap((controller) => {
+  const wanted = [...needed, ...version1, ...(place ? [] : ['freezer']), ...further];
+  const trees = [...new Set(wanted)].flatMap((controller) => {
     const mount = mounts.find((m) => m.fstype === 'cgroup' && m.options.includes(controller));
-    if (mount) return [{ controller, ...mount, own: ownPlace(own, controller) }];
+    if (mount) return [{ controller, ...mount, own: ownPlace(own, controller), handsDown: [] }];
     if ([...needed, 'cpuacct'].includes(controller))
       throw new CgroupError(`the kernel offers no "${controller}" cgroup controller`);
     return [];
   });
-  const leaf = place ? [{ controller: 'unified' as const, ...place }] : [];
-  return { version: 1, delegated: [], trees: [...trees, ...leaf] };
+  const leaf = place ? [{ controller: 'unified', ...place, handsDown: [] }] : [];
+  return { version: 1, trees: [...trees, ...leaf] };
 }
 
 /** Where a controller's files are. */

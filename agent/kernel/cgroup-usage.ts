@@ -11,29 +11,15 @@ export interface CgroupUsage {
   readonly memoryBytes: number;
 }
 
-/** All of it; what this host doesn't count is 0. Limits are undefined where there is none. */
-export interface CgroupStats extends CgroupUsage {
-  readonly cpu: {
-    readonly userNs: number;
-    readonly systemNs: number;
-    readonly periods: number;
-    readonly throttledPeriods: number;
-    readonly throttledNs: number;
-  };
-  readonly memory: {
-    readonly usedBytes: number;
-    readonly limitBytes: number | undefined;
-    readonly swapBytes: number;
-  };
-  readonly pids: { readonly current: number; readonly limit: number | undefined };
-  readonly io: readonly CgroupIo[];
+/** Counts and sizes by name; undefined: not counted here, or for a limit, none. */
+export interface CgroupStats extends Partial<Record<keyof typeof counters, number>> {
+  /** By device, as "254:0". */
+  readonly io: Readonly<Record<string, IoStats>>;
   /** Bytes by page size, as "2MB". */
   readonly hugepages: Readonly<Record<string, number>>;
 }
 
-interface CgroupIo {
-  /** "254:0" */
-  readonly device: string;
+interface IoStats {
   readonly readBytes: number;
   readonly writtenBytes: number;
   readonly reads: number;
@@ -44,116 +30,89 @@ type Directories = readonly CgroupDirectory[];
 
 /** undefined: there is no such group any more. */
 export async function readCgroupUsage(directories: Directories): Promise<CgroupUsage | undefined> {
-  const isUnified = directories[0]?.controller === '';
-  const [cpu, used, stat] = await Promise.all([
-    read(directories, isUnified ? 'cpu.stat' : 'cpuacct.usage'),
-    read(directories, isUnified ? 'memory.current' : 'memory.usage_in_bytes'),
-    read(directories, 'memory.stat'),
-  ]);
-  if (cpu === undefined || used === undefined || stat === undefined) return undefined;
-  const inactive = fieldOf(stat, isUnified ? 'inactive_file' : 'total_inactive_file');
-  return {
-    cpuNs: isUnified ? fieldOf(cpu, 'usage_usec') * 1000 : Number(cpu),
-    memoryBytes: Math.max(0, Number(used) - inactive),
-  };
+  const names = ['cpuNs', 'memoryBytes', 'inactiveBytes'] as const;
+  const [cpuNs, used, inactive] = await Promise.all(names.map((name) => count(directories, name)));
+  if (cpuNs === undefined || used === undefined || inactive === undefined) return undefined;
+  return { cpuNs, memoryBytes: Math.max(0, used - inactive) };
 }
 
 /** undefined: there is no such group any more. */
 export async function readCgroupStats(directories: Directories): Promise<CgroupStats | undefined> {
-  const usage = await readCgroupUsage(directories);
-  if (usage === undefined) return undefined;
-  const text = async (file: string) => (await read(directories, file)) ?? '';
-  const isUnified = directories[0]?.controller === '';
-  return {
-    ...usage,
-    ...(await (isUnified ? version2(text) : version1(text))),
-    pids: { current: Number(await text('pids.current')), limit: limitOf(await text('pids.max')) },
-    hugepages: await hugepages(directories),
-  };
+  const names = Object.keys(counters) as (keyof typeof counters)[];
+  const values = names.map(async (name) => [name, await count(directories, name)] as const);
+  const counted: Partial<Record<keyof typeof counters, number>> = Object.fromEntries(
+    await Promise.all(values),
+  );
+  if (counted.cpuNs === undefined) return undefined;
+  return { ...counted, io: await io(directories), hugepages: await hugepages(directories) };
 }
 
-type Counted = Pick<CgroupStats, 'cpu' | 'memory' | 'io'>;
+/** File, and field of it, in version 1 and 2. */
+const counters = {
+  cpuNs: ['cpuacct.usage', 'cpu.stat usage_usec'],
+  cpuUserNs: ['cpuacct.stat user', 'cpu.stat user_usec'],
+  cpuSystemNs: ['cpuacct.stat system', 'cpu.stat system_usec'],
+  cpuPeriods: ['cpu.stat nr_periods', 'cpu.stat nr_periods'],
+  cpuThrottledPeriods: ['cpu.stat nr_throttled', 'cpu.stat nr_throttled'],
+  cpuThrottledNs: ['cpu.stat throttled_time', 'cpu.stat throttled_usec'],
+  memoryBytes: ['memory.usage_in_bytes', 'memory.current'],
+  memoryLimitBytes: ['memory.limit_in_bytes', 'memory.max'],
+  inactiveBytes: ['memory.stat total_inactive_file', 'memory.stat inactive_file'],
+  swapBytes: ['memory.stat total_swap', 'memory.swap.current'],
+  pids: ['pids.current', 'pids.current'],
+  pidsLimit: ['pids.max', 'pids.max'],
+} as const;
 
-/** USER_HZ is 100 on every machine that Linux runs on but Alpha. */
+/** USER_HZ is 100 wherever Node runs. */
 const TICK_NS = 10_000_000;
 
-async function version1(text: (file: string) => Promise<string>): Promise<Counted> {
-  const [cpu, times] = [await text('cpu.stat'), await text('cpuacct.stat')];
-  return {
-    cpu: {
-      userNs: fieldOf(times, 'user') * TICK_NS,
-      systemNs: fieldOf(times, 'system') * TICK_NS,
-      ...periodsOf(cpu),
-      throttledNs: fieldOf(cpu, 'throttled_time'),
-    },
-    memory: {
-      usedBytes: Number(await text('memory.usage_in_bytes')),
-      limitBytes: limitOf(await text('memory.limit_in_bytes')),
-      swapBytes: fieldOf(await text('memory.stat'), 'total_swap'),
-    },
-    io: perDevice({
-      bytes: await text('blkio.throttle.io_service_bytes_recursive'),
-      counts: await text('blkio.throttle.io_serviced_recursive'),
-      words: ['Read', 'Write', 'Read', 'Write'],
-    }),
-  };
+async function count(
+  directories: Directories,
+  name: keyof typeof counters,
+): Promise<number | undefined> {
+  const [file = '', field] = counters[name][isUnified(directories) ? 1 : 0].split(' ');
+  const text = (await read(directories, file)) ?? '';
+  const digits = field ? new RegExp(`^${field} (\\d+)$`, 'm').exec(text)?.[1] : text;
+  const factor = field?.endsWith('_usec') ? 1000 : file === 'cpuacct.stat' ? TICK_NS : 1;
+  const value = Number.parseInt(digits ?? '', 10) * factor;
+  // Version 1 says "no limit" by a number near 2^63.
+  return value < 2 ** 62 ? value : undefined;
 }
 
-async function version2(text: (file: string) => Promise<string>): Promise<Counted> {
-  const [cpu, io] = [await text('cpu.stat'), await text('io.stat')];
-  return {
-    cpu: {
-      userNs: fieldOf(cpu, 'user_usec') * 1000,
-      systemNs: fieldOf(cpu, 'system_usec') * 1000,
-      ...periodsOf(cpu),
-      throttledNs: fieldOf(cpu, 'throttled_usec') * 1000,
-    },
-    memory: {
-      usedBytes: Number(await text('memory.current')),
-      limitBytes: limitOf(await text('memory.max')),
-      swapBytes: Number(await text('memory.swap.current')),
-    },
-    io: perDevice({ bytes: io, counts: io, words: ['rbytes', 'wbytes', 'rios', 'wios'] }),
-  };
-}
+const isUnified = (directories: Directories) => directories[0]?.controller === '';
 
-const periodsOf = (cpu: string) => ({
-  periods: fieldOf(cpu, 'nr_periods'),
-  throttledPeriods: fieldOf(cpu, 'nr_throttled'),
-});
-
-/** Lines as "254:0 Read 4096", or "254:0 rbytes=4096 wbytes=0". */
-function perDevice(of: {
-  readonly bytes: string;
-  readonly counts: string;
-  readonly words: readonly [string, string, string, string];
-}): readonly CgroupIo[] {
-  const { bytes, counts, words } = of;
+/** Lines as "254:0 Read 4096" in a file of bytes and one of counts, or "254:0 rbytes=4096 wbytes=0 rios=1 wios=0". */
+async function io(directories: Directories): Promise<Readonly<Record<string, IoStats>>> {
+  const files = isUnified(directories)
+    ? (['io.stat', 'io.stat'] as const)
+    : ([
+        'blkio.throttle.io_service_bytes_recursive',
+        'blkio.throttle.io_serviced_recursive',
+      ] as const);
+  const [bytes = '', counts = ''] = await Promise.all(files.map((file) => read(directories, file)));
   const devices = new Set(bytes.match(/^\d+:\d+(?= )/gm));
-  return [...devices].map((device) => {
-    const amount = (text: string, word: string) =>
-      Number(new RegExp(`^${device} (?:.* )?${word}[ =](\\d+)`, 'm').exec(text)?.[1] ?? 0);
-    return {
-      device,
-      readBytes: amount(bytes, words[0]),
-      writtenBytes: amount(bytes, words[1]),
-      reads: amount(counts, words[2]),
-      writes: amount(counts, words[3]),
+  const stats = [...devices].map((device) => {
+    const amount = (text: string, words: string) =>
+      Number(new RegExp(`^${device} (?:.* )?(?:${words})[ =](\\d+)`, 'm').exec(text)?.[1] ?? 0);
+    const stat: IoStats = {
+      readBytes: amount(bytes, 'Read|rbytes'),
+      writtenBytes: amount(bytes, 'Write|wbytes'),
+      reads: amount(counts, 'Read|rios'),
+      writes: amount(counts, 'Write|wios'),
     };
+    return [device, stat] as const;
   });
+  return Object.fromEntries(stats);
 }
 
 async function hugepages(directories: Directories): Promise<Readonly<Record<string, number>>> {
-  const path = groupOf(directories, 'hugetlb')?.path;
-  const files = path === undefined ? [] : await readdir(path);
-  const sizes = files.flatMap((file) => {
-    const [, size = ''] = /^hugetlb\.(\w+)\.(?:current|usage_in_bytes)$/.exec(file) ?? [];
-    return size === '' ? [] : [[size, file] as const];
+  const group = groupOf(directories, 'hugetlb');
+  const files = group ? await readdir(group.path) : [];
+  const used = files.map(async (file) => {
+    const [, size] = /^hugetlb\.(\w+)\.(?:current|usage_in_bytes)$/.exec(file) ?? [];
+    return size === undefined ? [] : [[size, Number(await read(directories, file))] as const];
   });
-  const used = sizes.map(
-    async ([size, file]) => [size, Number(await read(directories, file))] as const,
-  );
-  return Object.fromEntries(await Promise.all(used));
+  return Object.fromEntries((await Promise.all(used)).flat());
 }
 
 /** The first part of a file's name is its controller's. */
@@ -161,12 +120,3 @@ async function read(directories: Directories, file: string): Promise<string | un
   const group = groupOf(directories, file.split('.', 1)[0] ?? '');
   return group && readIfPresent(readFile(join(group.path, file), 'utf8'));
 }
-
-/** Version 1 says "no limit" by a number near 2^63. */
-function limitOf(text: string): number | undefined {
-  const limit = Number(text);
-  return text === '' || Number.isNaN(limit) || limit > 2 ** 62 ? undefined : limit;
-}
-
-const fieldOf = (text: string, name: string) =>
-  Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);

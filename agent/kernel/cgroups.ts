@@ -70,26 +70,21 @@ export async function openCgroups(options: {
   const { clock, parent, trees } = options;
   const tops = trees.trees.map((tree) => ({
     tree,
-    top: join(tree.mount, positionIn(tree, parent)),
+    at: join(tree.mount, positionIn(tree, parent)),
   }));
   const directories = (group: string) =>
-    tops.map(({ tree: { controller }, top }) => ({ controller, path: join(top, group) }));
+    tops.map(({ tree: { controller }, at }) => ({ controller, path: join(at, group) }));
   await naming(parent, async () => {
-    for (const { tree, top } of tops)
-      await make(top, { tree, from: tree.mount, handDown: trees.delegated, hasGroups: true });
+    for (const { tree, at } of tops)
+      await make(tree, { from: tree.mount, to: at, hasGroups: true });
   });
   return {
     version: trees.version,
     directories,
     ensure: (group, plan) =>
       naming(group, async () => {
-        for (const { tree, top } of tops)
-          await make(join(top, group), {
-            tree,
-            from: top,
-            handDown: trees.delegated,
-            hasGroups: false,
-          });
+        for (const { tree, at } of tops)
+          await make(tree, { from: at, to: join(at, group), hasGroups: false });
         if (plan) await apply(plan, directories(group));
       }),
     freeze: (group) => setFrozen(directories(group), true, clock),
@@ -110,26 +105,21 @@ async function naming(group: string, task: () => Promise<void>): Promise<void> {
   }
 }
 
-interface Way {
-  readonly tree: CgroupTree;
-  /** The group above that is known to be ready. */
-  readonly from: string;
-  readonly handDown: readonly string[];
-  /** It is to have groups below, so on version 2 no processes. */
-  readonly hasGroups: boolean;
-}
-
 /**
- * On version 2 every group on the way must hand its controllers down; on version 1 a new cpuset has no processors and
- * no memory, and takes no process until it has.
+ * On version 2 every group on the way hands its controllers down (and one that has groups has no processes); on version 1
+ * a new cpuset has no processors and no memory, and takes no process until it has.
  */
-async function make(path: string, { tree, from, handDown, hasGroups }: Way): Promise<void> {
-  await mkdir(path, { recursive: true });
-  const steps = relative(from, path).split('/').filter(Boolean);
+async function make(
+  { controller, handsDown }: CgroupTree,
+  way: { readonly from: string; readonly to: string; readonly hasGroups: boolean },
+): Promise<void> {
+  const { from, to, hasGroups } = way;
+  await mkdir(to, { recursive: true });
+  const steps = relative(from, to).split('/').filter(Boolean);
   for (let depth = 0; depth <= steps.length; depth++) {
     const level = join(from, ...steps.slice(0, depth));
-    if (tree.controller === '' && (hasGroups || level !== path)) await delegate(level, handDown);
-    if (tree.controller === 'cpuset' && level !== from) await inheritCpuset(level);
+    if (handsDown.length > 0 && (hasGroups || level !== to)) await delegate(level, handsDown);
+    if (controller === 'cpuset' && level !== from) await inheritCpuset(level);
   }
 }
 

@@ -68,9 +68,9 @@ interface Rule {
 const FIELD = 'linux.resources.devices';
 const typeNumbers = { a: [1, 2], b: [1], c: [2] } as const;
 const accessBits = [
-  ['m', 1],
   ['r', 2],
   ['w', 4],
+  ['m', 1],
 ] as const;
 const EVERY_ACCESS = 7;
 

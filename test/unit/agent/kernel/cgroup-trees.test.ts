@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { positionIn } from '../../../../agent/kernel/cgroup-trees.ts';
 
 const tree = (root: string, own: string) =>
-  ({ controller: 'memory', mount: '/sys/fs/cgroup/memory', root, own }) as const;
+  ({ controller: 'memory', mount: '/sys/fs/cgroup/memory', root, own, handsDown: [] }) as const;
 
 const rows: readonly [string, ReturnType<typeof tree>, string, string][] = [
   ['an absolute parent from the top', tree('/', '/a/b'), '/orc', '/orc'],
