@@ -42,12 +42,23 @@ static int open_mount_target(struct task *task, const struct orc_record *op)
 
 int op_mount(struct task *task, const struct orc_record *op)
 {
+    struct stat before, after;
     OWNED int target = open_mount_target(task, op);
     if (target < 0)
         return target;
+    bool copies = (op->flags & FLAG_COPY_UP) != 0;
+    OWNED int old = copies ? open(fd_path(target).text, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     int error = mount(list_text(task->list, op, 0), fd_path(target).text,
                       list_text(task->list, op, 2), op->num[0], list_text(task->list, op, 3));
-    return error < 0 ? task_fail(task, "mount") : 0;
+    if (error < 0 || !copies)
+        return error < 0 ? task_fail(task, "mount") : 0;
+    OWNED int new = path_open(task, (op->flags & FLAG_IN_ROOT) != 0, list_text(task->list, op, 1),
+                              O_RDONLY | O_DIRECTORY);
+    errno = ESTALE;
+    if (old < 0 || new < 0 || fstat(old, &before) < 0 || fstat(new, &after) < 0 ||
+        before.st_dev == after.st_dev || copy_up(old, new) < 0)
+        return task_fail(task, "copy up");
+    return 0;
 }
 
 static int clone_tree(struct task *task, int source, unsigned int flags)

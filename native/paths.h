@@ -35,4 +35,7 @@ int path_make_dirs(const struct task *task, const char *path, const struct owner
  * root. */
 int path_make_target(const struct task *task, bool in_root, const char *path, bool directory);
 
+/* copy-up.c: what one directory holds into another, empty one. -1 and errno. */
+int copy_up(int from, int to);
+
 #endif

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { type Launcher, startLauncher } from '../../agent/kernel/launcher.ts';
 import type { Op } from '../../agent/kernel/op.ts';
-import type { ExecSession, Shim, ShimContainer } from '../../agent/kernel/shim.ts';
+import type { ExecSession, Shim, ShimContainer, StartRequest } from '../../agent/kernel/shim.ts';
 import { silentLog } from '../../base/log.ts';
 import { nativeBinary } from '../../native/binary.ts';
 import { makeBusyboxRoot } from './busybox.ts';
@@ -166,10 +166,14 @@ export interface Start {
   readonly uid?: number;
   readonly terminal?: boolean;
   readonly stdin?: 'none' | 'open' | 'once';
+  /** Before anything else of the list. */
+  readonly first?: readonly Op[];
   readonly inRoot?: readonly Op[];
   readonly last?: readonly Op[];
   readonly logMaxBytes?: number;
   readonly logMaxFiles?: number;
+  /** Further fields of the request. */
+  readonly rest?: Partial<StartRequest>;
 }
 
 export function startContainer(pod: NativePod, start: Start): Promise<{ readonly pid: number }> {
@@ -183,7 +187,13 @@ export function startContainer(pod: NativePod, start: Start): Promise<{ readonly
     terminal: start.terminal ?? false,
     stdin: start.stdin ?? 'none',
     owner: ownerOf(last),
-    ops: [...rootOps(pod, start.inRoot), ...sessionOps(start.terminal ?? false), ...last],
+    ops: [
+      ...(start.first ?? []),
+      ...rootOps(pod, start.inRoot),
+      ...(start.rest?.terminal ? [] : sessionOps(start.terminal ?? false)),
+      ...last,
+    ],
+    ...start.rest,
   });
 }
 

@@ -131,7 +131,7 @@ describe.runIf(v1 !== undefined)('on cgroup v1', () => {
 
 it('sets up links, addresses and routes in the pod’s network namespace', async () => {
   const route = { prefix: 32, protocol: 4, kind: 'unicast', linkIndex: 1 } as const;
-  const messages = recordNetlink((netlink) => {
+  const requests = recordNetlink((netlink) => {
     ensureAddress(netlink, { linkIndex: 1, address: '10.99.0.2', prefix: 32 }, 'global');
     const hop = { ...route, destination: '10.99.0.1', gateway: undefined, source: undefined };
     putRoute(netlink, hop);
@@ -139,7 +139,7 @@ it('sets up links, addresses and routes in the pod’s network namespace', async
   });
   await pod.shim.run([
     { op: 'join', namespace: 'network' },
-    { op: 'netlink', messages },
+    { op: 'netlink', messages: requests },
   ]);
   await runContainer(pod, { container: 'c', argv: ['sh', '-c', 'ip -4 -o addr; ip route'] });
   const lines = messages(logPath(pod, 'c'), 'stdout').map((l) => l.trim().replace(/\s+/g, ' '));
