@@ -12,11 +12,14 @@ export interface LinkClients {
 
 const maxMessageBytes = 64 * 2 ** 20;
 
-/** A dead peer is noticed within keepalive time and timeout; its channel is closed then, never reconnected. */
+/**
+ * A dead peer is noticed within keepalive time and timeout; its channel is closed then, never reconnected. The timeout is
+ * long, as grpc-js takes its own process' standing still for the peer's silence. A host that is up again says so at once.
+ */
 const channelOptions: ChannelOptions = {
   'grpc.ssl_target_name_override': controllerTlsName,
   'grpc.keepalive_time_ms': 3000,
-  'grpc.keepalive_timeout_ms': 5000,
+  'grpc.keepalive_timeout_ms': 15_000,
   'grpc.max_receive_message_length': maxMessageBytes,
   'grpc.max_send_message_length': maxMessageBytes,
   'grpc.use_local_subchannel_pool': 1,

@@ -130,7 +130,7 @@ async function renew(
 function grpcPort({ identity, log }: DispatcherDeps, service: AgentLinkServer) {
   const server = new Server({
     'grpc.keepalive_time_ms': 3000,
-    'grpc.keepalive_timeout_ms': 5000,
+    'grpc.keepalive_timeout_ms': 15_000,
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
   });
