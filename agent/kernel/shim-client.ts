@@ -92,19 +92,12 @@ function shimOf(client: Client, hello: Hello): Shim {
     createSandbox: (request) => createSandbox(client, hello, request),
     run: (ops) => run(client, 'run', ops),
     start: (request) => start(client, request),
-    kill: async (container, signal) => {
-      const args = { num: [signal], text: [container] };
-      await ask(client, { type: frameType.KILL, request: `kill ${container}`, args });
-    },
+    kill: (container, signal) => tell(client, 'KILL', { container, num: [signal] }),
     list: async () => {
-      return decodeStates(
-        await ask(client, { type: frameType.LIST, request: 'list containers', args: {} }),
-      );
+      const request = { type: frameType.LIST, request: 'list containers', args: {} };
+      return decodeStates(await ask(client, request));
     },
-    forget: async (container) => {
-      const args = { text: [container] };
-      await ask(client, { type: frameType.FORGET, request: `forget ${container}`, args });
-    },
+    forget: (container) => tell(client, 'FORGET', { container }),
     onExit: (listener) => client.exitListeners.push(listener),
     onLost: (listener) => client.lostListeners.push(listener),
     exec: (request) => openExec(client, request),
@@ -116,6 +109,15 @@ function shimOf(client: Client, hello: Hello): Shim {
     },
     disconnect: () => disconnect(client),
   };
+}
+
+async function tell(
+  client: Client,
+  what: 'KILL' | 'FORGET' | 'CONTINUE',
+  { container, num = [] }: { readonly container: string; readonly num?: readonly number[] },
+): Promise<void> {
+  const request = `${what.toLowerCase()} ${container}`;
+  await ask(client, { type: frameType[what], request, args: { num, text: [container] } });
 }
 
 /** The uts namespace is the last that is held: with it, all are. */
@@ -158,15 +160,14 @@ async function run(client: Client, request: string, ops: readonly Op[]): Promise
 }
 
 async function start(client: Client, request: StartRequest): Promise<{ readonly pid: number }> {
-  const { container } = request;
-  const name = { text: [container] };
+  const { container, terminalSize = { columns: 80, rows: 24 } } = request;
   const answer = await ask(client, {
     type: frameType.START,
     request: `start ${container}`,
     args: {
       flags: streamFlags(request.terminal, request.stdin),
       num: [
-        ...[request.owner ?? 0, 80, 24, request.logMaxFiles],
+        ...[request.owner ?? 0, terminalSize.columns, terminalSize.rows, request.logMaxFiles],
         namespaceMask(request.namespaces ?? ['mount', 'pid']),
       ],
       wide: [BigInt(request.logMaxBytes)],
@@ -175,14 +176,9 @@ async function start(client: Client, request: StartRequest): Promise<{ readonly 
     ops: request.ops,
     onSync: async (pid) => {
       await request.onSync?.({ pid });
-      await ask(client, { type: frameType.CONTINUE, request: `continue ${container}`, args: name });
+      await tell(client, 'CONTINUE', { container });
     },
-    giveUp: () =>
-      ask(client, {
-        type: frameType.KILL,
-        request: `kill ${container}`,
-        args: { num: [constants.signals.SIGKILL], ...name },
-      }),
+    giveUp: () => tell(client, 'KILL', { container, num: [constants.signals.SIGKILL] }),
   });
   return { pid: decodeStates(answer)[0]!.pid };
 }
@@ -226,7 +222,7 @@ interface Ask {
   readonly ops?: readonly Op[];
   /** When the list waits in `sync`; what it throws is the request's error once `giveUp` has ended it. */
   readonly onSync?: (pid: number) => Promise<void>;
-  readonly giveUp?: () => Promise<unknown>;
+  readonly giveUp?: () => Promise<void>;
 }
 
 function ask(client: Client, asked: Ask): Promise<Buffer> {
@@ -261,20 +257,14 @@ function listen(client: Client): void {
 }
 
 function receive(client: Client, frame: Frame): void {
-  if (frame.type === frameType.HELLO) {
-    client.hello.resolve(decodeHello(frame.payload));
-    return;
-  }
+  if (frame.type === frameType.HELLO) return client.hello.resolve(decodeHello(frame.payload));
   if (frame.type === frameType.EXITED) {
     const [exit] = decodeStates(frame.payload);
     for (const listener of client.exitListeners) listener(exit!);
     return;
   }
   const question = client.questions.get(frame.tag);
-  if (frame.type === frameType.SYNC) {
-    if (question) synchronize(client, question, frame);
-    return;
-  }
+  if (frame.type === frameType.SYNC) return synchronize(client, question, frame);
   client.questions.delete(frame.tag);
   if (frame.type === frameType.DONE) question?.answer.resolve(frame.payload);
   else if (frame.type === frameType.FAILED)
@@ -282,10 +272,14 @@ function receive(client: Client, frame: Frame): void {
 }
 
 /** The failure that the shim tells in the end is only that of the killed process. */
-function synchronize(client: Client, question: Question, { tag, payload }: Frame): void {
+function synchronize(
+  client: Client,
+  question: Question | undefined,
+  { tag, payload }: Frame,
+): void {
   const [state] = decodeStates(payload);
   question
-    .onSync?.(state!.pid)
+    ?.onSync?.(state!.pid)
     .catch((error: unknown) => {
       const answer = deferred<Buffer>();
       answer.promise.catch(() => question.answer.reject(error));

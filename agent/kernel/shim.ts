@@ -52,6 +52,8 @@ export interface StartRequest {
   readonly logMaxBytes: number;
   readonly logMaxFiles: number;
   readonly terminal: boolean;
+  /** 80 by 24, if nothing is said. */
+  readonly terminalSize?: { readonly columns: number; readonly rows: number };
   /** What its standard input is: /dev/null, open to every client, or open until the first client has gone. */
   readonly stdin: 'none' | 'open' | 'once';
   /** The host's uid that its pipes or its terminal belong to; the host's root, if nothing is said. */
