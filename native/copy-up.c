@@ -12,19 +12,22 @@ enum { MAX_DEPTH = 64, PART = 1 << 20 };
 
 static int copy_directory(int from, int to, int depth);
 
-/* A file, directory, link or device, with its owner and its mode. */
+/* A file, directory or link, with its owner and its mode. No device: what an image's file system
+ * doesn't let anybody open, the new one might. */
 static int copy_entry(int from, int to, const char *name, int depth)
 {
     char link[PATH_MAX] = "";
     struct stat found;
     if (fstatat(from, name, &found, AT_SYMLINK_NOFOLLOW) < 0)
         return -1;
+    if (S_ISCHR(found.st_mode) || S_ISBLK(found.st_mode))
+        return 0;
     bool is_link = S_ISLNK(found.st_mode), is_directory = S_ISDIR(found.st_mode);
     if (is_link && readlinkat(from, name, link, sizeof link - 1) < 0)
         return -1;
     int made = is_link        ? symlinkat(link, to, name)
                : is_directory ? mkdirat(to, name, 0700)
-                              : mknodat(to, name, (found.st_mode & S_IFMT) | 0600, found.st_rdev);
+                              : mknodat(to, name, (found.st_mode & S_IFMT) | 0600, 0);
     if (made < 0 || fchownat(to, name, found.st_uid, found.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
         return -1;
     if (is_link || fchmodat(to, name, found.st_mode & 07777, 0) < 0)

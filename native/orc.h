@@ -14,7 +14,7 @@
  *
  *   connect ────────────────────────────────────────▶
  *          ◀───────────────────────────────── HELLO version, pid
- *   SANDBOX, RUN, KILL … ───────────────────────────▶ each: DONE or FAILED with its tag
+ *   RUN, KILL, LIST … ──────────────────────────────▶ each: DONE or FAILED with its tag
  *   START ops ──────────────────────────────────────▶ decode ── clone3 ────────▶ run each op
  *          ◀───────────────────────── FAILED ─────── {op, stage, errno} ◀─────── on failure
  *          ◀───────────────────────── SYNC pid ───── and waits ◀───────────────── if a list says so

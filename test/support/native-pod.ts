@@ -224,6 +224,7 @@ export function execIn(
     readonly uid?: number;
     /** Operations before the container is entered. */
     readonly before?: readonly Op[];
+    readonly cgroup2Dir?: string;
   },
 ): Promise<ExecSession> {
   return pod.shim.exec({
@@ -231,6 +232,7 @@ export function execIn(
     stdin: options.stdin ?? false,
     terminal: options.terminal,
     owner: firstId + (options.uid ?? 0),
+    cgroup2Dir: options.cgroup2Dir,
     ops: [
       ...(options.before ?? []),
       { op: 'enter-container', container },

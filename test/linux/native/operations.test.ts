@@ -254,8 +254,9 @@ describe('mounts', () => {
     writeFileSync(`${dir}/sub/deep/file`, 'text\n', { mode: 0o640 });
     symlinkSync('sub/deep', `${dir}/link`);
     chownSync(`${dir}/sub`, 5, 6);
+    execFileSync('mknod', [`${dir}/disk`, 'b', '7', '99']);
     const { lines, file } = await inside(
-      'cat /full/link/file; stat -c "%a %u:%g" /full/sub/deep/file /full/sub; touch /full/x',
+      'ls /full; cat /full/link/file; stat -c "%a %u:%g" /full/sub/deep/file /full/sub; touch /full/x',
       {
         inRoot: [
           {
@@ -266,7 +267,7 @@ describe('mounts', () => {
         ],
       },
     );
-    expect(lines).toEqual(['text', '640 0:0', '755 5:6']);
+    expect(lines).toEqual(['link', 'sub', 'text', '640 0:0', '755 5:6']);
     expect(file('mountinfo')).toMatch(/ \/full .* - tmpfs /);
   });
 });

@@ -15,6 +15,7 @@ import {
   overlayRoot,
   rootOps,
   runContainer,
+  startContainer,
   startPod,
 } from '../../support/native-pod.ts';
 
@@ -68,6 +69,16 @@ describe.runIf(v2 !== undefined)('on cgroup v2', () => {
         ops: [...rootOps(pod), ...execOps(['sleep', '1000'])],
       });
       expect(pidsIn(dir)).toEqual([String(pid)]);
+      await pod.shim.kill('c', 9);
+    });
+  });
+
+  it('clones a process of exec straight into the group, too', async () => {
+    await withGroup(v2!, async (dir) => {
+      await startContainer(pod, { container: 'c', argv: ['sleep', '1000'] });
+      const session = await execIn(pod, 'c', { argv: ['sleep', '1000'], cgroup2Dir: dir });
+      await expect.poll(() => pidsIn(dir).filter((pid) => pid !== '')).toHaveLength(1);
+      session.close();
       await pod.shim.kill('c', 9);
     });
   });
