@@ -95,7 +95,8 @@ static int open_proc(const char *path)
 int op_write(struct task *task, const struct orc_record *op)
 {
     const char *path = list_text(task->list, op, 0);
-    OWNED int fd = (op->flags & FLAG_PROC) != 0 ? open_proc(path) : open(path, O_WRONLY | O_CLOEXEC);
+    bool proc = (op->flags & FLAG_PROC) != 0;
+    OWNED int fd = proc ? open_proc(path) : open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return task_fail(task, "open");
     ssize_t written = write(fd, list_text(task->list, op, 1), op->text[1].length);

@@ -8,8 +8,8 @@
 
 enum text_kind { NONE, TEXT, PATH, NAME, BYTES, LIST };
 
-/* What a record may carry; anything else in it must be zero. An operation has `run`, a frame that is
- * a list `may`. */
+/* What a record may carry; anything else in it must be zero. An operation has `run`, a frame that
+ * is a list `may`. */
 struct shape {
     uint16_t flags;
     uint8_t nums, wides;

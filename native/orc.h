@@ -132,7 +132,7 @@ enum orc_op {
     OP_SET_CAPS = 27,        /* wide: effective, permitted, inheritable, ambient */
     OP_NO_NEW_PRIVS = 28,
     OP_SECCOMP = 29,         /* text: struct sock_filter[]; num: SECCOMP_FILTER_FLAG_… */
-    OP_EXEC = 30,            /* text: argv, env, paths to try (NUL between strings); num: how many */
+    OP_EXEC = 30,            /* text: argv, env, paths to try (NUL in between); num: how many */
     OP_TERMINAL = 32, /* of the container's own devpts, for descriptors 0 to 2 */
     OP_DIAL = 33,     /* num: port */
     OP_OPEN_SPACE = 34, /* text: path; num: enum orc_space */
@@ -185,7 +185,7 @@ enum orc_space {
 
 enum orc_setting {
     SETTING_RLIMIT = 0,      /* num: resource; wide: soft, hard */
-    SETTING_SCHEDULER = 1,   /* num: policy, nice, priority; wide: flags, runtime, deadline, period */
+    SETTING_SCHEDULER = 1,   /* num: policy, nice, priority; wide: flags, three times */
     SETTING_IO_PRIORITY = 2, /* num: as ioprio_set(2) */
     SETTING_AFFINITY = 3,    /* text: one bit for each processor */
     SETTING_PERSONALITY = 4, /* num: as personality(2) */

@@ -49,7 +49,7 @@ static int map_ids(struct task *task, const struct orc_record *op, int proc)
 }
 
 /* Maps are written from outside, so a child is in the new namespace; it stops when it has put its
- * directory of /proc into the descriptors that both share: its pid there may be another than here. */
+ * directory of /proc into the descriptors that both share: there its pid may be another one. */
 int op_new_user(struct task *task, const struct orc_record *op)
 {
     int status = 0;
