@@ -29,9 +29,8 @@ export interface ContainerSurroundings {
   /** Host paths; all of them are there when the container starts. */
   readonly sources: {
     readonly shm: string;
-    readonly hosts: string;
-    readonly resolvConf: string;
-    readonly hostname: string;
+    /** Directory of hosts, hostname and resolv.conf. */
+    readonly etc: string;
     readonly terminationLog: string;
     /** Where the shim has mounted a volume in memory. */
     readonly tmpfs: (volume: string) => string;
@@ -189,9 +188,9 @@ function fileMounts({ sources }: ContainerSurroundings): readonly OciMount[] {
   const options = ['nosuid', 'nodev'] as const;
   return [
     bind('/dev/shm', sources.shm, hidden),
-    bind('/etc/hosts', sources.hosts, options),
-    bind('/etc/resolv.conf', sources.resolvConf, options),
-    bind('/etc/hostname', sources.hostname, options),
+    ...['hosts', 'resolv.conf', 'hostname'].map((name) =>
+      bind(`/etc/${name}`, posix.join(sources.etc, name), options),
+    ),
     bind('/dev/termination-log', sources.terminationLog, options),
   ];
 }

@@ -35,9 +35,9 @@ import {
 import { planOverlay } from './root-mount.ts';
 import type { RuntimeContext } from './sandboxes.ts';
 import type { SeccompFilters } from './seccomp-filters.ts';
-import { ensureTmpfs } from './shim-mounts.ts';
+import { ensureTmpfs, inShim } from './shim-mounts.ts';
 import { startFailure } from './start-failure.ts';
-import { makeTerminationLog, readTerminationLog, terminationLogPath } from './termination-log.ts';
+import { makeTerminationLog, readTerminationLog } from './termination-log.ts';
 
 export interface ContainerContext extends RuntimeContext {
   readonly logLimits: LogLimits;
@@ -121,8 +121,8 @@ async function configure(
     root: join(paths.container(spec.id), 'root'),
     sources: {
       shm: paths.shm,
-      ...paths.etc,
-      terminationLog: terminationLogPath(paths.container(spec.id)),
+      etc: paths.etc,
+      terminationLog: messagePath(paths, spec.id),
       tmpfs: paths.tmpfs,
     },
   });
@@ -137,7 +137,7 @@ async function prepare(
   const directory = paths.container(spec.id);
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
-  await makeTerminationLog(directory);
+  await makeTerminationLog(inShim(shim, messagePath(paths, spec.id)));
   await mkdir(dirname(spec.logPath), { recursive: true });
   await writeContainerRecord(directory, {
     startedAtMs: clock.now(),
@@ -147,16 +147,15 @@ async function prepare(
   });
   const limits = planCgroup(config.linux?.resources ?? {}, cgroups.version);
   await cgroups.ensure(paths.containerCgroup(spec.id), limits);
-  for (const { source } of spec.mounts)
-    if (source.kind === 'tmpfs')
-      await ensureTmpfs(shim, {
-        target: paths.tmpfs(source.name),
-        sizeBytes: source.sizeLimitBytes,
-        mode: '0777',
-        uid: source.uid,
-        gid: source.gid,
-      });
+  const memory = spec.mounts.flatMap(({ source }) => {
+    if (source.kind !== 'tmpfs') return [];
+    const { name, sizeLimitBytes, uid, gid } = source;
+    return [{ target: paths.tmpfs(name), sizeBytes: sizeLimitBytes, mode: '0777', uid, gid }];
+  });
+  if (memory.length > 0) await ensureTmpfs(shim, memory);
 }
+
+const messagePath = (paths: PodPaths, id: ContainerId) => join(paths.messages, containerKey(id));
 
 async function launch(
   context: ContainerContext,
@@ -235,7 +234,7 @@ async function list(context: ContainerContext, uid: string): Promise<readonly Co
       if (exit === undefined)
         return { id, state: lost ? 'lost' : 'running', pid, startedAtMs, exit };
       const oomKilled = (await context.cgroups.oomKills(paths.containerCgroup(id))) > 0;
-      const message = await readTerminationLog(paths.container(id));
+      const message = shim && (await readTerminationLog(inShim(shim, messagePath(paths, id))));
       return { id, state: 'exited', pid, startedAtMs, exit: { ...exit, oomKilled, message } };
     }),
   );
@@ -266,6 +265,7 @@ async function remove(context: ContainerContext, id: ContainerId): Promise<void>
   if (found && !found.exit)
     throw new ContainerError('RunContainerError', `container ${id.name} is running`);
   await removeLogs(paths.container(id));
+  if (shim) await rm(inShim(shim, messagePath(paths, id)), { force: true });
   await shim?.forget(containerKey(id));
   await rm(join(paths.run, 'exits', containerKey(id)), { force: true });
   await discard(context, id, paths);

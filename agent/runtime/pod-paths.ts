@@ -14,10 +14,11 @@ export interface PodPaths {
   readonly data: string;
   readonly record: string;
   readonly containers: string;
-  readonly etc: { readonly hosts: string; readonly resolvConf: string; readonly hostname: string };
   readonly run: string;
-  /** /dev/shm of all of its containers, in the shim's mount namespace. */
+  /** Memory in the shim's mount namespace: /dev/shm of all containers; what they have of /etc; their last messages. */
   readonly shm: string;
+  readonly etc: string;
+  readonly messages: string;
   readonly tmpfs: (volume: string) => string;
   readonly container: (id: ContainerId) => string;
   /** Names of its control groups. The shim's is outside of the pod's, which has limits. */
@@ -30,18 +31,14 @@ export function podPaths({ dataDir, runDir }: RuntimeDirectories, uid: string): 
   assertName(uid);
   const data = join(dataDir, 'pods', uid);
   const run = join(runDir, 'pods', uid);
-  const etc = (name: string) => join(data, 'etc', name);
   return {
     data,
     record: join(data, 'sandbox.json'),
     containers: join(data, 'containers'),
-    etc: {
-      hosts: etc('hosts'),
-      resolvConf: etc('resolv.conf'),
-      hostname: etc('hostname'),
-    },
     run,
     shm: join(run, 'shm'),
+    etc: join(run, 'etc'),
+    messages: join(run, 'messages'),
     tmpfs: (volume) => join(run, 'tmpfs', assertName(volume)),
     container: (id) => join(data, 'containers', containerKey(id)),
     cgroup: `${podCgroupPrefix}${uid}`,

@@ -22,7 +22,7 @@ import {
   writeSandboxRecord,
 } from './records.ts';
 import { withReason } from './session-end.ts';
-import { ensureTmpfs } from './shim-mounts.ts';
+import { ensureTmpfs, inShim } from './shim-mounts.ts';
 
 /** What both ports of the runtime work with. */
 export interface RuntimeContext {
@@ -74,8 +74,10 @@ async function ensure(
   const found = await context.shims.get(spec.uid);
   if (record?.complete && found === undefined) throw lost(spec.uid);
   try {
-    if (!record?.complete || !found) await create(context, spec, paths);
-    await writePodFiles(spec, paths);
+    const shim = record?.complete && found ? found : await create(context, spec, paths);
+    await ensureTmpfs(shim, podMemory(spec, paths));
+    await writePodFiles(spec, inShim(shim, paths.etc));
+    if (!record?.complete) await writeSandboxRecord(paths, recordOf(spec, true));
   } catch (cause) {
     const what = `sandbox of pod ${spec.namespace}/${spec.name}`;
     throw new SandboxError('CreatePodSandboxError', what, { cause });
@@ -84,10 +86,10 @@ async function ensure(
 }
 
 /** Every step may have been done before by an agent that died in the midst of it. */
-async function create(context: RuntimeContext, spec: SandboxSpec, paths: PodPaths): Promise<void> {
+async function create(context: RuntimeContext, spec: SandboxSpec, paths: PodPaths): Promise<Shim> {
   const { dirs, cgroups } = context;
   for (const dir of [dirs.dataDir, dirs.runDir]) await mkdir(dir, { recursive: true, mode: 0o700 });
-  const below = [paths.containers, join(paths.data, 'etc'), join(paths.run, 'tmpfs')];
+  const below = [paths.containers, join(paths.run, 'tmpfs')];
   await Promise.all(below.map((dir) => mkdir(dir, { recursive: true })));
   await writeSandboxRecord(paths, recordOf(spec, false));
   const resources = planResources(spec.resources, cgroups.version);
@@ -99,14 +101,20 @@ async function create(context: RuntimeContext, spec: SandboxSpec, paths: PodPath
     userNamespace: spec.userNamespace,
     ownNetwork: !spec.hostNetwork,
   });
-  const owner = spec.userNamespace?.firstId ?? 0;
-  const shm = { target: paths.shm, sizeBytes: SHM_BYTES, mode: '1777', uid: owner, gid: owner };
-  await ensureTmpfs(shim, shm);
-  await writeSandboxRecord(paths, recordOf(spec, true));
+  return shim;
 }
 
-/** Docker's and Kubernetes' size of /dev/shm. */
-const SHM_BYTES = 64 * 1024 * 1024;
+/** Docker's and Kubernetes' size of /dev/shm. The files are in memory so that no container fills the disk (CVE-2020-8557). */
+function podMemory({ userNamespace }: SandboxSpec, { shm, etc, messages }: PodPaths) {
+  const owner = userNamespace?.firstId ?? 0;
+  return [
+    { target: shm, sizeBytes: 64 * MI, mode: '1777', uid: owner, gid: owner },
+    { target: etc, sizeBytes: 2 * MI, mode: '755', uid: 0, gid: 0 },
+    { target: messages, sizeBytes: MI, mode: '755', uid: 0, gid: 0 },
+  ];
+}
+
+const MI = 1024 * 1024;
 
 async function startShim(context: RuntimeContext, uid: string, paths: PodPaths): Promise<Shim> {
   const cgroupProcs = context.cgroups
@@ -123,12 +131,12 @@ function recordOf(spec: SandboxSpec, complete: boolean): SandboxRecord {
 }
 
 /** In place, as containers have these very files mounted: they see a change at once. */
-async function writePodFiles(spec: SandboxSpec, { etc }: PodPaths): Promise<void> {
+async function writePodFiles(spec: SandboxSpec, directory: string): Promise<void> {
   const owner = spec.userNamespace?.firstId ?? 0;
   const files = [
-    [etc.hosts, spec.hosts],
-    [etc.resolvConf, spec.resolvConf],
-    [etc.hostname, `${spec.hostname}\n`],
+    [join(directory, 'hosts'), spec.hosts],
+    [join(directory, 'resolv.conf'), spec.resolvConf],
+    [join(directory, 'hostname'), `${spec.hostname}\n`],
   ] as const;
   for (const [path, text] of files) {
     if (await holds(path, Buffer.from(text))) continue;
@@ -137,7 +145,7 @@ async function writePodFiles(spec: SandboxSpec, { etc }: PodPaths): Promise<void
   }
 }
 
-/** Containers can write to these files, without end: only one of the right size is read. */
+/** Containers can write to these files: only one of the right size is read. */
 async function holds(path: string, bytes: Buffer): Promise<boolean> {
   const found = await readIfPresent(stat(path));
   return found?.size === bytes.length && bytes.equals(await readFile(path));

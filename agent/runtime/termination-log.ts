@@ -1,24 +1,20 @@
 import { constants } from 'node:fs';
-import { chmod, open, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, open, rm, writeFile } from 'node:fs/promises';
 import { readIfPresent } from '../../base/durable-file.ts';
 
 /** Kubernetes' limit of a termination message. */
 const MAX_BYTES = 4096;
 
-/** Of one container, in its own directory. Only the file itself is shown inside, so that it stays what it is. */
-export const terminationLogPath = (directory: string): string => join(directory, 'termination-log');
-
 /** Root's outside, writable for every user inside; the owner, who could change its mode, is nobody there. */
-export async function makeTerminationLog(directory: string): Promise<void> {
-  const path = terminationLogPath(directory);
+export async function makeTerminationLog(path: string): Promise<void> {
+  await rm(path, { force: true });
   await writeFile(path, '', { flag: 'wx' });
   await chmod(path, 0o666);
 }
 
 /** The end of what was written to it, as Kubernetes does; undefined if there is nothing. */
-export function readTerminationLog(directory: string): Promise<string | undefined> {
-  return readIfPresent(readEnd(terminationLogPath(directory)));
+export function readTerminationLog(path: string): Promise<string | undefined> {
+  return readIfPresent(readEnd(path));
 }
 
 async function readEnd(path: string): Promise<string | undefined> {

@@ -30,9 +30,7 @@ const around: ContainerSurroundings = {
   root: '/c/root',
   sources: {
     shm: '/run/shm',
-    hosts: '/etc-a/hosts',
-    resolvConf: '/etc-a/resolv.conf',
-    hostname: '/etc-a/hostname',
+    etc: '/etc-a',
     terminationLog: '/c/termination-log',
     tmpfs: (name) => `/run/tmpfs/${name}`,
   },
