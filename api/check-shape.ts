@@ -11,7 +11,7 @@ import {
   unsupportedByOrc,
   wrongType,
 } from './field-error.ts';
-import { isObject, ownField } from './normalize.ts';
+import { childSchema, isObject, ownField } from './normalize.ts';
 import { parseQuantity } from './quantity.ts';
 import type { Fields, Schema, Shape } from './schema.ts';
 
@@ -127,10 +127,9 @@ function checkDuplicates(
 
 /** What tells an entry from the others: itself in a set, the values of the key fields in a map. */
 export function itemKey({ merge, item }: ShapeOf<'list'>, value: unknown): unknown {
-  if (merge.as !== 'map' || !isObject(value) || item.shape.kind !== 'object') return value;
-  const { fields } = item.shape;
+  if (merge.as !== 'map' || !isObject(value)) return value;
   return Object.fromEntries(
-    merge.keys.map((key) => [key, value[key] ?? ownField(fields, key)?.fallback]),
+    merge.keys.map((key) => [key, value[key] ?? childSchema(item, key)?.fallback]),
   );
 }
 

@@ -5,15 +5,37 @@ import type { Fields, Schema } from './schema.ts';
  * copy of everything that is an object or a list. Wrong types are left for checkShape to name.
  */
 export function normalize(schema: Schema, value: unknown): unknown {
+  return mapInner(schema, value, (field, inner) => {
+    if (field === undefined) return inner ?? undefined;
+    return isAbsent(field, inner) ? undefined : normalize(field, inner);
+  });
+}
+
+/**
+ * A copy with every field, map value or list entry changed; `schema` is undefined for a field that isn't known. A field
+ * that becomes undefined goes, an entry of a list stays. What has nothing inside, by its schema, is given back as it is.
+ */
+export function mapInner(
+  schema: Schema,
+  value: unknown,
+  change: (schema: Schema | undefined, inner: unknown) => unknown,
+): unknown {
   const { shape } = schema;
-  if (shape.kind === 'json') return value;
-  if (Array.isArray(value))
-    return shape.kind === 'list' ? value.map((item) => normalize(shape.item, item)) : value;
-  if (!isObject(value)) return value;
-  if (shape.kind === 'map') return normalizeFields(value, () => shape.value);
-  if (shape.kind === 'object')
-    return normalizeFields(value, (name) => ownField(shape.fields, name));
-  return value;
+  if (shape.kind === 'list' && Array.isArray(value))
+    return value.map((item: unknown) => change(shape.item, item) ?? item);
+  if ((shape.kind !== 'object' && shape.kind !== 'map') || !isObject(value)) return value;
+  const entries = Object.entries(value).map(([name, inner]): [string, unknown] => [
+    name,
+    change(childSchema(schema, name), inner),
+  ]);
+  return Object.fromEntries(entries.filter(([, inner]) => inner !== undefined));
+}
+
+/** Of a field of an object, or of a map's values. */
+export function childSchema(schema: Schema | undefined, name: string): Schema | undefined {
+  const shape = schema?.shape;
+  if (shape?.kind === 'map') return shape.value;
+  return shape?.kind === 'object' ? ownField(shape.fields, name) : undefined;
 }
 
 /** A field of the schema; never one of Object.prototype's. */
@@ -23,21 +45,8 @@ export const ownField = (fields: Fields, name: string): Schema | undefined =>
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function normalizeFields(
-  value: Readonly<Record<string, unknown>>,
-  schemaOf: (name: string) => Schema | undefined,
-): unknown {
-  const entries: [string, unknown][] = [];
-  for (const [name, inner] of Object.entries(value)) {
-    const schema = schemaOf(name);
-    if (inner === null || inner === undefined || (schema !== undefined && isAbsent(schema, inner)))
-      continue;
-    entries.push([name, schema === undefined ? inner : normalize(schema, inner)]);
-  }
-  return Object.fromEntries(entries);
-}
-
 function isAbsent({ shape, presence }: Schema, value: unknown): boolean {
+  if (value === null || value === undefined) return true;
   if (value !== '' || presence === 'required') return false;
   return (shape.kind === 'string' && shape.values !== undefined) || shape.kind === 'time';
 }

@@ -1,9 +1,9 @@
 import { applySchemaDefaults } from '../../../api/apply-defaults.ts';
-import { isObject } from '../../../api/normalize.ts';
+import { childSchema, isObject } from '../../../api/normalize.ts';
 import { parseQuantity } from '../../../api/quantity.ts';
 import { isSame } from '../../../api/same.ts';
 import type { Schema } from '../../../api/schema.ts';
-import { childSchema, type FieldSet, intersection, itemStep } from './field-set.ts';
+import { type FieldSet, intersection, itemStep } from './field-set.ts';
 
 export interface Conflict {
   readonly manager: string;

@@ -1,6 +1,6 @@
-import { isObject } from '../../../api/normalize.ts';
+import { childSchema, isObject } from '../../../api/normalize.ts';
 import type { Schema } from '../../../api/schema.ts';
-import { childSchema, type FieldSet, isGranular, isLeaf, itemStep } from './field-set.ts';
+import { type FieldSet, isGranular, isLeaf, itemStep } from './field-set.ts';
 
 /** Everything of `applied` put into `live`: objects and maps by field, lists by their keys, sets united. */
 export function mergeApplied(schema: Schema | undefined, live: unknown, applied: unknown): unknown {

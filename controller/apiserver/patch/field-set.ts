@@ -1,5 +1,5 @@
 import { itemKey } from '../../../api/check-shape.ts';
-import { isObject, ownField } from '../../../api/normalize.ts';
+import { childSchema, isObject } from '../../../api/normalize.ts';
 import type { Schema } from '../../../api/schema.ts';
 
 /**
@@ -47,12 +47,6 @@ const byName = ([a]: [string, unknown], [b]: [string, unknown]) => (a < b ? -1 :
 /** Merged field by field; what else there is belongs to its owner as a whole. */
 export const isGranular = (schema: Schema | undefined): boolean =>
   schema?.shape.kind === 'object' || schema?.shape.kind === 'map';
-
-export function childSchema(schema: Schema | undefined, name: string): Schema | undefined {
-  const shape = schema?.shape;
-  if (shape?.kind === 'map') return shape.value;
-  return shape?.kind === 'object' ? ownField(shape.fields, name) : undefined;
-}
 
 export const isLeaf = (set: FieldSet): boolean => Object.keys(set).length === 0;
 

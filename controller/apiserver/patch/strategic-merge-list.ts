@@ -1,4 +1,4 @@
-import { isObject, ownField } from '../../../api/normalize.ts';
+import { childSchema, isObject } from '../../../api/normalize.ts';
 import { isSame } from '../../../api/same.ts';
 import type { Schema, Shape } from '../../../api/schema.ts';
 import { StatusError } from '../../../api/status.ts';
@@ -83,7 +83,7 @@ function indexOfItem(shape: ListShape, list: readonly unknown[], wanted: ObjectM
 }
 
 function keyOf({ item }: ListShape, value: ObjectMap, key: string): unknown {
-  const fallback = item.shape.kind === 'object' ? ownField(item.shape.fields, key)?.fallback : '';
+  const fallback = childSchema(item, key)?.fallback;
   return value[key] ?? fallback;
 }
 

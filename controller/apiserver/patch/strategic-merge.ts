@@ -1,7 +1,6 @@
-import { isObject } from '../../../api/normalize.ts';
+import { childSchema, isObject } from '../../../api/normalize.ts';
 import type { Schema } from '../../../api/schema.ts';
 import { StatusError } from '../../../api/status.ts';
-import { childSchema } from './field-set.ts';
 import { type ListShape, type ObjectMap, strategicMergeList } from './strategic-merge-list.ts';
 
 /**
