@@ -28,7 +28,7 @@ const sanitised = ({ test }: ReturnType<typeof project>) => ({
   test: {
     ...test,
     include: [
-      'test/linux/native/{container,escape,exec,lifetime,log,placement}.test.ts',
+      'test/linux/native/{container,escape,exec,lifetime,log,operations,placement}.test.ts',
       'test/linux/images/unpack-layer.test.ts',
     ],
     setupFiles: 'test/support/sanitised-setup.ts',

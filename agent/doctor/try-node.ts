@@ -99,12 +99,9 @@ async function cleanUp(dir: string): Promise<void> {
 
 /** As for a container's root. */
 const overlay = (idmap: boolean): readonly Op[] => [
+  { op: 'bind', source: 'layer', target: 'lower', flags: ['ro', 'nosuid', 'nodev'], idmap },
   {
-    ...{ op: 'bind', source: 'layer', target: 'lower', inRoot: false, sourceBelow: '' },
-    ...{ create: false, flags: ['ro', 'nosuid', 'nodev'], idmap },
-  },
-  {
-    ...{ op: 'mount', source: 'overlay', target: 'root', inRoot: false, create: false },
-    ...{ fstype: 'overlay', flags: ['nodev'], data: 'lowerdir=lower,upperdir=upper,workdir=work' },
+    ...{ op: 'mount', source: 'overlay', target: 'root', fstype: 'overlay', flags: ['nodev'] },
+    data: 'lowerdir=lower,upperdir=upper,workdir=work',
   },
 ];

@@ -75,8 +75,6 @@ export function overlayRoot(pod: NativePod): readonly Op[] {
       ...mountDefaults,
       source: 'overlay',
       target: `${dir}/root`,
-      inRoot: false,
-      create: false,
       fstype: 'overlay',
       flags: ['nodev'],
       data: `lowerdir=${dir}/lower,upperdir=${dir}/upper/files,workdir=${dir}/work/files`,
@@ -86,14 +84,7 @@ export function overlayRoot(pod: NativePod): readonly Op[] {
 
 const mountDefaults = { op: 'mount', data: '' } as const;
 
-export const bindDefaults = {
-  op: 'bind',
-  inRoot: false,
-  sourceBelow: '',
-  create: false,
-  flags: [],
-  idmap: false,
-} as const satisfies Partial<Op>;
+export const bindDefaults = { op: 'bind', flags: 0 } as const;
 
 /** Into the pod's overlay root with proc and /dev, up to where the process' own operations begin. */
 export function rootOps(pod: NativePod, extra: readonly Op[] = []): readonly Op[] {
@@ -252,7 +243,7 @@ export function messages(log: string, stream: 'stdout' | 'stderr'): readonly str
   const lines: string[] = [];
   let rest = '';
   for (const line of readFileSync(log, 'utf8').split('\n').slice(0, -1)) {
-    const [, of, tag, text] = /^\S+ (stdout|stderr) ([FP]) (.*)$/.exec(line) ?? [];
+    const [, of, tag, text] = /^\S+ (stdout|stderr) ([FP]) ([^\n]*)$/.exec(line) ?? [];
     if (of === undefined) throw new Error(`not a line of a log: ${line.slice(0, 100)}`);
     if (of !== stream) continue;
     rest += text;
