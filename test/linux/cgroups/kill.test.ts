@@ -1,0 +1,60 @@
+import { existsSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type CgroupTrees, findCgroupTrees } from '../../../agent/kernel/cgroup-trees.ts';
+import { type CgroupWorld, openCgroupWorld } from '../../support/cgroup-world.ts';
+import { waitFor } from '../../support/wait-for.ts';
+
+const { version, trees } = await findCgroupTrees(['freezer']);
+const hasLeaf = trees.some(({ controller }) => controller === 'unified');
+
+const without = (controller: string) => (all: CgroupTrees) => ({
+  ...all,
+  trees: all.trees.filter((tree) => tree.controller !== controller),
+});
+const hosts: readonly [string, boolean, (all: CgroupTrees) => CgroupTrees][] = [
+  ['on version 2, by cgroup.freeze and cgroup.kill', version === 2, (all) => all],
+  ['on a hybrid host, by a leaf of the unified tree', hasLeaf, without('freezer')],
+  ['on version 1, by its freezer', version === 1, without('unified')],
+];
+
+let world: CgroupWorld;
+afterEach(() => world.end());
+
+/** Two new ones for each that there is, until the limit; each ends soon, so that there are always new ones. */
+const forkBomb = 'b() { b | b & sleep 0.01; }; while :; do b; done 2>/dev/null';
+
+for (const [host, isHere, choose] of hosts)
+  describe.runIf(isHere)(host, () => {
+    it('stops a group with those below it, and lets it go on', async () => {
+      world = await openCgroupWorld(choose);
+      await world.ensure('top/below', {});
+      world.start('top/below', 'while :; do :; done');
+      const used = async () => (await world.cgroups.usage('top'))?.cpuNs ?? 0;
+      await waitFor('a busy loop', async () => (await used()) > 0);
+      await world.cgroups.freeze('top');
+      const frozen = await used();
+      await expect(
+        waitFor('time passing', async () => (await used()) > frozen, 200),
+      ).rejects.toThrow();
+      await world.cgroups.thaw('top');
+      await waitFor('the loop to go on', async () => (await used()) > frozen);
+      await world.cgroups.freeze('top/below');
+      await world.cgroups.remove('top');
+      expect(existsSync(world.cgroups.directories('top')[0]?.path ?? '')).toBe(false);
+    });
+
+    it('kills a fork bomb with every one of its processes, and leaves no group', async () => {
+      world = await openCgroupWorld(choose);
+      await world.ensure('bomb', { pids: { limit: 60 } });
+      await world.ensure('bomb/below', {});
+      const child = world.start('bomb/below', forkBomb);
+      const seen = new Set<number>();
+      await waitFor('many processes', () => {
+        for (const pid of world.pids('bomb/below')) seen.add(pid);
+        return seen.size > 100;
+      });
+      await world.cgroups.remove('bomb');
+      await waitFor('its first process', () => child.signalCode === 'SIGKILL');
+      expect(await world.cgroups.list()).toEqual([]);
+    });
+  });
