@@ -94,39 +94,28 @@ const others = ['bind', 'rbind', 'remount', 'tmpcopyup', 'idmap', 'ridmap'];
 /** All of the access time settings are one choice: mount_setattr(2). */
 const ATIME = 0x70;
 
-/** Bits to set, bits to clear. */
-const attributes: Readonly<Record<string, readonly [number, number]>> = {
-  ro: [1, 0],
-  rw: [0, 1],
-  nosuid: [2, 0],
-  suid: [0, 2],
-  nodev: [4, 0],
-  dev: [0, 4],
-  noexec: [8, 0],
-  exec: [0, 8],
-  noatime: [0x10, ATIME],
-  strictatime: [0x20, ATIME],
-  relatime: [0, ATIME],
-  atime: [0, ATIME],
-  nostrictatime: [0, ATIME],
-  norelatime: [0, ATIME],
-  nodiratime: [0x80, 0],
-  diratime: [0, 0x80],
-  nosymfollow: [0x200000, 0],
-  symfollow: [0, 0x200000],
-};
+type Bits = readonly [set: number, clear: number];
+
+const attributes: Readonly<Record<string, Bits>> = Object.fromEntries([
+  ...(
+    [
+      ['ro', 'rw', 1],
+      ['nosuid', 'suid', 2],
+      ['nodev', 'dev', 4],
+      ['noexec', 'exec', 8],
+      ['nodiratime', 'diratime', 0x80],
+      ['nosymfollow', 'symfollow', 0x200000],
+    ] as const
+  ).flatMap(([on, off, bit]): [string, Bits][] => [
+    [on, [bit, 0]],
+    [off, [0, bit]],
+  ]),
+  ...['relatime', 'atime', 'nostrictatime', 'norelatime'].map((name) => [name, [0, ATIME]]),
+  ['noatime', [0x10, ATIME]],
+  ['strictatime', [0x20, ATIME]],
+]);
 
 const superblocks: Readonly<Record<string, number>> = {
-  sync: 16,
-  mand: 64,
-  dirsync: 128,
-  silent: 32768,
-  iversion: 1 << 23,
-  lazytime: 1 << 25,
-  async: 0,
-  nomand: 0,
-  loud: 0,
-  noiversion: 0,
-  nolazytime: 0,
-  defaults: 0,
+  ...{ sync: 16, mand: 64, dirsync: 128, silent: 32768, iversion: 1 << 23, lazytime: 1 << 25 },
+  ...{ async: 0, nomand: 0, loud: 0, noiversion: 0, nolazytime: 0, defaults: 0 },
 };

@@ -13,7 +13,7 @@ import {
   str,
   type TypeOf,
   uint64,
-  unsupported,
+  unsupportedFields,
 } from '../../api/schema.ts';
 import { OciError } from './oci-error.ts';
 
@@ -71,120 +71,90 @@ function parseJson(text: string): unknown {
 }
 
 const spaces = ['pid', 'network', 'mount', 'ipc', 'uts', 'user', 'cgroup', 'time'] as const;
-const uint32 = () => long({ min: 0, max: 2 ** 32 - 1 });
-const strings = () => list(str());
-const idMapping = obj({
-  containerID: required(uint32()),
-  hostID: required(uint32()),
-  size: required(uint32()),
-});
+const uint32 = long({ min: 0, max: 2 ** 32 - 1 });
+const strings = list(str());
+
+/** Several fields of one kind. */
+function all<S, const K extends string>(schema: S, ...names: readonly K[]) {
+  return Object.fromEntries(names.map((name) => [name, schema])) as { readonly [N in K]: S };
+}
+
+const idMapping = obj(all(required(uint32), 'containerID', 'hostID', 'size'));
 
 const process = obj({
   terminal: bool(),
-  consoleSize: obj({ height: required(uint32()), width: required(uint32()) }),
-  user: obj({ uid: uint32(), gid: uint32(), umask: uint32(), additionalGids: list(uint32()) }),
-  args: required(list(str())),
-  env: strings(),
+  consoleSize: obj(all(required(uint32), 'height', 'width')),
+  user: obj({ ...all(uint32, 'uid', 'gid', 'umask'), additionalGids: list(uint32) }),
+  args: required(strings),
+  env: strings,
   cwd: required(str()),
-  capabilities: obj({
-    bounding: strings(),
-    effective: strings(),
-    inheritable: strings(),
-    permitted: strings(),
-    ambient: strings(),
-  }),
-  rlimits: list(obj({ type: required(str()), hard: required(uint64()), soft: required(uint64()) })),
+  capabilities: obj(all(strings, 'bounding', 'effective', 'inheritable', 'permitted', 'ambient')),
+  rlimits: list(obj({ type: required(str()), ...all(required(uint64()), 'hard', 'soft') })),
   noNewPrivileges: bool(),
-  apparmorProfile: str(),
-  selinuxLabel: str(),
+  ...all(str(), 'apparmorProfile', 'selinuxLabel'),
   oomScoreAdj: int({ min: -1000, max: 1000 }),
   scheduler: obj({
     policy: required(str()),
-    nice: int(),
-    priority: int(),
-    flags: strings(),
-    runtime: uint64(),
-    deadline: uint64(),
-    period: uint64(),
+    ...all(int(), 'nice', 'priority'),
+    flags: strings,
+    ...all(uint64(), 'runtime', 'deadline', 'period'),
   }),
-  ioPriority: obj({
-    class: required(str()),
-    priority: int({ min: 0, max: 7 }),
-  }),
-  execCPUAffinity: obj({ initial: str(), final: str() }),
+  ioPriority: obj({ class: required(str()), priority: int({ min: 0, max: 7 }) }),
+  execCPUAffinity: obj(all(str(), 'initial', 'final')),
 });
 
+const maps = all(list(idMapping), 'uidMappings', 'gidMappings');
 const mount = obj({
   destination: required(str()),
-  type: str(),
-  source: str(),
-  options: strings(),
-  uidMappings: list(idMapping),
-  gidMappings: list(idMapping),
+  ...all(str(), 'type', 'source'),
+  options: strings,
+  ...maps,
 });
 
 const hooks = list(
-  obj({ path: required(str()), args: strings(), env: strings(), timeout: int({ min: 1 }) }),
+  obj({ path: required(str()), ...all(strings, 'args', 'env'), timeout: int({ min: 1 }) }),
 );
 
-const rates = () =>
-  list(obj({ major: required(long()), minor: required(long()), rate: required(uint64()) }));
+const device = all(required(long()), 'major', 'minor');
+const weight = int({ min: 0, max: 1000 });
 
 const resources = obj({
   devices: list(
     obj({
       allow: required(bool()),
       type: str({ values: ['a', 'b', 'c'] }),
-      major: long(),
-      minor: long(),
+      ...all(long(), 'major', 'minor'),
       access: str(),
     }),
   ),
   memory: obj({
-    limit: long(),
-    reservation: long(),
-    swap: long(),
-    kernel: long(),
-    kernelTCP: long(),
+    ...all(long(), 'limit', 'reservation', 'swap', 'kernel', 'kernelTCP'),
     swappiness: uint64(),
-    disableOOMKiller: bool(),
-    useHierarchy: bool(),
-    checkBeforeUpdate: bool(),
+    ...all(bool(), 'disableOOMKiller', 'useHierarchy', 'checkBeforeUpdate'),
   }),
   cpu: obj({
-    shares: uint64(),
-    quota: long(),
-    burst: uint64(),
-    period: uint64(),
-    realtimeRuntime: long(),
-    realtimePeriod: uint64(),
-    cpus: str(),
-    mems: str(),
-    idle: long(),
+    ...all(uint64(), 'shares', 'burst', 'period', 'realtimePeriod'),
+    ...all(long(), 'quota', 'realtimeRuntime', 'idle'),
+    ...all(str(), 'cpus', 'mems'),
   }),
   pids: obj({ limit: long() }),
   blockIO: obj({
-    weight: int({ min: 0, max: 1000 }),
-    leafWeight: int({ min: 0, max: 1000 }),
-    weightDevice: list(
-      obj({
-        major: required(long()),
-        minor: required(long()),
-        weight: int({ min: 0, max: 1000 }),
-        leafWeight: int({ min: 0, max: 1000 }),
-      }),
+    ...all(weight, 'weight', 'leafWeight'),
+    weightDevice: list(obj({ ...device, ...all(weight, 'weight', 'leafWeight') })),
+    ...all(
+      list(obj({ ...device, rate: required(uint64()) })),
+      'throttleReadBpsDevice',
+      'throttleWriteBpsDevice',
+      'throttleReadIOPSDevice',
+      'throttleWriteIOPSDevice',
     ),
-    throttleReadBpsDevice: rates(),
-    throttleWriteBpsDevice: rates(),
-    throttleReadIOPSDevice: rates(),
-    throttleWriteIOPSDevice: rates(),
   }),
   hugepageLimits: list(obj({ pageSize: required(str()), limit: required(uint64()) })),
   network: obj({
-    classID: uint32(),
-    priorities: list(obj({ name: required(str()), priority: required(uint32()) })),
+    classID: uint32,
+    priorities: list(obj({ name: required(str()), priority: required(uint32) })),
   }),
-  rdma: map(obj({ hcaHandles: uint32(), hcaObjects: uint32() })),
+  rdma: map(obj(all(uint32, 'hcaHandles', 'hcaObjects'))),
   unified: map(str()),
 });
 
@@ -212,16 +182,14 @@ const comparisons = [
 
 const seccomp = obj({
   defaultAction: required(str({ values: actions })),
-  defaultErrnoRet: uint32(),
-  architectures: strings(),
-  flags: strings(),
-  listenerPath: str(),
-  listenerMetadata: str(),
+  defaultErrnoRet: uint32,
+  ...all(strings, 'architectures', 'flags'),
+  ...all(str(), 'listenerPath', 'listenerMetadata'),
   syscalls: list(
     obj({
-      names: required(list(str())),
+      names: required(strings),
       action: required(str({ values: actions })),
-      errnoRet: uint32(),
+      errnoRet: uint32,
       args: list(
         obj({
           index: required(int({ min: 0, max: 5 })),
@@ -235,8 +203,7 @@ const seccomp = obj({
 });
 
 const linux = obj({
-  uidMappings: list(idMapping),
-  gidMappings: list(idMapping),
+  ...maps,
   sysctl: map(str()),
   resources,
   cgroupsPath: str(),
@@ -245,45 +212,38 @@ const linux = obj({
     obj({
       path: required(str()),
       type: required(str({ values: ['c', 'b', 'u', 'p'] })),
-      major: long(),
-      minor: long(),
-      fileMode: uint32(),
-      uid: uint32(),
-      gid: uint32(),
+      ...all(long(), 'major', 'minor'),
+      ...all(uint32, 'fileMode', 'uid', 'gid'),
     }),
   ),
   netDevices: map(obj({ name: str() })),
   seccomp,
-  rootfsPropagation: str(),
-  maskedPaths: strings(),
-  readonlyPaths: strings(),
-  mountLabel: str(),
-  intelRdt: unsupported(),
-  memoryPolicy: unsupported(),
-  personality: obj({ domain: required(str()), flags: strings() }),
-  timeOffsets: map(obj({ secs: long(), nanosecs: uint32() })),
+  ...all(str(), 'rootfsPropagation', 'mountLabel'),
+  ...all(strings, 'maskedPaths', 'readonlyPaths'),
+  ...unsupportedFields('intelRdt', 'memoryPolicy'),
+  personality: obj({ domain: required(str()), flags: strings }),
+  timeOffsets: map(obj({ secs: long(), nanosecs: uint32 })),
 });
 
 export const ociSpec = obj({
   ociVersion: required(
-    str({
-      check: (version) =>
-        /^1\.[0-3]\.\d+([-+].*)?$/.test(version) ? undefined : 'must be 1.0.0 to 1.3.x',
-    }),
+    str({ check: (version) => (/^1\.[0-3]\./.test(version) ? undefined : 'must be 1.0 to 1.3') }),
   ),
   process,
   root: obj({ path: required(str()), readonly: bool() }),
-  hostname: str(),
-  domainname: str(),
+  ...all(str(), 'hostname', 'domainname'),
   mounts: list(mount),
-  hooks: obj({
-    prestart: hooks,
-    createRuntime: hooks,
-    createContainer: hooks,
-    startContainer: hooks,
-    poststart: hooks,
-    poststop: hooks,
-  }),
+  hooks: obj(
+    all(
+      hooks,
+      'prestart',
+      'createRuntime',
+      'createContainer',
+      'startContainer',
+      'poststart',
+      'poststop',
+    ),
+  ),
   annotations: map(str()),
   linux,
 });

@@ -54,22 +54,17 @@ function planNode(device: Device, { linux = {} }: OciSpec): Op {
   };
 }
 
-const character = (path: string, major: number, minor: number): Device => ({
-  path,
-  type: 'c',
-  major,
-  minor,
-});
-
 /** config-linux.md, "Default Devices"; the links are those of runtime-linux.md. */
-const defaults = [
-  character('/dev/null', 1, 3),
-  character('/dev/zero', 1, 5),
-  character('/dev/full', 1, 7),
-  character('/dev/random', 1, 8),
-  character('/dev/urandom', 1, 9),
-  character('/dev/tty', 5, 0),
-];
+const defaults = (
+  [
+    ['null', 1, 3],
+    ['zero', 1, 5],
+    ['full', 1, 7],
+    ['random', 1, 8],
+    ['urandom', 1, 9],
+    ['tty', 5, 0],
+  ] as const
+).map(([name, major, minor]): Device => ({ path: `/dev/${name}`, type: 'c', major, minor }));
 
 const deviceLinks = {
   '/dev/fd': '/proc/self/fd',
