@@ -1,17 +1,13 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { type RequestOptions, request } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { ReasonError } from './reason-error.ts';
 
 /** Closed table: why a server of which only the authority's hash is known could not be asked. */
 export type PinnedHttpsErrorReason = 'Unreachable' | 'WrongAuthority' | 'Refused';
 
-export class PinnedHttpsError extends Error {
+export class PinnedHttpsError extends ReasonError<PinnedHttpsErrorReason> {
   override readonly name = 'PinnedHttpsError';
-  readonly reason: PinnedHttpsErrorReason;
-  constructor(reason: PinnedHttpsErrorReason, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.reason = reason;
-  }
 }
 
 export interface PinnedPost {

@@ -1,3 +1,5 @@
+import { ReasonError } from '../../base/reason-error.ts';
+
 /** Kubernetes' words for why a container isn't running, as they appear in its status. All may pass: retryable. */
 type ContainerErrorReason =
   /** The pod asks for something that can't be: found out before anything was made. */
@@ -9,13 +11,8 @@ type ContainerErrorReason =
   /** Everything was ready, but the command could not be executed. Kubernetes reports exit code 128. */
   | 'StartError';
 
-export class ContainerError extends Error {
+export class ContainerError extends ReasonError<ContainerErrorReason> {
   override readonly name = 'ContainerError';
-  readonly reason: ContainerErrorReason;
-  constructor(reason: ContainerErrorReason, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.reason = reason;
-  }
 }
 
 export function configError(message: string): ContainerError {
@@ -29,11 +26,6 @@ type SandboxErrorReason =
   /** Nobody listens at the port. */
   | 'ConnectionRefused';
 
-export class SandboxError extends Error {
+export class SandboxError extends ReasonError<SandboxErrorReason> {
   override readonly name = 'SandboxError';
-  readonly reason: SandboxErrorReason;
-  constructor(reason: SandboxErrorReason, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.reason = reason;
-  }
 }

@@ -4,6 +4,7 @@ import type {
   LogsRequest,
   PortForwardRequest,
 } from '../../api/generated/agent.ts';
+import { ReasonError } from '../../base/reason-error.ts';
 import type { ExecSession } from '../kernel/shim.ts';
 
 /** What the controller may ask of this node and its pods; main gives the session its answers. All throw SessionError. */
@@ -31,11 +32,6 @@ export type LogsTarget = Readonly<LogsRequest>;
 /** Closed table, in words of api/status.ts: the user sees reason and message. */
 export type SessionErrorReason = 'NotFound' | 'BadRequest' | 'InternalError';
 
-export class SessionError extends Error {
+export class SessionError extends ReasonError<SessionErrorReason> {
   override readonly name = 'SessionError';
-  readonly reason: SessionErrorReason;
-  constructor(reason: SessionErrorReason, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.reason = reason;
-  }
 }

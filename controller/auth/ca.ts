@@ -1,3 +1,4 @@
+import { ReasonError } from '../../base/reason-error.ts';
 import 'reflect-metadata';
 import type { webcrypto } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -48,13 +49,8 @@ export type CaErrorReason =
   | 'Damaged'
   | 'ForeignStore';
 
-export class CaError extends Error {
+export class CaError extends ReasonError<CaErrorReason> {
   override readonly name = 'CaError';
-  readonly reason: CaErrorReason;
-  constructor(reason: CaErrorReason, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.reason = reason;
-  }
 }
 
 export interface CaOptions {

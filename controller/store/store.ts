@@ -1,3 +1,5 @@
+import { ReasonError } from '../../base/reason-error.ts';
+
 /**
  * The store port: etcd's model. Keys are ordered strings; every transaction that changes something gets the next
  * revision; a watch delivers every change of a prefix once, in order. Implementations: sqlite-store.ts (embedded,
@@ -81,11 +83,6 @@ export type StoreErrorReason =
   /** The writer led once, and another controller does now. */
   | 'Deposed';
 
-export class StoreError extends Error {
+export class StoreError extends ReasonError<StoreErrorReason> {
   override readonly name = 'StoreError';
-  readonly reason: StoreErrorReason;
-  constructor(reason: StoreErrorReason, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.reason = reason;
-  }
 }
