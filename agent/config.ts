@@ -2,15 +2,13 @@ import { isIPv4 } from 'node:net';
 import { hostname } from 'node:os';
 import { configFlag, readConfig } from '../base/config-file.ts';
 import {
-  each,
+  type Flag,
   formatFlags,
   list,
-  parsed,
-  required,
+  listOf,
   text,
   UsageError,
   type ValuesOf,
-  whole,
 } from '../base/flags.ts';
 import { logLevelFlag } from '../base/log.ts';
 import { readServiceConfig, type ServiceConfig } from '../base/service.ts';
@@ -20,8 +18,8 @@ import type { LogLimits } from './runtime/containers.ts';
 export const agentFlags = {
   ...configFlag,
   'node-name': text('NAME', 'name of this node', hostname()),
-  address: required(parsed(text('IP', "this node's IPv4 address for the other nodes"), ipv4)),
-  controller: required(list('HOST:PORT', 'where a controller serves agents')),
+  address: text('IP', "this node's IPv4 address for the other nodes").parsed(ipv4).required(),
+  controller: list('HOST:PORT', 'where a controller serves agents').required(),
   join: text('URL', 'the API to join at, when this machine has not joined yet'),
   token: text('TOKEN', 'of `orc token create`, for --join'),
   'data-dir': text('DIR', 'images, volumes, logs, ledger, keys', '/var/lib/orc/agent'),
@@ -29,33 +27,21 @@ export const agentFlags = {
   'cgroup-parent': text('PATH', 'group that the pods are put into', '/orc-pods'),
   'insecure-registry': list('HOST[:PORT]', 'registry that is spoken to without TLS'),
   'registry-proxy': text('PATH', 'unix socket of a CONNECT proxy for registries'),
-  'image-gc-high-threshold': whole(
-    text('PERCENT', 'percent of the disk in use from which on unused images go', '85'),
-    1,
-    100,
-  ),
-  'image-gc-low-threshold': whole(
-    text('PERCENT', '… until no more than this is in use', '80'),
-    0,
-    100,
-  ),
-  'image-max-age': whole(text('HOURS', 'unused images go after so long in any case'), 1, 100_000),
-  'min-free-disk': whole(
-    text('PERCENT', 'with less the node has DiskPressure and gets no new pods', '10'),
-    1,
-    99,
-  ),
-  'container-log-max-size': whole(
-    text('MIB', "of a container's log file, in MiB; then it is rotated", '10'),
-    1,
-    1_000_000,
-  ),
-  'container-log-max-files': whole(
-    text('N', "of a container's log, for each of its last two attempts", '5'),
-    1,
-    1000,
-  ),
-  label: each(list('KEY=VALUE', 'of the Node object'), keyValue),
+  'image-gc-high-threshold': percent('of the disk in use from which on unused images go', '85'),
+  'image-gc-low-threshold': percent('… until no more than this is in use', '80'),
+  'image-max-age': text('HOURS', 'unused images go after so long in any case').whole(1, 100_000),
+  'min-free-disk': percent('with less the node has DiskPressure and gets no new pods', '10'),
+  'container-log-max-size': text(
+    'MIB',
+    "of a container's log file, in MiB; then it is rotated",
+    '10',
+  ).whole(1, 1_000_000),
+  'container-log-max-files': text(
+    'N',
+    "of a container's log, for each of its last two attempts",
+    '5',
+  ).whole(1, 1000),
+  label: listOf('KEY=VALUE', 'of the Node object', keyValue),
   'log-level': logLevelFlag,
 };
 
@@ -107,6 +93,10 @@ function readLimits(given: Given): HousekeepingLimits {
     ...{ highPercent, lowPercent, minFreeDiskPercent: given.minFreeDisk },
     maxAgeMs: given.imageMaxAge === undefined ? undefined : given.imageMaxAge * 3_600_000,
   };
+}
+
+function percent(about: string, fallback: string): Flag<number> {
+  return text('PERCENT', about, fallback).whole(0, 100);
 }
 
 function keyValue(text: string): readonly [string, string] {

@@ -1,15 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
-import {
-  formatFlags,
-  oneOf,
-  parseFlags,
-  short,
-  text,
-  UsageError,
-  type ValuesOf,
-} from '../base/flags.ts';
+import { formatFlags, oneOf, parseFlags, text, UsageError, type ValuesOf } from '../base/flags.ts';
 import { runCommand } from '../base/run-command.ts';
 import { readAgentConfig } from './config.ts';
 import {
@@ -26,15 +18,11 @@ import { insideWord, tryNetwork, tryNetworkInside } from './doctor/try-network.t
 import { tryNode } from './doctor/try-node.ts';
 
 export const doctorFlags = {
-  role: oneOf(text('ROLE', 'agent or controller, or both', 'both'), [
-    'both',
-    'agent',
-    'controller',
-  ]),
+  role: oneOf('ROLE', ['agent', 'controller', 'both'], 'both'),
   'data-dir': text('DIR', 'where state is kept, or will be', '/var/lib/orc'),
   'pod-cidr': text('CIDR', "as the controllers'", '10.244.0.0/14'),
   'service-cidr': text('CIDR', "as the controllers'", '10.96.0.0/16'),
-  output: short('o', oneOf(text('FORMAT', 'text or json', 'text'), ['text', 'json'])),
+  output: oneOf('FORMAT', ['text', 'json'], 'text').short('o'),
 };
 
 const help = `orc doctor: says what this host lacks, and how to mend it

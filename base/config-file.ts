@@ -56,7 +56,8 @@ export function readConfig<F extends Flags, C>(
 export const formatConfig = (given: GivenTexts, flags: Flags): string =>
   Object.entries(given)
     .map(
-      ([key, texts]) => `${key}: ${JSON.stringify(flags[key]?.repeatable ? texts : texts?.[0])}\n`,
+      ([key, texts]) =>
+        `${key}: ${JSON.stringify(flags[key]?.look.repeatable ? texts : texts?.[0])}\n`,
     )
     .join('');
 
@@ -111,10 +112,10 @@ function parseConfigFile(text: string, flags: Flags): ConfigFile {
 }
 
 /** undefined: not of the flag's shape. */
-function textsOf(flag: Flag, value: unknown): readonly string[] | undefined {
-  if (flag.value === undefined)
+function textsOf({ look }: Flag, value: unknown): readonly string[] | undefined {
+  if (look.value === undefined)
     return isScalar(value) && value.value === true ? ['true'] : undefined;
-  const values = flag.repeatable && isSeq(value) ? value.items : [value];
+  const values = look.repeatable && isSeq(value) ? value.items : [value];
   const texts = values.map(textOfScalar);
   return texts.every((text) => text !== undefined) ? texts : undefined;
 }
@@ -126,7 +127,7 @@ function textOfScalar(value: unknown): string | undefined {
   return typeof value.value === 'string' && value.value !== '' ? value.value : undefined;
 }
 
-const shapeOf = ({ value, repeatable }: Flag) =>
+const shapeOf = ({ look: { value, repeatable } }: Flag) =>
   value === undefined ? 'true' : repeatable ? `a list of ${value}` : value;
 
 function unknown(name: string, flags: Flags): string {

@@ -2,16 +2,28 @@ import { parseArgs } from 'node:util';
 
 /** One flag of a command line, `--name VALUE` or a switch, and what its texts say. */
 export interface Flag<T = unknown> {
+  readonly look: Look;
+  /** @param texts a switch's being "true"; none: it wasn't given. Throws UsageError, which begins with --name. */
+  read(texts: readonly string[], name: string): T;
+  /** -f as well. */
+  short(letter: string): Flag<T>;
+  /** It must be given. */
+  required(): Flag<Exclude<T, undefined>>;
+  /** @param parse throws UsageError. */
+  parsed<U>(parse: (text: string, name: string) => U): Flag<U | Exclude<T, string>>;
+  /** A whole number. */
+  whole(min?: number, max?: number): Flag<number | Exclude<T, string>>;
+}
+
+/** What help, completion and files need of it. */
+interface Look {
   readonly about: string;
   /** Shown in the help: "DIR"; a flag without one is a switch. */
   readonly value?: string;
-  /** One letter: "f" for -f. */
-  readonly short?: string;
   readonly fallback?: string | undefined;
+  readonly letter?: string;
   readonly repeatable?: boolean;
   readonly required?: boolean;
-  /** @param texts a switch's being "true"; none: it wasn't given. Throws UsageError, which begins with --name. */
-  read(texts: readonly string[], name: string): T;
 }
 
 export type Flags = Readonly<Record<string, Flag>>;
@@ -29,68 +41,54 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-export const on = (about: string): Flag<boolean> => ({ about, read: (texts) => texts.length > 0 });
+export const on = (about: string) => flag({ about }, (texts) => texts.length > 0);
 
 export function text(value: string, about: string): Flag<string | undefined>;
 export function text(value: string, about: string, fallback: string): Flag<string>;
-export function text(value: string, about: string, fallback?: string): Flag<string | undefined> {
-  return { value, about, fallback, read: ([given]) => given ?? fallback };
+export function text(value: string, about: string, fallback?: string) {
+  return flag({ value, about, fallback }, ([given]) => given ?? fallback);
 }
 
-export const list = (value: string, about: string): Flag<readonly string[]> => ({
-  ...{ value, about, repeatable: true },
-  read: (texts) => texts,
-});
-
-/** Must be given. */
-export const required = <T>(flag: Flag<T>) =>
-  ({ ...flag, required: true }) as Flag<Exclude<T, undefined>>;
-
-export const short = <T>(letter: string, flag: Flag<T>): Flag<T> => ({ ...flag, short: letter });
-
-/** @param parse throws UsageError. */
-export const parsed = <S extends string | undefined, T>(
-  flag: Flag<S>,
-  parse: (text: string, name: string) => T,
-): Flag<T | Exclude<S, string>> => ({
-  ...flag,
-  read(texts, name) {
-    const value = flag.read(texts, name);
-    return typeof value === 'string' ? parse(value, name) : (value as Exclude<S, string>);
-  },
-});
-
-/** Each of a list's. @param parse throws UsageError. */
-export const each = <T>(
-  flag: Flag<readonly string[]>,
-  parse: (text: string, name: string) => T,
-): Flag<readonly T[]> => ({
-  ...flag,
-  read: (texts, name) => flag.read(texts, name).map((one) => parse(one, name)),
-});
-
-export const oneOf = <S extends string | undefined, const V extends string>(
-  flag: Flag<S>,
+/** Its about lists them. */
+export const oneOf = <const V extends string, F extends V | undefined = undefined>(
+  of: string,
   values: readonly V[],
-) =>
-  parsed(flag, (given, name) => {
+  fallback?: F,
+): Flag<V | F> => {
+  const about = values.join(', ').replace(/, (?=[^,]*$)/, ' or ');
+  return flag({ value: of, about, fallback }, ([given], name) => {
+    if (given === undefined) return fallback as F;
     const value = values.find((known) => known === given);
     if (value !== undefined) return value;
     throw new UsageError(`--${name} must be one of ${values.join(', ')}, not ${given}`);
   });
+};
 
-/** A whole number. */
-export const whole = <S extends string | undefined>(
-  flag: Flag<S>,
-  min = 0,
-  max = Number.MAX_SAFE_INTEGER,
-) =>
-  parsed(flag, (given, name) => {
-    const value = Number(given);
-    if (/^\d+$/.test(given) && value >= min && value <= max) return value;
-    const bounds = max < Number.MAX_SAFE_INTEGER ? ` from ${min} to ${max}` : '';
-    throw new UsageError(`--${name} must be a whole number${bounds}, not ${given}`);
-  });
+export const list = (value: string, about: string) => listOf(value, about, (one) => one);
+
+/** @param parse throws UsageError. */
+export const listOf = <T>(value: string, about: string, parse: (text: string, name: string) => T) =>
+  flag({ value, about, repeatable: true }, (texts, name) => texts.map((one) => parse(one, name)));
+
+function flag<T>(look: Look, read: Flag<T>['read']): Flag<T> {
+  const parsed = <U>(parse: (text: string, name: string) => U) =>
+    flag(look, (texts, name) => {
+      const value = read(texts, name);
+      return typeof value === 'string' ? parse(value, name) : (value as Exclude<T, string>);
+    });
+  return {
+    ...{ look, read, parsed },
+    short: (letter) => flag({ ...look, letter }, read),
+    required: () => flag({ ...look, required: true }, read as Flag<Exclude<T, undefined>>['read']),
+    whole: (min = 0, max = Number.MAX_SAFE_INTEGER) =>
+      parsed((given, name) => {
+        const value = Number(given);
+        if (/^\d+$/.test(given) && value >= min && value <= max) return value;
+        const bounds = max < Number.MAX_SAFE_INTEGER ? ` from ${min} to ${max}` : '';
+        throw new UsageError(`--${name} must be a whole number${bounds}, not ${given}`);
+      }),
+  };
+}
 
 /** Of each flag that was given its texts, a switch's being "true". */
 export type GivenTexts = Readonly<Record<string, readonly string[] | undefined>>;
@@ -114,12 +112,12 @@ export function tryFlags<F extends Flags>(
 ): { readonly values: ValuesOf<F>; readonly mistakes: readonly UsageError[] } {
   const mistakes: UsageError[] = [];
   const values: Record<string, unknown> = {};
-  for (const [name, flag] of Object.entries(flags)) {
+  for (const [name, { look, read }] of Object.entries(flags)) {
     const texts = given[name] ?? [];
     try {
-      if (flag.required && texts.length === 0)
-        throw new UsageError(`--${name} is required: ${flag.about}`);
-      values[camelCase(name)] = flag.read(texts, name);
+      if (look.required && texts.length === 0)
+        throw new UsageError(`--${name} is required: ${look.about}`);
+      values[camelCase(name)] = read(texts, name);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       mistakes.push(error);
@@ -144,12 +142,12 @@ export function splitFlags(
   flags: Flags,
 ): { readonly given: GivenTexts; readonly words: readonly string[] } {
   const options = Object.fromEntries(
-    Object.entries(flags).map(([name, flag]) => [
+    Object.entries(flags).map(([name, { look }]) => [
       name,
       {
-        type: flag.value === undefined ? ('boolean' as const) : ('string' as const),
-        multiple: flag.repeatable ?? false,
-        ...(flag.short === undefined ? {} : { short: flag.short }),
+        type: look.value === undefined ? ('boolean' as const) : ('string' as const),
+        multiple: look.repeatable ?? false,
+        ...(look.letter === undefined ? {} : { short: look.letter }),
       },
     ]),
   );
@@ -167,9 +165,16 @@ export function splitFlags(
 /** The help of a role: its flags, one a line. */
 export function formatFlags(flags: Flags): string {
   return Object.entries(flags)
-    .map(([name, { about, value, fallback, short }]) => {
-      const left = `  ${short ? `-${short}, ` : ''}--${name}${value === undefined ? '' : ` ${value}`}`;
-      return `${left.padEnd(30)} ${about}${fallback === undefined ? '' : ` (default ${fallback})`}`;
-    })
+    .map(
+      ([
+        name,
+        {
+          look: { about, value, fallback, letter },
+        },
+      ]) => {
+        const left = `  ${letter ? `-${letter}, ` : ''}--${name}${value === undefined ? '' : ` ${value}`}`;
+        return `${left.padEnd(30)} ${about}${fallback === undefined ? '' : ` (default ${fallback})`}`;
+      },
+    )
     .join('\n');
 }

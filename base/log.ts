@@ -1,12 +1,12 @@
 import { isatty } from 'node:tty';
 import { pino } from 'pino';
-import { oneOf, text } from './flags.ts';
+import { oneOf } from './flags.ts';
 import { formatLine, type LogRecord } from './log-text.ts';
 
 const levels = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof levels)[number];
 
-export const logLevelFlag = oneOf(text('LEVEL', 'error, warn, info or debug', 'info'), levels);
+export const logLevelFlag = oneOf('LEVEL', levels, 'info');
 
 /** A closed vocabulary, so that logs can be searched by field. Message constant, facts in fields. */
 interface LogFields {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { text, type ValuesOf } from '../base/flags.ts';
 import type { ApiClient } from './client.ts';
 import type { Io } from './io.ts';
 
@@ -15,11 +16,13 @@ export interface Cli {
 }
 
 /** Flags that every verb has. */
-export interface GlobalFlags {
-  readonly kubeconfig?: string;
-  readonly context?: string;
-  readonly namespace?: string;
-}
+export const globalFlags = {
+  namespace: text('name', 'of the objects (default: the context’s)').short('n'),
+  kubeconfig: text('file', 'how to reach the controller'),
+  context: text('name', 'of the kubeconfig'),
+};
+
+export type GlobalFlags = Partial<ValuesOf<typeof globalFlags>>;
 
 /** Turns what a verb does into a commander action that keeps the exit code. */
 export type Act = <F extends object>(
@@ -51,11 +54,4 @@ export function openCli(io: Io, flags: GlobalFlags): Cli {
     err,
     close: () => void client?.then((opened) => opened.close()).catch(() => {}),
   };
-}
-
-export function withGlobalFlags(command: Command): Command {
-  return command
-    .option('-n, --namespace <name>', 'of the objects (default: the context’s)')
-    .option('--kubeconfig <file>', 'how to reach the controller')
-    .option('--context <name>', 'of the kubeconfig');
 }

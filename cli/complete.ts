@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { withDeadline } from '../base/deadline.ts';
-import { type Cli, openCli, withGlobalFlags } from './cli.ts';
+import { type Cli, globalFlags, openCli } from './cli.ts';
 import {
   type Candidate,
   type Completion,
@@ -8,6 +8,7 @@ import {
   readWords,
   type WordsSoFar,
 } from './complete-plan.ts';
+import { addFlags } from './define-verb.ts';
 import { type Io, processIo } from './io.ts';
 import { containersOf, pickPod } from './pods-of.ts';
 import { collectionPath, type ObjectList } from './resources.ts';
@@ -49,7 +50,7 @@ const namesOf = (of: Readonly<Record<string, { readonly about: string }>>): read
 async function commandOf(name: string, programs: Programs): Promise<Command> {
   const [verb, program] = [verbs[name], programs[name]];
   if (verb) return verbCommand(name, verb, inert);
-  return program ? programCommand(name, program) : withGlobalFlags(new Command());
+  return program ? programCommand(name, program) : addFlags(new Command(), globalFlags);
 }
 
 async function candidates(

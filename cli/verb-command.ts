@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { Flags } from '../base/flags.ts';
-import { type Act, withGlobalFlags } from './cli.ts';
+import { type Act, globalFlags } from './cli.ts';
+import { addFlags } from './define-verb.ts';
 import { verbHelp } from './print/help.ts';
 import type { Verb } from './verbs.ts';
 
@@ -8,7 +9,7 @@ import type { Verb } from './verbs.ts';
 export async function verbCommand(name: string, verb: Verb, act: Act): Promise<Command> {
   const command = new Command(`orc ${name}`).exitOverride().helpOption('-h, --help', 'this');
   verbHelp(command, verb);
-  (await verb.load())(withGlobalFlags(command), act);
+  (await verb.load())(addFlags(command, globalFlags), act);
   return command;
 }
 
@@ -41,13 +42,5 @@ export type Programs = Readonly<Record<string, Program>>;
 export async function programCommand(name: string, program: Program): Promise<Command> {
   const command = new Command(`orc ${name}`).summary(program.about);
   if (program.argument) command.argument(...program.argument);
-  for (const [flag, { about, value, fallback, repeatable }] of Object.entries(
-    await program.flags(),
-  ))
-    command.option(
-      `--${flag}${value === undefined ? '' : ` <${value}>`}`,
-      repeatable ? `${about} (repeatable)` : about,
-      fallback,
-    );
-  return command;
+  return addFlags(command, await program.flags());
 }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { configFlag, readConfig } from '../base/config-file.ts';
-import { formatFlags, list, parsed, text, UsageError, type ValuesOf } from '../base/flags.ts';
+import { formatFlags, list, text, UsageError, type ValuesOf } from '../base/flags.ts';
 import { hostAddresses } from '../base/host-addresses.ts';
 import {
   cidrContains,
@@ -23,18 +23,16 @@ export const controllerFlags = {
   'data-dir': text('DIR', 'store, keys', '/var/lib/orc/controller'),
   etcd: list('URL', 'a member of etcd, which then is the store instead of the embedded one'),
   ...etcdFlags,
-  'api-address': parsed(text('HOST:PORT', 'HTTPS API', '0.0.0.0:6443'), hostPort),
+  'api-address': text('HOST:PORT', 'HTTPS API', '0.0.0.0:6443').parsed(hostPort),
   'api-socket': text('PATH', 'HTTPS API on a unix socket as well'),
-  'agent-address': parsed(text('HOST:PORT', 'gRPC for agents', '0.0.0.0:6444'), hostPort),
+  'agent-address': text('HOST:PORT', 'gRPC for agents', '0.0.0.0:6444').parsed(hostPort),
   join: text('URL', "another controller's API, to join its cluster"),
   token: text('TOKEN', 'of `orc token create --controller`, for --join'),
   'server-name': list('NAME', 'further name or address in the server certificate'),
-  'pod-cidr': parsed(
-    text('CIDR', "pods' addresses; each node gets a /22", '10.244.0.0/14'),
+  'pod-cidr': text('CIDR', "pods' addresses; each node gets a /22", '10.244.0.0/14').parsed(
     cidrUpTo(nodePrefix),
   ),
-  'service-cidr': parsed(
-    text('CIDR', "Services' addresses", '10.96.0.0/16'),
+  'service-cidr': text('CIDR', "Services' addresses", '10.96.0.0/16').parsed(
     cidrUpTo(smallestServicePrefix),
   ),
   'cluster-domain': text('NAME', 'suffix of DNS names', 'cluster.local'),

@@ -3,7 +3,6 @@ import { systemClock } from '../base/clock.ts';
 import {
   formatFlags,
   readFlags,
-  required,
   splitFlags,
   text,
   UsageError,
@@ -20,8 +19,8 @@ import { openSqliteStore } from './store/sqlite-store.ts';
 const place = 'sqlite:FILE|etcd:URL[,URL…]';
 
 export const storeFlags = {
-  from: required(text(place, 'the store as it is')),
-  to: required(text(place, 'an empty one')),
+  from: text(place, 'the store as it is').required(),
+  to: text(place, 'an empty one').required(),
   ...etcdFlags,
 };
 

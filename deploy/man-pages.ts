@@ -5,7 +5,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { withGlobalFlags } from '../cli/cli.ts';
+import { globalFlags } from '../cli/cli.ts';
+import { addFlags } from '../cli/define-verb.ts';
 import { inert, programCommand, verbCommand } from '../cli/verb-command.ts';
 import { type Verb, verbs } from '../cli/verbs.ts';
 import { programs } from '../programs.ts';
@@ -18,7 +19,7 @@ const sections = await Promise.all(Object.entries(verbs).map(([name, verb]) => v
 write('orc', 1, [
   ...nameSection('orc', 'containers on several hosts, as one'),
   ...['.SH SYNOPSIS', '.B orc', '.I VERB', '[flags] [words]'],
-  ...['.SH FLAGS OF EVERY VERB', ...flagsOf(withGlobalFlags(new Command()))],
+  ...['.SH FLAGS OF EVERY VERB', ...flagsOf(addFlags(new Command(), globalFlags))],
   ...['.SH VERBS', ...sections.flat()],
   ...[
     '.SH EXIT STATUS',
@@ -56,10 +57,9 @@ function nameSection(name: string, about: string): readonly string[] {
 
 async function verbOf(name: string, verb: Verb): Promise<readonly string[]> {
   const command = await verbCommand(name, verb, inert);
-  const globals = withGlobalFlags(new Command()).options.map(({ long }) => long);
   const own = new Command();
-  for (const option of command.options.filter(({ long }) => !globals.includes(long)))
-    own.addOption(option);
+  for (const option of command.options)
+    if (!(option.attributeName() in globalFlags)) own.addOption(option);
   return [
     ...[`.SS ${name}`, `${text(verb.about)}.`, '.PP', usageOf(command)],
     ...['.PP', '.nf', '.RS', ...verb.examples.map(text), '.RE', '.fi'],

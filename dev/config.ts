@@ -1,40 +1,35 @@
 import { resolve } from 'node:path';
 import {
-  each,
   formatFlags,
-  list,
+  listOf,
   on,
-  parsed,
   parseFlags,
   text,
   UsageError,
   type ValuesOf,
-  whole,
 } from '../base/flags.ts';
 import { logLevelFlag } from '../base/log.ts';
 import { parsePublication } from './publication.ts';
 
 export const devFlags = {
-  nodes: whole(text('N', 'hosts with an agent each', '3'), 1, 50),
-  controllers: whole(text('N', 'hosts with a controller each; several need --etcd', '1'), 1, 5),
-  etcd: whole(text('1|3', 'the store is etcd with so many members', '0'), 0, 5),
-  'data-dir': parsed(
-    text('DIR', 'keep state and kubeconfig here (default: a fresh directory, removed at the end)'),
-    (path) => resolve(path),
-  ),
-  port: whole(text('PORT', 'API on 127.0.0.1; 0 is any free port', '6443'), 0, 65_535),
-  publish: each(
-    list(
-      '[IP:]PORT:SERVICE[.NAMESPACE][:PORT]',
-      "a port of this machine (0 takes a free one) for a Service's (80), once there is one",
-    ),
+  nodes: text('N', 'hosts with an agent each', '3').whole(1, 50),
+  controllers: text('N', 'hosts with a controller each; several need --etcd', '1').whole(1, 5),
+  etcd: text('1|3', 'the store is etcd with so many members', '0').whole(0, 5),
+  'data-dir': text(
+    'DIR',
+    'keep state and kubeconfig here (default: a fresh directory, removed at the end)',
+  ).parsed((path) => resolve(path)),
+  port: text('PORT', 'API on 127.0.0.1; 0 is any free port', '6443').whole(0, 65_535),
+  publish: listOf(
+    '[IP:]PORT:SERVICE[.NAMESPACE][:PORT]',
+    "a port of this machine (0 takes a free one) for a Service's (80), once there is one",
     parsePublication,
   ),
   registry: on('a registry for the hosts, as registry:5000'),
-  'cache-dir': parsed(text('DIR', 'Debian packages for the registry', '.cache'), (path) =>
+  'cache-dir': text('DIR', 'Debian packages for the registry', '.cache').parsed((path) =>
     resolve(path),
   ),
-  'ready-fd': whole(text('FD', 'write "ready" to this descriptor when all is up'), 3, 1023),
+  'ready-fd': text('FD', 'write "ready" to this descriptor when all is up').whole(3, 1023),
   'log-level': logLevelFlag,
 };
 

@@ -1,21 +1,20 @@
 import { apiVersionOf } from '../../api/kind.ts';
 import { kinds } from '../../api/kinds.ts';
-import { UsageError } from '../../base/flags.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import { oneOf, type ValuesOf } from '../../base/flags.ts';
+import type { Cli } from '../cli.ts';
+import { defineVerb } from '../define-verb.ts';
 import { layoutOf } from '../print/layout.ts';
 import { formatTable } from '../print/table.ts';
 
-export const defineApiResources: DefineVerb = (command, act) => {
-  command.option('-o, --output <format>', 'name').action(act(apiResources));
-};
+const apiResourcesFlags = { output: oneOf('format', ['name']).short('o') };
+
+export const defineApiResources = defineVerb({ flags: apiResourcesFlags, run: apiResources });
 
 async function apiResources(
   cli: Cli,
   _: readonly string[],
-  { output }: { readonly output?: string },
+  { output }: ValuesOf<typeof apiResourcesFlags>,
 ): Promise<number> {
-  if (output !== undefined && output !== 'name')
-    throw new UsageError(`-o must be name, not "${output}"`);
   if (output === 'name') {
     for (const { plural, group } of kinds) cli.out(group === '' ? plural : `${plural}.${group}`);
     return 0;

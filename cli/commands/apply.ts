@@ -1,45 +1,40 @@
 import { Deployment } from '../../api/deployment.ts';
 import type { AnyObject } from '../../api/kind.ts';
 import { isSame } from '../../api/same.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import { list, on, UsageError, type ValuesOf } from '../../base/flags.ts';
+import type { Cli } from '../cli.ts';
 import type { ApiClient } from '../client.ts';
+import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { formatFinding } from '../manifest.ts';
 import { type CheckedObject, checkManifest, namespacesFirst } from '../manifest-check.ts';
 import { readManifests } from '../manifest-files.ts';
-import { parseDuration } from '../print/duration.ts';
+import { timeoutFlag } from '../print/duration.ts';
 import { applyObject, findObject, type ObjectRef } from '../resources.ts';
-import { collect, requireFiles } from './file-flags.ts';
 import { followRollouts } from './follow-rollout.ts';
 
-export const defineApply: DefineVerb = (command, act) => {
-  command
-    .argument('[words...]')
-    .option('-f, --filename <path>', 'a file, a directory, or - (repeatable)', collect)
-    .option('-R, --recursive', 'directories within directories too')
-    .option('--dry-run', 'check everything and say what would change; change nothing')
-    .option('--force-conflicts', 'take over fields that somebody else has set')
-    .option('--wait', 'until every Deployment that changed runs; usual on a terminal')
-    .option('--no-wait', 'not on a terminal either')
-    .option('--timeout <time>', 'for waiting', '5m')
-    .usage('-f FILE [flags]')
-    .action(act(apply));
+const applyFlags = {
+  filename: list('path', 'a file, a directory, or -').short('f'),
+  recursive: on('directories within directories too').short('R'),
+  'dry-run': on('check everything and say what would change; change nothing'),
+  'force-conflicts': on('take over fields that somebody else has set'),
+  wait: on('until every Deployment that changed runs; usual on a terminal'),
+  'no-wait': on('not on a terminal either'),
+  timeout: timeoutFlag,
 };
 
-interface ApplyFlags {
-  readonly filename?: readonly string[];
-  readonly recursive?: boolean;
-  readonly dryRun?: boolean;
-  readonly forceConflicts?: boolean;
-  readonly wait?: boolean;
-  readonly timeout: string;
-}
+export const defineApply = defineVerb({
+  words: { '[words...]': '' },
+  flags: applyFlags,
+  usage: '-f FILE [flags]',
+  run: apply,
+});
+
+type ApplyFlags = ValuesOf<typeof applyFlags>;
 
 async function apply(cli: Cli, words: readonly string[], flags: ApplyFlags): Promise<number> {
-  const { filename = [] } = flags;
+  const { filename, recursive, forceConflicts: force, timeout: timeoutMs } = flags;
   requireFiles(filename, words);
-  const timeoutMs = parseDuration('--timeout', flags.timeout);
-  const { recursive = false, forceConflicts: force = false } = flags;
   const manifest = await readManifests(filename, { recursive, io: cli.io });
   const client = await cli.client();
   const options = { namespace: await cli.namespace(), force };
@@ -52,7 +47,7 @@ async function apply(cli: Cli, words: readonly string[], flags: ApplyFlags): Pro
   if (flags.dryRun) return showDryRun(cli, checked);
   const results = await applyAll(cli, checked, force);
   const isOnTerminal = cli.io.stdout.isTTY ?? false;
-  const wait = flags.wait ?? isOnTerminal;
+  const wait = flags.wait || (isOnTerminal && !flags.noWait);
   const rollouts = results.filter(({ ref }) => ref.kind.kind === Deployment.kind);
   const followed = flags.wait
     ? rollouts
@@ -113,3 +108,10 @@ const comparable = (object: AnyObject) => ({
 
 const resultLine = ({ kind, name }: ObjectRef, outcome: string): string =>
   `${resultName(kind)}/${name} ${outcome}`;
+
+/** Throws UsageError: a path without -f is the usual slip. */
+function requireFiles(paths: readonly string[], [word]: readonly string[]): void {
+  if (word !== undefined) throw new UsageError(`"${word}": files are given with -f`);
+  if (paths.length === 0)
+    throw new UsageError('say which file: -f FILE, or -f - for standard input');
+}

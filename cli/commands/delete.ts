@@ -1,56 +1,49 @@
 import { StatusError } from '../../api/status.ts';
-import { UsageError } from '../../base/flags.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import { list, on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
+import type { Cli } from '../cli.ts';
 import { AlreadyTold } from '../cli-error.ts';
+import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { formatFinding } from '../manifest.ts';
 import { nameObjects } from '../manifest-check.ts';
 import { readManifests } from '../manifest-files.ts';
-import { parseDuration } from '../print/duration.ts';
+import { timeoutFlag } from '../print/duration.ts';
 import { listObjects, type ObjectRef, objectPath } from '../resources.ts';
 import { parseTargets } from '../targets.ts';
-import { collect } from './file-flags.ts';
 import { type Deleted, untilGone } from './until-gone.ts';
 
-export const defineDelete: DefineVerb = (command, act) => {
-  command
-    .argument('[what...]', 'pod a b · deploy/web svc/web · pods (with -l or --all)')
-    .option('-f, --filename <path>', 'what a file describes (repeatable)', collect)
-    .option('-R, --recursive', 'directories within directories too')
-    .option('-l, --selector <labels>', 'those with these labels')
-    .option('--all', 'all of the kind in the namespace')
-    .option('--grace-period <seconds>', 'for containers to end by themselves')
-    .option('--force', 'forget pods at once, even those of a lost node')
-    .option('--cascade <how>', 'background, foreground or orphan', 'background')
-    .option('--ignore-not-found', 'what isn’t there is no error')
-    .option('--dry-run', 'say what would be deleted; delete nothing')
-    .option('--no-wait', 'don’t wait until they are gone')
-    .option('--timeout <time>', 'for waiting', '5m')
-    .action(act(deleteObjects));
+const policies = { background: 'Background', foreground: 'Foreground', orphan: 'Orphan' };
+
+const deleteFlags = {
+  filename: list('path', 'what a file describes').short('f'),
+  recursive: on('directories within directories too').short('R'),
+  selector: text('labels', 'those with these labels').short('l'),
+  all: on('all of the kind in the namespace'),
+  'grace-period': text('seconds', 'for containers to end by themselves').whole(),
+  force: on('forget pods at once, even those of a lost node'),
+  cascade: oneOf('how', ['background', 'foreground', 'orphan'], 'background'),
+  'ignore-not-found': on('what isn’t there is no error'),
+  'dry-run': on('say what would be deleted; delete nothing'),
+  'no-wait': on('don’t wait until they are gone'),
+  timeout: timeoutFlag,
 };
 
-interface DeleteFlags {
-  readonly filename?: readonly string[];
-  readonly recursive?: boolean;
-  readonly selector?: string;
-  readonly all?: boolean;
-  readonly gracePeriod?: string;
-  readonly force?: boolean;
-  readonly cascade: string;
-  readonly ignoreNotFound?: boolean;
-  readonly dryRun?: boolean;
-  readonly wait: boolean;
-  readonly timeout: string;
-}
+export const defineDelete = defineVerb({
+  words: { '[what...]': 'pod a b · deploy/web svc/web · pods (with -l or --all)' },
+  flags: deleteFlags,
+  run: deleteObjects,
+});
+
+type DeleteFlags = ValuesOf<typeof deleteFlags>;
 
 async function deleteObjects(
   cli: Cli,
   words: readonly string[],
   flags: DeleteFlags,
 ): Promise<number> {
-  const timeoutMs = parseDuration('--timeout', flags.timeout);
   const body = deleteOptions(flags);
-  const refs = flags.filename ? await refsInFiles(cli, flags) : await refsOf(cli, words, flags);
+  const refs =
+    flags.filename.length > 0 ? await refsInFiles(cli, flags) : await refsOf(cli, words, flags);
   const deleted: Deleted[] = [];
   let failed = false;
   for (const ref of refs) {
@@ -61,15 +54,9 @@ async function deleteObjects(
       failed = true;
     }
   }
-  if (flags.wait && !flags.dryRun) await untilGone(cli, deleted, timeoutMs);
+  if (!flags.noWait && !flags.dryRun) await untilGone(cli, deleted, flags.timeout);
   return failed ? 1 : 0;
 }
-
-const policies: Readonly<Record<string, string>> = {
-  background: 'Background',
-  foreground: 'Foreground',
-  orphan: 'Orphan',
-};
 
 interface DeleteBody {
   readonly propagationPolicy: string;
@@ -78,22 +65,17 @@ interface DeleteBody {
 }
 
 function deleteOptions({ gracePeriod, force, cascade, dryRun }: DeleteFlags): DeleteBody {
-  const propagationPolicy = policies[cascade];
-  if (propagationPolicy === undefined)
-    throw new UsageError(`--cascade must be background, foreground or orphan, not "${cascade}"`);
-  if (gracePeriod !== undefined && !/^\d+$/.test(gracePeriod))
-    throw new UsageError(`--grace-period must be a number of seconds, not "${gracePeriod}"`);
-  const grace = gracePeriod ?? (force ? '0' : undefined);
+  const gracePeriodSeconds = gracePeriod ?? (force ? 0 : undefined);
   return {
-    propagationPolicy,
-    ...(grace === undefined ? {} : { gracePeriodSeconds: Number(grace) }),
+    propagationPolicy: policies[cascade],
+    ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
     ...(dryRun ? { dryRun: ['All'] } : {}),
   };
 }
 
 /** In the opposite order of their making: what is in a namespace before it. */
 async function refsInFiles(cli: Cli, flags: DeleteFlags): Promise<readonly ObjectRef[]> {
-  const { filename = [], recursive = false } = flags;
+  const { filename, recursive } = flags;
   const manifest = await readManifests(filename, { recursive, io: cli.io });
   const { named, findings } = nameObjects(manifest, await cli.namespace());
   for (const finding of findings) cli.err(formatFinding(finding));
@@ -105,7 +87,7 @@ async function refsInFiles(cli: Cli, flags: DeleteFlags): Promise<readonly Objec
 async function refsOf(
   cli: Cli,
   words: readonly string[],
-  { selector, all = false }: DeleteFlags,
+  { selector, all }: DeleteFlags,
 ): Promise<readonly ObjectRef[]> {
   const targets = parseTargets(words);
   if ((all || selector !== undefined) && targets.some(({ name }) => name !== undefined))

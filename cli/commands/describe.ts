@@ -8,8 +8,10 @@ import { ReplicaSet } from '../../api/replica-set.ts';
 import { Secret } from '../../api/secret.ts';
 import { formatLabelSelector } from '../../api/selector.ts';
 import { Service } from '../../api/service.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import { text, type ValuesOf } from '../../base/flags.ts';
+import type { Cli } from '../cli.ts';
 import type { ApiClient } from '../client.ts';
+import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { sortEvents } from '../object-events.ts';
 import { type Described, describeAny } from '../print/describe-any.ts';
@@ -22,17 +24,18 @@ import { formatSections, type Section } from '../print/sections.ts';
 import { getObject, listObjects, type ObjectRef } from '../resources.ts';
 import { parseTargets } from '../targets.ts';
 
-export const defineDescribe: DefineVerb = (command, act) => {
-  command
-    .argument('<what...>', 'deploy/web · pod a b · nodes')
-    .option('-l, --selector <labels>', 'only those: app=web')
-    .action(act(describe));
-};
+const describeFlags = { selector: text('labels', 'only those: app=web').short('l') };
+
+export const defineDescribe = defineVerb({
+  words: { '<what...>': 'deploy/web · pod a b · nodes' },
+  flags: describeFlags,
+  run: describe,
+});
 
 async function describe(
   cli: Cli,
   words: readonly string[],
-  { selector }: { readonly selector?: string },
+  { selector }: ValuesOf<typeof describeFlags>,
 ): Promise<number> {
   const [client, namespace] = [await cli.client(), await cli.namespace()];
   const found = await Promise.all(

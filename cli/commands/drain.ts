@@ -2,33 +2,35 @@ import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
 import { isPodFinished } from '../../api/pod-facts.ts';
 import { StatusError } from '../../api/status.ts';
-import { UsageError } from '../../base/flags.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import { on, text, type ValuesOf } from '../../base/flags.ts';
+import type { Cli } from '../cli.ts';
 import { AlreadyTold } from '../cli-error.ts';
-import { parseDuration } from '../print/duration.ts';
+import { defineVerb } from '../define-verb.ts';
+import { timeoutFlag } from '../print/duration.ts';
 import { getObject, listObjects, mergePatch, type ObjectRef, objectPath } from '../resources.ts';
 import { untilGone } from './until-gone.ts';
 
-export const defineCordon: DefineVerb = (command, act) => {
-  command.argument('<nodes...>', 'their names').action(act((cli, names) => mark(cli, names, true)));
+const words = { '<nodes...>': 'their names' };
+
+export const defineCordon = defineVerb({
+  ...{ words, flags: {} },
+  run: (cli, names) => mark(cli, names, true),
+});
+
+export const defineUncordon = defineVerb({
+  ...{ words, flags: {} },
+  run: (cli, names) => mark(cli, names, false),
+});
+
+const drainFlags = {
+  force: on('pods too that nothing makes anew'),
+  'delete-emptydir-data': on('pods too whose emptyDir volumes get lost'),
+  'ignore-daemonsets': on('there are none'),
+  'grace-period': text('seconds', 'for containers to end by themselves').whole(),
+  timeout: timeoutFlag,
 };
 
-export const defineUncordon: DefineVerb = (command, act) => {
-  command
-    .argument('<nodes...>', 'their names')
-    .action(act((cli, names) => mark(cli, names, false)));
-};
-
-export const defineDrain: DefineVerb = (command, act) => {
-  command
-    .argument('<nodes...>', 'their names')
-    .option('--force', 'pods too that nothing makes anew')
-    .option('--delete-emptydir-data', 'pods too whose emptyDir volumes get lost')
-    .option('--ignore-daemonsets', 'there are none')
-    .option('--grace-period <seconds>', 'for containers to end by themselves')
-    .option('--timeout <time>', 'for waiting', '5m')
-    .action(act(drain));
-};
+export const defineDrain = defineVerb({ words, flags: drainFlags, run: drain });
 
 async function mark(cli: Cli, names: readonly string[], unschedulable: boolean): Promise<number> {
   const client = await cli.client();
@@ -48,19 +50,10 @@ const nodeRef = (word: string): ObjectRef => ({
   name: word.replace(/^nodes?\//, ''),
 });
 
-interface DrainFlags {
-  readonly force?: boolean;
-  readonly deleteEmptydirData?: boolean;
-  readonly gracePeriod?: string;
-  readonly timeout: string;
-}
+type DrainFlags = ValuesOf<typeof drainFlags>;
 
 /** Cordons them; then evicts their pods, all or (if one of them would be lost) none; waits until they are gone. */
 async function drain(cli: Cli, names: readonly string[], flags: DrainFlags): Promise<number> {
-  const timeoutMs = parseDuration('--timeout', flags.timeout);
-  const { gracePeriod } = flags;
-  if (gracePeriod !== undefined && !/^\d+$/.test(gracePeriod))
-    throw new UsageError(`--grace-period must be a number of seconds, not "${gracePeriod}"`);
   await mark(cli, names, true);
   const pods = await podsOn(cli, names);
   const kept = pods.flatMap((pod) => lossesOf(pod, flags));
@@ -69,13 +62,14 @@ async function drain(cli: Cli, names: readonly string[], flags: DrainFlags): Pro
     cli.err('nothing was evicted; the nodes stay cordoned');
     throw new AlreadyTold(1);
   }
-  const deleteOptions = gracePeriod && { gracePeriodSeconds: Number(gracePeriod) };
+  const { gracePeriod: gracePeriodSeconds } = flags;
+  const deleteOptions = gracePeriodSeconds === undefined ? undefined : { gracePeriodSeconds };
   for (const pod of pods) await evict(cli, pod, deleteOptions);
   const evicted = pods.map(({ metadata: { name, namespace = '', uid } }) => ({
     ref: { kind: Pod, namespace, name },
     uid,
   }));
-  await untilGone(cli, evicted, timeoutMs);
+  await untilGone(cli, evicted, flags.timeout);
   for (const { name } of names.map(nodeRef)) cli.out(`node/${name} drained`);
   return 0;
 }

@@ -1,6 +1,8 @@
 import { Event } from '../../api/event.ts';
 import { formatSince } from '../../api/format-age.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import { on, text, type ValuesOf } from '../../base/flags.ts';
+import type { Cli } from '../cli.ts';
+import { defineVerb } from '../define-verb.ts';
 import { watchObjects } from '../live-list.ts';
 import { eventTime, sortEvents } from '../object-events.ts';
 import { layoutOf } from '../print/layout.ts';
@@ -8,21 +10,16 @@ import { columnWidths, formatTable, linesOf, type TextTable } from '../print/tab
 import { listObjects, type Selection } from '../resources.ts';
 import { parseNamedTargets } from '../targets.ts';
 
-export const defineEvents: DefineVerb = (command, act) => {
-  command
-    .option('-A, --all-namespaces', 'of every namespace')
-    .option('--for <kind/name>', 'of one object')
-    .option('--types <types>', 'only these: Warning, Normal')
-    .option('-w, --watch', 'and then every one that comes, until Ctrl-C')
-    .action(act(events));
+const eventFlags = {
+  'all-namespaces': on('of every namespace').short('A'),
+  for: text('kind/name', 'of one object'),
+  types: text('types', 'only these: Warning, Normal'),
+  watch: on('and then every one that comes, until Ctrl-C').short('w'),
 };
 
-interface EventFlags {
-  readonly allNamespaces?: boolean;
-  readonly for?: string;
-  readonly types?: string;
-  readonly watch?: boolean;
-}
+export const defineEvents = defineVerb({ flags: eventFlags, run: events });
+
+type EventFlags = ValuesOf<typeof eventFlags>;
 
 async function events(cli: Cli, _: readonly string[], flags: EventFlags): Promise<number> {
   const client = await cli.client();
@@ -30,7 +27,7 @@ async function events(cli: Cli, _: readonly string[], flags: EventFlags): Promis
   const selection = { kind: Event, namespace, fieldSelector: fieldsOf(flags) };
   const { items, metadata } = await listObjects<Event>(client, selection);
   const found = sortEvents(items).filter(({ type }) => isWanted(type, flags.types));
-  const withNamespace = flags.allNamespaces ?? false;
+  const withNamespace = flags.allNamespaces;
   const now = () => cli.io.clock.now();
   const table = eventTable(found, { withNamespace, now: now() });
   if (found.length === 0) cli.err('no events; they are kept for an hour');

@@ -1,8 +1,9 @@
 import type { AnyObject, Kind } from '../../api/kind.ts';
 import { apiVersionOf } from '../../api/kind.ts';
-import { UsageError } from '../../base/flags.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import { on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
+import type { Cli } from '../cli.ts';
 import type { ApiClient } from '../client.ts';
+import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { watchObjects } from '../live-list.ts';
 import { layoutOf } from '../print/layout.ts';
@@ -18,46 +19,32 @@ import {
 import { type ServerTable, type TableView, tableType, textTable } from '../server-table.ts';
 import { parseTargets, type Target } from '../targets.ts';
 
-export const defineGet: DefineVerb = (command, act) => {
-  command
-    .argument('<what...>', 'pods · pods,svc · all · deploy web · deploy/web svc/web')
-    .option('-A, --all-namespaces', 'of every namespace')
-    .option('-l, --selector <labels>', 'only those: app=web,tier!=test')
-    .option('--field-selector <fields>', 'only those: status.phase=Running')
-    .option('-o, --output <format>', 'wide, name, yaml or json')
-    .option('--no-headers', 'rows only')
-    .option('-w, --watch', 'and then every change, until Ctrl-C')
-    .action(act(get));
+const getFlags = {
+  'all-namespaces': on('of every namespace').short('A'),
+  selector: text('labels', 'only those: app=web,tier!=test').short('l'),
+  'field-selector': text('fields', 'only those: status.phase=Running'),
+  output: oneOf('format', ['wide', 'name', 'yaml', 'json']).short('o'),
+  'no-headers': on('rows only'),
+  watch: on('and then every change, until Ctrl-C').short('w'),
 };
 
-interface GetFlags {
-  readonly allNamespaces?: boolean;
-  readonly selector?: string;
-  readonly fieldSelector?: string;
-  readonly output?: string;
-  readonly headers: boolean;
-  readonly watch?: boolean;
-}
+export const defineGet = defineVerb({
+  words: { '<what...>': 'pods · pods,svc · all · deploy web · deploy/web svc/web' },
+  flags: getFlags,
+  run: get,
+});
+
+type GetFlags = ValuesOf<typeof getFlags>;
 
 async function get(cli: Cli, words: readonly string[], flags: GetFlags): Promise<number> {
-  const output = outputOf(flags.output);
+  const { output } = flags;
   const namespace = flags.allNamespaces ? '' : await cli.namespace();
   const queries = queriesOf(parseTargets(words), namespace, flags);
   if (queries.some(({ names }) => names.length > 0) && flags.allNamespaces)
     throw new UsageError('a name is unique within its namespace only: give -n instead of -A');
   if (output === 'yaml' || output === 'json' || output === 'name')
     return printObjects(cli, queries, output);
-  return printTables(cli, queries, { ...flags, wide: output === 'wide' });
-}
-
-const outputs = ['wide', 'name', 'yaml', 'json'] as const;
-
-function outputOf(given: string | undefined): (typeof outputs)[number] | undefined {
-  if (given === undefined) return undefined;
-  const output = outputs.find((one) => one === given);
-  if (output === undefined)
-    throw new UsageError(`-o must be one of ${outputs.join(', ')}, not "${given}"`);
-  return output;
+  return printTables(cli, queries, flags);
 }
 
 /** All of one kind, or some by name. */
@@ -119,14 +106,14 @@ async function fetchObjects(client: ApiClient, { selection, names }: GetQuery) {
 async function printTables(
   cli: Cli,
   queries: readonly GetQuery[],
-  flags: GetFlags & { readonly wide: boolean },
+  flags: GetFlags,
 ): Promise<number> {
   const client = await cli.client();
   const [only, ...others] = queries;
   if (flags.watch && (only === undefined || others.length > 0))
     throw new UsageError('-w watches one kind at a time');
   const tables = await Promise.all(queries.map((query) => fetchTable(client, query)));
-  const layout = layoutOf(cli.io, flags.headers);
+  const layout = layoutOf(cli.io, !flags.noHeaders);
   const shown = queries.flatMap(({ selection }, i) => {
     const table = tables[i];
     const view = viewOf(selection, flags, others.length > 0);
@@ -142,9 +129,12 @@ async function printTables(
 
 const viewOf = (
   { kind }: Selection,
-  { wide, allNamespaces = false }: GetFlags & { readonly wide: boolean },
+  { output, allNamespaces }: GetFlags,
   withKind: boolean,
-): TableView => ({ kind, wide, withKind, withNamespace: allNamespaces && kind.namespaced });
+): TableView => ({
+  ...{ kind, withKind, wide: output === 'wide' },
+  withNamespace: allNamespaces && kind.namespaced,
+});
 
 function tellNothing(cli: Cli, queries: readonly GetQuery[]): void {
   const plurals = queries.map(({ selection }) => selection.kind.plural);

@@ -2,9 +2,10 @@ import { createInterface } from 'node:readline';
 import { Pod } from '../../api/pod.ts';
 import { isPodFinished } from '../../api/pod-facts.ts';
 import { errorChain } from '../../base/error-chain.ts';
-import { UsageError } from '../../base/flags.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
+import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
+import { defineVerb } from '../define-verb.ts';
 import { mapLimited } from '../limited.ts';
 import { followList } from '../live-list.ts';
 import { containerNamed, containersOf, firstContainer, podSelection } from '../pods-of.ts';
@@ -12,38 +13,30 @@ import { parseDuration } from '../print/duration.ts';
 import { getObject, listObjects, objectPath, type Selection } from '../resources.ts';
 import { parsePodTarget } from '../targets.ts';
 
-export const defineLogs: DefineVerb = (command, act) => {
-  command
-    .argument('[pod]', 'a pod, or KIND/NAME of what has pods: all of them')
-    .option('-c, --container <name>', 'which one (default: the first)')
-    .option('--all-containers', 'of the pod, init containers too')
-    .option('-f, --follow', 'and go on with what comes, until Ctrl-C')
-    .option('-l, --selector <labels>', 'of the pods with these labels')
-    .option('-p, --previous', 'of the run before the last restart')
-    .option('--since <time>', 'no older than: 90s, 5m, 1h30m')
-    .option('--since-time <time>', 'no older than: 2026-01-31T12:00:00Z')
-    .option('--tail <lines>', 'only the last lines (with -l: 10 unless said)')
-    .option('--limit-bytes <bytes>', 'no more than that of each')
-    .option('--timestamps', 'with the time of each line')
-    .action(act(logs));
+const logFlags = {
+  container: text('name', 'which one (default: the first)').short('c'),
+  'all-containers': on('of the pod, init containers too'),
+  follow: on('and go on with what comes, until Ctrl-C').short('f'),
+  selector: text('labels', 'of the pods with these labels').short('l'),
+  previous: on('of the run before the last restart').short('p'),
+  since: text('time', 'no older than: 90s, 5m, 1h30m').parsed(parseDuration),
+  'since-time': text('time', 'no older than: 2026-01-31T12:00:00Z').parsed(timestamp),
+  tail: text('lines', 'only the last lines (with -l: 10 unless said)').whole(),
+  'limit-bytes': text('bytes', 'no more than that of each').whole(),
+  timestamps: on('with the time of each line'),
 };
 
-interface LogFlags {
-  readonly container?: string;
-  readonly allContainers?: boolean;
-  readonly follow?: boolean;
-  readonly selector?: string;
-  readonly previous?: boolean;
-  readonly since?: string;
-  readonly sinceTime?: string;
-  readonly tail?: string;
-  readonly limitBytes?: string;
-  readonly timestamps?: boolean;
-}
+export const defineLogs = defineVerb({
+  words: { '[pod]': 'a pod, or KIND/NAME of what has pods: all of them' },
+  flags: logFlags,
+  run: logs,
+});
+
+type LogFlags = ValuesOf<typeof logFlags>;
 
 /** So many logs are read at once. */
 const maxFollowed = 50;
-const tailOfSelected = '10';
+const tailOfSelected = 10;
 
 async function logs(cli: Cli, [word]: readonly string[], flags: LogFlags): Promise<number> {
   const query = logQuery(flags);
@@ -129,19 +122,17 @@ function attemptOf({ pod: { status }, container }: Source): string {
 type LogQuery = ReturnType<typeof logQuery>;
 
 function logQuery(flags: LogFlags) {
-  const { selector, follow, previous, timestamps, since, sinceTime = '' } = flags;
-  const tailLines = flags.tail ?? (selector === undefined ? undefined : tailOfSelected);
-  const { limitBytes } = flags;
-  for (const [flag, value] of Object.entries({ tail: tailLines, 'limit-bytes': limitBytes }))
-    if (value !== undefined && !/^\d+$/.test(value))
-      throw new UsageError(`--${flag} must be a number, not "${value}"`);
-  if (sinceTime !== '' && Number.isNaN(Date.parse(sinceTime)))
-    throw new UsageError(`--since-time must be like 2026-01-31T12:00:00Z, not "${sinceTime}"`);
-  if (sinceTime !== '' && since !== undefined)
+  const { selector, follow, previous, timestamps, since, sinceTime, limitBytes } = flags;
+  if (sinceTime !== undefined && since !== undefined)
     throw new UsageError('give --since or --since-time, not both');
-  const sinceMs = since === undefined ? undefined : parseDuration('--since', since);
-  const sinceSeconds = sinceMs === undefined ? undefined : Math.max(1, Math.ceil(sinceMs / 1000));
+  const tailLines = flags.tail ?? (selector === undefined ? undefined : tailOfSelected);
+  const sinceSeconds = since === undefined ? undefined : Math.max(1, Math.ceil(since / 1000));
   return { follow, previous, timestamps, tailLines, sinceSeconds, sinceTime, limitBytes };
+}
+
+function timestamp(text: string, flag: string): string {
+  if (!Number.isNaN(Date.parse(text))) return text;
+  throw new UsageError(`--${flag} must be like 2026-01-31T12:00:00Z, not "${text}"`);
 }
 
 async function openLog(cli: Cli, { pod, container }: Source, query: LogQuery) {

@@ -2,17 +2,18 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
-import { UsageError } from '../../base/flags.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import { on, UsageError, type ValuesOf } from '../../base/flags.ts';
+import type { Cli } from '../cli.ts';
+import { defineVerb } from '../define-verb.ts';
 
-export const defineReset: DefineVerb = (command, act) => {
-  command.option('-y, --yes', 'do not ask').action(act(reset));
-};
+const resetFlags = { yes: on('do not ask').short('y') };
+
+export const defineReset = defineVerb({ flags: resetFlags, run: reset });
 
 async function reset(
   { io, out }: Cli,
   _: readonly string[],
-  { yes }: { readonly yes?: boolean },
+  { yes }: ValuesOf<typeof resetFlags>,
 ): Promise<number> {
   if (process.getuid?.() !== 0) throw new UsageError('only root can do that: sudo orc reset');
   if (!yes && !(await confirmed(io))) {

@@ -4,32 +4,34 @@ import { ReplicaSet } from '../../api/replica-set.ts';
 import { formatLabelSelector } from '../../api/selector.ts';
 import { formatTime } from '../../base/clock.ts';
 import { closestTo } from '../../base/closest.ts';
-import { UsageError } from '../../base/flags.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
+import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
+import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
-import { parseDuration } from '../print/duration.ts';
+import { timeoutFlag } from '../print/duration.ts';
 import { layoutOf } from '../print/layout.ts';
 import { formatTable } from '../print/table.ts';
 import { getObject, listObjects, mergePatch, type ObjectRef, objectPath } from '../resources.ts';
 import { parseNamedTargets } from '../targets.ts';
 import { followRollouts } from './follow-rollout.ts';
 
-export const defineRollout: DefineVerb = (command, act) => {
-  command
-    .argument('<verb>', 'status, restart, undo, history, pause or resume')
-    .argument('<what...>', 'deploy/web · deploy web api')
-    .option('--to-revision <number>', 'for undo (default: the one before)')
-    .option('--no-wait', 'restart and undo: don’t wait until it is done')
-    .option('--timeout <time>', 'for waiting', '5m')
-    .action(act(rollout));
+const rolloutFlags = {
+  'to-revision': text('number', 'for undo (default: the one before)').whole(),
+  'no-wait': on('restart and undo: don’t wait until it is done'),
+  timeout: timeoutFlag,
 };
 
-interface RolloutFlags {
-  readonly toRevision?: string;
-  readonly wait: boolean;
-  readonly timeout: string;
-}
+export const defineRollout = defineVerb({
+  words: {
+    '<verb>': 'status, restart, undo, history, pause or resume',
+    '<what...>': 'deploy/web · deploy web api',
+  },
+  flags: rolloutFlags,
+  run: rollout,
+});
+
+type RolloutFlags = ValuesOf<typeof rolloutFlags>;
 
 /** Does its part for one Deployment; undefined: nothing to say or to wait for. */
 type Step = (cli: Cli, ref: ObjectRef, flags: RolloutFlags) => Promise<string | undefined>;
@@ -52,7 +54,6 @@ async function rollout(
 ): Promise<number> {
   const step = Object.hasOwn(steps, verb) ? steps[verb] : undefined;
   if (step === undefined) throw unknownStep(verb);
-  const timeoutMs = parseDuration('--timeout', flags.timeout);
   const namespace = await cli.namespace();
   const refs = parseNamedTargets(words).map(({ kind, name }) => {
     if (kind.kind !== Deployment.kind)
@@ -63,8 +64,8 @@ async function rollout(
     const outcome = await step(cli, ref, flags);
     if (outcome !== undefined) cli.out(`${resultName(ref.kind)}/${ref.name} ${outcome}`);
   }
-  if (waiting.includes(verb) && (flags.wait || verb === 'status'))
-    await followRollouts(cli, refs, { timeoutMs });
+  if (waiting.includes(verb) && (!flags.noWait || verb === 'status'))
+    await followRollouts(cli, refs, { timeoutMs: flags.timeout });
   return 0;
 }
 
@@ -141,8 +142,8 @@ const revisionOf = ({ metadata }: Deployment | ReplicaSet): number =>
 const before = (sets: readonly ReplicaSet[], now: number) =>
   sets.findLast((set) => revisionOf(set) < now);
 
-const findRevision = (sets: readonly ReplicaSet[], revision: string) =>
-  sets.find((set) => String(revisionOf(set)) === revision);
+const findRevision = (sets: readonly ReplicaSet[], revision: number) =>
+  sets.find((set) => revisionOf(set) === revision);
 
 /** Without the label by which the ReplicaSet tells its pods. */
 function templateOf({ spec: { template } }: ReplicaSet) {

@@ -1,49 +1,41 @@
 import { Pod } from '../../api/pod.ts';
 import { StatusError } from '../../api/status.ts';
-import { UsageError } from '../../base/flags.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import { listOf, on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
+import type { Cli } from '../cli.ts';
 import { AlreadyTold, CliError } from '../cli-error.ts';
+import { defineVerb } from '../define-verb.ts';
 import { followList } from '../live-list.ts';
 import { openProgress } from '../print/progress.ts';
 import { collectionPath, type ObjectRef, objectPath } from '../resources.ts';
 import { failureOf } from '../rollout-state.ts';
 import { hasTerminal, runInTerminal } from '../terminal.ts';
-import { collect } from './file-flags.ts';
 
-export const defineRun: DefineVerb = (command, act) => {
-  command
-    .argument('<name>', 'of the pod')
-    .argument('[args...]', 'behind --, for the image’s command')
-    .option('--command', 'they are the command')
-    .requiredOption('--image <image>', 'what to run')
-    .option('-i, --stdin', 'pass standard input on, and show its output until it ends')
-    .option('-t, --tty', 'give it a terminal')
-    .option('--rm', 'show its output until it ends, then delete it')
-    .option('--restart <policy>', 'Always, OnFailure or Never', 'Always')
-    .option('-e, --env <name=value>', 'a variable (repeatable)', collect)
-    .option('--port <number>', 'that it listens on')
-    .option('-l, --labels <labels>', 'a=b,c=d (default: run=NAME)')
-    .usage('[flags] NAME --image IMAGE [-- ARGS…]')
-    .action(act(run));
+const runFlags = {
+  command: on('they are the command'),
+  image: text('image', 'what to run').required(),
+  stdin: on('pass standard input on, and show its output until it ends').short('i'),
+  tty: on('give it a terminal').short('t'),
+  rm: on('show its output until it ends, then delete it'),
+  restart: oneOf('policy', ['Always', 'OnFailure', 'Never'], 'Always'),
+  env: listOf('name=value', 'a variable', pair).short('e'),
+  port: text('number', 'that it listens on').whole(1, 65_535),
+  labels: text('labels', 'a=b,c=d (default: run=NAME)').parsed(pairs).short('l'),
 };
 
-interface RunFlags {
-  readonly image: string;
-  readonly command?: boolean;
-  readonly stdin?: boolean;
-  readonly tty?: boolean;
-  readonly rm?: boolean;
-  readonly restart: string;
-  readonly env?: readonly string[];
-  readonly port?: string;
-  readonly labels?: string;
-}
+export const defineRun = defineVerb({
+  words: { '<name>': 'of the pod', '[args...]': 'behind --, for the image’s command' },
+  flags: runFlags,
+  usage: '[flags] NAME --image IMAGE [-- ARGS…]',
+  run,
+});
+
+type RunFlags = ValuesOf<typeof runFlags>;
 
 async function run(cli: Cli, words: readonly string[], flags: RunFlags): Promise<number> {
   const [name = '', ...args] = words;
   const ref = { kind: Pod, name, namespace: await cli.namespace() };
-  const { stdin = false, rm = false } = flags;
-  const tty = stdin && hasTerminal(cli, flags.tty ?? false);
+  const { stdin, rm } = flags;
+  const tty = stdin && hasTerminal(cli, flags.tty);
   const body = podOf(name, args, { ...flags, stdin, tty });
   const client = await cli.client();
   await client.send({
@@ -62,40 +54,36 @@ async function run(cli: Cli, words: readonly string[], flags: RunFlags): Promise
 }
 
 function podOf(name: string, args: readonly string[], flags: RunFlags) {
-  const { image, restart, env = [], port, labels, stdin, tty } = flags;
-  const policies = ['Always', 'OnFailure', 'Never'];
-  if (port !== undefined && !/^\d{1,5}$/.test(port))
-    throw new UsageError(`--port must be a number, not "${port}"`);
-  if (!policies.includes(restart))
-    throw new UsageError(`--restart must be Always, OnFailure or Never, not "${restart}"`);
+  const { image, restart, env, port, labels = { run: name }, stdin, tty } = flags;
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: {
-      name,
-      labels: labels === undefined ? { run: name } : pairs('-l', labels.split(',')),
-    },
+    metadata: { name, labels },
     spec: {
       restartPolicy: restart,
       containers: [
         {
           ...{ name, image, stdin, tty, stdinOnce: stdin },
           ...(args.length > 0 ? { [flags.command ? 'command' : 'args']: args } : {}),
-          env: Object.entries(pairs('--env', env)).map(([key, value]) => ({ name: key, value })),
-          ports: port === undefined ? [] : [{ containerPort: Number(port) }],
+          env: Object.entries(Object.fromEntries(env)).map(([key, value]) => ({
+            name: key,
+            value,
+          })),
+          ports: port === undefined ? [] : [{ containerPort: port }],
         },
       ],
     },
   };
 }
 
-function pairs(flag: string, words: readonly string[]): Readonly<Record<string, string>> {
-  const found = words.map((word) => {
-    const [, key = '', value = ''] = /^([^=]+)=(.*)$/s.exec(word) ?? [];
-    if (key === '') throw new UsageError(`${flag} takes NAME=VALUE, not "${word}"`);
-    return [key, value] as const;
-  });
-  return Object.fromEntries(found);
+function pair(text: string, flag: string): readonly [string, string] {
+  const [, key = '', value = ''] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (key === '') throw new UsageError(`--${flag} takes NAME=VALUE, not "${text}"`);
+  return [key, value];
+}
+
+function pairs(text: string, flag: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(text.split(',').map((one) => pair(one, flag)));
 }
 
 const unlessGone = (error: unknown) => {

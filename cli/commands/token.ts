@@ -1,24 +1,30 @@
-import { UsageError } from '../../base/flags.ts';
+import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import { hostAddresses } from '../../base/host-addresses.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import type { Cli } from '../cli.ts';
+import { defineVerb } from '../define-verb.ts';
 import { parseDuration } from '../print/duration.ts';
 
-export const defineToken: DefineVerb = (command, act) => {
-  command
-    .argument('<verb>', 'create')
-    .option('--controller', 'for a further controller, which joins with it once')
-    .option('--ttl <time>', 'how long it can be used (default: the controller’s, an hour)')
-    .action(act(token));
+const tokenFlags = {
+  controller: on('for a further controller, which joins with it once'),
+  ttl: text('time', 'how long it can be used (default: the controller’s, an hour)').parsed(
+    parseDuration,
+  ),
 };
+
+export const defineToken = defineVerb({
+  words: { '<verb>': 'create' },
+  flags: tokenFlags,
+  run: token,
+});
 
 async function token(
   cli: Cli,
   [verb = '']: readonly string[],
-  { ttl, controller }: { readonly ttl?: string; readonly controller?: boolean },
+  { ttl, controller }: ValuesOf<typeof tokenFlags>,
 ): Promise<number> {
   if (verb !== 'create') throw new UsageError(`there is only "orc token create", not "${verb}"`);
   const client = await cli.client();
-  const ttlSeconds = ttl === undefined ? undefined : Math.ceil(parseDuration('--ttl', ttl) / 1000);
+  const ttlSeconds = ttl === undefined ? undefined : Math.ceil(ttl / 1000);
   const { body } = await client.send<{ token: string; expiresAt: string }>({
     method: 'POST',
     path: '/orc/v1/tokens',

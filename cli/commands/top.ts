@@ -1,31 +1,28 @@
 import { Node } from '../../api/node.ts';
 import { milliOf, wholeOf } from '../../api/quantity.ts';
 import { NodeMetrics, PodMetrics } from '../../api/resource-metrics.ts';
-import { UsageError } from '../../base/flags.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import { on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
+import type { Cli } from '../cli.ts';
+import { defineVerb } from '../define-verb.ts';
 import { layoutOf } from '../print/layout.ts';
 import { formatTable } from '../print/table.ts';
 import { listObjects } from '../resources.ts';
 
-export const defineTop: DefineVerb = (command, act) => {
-  command
-    .argument('[what]', 'pods or nodes; without it both')
-    .argument('[name]', 'only this one')
-    .option('-A, --all-namespaces', 'pods of every namespace')
-    .option('-l, --selector <selector>', 'by label')
-    .option('--containers', 'each container of a pod by itself')
-    .option('--sort-by <what>', 'cpu or memory, most first')
-    .option('--no-headers', 'without the first line')
-    .action(act(top));
+const topFlags = {
+  'all-namespaces': on('pods of every namespace').short('A'),
+  selector: text('selector', 'by label').short('l'),
+  containers: on('each container of a pod by itself'),
+  'sort-by': oneOf('what', ['cpu', 'memory']),
+  'no-headers': on('without the first line'),
 };
 
-interface TopFlags {
-  readonly allNamespaces?: boolean;
-  readonly selector?: string;
-  readonly containers?: boolean;
-  readonly sortBy?: string;
-  readonly headers: boolean;
-}
+export const defineTop = defineVerb({
+  words: { '[what]': 'pods or nodes; without it both', '[name]': 'only this one' },
+  flags: topFlags,
+  run: top,
+});
+
+type TopFlags = ValuesOf<typeof topFlags>;
 
 interface Amounts {
   readonly cpuMilli: number;
@@ -44,12 +41,10 @@ async function top(cli: Cli, words: readonly string[], flags: TopFlags): Promise
   const wantsPods = /^(pods?|po|both)$/.test(what);
   if (!wantsNodes && !wantsPods)
     throw new UsageError(`orc top knows pods and nodes, not "${what}"`);
-  if (![undefined, 'cpu', 'memory'].includes(flags.sortBy))
-    throw new UsageError(`--sort-by must be cpu or memory, not "${flags.sortBy}"`);
   if (wantsNodes) print(cli, ['NAME'], { rows: await nodeRows(cli, name, flags), flags });
   if (what === 'both') cli.out('');
   if (!wantsPods) return 0;
-  const { allNamespaces = false, containers = false } = flags;
+  const { allNamespaces, containers } = flags;
   const headers = [...(allNamespaces ? ['NAMESPACE'] : []), ...(containers ? ['POD'] : []), 'NAME'];
   print(cli, headers, { rows: await podRows(cli, name, flags), flags });
   return 0;
@@ -129,5 +124,5 @@ function print(
   const key = flags.sortBy === 'cpu' ? 'cpuMilli' : 'memoryBytes';
   const sorted = flags.sortBy ? rows.toSorted((a, b) => b[key] - a[key]) : rows;
   const table = { headers, rows: sorted.map(cellsOf) };
-  for (const line of formatTable(table, layoutOf(cli.io, flags.headers))) cli.out(line);
+  for (const line of formatTable(table, layoutOf(cli.io, !flags.noHeaders))) cli.out(line);
 }

@@ -1,14 +1,16 @@
+import { on, type ValuesOf } from '../../base/flags.ts';
 import packageJson from '../../package.json' with { type: 'json' };
-import type { Cli, DefineVerb } from '../cli.ts';
+import type { Cli } from '../cli.ts';
+import { defineVerb } from '../define-verb.ts';
 
-export const defineVersion: DefineVerb = (command, act) => {
-  command.option('--client', 'without asking the controller').action(act(version));
-};
+const versionFlags = { client: on('without asking the controller') };
+
+export const defineVersion = defineVerb({ flags: versionFlags, run: version });
 
 async function version(
   cli: Cli,
   _: readonly string[],
-  { client: clientOnly = false }: { readonly client?: boolean },
+  { client: clientOnly }: ValuesOf<typeof versionFlags>,
 ): Promise<number> {
   cli.out(`orc ${packageJson.version}`);
   if (clientOnly) return 0;

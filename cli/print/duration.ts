@@ -1,4 +1,4 @@
-import { UsageError } from '../../base/flags.ts';
+import { text, UsageError } from '../../base/flags.ts';
 
 /** "0.9 s", "12 s", "2 min 5 s": how long something took. */
 export function formatDuration(ms: number): string {
@@ -18,13 +18,16 @@ const unitMs: Readonly<Record<string, number>> = {
 };
 
 /** "90s", "5m", "1h30m", "2d"; a bare number is seconds. Throws UsageError. */
-export function parseDuration(flag: string, text: string): number {
+export function parseDuration(text: string, flag: string): number {
   if (/^\d+$/.test(text)) return Number(text) * 1000;
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
   if (parts.length === 0 || parts.map(([part]) => part).join('') !== text)
-    throw new UsageError(`${flag} must be a time such as 90s, 5m or 1h30m, not "${text}"`);
+    throw new UsageError(`--${flag} must be a time such as 90s, 5m or 1h30m, not "${text}"`);
   return parts.reduce(
     (sum, [, number, unit]) => sum + Number(number) * (unitMs[unit ?? ''] ?? 0),
     0,
   );
 }
+
+/** In milliseconds. */
+export const timeoutFlag = text('time', 'for waiting', '5m').parsed(parseDuration);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readAgentConfig } from '../../../agent/config.ts';
 import { configFlag, readConfig } from '../../../base/config-file.ts';
-import { list, on, text, UsageError, whole } from '../../../base/flags.ts';
+import { list, on, text, UsageError } from '../../../base/flags.ts';
 import { readControllerConfig } from '../../../controller/config.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'orc-config-file-'));
@@ -14,7 +14,7 @@ const path = join(dir, 'role.yaml');
 const flags = {
   ...configFlag,
   name: text('NAME', 'a name', 'nobody'),
-  port: whole(text('PORT', 'a port', '1'), 1, 100),
+  port: text('PORT', 'a port', '1').whole(1, 100),
   label: list('KEY=VALUE', 'labels'),
   'dry-run': on('a switch'),
 };

@@ -26,8 +26,8 @@ describe('parseDuration', () => {
     ['2d', 172_800_000],
   ];
   for (const [text, ms] of cases)
-    it(`reads ${text} as ${ms} ms`, () => expect(parseDuration('--since', text)).toBe(ms));
+    it(`reads ${text} as ${ms} ms`, () => expect(parseDuration(text, 'since')).toBe(ms));
 
   for (const text of ['', 'soon', '5 m', '5x', '-5s', 's'])
-    it(`refuses "${text}"`, () => expect(() => parseDuration('--since', text)).toThrow(UsageError));
+    it(`refuses "${text}"`, () => expect(() => parseDuration(text, 'since')).toThrow(UsageError));
 });
