@@ -11,6 +11,7 @@ import { type Nftables, openNftables } from '../kernel/nftables.ts';
 import type { Op } from '../kernel/op.ts';
 import { compileSeccomp } from '../kernel/seccomp.ts';
 import { connectShim } from '../kernel/shim-client.ts';
+import { planPodSpaces } from '../oci/plan-spaces.ts';
 import { agentNeeds, type Faults, formatFinding, judge, kernelFault } from './checks.ts';
 
 /** Throws with all that this machine lacks. @param dataDir is there */
@@ -83,7 +84,7 @@ async function trySandbox(dataDir: string, ops: readonly Op[]): Promise<void> {
     for (const name of ['run', 'layer', 'lower', 'upper', 'work', 'root'])
       await mkdir(join(dir, name), { recursive: true, mode: 0o700 });
     const shim = await launcher.startShim({ runDir: join(dir, 'run'), cgroupProcs: [] });
-    await shim.createSandbox({ hostname: 'doctor', userNamespace, ownNetwork: true });
+    await shim.run(planPodSpaces({ userNamespace, hostNetwork: false }));
     await shim.run([{ op: 'unshare', namespaces: ['mount'] }, { op: 'chdir', path: dir }, ...ops]);
   } finally {
     launcher.close();

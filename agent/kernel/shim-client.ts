@@ -1,4 +1,3 @@
-import { readlink } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { type Deferred, deferred } from '../../base/deadline.ts';
@@ -13,20 +12,11 @@ import {
   type Hello,
   readFrames,
 } from './frames.ts';
-import { namespacePath } from './namespace-path.ts';
 import type { Op, OpFailure } from './op.ts';
 import { OpError, opError } from './op-error.ts';
-import { type Namespace, namespaceMask, type WireRecord } from './op-fields.ts';
+import { namespaceMask, type WireRecord } from './op-fields.ts';
 import { encodeList } from './op-list.ts';
-import { loopbackUp } from './rtnetlink.ts';
-import type {
-  ExecRequest,
-  ExecSession,
-  SandboxRequest,
-  Shim,
-  ShimContainer,
-  StartRequest,
-} from './shim.ts';
+import type { ExecRequest, ExecSession, Shim, ShimContainer, StartRequest } from './shim.ts';
 import { connectSocket } from './shim-socket.ts';
 
 /** Why a shim can't be spoken to: gone while something was asked, or from before {@link OLDEST_PROTOCOL}. */
@@ -89,8 +79,9 @@ async function openClient(socket: Socket, runDir: string): Promise<Shim> {
 function shimOf(client: Client, hello: Hello): Shim {
   return {
     pid: hello.pid,
-    createSandbox: (request) => createSandbox(client, hello, request),
-    run: (ops) => run(client, 'run', ops),
+    run: async (ops) => {
+      await ask(client, { type: frameType.RUN, request: 'run', args: {}, ops });
+    },
     start: (request) => start(client, request),
     kill: (container, signal) => tell(client, 'KILL', { container, num: [signal] }),
     list: async () => {
@@ -118,45 +109,6 @@ async function tell(
 ): Promise<void> {
   const request = `${what.toLowerCase()} ${container}`;
   await ask(client, { type: frameType[what], request, args: { num, text: [container] } });
-}
-
-/** The uts namespace is the last that is held: with it, all are. */
-async function createSandbox(client: Client, shim: Hello, request: SandboxRequest): Promise<void> {
-  const held = await readlink(namespacePath(shim, 'uts'));
-  if (held.startsWith('uts:')) return;
-  await run(client, 'create sandbox', sandboxOps(request));
-}
-
-function sandboxOps({ hostname, userNamespace, ownNetwork }: SandboxRequest): readonly Op[] {
-  const map = userNamespace && `0 ${userNamespace.firstId} ${userNamespace.size}\n`;
-  const user: readonly Op[] = map
-    ? [
-        { op: 'new-user', namespace: 'user', uidMap: map, gidMap: map },
-        { op: 'hold', namespace: 'user' },
-        { op: 'join', namespace: 'user' },
-      ]
-    : [];
-  const network = ownNetwork ? (['network'] as const) : [];
-  return [
-    ...user,
-    { op: 'unshare', namespaces: [...network, 'ipc', 'uts'] },
-    { op: 'names', hostname },
-    ...network.map((): Op => ({ op: 'netlink', messages: loopbackUp() })),
-    ...network.flatMap((namespace) => keep(namespace, 'net')),
-    ...keep('ipc', 'ipc'),
-    ...keep('uts', 'uts'),
-  ];
-}
-
-function keep(namespace: Namespace, file: string): readonly Op[] {
-  return [
-    { op: 'open-space', namespace, path: `/proc/self/ns/${file}` },
-    { op: 'hold', namespace },
-  ];
-}
-
-async function run(client: Client, request: string, ops: readonly Op[]): Promise<void> {
-  await ask(client, { type: frameType.RUN, request, args: {}, ops });
 }
 
 async function start(client: Client, request: StartRequest): Promise<{ readonly pid: number }> {

@@ -8,8 +8,6 @@ import type { Namespace } from './op-fields.ts';
  */
 export interface Shim {
   readonly pid: number;
-  /** Makes and holds the sandbox's namespaces. Throws OpError; safe to repeat (then it does nothing). */
-  createSandbox(request: SandboxRequest): Promise<void>;
   /** Runs a list in a short-lived child in the shim's mount namespace (mounts made there stay). Throws OpError. */
   run(ops: readonly Op[]): Promise<void>;
   /** Clones a container's first process, runs the list in it up to `exec`. Throws OpError; then nothing is left. */
@@ -31,14 +29,6 @@ export interface Shim {
   shutdown(): Promise<void>;
   /** Lets go of the connection; the shim and its containers go on. */
   disconnect(): void;
-}
-
-export interface SandboxRequest {
-  readonly hostname: string;
-  /** First host id of the pod's range (inside 0), or undefined for pods that share the host's user namespace. */
-  readonly userNamespace: { readonly firstId: number; readonly size: number } | undefined;
-  /** False: the pod shares the host's network namespace. */
-  readonly ownNetwork: boolean;
 }
 
 export interface StartRequest {

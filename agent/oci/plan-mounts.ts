@@ -92,7 +92,7 @@ const MOUNT_ATTR_IDMAP = 0x100000;
 export const FIRST_IDMAP_SLOT = 8;
 
 /** Distinct maps of mounts that aren't the container's own; each needs a user namespace. */
-export function mountMaps(spec: OciSpec): readonly string[] {
+export function mountMaps(spec: Pick<OciSpec, 'linux' | 'mounts'>): readonly string[] {
   const maps = (spec.mounts ?? []).map((mount, i) => mapsOf(mount, `mounts[${i}]`));
   const own = mapsOf(spec.linux ?? {}, 'linux');
   return [...new Set(maps.filter((text) => text !== undefined && text !== own))] as string[];

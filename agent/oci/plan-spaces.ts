@@ -10,7 +10,7 @@ import { FIRST_IDMAP_SLOT, mountMaps } from './plan-mounts.ts';
  * The new namespaces that are held for a container, each list to be run in a process of its own before planContainer's:
  * a user namespace can be joined last only if it is there already, and it must own the others.
  */
-export function planSpaces(spec: OciSpec): readonly (readonly Op[])[] {
+export function planSpaces(spec: Pick<OciSpec, 'linux' | 'mounts'>): readonly (readonly Op[])[] {
   const { linux = {} } = spec;
   const fresh = held.filter((type) => spaceOf(linux, type)?.path === '');
   const others = fresh.filter((type) => type !== 'user');
@@ -33,6 +33,18 @@ export function planSpaces(spec: OciSpec): readonly (readonly Op[])[] {
     ];
   });
   return fresh.length > 0 ? [own, ...idmaps] : idmaps;
+}
+
+/** Those that all of a pod's containers share. */
+export function planPodSpaces(pod: {
+  readonly userNamespace: { readonly firstId: number; readonly size: number } | undefined;
+  readonly hostNetwork: boolean;
+}): readonly Op[] {
+  const { firstId: hostID = 0, size = 0 } = pod.userNamespace ?? {};
+  const ids = [{ containerID: 0, hostID, size }];
+  const missing = new Set([!pod.userNamespace && 'user', pod.hostNetwork && 'network']);
+  const namespaces = held.filter((type) => !missing.has(type)).map((type) => ({ type }));
+  return planSpaces({ linux: { namespaces, uidMappings: ids, gidMappings: ids } }).flat();
 }
 
 const held = ['user', 'network', 'ipc', 'uts'] as const;

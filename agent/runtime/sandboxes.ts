@@ -10,6 +10,7 @@ import { namespacePath } from '../kernel/namespace-path.ts';
 import type { Op } from '../kernel/op.ts';
 import type { ExecSession, Shim } from '../kernel/shim.ts';
 import { planCgroup } from '../oci/plan-cgroup.ts';
+import { planPodSpaces } from '../oci/plan-spaces.ts';
 import type { Sandbox, SandboxPort, SandboxSpec } from '../ports.ts';
 import { SandboxError } from './container-error.ts';
 import { planResources } from './plan-resources.ts';
@@ -96,11 +97,7 @@ async function create(context: RuntimeContext, spec: SandboxSpec, paths: PodPath
   await cgroups.ensure(paths.cgroup, planCgroup(resources, cgroups.version));
   await cgroups.ensure(paths.shimCgroup);
   const shim = (await context.shims.get(spec.uid)) ?? (await startShim(context, spec.uid, paths));
-  await shim.createSandbox({
-    hostname: spec.hostname,
-    userNamespace: spec.userNamespace,
-    ownNetwork: !spec.hostNetwork,
-  });
+  await shim.run(planPodSpaces(spec));
   return shim;
 }
 

@@ -7,7 +7,6 @@ import { nativeBinary } from '../../native/binary.ts';
 const [runDir = '', root = ''] = process.argv.slice(2);
 const launcher = startLauncher({ binary: nativeBinary, log: silentLog });
 const shim = await launcher.startShim({ runDir, cgroupProcs: [] });
-await shim.createSandbox({ hostname: 'lone', userNamespace: undefined, ownNetwork: false });
 const { pid } = await shim.start({
   container: 'c',
   cgroup2Dir: undefined,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { type Launcher, startLauncher } from '../../agent/kernel/launcher.ts';
 import type { Op } from '../../agent/kernel/op.ts';
 import type { ExecSession, Shim, ShimContainer, StartRequest } from '../../agent/kernel/shim.ts';
+import { planPodSpaces } from '../../agent/oci/plan-spaces.ts';
 import { silentLog } from '../../base/log.ts';
 import { nativeBinary } from '../../native/binary.ts';
 import { makeBusyboxRoot } from './busybox.ts';
@@ -50,12 +51,13 @@ async function endShim(shim: Shim): Promise<void> {
   }
 }
 
-export function createSandbox(pod: NativePod): Promise<void> {
-  return pod.shim.createSandbox({
-    hostname: 'native-pod',
-    userNamespace: { firstId, size: 65_536 },
-    ownNetwork: true,
-  });
+export async function createSandbox({ shim }: NativePod): Promise<void> {
+  const userNamespace = { firstId, size: 65_536 };
+  await shim.run(planPodSpaces({ userNamespace, hostNetwork: false }));
+  await shim.run([
+    { op: 'join', namespace: 'uts' },
+    { op: 'names', hostname: 'native-pod' },
+  ]);
 }
 
 /** The pod's layer, idmapped, below an overlay whose upper directory belongs to the pod's root. */

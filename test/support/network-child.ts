@@ -5,6 +5,7 @@ import { type Launcher, startLauncher } from '../../agent/kernel/launcher.ts';
 import { namespacePath } from '../../agent/kernel/namespace-path.ts';
 import type { Op } from '../../agent/kernel/op.ts';
 import { type Network, openNetwork } from '../../agent/network/network.ts';
+import { planPodSpaces } from '../../agent/oci/plan-spaces.ts';
 import type { AttachRequest, NetworkTable } from '../../agent/ports.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
@@ -60,11 +61,8 @@ serveJson({
   attachSandbox: async ({ uid, runDir }: { uid: string; runDir: string }) => {
     const shim = await shims().startShim({ runDir, cgroupProcs: [] });
     ended.push(() => shim.shutdown());
-    await shim.createSandbox({
-      hostname: uid,
-      userNamespace: { firstId: 1_000_000, size: 65_536 },
-      ownNetwork: true,
-    });
+    const userNamespace = { firstId: 1_000_000, size: 65_536 };
+    await shim.run(planPodSpaces({ userNamespace, hostNetwork: false }));
     const networkNamespace = namespacePath(shim, 'network');
     const runInside = (ops: readonly Op[]) =>
       shim.run([{ op: 'join', namespace: 'network' }, ...ops]);
