@@ -1,14 +1,15 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, sleep, systemClock } from '../base/clock.ts';
+import type { Base } from '../base/base.ts';
+import { sleep, systemClock } from '../base/clock.ts';
 import { about } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
 import { lockDirectory } from '../base/lock-directory.ts';
-import { type Log, openLog } from '../base/log.ts';
+import { openLog } from '../base/log.ts';
 import { type Metrics, openMetrics } from '../base/metrics.ts';
 import { PinnedHttpsError } from '../base/pinned-https.ts';
 import { measureProcess } from '../base/process-metrics.ts';
-import { type Rng, systemRng } from '../base/rng.ts';
+import { systemRng } from '../base/rng.ts';
 import { runCommand } from '../base/run-command.ts';
 import { openService } from '../base/service.ts';
 import { terminated } from '../base/termination.ts';
@@ -48,12 +49,6 @@ export function runAgent(argv: readonly string[]): Promise<number> {
     await terminated();
     await agent.stop();
   });
-}
-
-interface Base {
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
 }
 
 async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> }> {

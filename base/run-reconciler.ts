@@ -1,8 +1,7 @@
 import { type BackoffPolicy, backoffMs, withJitter } from './backoff.ts';
+import type { Base } from './base.ts';
 import type { Clock } from './clock.ts';
-import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import type { Rng } from './rng.ts';
 import { workQueue } from './work-queue.ts';
 
 /** What a reconcile says when it has nothing to add: wake me when something changes. */
@@ -15,15 +14,12 @@ export interface RequeueAfter {
 /** Observe → plan → apply → write status, for one key. Throwing means: again, after a back-off. */
 export type Reconcile<K> = (key: K, signal: AbortSignal) => Promise<Settled | RequeueAfter>;
 
-export interface ReconcilerOptions<K> {
+export interface ReconcilerOptions<K> extends Base {
   readonly name: string;
   readonly reconcile: Reconcile<K>;
   /** Distinct keys that run at the same time; one key never runs twice at once. */
   readonly workers: number;
   readonly backoff: BackoffPolicy;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
   readonly metrics?: Metrics | undefined;
   /** True for an outcome that is everyday business (a lost compare-and-swap): retried, not warned about. */
   readonly isExpected?: (error: unknown) => boolean;

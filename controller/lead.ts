@@ -1,9 +1,7 @@
 import { once } from 'node:events';
 import type { Kind } from '../api/kind.ts';
-import type { Clock } from '../base/clock.ts';
-import type { Log } from '../base/log.ts';
+import type { Base } from '../base/base.ts';
 import type { Metrics } from '../base/metrics.ts';
-import type { Rng } from '../base/rng.ts';
 import type { Dispatcher } from './dispatcher/dispatcher.ts';
 import { announceLeader } from './leader/announce.ts';
 import { fencedStore, type Term } from './leader/term.ts';
@@ -16,7 +14,7 @@ import { openObjects } from './store/object-store.ts';
 import { runLoops } from './store/run-loops.ts';
 import type { Store } from './store/store.ts';
 
-export interface LeadDeps {
+export interface LeadDeps extends Base {
   readonly store: Store;
   readonly codec: ObjectCodec;
   readonly cache: Cache;
@@ -25,9 +23,6 @@ export interface LeadDeps {
   readonly dispatcher: Dispatcher;
   /** Who leads, for people. */
   readonly candidate: string;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
   readonly metrics: Metrics;
 }
 

@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import type { TLSSocket } from 'node:tls';
 import { kinds } from '../api/kinds.ts';
 import { Node } from '../api/node.ts';
-import { type Clock, systemClock } from '../base/clock.ts';
+import type { Base } from '../base/base.ts';
+import { systemClock } from '../base/clock.ts';
 import { writeFileDurably } from '../base/durable-file.ts';
 import { about } from '../base/error-chain.ts';
 import { lockDirectory } from '../base/lock-directory.ts';
@@ -11,7 +12,7 @@ import { type Log, openLog } from '../base/log.ts';
 import { type Metrics, openMetrics } from '../base/metrics.ts';
 import { publicKeyHash } from '../base/pinned-https.ts';
 import { measureProcess } from '../base/process-metrics.ts';
-import { type Rng, systemRng } from '../base/rng.ts';
+import { systemRng } from '../base/rng.ts';
 import { runCommand } from '../base/run-command.ts';
 import { openService } from '../base/service.ts';
 import { terminated } from '../base/termination.ts';
@@ -131,12 +132,6 @@ async function startController(config: ControllerConfig): Promise<Running> {
   );
   const all = started.move();
   return { failed, [Symbol.asyncDispose]: () => all.disposeAsync() };
-}
-
-interface Base {
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
 }
 
 function measureController(

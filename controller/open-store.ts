@@ -1,8 +1,6 @@
 import { mkdir } from 'node:fs/promises';
-import type { Clock } from '../base/clock.ts';
+import type { Base } from '../base/base.ts';
 import { deferred } from '../base/deadline.ts';
-import type { Log } from '../base/log.ts';
-import type { Rng } from '../base/rng.ts';
 import { type ControllerConfig, pathsOf } from './config.ts';
 import { loadEtcdAccess } from './etcd-access.ts';
 import { openEtcdStore } from './store/etcd-store.ts';
@@ -20,10 +18,7 @@ export interface OpenedStore {
 /** etcd if the configuration names it, else the embedded store. */
 export async function openStore(
   config: ControllerConfig,
-  base: {
-    readonly clock: Clock;
-    readonly rng: Rng;
-    readonly log: Log;
+  base: Base & {
     /** Of a store that is new. */
     readonly firstRevision?: number;
   },

@@ -1,9 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Dispatcher } from 'undici';
-import type { Clock } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
+import type { Base } from '../../base/base.ts';
 import type { PullRequest } from '../ports.ts';
 import type { ContentStore } from './content-store.ts';
 import { parseImageConfig } from './image-config.ts';
@@ -23,7 +21,7 @@ import { type RegistryClient, registryClient } from './registry-client.ts';
 import type { UnpackRequest } from './unpack-layer.ts';
 import type { Unpacker } from './unpacker.ts';
 
-export interface ImagePullParts {
+export interface ImagePullParts extends Base {
   readonly content: ContentStore;
   readonly layers: LayerStore;
   readonly index: ImageIndex;
@@ -34,9 +32,6 @@ export interface ImagePullParts {
   readonly insecure: readonly string[];
   readonly writer: UnpackRequest['writer'];
   readonly limits: LayerLimits;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
 }
 
 const parallelLayers = 3;

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
+import type { Base } from '../../base/base.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
 import type { Image, ImagePort } from '../ports.ts';
 import { openContentStore } from './content-store.ts';
 import { type ImageRecord, openImageIndex } from './image-index.ts';
@@ -13,15 +12,12 @@ import { openTransport, type RegistryNetwork } from './registry-transport.ts';
 import { sharedFlights } from './shared-flight.ts';
 import { openUnpacker } from './unpacker.ts';
 
-export interface ImageStoreOptions {
+export interface ImageStoreOptions extends Base {
   /** DATA_DIR/images; everything below it is the store's. */
   readonly directory: string;
   readonly network: RegistryNetwork;
   /** Command line of `orc-unpack`, without its argument. */
   readonly writer: readonly [string, ...string[]];
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
   readonly limits?: LayerLimits;
 }
 

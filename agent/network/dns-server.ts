@@ -2,10 +2,9 @@ import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dg
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Clock } from '../../base/clock.ts';
+import type { Base } from '../../base/base.ts';
 import type { Log } from '../../base/log.ts';
 import { parseResolvConf } from '../../base/resolv-conf.ts';
-import type { Rng } from '../../base/rng.ts';
 import type { Netlink } from '../kernel/netlink.ts';
 import { ensureAddress, removeAddress } from '../kernel/rtnetlink.ts';
 import type { NetworkTable } from '../ports.ts';
@@ -21,13 +20,10 @@ export interface DnsServer {
   close(): Promise<void>;
 }
 
-export interface DnsServerOptions {
+export interface DnsServerOptions extends Base {
   readonly netlink: Netlink;
   /** Path of the node's resolv.conf; read again with each table. */
   readonly resolvConf: string;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
 }
 
 export function dnsServer(options: DnsServerOptions): DnsServer {

@@ -1,10 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostPort } from '../../api/pod-facts.ts';
-import type { Clock } from '../../base/clock.ts';
+import type { Base } from '../../base/base.ts';
 import { parseIpv4Cidr } from '../../base/ipv4.ts';
-import type { Log } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
 import { forgetFlows } from '../kernel/conntrack.ts';
 import {
   type Netlink,
@@ -25,14 +23,11 @@ import { serviceRules } from './service-rules.ts';
 import { staleFlows, type UdpTranslations, udpTranslations } from './stale-flows.ts';
 import { findUplink } from './uplink.ts';
 
-export interface NetworkOptions {
+export interface NetworkOptions extends Base {
   /** Addresses are kept in its `network/`. */
   readonly dataDir: string;
   /** Path of the node's resolv.conf: its servers answer for names that aren't the cluster's. */
   readonly resolvConf: string;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
 }
 
 export interface Network extends NetworkPort {

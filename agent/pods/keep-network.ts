@@ -1,16 +1,11 @@
-import type { Clock } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
+import type { Base } from '../../base/base.ts';
 import { runReconciler } from '../../base/run-reconciler.ts';
 import type { Ledger } from '../ledger/assignment.ts';
 import type { NetworkPort } from '../ports.ts';
 
-export interface KeepNetworkOptions {
+export interface KeepNetworkOptions extends Base {
   readonly ledger: Ledger;
   readonly network: NetworkPort;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
 }
 
 /** What somebody else took away (a flushed ruleset, a route) is back after this time. */

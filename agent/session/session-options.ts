@@ -1,13 +1,11 @@
 import type { Hello } from '../../api/generated/agent.ts';
-import type { Clock } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
+import type { Base } from '../../base/base.ts';
 import type { Ledger } from '../ledger/assignment.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import type { SessionHandlers } from './session-handlers.ts';
 import type { StatusSource } from './status-source.ts';
 
-export interface SessionOptions {
+export interface SessionOptions extends Base {
   /** "host:6444", at least one; all are dialled. */
   readonly controllers: readonly string[];
   readonly nodeName: string;
@@ -20,9 +18,6 @@ export interface SessionOptions {
   readonly ledger: Ledger;
   readonly statuses: StatusSource;
   readonly handlers: SessionHandlers;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
 }
 
 export type NodeFacts = Omit<Hello, 'nodeName' | 'known'>;

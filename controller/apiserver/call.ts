@@ -1,10 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyPluginAsync, FastifyPluginCallback } from 'fastify';
 import type { Kind, Subresource } from '../../api/kind.ts';
-import type { Clock } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
+import type { Base } from '../../base/base.ts';
 import type { Metrics } from '../../base/metrics.ts';
-import type { Rng } from '../../base/rng.ts';
 import type { PodAccess } from '../pod-access.ts';
 import type { Cache } from '../store/cache.ts';
 import type { Objects } from '../store/objects.ts';
@@ -12,15 +10,12 @@ import type { UsageBoard } from '../usage-board.ts';
 import type { openChangeFeed } from './change-feed.ts';
 import type { SharedEncoder } from './watch-events.ts';
 
-export interface ApiServerDeps {
+export interface ApiServerDeps extends Base {
   readonly kinds: readonly Kind[];
   readonly objects: Objects;
   readonly cache: Cache;
   /** The store's newest revision: what a read must have seen to be current. */
   readonly currentRevision: () => Promise<number>;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
   /** Who is it, by what came with the connection? undefined: nobody we know (401). */
   readonly authenticate: (request: IncomingMessage) => User | undefined;
   readonly podAccess: PodAccess;

@@ -1,22 +1,17 @@
-import type { Clock } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
+import type { Base } from '../../base/base.ts';
 import type { Cache } from '../store/cache.ts';
 import type { RecordEvent } from '../store/event-recorder.ts';
 import type { Objects } from '../store/objects.ts';
 import type { UsageBoard } from '../usage-board.ts';
 import type { ServerIdentity } from './server-credentials.ts';
 
-export interface DispatcherDeps {
+export interface DispatcherDeps extends Base {
   readonly cache: Cache;
   readonly identity: ServerIdentity;
   readonly usage: UsageBoard;
   readonly network: ClusterNetwork;
   /** A certificate for this node and the request's key: CertificateAuthority.signNode. */
   readonly signNode: (csr: string, nodeName: string) => Promise<string>;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
 }
 
 /** What the dispatcher has while its controller leads. */

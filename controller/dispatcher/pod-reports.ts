@@ -4,9 +4,7 @@ import type { PodReport } from '../../api/generated/agent.ts';
 import { Pod } from '../../api/pod.ts';
 import { type PodStatus, podStatusFields } from '../../api/pod-status.ts';
 import { obj } from '../../api/schema.ts';
-import type { Clock } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
+import type { Base } from '../../base/base.ts';
 import { runReconciler, settled } from '../../base/run-reconciler.ts';
 import type { Cache } from '../store/cache.ts';
 import type { Objects } from '../store/objects.ts';
@@ -18,12 +16,9 @@ export interface PodReports {
   stop(): Promise<void>;
 }
 
-export interface PodReportsDeps {
+export interface PodReportsDeps extends Base {
   readonly objects: Objects;
   readonly cache: Cache;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
 }
 
 /** Their writes share commits. */

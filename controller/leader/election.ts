@@ -1,14 +1,13 @@
 import { backoffMs, withJitter } from '../../base/backoff.ts';
-import { type Clock, sleep } from '../../base/clock.ts';
+import type { Base } from '../../base/base.ts';
+import { sleep } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
-import type { Log } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
 import { leaderKey } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
 import { claimLeadership } from './claim.ts';
 import { beginTerm, type RunningTerm, type Term } from './term.ts';
 
-export interface ElectionOptions {
+export interface ElectionOptions extends Base {
   readonly store: Store;
   /** Who stands, for people. */
   readonly candidate: string;
@@ -16,9 +15,6 @@ export interface ElectionOptions {
   readonly isAlone: boolean;
   /** Leads until the term's signal aborts; resolves when nothing of it is left. */
   readonly lead: (term: Term) => Promise<void>;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
 }
 
 /** The store's lease. A follower hears of a leader's sudden end when it has run out. */

@@ -7,9 +7,7 @@ import {
   type RequestOp,
   type TxnResponse,
 } from '../../api/generated/etcd.ts';
-import type { Clock } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
+import type { Base } from '../../base/base.ts';
 import { type EtcdAccess, EtcdLink } from './etcd-link.ts';
 import { watchEtcd } from './etcd-watch.ts';
 import {
@@ -24,14 +22,11 @@ import {
 } from './store.ts';
 import { checkTransaction, compacted } from './transaction.ts';
 
-export interface EtcdStoreOptions extends EtcdAccess {
+export interface EtcdStoreOptions extends EtcdAccess, Base {
   /** All keys in etcd begin with it. */
   readonly keyspace?: string;
   /** The revision of a store that is new. */
   readonly firstRevision?: number;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
 }
 
 /**

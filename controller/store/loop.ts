@@ -1,6 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
+import type { Base } from '../../base/base.ts';
 import type { RequeueAfter, Settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from './cache.ts';
 import type { RecordOwnEvent } from './event-recorder.ts';
@@ -18,13 +16,10 @@ export interface Loop {
   reconcile(key: string, deps: LoopDeps): Promise<Settled | RequeueAfter>;
 }
 
-export interface LoopDeps {
+export interface LoopDeps extends Base {
   /** What is written through these is in the cache before the key is reconciled again. */
   readonly objects: Objects;
   readonly cache: Cache;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
   readonly recordEvent: RecordOwnEvent;
   readonly signal: AbortSignal;
   /** When this process began to run the loops, milliseconds since 1970: silence from before doesn't count. */

@@ -1,9 +1,8 @@
 import type { AnyObject, Kind } from '../../api/kind.ts';
 import { backoffMs, withJitter } from '../../base/backoff.ts';
-import { type Clock, sleep } from '../../base/clock.ts';
+import type { Base } from '../../base/base.ts';
+import { sleep } from '../../base/clock.ts';
 import { orAborted } from '../../base/deadline.ts';
-import type { Log } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
 import type { Cache, Index, ObjectChange } from './cache.ts';
 import { type CacheState, cacheState } from './cache-state.ts';
 import { type CacheTables, cacheTables } from './cache-tables.ts';
@@ -11,14 +10,11 @@ import { keyParser, objectsPrefix, type ParsedKey } from './keys.ts';
 import type { EncodedObject, ObjectCodec } from './object-codec.ts';
 import type { Store, StoreChange } from './store.ts';
 
-export interface CacheDeps {
+export interface CacheDeps extends Base {
   readonly store: Store;
   readonly codec: ObjectCodec;
   readonly kinds: readonly Kind[];
   readonly indexes: readonly Index[];
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
   /** How many changes watches can resume from, at least. Default 1,000; each holds an object as it was. */
   readonly rememberedChanges?: number;
 }

@@ -1,18 +1,14 @@
+import type { Base } from '../../base/base.ts';
 import type { Clock } from '../../base/clock.ts';
 import { orAborted } from '../../base/deadline.ts';
-import type { Log } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
 import type { Lease, RevisionsAccess } from './revisions.ts';
 import { type Store, type StoreChange, StoreError, type WatchOptions } from './store.ts';
 import type { WatchHub } from './watch-hub.ts';
 
-export interface RevisionStoreOptions {
+export interface RevisionStoreOptions extends Base {
   readonly revisions: RevisionsAccess;
   /** Gets every change of these revisions, in order. */
   readonly hub: WatchHub;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
 }
 
 const leaseRetryMs = 1000;

@@ -1,24 +1,19 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { Clock } from '../../base/clock.ts';
+import type { Base } from '../../base/base.ts';
 import { type Deferred, deferred } from '../../base/deadline.ts';
-import type { Log } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
 import { revisionStore } from './revision-store.ts';
 import type { Revisions, RevisionsAccess } from './revisions.ts';
 import type { Answer, Call, Failure, Reply, Request } from './sqlite-messages.ts';
 import { type Store, StoreError } from './store.ts';
 import { type WatchHub, watchHub } from './watch-hub.ts';
 
-export interface SqliteStoreOptions {
+export interface SqliteStoreOptions extends Base {
   /** The database file; its directory is made if need be. */
   readonly path: string;
   /** The revision of a store that is new. */
   readonly firstRevision?: number;
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
   /** Told once, when it can't go on: it must be opened again, which is best done by a new process. */
   readonly onFailure?: (error: StoreError) => void;
 }

@@ -1,0 +1,10 @@
+import type { Clock } from './clock.ts';
+import type { Log } from './log.ts';
+import type { Rng } from './rng.ts';
+
+/** What almost every part with a life of its own is given. */
+export interface Base {
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Log;
+}
