@@ -14,7 +14,7 @@ import { containersOf, pickPod } from './pods-of.ts';
 import { collectionPath, type ObjectList } from './resources.ts';
 import { parsePodTarget } from './targets.ts';
 import { inert, type Programs, programCommand, splitVerb, verbCommand } from './verb-command.ts';
-import { verbs } from './verbs.ts';
+import { isVerb, verbs } from './verbs.ts';
 
 const answerWithinMs = 1000;
 const maxNames = 500;
@@ -48,8 +48,8 @@ const namesOf = (of: Readonly<Record<string, { readonly about: string }>>): read
   Object.entries(of).map(([word, { about }]) => ({ word, about }));
 
 async function commandOf(name: string, programs: Programs): Promise<Command> {
-  const [verb, program] = [verbs[name], programs[name]];
-  if (verb) return verbCommand(name, verb, inert);
+  if (isVerb(name)) return verbCommand(name, inert);
+  const program = programs[name];
   return program ? programCommand(name, program) : addFlags(new Command(), globalFlags);
 }
 

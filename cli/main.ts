@@ -8,7 +8,7 @@ import { AlreadyTold } from './cli-error.ts';
 import { type Io, processIo } from './io.ts';
 import { formatVerbs } from './print/help.ts';
 import { type Programs, splitVerb, verbCommand } from './verb-command.ts';
-import { type Verb, verbs } from './verbs.ts';
+import { isVerb, type VerbName, verbs } from './verbs.ts';
 
 /** `orc VERB …`. Gives the exit code: 0 done, 1 failed, 2 wrong usage. */
 export async function runCli(argv: readonly string[], programs: Programs): Promise<number> {
@@ -23,23 +23,16 @@ export async function runCli(argv: readonly string[], programs: Programs): Promi
 async function run(argv: readonly string[], programs: Programs, io: Io): Promise<number> {
   const { name, args } = splitVerb(argv);
   if (name === undefined || name === 'help') {
-    const about = args.find((word) => Object.hasOwn(verbs, word));
+    const about = args.find(isVerb);
     if (name === 'help' && about !== undefined) return run([about, '--help'], programs, io);
     io.stdout.write(formatVerbs(verbs, programs));
     return name === undefined && !args.some(isHelp) ? 2 : 0;
   }
-  const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
-  if (verb === undefined) throw unknownVerb(name, programs);
-  return runVerb({ name, verb, args }, io);
+  if (!isVerb(name)) throw unknownVerb(name, programs);
+  return runVerb(name, args, io);
 }
 
-interface Invocation {
-  readonly name: string;
-  readonly verb: Verb;
-  readonly args: readonly string[];
-}
-
-async function runVerb({ name, verb, args }: Invocation, io: Io): Promise<number> {
+async function runVerb(name: VerbName, args: readonly string[], io: Io): Promise<number> {
   let exitCode = 0;
   const act: Act =
     (work) =>
@@ -49,7 +42,7 @@ async function runVerb({ name, verb, args }: Invocation, io: Io): Promise<number
       const flags = command.opts();
       exitCode = await withCli(io, flags, (cli) => work(cli, words, flags as never));
     };
-  const command = await verbCommand(name, verb, act);
+  const command = await verbCommand(name, act);
   command.configureOutput({
     writeOut: (text) => void io.stdout.write(text),
     outputError: () => {},

@@ -3,13 +3,13 @@ import type { Flags } from '../base/flags.ts';
 import { type Act, globalFlags } from './cli.ts';
 import { addFlags } from './define-verb.ts';
 import { verbHelp } from './print/help.ts';
-import type { Verb } from './verbs.ts';
+import { definitions, type VerbName, verbs } from './verbs.ts';
 
 /** A verb's own declaration of its words and flags; `act` is what it does. */
-export async function verbCommand(name: string, verb: Verb, act: Act): Promise<Command> {
+export async function verbCommand(name: VerbName, act: Act): Promise<Command> {
   const command = new Command(`orc ${name}`).exitOverride().helpOption('-h, --help', 'this');
-  verbHelp(command, verb);
-  (await verb.load())(addFlags(command, globalFlags), act);
+  verbHelp(command, verbs[name]);
+  (await definitions[name]())(addFlags(command, globalFlags), act);
   return command;
 }
 

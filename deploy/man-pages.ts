@@ -8,14 +8,14 @@ import { Command } from 'commander';
 import { globalFlags } from '../cli/cli.ts';
 import { addFlags } from '../cli/define-verb.ts';
 import { inert, programCommand, verbCommand } from '../cli/verb-command.ts';
-import { type Verb, verbs } from '../cli/verbs.ts';
+import { type VerbName, verbs } from '../cli/verbs.ts';
 import { programs } from '../programs.ts';
 
 const [directory = '.', version = '', seconds = '0'] = process.argv.slice(2);
 const date = new Date(Number(seconds) * 1000).toISOString().slice(0, 10);
 
 const pages = Object.keys(programs).map((name) => `\\fBorc\\-${name}\\fR(8)`);
-const sections = await Promise.all(Object.entries(verbs).map(([name, verb]) => verbOf(name, verb)));
+const sections = await Promise.all((Object.keys(verbs) as VerbName[]).map(verbOf));
 write('orc', 1, [
   ...nameSection('orc', 'containers on several hosts, as one'),
   ...['.SH SYNOPSIS', '.B orc', '.I VERB', '[flags] [words]'],
@@ -55,14 +55,15 @@ function nameSection(name: string, about: string): readonly string[] {
   return ['.SH NAME', `${text(name)} \\- ${text(about)}`];
 }
 
-async function verbOf(name: string, verb: Verb): Promise<readonly string[]> {
-  const command = await verbCommand(name, verb, inert);
+async function verbOf(name: VerbName): Promise<readonly string[]> {
+  const { about, examples } = verbs[name];
+  const command = await verbCommand(name, inert);
   const own = new Command();
   for (const option of command.options)
     if (!(option.attributeName() in globalFlags)) own.addOption(option);
   return [
-    ...[`.SS ${name}`, `${text(verb.about)}.`, '.PP', usageOf(command)],
-    ...['.PP', '.nf', '.RS', ...verb.examples.map(text), '.RE', '.fi'],
+    ...[`.SS ${name}`, `${text(about)}.`, '.PP', usageOf(command)],
+    ...['.PP', '.nf', '.RS', ...examples.map(text), '.RE', '.fi'],
     ...flagsOf(own),
   ];
 }

@@ -6,7 +6,7 @@ import { Pod } from '../../../api/pod.ts';
 import { UsageError } from '../../../base/flags.ts';
 import { type Completion, planCompletion, readWords } from '../../../cli/complete-plan.ts';
 import { inert, programCommand, verbCommand } from '../../../cli/verb-command.ts';
-import { verbs } from '../../../cli/verbs.ts';
+import { isVerb } from '../../../cli/verbs.ts';
 import { programs } from '../../../programs.ts';
 
 /** Words without what is said about them. */
@@ -16,10 +16,10 @@ type Expected = Omit<Completion, 'words'> & { readonly words?: readonly string[]
 async function planned(line: string): Promise<Expected> {
   const [name = '', ...words] = line.split(' ');
   const current = words.pop() ?? '';
-  const [verb, program] = [verbs[name], programs[name]];
-  if (verb === undefined && program === undefined) throw new Error(`no such verb: ${name}`);
-  const command = await (verb
-    ? verbCommand(name, verb, inert)
+  const program = programs[name];
+  if (!isVerb(name) && program === undefined) throw new Error(`no such verb: ${name}`);
+  const command = await (isVerb(name)
+    ? verbCommand(name, inert)
     : programCommand(name, program ?? { about: '', flags: async () => ({}) }));
   const { words: found, ...rest } = planCompletion(command, readWords(command, words), current);
   return found ? { ...rest, words: found.map(({ word }) => word) } : rest;
