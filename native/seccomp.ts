@@ -28,7 +28,7 @@ interface SeccompArg {
 }
 
 /** seccomp.h; ERRNO and TRACE carry a number. */
-const actions = {
+export const actions = {
   SCMP_ACT_KILL: 0,
   SCMP_ACT_KILL_THREAD: 0,
   SCMP_ACT_KILL_PROCESS: 0x80000000,
@@ -40,7 +40,7 @@ const actions = {
   SCMP_ACT_ALLOW: 0x7fff0000,
 } as const;
 
-const comparisons = [
+export const comparisons = [
   '',
   'SCMP_CMP_NE',
   'SCMP_CMP_LT',

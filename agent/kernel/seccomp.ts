@@ -1,9 +1,15 @@
-import { compileFilter, type SeccompFilter } from '../../native/seccomp.ts';
+import { actions, comparisons, compileFilter, type SeccompFilter } from '../../native/seccomp.ts';
 
 /** `linux.seccomp` of the OCI runtime specification. */
 export interface SeccompSpec extends SeccompFilter {
   readonly flags?: readonly string[] | undefined;
 }
+
+/** What a specification may say. */
+export const seccompWords = {
+  actions: Object.keys(actions) as (keyof typeof actions)[],
+  comparisons,
+} as const;
 
 /** What seccomp(2) takes. */
 export interface CompiledSeccomp {

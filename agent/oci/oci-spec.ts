@@ -15,6 +15,7 @@ import {
   uint64,
   unsupportedFields,
 } from '../../api/schema.ts';
+import { seccompWords } from '../kernel/seccomp.ts';
 import { OciError } from './oci-error.ts';
 
 /**
@@ -29,7 +30,6 @@ export type OciHook = NonNullable<NonNullable<OciSpec['hooks']>['poststop']>[num
 export type OciIdMapping = TypeOf<typeof idMapping>;
 export type OciNamespaceType = (typeof spaces)[number];
 export type LinuxSeccomp = NonNullable<OciLinux['seccomp']>;
-export type SeccompAction = (typeof actions)[number];
 /** `below`: of the agent alone, never read from JSON: the source is relative to it, and no link leads out of it. */
 export type OciMount = NonNullable<OciSpec['mounts']>[number] & { readonly below?: string };
 
@@ -158,44 +158,24 @@ const resources = obj({
   unified: map(str()),
 });
 
-const actions = [
-  'SCMP_ACT_KILL',
-  'SCMP_ACT_KILL_PROCESS',
-  'SCMP_ACT_KILL_THREAD',
-  'SCMP_ACT_TRAP',
-  'SCMP_ACT_ERRNO',
-  'SCMP_ACT_TRACE',
-  'SCMP_ACT_ALLOW',
-  'SCMP_ACT_LOG',
-  'SCMP_ACT_NOTIFY',
-] as const;
-
-const comparisons = [
-  'SCMP_CMP_NE',
-  'SCMP_CMP_LT',
-  'SCMP_CMP_LE',
-  'SCMP_CMP_EQ',
-  'SCMP_CMP_GE',
-  'SCMP_CMP_GT',
-  'SCMP_CMP_MASKED_EQ',
-] as const;
+const action = required(str({ values: seccompWords.actions }));
 
 const seccomp = obj({
-  defaultAction: required(str({ values: actions })),
+  defaultAction: action,
   defaultErrnoRet: uint32,
   ...all(strings, 'architectures', 'flags'),
   ...all(str(), 'listenerPath', 'listenerMetadata'),
   syscalls: list(
     obj({
       names: required(strings),
-      action: required(str({ values: actions })),
+      action,
       errnoRet: uint32,
       args: list(
         obj({
           index: required(int({ min: 0, max: 5 })),
           value: required(uint64()),
           valueTwo: uint64(),
-          op: required(str({ values: comparisons })),
+          op: required(str({ values: seccompWords.comparisons })),
         }),
       ),
     }),
