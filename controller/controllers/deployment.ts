@@ -94,16 +94,12 @@ async function writeRevision(
 }
 
 function tellOfScaling(
-  { recordEvent }: LoopDeps,
+  { events }: LoopDeps,
   deployment: Deployment,
   { set, from }: { readonly set: ReplicaSet; readonly from: number },
 ): void {
   const to = set.spec.replicas;
   if (to === from) return;
-  recordEvent({
-    involved: deployment,
-    type: 'Normal',
-    reason: 'ScalingReplicaSet',
-    message: `Scaled ${to > from ? 'up' : 'down'} replica set ${set.metadata.name} from ${from} to ${to}`,
-  });
+  const how = `${to > from ? 'up' : 'down'} replica set ${set.metadata.name} from ${from} to ${to}`;
+  events.normal(deployment, 'ScalingReplicaSet', `Scaled ${how}`);
 }

@@ -5,7 +5,7 @@ import { Pod } from '../../api/pod.ts';
 import { settled } from '../../base/run-reconciler.ts';
 import type { ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
-import { keyOf } from '../store/keys.ts';
+import { formatKey, keyOf } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
 import { type HeardNodes, heardNodes } from './heard-nodes.ts';
 import { evictionTime, planNode, planPodReadiness, reconnectMs } from './node-lifecycle-plan.ts';
@@ -89,20 +89,12 @@ interface NodeChange {
 async function writeNode(deps: LoopDeps, { before, after, isLost }: NodeChange): Promise<void> {
   await deps.objects.update(Node, after, 'all');
   const wasUnknown = readiness(before) === 'Unknown';
-  if (isLost && !wasUnknown) tell(deps, after, 'NodeNotReady');
-  if (!isLost && wasUnknown) tell(deps, after, 'NodeReady');
+  const said = `Node ${after.metadata.name} status is now:`;
+  if (isLost && !wasUnknown) deps.events.warning(after, 'NodeNotReady', `${said} NodeNotReady`);
+  if (!isLost && wasUnknown) deps.events.normal(after, 'NodeReady', `${said} NodeReady`);
 }
 
 const readiness = (node: Node) => conditionOf(node, 'Ready')?.status;
-
-function tell({ recordEvent }: LoopDeps, node: Node, reason: 'NodeReady' | 'NodeNotReady'): void {
-  recordEvent({
-    involved: node,
-    type: reason === 'NodeReady' ? 'Normal' : 'Warning',
-    reason,
-    message: `Node ${node.metadata.name} status is now: ${reason}`,
-  });
-}
 
 interface PodOnNode {
   readonly deps: LoopDeps;
@@ -127,12 +119,8 @@ async function movePod({ deps, pod, node, isLost, now }: PodOnNode): Promise<num
   const at = evictionTime(pod, node.spec.taints ?? []);
   if (at === undefined) return Number.POSITIVE_INFINITY;
   if (at > now) return at;
-  deps.recordEvent({
-    involved: pod,
-    type: 'Normal',
-    reason: 'TaintManagerEviction',
-    message: `Deleting pod ${pod.metadata.namespace}/${pod.metadata.name}: node ${node.metadata.name} is tainted`,
-  });
+  const why = `node ${node.metadata.name} is tainted`;
+  deps.events.normal(pod, 'TaintManagerEviction', `Deleting pod ${formatKey(keyOf(pod))}: ${why}`);
   await deps.objects.delete(Pod, keyOf(pod), { preconditions });
   return Number.POSITIVE_INFINITY;
 }

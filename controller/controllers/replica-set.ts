@@ -55,16 +55,14 @@ async function applyPlan(
     await createPods(deps, replicaSet, plan.create);
     await Promise.all(plan.remove.map((pod) => removePod(deps, replicaSet, pod)));
   } catch (error) {
-    deps.recordEvent({
-      involved: replicaSet,
-      type: 'Warning',
-      reason: plan.create > 0 ? 'FailedCreate' : 'FailedDelete',
-      message: errorChain(error),
-    });
+    deps.events.warning(replicaSet, failureReason(plan), errorChain(error));
     return error;
   }
   return undefined;
 }
+
+const failureReason = ({ create }: ReplicaSetPlan) =>
+  create > 0 ? 'FailedCreate' : 'FailedDelete';
 
 /** One, then two, then four …: if none can be created, not hundreds of attempts say so. */
 async function createPods(deps: LoopDeps, replicaSet: ReplicaSet, count: number): Promise<void> {
@@ -78,12 +76,7 @@ async function createPods(deps: LoopDeps, replicaSet: ReplicaSet, count: number)
 
 async function createPod(deps: LoopDeps, replicaSet: ReplicaSet): Promise<void> {
   const pod = await deps.objects.create(Pod, newPod(replicaSet));
-  deps.recordEvent({
-    involved: replicaSet,
-    type: 'Normal',
-    reason: 'SuccessfulCreate',
-    message: `Created pod: ${pod.metadata.name}`,
-  });
+  deps.events.normal(replicaSet, 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
 }
 
 /** Through the same defaults and checks as a pod that a user sends. */
@@ -107,12 +100,7 @@ function newPod(replicaSet: ReplicaSet): NewObject<FieldsOf<typeof Pod>> {
 async function removePod(deps: LoopDeps, replicaSet: ReplicaSet, pod: Pod): Promise<void> {
   const { uid } = pod.metadata;
   await deps.objects.delete(Pod, keyOf(pod), { preconditions: { uid } });
-  deps.recordEvent({
-    involved: replicaSet,
-    type: 'Normal',
-    reason: 'SuccessfulDelete',
-    message: `Deleted pod: ${pod.metadata.name}`,
-  });
+  deps.events.normal(replicaSet, 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
 }
 
 async function writeStatus(
@@ -124,7 +112,7 @@ async function writeStatus(
   const replicaFailure = {
     type: 'ReplicaFailure',
     status: 'True',
-    reason: plan.create > 0 ? 'FailedCreate' : 'FailedDelete',
+    reason: failureReason(plan),
     message: errorChain(failure),
   } as const;
   const conditions =

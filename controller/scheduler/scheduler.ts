@@ -7,6 +7,7 @@ import { formatTime } from '../../base/clock.ts';
 import { type Settled, settled } from '../../base/run-reconciler.ts';
 import type { ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
+import { formatKey, keyOf } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
 import { explainRefusals, schedule } from './schedule.ts';
 import { assume, takeSnapshot } from './snapshot.ts';
@@ -56,12 +57,8 @@ function byAge({ metadata: a }: Pod, { metadata: b }: Pod): number {
 async function bind(deps: LoopDeps, pod: Pod, nodeName: string): Promise<void> {
   const spec = { ...pod.spec, nodeName };
   if (!(await write(deps, { ...scheduled(deps, pod, { status: 'True' }), spec }))) return;
-  deps.recordEvent({
-    involved: pod,
-    type: 'Normal',
-    reason: 'Scheduled',
-    message: `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to ${nodeName}`,
-  });
+  const message = `Successfully assigned ${formatKey(keyOf(pod))} to ${nodeName}`;
+  deps.events.normal(pod, 'Scheduled', message);
 }
 
 async function refuse(deps: LoopDeps, pod: Pod, message: string): Promise<void> {
@@ -69,12 +66,7 @@ async function refuse(deps: LoopDeps, pod: Pod, message: string): Promise<void> 
   if (known?.status === 'False' && known.message === message) return;
   const said = { status: 'False', reason: 'Unschedulable', message } as const;
   if (!(await write(deps, scheduled(deps, pod, said)))) return;
-  deps.recordEvent({
-    involved: pod,
-    type: 'Warning',
-    reason: 'FailedScheduling',
-    message,
-  });
+  deps.events.warning(pod, 'FailedScheduling', message);
 }
 
 /** PodScheduled has no other writer. */

@@ -20,11 +20,24 @@ export interface Happening {
   readonly component: string;
 }
 
-/** With the component that records it known already. */
-export type RecordOwnEvent = (happening: Omit<Happening, 'component'>) => void;
-
 /** Never fails and never waits: an event that can't be written is logged. */
 export type RecordEvent = (happening: Happening) => void;
+
+/** What one component has to tell. */
+export interface OwnEvents {
+  readonly normal: Tell;
+  readonly warning: Tell;
+}
+
+type Tell = (involved: AnyObject, reason: string, message: string) => void;
+
+export function ownEvents(component: string, record: RecordEvent): OwnEvents {
+  const tell =
+    (type: Happening['type']): Tell =>
+    (involved, reason, message) =>
+      record({ involved, type, reason, message, component });
+  return { normal: tell('Normal'), warning: tell('Warning') };
+}
 
 export interface EventRecorderDeps {
   readonly objects: Objects;

@@ -1,7 +1,7 @@
 import type { Base } from '../../base/base.ts';
 import type { RequeueAfter, Settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from './cache.ts';
-import type { RecordOwnEvent } from './event-recorder.ts';
+import type { OwnEvents } from './event-recorder.ts';
 import type { Objects } from './objects.ts';
 
 /** A loop of the controller: what wakes it, and what it then does. run-loops.ts runs it. */
@@ -20,7 +20,7 @@ export interface LoopDeps extends Base {
   /** What is written through these is in the cache before the key is reconciled again. */
   readonly objects: Objects;
   readonly cache: Cache;
-  readonly recordEvent: RecordOwnEvent;
+  readonly events: OwnEvents;
   readonly signal: AbortSignal;
   /** When this process began to run the loops, milliseconds since 1970: silence from before doesn't count. */
   readonly runningSince: number;

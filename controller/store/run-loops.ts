@@ -4,11 +4,11 @@ import { repeat } from '../../base/clock.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import { runReconciler } from '../../base/run-reconciler.ts';
 import type { ObjectChange } from './cache.ts';
-import type { RecordEvent, RecordOwnEvent } from './event-recorder.ts';
+import { ownEvents, type RecordEvent } from './event-recorder.ts';
 import type { Loop, LoopDeps } from './loop.ts';
 import { ownWrites } from './own-writes.ts';
 
-export interface RunLoopsDeps extends Omit<LoopDeps, 'signal' | 'runningSince' | 'recordEvent'> {
+export interface RunLoopsDeps extends Omit<LoopDeps, 'signal' | 'runningSince' | 'events'> {
   readonly recordEvent: RecordEvent;
   /** Every kind that is in the cache. */
   readonly kinds: readonly Kind[];
@@ -38,12 +38,12 @@ function runLoop(loop: Loop, deps: RunLoopsDeps & { readonly runningSince: numbe
   const { cache, clock, rng } = deps;
   const component = loop.name;
   const log = deps.log.child({ component });
-  const recordEvent: RecordOwnEvent = (happening) => deps.recordEvent({ ...happening, component });
+  const events = ownEvents(component, deps.recordEvent);
   const reconciler = runReconciler<string>({
     name: loop.name,
     workers: loop.workers,
     reconcile: (key, signal) =>
-      reconcileOnce({ loop, deps: { ...deps, log, recordEvent }, key, signal }),
+      reconcileOnce({ loop, deps: { ...deps, log, events }, key, signal }),
     backoff,
     clock,
     rng,
