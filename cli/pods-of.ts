@@ -1,9 +1,11 @@
 import type { Container } from '../api/container.ts';
+import type { Deployment } from '../api/deployment.ts';
 import type { AnyObject } from '../api/kind.ts';
 import type { LabelSelector } from '../api/label-selector.ts';
 import { isObject } from '../api/normalize.ts';
 import { Pod } from '../api/pod.ts';
 import { isPodReady } from '../api/pod-facts.ts';
+import { ReplicaSet } from '../api/replica-set.ts';
 import { formatLabelSelector, type Labels } from '../api/selector.ts';
 import { Service } from '../api/service.ts';
 import type { Cli } from './cli.ts';
@@ -72,6 +74,19 @@ export async function podSelection(client: ApiClient, ref: ObjectRef): Promise<S
   if (labelSelector === undefined)
     throw new CliError(`${ref.kind.singular}/${ref.name} selects no pods: name a pod instead`);
   return { kind: Pod, namespace: ref.namespace, labelSelector };
+}
+
+/** Those that a Deployment controls. */
+export async function replicaSetsOf(
+  client: ApiClient,
+  { spec, metadata: { namespace = '', uid } }: Deployment,
+): Promise<readonly ReplicaSet[]> {
+  const labelSelector = formatLabelSelector(spec.selector);
+  const selection = { kind: ReplicaSet, namespace, labelSelector };
+  const { items } = await listObjects<ReplicaSet>(client, selection);
+  return items.filter(({ metadata: { ownerReferences = [] } }) =>
+    ownerReferences.some((owner) => owner.uid === uid),
+  );
 }
 
 /** Ready ones first, then running ones; those that are going last. */

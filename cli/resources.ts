@@ -40,13 +40,10 @@ export async function getObject<T extends AnyObject>(
   return (await client.send<T>({ path: objectPath(ref) })).body;
 }
 
-/** undefined: it isn't there. */
-export async function findObject<T extends AnyObject>(
-  client: ApiClient,
-  ref: ObjectRef,
-): Promise<T | undefined> {
+/** What was asked for; undefined: it isn't there. */
+export async function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
-    return await getObject<T>(client, ref);
+    return await answer;
   } catch (error) {
     if (error instanceof StatusError && error.reason === 'NotFound') return undefined;
     throw error;

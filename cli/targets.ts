@@ -1,6 +1,8 @@
 import type { Kind } from '../api/kind.ts';
 import { UsageError } from '../base/flags.ts';
+import type { Cli } from './cli.ts';
 import { findKind, findKinds } from './kind-lookup.ts';
+import { listObjects, type ObjectRef } from './resources.ts';
 
 /** What the words behind a verb mean: one object, or (without a name) all of a kind. */
 export interface Target {
@@ -22,7 +24,23 @@ export function parseTargets(words: readonly string[]): readonly Target[] {
   return kinds.flatMap((kind) => names.map((name) => ({ kind, name })));
 }
 
-/** The same where only single objects make sense. Throws UsageError. */
+/** The objects that are meant: by name, or all of a kind that have the labels. */
+export async function refsOf(
+  cli: Cli,
+  targets: readonly Target[],
+  labelSelector: string | undefined,
+): Promise<readonly ObjectRef[]> {
+  const [client, place] = [await cli.client(), await cli.namespace()];
+  const refs = targets.map(async ({ kind, name }) => {
+    const namespace = kind.namespaced ? place : '';
+    if (name !== undefined) return [{ kind, name, namespace }];
+    const { items } = await listObjects(client, { kind, namespace, labelSelector });
+    return items.map(({ metadata }) => ({ kind, name: metadata.name, namespace }));
+  });
+  return (await Promise.all(refs)).flat();
+}
+
+/** As {@link parseTargets}, where only single objects make sense. Throws UsageError. */
 export function parseNamedTargets(words: readonly string[]): readonly NamedTarget[] {
   return parseTargets(words).map(({ kind, name }) => {
     if (name === undefined) throw new UsageError(`say which one: ${kind.singular}/NAME`);

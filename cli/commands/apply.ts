@@ -10,7 +10,7 @@ import { formatFinding } from '../manifest.ts';
 import { type CheckedObject, checkManifest, namespacesFirst } from '../manifest-check.ts';
 import { readManifests } from '../manifest-files.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import { applyObject, findObject, type ObjectRef } from '../resources.ts';
+import { applyObject, getObject, ifFound, type ObjectRef } from '../resources.ts';
 import { followRollouts } from './follow-rollout.ts';
 
 const applyFlags = {
@@ -95,7 +95,7 @@ async function showDryRun(cli: Cli, checked: readonly CheckedObject[]): Promise<
 
 async function wouldBe(client: ApiClient, { ref, dryRun }: CheckedObject): Promise<Outcome> {
   if (dryRun === undefined || dryRun.code === 201) return 'created';
-  const live = await findObject(client, ref);
+  const live = await ifFound(getObject(client, ref));
   if (live === undefined) return 'created';
   return isSame(comparable(live), comparable(dryRun.body)) ? 'unchanged' : 'configured';
 }

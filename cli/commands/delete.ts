@@ -1,4 +1,3 @@
-import { StatusError } from '../../api/status.ts';
 import { list, on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { AlreadyTold } from '../cli-error.ts';
@@ -8,8 +7,8 @@ import { formatFinding } from '../manifest.ts';
 import { nameObjects } from '../manifest-check.ts';
 import { readManifests } from '../manifest-files.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import { listObjects, type ObjectRef, objectPath } from '../resources.ts';
-import { parseTargets } from '../targets.ts';
+import { ifFound, type ObjectRef, objectPath } from '../resources.ts';
+import { parseTargets, refsOf } from '../targets.ts';
 import { type Deleted, untilGone } from './until-gone.ts';
 
 const policies = { background: 'Background', foreground: 'Foreground', orphan: 'Orphan' };
@@ -43,7 +42,7 @@ async function deleteObjects(
 ): Promise<number> {
   const body = deleteOptions(flags);
   const refs =
-    flags.filename.length > 0 ? await refsInFiles(cli, flags) : await refsOf(cli, words, flags);
+    flags.filename.length > 0 ? await refsInFiles(cli, flags) : await refsNamed(cli, words, flags);
   const deleted: Deleted[] = [];
   let failed = false;
   for (const ref of refs) {
@@ -84,28 +83,19 @@ async function refsInFiles(cli: Cli, flags: DeleteFlags): Promise<readonly Objec
   throw new AlreadyTold(1);
 }
 
-async function refsOf(
+async function refsNamed(
   cli: Cli,
   words: readonly string[],
   { selector, all }: DeleteFlags,
 ): Promise<readonly ObjectRef[]> {
   const targets = parseTargets(words);
-  if ((all || selector !== undefined) && targets.some(({ name }) => name !== undefined))
+  const selects = all || selector !== undefined;
+  if (selects && targets.some(({ name }) => name !== undefined))
     throw new UsageError('give names, or -l LABELS, or --all: not several of them');
-  const namespace = await cli.namespace();
-  const client = await cli.client();
-  const refs = await Promise.all(
-    targets.map(async ({ kind, name }) => {
-      const place = kind.namespaced ? namespace : '';
-      if (name !== undefined) return [{ kind, name, namespace: place }];
-      if (selector === undefined && !all)
-        throw new UsageError(`say which ${kind.plural}: names, -l LABELS or --all`);
-      const selection = { kind, namespace: place, labelSelector: selector };
-      const { items } = await listObjects(client, selection);
-      return items.map(({ metadata }) => ({ kind, name: metadata.name, namespace: place }));
-    }),
-  );
-  return refs.flat();
+  const bare = targets.find(({ name }) => name === undefined);
+  if (bare && !selects)
+    throw new UsageError(`say which ${bare.kind.plural}: names, -l LABELS or --all`);
+  return refsOf(cli, targets, selector);
 }
 
 /** undefined: it isn't there. */
@@ -114,16 +104,13 @@ async function deleteOne(
   ref: ObjectRef,
   options: DeleteBody,
 ): Promise<Deleted | undefined> {
-  try {
-    const client = await cli.client();
-    const path = objectPath(ref);
-    const { body } = await client.send<DeleteAnswer>({ method: 'DELETE', path, body: options });
-    cli.out(`${resultName(ref.kind)}/${ref.name} deleted${options.dryRun ? ' (dry run)' : ''}`);
-    return { ref, uid: body.metadata.uid ?? body.details?.uid ?? '' };
-  } catch (error) {
-    if (error instanceof StatusError && error.reason === 'NotFound') return undefined;
-    throw error;
-  }
+  const { send } = await cli.client();
+  const path = objectPath(ref);
+  const answer = await ifFound(send<DeleteAnswer>({ method: 'DELETE', path, body: options }));
+  if (answer === undefined) return undefined;
+  cli.out(`${resultName(ref.kind)}/${ref.name} deleted${options.dryRun ? ' (dry run)' : ''}`);
+  const { metadata, details } = answer.body;
+  return { ref, uid: metadata.uid ?? details?.uid ?? '' };
 }
 
 /** The object as it is now, or a Status. */

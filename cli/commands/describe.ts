@@ -4,7 +4,6 @@ import { Event } from '../../api/event.ts';
 import type { AnyObject } from '../../api/kind.ts';
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
-import { ReplicaSet } from '../../api/replica-set.ts';
 import { Secret } from '../../api/secret.ts';
 import { formatLabelSelector } from '../../api/selector.ts';
 import { Service } from '../../api/service.ts';
@@ -14,6 +13,7 @@ import type { ApiClient } from '../client.ts';
 import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { sortEvents } from '../object-events.ts';
+import { replicaSetsOf } from '../pods-of.ts';
 import { type Described, describeAny } from '../print/describe-any.ts';
 import { describeDeployment } from '../print/describe-deployment.ts';
 import { describeNode } from '../print/describe-node.ts';
@@ -22,7 +22,7 @@ import { describeService } from '../print/describe-service.ts';
 import { layoutOf } from '../print/layout.ts';
 import { formatSections, type Section } from '../print/sections.ts';
 import { getObject, listObjects, type ObjectRef } from '../resources.ts';
-import { parseTargets } from '../targets.ts';
+import { parseTargets, refsOf } from '../targets.ts';
 
 const describeFlags = { selector: text('labels', 'only those: app=web').short('l') };
 
@@ -38,16 +38,7 @@ async function describe(
   { selector }: ValuesOf<typeof describeFlags>,
 ): Promise<number> {
   const [client, namespace] = [await cli.client(), await cli.namespace()];
-  const found = await Promise.all(
-    parseTargets(words).map(async ({ kind, name }) => {
-      const place = kind.namespaced ? namespace : '';
-      if (name !== undefined) return [{ kind, name, namespace: place }];
-      const selection = { kind, namespace: place, labelSelector: selector };
-      const { items } = await listObjects(client, selection);
-      return items.map(({ metadata }) => ({ kind, name: metadata.name, namespace: place }));
-    }),
-  );
-  const refs = found.flat();
+  const refs = await refsOf(cli, parseTargets(words), selector);
   if (refs.length === 0) cli.err(`nothing to describe in namespace ${namespace}`);
   for (const [index, ref] of refs.entries()) {
     if (index > 0) cli.out('');
@@ -107,16 +98,14 @@ const describers: Readonly<Record<string, Describe>> = {
   [Secret.kind]: (_, described) => describeAny(withoutValues(described as Described<Secret>)),
 };
 
-async function partsOf(client: ApiClient, { spec, metadata }: Deployment) {
-  const labelSelector = formatLabelSelector(spec.selector);
-  const place = { namespace: metadata.namespace ?? '', labelSelector };
+async function partsOf(client: ApiClient, deployment: Deployment) {
+  const { namespace = '' } = deployment.metadata;
+  const labelSelector = formatLabelSelector(deployment.spec.selector);
   const [sets, pods] = await Promise.all([
-    listObjects<ReplicaSet>(client, { ...place, kind: ReplicaSet }),
-    listObjects<Pod>(client, { ...place, kind: Pod }),
+    replicaSetsOf(client, deployment),
+    listObjects<Pod>(client, { kind: Pod, namespace, labelSelector }),
   ]);
-  const isIts = ({ metadata: { ownerReferences = [] } }: ReplicaSet) =>
-    ownerReferences.some(({ uid }) => uid === metadata.uid);
-  return { sets: sets.items.filter(isIts), pods: pods.items };
+  return { sets, pods: pods.items };
 }
 
 /** A Secret is described by its sizes. */

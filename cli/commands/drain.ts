@@ -1,13 +1,19 @@
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
 import { isPodFinished } from '../../api/pod-facts.ts';
-import { StatusError } from '../../api/status.ts';
 import { on, text, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { AlreadyTold } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import { getObject, listObjects, mergePatch, type ObjectRef, objectPath } from '../resources.ts';
+import {
+  getObject,
+  ifFound,
+  listObjects,
+  mergePatch,
+  type ObjectRef,
+  objectPath,
+} from '../resources.ts';
 import { untilGone } from './until-gone.ts';
 
 const words = { '<nodes...>': 'their names' };
@@ -79,12 +85,8 @@ async function evict(cli: Cli, { metadata }: Pod, deleteOptions: unknown): Promi
   const client = await cli.client();
   const path = objectPath({ kind: Pod, namespace, name }, 'eviction');
   const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } };
-  try {
-    await client.send({ method: 'POST', path, body: { ...body, deleteOptions } });
-    cli.out(`pod/${name} evicted`);
-  } catch (error) {
-    if (!(error instanceof StatusError && error.reason === 'NotFound')) throw error;
-  }
+  const sent = client.send({ method: 'POST', path, body: { ...body, deleteOptions } });
+  if (await ifFound(sent)) cli.out(`pod/${name} evicted`);
 }
 
 async function podsOn(cli: Cli, names: readonly string[]): Promise<readonly Pod[]> {

@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { Pod } from '../../api/pod.ts';
+import { repeat } from '../../base/clock.ts';
 import type { Cli } from '../cli.ts';
 import { AlreadyTold } from '../cli-error.ts';
 import type { ApiClient } from '../client.ts';
@@ -29,12 +30,13 @@ export async function followRollouts(
     views.set(`${ref.namespace}/${ref.name}`, view);
     progress.update(formatRollout([...views.values()], `after ${passed()}`));
   };
-  const stopTicking = everySecond(cli, () =>
+  // So that the time goes on where nothing else changes.
+  const stopTicking = repeat(clock, 1000, () =>
     progress.update(formatRollout([...views.values()], `after ${passed()}`)),
   );
   const outcomes = await Promise.all(
     refs.map((ref) => followOne(cli, ref, { timeoutMs, show })),
-  ).finally(stopTicking);
+  ).finally(() => void stopTicking());
   const last = [...views.values()];
   for (const pull of last.flatMap(({ pulls }) => pulls))
     progress.note(`${topic('pulled')}${formatPull(pull)}`);
@@ -47,17 +49,6 @@ export async function followRollouts(
   const unfinished = refs.filter((_, i) => outcomes[i] !== 'done');
   cli.err(endings[worst](unfinished, passed()));
   throw new AlreadyTold(1);
-}
-
-/** So that the time goes on where nothing else changes. */
-function everySecond({ io: { clock } }: Cli, show: () => void): () => void {
-  const next = (): (() => void) =>
-    clock.after(1000, () => {
-      show();
-      cancel = next();
-    });
-  let cancel = next();
-  return () => cancel();
 }
 
 type Outcome = 'done' | 'stuck' | 'timeout' | 'interrupted';
@@ -85,28 +76,22 @@ interface Following {
 
 async function followOne(cli: Cli, ref: ObjectRef, follow: Following): Promise<Outcome> {
   const ended = new AbortController();
-  let outcome: Outcome = 'done';
-  const end = (how: Outcome) => {
-    if (!ended.signal.aborted) outcome = how;
-    ended.abort();
-  };
   const interruption = cli.io.interruption();
-  const onInterrupt = () => end('interrupted');
-  if (interruption.aborted) onInterrupt();
-  interruption.addEventListener('abort', onInterrupt, { once: true });
-  const cancel = cli.io.clock.after(follow.timeoutMs, () => end('timeout'));
+  let outcome: Outcome | undefined;
+  const cancel = cli.io.clock.after(follow.timeoutMs, () => ended.abort());
   try {
     await watchRollout(await cli.client(), ref, {
-      signal: ended.signal,
+      signal: AbortSignal.any([ended.signal, interruption]),
       onChange(view) {
         follow.show(ref, view);
-        if (view.phase !== 'going') end(view.phase);
+        if (view.phase === 'going') return;
+        outcome ??= view.phase;
+        ended.abort();
       },
     });
-    return outcome;
+    return outcome ?? (interruption.aborted ? 'interrupted' : 'timeout');
   } finally {
     cancel();
-    interruption.removeEventListener('abort', onInterrupt);
     ended.abort();
   }
 }

@@ -1,7 +1,6 @@
 import { Deployment } from '../../api/deployment.ts';
 import { formatSince } from '../../api/format-age.ts';
-import { ReplicaSet } from '../../api/replica-set.ts';
-import { formatLabelSelector } from '../../api/selector.ts';
+import type { ReplicaSet } from '../../api/replica-set.ts';
 import { formatTime } from '../../base/clock.ts';
 import { closestTo } from '../../base/closest.ts';
 import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
@@ -9,10 +8,11 @@ import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
+import { replicaSetsOf } from '../pods-of.ts';
 import { timeoutFlag } from '../print/duration.ts';
 import { layoutOf } from '../print/layout.ts';
 import { formatTable } from '../print/table.ts';
-import { getObject, listObjects, mergePatch, type ObjectRef, objectPath } from '../resources.ts';
+import { getObject, mergePatch, type ObjectRef, objectPath } from '../resources.ts';
 import { parseNamedTargets } from '../targets.ts';
 import { followRollouts } from './follow-rollout.ts';
 
@@ -127,12 +127,7 @@ async function history(cli: Cli, ref: ObjectRef): Promise<undefined> {
 async function revisionsOf(cli: Cli, ref: ObjectRef) {
   const client = await cli.client();
   const deployment = await getObject<Deployment>(client, ref);
-  const labelSelector = formatLabelSelector(deployment.spec.selector);
-  const selection = { kind: ReplicaSet, namespace: ref.namespace, labelSelector };
-  const { items } = await listObjects<ReplicaSet>(client, selection);
-  const sets = items.filter(({ metadata }) =>
-    metadata.ownerReferences?.some(({ uid }) => uid === deployment.metadata.uid),
-  );
+  const sets = await replicaSetsOf(client, deployment);
   return { deployment, sets: sets.toSorted((a, b) => revisionOf(a) - revisionOf(b)) };
 }
 

@@ -1,12 +1,11 @@
 import { Pod } from '../../api/pod.ts';
-import { StatusError } from '../../api/status.ts';
 import { listOf, on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { AlreadyTold, CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { followList } from '../live-list.ts';
 import { openProgress } from '../print/progress.ts';
-import { collectionPath, type ObjectRef, objectPath } from '../resources.ts';
+import { collectionPath, ifFound, type ObjectRef, objectPath } from '../resources.ts';
 import { failureOf } from '../rollout-state.ts';
 import { hasTerminal, runInTerminal } from '../terminal.ts';
 
@@ -48,7 +47,7 @@ async function run(cli: Cli, words: readonly string[], flags: RunFlags): Promise
   try {
     return await follow(cli, ref, { stdin, tty });
   } finally {
-    if (rm) await client.send({ method: 'DELETE', path: objectPath(ref) }).catch(unlessGone);
+    if (rm) await ifFound(client.send({ method: 'DELETE', path: objectPath(ref) }));
     cli.err(rm ? `pod/${name} deleted` : `pod/${name} is still there: orc delete pod ${name}`);
   }
 }
@@ -85,10 +84,6 @@ function pair(text: string, flag: string): readonly [string, string] {
 function pairs(text: string, flag: string): Readonly<Record<string, string>> {
   return Object.fromEntries(text.split(',').map((one) => pair(one, flag)));
 }
-
-const unlessGone = (error: unknown) => {
-  if (!(error instanceof StatusError) || error.reason !== 'NotFound') throw error;
-};
 
 interface Mode {
   readonly stdin: boolean;

@@ -32,41 +32,31 @@ export async function untilGone(
   };
   const places = Map.groupBy(deleted, ({ ref }) => `${ref.kind.plural} ${ref.namespace}`);
   const ended = new AbortController();
-  const stop = stopAt(cli, ended, timeoutMs);
+  const interruption = cli.io.interruption();
+  const signal = AbortSignal.any([ended.signal, interruption]);
+  const cancel = clock.after(timeoutMs, () => ended.abort());
   try {
     await Promise.all(
-      [...places.values()].map((there) => watchPlace(cli, there, { left, ended, show })),
+      [...places.values()].map((there) => watchPlace(cli, there, { left, signal, show })),
     );
   } finally {
-    stop();
+    cancel();
+    ended.abort();
     progress.end();
   }
   if (left.size === 0) return;
   const names = [...left.values()].map(({ kind, name }) => `${kind.singular}/${name}`).join(' ');
-  cli.err(
-    `${String(ended.signal.reason)}: still ending: ${names}; they go on without this command`,
-  );
+  const why = interruption.aborted ? 'interrupted' : 'orc: time is up';
+  cli.err(`${why}: still ending: ${names}; they go on without this command`);
   throw new AlreadyTold(1);
 }
 
 /** Below it nothing is shown. */
 const quietMs = 500;
 
-function stopAt({ io }: Cli, ended: AbortController, timeoutMs: number): () => void {
-  const interruption = io.interruption();
-  const onInterrupt = () => ended.abort('interrupted');
-  interruption.addEventListener('abort', onInterrupt, { once: true });
-  const cancel = io.clock.after(timeoutMs, () => ended.abort('orc: time is up'));
-  return () => {
-    cancel();
-    interruption.removeEventListener('abort', onInterrupt);
-    ended.abort('done');
-  };
-}
-
 interface Waiting {
   readonly left: Map<string, ObjectRef>;
-  readonly ended: AbortController;
+  readonly signal: AbortSignal;
   show(): void;
 }
 
@@ -74,7 +64,7 @@ interface Waiting {
 async function watchPlace(
   cli: Cli,
   there: readonly Deleted[],
-  { left, ended, show }: Waiting,
+  { left, signal, show }: Waiting,
 ): Promise<void> {
   const [first] = there;
   if (first === undefined) return;
@@ -85,7 +75,7 @@ async function watchPlace(
     await cli.client(),
     { kind, namespace, fieldSelector },
     {
-      signal: AbortSignal.any([done.signal, ended.signal]),
+      signal: AbortSignal.any([done.signal, signal]),
       onChange(objects) {
         const present = new Set(objects.map(({ metadata }) => metadata.uid));
         const gone = there.filter(({ uid }) => !present.has(uid));

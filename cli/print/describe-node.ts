@@ -43,38 +43,26 @@ function roomTable({ status: { allocatable = {} } }: Node, pods: readonly Pod[])
   const requests = pods.map(({ spec }) => podRequests(spec));
   const sum = (of: (one: (typeof requests)[number]) => number) =>
     requests.reduce((all, one) => all + of(one), 0);
-  const cpuOfAll = milliOf(allocatable.cpu ?? 0);
-  const memoryOfAll = wholeOf(allocatable.memory ?? 0);
   const [cpu, memory] = [sum(({ cpuMilli }) => cpuMilli), sum(({ memoryBytes }) => memoryBytes)];
-  const podsOfAll = wholeOf(allocatable.pods ?? 0);
+  const row = (name: string, used: number, [all, shown]: readonly [number, Shown]) => [
+    ...[name, shown(used), shown(all - used), shown(all)],
+    all === 0 ? '' : `${Math.round((used / all) * 100)} %`,
+  ];
   return {
     headers: ['RESOURCE', 'REQUESTED', 'FREE', 'OF', ''],
     rows: [
-      ['cpu', cores(cpu), cores(cpuOfAll - cpu), cores(cpuOfAll), share(cpu, cpuOfAll)],
-      [
-        'memory',
-        bytes(memory),
-        bytes(memoryOfAll - memory),
-        bytes(memoryOfAll),
-        share(memory, memoryOfAll),
-      ],
-      [
-        'pods',
-        `${pods.length}`,
-        `${podsOfAll - pods.length}`,
-        `${podsOfAll}`,
-        share(pods.length, podsOfAll),
-      ],
+      row('cpu', cpu, [milliOf(allocatable.cpu ?? 0), cores]),
+      row('memory', memory, [wholeOf(allocatable.memory ?? 0), bytes]),
+      row('pods', pods.length, [wholeOf(allocatable.pods ?? 0), String]),
     ],
   };
 }
 
+type Shown = (amount: number) => string;
+
 const cores = (milli: number) =>
   formatQuantity({ nano: BigInt(milli) * 1_000_000n, format: 'decimal' });
 const bytes = (count: number) => `${Math.round(count / 2 ** 20)}Mi`;
-const share = (part: number, whole: number) =>
-  whole === 0 ? '' : `${Math.round((part / whole) * 100)} %`;
-
 const podTable = (pods: readonly Pod[], now: number) => ({
   headers: ['NAMESPACE', 'NAME', 'PHASE', 'CPU', 'MEMORY', 'AGE'],
   rows: pods.map(({ metadata, spec, status }) => {
