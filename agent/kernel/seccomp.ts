@@ -42,12 +42,9 @@ const NEW_LISTENER = 8;
 
 function flagsOf({ defaultAction, syscalls = [], flags = [] }: SeccompSpec): number {
   const notifying = syscalls.filter(({ action }) => action === 'SCMP_ACT_NOTIFY');
-  // With it the descriptor is handed out that answers it: nobody would.
-  if (
-    defaultAction === 'SCMP_ACT_NOTIFY' ||
-    notifying.some(({ names }) => names.includes('sendmsg'))
-  )
-    throw new Error('SCMP_ACT_NOTIFY for sendmsg can be answered by nobody');
+  // The process writes to tell that there is a descriptor, which nobody has until then.
+  if (defaultAction === 'SCMP_ACT_NOTIFY' || notifying.some(({ names }) => names.includes('write')))
+    throw new Error('SCMP_ACT_NOTIFY for write can be answered by nobody');
   return flags.reduce(
     (bits, flag) => bits | flagBit(flag),
     notifying.length > 0 ? NEW_LISTENER : 0,
