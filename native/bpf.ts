@@ -45,8 +45,14 @@ const syscall = koffi
   .func('int64_t syscall(int64_t number, int64_t command, const void *attributes, uint64_t size)');
 const SYS_BPF = arch === 'arm64' ? 280 : 321;
 
+/** The kernel's verifier gives up whenever a signal waits for the thread, as V8's do. */
+const ATTEMPTS = 100;
+
 function bpf(name: string, command: number, attributes: Buffer): number {
-  const result = Number(syscall(SYS_BPF, command, attributes, attributes.length));
-  if (result < 0) throw new Error(`bpf ${name}: ${getSystemErrorName(-koffi.errno())}`);
-  return result;
+  for (let attempt = 1; ; attempt++) {
+    const result = Number(syscall(SYS_BPF, command, attributes, attributes.length));
+    if (result >= 0) return result;
+    const reason = getSystemErrorName(-koffi.errno());
+    if (reason !== 'EAGAIN' || attempt === ATTEMPTS) throw new Error(`bpf ${name}: ${reason}`);
+  }
 }

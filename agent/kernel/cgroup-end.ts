@@ -76,15 +76,22 @@ async function removeTree(path: string): Promise<void> {
 /** None can fork in between: the kernel kills a unified group as a whole, and others are frozen meanwhile. */
 async function killAll(directories: Directories, clock: Clock): Promise<void> {
   const unified = directories.find(isUnified);
-  if (unified) await change(unified, 'cgroup.kill', '1');
-  const others = directories.filter((each) => !isUnified(each));
-  if (!unified) await freezes(directories, true, clock);
+  if (unified) await change(unified.path, 'cgroup.kill', '1');
+  else await freezes(directories, true, clock);
   try {
-    const pids = await Promise.all(others.map(({ path }) => processesBelow(path)));
-    for (const pid of new Set(pids.flat())) killProcess(pid);
+    for (const group of directories.filter((each) => !isUnified(each)))
+      for (const path of await withGroupsBelow(group.path)) await killIn(path);
   } finally {
-    if (!unified) await freezes(directories, false, clock);
+    // Each by itself: one below may have been frozen before, and what is frozen doesn't die.
+    const freezer = directories.find(({ controller }) => controller === 'freezer');
+    for (const path of freezer ? await withGroupsBelow(freezer.path) : [])
+      await change(path, 'freezer.state', 'THAWED');
   }
+}
+
+async function withGroupsBelow(path: string): Promise<readonly string[]> {
+  const below = (await subgroups(path)).map((name) => withGroupsBelow(join(path, name)));
+  return [path, ...(await Promise.all(below)).flat()];
 }
 
 const isUnified = ({ controller }: CgroupDirectory) =>
@@ -101,7 +108,7 @@ async function freezes(directories: Directories, frozen: boolean, clock: Clock):
     ? ['cgroup.freeze', flag, 'cgroup.events', `frozen ${flag}`]
     : ['freezer.state', state, 'freezer.state', state];
   return eventually(clock, FREEZE_DEADLINE_MS, async () => {
-    await change(group, file, value);
+    await change(group.path, file, value);
     const now = await readFile(join(group.path, from), 'utf8').catch(unlessGone(wanted));
     return now.includes(wanted);
   });
@@ -122,22 +129,20 @@ async function eventually(
   }
 }
 
-const change = ({ path }: CgroupDirectory, file: string, value: string) =>
+const change = (path: string, file: string, value: string) =>
   writeFile(join(path, file), value, { flag: 'r+' }).catch(unlessGone(undefined));
 
-async function processesBelow(path: string): Promise<readonly number[]> {
-  const text = await readFile(join(path, 'cgroup.procs'), 'utf8').catch(unlessGone(''));
-  const own = text.split('\n').filter(Boolean).map(Number);
-  const below = (await subgroups(path)).map((name) => processesBelow(join(path, name)));
-  return [...own, ...(await Promise.all(below)).flat()];
-}
-
 /** 0 is what a process of another pid namespace is shown as: never signal our own group for it. */
-function killProcess(pid: number): void {
-  if (pid <= 1) return;
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if (codeOf(error) !== 'ESRCH') throw error;
+async function killIn(path: string): Promise<void> {
+  const text = await readFile(join(path, 'cgroup.procs'), 'utf8').catch(unlessGone(''));
+  for (const pid of text
+    .split('\n')
+    .map(Number)
+    .filter((each) => each > 1)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if (codeOf(error) !== 'ESRCH') throw error;
+    }
   }
 }

@@ -43,9 +43,8 @@ async function devices(): Promise<void> {
 
 async function endOfForkBomb(): Promise<void> {
   await world.ensure('bomb/below', { pids: { limit: 60 } });
-  const bomb = 'b() { b | b & sleep 0.01; }; while :; do b; done 2>/dev/null';
-  const child = world.start('bomb/below', bomb);
-  await waitFor('processes', () => world.pids('bomb/below').length > 20, 60_000);
+  const child = world.start('bomb/below', "exec perl -e 'while (1) { fork }'");
+  await waitFor('processes', () => world.pids('bomb/below').length === 60, 60_000);
   await world.cgroups.freeze('bomb');
   await world.cgroups.thaw('bomb');
   await world.cgroups.remove('bomb');

@@ -17,13 +17,16 @@ afterAll(() => world.end());
 
 const mib = 2 ** 20;
 
-it.each(limitRows)('%s is what the kernel then says', async (_, resources, one, two) => {
-  await world.ensure('rows', resources);
-  const expected = world.cgroups.version === 1 ? one : two;
-  const seen = Object.keys(expected).map((file) => [file, world.read('rows', file)]);
-  expect(Object.fromEntries(seen)).toEqual(expected);
-  await world.cgroups.remove('rows');
-});
+it.each(limitRows)(
+  'linux.resources.%s is what the kernel then says',
+  async (_, resources, one, two) => {
+    await world.ensure('rows', resources);
+    const expected = world.cgroups.version === 1 ? one : two;
+    const seen = Object.keys(expected).map((file) => [file, world.read('rows', file)]);
+    expect(Object.fromEntries(seen)).toEqual(expected);
+    await world.cgroups.remove('rows');
+  },
+);
 
 /** On this host: there as asked, or refused by its field. */
 async function keptOrRefused(resources: OciResources, files: Record<string, string>) {
@@ -45,7 +48,7 @@ it('what not every host has is kept, or refused by its field', async () => {
 });
 
 describe.runIf(version === 1)('what version 1 alone has', () => {
-  it('memory.swappiness, memory.kernelTCP and memory.disableOOMKiller', async () => {
+  it('linux.resources.memory.swappiness, memory.kernelTCP and memory.disableOOMKiller', async () => {
     const memory = { swappiness: 7, kernelTCP: mib, disableOOMKiller: true };
     await world.ensure('only', { memory });
     expect(world.read('only', 'memory.swappiness')).toBe('7');
@@ -55,7 +58,7 @@ describe.runIf(version === 1)('what version 1 alone has', () => {
     expect(world.read('only', 'memory.oom_control')).toMatch('oom_kill_disable 0');
   });
 
-  it('cpu.realtimeRuntime and cpu.realtimePeriod, within the parent’s', async () => {
+  it('linux.resources.cpu.realtimeRuntime and cpu.realtimePeriod, within the parent’s', async () => {
     const cpu = { realtimePeriod: 1_000_000, realtimeRuntime: 1_000 };
     await expect(world.ensure('only', { cpu })).rejects.toThrow('making cgroup only');
     await world.ensure('', { cpu: { ...cpu, realtimeRuntime: 5_000 } });
@@ -65,7 +68,7 @@ describe.runIf(version === 1)('what version 1 alone has', () => {
 });
 
 describe.runIf(version === 2)('what version 2 alone has', () => {
-  it('unified', async () => {
+  it('linux.resources.unified', async () => {
     await world.ensure('only', { unified: { 'memory.high': '33554432', 'pids.max': '5' } });
     expect(world.read('only', 'memory.high')).toBe('33554432');
     expect(world.read('only', 'pids.max')).toBe('5');
@@ -114,10 +117,7 @@ describe('an update in place', () => {
 
   it('refuses to take memory away that is in use, if it is to check that', async () => {
     await world.ensure('used', { memory: { limit: 64 * mib } });
-    const child = world.start(
-      'used',
-      'exec awk \'BEGIN { s = sprintf("%20000000s", 1); system("sleep 1000") }\'',
-    );
+    const child = world.start('used', 'dd if=/dev/zero bs=21M count=1 | sleep 1000');
     await waitFor(
       '20 MB',
       async () => ((await world.cgroups.stats('used'))?.memoryBytes ?? 0) > 2e7,
