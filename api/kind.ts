@@ -59,6 +59,14 @@ export type KubeObject<F extends Fields = Fields> = {
   readonly metadata: StoredMeta;
 } & ObjectOf<F>;
 
+/** A valid, defaulted one whose metadata the store has yet to complete. */
+export type NewObject<F extends Fields> = Omit<KubeObject<F>, 'metadata'> & {
+  readonly metadata: Partial<StoredMeta>;
+};
+
+/** The fields of a kind, from the kind itself: NewObject<FieldsOf<typeof Pod>>. */
+export type FieldsOf<K> = K extends Kind<infer F> ? F : never;
+
 /** An object of some kind: what generic code sees. */
 export interface AnyObject {
   readonly apiVersion: string;

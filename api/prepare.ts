@@ -2,16 +2,10 @@ import { applySchemaDefaults } from './apply-defaults.ts';
 import { checkMetadata, checkMetadataUpdate } from './check-metadata.ts';
 import { checkShape } from './check-shape.ts';
 import { type FieldError, fieldPath, invalidField } from './field-error.ts';
-import { apiVersionOf, type Kind, type KubeObject } from './kind.ts';
+import { apiVersionOf, type Kind, type KubeObject, type NewObject } from './kind.ts';
 import { isObject, normalize } from './normalize.ts';
-import type { StoredMeta } from './object-meta.ts';
 import { pruneUnknown, pruneUnsupported } from './prune-unknown.ts';
 import type { Fields } from './schema.ts';
-
-/** A valid, defaulted object whose metadata the store has yet to complete. */
-export type Draft<F extends Fields> = Omit<KubeObject<F>, 'metadata'> & {
-  readonly metadata: Partial<StoredMeta>;
-};
 
 export type Parsed<T> =
   | { readonly object: T; readonly warnings: readonly FieldError[] }
@@ -32,7 +26,7 @@ export function parseObject<F extends Fields>(
   kind: Kind<F>,
   json: unknown,
   options: ParseOptions = {},
-): Parsed<Draft<F>> {
+): Parsed<NewObject<F>> {
   const parsed = parseShape(kind, json, options);
   if ('errors' in parsed)
     return { errors: [...parsed.errors, ...errorsBehind(kind, json, options)] };

@@ -1,6 +1,6 @@
-import type { AnyObject, Kind } from '../../api/kind.ts';
+import type { AnyObject, Kind, NewObject } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
-import { type Draft, parseObject } from '../../api/prepare.ts';
+import { parseObject } from '../../api/prepare.ts';
 import type { Fields } from '../../api/schema.ts';
 import { alreadyExists } from '../../api/status.ts';
 import { keyOf } from '../store/keys.ts';
@@ -54,7 +54,7 @@ function shownName({ metadata }: Readonly<Record<string, unknown>>): string {
 }
 
 /** As it would be stored, but for its resourceVersion. */
-function pretended(kind: Kind, draft: Draft<Fields>, deps: ApiServerDeps): AnyObject {
+function pretended(kind: Kind, draft: NewObject<Fields>, deps: ApiServerDeps): AnyObject {
   const object = newObject(deps, kind, draft);
   if (deps.cache.get(kind, keyOf(object))) throw alreadyExists(kind, object.metadata.name);
   return object;

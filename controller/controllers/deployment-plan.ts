@@ -1,7 +1,7 @@
 import type { Deployment, DeploymentStatus } from '../../api/deployment.ts';
+import type { FieldsOf, NewObject } from '../../api/kind.ts';
 import type { ReplicaSet } from '../../api/replica-set.ts';
 import { isSame } from '../../api/same.ts';
-import type { FieldsOf, NewObject } from '../store/objects.ts';
 import {
   type DeploymentSets,
   latestRevision,

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Deployment } from '../../api/deployment.ts';
+import type { FieldsOf, NewObject } from '../../api/kind.ts';
 import type { PodTemplate } from '../../api/pod-spec.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
 import { isSame } from '../../api/same.ts';
 import { nameAlphabet } from '../../base/rng.ts';
-import type { FieldsOf, NewObject } from '../store/objects.ts';
 import { controllerReference } from './ownership.ts';
 
 /** A Deployment's ReplicaSets: the one of its present template, and those of earlier ones, oldest first. */

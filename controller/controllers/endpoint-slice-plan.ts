@@ -1,9 +1,9 @@
 import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/endpoint-slice.ts';
+import type { FieldsOf, NewObject } from '../../api/kind.ts';
 import type { Pod } from '../../api/pod.ts';
 import { isPodFinished, isPodReady } from '../../api/pod-facts.ts';
 import { isSame } from '../../api/same.ts';
 import type { Service, ServicePort } from '../../api/service.ts';
-import type { FieldsOf, NewObject } from '../store/objects.ts';
 import { controllerReference } from './ownership.ts';
 
 export interface EndpointSliceObservation {

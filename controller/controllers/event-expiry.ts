@@ -1,9 +1,8 @@
 import { Event } from '../../api/event.ts';
-import type { KubeObject } from '../../api/kind.ts';
+import type { FieldsOf, KubeObject } from '../../api/kind.ts';
 import { type Settled, settled } from '../../base/run-reconciler.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
-import type { FieldsOf } from '../store/objects.ts';
 
 /** As in Kubernetes. */
 const eventLifeMs = 60 * 60_000;

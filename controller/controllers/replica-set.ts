@@ -1,4 +1,5 @@
 import { withCondition } from '../../api/condition.ts';
+import type { FieldsOf, NewObject } from '../../api/kind.ts';
 import { Namespace } from '../../api/namespace.ts';
 import { Pod } from '../../api/pod.ts';
 import { parseObject } from '../../api/prepare.ts';
@@ -10,7 +11,6 @@ import { settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
-import type { FieldsOf, NewObject } from '../store/objects.ts';
 import { byController, concernedOwners, controllerReference, takeOwnership } from './ownership.ts';
 import { planReplicaSet, type ReplicaSetPlan } from './replica-set-plan.ts';
 

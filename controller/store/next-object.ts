@@ -1,11 +1,9 @@
-import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
+import { type AnyObject, apiVersionOf, type Kind, type NewObject } from '../../api/kind.ts';
 import { isSame } from '../../api/same.ts';
 import type { Fields } from '../../api/schema.ts';
 import { type Clock, formatTime } from '../../base/clock.ts';
 import { generateName, type Rng } from '../../base/rng.ts';
-import type { NewObject } from './objects.ts';
-
-export type Part = 'main' | 'status' | 'all';
+import type { Part } from './objects.ts';
 
 /** What is stored when `wanted` is created: with the name behind generateName, and what only the store gives. */
 export function newObject(

@@ -27,15 +27,20 @@ export function objectCodec(box: SecretBox): ObjectCodec {
     decode(kind, { key, value, revision }) {
       const bytes = isSecret(kind) ? box.open(value, key) : value;
       const object = JSON.parse(new TextDecoder().decode(bytes)) as AnyObject;
-      const metadata = { ...object.metadata, resourceVersion: String(revision) };
-      return deepFreeze({ ...object, metadata });
+      return withRevision(object, revision);
     },
   };
 }
 
 const isSecret = ({ group, kind }: Kind) => group === '' && kind === 'Secret';
 
-export function deepFreeze<T>(value: T): T {
+/** As everyone reads it: frozen, and with its resourceVersion. */
+export function withRevision(object: AnyObject, revision: number): AnyObject {
+  const metadata = { ...object.metadata, resourceVersion: String(revision) };
+  return deepFreeze({ ...object, metadata });
+}
+
+function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   Object.freeze(value);
   for (const part of Object.values(value)) deepFreeze(part);

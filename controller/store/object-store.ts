@@ -1,13 +1,14 @@
-import type { AnyObject, Claim, Kind, KubeObject } from '../../api/kind.ts';
+import { fieldPath, invalidField } from '../../api/field-error.ts';
+import type { AnyObject, Claim, Kind, KubeObject, NewObject } from '../../api/kind.ts';
 import type { Fields } from '../../api/schema.ts';
 import { alreadyExists, conflict, invalid, notFound, StatusError } from '../../api/status.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
 import { isFinished, planDeletion } from './deletion.ts';
 import { claimKey, keyOf, storeKey } from './keys.ts';
-import { newObject, nextObject, type Part } from './next-object.ts';
-import { deepFreeze, type ObjectCodec } from './object-codec.ts';
-import type { DeleteOptions, DeleteOutcome, NewObject, ObjectKey, Objects } from './objects.ts';
+import { newObject, nextObject } from './next-object.ts';
+import { type ObjectCodec, withRevision } from './object-codec.ts';
+import type { DeleteOptions, DeleteOutcome, ObjectKey, Objects, Part } from './objects.ts';
 import { checkPreconditions, checkUnchanged, modifiedMeanwhile } from './preconditions.ts';
 import { type Store, StoreError, type Transaction } from './store.ts';
 
@@ -190,10 +191,9 @@ function claimChanges(
 function taken(kind: Kind, object: AnyObject, key: string): StatusError {
   const claim = kind.claims(known(object)).find((candidate) => claimKey(candidate.key) === key);
   const text = claim?.key.slice(claim.key.indexOf('/') + 1) ?? '';
-  const value = key.startsWith(nodePortPrefix) ? text : JSON.stringify(text);
-  const message = `Invalid value: ${value}: ${whyTaken(key)}`;
+  const value = key.startsWith(nodePortPrefix) ? Number(text) : text;
   return invalid(kind, object.metadata.name, [
-    { path: claim?.path ?? '', reason: 'FieldValueInvalid', message },
+    invalidField(fieldPath(claim?.path), value, whyTaken(key)),
   ]);
 }
 
@@ -207,11 +207,6 @@ function whyTaken(key: string): string {
 }
 
 const known = (object: unknown) => object as KubeObject;
-
-function withRevision(object: AnyObject, revision: number): AnyObject {
-  const metadata = { ...object.metadata, resourceVersion: String(revision) };
-  return deepFreeze({ ...object, metadata });
-}
 
 /** The store's failures in the API's words. */
 async function reached<T>(promise: Promise<T>): Promise<T> {

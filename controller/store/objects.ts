@@ -1,5 +1,4 @@
-import type { Kind, KubeObject } from '../../api/kind.ts';
-import type { StoredMeta } from '../../api/object-meta.ts';
+import type { Kind, KubeObject, NewObject } from '../../api/kind.ts';
 import type { Fields } from '../../api/schema.ts';
 
 /**
@@ -20,12 +19,12 @@ export interface Objects {
   update<F extends Fields>(
     kind: Kind<F>,
     object: KubeObject<F>,
-    part: 'main' | 'status' | 'all',
+    part: Part,
   ): Promise<KubeObject<F>>;
   /** Read, change, compare-and-swap, again on a conflict (bounded). `change` returns undefined for "leave it". Pure. */
   modify<F extends Fields>(
     kind: Kind<F>,
-    target: { readonly key: ObjectKey; readonly part: 'main' | 'status' | 'all' },
+    target: { readonly key: ObjectKey; readonly part: Part },
     change: (object: KubeObject<F>) => KubeObject<F> | undefined,
   ): Promise<KubeObject<F> | undefined>;
   /** As planDeletion (deletion.ts) says: mark with deletionTimestamp, or remove. */
@@ -36,18 +35,13 @@ export interface Objects {
   ): Promise<DeleteOutcome<F>>;
 }
 
+export type Part = 'main' | 'status' | 'all';
+
 export interface ObjectKey {
   /** "" for cluster-scoped kinds. */
   readonly namespace: string;
   readonly name: string;
 }
-
-/** The fields of a kind, from the kind itself: NewObject<FieldsOf<typeof Pod>>. */
-export type FieldsOf<K> = K extends Kind<infer F> ? F : never;
-
-export type NewObject<F extends Fields> = Omit<KubeObject<F>, 'metadata'> & {
-  readonly metadata: Partial<StoredMeta>;
-};
 
 export interface DeleteOptions {
   /** undefined: the pod's own terminationGracePeriodSeconds. 0: remove at once (the node cleans up by itself). */

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigMap } from '../../../../api/config-map.ts';
 import { Deployment } from '../../../../api/deployment.ts';
+import type { FieldsOf, NewObject } from '../../../../api/kind.ts';
 import { Node } from '../../../../api/node.ts';
 import { Pod } from '../../../../api/pod.ts';
 import { Secret } from '../../../../api/secret.ts';
 import { Service } from '../../../../api/service.ts';
-import type { FieldsOf, NewObject } from '../../../../controller/store/objects.ts';
 import { anObject } from '../../../support/an-object.ts';
 import { type ObjectWorld, objectWorld } from '../../../support/object-world.ts';
 
