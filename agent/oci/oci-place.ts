@@ -6,6 +6,8 @@ export interface OciPlace {
   readonly bundle: string;
   /** Makes the root file system's mount and ends in set-root; undefined: root.path of the configuration, bound. */
   readonly root: readonly Op[] | undefined;
+  /** The mount point that the root lies on, if that isn't "/". */
+  readonly rootMount?: string;
   /** The container's own cgroup directories: "" for the unified one, else by controller. */
   readonly cgroups: readonly { readonly controller: string; readonly path: string }[];
   /** cgroup.procs files to attach to; none if the process is cloned into its cgroup. */

@@ -15,7 +15,7 @@ import {
   planSettings,
   processorMask,
 } from './plan-process.ts';
-import { joins, openSpaces, spaceOf } from './plan-spaces.ts';
+import { joinShared, joins, openSpaces, shared, spaceOf } from './plan-spaces.ts';
 import { planSysctls } from './plan-sysctls.ts';
 
 /**
@@ -39,16 +39,13 @@ import { planSysctls } from './plan-sysctls.ts';
  * A hook's place is a `sync`: createRuntime and createContainer before 6, startContainer before 7. Throws OciError.
  */
 export function planContainer(spec: OciSpec, place: OciPlace): readonly Op[] {
-  const { process, linux = {}, root, hooks = {} } = spec;
+  const { process, linux = {}, root, hooks } = spec;
   if (!process) throw new OciError('process', 'invalid', 'Required value');
   if (spaceOf(linux, 'mount')?.path !== '')
     throw new OciError('linux.namespaces', 'unsupported', 'a mount namespace that is not new');
-  const create = [hooks.prestart, hooks.createRuntime, hooks.createContainer].some(
-    (list) => list?.length,
-  );
   return [
     ...place.attach.map(attachTo),
-    ...planPropagation(spec),
+    planPropagation(spec, place),
     ...openSpaces(linux, [...shared, 'user', 'pid', 'cgroup', 'time']),
     ...joins(linux, shared),
     ...planNames(spec),
@@ -62,12 +59,12 @@ export function planContainer(spec: OciSpec, place: OciPlace): readonly Op[] {
     ...(linux.maskedPaths ?? []).map((path): Op => ({ op: 'mask', path })),
     ...(linux.readonlyPaths ?? []).map((path): Op => ({ op: 'read-only', path })),
     ...(root?.readonly ? [{ op: 'read-only-root' } as const] : []),
-    ...(create ? [{ op: 'sync' } as const] : []),
+    ...(hooks?.prestart || hooks?.createRuntime || hooks?.createContainer ? [sync] : []),
     { op: 'pivot-root' },
     ...planRootPropagation(linux),
     { op: 'new-keyring' },
     ...planSession(process.terminal, true),
-    ...(hooks.startContainer?.length ? [{ op: 'sync' } as const] : []),
+    ...(hooks?.startContainer ? [sync] : []),
     ...planSettings(process),
     ...planPersonality(linux),
     ...joins(linux, ['user']),
@@ -75,12 +72,12 @@ export function planContainer(spec: OciSpec, place: OciPlace): readonly Op[] {
   ];
 }
 
+const sync: Op = { op: 'sync' };
+
 /** Where the first process is to be cloned into. */
 export function bornIn({ linux = {} }: OciSpec): readonly Namespace[] {
   return spaceOf(linux, 'pid')?.path === '' ? ['mount', 'pid'] : ['mount'];
 }
-
-const shared = ['network', 'ipc', 'uts'] as const;
 
 /**
  * A process beside the first one: same cgroup, namespaces, rights as `process` says. The root is opened again inside,
@@ -99,8 +96,7 @@ export function planExec(
     ...place.attach.map(attachTo),
     ...planAffinity(process, 'final'),
     ...planProcFiles(process, place),
-    ...openSpaces(linux, [...shared, 'user']),
-    ...joins(linux, shared),
+    ...joinShared(linux),
     { op: 'enter-container', container, namespaces: inside },
     { op: 'set-root', path: '/' },
     { op: 'new-keyring' },
@@ -117,16 +113,21 @@ function attachTo(path: string): Op {
   return { op: 'write', path, bytes: Buffer.from('0') };
 }
 
-/** As runc and crun: the host's mounts are followed, not led, unless rootfsPropagation says more; without any need, not even followed. */
-function planPropagation({ mounts = [], linux = {} }: OciSpec): readonly Op[] {
+/**
+ * As runc and crun: the host's mounts are followed, not led, unless rootfsPropagation says more; without any need, not
+ * even followed. What the root lies on is never shared, as the root would be seen outside.
+ */
+function planPropagation({ mounts = [], linux = {} }: OciSpec, { rootMount = '/' }: OciPlace): Op {
   const wanted = mounts.map((mount) => parseMountOptions(mount.options ?? []));
   const open = wanted.some((mount) => mount.propagation | mount.recursivePropagation);
-  if (!open && linux.rootfsPropagation === undefined) return [{ op: 'make-private' }];
-  const recursivePropagation = rootPropagation(linux) === SHARED ? SHARED : SLAVE;
-  return [{ op: 'set-mount', path: '/', recursivePropagation }];
+  if (!open && linux.rootfsPropagation === undefined) return { op: 'make-private' };
+  return rootPropagation(linux) === SHARED
+    ? { op: 'set-mount', path: rootMount, propagation: PRIVATE }
+    : { op: 'set-mount', path: '/', recursivePropagation: SLAVE };
 }
 
 /** MS_… */
+const PRIVATE = 1n << 18n;
 const SLAVE = 1n << 19n;
 const SHARED = 1n << 20n;
 

@@ -17,7 +17,7 @@ export function planDevices(spec: OciSpec, place: OciPlace): readonly Op[] {
   for (const device of spec.linux?.devices ?? []) devices.set(device.path, device);
   const dev = spec.mounts?.find(({ destination }) => posix.resolve('/', destination) === '/dev');
   if (dev?.type === 'bind' || dev?.options?.some((name) => /^r?bind$/.test(name))) return [];
-  const nodes = [...devices.values()].map((device) => planNode(device, spec));
+  const nodes = [...devices.values()].flatMap((device) => planNode(device, spec));
   const links = Object.entries(deviceLinks).map(
     ([path, to]): Op => ({ op: 'symlink', path, inRoot: true, to }),
   );
@@ -38,20 +38,20 @@ function planLocks(paths: readonly string[]): readonly Op[] {
 
 const fileTypes = { c: 0o020000, u: 0o020000, b: 0o060000, p: 0o010000 } as const;
 
-function planNode(device: Device, { linux = {} }: OciSpec): Op {
+function planNode(device: Device, { linux = {} }: OciSpec): readonly Op[] {
   const { path, type, major = 0, minor = 0, fileMode = 0o666, uid = 0, gid = 0 } = device;
   if (!path.startsWith('/'))
     throw new OciError('linux.devices', 'invalid', `"${path}" is not absolute`);
-  return {
-    op: 'mknod',
-    path,
-    inRoot: true,
-    mode: fileTypes[type] | (fileMode & 0o7777),
+  const owner = {
     uid: hostId(linux.uidMappings, uid, 'linux.devices'),
     gid: hostId(linux.gidMappings, gid, 'linux.devices'),
-    major,
-    minor,
   };
+  const parent = { path: posix.dirname(path), inRoot: true, mode: 0o755, ...owner };
+  const mode = fileTypes[type] | (fileMode & 0o7777);
+  return [
+    ...(parent.path === '/dev' ? [] : [{ op: 'mkdir', ...parent } as const]),
+    { op: 'mknod', path, inRoot: true, mode, ...owner, major, minor },
+  ];
 }
 
 /** config-linux.md, "Default Devices"; the links are those of runtime-linux.md. */

@@ -76,6 +76,14 @@ export function openSpaces(linux: OciLinux, types: readonly OciNamespaceType[]):
   });
 }
 
+/** For a process beside the container's first one. */
+export const joinShared = (linux: OciLinux): readonly Op[] => [
+  ...openSpaces(linux, [...shared, 'user']),
+  ...joins(linux, shared),
+];
+
+export const shared = ['network', 'ipc', 'uts'] as const;
+
 export function joins(linux: OciLinux, types: readonly OciNamespaceType[]): readonly Op[] {
   return types
     .filter((type) => spaceOf(linux, type) !== undefined)

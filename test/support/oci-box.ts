@@ -1,10 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { startLauncher } from '../../agent/kernel/launcher.ts';
+import type { Op } from '../../agent/kernel/op.ts';
 import type { ExecSession, Shim, StartRequest } from '../../agent/kernel/shim.ts';
 import type { OciPlace } from '../../agent/oci/oci-place.ts';
 import { checkOciSpec, type OciProcess, type OciSpec } from '../../agent/oci/oci-spec.ts';
 import { bornIn, planContainer, planExec } from '../../agent/oci/plan-container.ts';
+import { type HookKind, hooksAtSyncs, planHook } from '../../agent/oci/plan-hook.ts';
 import { planSpaces } from '../../agent/oci/plan-spaces.ts';
 import { silentLog } from '../../base/log.ts';
 import { nativeBinary } from '../../native/binary.ts';
@@ -87,6 +89,15 @@ async function startIn(at: Place, spec: OciSpec, over: Over): Promise<Started> {
   const place: OciPlace = { ...nowhere, bundle: dir, ...over.place };
   const logPath = `${dir}/logs/${container}`;
   for (const ops of planSpaces(spec)) await shim.run(ops);
+  const syncs = hooksAtSyncs(spec).values();
+  const runAll = async (kinds: readonly HookKind[], state: object) => {
+    for (const kind of kinds)
+      for (const hook of spec.hooks?.[kind] ?? [])
+        await runHook(shim, planHook(hook, { kind, container, linux: spec.linux ?? {} }), {
+          ...{ ociVersion: spec.ociVersion, id: container, bundle: dir, kind },
+          ...state,
+        });
+  };
   const { pid } = await shim.start({
     container,
     cgroup2Dir: undefined,
@@ -97,13 +108,15 @@ async function startIn(at: Place, spec: OciSpec, over: Over): Promise<Started> {
     terminal: spec.process?.terminal ?? false,
     stdin: 'none',
     ops: planContainer(spec, place),
+    onSync: ({ pid }) => runAll(syncs.next().value ?? [], { pid, status: 'creating' }),
     ...over.request,
   });
+  await runAll(['poststart'], { pid, status: 'running' });
   return {
     pid,
     container,
     spec,
-    lines: () => logLines(logPath),
+    lines: () => logLines(logPath).map((line) => line.replace(/\r$/, '')),
     exec: async (script, process) => {
       const args = ['sh', '-c', script];
       const ops = planExec(
@@ -117,8 +130,18 @@ async function startIn(at: Place, spec: OciSpec, over: Over): Promise<Started> {
       await waitFor('its end', async () =>
         (await shim.list()).some((each) => each.container === container && each.exit),
       );
+      await runAll(['poststop'], { status: 'stopped' });
     },
   };
+}
+
+async function runHook(shim: Shim, ops: readonly Op[], state: object): Promise<void> {
+  const request = { container: 'hook', ops, stdin: true, terminal: undefined };
+  const session = await shim.exec(request);
+  session.write(Buffer.from(JSON.stringify(state)));
+  session.endInput();
+  const { exitCode } = await session.exited;
+  if (exitCode !== 0) throw new Error(`the hook ended with ${exitCode}`);
 }
 
 async function outputOf(session: ExecSession): Promise<readonly string[]> {
