@@ -46,6 +46,9 @@ int op_mount(struct task *task, const struct orc_record *op)
     OWNED int target = open_mount_target(task, op);
     if (target < 0)
         return target;
+    errno = E2BIG; /* the kernel would take the first page of its options and leave out the rest */
+    if (op->text[3].length >= (size_t)sysconf(_SC_PAGESIZE))
+        return task_fail(task, "mount");
     bool copies = (op->flags & FLAG_COPY_UP) != 0;
     OWNED int old = copies ? open(fd_path(target).text, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     int error = mount(list_text(task->list, op, 0), fd_path(target).text,
