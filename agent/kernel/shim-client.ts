@@ -209,18 +209,16 @@ function listen(client: Client): void {
 }
 
 function receive(client: Client, frame: Frame): void {
-  if (frame.type === frameType.HELLO) return client.hello.resolve(decodeHello(frame.payload));
-  if (frame.type === frameType.EXITED) {
-    const [exit] = decodeStates(frame.payload);
-    for (const listener of client.exitListeners) listener(exit!);
-    return;
-  }
-  const question = client.questions.get(frame.tag);
-  if (frame.type === frameType.SYNC) return synchronize(client, question, frame);
-  client.questions.delete(frame.tag);
-  if (frame.type === frameType.DONE) question?.answer.resolve(frame.payload);
-  else if (frame.type === frameType.FAILED)
-    question?.answer.reject(inWords(client, question, decodeFailure(frame.payload)));
+  const { type, tag, payload } = frame;
+  const question = client.questions.get(tag);
+  if (type !== frameType.SYNC) client.questions.delete(tag);
+  if (type === frameType.HELLO) client.hello.resolve(decodeHello(payload));
+  else if (type === frameType.EXITED)
+    for (const listener of client.exitListeners) listener(decodeStates(payload)[0]!);
+  else if (type === frameType.SYNC) synchronize(client, question, frame);
+  else if (type === frameType.DONE) question?.answer.resolve(payload);
+  else if (type === frameType.FAILED)
+    question?.answer.reject(inWords(client, question, decodeFailure(payload)));
 }
 
 /** The failure that the shim tells in the end is only that of the killed process. */

@@ -55,7 +55,7 @@ export interface StartRequest {
   readonly ops: readonly Op[];
 }
 
-export interface SeccompListener {
+interface SeccompListener {
   /** Of a stream socket. */
   readonly path: string;
   /** What is sent with the descriptor; each U+0001 in it stands for the process' pid. */
