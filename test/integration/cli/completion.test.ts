@@ -7,7 +7,6 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Pod } from '../../../api/pod.ts';
 import { parseObject } from '../../../api/prepare.ts';
-import { programs } from '../../../programs.ts';
 import { orc } from '../../support/orc-cli.ts';
 import { openTlsWorld, type TlsWorld } from '../../support/tls-world.ts';
 
@@ -79,10 +78,4 @@ it('gives up on a controller that doesn’t answer, within seconds and without a
   expect(performance.now() - startedAt).toBeLessThan(10_000);
   silent.close();
   rmSync(directory, { recursive: true });
-});
-
-it('knows every program that the executable has', () => {
-  const cases = readFileSync(join(root, 'orc.ts'), 'utf8').matchAll(/^ {2}case '(\w+)'/gm);
-  const names = [...cases].map(([, name]) => name).filter((name) => name !== '__complete');
-  expect(new Set(names)).toEqual(new Set(Object.keys(programs)));
 });
