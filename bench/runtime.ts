@@ -22,18 +22,22 @@ else await measure();
 
 /** Network and mount namespaces of its own: nothing of this touches the machine's. */
 async function runInside(): Promise<void> {
-  const inside = ['--net', '--mount', '--propagation', 'private', '--kill-child', '--fork'];
+  const inside = ['--net', '--mount', '--propagation', 'private'];
   const script = 'ip link set lo up; exec "$@"';
   const self = [process.execPath, import.meta.filename, ...process.argv.slice(2)];
   const child = spawn('unshare', [...inside, 'sh', '-c', script, 'sh', ...self], {
     stdio: 'inherit',
     env: { ...process.env, ORC_BENCH_INSIDE: '1' },
   });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => void child.kill(signal));
   process.exitCode = await new Promise((resolve) => child.once('exit', resolve));
 }
 
 async function measure(): Promise<void> {
   await using cleanup = new AsyncDisposableStack();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void cleanup.disposeAsync().finally(() => process.exit(1)));
   const dir = await mkdtemp(join(tmpdir(), 'orc-bench-'));
   cleanup.defer(() => rm(dir, { recursive: true, force: true }));
   const built = await buildFloor(dir);
