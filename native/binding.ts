@@ -86,13 +86,6 @@ export const recordFlag = {
   COPY_UP: 2048,
 } as const;
 
-export const mountFlag = {
-  RO: 1,
-  NOSUID: 2,
-  NODEV: 4,
-  NOEXEC: 8,
-} as const;
-
 export const space = {
   USER: 0,
   NETWORK: 1,

@@ -2,7 +2,6 @@
 #include "descriptor.h"
 #include "paths.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -15,11 +14,6 @@
 #ifndef MOUNT_ATTR_IDMAP
 #define MOUNT_ATTR_IDMAP 0x00100000
 #endif
-
-static_assert(MOUNT_RO == (int)MS_RDONLY && MOUNT_RO == MOUNT_ATTR_RDONLY);
-static_assert(MOUNT_NOSUID == (int)MS_NOSUID && MOUNT_NOSUID == MOUNT_ATTR_NOSUID);
-static_assert(MOUNT_NODEV == (int)MS_NODEV && MOUNT_NODEV == MOUNT_ATTR_NODEV);
-static_assert(MOUNT_NOEXEC == (int)MS_NOEXEC && MOUNT_NOEXEC == MOUNT_ATTR_NOEXEC);
 
 /* The last component must not be a link: an image whose /proc is one would get its files in a
  * place of its choice. */

@@ -160,14 +160,6 @@ enum orc_flag {
     FLAG_COPY_UP = 2048,
 };
 
-/* As mount(2) and mount_setattr(2) have them. */
-enum orc_mount_flag {
-    MOUNT_RO = 1,
-    MOUNT_NOSUID = 2,
-    MOUNT_NODEV = 4,
-    MOUNT_NOEXEC = 8,
-};
-
 /* Where a process has namespaces open; 8 and up: further user namespaces, for idmapped mounts. The
  * shim holds number n as descriptor SPACE_FD + n, for /proc/SHIM/fd/… */
 enum orc_space {

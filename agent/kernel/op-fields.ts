@@ -1,4 +1,4 @@
-import { cloneFlag, mountFlag, recordFlag, space } from '../../native/binding.ts';
+import { cloneFlag, recordFlag, space } from '../../native/binding.ts';
 
 /** One record of `struct orc_record`: what is absent is zero. */
 export interface WireRecord {
@@ -80,19 +80,13 @@ export function optional<T>(field: Field<T>, absent: NoInfer<T>): OptionalField<
   return { isOptional: true, put: (record, value) => field.put(record, value ?? absent) };
 }
 
-export type MountFlag = 'ro' | 'nosuid' | 'nodev' | 'noexec';
+/** As mount(2) and mount_setattr(2) both have them. */
+export const mountFlag = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as const;
 
-/** By name, or as mount(2) or mount_setattr(2) have them. */
-export const mountFlags: Field<readonly MountFlag[] | number> = {
+/** By name, or any of the kernel's for the call. */
+export const mountFlags: Field<readonly (keyof typeof mountFlag)[] | number> = {
   put: ({ num }, value) =>
-    num.push(typeof value === 'number' ? value : bits(value, (name) => mountBit[name])),
-};
-
-const mountBit: Readonly<Record<MountFlag, number>> = {
-  ro: mountFlag.RO,
-  nosuid: mountFlag.NOSUID,
-  nodev: mountFlag.NODEV,
-  noexec: mountFlag.NOEXEC,
+    num.push(typeof value === 'number' ? value : bits(value, (name) => mountFlag[name])),
 };
 
 export type Namespace = Lowercase<keyof typeof cloneFlag>;

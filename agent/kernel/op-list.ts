@@ -1,6 +1,6 @@
-import { mountFlag, opKind, setting, sizeOf } from '../../native/binding.ts';
+import { opKind, setting, sizeOf } from '../../native/binding.ts';
 import { type Op, operations } from './op.ts';
-import { encodeFields, type WireRecord, type WireText } from './op-fields.ts';
+import { encodeFields, mountFlag, type WireRecord, type WireText } from './op-fields.ts';
 
 /** A request's payload: its arguments, then the operations, in the layout of `struct orc_list`. Throws RangeError. */
 export function encodeList(args: WireRecord, ops: readonly Op[]): Buffer {
@@ -56,10 +56,10 @@ function spelledOut(op: Op): Op {
   if (op.op === 'make-private')
     return { op: 'set-mount', path: '/', recursivePropagation: MS_PRIVATE };
   if (op.op === 'read-only-root')
-    return { op: 'set-mount', path: '.', inRoot: true, set: mountFlag.RO };
+    return { op: 'set-mount', path: '.', inRoot: true, set: mountFlag.ro };
   if (op.op !== 'read-only') return op;
   const itself = { source: '', target: op.path, inRoot: true, optional: true } as const;
-  return { op: 'bind', ...itself, recursive: true, flags: 0, recursiveSet: mountFlag.RO };
+  return { op: 'bind', ...itself, recursive: true, flags: 0, recursiveSet: mountFlag.ro };
 }
 
 const MS_PRIVATE = 1n << 18n;

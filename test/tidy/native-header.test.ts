@@ -17,7 +17,6 @@ const pairs = [
   ['orc_frame_type', binding.frameType],
   ['orc_op', binding.opKind],
   ['orc_flag', binding.recordFlag],
-  ['orc_mount_flag', binding.mountFlag],
   ['orc_space', binding.space],
   ['orc_setting', binding.setting],
 ] as const;
