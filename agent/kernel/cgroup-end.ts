@@ -15,13 +15,13 @@ type Directories = readonly CgroupDirectory[];
  * when it is reaped, so removal is tried until the deadline. Throws CgroupError.
  */
 export async function removeGroup(directories: Directories, clock: Clock): Promise<void> {
-  let busy: { path: string; cause: unknown } | undefined;
+  let cause: unknown;
   const gone = await eventually(clock, REMOVE_DEADLINE_MS, async () => {
-    busy = await removeAll(directories);
-    if (busy) await killAll(directories, clock);
-    return busy === undefined;
+    cause = await whyStillThere(directories);
+    if (cause) await killAll(directories, clock);
+    return cause === undefined;
   });
-  if (!gone) throw new CgroupError(`removing cgroup ${busy?.path}`, { cause: busy?.cause });
+  if (!gone) throw new CgroupError(`removing cgroup ${directories[0]?.path}`, { cause });
 }
 
 /** Stops every process in the group and below, or lets them go on. Throws CgroupError, if it doesn't come to that. */
@@ -54,18 +54,14 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
 
-/** The first that could not be removed, if any. */
-async function removeAll(
-  directories: Directories,
-): Promise<{ path: string; cause: unknown } | undefined> {
-  for (const { path } of directories) {
-    try {
-      await removeTree(path);
-    } catch (cause) {
-      return { path, cause };
-    }
+/** Removes what can be removed. */
+async function whyStillThere(directories: Directories): Promise<unknown> {
+  try {
+    for (const { path } of directories) await removeTree(path);
+    return undefined;
+  } catch (error) {
+    return error;
   }
-  return undefined;
 }
 
 async function removeTree(path: string): Promise<void> {

@@ -42,7 +42,7 @@ export async function openCgroupWorld(
   const cgroups = await openCgroups({ parent, trees, clock: systemClock() });
   const start = (group: string, script: string) => {
     const enter = cgroups.directories(group).map(({ path }) => `echo 0 > ${path}/cgroup.procs`);
-    return spawn('sh', ['-c', `${enter.join(' && ')} && ${script}`], {
+    return spawn('sh', ['-c', `set -e; ${enter.join('; ')}; set +e; ${script}`], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
   };
@@ -58,10 +58,9 @@ export async function openCgroupWorld(
     start,
     read,
     async run(group, script) {
-      const child = start(group, script);
+      const child = start(group, `exec 2>&1; ${script}`);
       let output = '';
-      for (const stream of [child.stdout, child.stderr])
-        stream?.on('data', (bytes: Buffer) => (output += bytes.toString()));
+      child.stdout?.on('data', (bytes: Buffer) => (output += bytes.toString()));
       await new Promise((resolve) => child.once('close', resolve));
       return output.trim();
     },
