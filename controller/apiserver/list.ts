@@ -19,10 +19,10 @@ export async function listObjects(call: Call, deps: ApiServerDeps): Promise<Answ
 }
 
 async function readingPoint(deps: ApiServerDeps, options: ListOptions) {
-  if (options.continueToken !== '') {
+  if (options.continue !== '') {
     if (options.resourceVersion !== '' && options.resourceVersion !== '0')
       throw badRequest('specifying resource version is not allowed when using continue');
-    return parseToken(options.continueToken);
+    return parseToken(options.continue);
   }
   await awaitFresh(deps, options.resourceVersion);
   if (options.resourceVersionMatch === 'Exact')

@@ -1,70 +1,87 @@
-import { isObject } from '../../api/normalize.ts';
+import { applySchemaDefaults } from '../../api/apply-defaults.ts';
+import { checkShape } from '../../api/check-shape.ts';
+import { fieldPath } from '../../api/field-error.ts';
+import { isObject, normalize } from '../../api/normalize.ts';
+import { pruneUnknown } from '../../api/prune-unknown.ts';
+import {
+  bool,
+  defaulted,
+  type Fields,
+  list,
+  long,
+  type ObjectOf,
+  obj,
+  str,
+} from '../../api/schema.ts';
 import { StatusError } from '../../api/status.ts';
 import type { DeleteOptions } from '../store/objects.ts';
 import type { Call } from './call.ts';
 
-/** What the query (and for deletions the body) asks for. Pure; what can't be read is a 400. */
+/** What the query (and for deletions the body) asks for: Kubernetes' option kinds. Pure; what can't be read is a 400. */
 
-export interface ListOptions {
-  readonly labelSelector: string;
-  readonly fieldSelector: string;
+const resourceVersionMatch = str({ values: ['Exact', 'NotOlderThan'] });
+
+const listFields = {
+  labelSelector: defaulted(str(), ''),
+  fieldSelector: defaulted(str(), ''),
   /** 0: no limit. */
-  readonly limit: number;
+  limit: defaulted(long({ min: 0 }), 0),
   /** "" for the first page. */
-  readonly continueToken: string;
-  readonly resourceVersion: string;
-  readonly resourceVersionMatch: 'Exact' | 'NotOlderThan' | undefined;
-}
+  continue: defaulted(str(), ''),
+  resourceVersion: defaulted(str(), ''),
+  resourceVersionMatch,
+};
 
-export function listOptions(query: URLSearchParams): ListOptions {
-  return {
-    labelSelector: query.get('labelSelector') ?? '',
-    fieldSelector: query.get('fieldSelector') ?? '',
-    limit: count(query, 'limit') ?? 0,
-    continueToken: query.get('continue') ?? '',
-    resourceVersion: query.get('resourceVersion') ?? '',
-    resourceVersionMatch: oneOf(query, 'resourceVersionMatch', ['Exact', 'NotOlderThan']),
-  };
-}
+export type ListOptions = ObjectOf<typeof listFields>;
 
-export interface WatchOptions {
-  readonly bookmarks: boolean;
+export const listOptions = (query: URLSearchParams): ListOptions => read(listFields, query);
+
+const watchFields = {
+  allowWatchBookmarks: defaulted(bool(), false),
   /** undefined: the server chooses. */
-  readonly timeoutSeconds: number | undefined;
+  timeoutSeconds: long({ min: 0 }),
   /** First the state as ADDED events, then a bookmark that says so (WatchList). */
-  readonly sendInitialEvents: boolean;
-}
+  sendInitialEvents: defaulted(bool(), false),
+  resourceVersionMatch,
+};
+
+export type WatchOptions = ObjectOf<typeof watchFields>;
 
 export function watchOptions(query: URLSearchParams): WatchOptions {
-  const sendInitialEvents = flag(query, 'sendInitialEvents');
-  if (sendInitialEvents && query.get('resourceVersionMatch') !== 'NotOlderThan')
+  const options = read(watchFields, query);
+  if (options.sendInitialEvents && options.resourceVersionMatch !== 'NotOlderThan')
     throw badRequest('sendInitialEvents needs resourceVersionMatch=NotOlderThan');
-  return {
-    bookmarks: flag(query, 'allowWatchBookmarks'),
-    timeoutSeconds: count(query, 'timeoutSeconds'),
-    sendInitialEvents,
-  };
+  return options;
 }
 
-export interface WriteOptions {
-  readonly dryRun: boolean;
-  readonly fieldValidation: FieldValidation;
-  readonly fieldManager: string;
+const dryRun = list(str({ values: ['All'] }));
+
+const writeFields = {
+  dryRun,
+  fieldValidation: defaulted(str({ values: ['Strict', 'Warn', 'Ignore'] }), 'Strict'),
+  fieldManager: str(),
   /** Server-side apply: take fields from other managers. */
-  readonly force: boolean;
-}
+  force: defaulted(bool(), false),
+};
 
-type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
+export type WriteOptions = ReturnType<typeof writeOptions>;
 
-export function writeOptions(call: Pick<Call, 'query' | 'userAgent'>): WriteOptions {
-  const { query, userAgent } = call;
+export function writeOptions({ query, userAgent }: Pick<Call, 'query' | 'userAgent'>) {
+  const { dryRun = [], fieldManager, ...rest } = read(writeFields, query);
   return {
-    dryRun: dryRunOf(query.getAll('dryRun')),
-    fieldValidation: oneOf(query, 'fieldValidation', ['Strict', 'Warn', 'Ignore']) ?? 'Strict',
-    fieldManager: query.get('fieldManager') || managerFrom(userAgent),
-    force: flag(query, 'force'),
+    ...rest,
+    dryRun: dryRun.length > 0,
+    fieldManager: fieldManager || managerFrom(userAgent),
   };
 }
+
+const deleteFields = {
+  dryRun,
+  gracePeriodSeconds: long({ min: 0 }),
+  propagationPolicy: str({ values: ['Background', 'Foreground', 'Orphan'] }),
+  orphanDependents: bool(),
+  preconditions: obj({ uid: str(), resourceVersion: str() }),
+};
 
 export interface DeleteRequest {
   readonly dryRun: boolean;
@@ -73,19 +90,34 @@ export interface DeleteRequest {
 
 /** DeleteOptions come in the body or in the query, dryRun too: kubectl sends it in the body. The query wins. */
 export function deleteRequest(query: URLSearchParams, body: unknown): DeleteRequest {
-  const given = isObject(body) ? body : {};
-  const gracePeriodSeconds =
-    count(query, 'gracePeriodSeconds') ?? wholeNumber(given, 'gracePeriodSeconds');
-  const policy = query.get('propagationPolicy') ?? given.propagationPolicy;
-  const orphan = query.get('orphanDependents') ?? given.orphanDependents;
-  return {
-    dryRun: dryRunOf([...query.getAll('dryRun'), ...strings(given.dryRun)]),
-    options: {
-      gracePeriodSeconds,
-      propagationPolicy: policyOf(policy, orphan),
-      preconditions: preconditionsOf(given.preconditions),
-    },
-  };
+  const { dryRun = [], orphanDependents, ...options } = read(deleteFields, query, body);
+  const propagationPolicy = options.propagationPolicy ?? (orphanDependents ? 'Orphan' : undefined);
+  return { dryRun: dryRun.length > 0, options: { ...options, propagationPolicy } };
+}
+
+/** Every field by its own rules: the texts of the query as what they stand for, and what else the body has. */
+function read<F extends Fields>(
+  fields: F,
+  query: URLSearchParams,
+  body: unknown = {},
+): ObjectOf<F> {
+  const asked = Object.entries(fields)
+    .map(([name, { shape }]) => [name, valueIn(query, name, shape.kind)])
+    .filter(([, value]) => value !== undefined);
+  const schema = obj(fields);
+  const given = { ...(isObject(body) ? body : {}), ...Object.fromEntries(asked) };
+  const options = normalize(schema, pruneUnknown(schema, given));
+  const [error] = checkShape(schema, options, fieldPath());
+  if (error) throw badRequest(`${error.path}: ${error.message}`);
+  return applySchemaDefaults(schema, options) as ObjectOf<F>;
+}
+
+function valueIn(query: URLSearchParams, name: string, kind: string): unknown {
+  if (!query.get(name) && kind !== 'boolean') return undefined;
+  if (kind === 'integer') return count(query, name);
+  if (kind === 'list') return query.getAll(name);
+  if (kind === 'boolean') return query.has(name) ? flag(query, name) : undefined;
+  return query.get(name);
 }
 
 export function flag(query: URLSearchParams, name: string): boolean {
@@ -106,50 +138,6 @@ export const badRequest = (message: string): StatusError => new StatusError('Bad
 export const asText = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(value);
 
-function oneOf<const V extends string>(
-  query: URLSearchParams,
-  name: string,
-  values: readonly V[],
-): V | undefined {
-  const given = query.get(name);
-  if (given === null || given === '') return undefined;
-  const value = values.find((v) => v === given);
-  if (value === undefined) throw badRequest(`${name} must be one of ${values.join(', ')}`);
-  return value;
-}
-
-function dryRunOf(values: readonly string[]): boolean {
-  const given = values.filter((value) => value !== '');
-  const bad = given.find((value) => value !== 'All');
-  if (bad !== undefined) throw badRequest(`dryRun must be "All", not "${bad}"`);
-  return given.length > 0;
-}
-
 /** "kubectl/v1.33.1 (linux/amd64)" → "kubectl", as Kubernetes names a manager that doesn't name itself. */
 const managerFrom = (userAgent: string): string =>
   userAgent.split('/')[0]?.slice(0, 128) || 'unknown';
-
-function policyOf(policy: unknown, orphan: unknown): DeleteOptions['propagationPolicy'] {
-  if (policy === undefined || policy === null || policy === '')
-    return orphan === true || orphan === 'true' ? 'Orphan' : undefined;
-  if (policy === 'Background' || policy === 'Foreground' || policy === 'Orphan') return policy;
-  throw badRequest('propagationPolicy must be one of Background, Foreground, Orphan');
-}
-
-function preconditionsOf(value: unknown): DeleteOptions['preconditions'] {
-  if (!isObject(value)) return undefined;
-  const { uid, resourceVersion } = value;
-  const text = (part: unknown) => (typeof part === 'string' ? part : undefined);
-  return { uid: text(uid), resourceVersion: text(resourceVersion) };
-}
-
-function wholeNumber(record: Readonly<Record<string, unknown>>, name: string): number | undefined {
-  const value = record[name];
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
-    throw badRequest(`${name} must be a number that is not negative`);
-  return value;
-}
-
-const strings = (value: unknown): readonly string[] =>
-  Array.isArray(value) ? value.map(asText) : [];

@@ -53,7 +53,7 @@ export function serveWatch(watch: Watch, server: ApiServer, response: ServerResp
     changes.subscribe(watch.call.kind, (change) => sendChange(watch, change, { server, send })),
   );
   stream.onEnd(clock.after(timeoutMs(watch, server), stream.end));
-  if (watch.options.bookmarks) stream.onEnd(repeatBookmark(watch, server, send));
+  if (watch.options.allowWatchBookmarks) stream.onEnd(repeatBookmark(watch, server, send));
 }
 
 type Send = (chunk: string | Buffer) => void;
