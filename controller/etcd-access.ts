@@ -2,16 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { camelCase, text, UsageError, type ValuesOf } from '../base/flags.ts';
 import type { EtcdAccess } from './store/etcd-link.ts';
 
-/** How etcd is reached, as flags say it: files by their paths. */
-export interface EtcdConfig {
-  readonly urls: readonly string[];
-  readonly ca: string | undefined;
-  readonly cert: string | undefined;
-  readonly key: string | undefined;
-  readonly user: string | undefined;
-  readonly passwordFile: string | undefined;
-}
-
 export const etcdFlags = {
   'etcd-ca': text('FILE', "authority of etcd's certificates, PEM"),
   'etcd-cert': text('FILE', 'client certificate for etcd, PEM'),
@@ -21,6 +11,11 @@ export const etcdFlags = {
 };
 
 type EtcdFlag = keyof typeof etcdFlags;
+
+/** How etcd is reached, as flags say it: files by their paths. */
+export interface EtcdConfig extends ValuesOf<typeof etcdFlags> {
+  readonly urls: readonly string[];
+}
 
 /** @param flag that gave the URLs; undefined where it gave none. Throws UsageError. */
 export function readEtcdConfig(
@@ -48,37 +43,27 @@ export function readEtcdConfig(
   needs('etcd-key', 'etcd-cert');
   needs('etcd-user', 'etcd-password-file');
   needs('etcd-password-file', 'etcd-user');
-  return {
-    urls,
-    ca: given.etcdCa,
-    cert: given.etcdCert,
-    key: given.etcdKey,
-    user: given.etcdUser,
-    passwordFile: given.etcdPasswordFile,
-  };
+  return { ...given, urls };
 }
 
 const urlPattern = /^https?:\/\/(\[[0-9a-f:]+\]|[^\s/:@]+):\d{1,5}$/i;
 
 /** Reads the files. Throws UsageError. */
 export async function loadEtcdAccess(config: EtcdConfig): Promise<EtcdAccess> {
-  const { urls, ca, cert, key, user, passwordFile } = config;
-  const password = passwordFile && (await contentOf('etcd-password-file', passwordFile)).toString();
+  const { urls, etcdCa, etcdCert, etcdKey, etcdUser: name } = config;
+  const certificate = await contentOf('etcd-cert', etcdCert);
+  const key = await contentOf('etcd-key', etcdKey);
+  const password = (await contentOf('etcd-password-file', config.etcdPasswordFile))?.toString();
   return {
     urls,
-    ca: ca === undefined ? undefined : await contentOf('etcd-ca', ca),
-    identity:
-      cert === undefined || key === undefined
-        ? undefined
-        : {
-            certificate: await contentOf('etcd-cert', cert),
-            key: await contentOf('etcd-key', key),
-          },
-    user: user && password ? { name: user, password: password.trimEnd() } : undefined,
+    ca: await contentOf('etcd-ca', etcdCa),
+    identity: certificate && key && { certificate, key },
+    user: name && password ? { name, password: password.trimEnd() } : undefined,
   };
 }
 
-async function contentOf(flag: string, path: string): Promise<Buffer> {
+async function contentOf(flag: EtcdFlag, path: string | undefined): Promise<Buffer | undefined> {
+  if (path === undefined) return undefined;
   try {
     return await readFile(path);
   } catch (cause) {

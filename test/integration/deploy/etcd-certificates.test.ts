@@ -66,8 +66,10 @@ async function kill(name: string): Promise<void> {
 
 /** As controller.yaml of that machine says it. */
 const configOf = (name: string): EtcdConfig => ({
-  ...{ urls, user: undefined, passwordFile: undefined, ca: files(name, 'orc/ca.crt') },
-  ...{ cert: files(name, 'orc/client.crt'), key: files(name, 'orc/client.key') },
+  ...{ urls, etcdUser: undefined, etcdPasswordFile: undefined },
+  etcdCa: files(name, 'orc/ca.crt'),
+  etcdCert: files(name, 'orc/client.crt'),
+  etcdKey: files(name, 'orc/client.key'),
 });
 
 /** On m2. After restarts it says "unhealthy cluster" until members have been linked for five seconds. */
@@ -115,7 +117,7 @@ describe('etcd on three machines, by the recipe', { timeout: 120_000 }, () => {
     const open = () => openEtcdStore({ ...access, ...base }).catch(() => undefined);
     store = await waitFor('etcd', open, 30_000);
     await writable('/first');
-    const stranger = { ...configOf('m1'), cert: undefined, key: undefined };
+    const stranger = { ...configOf('m1'), etcdCert: undefined, etcdKey: undefined };
     await expect(openEtcdStore({ ...(await loadEtcdAccess(stranger)), ...base })).rejects.toThrow();
   });
 

@@ -26,9 +26,9 @@ afterEach(async () => {
 afterAll(() => rm(dir, { recursive: true }));
 
 const open = async (config: Partial<EtcdConfig>) => {
-  const none = { ca: undefined, cert: undefined, key: undefined };
-  const all = { ...none, urls: [], user: undefined, passwordFile: undefined, ...config };
-  const access = await loadEtcdAccess(all);
+  const tls = { etcdCa: undefined, etcdCert: undefined, etcdKey: undefined };
+  const none = { ...tls, etcdUser: undefined, etcdPasswordFile: undefined, urls: [] };
+  const access = await loadEtcdAccess({ ...none, ...config });
   return openEtcdStore({ ...access, clock, rng: systemRng(), log: silentLog });
 };
 const write = (at: string) => ({
@@ -74,22 +74,22 @@ describe('etcd with client certificates', () => {
       const under = (host: string) =>
         (etcd?.urls ?? []).map((url) => url.replace('127.0.0.1', host));
       const pair = {
-        cert: await file('orc.crt', client.certificate),
-        key: await file('orc.key', client.key),
+        etcdCert: await file('orc.crt', client.certificate),
+        etcdKey: await file('orc.key', client.key),
       };
-      await expectWorking({ urls: under(name), ca: caFile, ...pair });
+      await expectWorking({ urls: under(name), etcdCa: caFile, ...pair });
       const otherCa = await file('other.crt', other.certificate);
       const refused = [
-        { urls: under(name), ca: caFile },
-        { urls: under(name), ca: otherCa, ...pair },
-        { urls: under(otherName), ca: caFile, ...pair },
+        { urls: under(name), etcdCa: caFile },
+        { urls: under(name), etcdCa: otherCa, ...pair },
+        { urls: under(otherName), etcdCa: caFile, ...pair },
       ].map((config) => expect(open(config)).rejects.toMatchObject({ reason: 'Unavailable' }));
       await Promise.all(refused);
     });
 
   it('names the flag whose file is missing', async () => {
     const absent = join(dir, 'absent');
-    await expect(open({ urls: ['https://a:1'], ca: absent })).rejects.toThrow('--etcd-ca');
+    await expect(open({ urls: ['https://a:1'], etcdCa: absent })).rejects.toThrow('--etcd-ca');
   });
 });
 
@@ -107,11 +107,11 @@ describe('etcd with users', () => {
     await etcdctl('user', 'add', 'root:secret');
     await etcdctl('user', 'grant-role', 'root', 'root');
     await etcdctl('auth', 'enable');
-    const passwordFile = join(dir, 'password');
-    await writeFile(passwordFile, 'secret\n');
-    await expectWorking({ urls, user: 'root', passwordFile });
+    const etcdPasswordFile = join(dir, 'password');
+    await writeFile(etcdPasswordFile, 'secret\n');
+    await expectWorking({ urls, etcdUser: 'root', etcdPasswordFile });
 
-    const store = await open({ urls, user: 'root', passwordFile });
+    const store = await open({ urls, etcdUser: 'root', etcdPasswordFile });
     const stopping = new AbortController();
     const seen: number[] = [];
     const { revision } = { revision: 0, ...(await store.commit(write('/a'))) };
@@ -130,8 +130,8 @@ describe('etcd with users', () => {
     expect(seen).toEqual([revision + 1, revision + 2]);
     await store.close();
 
-    await writeFile(passwordFile, 'wrong');
-    for (const refused of [{ urls, user: 'root', passwordFile }, { urls }])
+    await writeFile(etcdPasswordFile, 'wrong');
+    for (const refused of [{ urls, etcdUser: 'root', etcdPasswordFile }, { urls }])
       await expect(open(refused)).rejects.toMatchObject({ reason: 'Unavailable' });
   });
 });
