@@ -4,9 +4,9 @@ import { forbidden, hasReason, notFound } from '../../api/status.ts';
 import { keyOf } from '../store/keys.ts';
 import { checkPreconditions } from '../store/preconditions.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { answer } from './incoming.ts';
+import { answer, checkAddress } from './incoming.ts';
 import { encodeList } from './list.ts';
-import { parseBody } from './parse-body.ts';
+import { parseBody, parseObjectBody } from './parse-body.ts';
 import { type DeleteRequest, deleteRequest, listOptions } from './request-options.ts';
 import { selectionOf } from './selection.ts';
 import { successStatus } from './status-reply.ts';
@@ -18,6 +18,14 @@ export async function deleteObject(call: Call, deps: ApiServerDeps): Promise<Ans
   const { group, plural } = call.kind;
   const details = { group, kind: plural, name: call.name, uid: object.metadata.uid };
   return { code: 200, body: JSON.stringify(successStatus(details)) };
+}
+
+/** pods/eviction (policy/v1): a deletion with grace. `kubectl drain --dry-run` says so in the body's deleteOptions. */
+export async function evictPod(call: Call, deps: ApiServerDeps): Promise<Answer> {
+  const body = parseObjectBody(call);
+  checkAddress(call, body);
+  await deleteOne(call, deleteRequest(call.query, body.deleteOptions), deps);
+  return { code: 201, body: JSON.stringify({ ...successStatus({}), code: 201 }) };
 }
 
 /** Answers with the list of what was deleted. */
@@ -36,7 +44,7 @@ export async function deleteCollection(call: Call, deps: ApiServerDeps): Promise
   return { code: 200, body: encodeList(call, page, facts) };
 }
 
-export async function deleteOne(
+async function deleteOne(
   { kind, namespace, name }: Pick<Call, 'kind' | 'namespace' | 'name'>,
   { dryRun, options }: DeleteRequest,
   { objects }: ApiServerDeps,

@@ -1,4 +1,3 @@
-import { ReasonError } from '../../base/reason-error.ts';
 import 'reflect-metadata';
 import type { webcrypto } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -8,6 +7,7 @@ import * as x509 from '@peculiar/x509';
 import { controllerTlsName, nodesGroup, nodeUser } from '../../api/join.ts';
 import type { Clock } from '../../base/clock.ts';
 import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
+import { ReasonError } from '../../base/reason-error.ts';
 import type { Rng } from '../../base/rng.ts';
 import {
   exportKey,
