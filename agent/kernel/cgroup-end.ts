@@ -1,4 +1,5 @@
-import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync, rmdirSync } from 'node:fs';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { type CgroupDirectory, CgroupError } from './cgroup-trees.ts';
@@ -17,7 +18,7 @@ type Directories = readonly CgroupDirectory[];
 export async function removeGroup(directories: Directories, clock: Clock): Promise<void> {
   let cause: unknown;
   const gone = await eventually(clock, REMOVE_DEADLINE_MS, async () => {
-    cause = await whyStillThere(directories);
+    cause = whyStillThere(directories);
     if (cause) await killAll(directories, clock);
     return cause === undefined;
   });
@@ -55,18 +56,21 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 /** Removes what can be removed. */
-async function whyStillThere(directories: Directories): Promise<unknown> {
+function whyStillThere(directories: Directories): unknown {
   try {
-    for (const { path } of directories) await removeTree(path);
+    for (const { path } of directories) removeTree(path);
     return undefined;
   } catch (error) {
     return error;
   }
 }
 
-async function removeTree(path: string): Promise<void> {
-  for (const name of await subgroups(path)) await removeTree(join(path, name));
-  await rmdir(path).catch(unlessGone(undefined));
+/** What is not there any more is no error. */
+function removeTree(path: string): void {
+  if (!existsSync(path)) return;
+  for (const entry of readdirSync(path, { withFileTypes: true }))
+    if (entry.isDirectory()) removeTree(join(path, entry.name));
+  rmdirSync(path);
 }
 
 /** None can fork in between: the kernel kills a unified group as a whole, and others are frozen meanwhile. */

@@ -1,4 +1,5 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { attachDeviceProgram } from '../../native/bpf.ts';
@@ -74,18 +75,17 @@ export async function openCgroups(options: {
   }));
   const directories = (group: string) =>
     tops.map(({ tree: { controller }, at }) => ({ controller, path: join(at, group) }));
-  await naming(parent, async () => {
-    for (const { tree, at } of tops)
-      await make(tree, { from: tree.mount, to: at, hasGroups: true });
+  naming(parent, () => {
+    for (const { tree, at } of tops) make(tree, { from: tree.mount, to: at, hasGroups: true });
   });
   return {
     version: trees.version,
     directories,
-    ensure: (group, plan) =>
-      naming(group, async () => {
+    ensure: async (group, plan) =>
+      naming(group, () => {
         for (const { tree, at } of tops)
-          await make(tree, { from: at, to: join(at, group), hasGroups: false });
-        if (plan) await apply(plan, directories(group));
+          make(tree, { from: at, to: join(at, group), hasGroups: false });
+        if (plan) apply(plan, directories(group));
       }),
     freeze: (group) => setFrozen(directories(group), true, clock),
     thaw: (group) => setFrozen(directories(group), false, clock),
@@ -97,9 +97,10 @@ export async function openCgroups(options: {
   };
 }
 
-async function naming(group: string, task: () => Promise<void>): Promise<void> {
+/** Synchronously: dozens of calls of microseconds, each of which would else wait for a thread. */
+function naming(group: string, task: () => void): void {
   try {
-    await task();
+    task();
   } catch (cause) {
     throw new CgroupError(`making cgroup ${group}`, { cause });
   }
@@ -109,32 +110,32 @@ async function naming(group: string, task: () => Promise<void>): Promise<void> {
  * On version 2 every group on the way hands its controllers down (and one that has groups has no processes); on version 1
  * a new cpuset has no processors and no memory, and takes no process until it has.
  */
-async function make(
+function make(
   { controller, handsDown }: CgroupTree,
   way: { readonly from: string; readonly to: string; readonly hasGroups: boolean },
-): Promise<void> {
+): void {
   const { from, to, hasGroups } = way;
-  await mkdir(to, { recursive: true });
+  mkdirSync(to, { recursive: true });
   const steps = relative(from, to).split('/').filter(Boolean);
   for (let depth = 0; depth <= steps.length; depth++) {
     const level = join(from, ...steps.slice(0, depth));
-    if (handsDown.length > 0 && (hasGroups || level !== to)) await delegate(level, handsDown);
-    if (controller === 'cpuset' && level !== from) await inheritCpuset(level);
+    if (handsDown.length > 0 && (hasGroups || level !== to)) delegate(level, handsDown);
+    if (controller === 'cpuset' && level !== from) inheritCpuset(level);
   }
 }
 
-async function delegate(directory: string, controllers: readonly string[]): Promise<void> {
+function delegate(directory: string, controllers: readonly string[]): void {
   const file = join(directory, 'cgroup.subtree_control');
-  const enabled = (await readFile(file, 'utf8')).trim().split(' ');
+  const enabled = readFileSync(file, 'utf8').trim().split(' ');
   const missing = controllers.filter((controller) => !enabled.includes(controller));
-  if (missing.length > 0) await writeFile(file, missing.map((name) => `+${name}`).join(' '));
+  if (missing.length > 0) writeFileSync(file, missing.map((name) => `+${name}`).join(' '));
 }
 
-async function inheritCpuset(directory: string): Promise<void> {
+function inheritCpuset(directory: string): void {
   for (const name of ['cpuset.cpus', 'cpuset.mems']) {
     const file = join(directory, name);
-    if ((await readFile(file, 'utf8')).trim() === '')
-      await writeFile(file, await readFile(join(directory, '..', name)));
+    if (readFileSync(file, 'utf8').trim() === '')
+      writeFileSync(file, readFileSync(join(directory, '..', name)));
   }
 }
 
@@ -144,33 +145,33 @@ type Directories = readonly CgroupDirectory[];
  * One limit can stand in another's way until that is changed too (memory, and its sum with swap, lowered or raised; a
  * quota and its burst): as long as a round gets further there is one more.
  */
-async function apply({ files, deviceFilter }: CgroupPlan, directories: Directories): Promise<void> {
+function apply({ files, deviceFilter }: CgroupPlan, directories: Directories): void {
   for (let left = files; left.length > 0; ) {
-    const refused: { file: CgroupFile; error: unknown }[] = [];
-    for (const file of left)
-      await writeLimit(directories, file).catch((error: unknown) => refused.push({ file, error }));
-    if (refused.length === left.length) throw refused[0]?.error;
-    left = refused.map(({ file }) => file);
+    const errors = left.map((file) => refusalOf(directories, file));
+    if (errors.every(Boolean)) throw errors[0];
+    left = left.filter((_, at) => errors[at]);
   }
   const unified = directories.find(({ controller }) => controller === '');
   if (unified && deviceFilter) attachDeviceProgram(unified.path, deviceFilter);
 }
 
-async function writeLimit(directories: Directories, limit: CgroupFile): Promise<void> {
+/** Of a write; undefined: done. */
+function refusalOf(directories: Directories, limit: CgroupFile): CgroupError | undefined {
   const { file, value, field, notBelow } = limit;
   const [name = ''] = file.split('.');
   const group = groupOf(directories, name);
-  if (!group) throw new CgroupError(`${field}: this host has no "${name}" cgroup controller`);
+  if (!group) return new CgroupError(`${field}: this host has no "${name}" cgroup controller`);
   try {
-    const used = notBelow && (await readFile(join(group.path, notBelow), 'utf8'));
-    if (used && Number(used) > Number(value)) throw new Error(`${used.trim()} is in use`);
+    const used = notBelow && readFileSync(join(group.path, notBelow), 'utf8').trim();
+    if (Number(used ?? 0) > Number(value)) throw new Error(`${used} is in use`);
     // 'r+': a name that the kernel doesn't have is ENOENT, not an attempt to create it.
-    await writeFile(join(group.path, file), value, { flag: 'r+' });
+    writeFileSync(join(group.path, file), value, { flag: 'r+' });
+    return undefined;
   } catch (cause) {
     const absent = codeOf(cause) === 'ENOENT';
-    if (absent && limit.optional) return;
+    if (absent && limit.optional) return undefined;
     const why = absent ? `this kernel has no ${file}` : `writing ${value} to ${file}`;
-    throw new CgroupError(`${field}: ${why}`, { cause });
+    return new CgroupError(`${field}: ${why}`, { cause });
   }
 }
 
