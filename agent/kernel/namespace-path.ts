@@ -4,5 +4,8 @@ import type { Shim } from './shim.ts';
 
 /** A file that stands for a namespace that the shim holds, as long as it lives: to be opened, for setns or rtnetlink. */
 export function namespacePath(shim: Pick<Shim, 'pid'>, slot: Slot): string {
-  return `/proc/${shim.pid}/fd/${space.FD + slotNumber(slot)}`;
+  return `/proc/${shim.pid}/fd/${spaceDescriptor(slot)}`;
 }
+
+/** The descriptor that a process of ours has of it. */
+export const spaceDescriptor = (slot: Slot): number => space.FD + slotNumber(slot);

@@ -104,6 +104,19 @@ export function setLinkUp(netlink: Netlink, index: number): void {
   netlink.request({ type: RTM_NEWLINK, body, what: `set link number ${index} up` });
 }
 
+/** Into another namespace, where it is down, without addresses, and has this name; its index is the same if that is free. */
+export function moveLink(
+  netlink: Netlink,
+  link: { readonly index: number; readonly namespaceFd: number; readonly name: string },
+): void {
+  const attributes = encodeAttributes([
+    [IFLA_NET_NS_FD, u32(link.namespaceFd)],
+    [IFLA_IFNAME, zeroTerminated(link.name)],
+  ]);
+  const body = Buffer.concat([linkHeader({ index: link.index }), attributes]);
+  netlink.request({ type: RTM_NEWLINK, body, what: `move ${link.name} to another namespace` });
+}
+
 /** A new network namespace has its loopback as number 1, and down. */
 export function loopbackUp(): Uint8Array {
   return recordNetlink((netlink) => setLinkUp(netlink, 1));

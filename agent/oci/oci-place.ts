@@ -1,5 +1,11 @@
 import type { Op } from '../kernel/op.ts';
 
+/** A network device, with its addresses. */
+export interface HostLink {
+  readonly index: number;
+  readonly addresses: readonly { readonly address: string; readonly prefix: number }[];
+}
+
 /** Where a container runs and what this machine can do: everything that a plan needs and can't look up itself. */
 export interface OciPlace {
   /** Relative paths of the configuration start here. */
@@ -16,6 +22,8 @@ export interface OciPlace {
   readonly filter: { readonly program: Uint8Array; readonly flags?: number } | undefined;
   /** Security modules that are active, as /sys/kernel/security/lsm names them. */
   readonly modules: readonly string[];
+  /** What linux.netDevices may name: devices of the network namespace where the process begins. */
+  readonly links?: Readonly<Record<string, HostLink>>;
   /** No device node but those of the configuration opens anything, whoever may make nodes in /dev. */
   readonly lockDevices: boolean;
 }

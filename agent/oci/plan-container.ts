@@ -8,6 +8,7 @@ import type { OciPlace } from './oci-place.ts';
 import type { OciLinux, OciProcess, OciSpec } from './oci-spec.ts';
 import { planDevices } from './plan-devices.ts';
 import { planMounts } from './plan-mounts.ts';
+import { planNetDevices } from './plan-net-devices.ts';
 import {
   planIdentity,
   planProcFiles,
@@ -43,11 +44,14 @@ export function planContainer(spec: OciSpec, place: OciPlace): readonly Op[] {
   if (!process) throw new OciError('process', 'invalid', 'Required value');
   if (spaceOf(linux, 'mount')?.path !== '')
     throw new OciError('linux.namespaces', 'unsupported', 'a mount namespace that is not new');
+  const { move, settle } = planNetDevices(linux, place);
   return [
     ...place.attach.map(attachTo),
     planPropagation(spec, place),
     ...openSpaces(linux, [...shared, 'user', 'pid', 'cgroup', 'time']),
+    ...move,
     ...joins(linux, shared),
+    ...settle,
     ...planNames(spec),
     ...planOwnSpaces(linux),
     ...planSysctls(linux),

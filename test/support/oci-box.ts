@@ -45,6 +45,8 @@ export interface Over {
   readonly spec?: Partial<OciSpec>;
   readonly place?: Partial<OciPlace>;
   readonly request?: Partial<StartRequest>;
+  /** Operations before those of the plan. */
+  readonly before?: readonly Op[];
 }
 
 export async function openOciBox(): Promise<OciBox> {
@@ -107,7 +109,7 @@ async function startIn(at: Place, spec: OciSpec, over: Over): Promise<Started> {
     logMaxFiles: 1,
     terminal: spec.process?.terminal ?? false,
     stdin: 'none',
-    ops: planContainer(spec, place),
+    ops: [...(over.before ?? []), ...planContainer(spec, place)],
     onSync: ({ pid }) => runAll(syncs.next().value ?? [], { pid, status: 'creating' }),
     ...over.request,
   });

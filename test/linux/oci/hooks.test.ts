@@ -34,7 +34,7 @@ async function runWith(hooks: OciSpec['hooks']): Promise<readonly string[]> {
 }
 
 it.each(['prestart', 'createRuntime'] as const)(
-  'hooks.%s: runs outside, before the root is there, with the state',
+  'hooks.prestart, hooks.createRuntime: %s runs outside, before the root is there, with the state',
   async (kind) => {
     const look = 'readlink /proc/self/ns/mnt; readlink /proc/self/ns/uts; echo $PATH';
     const [pid] = await runWith({ [kind]: [outside('a', look), outside('b', 'true')] });

@@ -108,7 +108,7 @@ describe('mounts.destination:', () => {
   });
 });
 
-it('mounts.type: any file system that the kernel has', async () => {
+it('mounts.type: whatever file system that the kernel has', async () => {
   const mounts = [{ type: 'ramfs', source: 'mine', destination: '/ram', options: [] }];
   expect(await box.run('grep /ram /proc/mounts', { mounts })).toEqual([
     'mine /ram ramfs rw,relatime 0 0',

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OciNamespaceType, OciSpec } from '../../../agent/oci/oci-spec.ts';
+import { makeNetns, type Netns } from '../../support/netns.ts';
 import { type OciBox, type Over, openOciBox, type Started } from '../../support/oci-box.ts';
 
 let box: OciBox;
@@ -68,10 +69,9 @@ describe('linux.namespaces:', () => {
         const path = `/proc/${first.pid}/ns/${files[type]}`;
         const namespaces = [{ type: 'mount' as const }, { type, path }];
         await whileRunning({ linux: { ...maps, namespaces }, spec }, async (second) => {
+          const show = `readlink /proc/self/ns/${files[type]}`;
           expect(spaceOf(second.pid, type)).toBe(spaceOf(first.pid, type));
-          expect(await second.exec(`readlink /proc/self/ns/${files[type]}`)).toEqual([
-            spaceOf(first.pid, type),
-          ]);
+          expect(await second.exec(show)).toEqual([spaceOf(first.pid, type)]);
         });
       });
     },
@@ -188,3 +188,52 @@ it('linux.timeOffsets: clocks go ahead, of a process beside it too', async () =>
     expect(shown.replaceAll(/ +/g, ' ')).toMatch(/monotonic 7000000 5\n *boottime 9000000 0/);
   });
 });
+
+describe('linux.netDevices:', () => {
+  it('move into the container with their addresses, by another name if asked', async () => {
+    const outside = await makeNetns();
+    const inside = await makeNetns();
+    try {
+      outside.run('ip', 'link', 'add', 'veth7', 'type', 'veth', 'peer', 'name', 'stays');
+      for (const address of ['192.0.2.7/24', '192.0.2.8/32'])
+        outside.run('ip', 'address', 'add', address, 'dev', 'veth7');
+      const index = indexOf(outside, 'veth7');
+      const addresses = [
+        { address: '192.0.2.7', prefix: 24 },
+        { address: '192.0.2.8', prefix: 32 },
+      ];
+      const lines = await box.run('ip -o -4 addr show dev eth7; cat /sys/class/net/eth7/flags', {
+        before: [
+          { op: 'open-space', namespace: 'network', path: outside.path },
+          { op: 'join', namespace: 'network' },
+        ],
+        linux: {
+          namespaces: [...fresh('mount', 'pid', 'uts'), { type: 'network', path: inside.path }],
+          netDevices: { veth7: { name: 'eth7' } },
+        },
+        place: { links: { veth7: { index, addresses } } },
+      });
+      expect(lines).toEqual([
+        expect.stringContaining('inet 192.0.2.7/24 scope global eth7'),
+        expect.stringContaining('inet 192.0.2.8/32 scope global eth7'),
+        '0x1003',
+      ]);
+      expect(outside.run('ip', '-o', 'link')).not.toMatch(/veth7/);
+      expect(inside.run('ip', '-o', 'link')).toMatch(/eth7/);
+    } finally {
+      await outside.end();
+      await inside.end();
+    }
+  });
+
+  it('that aren’t there, or have no namespace to go to, are named', async () => {
+    const linux = { netDevices: { nothing: {} } };
+    const field = 'linux.netDevices[nothing]';
+    await expect(box.run('true', { linux })).rejects.toMatchObject({ field });
+    const shared = { ...linux, namespaces: fresh('mount') };
+    await expect(box.run('true', { linux: shared })).rejects.toMatchObject({ field });
+  });
+});
+
+const indexOf = (netns: Netns, name: string) =>
+  Number(netns.run('ip', '-o', 'link', 'show', name).split(':')[0]);

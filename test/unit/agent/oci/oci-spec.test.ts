@@ -69,6 +69,11 @@ describe('config.json', () => {
     expect(refusal(() => parse(over))).toMatchObject(expected);
   });
 
+  it('annotations, linux.cgroupsPath: are kept as they are', () => {
+    const over = { annotations: { a: 'b=c' }, linux: { cgroupsPath: '/x' } };
+    expect(parse(over)).toMatchObject(over);
+  });
+
   it('must be JSON, and an integer of 64 bits at most', () => {
     expect(refusal(() => parseOciSpec('{'))).toMatchObject({ field: 'config.json' });
     const tooLarge = `{"args":["a"],"cwd":"/","rlimits":[{"type":"X","hard":18446744073709551616,"soft":3}]}`;
