@@ -56,4 +56,14 @@ export async function readIfPresent<T>(read: Promise<T>): Promise<T | undefined>
   }
 }
 
+/** The same for what is read at once. */
+export function ifPresent<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw error;
+  }
+}
+
 const isAbsence = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT';

@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
-import { readIfPresent } from '../../base/durable-file.ts';
+import { ifPresent } from '../../base/durable-file.ts';
 import { readExits } from '../kernel/exit-records.ts';
 import { namespacePath } from '../kernel/namespace-path.ts';
 import type { Op } from '../kernel/op.ts';
@@ -74,20 +75,29 @@ async function start(
 ): Promise<void> {
   signal.throwIfAborted();
   const paths = podPaths(context.dirs, spec.id.uid);
-  const sandbox = await readSandboxRecord(paths);
+  const sandbox = readSandboxRecord(paths);
   const shim = await context.shims.get(spec.id.uid);
   if (!sandbox?.complete || !shim)
     throw new ContainerError('RunContainerError', `pod ${spec.id.uid} has no sandbox`);
-  const started = await shim.list();
-  if (started.some(({ container }) => container === containerKey(spec.id))) return;
-  const config = await configure(context, { spec, sandbox, paths, shim });
+  if (!(await makeRoom(shim, spec.id, paths.container(spec.id)))) return;
   try {
+    const config = configure(context, { spec, sandbox, paths, shim });
     await prepare(context, { spec, config, paths, shim });
     await launch(context, { spec, config, paths, shim });
   } catch (cause) {
     await discard(context, spec.id, paths);
     throw cause;
   }
+}
+
+/** False: it was started already. What a crashed start has left is thrown away. */
+async function makeRoom(shim: Shim, id: ContainerId, directory: string): Promise<boolean> {
+  if (mkdirSync(directory, { recursive: true }) !== undefined) return true;
+  const started = await shim.list();
+  if (started.some(({ container }) => container === containerKey(id))) return false;
+  await rm(directory, { recursive: true, force: true });
+  mkdirSync(directory);
+  return true;
 }
 
 interface Starting {
@@ -97,15 +107,11 @@ interface Starting {
   readonly shim: Shim;
 }
 
-async function configure(
+function configure(
   context: ContainerContext,
   of: { spec: ContainerSpec; sandbox: SandboxRecord; paths: PodPaths; shim: Shim },
-): Promise<OciSpec> {
+): OciSpec {
   const { spec, sandbox, paths, shim } = of;
-  const [passwd, group] = await Promise.all([
-    readImageFile(spec.image.layers, '/etc/passwd'),
-    readImageFile(spec.image.layers, '/etc/group'),
-  ]);
   return planConfig(spec, {
     namespace: sandbox.namespace,
     podName: sandbox.name,
@@ -113,8 +119,8 @@ async function configure(
     hostNetwork: sandbox.hostNetwork,
     userNamespace: sandbox.userNamespace,
     hostCapabilities: context.capabilities,
-    passwd,
-    group,
+    passwd: readImageFile(spec.image.layers, '/etc/passwd'),
+    group: readImageFile(spec.image.layers, '/etc/group'),
     cgroupVersion: context.cgroups.version,
     seccomp: context.filters.profile,
     namespacePath: (type) => namespacePath(shim, type),
@@ -128,18 +134,16 @@ async function configure(
   });
 }
 
-/** Everything that the operations expect to be there. What a crashed start has left is thrown away first. */
+/** Everything that the operations expect to be there. */
 async function prepare(
   context: ContainerContext,
   { spec, config, paths, shim }: Starting,
 ): Promise<void> {
   const { cgroups, clock } = context;
   const directory = paths.container(spec.id);
-  await rm(directory, { recursive: true, force: true });
-  await mkdir(directory, { recursive: true });
-  await makeTerminationLog(inShim(shim, messagePath(paths, spec.id)));
-  await mkdir(dirname(spec.logPath), { recursive: true });
-  await writeContainerRecord(directory, {
+  makeTerminationLog(inShim(shim, messagePath(paths, spec.id)));
+  mkdirSync(dirname(spec.logPath), { recursive: true });
+  writeContainerRecord(directory, {
     startedAtMs: clock.now(),
     imageId: spec.image.id,
     logPath: spec.logPath,
@@ -234,7 +238,7 @@ async function list(context: ContainerContext, uid: string): Promise<readonly Co
       if (exit === undefined)
         return { id, state: lost ? 'lost' : 'running', pid, startedAtMs, exit };
       const oomKilled = (await context.cgroups.oomKills(paths.containerCgroup(id))) > 0;
-      const message = shim && (await readTerminationLog(inShim(shim, messagePath(paths, id))));
+      const message = shim && readTerminationLog(inShim(shim, messagePath(paths, id)));
       return { id, state: 'exited', pid, startedAtMs, exit: { ...exit, oomKilled, message } };
     }),
   );
@@ -247,15 +251,13 @@ async function rememberedContainers(
 ): Promise<readonly (ShimContainer & { readonly lost: boolean })[]> {
   const paths = podPaths(dirs, uid);
   const exits = new Map((await readExits(paths.run)).map((exit) => [exit.container, exit]));
-  const names = await recordedContainers(dirs, uid);
-  const remembered = names.map(async (container) => {
+  return recordedContainers(dirs, uid).map((container) => {
     const exit = exits.get(container);
     if (exit) return { ...exit, lost: false };
-    const record = await readContainerRecord(join(paths.containers, container));
+    const record = readContainerRecord(join(paths.containers, container));
     const startedAtMs = record?.startedAtMs ?? 0;
     return { container, pid: 0, startedAtMs, exit: undefined, lost: true };
   });
-  return Promise.all(remembered);
 }
 
 async function remove(context: ContainerContext, id: ContainerId): Promise<void> {
@@ -264,36 +266,36 @@ async function remove(context: ContainerContext, id: ContainerId): Promise<void>
   const found = (await shim?.list())?.find(({ container }) => container === containerKey(id));
   if (found && !found.exit)
     throw new ContainerError('RunContainerError', `container ${id.name} is running`);
-  await removeLogs(paths.container(id));
-  if (shim) await rm(inShim(shim, messagePath(paths, id)), { force: true });
+  removeLogs(paths.container(id));
+  if (shim) rmSync(inShim(shim, messagePath(paths, id)), { force: true });
   await shim?.forget(containerKey(id));
-  await rm(join(paths.run, 'exits', containerKey(id)), { force: true });
+  rmSync(join(paths.run, 'exits', containerKey(id)), { force: true });
   await discard(context, id, paths);
 }
 
 /** The file and what it was rotated to: `1.log`, `1.log.1` … */
-async function removeLogs(containerDirectory: string): Promise<void> {
-  const record = await readContainerRecord(containerDirectory);
+function removeLogs(containerDirectory: string): void {
+  const record = readContainerRecord(containerDirectory);
   if (record === undefined) return;
   const { dir, base } = parse(record.logPath);
-  const names = (await readIfPresent(readdir(dir))) ?? [];
+  const names = ifPresent(() => readdirSync(dir)) ?? [];
   for (const name of names.filter((each) => each === base || each.startsWith(`${base}.`)))
-    await rm(join(dir, name), { force: true });
+    rmSync(join(dir, name), { force: true });
 }
 
 /** Ids of the images that containers of any pod stand on, ended ones that are kept too. */
 export async function imagesInUse(dirs: RuntimeDirectories): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
-  for (const uid of await recordedSandboxes(dirs))
-    for (const name of await recordedContainers(dirs, uid)) {
-      const record = await readContainerRecord(join(podPaths(dirs, uid).containers, name));
+  for (const uid of recordedSandboxes(dirs))
+    for (const name of recordedContainers(dirs, uid)) {
+      const record = readContainerRecord(join(podPaths(dirs, uid).containers, name));
       if (record) ids.add(record.imageId);
     }
   return ids;
 }
 
 /** CapBnd of /proc/self/status: what the agent can give at most. */
-export async function ownCapabilities(): Promise<bigint> {
-  const status = await readFile('/proc/self/status', 'utf8');
+export function ownCapabilities(): bigint {
+  const status = readFileSync('/proc/self/status', 'utf8');
   return BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
 }

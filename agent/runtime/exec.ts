@@ -17,7 +17,7 @@ export async function execInContainer(
 ): Promise<ExecSession> {
   const container = containerKey(id);
   const shim = await shimRunning(context, id);
-  const record = await readContainerRecord(podPaths(context.dirs, id.uid).container(id));
+  const record = readContainerRecord(podPaths(context.dirs, id.uid).container(id));
   const { spec } = record ?? {};
   if (!spec?.process) throw notRunning(id);
   const { place, cgroup2Dir } = placeOf(context, { id, spec });

@@ -1,5 +1,13 @@
-import { constants } from 'node:fs';
-import { lstat, open, readlink } from 'node:fs/promises';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  type Stats,
+} from 'node:fs';
 import { join, posix } from 'node:path';
 import { configError } from './container-error.ts';
 
@@ -14,16 +22,13 @@ const MAX_LINKS = 20;
  *
  * Whiteouts hide what lower layers have; opaque directories do not (Node reads no extended attributes).
  */
-export async function readImageFile(layers: readonly string[], path: string): Promise<string> {
-  const found = await resolveInLayers(layers.toReversed(), path);
+export function readImageFile(layers: readonly string[], path: string): string {
+  const found = resolveInLayers(layers.toReversed(), path);
   return found === undefined ? '' : readBounded(found, path);
 }
 
 /** Host path of what `path` leads to, links resolved; undefined if it isn't there. */
-async function resolveInLayers(
-  topFirst: readonly string[],
-  path: string,
-): Promise<string | undefined> {
+function resolveInLayers(topFirst: readonly string[], path: string): string | undefined {
   let todo = path.split('/').filter(Boolean);
   let done: readonly string[] = [];
   let found: LayerEntry | undefined;
@@ -35,7 +40,7 @@ async function resolveInLayers(
       done = done.slice(0, -1);
       continue;
     }
-    found = await topmost(topFirst, [...done, name].join('/'));
+    found = topmost(topFirst, [...done, name].join('/'));
     if (found === undefined) return undefined;
     if (found.link === undefined) {
       done = [...done, name];
@@ -45,7 +50,7 @@ async function resolveInLayers(
     if (posix.isAbsolute(found.link)) done = [];
     todo = [...found.link.split('/').filter(Boolean), ...todo];
   }
-  return (await topmost(topFirst, done.join('/')))?.path;
+  return topmost(topFirst, done.join('/'))?.path;
 }
 
 interface LayerEntry {
@@ -54,47 +59,48 @@ interface LayerEntry {
 }
 
 /** What the upper layers have there. A character device 0:0 is overlayfs's "deleted here". */
-async function topmost(
-  topFirst: readonly string[],
-  relative: string,
-): Promise<LayerEntry | undefined> {
+function topmost(topFirst: readonly string[], relative: string): LayerEntry | undefined {
   for (const layer of topFirst) {
     const path = join(layer, relative);
-    const status = await lstat(path).catch(absent);
+    const status = statusOf(path);
     if (status?.isCharacterDevice() && status.rdev === 0) return undefined;
-    if (status?.isSymbolicLink()) return { path, link: await readlink(path) };
+    if (status?.isSymbolicLink()) return { path, link: readlinkSync(path) };
     if (status) return { path, link: undefined };
-    if (await isHiddenBelow(layer, relative)) return undefined;
+    if (isHiddenBelow(layer, relative)) return undefined;
   }
   return undefined;
 }
 
 /** Has this layer a file or a whiteout where lower ones have a directory on the way? */
-async function isHiddenBelow(layer: string, relative: string): Promise<boolean> {
+function isHiddenBelow(layer: string, relative: string): boolean {
   const steps = relative.split('/');
   for (let depth = 1; depth < steps.length; depth++) {
-    const status = await lstat(join(layer, ...steps.slice(0, depth))).catch(absent);
+    const status = statusOf(join(layer, ...steps.slice(0, depth)));
     if (status === undefined) return false;
     if (!status.isDirectory()) return true;
   }
   return false;
 }
 
-async function readBounded(path: string, shown: string): Promise<string> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+function readBounded(path: string, shown: string): string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    const status = await file.stat();
+    const status = fstatSync(file);
     if (!status.isFile()) throw refused(shown, 'not a regular file');
     if (status.size > MAX_BYTES) throw refused(shown, `larger than ${MAX_BYTES} bytes`);
-    return await file.readFile('utf8');
+    return readFileSync(file, 'utf8');
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
 const refused = (path: string, why: string) => configError(`the image's ${path}: ${why}`);
 
-function absent(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-  throw error;
+function statusOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readIfPresent } from '../../base/durable-file.ts';
+import { ifPresent } from '../../base/durable-file.ts';
 import type { OciSpec } from '../oci/oci-spec.ts';
 import type { UserNamespaceRange } from '../ports.ts';
 import { type PodPaths, podPaths, type RuntimeDirectories } from './pod-paths.ts';
@@ -26,50 +26,47 @@ export interface ContainerRecord {
   readonly spec: OciSpec;
 }
 
-export function writeSandboxRecord(paths: PodPaths, record: SandboxRecord): Promise<void> {
-  return writeRecord(paths.record, record);
+export function writeSandboxRecord(paths: PodPaths, record: SandboxRecord): void {
+  writeRecord(paths.record, record);
 }
 
 /** undefined: no such sandbox, or not more than its directory. */
-export async function readSandboxRecord(paths: PodPaths): Promise<SandboxRecord | undefined> {
+export function readSandboxRecord(paths: PodPaths): SandboxRecord | undefined {
   return readRecord<SandboxRecord>(paths.record);
 }
 
 /** Uids of every sandbox that has left something on this host. */
-export async function recordedSandboxes(dirs: RuntimeDirectories): Promise<readonly string[]> {
+export function recordedSandboxes(dirs: RuntimeDirectories): readonly string[] {
   return namesIn(join(dirs.dataDir, 'pods'));
 }
 
-export function writeContainerRecord(directory: string, record: ContainerRecord): Promise<void> {
-  return writeRecord(join(directory, 'container.json'), record);
+export function writeContainerRecord(directory: string, record: ContainerRecord): void {
+  writeRecord(join(directory, 'container.json'), record);
 }
 
-export function readContainerRecord(directory: string): Promise<ContainerRecord | undefined> {
+export function readContainerRecord(directory: string): ContainerRecord | undefined {
   return readRecord<ContainerRecord>(join(directory, 'container.json'));
 }
 
 /** Names of a pod's container directories. */
-export function recordedContainers(
-  dirs: RuntimeDirectories,
-  uid: string,
-): Promise<readonly string[]> {
+export function recordedContainers(dirs: RuntimeDirectories, uid: string): readonly string[] {
   return namesIn(podPaths(dirs, uid).containers);
 }
 
-async function namesIn(directory: string): Promise<readonly string[]> {
-  return (await readIfPresent(readdir(directory))) ?? [];
+function namesIn(directory: string): readonly string[] {
+  return ifPresent(() => readdirSync(directory)) ?? [];
 }
 
 /** Old or new for whoever reads it. Not synced: what it tells of is gone as well after a crash of the host. */
-async function writeRecord(path: string, record: SandboxRecord | ContainerRecord): Promise<void> {
+function writeRecord(path: string, record: SandboxRecord | ContainerRecord): void {
   const temporary = `${path}.new`;
-  await writeFile(temporary, JSON.stringify(record), { mode: 0o600 });
-  await rename(temporary, path);
+  writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
+  renameSync(temporary, path);
 }
 
 /** What a crash of the host has left half written is as good as absent. */
-async function readRecord<T>(path: string): Promise<T | undefined> {
-  const text = await readIfPresent(readFile(path, 'utf8'));
+function readRecord<T>(path: string): T | undefined {
+  const text = ifPresent(() => readFileSync(path, 'utf8'));
   try {
     return text === undefined ? undefined : (JSON.parse(text) as T);
   } catch (error) {

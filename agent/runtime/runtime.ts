@@ -39,7 +39,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const dirs = { dataDir, runDir, logDir };
   const shims = openPodShims(dirs);
   const context = { dirs, cgroups, launcher, shims, clock, log };
-  const capabilities = await ownCapabilities();
+  const capabilities = ownCapabilities();
   return {
     sandboxes: sandboxPort(context),
     containers: containerPort({

@@ -1,8 +1,17 @@
-import { chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
-import { readIfPresent } from '../../base/durable-file.ts';
+import { ifPresent } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
 import type { Cgroups } from '../kernel/cgroups.ts';
 import type { Launcher } from '../kernel/launcher.ts';
@@ -22,6 +31,7 @@ import {
   type SandboxRecord,
   writeSandboxRecord,
 } from './records.ts';
+import { planTmpfs } from './root-mount.ts';
 import { withReason } from './session-end.ts';
 import { ensureTmpfs, inShim } from './shim-mounts.ts';
 
@@ -36,15 +46,16 @@ export interface RuntimeContext {
 }
 
 export function sandboxPort(context: RuntimeContext): SandboxPort {
+  const furnished = new WeakSet<Shim>();
   return {
-    ensure: (spec, signal) => ensure(context, spec, signal),
+    ensure: (spec, signal) => ensure({ ...context, furnished }, spec, signal),
     find: async (uid) => {
-      const recorded = await readIfPresent(stat(podPaths(context.dirs, uid).data));
-      const known = recorded ?? (await shimGroups(context)).includes(uid);
+      const recorded = existsSync(podPaths(context.dirs, uid).data);
+      const known = recorded || (await shimGroups(context)).includes(uid);
       return known ? observe(context, uid) : undefined;
     },
     list: async () => {
-      const uids = [...(await recordedSandboxes(context.dirs)), ...(await shimGroups(context))];
+      const uids = [...recordedSandboxes(context.dirs), ...(await shimGroups(context))];
       return Promise.all([...new Set(uids)].map((uid) => observe(context, uid)));
     },
     runInNetwork: async (uid, ops) => {
@@ -64,21 +75,27 @@ async function shimGroups({ cgroups }: RuntimeContext): Promise<readonly string[
   );
 }
 
+interface EnsureContext extends RuntimeContext {
+  /** Shims that are known to have the pod's memory mounted. */
+  readonly furnished: WeakSet<Shim>;
+}
+
 async function ensure(
-  context: RuntimeContext,
+  context: EnsureContext,
   spec: SandboxSpec,
   signal: AbortSignal,
 ): Promise<Sandbox> {
   signal.throwIfAborted();
   const paths = podPaths(context.dirs, spec.uid);
-  const record = await readSandboxRecord(paths);
+  const record = readSandboxRecord(paths);
   const found = await context.shims.get(spec.uid);
   if (record?.complete && found === undefined) throw lost(spec.uid);
   try {
-    const shim = record?.complete && found ? found : await create(context, spec, paths);
-    await ensureTmpfs(shim, podMemory(spec, paths));
-    await writePodFiles(spec, inShim(shim, paths.etc));
-    if (!record?.complete) await writeSandboxRecord(paths, recordOf(spec, true));
+    const shim = record?.complete && found ? found : await create(context, { spec, paths, found });
+    if (!context.furnished.has(shim)) await ensureTmpfs(shim, podMemory(spec, paths));
+    context.furnished.add(shim);
+    writePodFiles(spec, inShim(shim, paths.etc));
+    if (!record?.complete) writeSandboxRecord(paths, recordOf(spec, true));
   } catch (cause) {
     const what = `sandbox of pod ${spec.namespace}/${spec.name}`;
     throw new SandboxError('CreatePodSandboxError', what, { cause });
@@ -87,17 +104,24 @@ async function ensure(
 }
 
 /** Every step may have been done before by an agent that died in the midst of it. */
-async function create(context: RuntimeContext, spec: SandboxSpec, paths: PodPaths): Promise<Shim> {
-  const { dirs, cgroups } = context;
-  for (const dir of [dirs.dataDir, dirs.runDir]) await mkdir(dir, { recursive: true, mode: 0o700 });
-  const below = [paths.containers, join(paths.run, 'tmpfs')];
-  await Promise.all(below.map((dir) => mkdir(dir, { recursive: true })));
-  await writeSandboxRecord(paths, recordOf(spec, false));
+async function create(
+  context: EnsureContext,
+  of: { readonly spec: SandboxSpec; readonly paths: PodPaths; readonly found: Shim | undefined },
+): Promise<Shim> {
+  const { dirs, cgroups, furnished } = context;
+  const { spec, paths, found } = of;
+  for (const dir of [dirs.dataDir, dirs.runDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+  for (const dir of [paths.containers, join(paths.run, 'tmpfs')])
+    mkdirSync(dir, { recursive: true });
+  writeSandboxRecord(paths, recordOf(spec, false));
   const resources = planResources(spec.resources, cgroups.version);
   await cgroups.ensure(paths.cgroup, planCgroup(resources, cgroups.version));
   await cgroups.ensure(paths.shimCgroup);
-  const shim = (await context.shims.get(spec.uid)) ?? (await startShim(context, spec.uid, paths));
-  await shim.run(planPodSpaces(spec));
+  const shim = found ?? (await startShim(context, spec.uid, paths));
+  // A shim that is found may have some of it. Mounted first: a process in the pod's user namespace may not.
+  const memory = found ? [] : podMemory(spec, paths);
+  await shim.run([...memory.flatMap(planTmpfs), ...planPodSpaces(spec)]);
+  if (!found) furnished.add(shim);
   return shim;
 }
 
@@ -128,7 +152,7 @@ function recordOf(spec: SandboxSpec, complete: boolean): SandboxRecord {
 }
 
 /** In place, as containers have these very files mounted: they see a change at once. */
-async function writePodFiles(spec: SandboxSpec, directory: string): Promise<void> {
+function writePodFiles(spec: SandboxSpec, directory: string): void {
   const owner = spec.userNamespace?.firstId ?? 0;
   const files = [
     [join(directory, 'hosts'), spec.hosts],
@@ -136,20 +160,20 @@ async function writePodFiles(spec: SandboxSpec, directory: string): Promise<void
     [join(directory, 'hostname'), `${spec.hostname}\n`],
   ] as const;
   for (const [path, text] of files) {
-    if (await holds(path, Buffer.from(text))) continue;
-    await writeFile(path, text, { mode: 0o644 });
-    await chown(path, owner, owner);
+    if (holds(path, Buffer.from(text))) continue;
+    writeFileSync(path, text, { mode: 0o644 });
+    chownSync(path, owner, owner);
   }
 }
 
 /** Containers can write to these files: only one of the right size is read. */
-async function holds(path: string, bytes: Buffer): Promise<boolean> {
-  const found = await readIfPresent(stat(path));
-  return found?.size === bytes.length && bytes.equals(await readFile(path));
+function holds(path: string, bytes: Buffer): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found?.size === bytes.length && bytes.equals(readFileSync(path));
 }
 
 async function observe(context: RuntimeContext, uid: string): Promise<Sandbox> {
-  const record = await readSandboxRecord(podPaths(context.dirs, uid));
+  const record = readSandboxRecord(podPaths(context.dirs, uid));
   const shim = record?.complete ? await context.shims.get(uid) : undefined;
   return {
     uid,
@@ -160,7 +184,7 @@ async function observe(context: RuntimeContext, uid: string): Promise<Sandbox> {
 }
 
 async function readyShim(context: RuntimeContext, uid: string): Promise<Shim> {
-  const record = await readSandboxRecord(podPaths(context.dirs, uid));
+  const record = readSandboxRecord(podPaths(context.dirs, uid));
   if (record === undefined) throw new SandboxError('UnknownSandbox', `no sandbox ${uid}`);
   const shim = await context.shims.get(uid);
   if (shim === undefined) throw lost(uid);
@@ -170,7 +194,7 @@ async function readyShim(context: RuntimeContext, uid: string): Promise<Shim> {
 /** By a process without any rights. */
 async function dial(context: RuntimeContext, uid: string, port: number): Promise<ExecSession> {
   const shim = await readyShim(context, uid);
-  const record = await readSandboxRecord(podPaths(context.dirs, uid));
+  const record = readSandboxRecord(podPaths(context.dirs, uid));
   const ops: readonly Op[] = [
     { op: 'new-session', controllingTerminal: false },
     ...(record?.hostNetwork ? [] : [{ op: 'join', namespace: 'network' } as const]),
@@ -226,7 +250,7 @@ async function shutDown({ shims, clock, log }: RuntimeContext, uid: string): Pro
 
 /** LOG_DIR/NAMESPACE_NAME_UID, as the kubelet names them. */
 async function removeLogs(logDir: string, uid: string): Promise<void> {
-  const names = (await readIfPresent(readdir(logDir))) ?? [];
+  const names = ifPresent(() => readdirSync(logDir)) ?? [];
   for (const name of names.filter((entry) => entry.endsWith(`_${uid}`)))
     await rm(join(logDir, name), { recursive: true, force: true });
 }

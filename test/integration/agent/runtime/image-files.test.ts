@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const read = () => readImageFile(layers, '/etc/passwd');
+const read = async () => readImageFile(layers, '/etc/passwd');
 const refused = (message: RegExp) =>
   expect(read()).rejects.toMatchObject({
     reason: 'CreateContainerConfigError',
@@ -29,8 +29,8 @@ it('reads from the highest layer that has the file', async () => {
 });
 
 it('gives nothing where there is none', async () => {
-  expect(await readImageFile(layers, '/etc/group')).toBe('');
-  expect(await readImageFile([], '/etc/group')).toBe('');
+  expect(readImageFile(layers, '/etc/group')).toBe('');
+  expect(readImageFile([], '/etc/group')).toBe('');
 });
 
 it('sees no more than the image does behind a whiteout, or a file in a directory’s place', async () => {
