@@ -3,7 +3,9 @@ export function errorChain(error: unknown): string {
   const parts: string[] = [];
   for (let e: unknown = error; e !== undefined && parts.length < 10; ) {
     parts.push(e instanceof Error ? e.message || e.name : JSON.stringify(e));
-    e = e instanceof Error ? e.cause : undefined;
+    // Of what was taken down wrongly, on the way of another error: that one.
+    if (e instanceof SuppressedError) e = e.suppressed;
+    else e = e instanceof Error ? e.cause : undefined;
   }
   return parts.join(': ');
 }

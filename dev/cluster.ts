@@ -3,7 +3,6 @@ import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
-import { errorChain } from '../base/error-chain.ts';
 import { takeCgroupParent } from './cgroup-parent.ts';
 import type { DevConfig } from './config.ts';
 import { type Controllers, forwardControllers, keepControllers } from './controllers.ts';
@@ -16,7 +15,8 @@ import { keepRole, orcCommand } from './roles.ts';
 import { startVirtualHost, type VirtualHost } from './virtual-host.ts';
 import { connectHosts, network, type PlacedHost } from './virtual-network.ts';
 
-export interface DevCluster {
+/** Takes everything down at its end; each step runs even if one before it failed. */
+export interface DevCluster extends AsyncDisposable {
   /** On 127.0.0.1. */
   readonly port: number;
   readonly kubeconfig: string;
@@ -26,8 +26,6 @@ export interface DevCluster {
   readonly hosts: Readonly<Record<string, number>>;
   /** Resolves when a part that can't be missed has ended by itself; says which. */
   readonly lost: Promise<string>;
-  /** Takes everything down; each step runs even if one before it failed. */
-  stop(): Promise<void>;
 }
 
 export type ClusterConfig = DevConfig & { readonly dataDir: string };
@@ -38,63 +36,52 @@ interface Surroundings {
   readonly signal: AbortSignal;
 }
 
-/** Undo steps, last first. */
-interface Undo {
-  push(step: () => Promise<unknown>): void;
-  all(): Promise<void>;
-}
-
 export async function startDevCluster(
   config: ClusterConfig,
   { clock, signal }: Surroundings,
 ): Promise<DevCluster> {
-  const undo = undoSteps();
-  try {
-    await sweepLeftovers(clock);
-    const { name, path: runDir } = await makeRunDir();
-    undo.push(() => rm(runDir, { recursive: true, force: true }));
-    const opened = (server: Server) => undo.push(() => close(server));
-    const published = await publishServices(config.publish, { runDir, opened });
-    const cgroups = await takeCgroupParent(name, clock);
-    undo.push(() => cgroups.remove());
-    const hosts = await startHosts(config, undo, clock);
-    signal.throwIfAborted();
-    await writeFile(join(runDir, 'hosts'), hostsFile(hosts.placed));
-    await Promise.all(hosts.placed.map(({ host }) => bindHostsFile(host, runDir)));
-    if (config.registry) await startRegistry(registryOptions(config, hosts.registry));
-    const proxy = await serveEgressProxy(join(runDir, 'proxy.sock'));
-    undo.push(() => close(proxy));
-    const around = supervision(clock);
-    const etcd = await keepStore(config, hosts.etcd, around);
-    signal.throwIfAborted();
-    const controllers = await keepControllers(config, {
-      ...{ hosts: hosts.controllers, runDir, etcd, around },
-    });
-    const { sockets } = controllers;
-    const forwarded = await forwardControllers(config, { hosts: hosts.controllers, sockets });
-    for (const forward of forwarded.forwards) undo.push(() => close(forward));
-    signal.throwIfAborted();
-    const token = await controllers.agentToken();
-    await Promise.all(
-      hosts.nodes.map((placed) => {
-        const cgroupParent = cgroups.of(placed.host.name);
-        return keepAgent(config, { placed, runDir, token, controllers, cgroupParent, around });
-      }),
-    );
-    await published.keepRelays(hosts.nodes, { dataDir: config.dataDir, around });
-    signal.throwIfAborted();
-    return {
-      published: published.lines,
-      port: forwarded.port,
-      kubeconfig: forwarded.kubeconfig,
-      hosts: Object.fromEntries(hosts.all.map(({ name, pid }) => [name, pid])),
-      lost: hosts.lost,
-      stop: () => undo.all(),
-    };
-  } catch (error) {
-    await undo.all();
-    throw error;
-  }
+  await using started = new AsyncDisposableStack();
+  await sweepLeftovers(clock);
+  const { name, path: runDir } = await makeRunDir();
+  started.defer(() => rm(runDir, { recursive: true, force: true }));
+  const opened = (server: Server) => void started.adopt(server, close);
+  const published = await publishServices(config.publish, { runDir, opened });
+  const cgroups = await takeCgroupParent(name, clock);
+  started.defer(() => cgroups.remove());
+  const hosts = await startHosts(config, started, clock);
+  signal.throwIfAborted();
+  await writeFile(join(runDir, 'hosts'), hostsFile(hosts.placed));
+  await Promise.all(hosts.placed.map(({ host }) => bindHostsFile(host, runDir)));
+  if (config.registry) await startRegistry(registryOptions(config, hosts.registry));
+  opened(await serveEgressProxy(join(runDir, 'proxy.sock')));
+  const around = supervision(clock);
+  const etcd = await keepStore(config, hosts.etcd, around);
+  signal.throwIfAborted();
+  const controllers = await keepControllers(config, {
+    ...{ hosts: hosts.controllers, runDir, etcd, around },
+  });
+  const { sockets } = controllers;
+  const forwarded = await forwardControllers(config, { hosts: hosts.controllers, sockets });
+  forwarded.forwards.forEach(opened);
+  signal.throwIfAborted();
+  const token = await controllers.agentToken();
+  await Promise.all(
+    hosts.nodes.map((placed) => {
+      const cgroupParent = cgroups.of(placed.host.name);
+      return keepAgent(config, { placed, runDir, token, controllers, cgroupParent, around });
+    }),
+  );
+  await published.keepRelays(hosts.nodes, { dataDir: config.dataDir, around });
+  signal.throwIfAborted();
+  const all = started.move();
+  return {
+    published: published.lines,
+    port: forwarded.port,
+    kubeconfig: forwarded.kubeconfig,
+    hosts: Object.fromEntries(hosts.all.map(({ name, pid }) => [name, pid])),
+    lost: hosts.lost,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
 }
 
 interface Hosts {
@@ -108,9 +95,13 @@ interface Hosts {
   readonly lost: Promise<string>;
 }
 
-async function startHosts(config: ClusterConfig, undo: Undo, clock: Clock): Promise<Hosts> {
+async function startHosts(
+  config: ClusterConfig,
+  undo: AsyncDisposableStack,
+  clock: Clock,
+): Promise<Hosts> {
   const started: VirtualHost[] = [];
-  undo.push(() => stopHosts(started, clock));
+  undo.defer(() => stopHosts(started, clock));
   const start = async (name: string) => {
     const host = await startVirtualHost(name);
     started.push(host);
@@ -219,20 +210,4 @@ async function close(server: Server): Promise<void> {
   if ('closeAllConnections' in server && typeof server.closeAllConnections === 'function') {
     server.closeAllConnections();
   }
-}
-
-function undoSteps(): Undo {
-  const steps: (() => Promise<unknown>)[] = [];
-  return {
-    push: (step) => void steps.push(step),
-    async all() {
-      for (const step of steps.splice(0).reverse()) {
-        try {
-          await step();
-        } catch (error) {
-          console.error(`orc dev: taking down: ${errorChain(error)}`);
-        }
-      }
-    },
-  };
 }

@@ -27,9 +27,11 @@ async function runCluster(config: DevConfig): Promise<number> {
   const interrupted = interruption();
   const dataDir = config.dataDir ?? (await makeDataDir());
   await mkdir(dataDir, { recursive: true });
-  let cluster: DevCluster | undefined;
+  await using undo = new AsyncDisposableStack();
+  if (config.dataDir === undefined) undo.defer(() => rm(dataDir, { recursive: true, force: true }));
   try {
-    cluster = await startDevCluster({ ...config, dataDir }, { clock, signal: interrupted.signal });
+    const { signal } = interrupted;
+    const cluster = undo.use(await startDevCluster({ ...config, dataDir }, { clock, signal }));
     await handOver(config, dataDir, cluster);
     const seconds = ((clock.monotonic() - startedAt) / 1000).toFixed(1);
     announce(config, { seconds, dataDir, cluster });
@@ -40,11 +42,9 @@ async function runCluster(config: DevConfig): Promise<number> {
     console.error(`orc dev: ${lost}`);
     return 1;
   } catch (error) {
-    if (interrupted.signal.aborted) return 0;
+    // A mistake in taking down is told all the same.
+    if (interrupted.signal.aborted && !(error instanceof SuppressedError)) return 0;
     throw error;
-  } finally {
-    await cluster?.stop();
-    if (config.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
   }
 }
 
