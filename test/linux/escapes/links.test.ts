@@ -181,3 +181,33 @@ describe('a terminal (12)', () => {
     await expect(begun).rejects.toThrow('mount devpts on /dev/pts: open target: ELOOP');
   });
 });
+
+describe('a working directory that is a descriptor of ours, in exec (9)', () => {
+  /** What is told for each descriptor there could be; "" where the process was started in it. */
+  async function problems(root: readonly Op[]): Promise<readonly string[]> {
+    await pod.shim.run(overlayRoot(pod));
+    await startContainer(pod, { container: 'main', argv: ['sleep', '1000'] });
+    const told = [];
+    for (let fd = 3; fd < 24; fd++) {
+      const chdir: Op = { op: 'chdir', path: `/proc/self/fd/${fd}` };
+      const ops: readonly Op[] = [{ op: 'enter-container', container: 'main' }, ...root, chdir];
+      const request = { container: 'main', stdin: false, terminal: undefined, owner: firstId };
+      const session = await pod.shim.exec({ ...request, ops: [...ops, ...execOps(['true'])] });
+      const problem = await session.exited.then(
+        () => '',
+        (error: Error) => error.message,
+      );
+      told.push(problem);
+    }
+    return told;
+  }
+
+  it('is refused, whichever', async () => {
+    const all = await problems([{ op: 'set-root', path: '/' }]);
+    expect(all.filter((problem) => !/open: (ELOOP|ENOENT|ENOTDIR)/.test(problem))).toEqual([]);
+  });
+
+  it('(without the root opened anew inside, one of them is the host’s)', async () => {
+    expect(await problems([])).toContain('');
+  });
+});
