@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type CgroupTrees, findCgroupTrees } from '../../../agent/kernel/cgroup-trees.ts';
 import { type CgroupWorld, openCgroupWorld } from '../../support/cgroup-world.ts';
+import { openRuntimeHost } from '../../support/runtime-host.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const { version, trees } = await findCgroupTrees(['freezer']);
@@ -18,13 +19,14 @@ const hosts: readonly [string, boolean, (all: CgroupTrees) => CgroupTrees][] = [
 ];
 
 let world: CgroupWorld;
-afterEach(() => world.end());
 
 /** Each forks as fast as it can, and at the limit as soon as one ends. */
 const forkBomb = "exec perl -e 'while (1) { fork }'";
 
 for (const [host, isHere, choose] of hosts)
   describe.runIf(isHere)(host, () => {
+    afterEach(() => world.end());
+
     it('stops a group with those below it, and lets it go on', async () => {
       world = await openCgroupWorld(choose);
       await world.ensure('top/below', {});
@@ -54,3 +56,19 @@ for (const [host, isHere, choose] of hosts)
       expect(await world.cgroups.list()).toEqual([]);
     });
   });
+
+it('a container that is frozen ends with its pod', async () => {
+  const host = await openRuntimeHost();
+  try {
+    await host.sandbox();
+    const spec = host.spec('exec sleep 1000');
+    await host.runtime.containers.start(spec, new AbortController().signal);
+    const running = await host.state();
+    await host.cgroups.freeze('poda/web-0');
+    await host.runtime.sandboxes.remove('a');
+    expect(existsSync(`/proc/${running?.pid}`)).toBe(false);
+    expect(await host.cgroups.list()).toEqual([]);
+  } finally {
+    await host.end();
+  }
+});

@@ -144,8 +144,8 @@ it('tells what was used and held back', async () => {
   });
   const { cpuNs = 0, cpuThrottledNs = 0, cpuPeriods = 0 } = stats;
   expect(stats).toMatchObject({ pids: 1, pidsLimit: 20, memoryLimitBytes: 64 * mib, swapBytes: 0 });
-  expect(cpuNs).toBeGreaterThan(20_000_000);
-  expect(cpuThrottledNs).toBeGreaterThan(100_000_000);
+  expect(cpuNs).toBeGreaterThan(10_000_000);
+  expect(cpuThrottledNs).toBeGreaterThan(10_000_000);
   expect(cpuPeriods).toBeGreaterThan(2);
   expect(child.exitCode).toBeNull();
   await world.cgroups.remove('busy');
