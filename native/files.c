@@ -63,13 +63,23 @@ int op_symlink(struct task *task, const struct orc_record *op)
     return 0;
 }
 
+/* The specification wants an error only if it is another one. */
+static bool is_there(int parent, const char *name, const struct orc_record *op)
+{
+    struct stat found;
+    return errno == EEXIST && fstatat(parent, name, &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+           (found.st_mode & S_IFMT) == (op->num[0] & S_IFMT) &&
+           found.st_rdev == makedev(op->num[3], op->num[4]);
+}
+
 int op_mknod(struct task *task, const struct orc_record *op)
 {
     char name[NAME_MAX + 1];
     OWNED int parent = path_parent(task, in_root(op), list_text(task->list, op, 0), name);
     if (parent < 0)
         return task_fail(task, "open parent");
-    if (mknodat(parent, name, op->num[0], makedev(op->num[3], op->num[4])) < 0)
+    if (mknodat(parent, name, op->num[0], makedev(op->num[3], op->num[4])) < 0 &&
+        !is_there(parent, name, op))
         return task_fail(task, "mknod");
     if (fchownat(parent, name, op->num[1], op->num[2], AT_SYMLINK_NOFOLLOW) < 0)
         return task_fail(task, "chown");

@@ -137,10 +137,11 @@ int op_bind(struct task *task, const struct orc_record *op)
 }
 
 /* A file is covered by the null device. Before pivot-root this is the host's; the check makes sure
- * that no link or file poses as it (CVE-2025-31133). */
+ * that no link or file poses as it (CVE-2025-31133). Read-only: its mode and owner are the host's. */
 int op_mask(struct task *task, const struct orc_record *op)
 {
     const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
     struct stat found;
     OWNED int target = path_open(task, true, list_text(task->list, op, 0), O_PATH);
     if (target < 0)
@@ -156,7 +157,12 @@ int op_mask(struct task *task, const struct orc_record *op)
         return task_fail(task, "open /dev/null");
     if (!S_ISCHR(found.st_mode) || found.st_rdev != makedev(1, 3))
         return task->stage = "check /dev/null", -EINVAL;
-    return mount_descriptor(task, null, target);
+    OWNED int tree = clone_tree(task, null, 0);
+    if (tree < 0)
+        return tree;
+    if (mount_setattr(tree, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
+        return task_fail(task, "mount_setattr");
+    return attach(task, tree, target);
 }
 
 /* pivot_root(".", ".") puts the old root on top of the new one, from where it is detached: no

@@ -306,6 +306,16 @@ it('linux.maskedPaths: a file is empty, a directory is empty and can’t be writ
   ]);
 });
 
+it('linux.maskedPaths: what hides a file can’t be changed, not even by the host’s root', async () => {
+  const owner = ['CAP_FOWNER', 'CAP_CHOWN'];
+  const capabilities = { bounding: owner, effective: owner, permitted: owner };
+  const over = { linux: { maskedPaths: ['/proc/keys'] }, process: { capabilities } };
+  expect(await box.run('chmod 666 /proc/keys; echo x > /proc/keys && echo gone', over)).toEqual([
+    'chmod: /proc/keys: Read-only file system',
+    'gone',
+  ]);
+});
+
 it('linux.readonlyPaths: can be read, not written to', async () => {
   const linux = { readonlyPaths: ['/proc/sys', '/tmp', '/absent/path'] };
   const script = 'cat /proc/sys/kernel/ostype; touch /tmp/x; echo 1 > /proc/sys/kernel/hostname';
@@ -356,6 +366,15 @@ describe('linux.devices:', () => {
       '/dev/null character special file 1:3 600 0:0',
       '2',
     ]);
+  });
+
+  it('may be there already, if they are the same', async () => {
+    const spec = { mounts: [{ type: 'proc', destination: '/proc' }] };
+    for (let i = 0; i < 2; i++) expect(await box.run('ls /dev | wc -l', { spec })).toEqual(['11']);
+    rmSync(`${box.rootfs}/dev/null`);
+    writeFileSync(`${box.rootfs}/dev/null`, '');
+    await expect(box.run('true', { spec })).rejects.toMatchObject({ code: 'EEXIST' });
+    rmSync(`${box.rootfs}/dev/null`);
   });
 
   it('are none of ours where the host’s /dev is bound', async () => {
