@@ -64,7 +64,7 @@ function machine(name: string, index: number): Machine {
 }
 
 /** With emulated processors. */
-const slowMs = 600_000;
+const slowMs = 240_000;
 
 /** `deploy/testbed`, on this project's machines. */
 export function testbed(words: readonly string[], deadlineMs = slowMs): Promise<Run> {
