@@ -1,14 +1,14 @@
+import { ReasonError } from '../../base/reason-error.ts';
+
 /** Why a configuration can't be followed: it is wrong, orc doesn't do this, or this machine's kernel doesn't. */
 type OciErrorReason = 'invalid' | 'unsupported' | 'missing in this kernel';
 
 /** Names the field of config.json, as "linux.sysctl[kernel.hostname]". */
-export class OciError extends Error {
+export class OciError extends ReasonError<OciErrorReason> {
   override readonly name = 'OciError';
   readonly field: string;
-  readonly reason: OciErrorReason;
-  constructor(field: string, reason: OciErrorReason, why: string, options?: ErrorOptions) {
-    super(`${field}: ${why}`, options);
+  constructor(field: string, reason: OciErrorReason, why: string) {
+    super(reason, `${field}: ${why}`);
     this.field = field;
-    this.reason = reason;
   }
 }

@@ -1,7 +1,7 @@
 import type { Op } from '../kernel/op.ts';
 
 /** A network device, with its addresses. */
-export interface HostLink {
+interface HostLink {
   readonly index: number;
   readonly addresses: readonly { readonly address: string; readonly prefix: number }[];
 }

@@ -66,7 +66,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text, exact);
   } catch (cause) {
-    throw new OciError('config.json', 'invalid', 'not JSON', { cause });
+    throw Object.assign(new OciError('config.json', 'invalid', 'not JSON'), { cause });
   }
 }
 

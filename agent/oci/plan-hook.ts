@@ -1,9 +1,8 @@
 import type { Op } from '../kernel/op.ts';
-import type { OciLinux, OciSpec } from './oci-spec.ts';
+import type { OciHook, OciLinux, OciSpec } from './oci-spec.ts';
 import { joinShared, spaceOf } from './plan-spaces.ts';
 
 export type HookKind = keyof NonNullable<OciSpec['hooks']>;
-type Hook = NonNullable<NonNullable<OciSpec['hooks']>[HookKind]>[number];
 
 /** Which hooks run at each `sync` of planContainer's list, in order. */
 export function hooksAtSyncs({ hooks = {} }: OciSpec): readonly (readonly HookKind[])[] {
@@ -15,7 +14,7 @@ export function hooksAtSyncs({ hooks = {} }: OciSpec): readonly (readonly HookKi
 
 /** A hook's process; its standard input is the container's state. createContainer and startContainer run inside. */
 export function planHook(
-  { path, args = [], env = [] }: Hook,
+  { path, args = [], env = [] }: OciHook,
   of: { readonly kind: HookKind; readonly container: string; readonly linux: OciLinux },
 ): readonly Op[] {
   const { kind, container, linux } = of;
