@@ -49,26 +49,19 @@ export async function followList<T extends AnyObject>(
   { signal, onChange }: { signal: AbortSignal; onChange: (objects: readonly T[]) => void },
 ): Promise<void> {
   try {
-    while (!signal.aborted) await followOnce(client, selection, { signal, onChange });
+    // What one watch missed is in the next list.
+    while (!signal.aborted) {
+      const { items, metadata } = await listObjects<T>(client, selection);
+      const objects = new Map(items.map((object) => [object.metadata.uid, object]));
+      onChange([...objects.values()]);
+      const start = { resourceVersion: metadata.resourceVersion, signal };
+      for await (const { type, object } of watchObjects<T>(client, selection, start)) {
+        if (type === 'DELETED') objects.delete(object.metadata.uid);
+        else objects.set(object.metadata.uid, object);
+        onChange([...objects.values()]);
+      }
+    }
   } catch (error) {
     if (!signal.aborted) throw error;
-  }
-}
-
-/** From a list through one watch; what the watch missed is in the next list. */
-async function followOnce<T extends AnyObject>(
-  client: ApiClient,
-  selection: Selection,
-  { signal, onChange }: { signal: AbortSignal; onChange: (objects: readonly T[]) => void },
-): Promise<void> {
-  const list = await listObjects<T>(client, selection);
-  const objects = new Map(list.items.map((object) => [object.metadata.uid, object]));
-  onChange([...objects.values()]);
-  const { resourceVersion } = list.metadata;
-  for await (const event of watchObjects<T>(client, selection, { resourceVersion, signal })) {
-    const { uid } = event.object.metadata;
-    if (event.type === 'DELETED') objects.delete(uid);
-    else objects.set(uid, event.object);
-    onChange([...objects.values()]);
   }
 }

@@ -139,21 +139,14 @@ async function checkOne(
   one: NamedObject,
   { force, newNamespaces }: Check,
 ): Promise<CheckedObject | { findings: readonly Finding[] }> {
-  const { ref, body, written } = one;
+  const { ref, body } = one;
   try {
     return { ...one, dryRun: await applyObject(client, ref, { body, force, dryRun: true }) };
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
     // The server looks for the namespace last: everything else about the object is right.
-    if (isMissingNamespace(error)) {
-      if (newNamespaces.has(ref.namespace)) return { ...one, dryRun: undefined };
-      const message = `metadata.namespace: there is no namespace "${ref.namespace}"; add it to the files or create it first`;
-      return {
-        findings: [
-          findingAt(written, { subject: subjectOf(ref), path: 'metadata.namespace', message }),
-        ],
-      };
-    }
+    if (isMissingNamespace(error) && newNamespaces.has(ref.namespace))
+      return { ...one, dryRun: undefined };
     return { findings: findingsOf(error, one) };
   }
 }
@@ -164,6 +157,11 @@ const isMissingNamespace = ({ reason, details }: StatusError) =>
 /** One for each field that the server names, or one for the whole object. Pure. */
 function findingsOf(error: StatusError, { ref, written }: NamedObject): readonly Finding[] {
   const subject = subjectOf(ref);
+  if (isMissingNamespace(error)) {
+    const path = 'metadata.namespace';
+    const message = `${path}: there is no namespace "${ref.namespace}"; add it to the files or create it first`;
+    return [findingAt(written, { subject, path, message })];
+  }
   const causes = (error.details.causes ?? []).filter(({ field }) => field);
   const advice = error.reason === 'Conflict' ? ' (--force-conflicts takes the field over)' : '';
   if (causes.length === 0)

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { CliError } from './cli-error.ts';
 import type { Io } from './io.ts';
-import { type Manifest, parseManifest } from './manifest.ts';
+import { joinManifests, type Manifest, parseManifest } from './manifest.ts';
 
 /** Files, directories, and "-" for standard input, in the order given; a directory's files by name. Throws CliError. */
 export async function readManifests(
@@ -16,13 +16,10 @@ export async function readManifests(
       parseManifest(file === '-' ? 'stdin' : file, await readOne(file, io)),
     ),
   );
-  const [objects, findings] = [
-    manifests.flatMap((manifest) => manifest.objects),
-    manifests.flatMap((manifest) => manifest.findings),
-  ];
-  if (objects.length === 0 && findings.length === 0)
+  const all = joinManifests(manifests);
+  if (all.objects.length === 0 && all.findings.length === 0)
     throw new CliError(`there is no object in ${paths.join(', ')}`);
-  return { objects, findings };
+  return all;
 }
 
 async function filesAt(path: string, recursive: boolean): Promise<readonly string[]> {

@@ -41,11 +41,13 @@ export function parseManifest(file: string, text: string): Manifest {
   const unread = faults.map(({ offset, message }) => ({
     ...{ file, position: positionAt(offset), subject: '', message },
   }));
-  return {
-    objects: parts.flatMap(({ objects }) => objects),
-    findings: [...unread, ...parts.flatMap(({ findings }) => findings)],
-  };
+  return joinManifests([{ objects: [], findings: unread }, ...parts]);
 }
+
+export const joinManifests = (parts: readonly Manifest[]): Manifest => ({
+  objects: parts.flatMap(({ objects }) => objects),
+  findings: parts.flatMap(({ findings }) => findings),
+});
 
 type PositionAt = (offset: number) => Position;
 
@@ -71,13 +73,9 @@ function partsOf(written: Written, body: unknown, path: string): Manifest {
     return { objects: [], findings: [{ file, position: positionOf(''), subject: '', message }] };
   }
   if (!isList(body)) return { objects: [{ file, body, positionOf }], findings: [] };
-  const parts = body.items.map((item, index) =>
-    partsOf(written, item, joined(path, `items[${index}]`)),
+  return joinManifests(
+    body.items.map((item, index) => partsOf(written, item, joined(path, `items[${index}]`))),
   );
-  return {
-    objects: parts.flatMap(({ objects }) => objects),
-    findings: parts.flatMap(({ findings }) => findings),
-  };
 }
 
 const isList = (

@@ -35,9 +35,13 @@ export async function watchRollout(
   let events: readonly Event[] = [];
   const newPods = new Set<string>();
   const look = () => {
-    if (pods !== undefined) onChange(viewOf(deployment, { pods, events, newPods }));
+    if (pods === undefined) return;
+    const fresh = pods.filter(({ metadata }) => newPods.has(metadata.uid));
+    const [pulls, pulling] = [imagePulls(events, fresh), pullProgress(fresh)];
+    onChange({ ...rolloutState(deployment, pods), pulls, pulling });
   };
   const itself = { kind, namespace, fieldSelector: `metadata.name=${name}` };
+  const pullEvents = 'involvedObject.kind=Pod,reason=Pulled';
   const itsPods = { kind: Pod, namespace, labelSelector: podSelectorOf(deployment) };
   await Promise.all([
     followList<Deployment>(client, itself, {
@@ -56,31 +60,10 @@ export async function watchRollout(
         look();
       },
     }),
-    followList<Event>(client, pullEvents(namespace), {
-      signal,
-      onChange: (next) => void (events = next),
-    }),
+    followList<Event>(
+      client,
+      { kind: Event, namespace, fieldSelector: pullEvents },
+      { signal, onChange: (next) => void (events = next) },
+    ),
   ]);
-}
-
-const pullEvents = (namespace: string) => ({
-  kind: Event,
-  namespace,
-  fieldSelector: 'involvedObject.kind=Pod,reason=Pulled',
-});
-
-function viewOf(
-  deployment: Deployment,
-  {
-    pods,
-    events,
-    newPods,
-  }: { pods: readonly Pod[]; events: readonly Event[]; newPods: Set<string> },
-): RolloutView {
-  const fresh = pods.filter(({ metadata }) => newPods.has(metadata.uid));
-  return {
-    ...rolloutState(deployment, pods),
-    pulls: imagePulls(events, fresh),
-    pulling: pullProgress(fresh),
-  };
 }

@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { chown, mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { sleep, systemClock } from '../base/clock.ts';
+import { readIfPresent } from '../base/durable-file.ts';
 import { errorChain } from '../base/error-chain.ts';
 import { readDevConfig } from './config.ts';
 import { buildHelloImage } from './images/hello-image.ts';
@@ -39,9 +40,9 @@ async function start(): Promise<number> {
   if ((await runningPid()) !== undefined) console.log('  orc dev     already up');
   else await startCluster();
   await pushFromInside();
-  if (orc('apply', '-f', join(root, 'manifests'), '--wait') !== 0) return 1;
+  if (show('apply', '-f', join(root, 'manifests'), '--wait') !== 0) return 1;
   console.log('');
-  if (orc('get', 'pods', '-o', 'wide') !== 0) return 1;
+  if (show('get', 'pods', '-o', 'wide') !== 0) return 1;
   console.log('');
   return showAnswers();
 }
@@ -77,7 +78,7 @@ async function showAnswers(): Promise<number> {
   console.log(`  $ orc ${ask.join(' ')}`);
   const answers = new Set<string>();
   for (let i = 0; i < 12 && answers.size < 3; i++) {
-    const answer = output(ask).trim();
+    const answer = orc(ask, 'pipe').stdout.trim();
     if (answer !== '') answers.add(answer);
   }
   for (const answer of answers) console.log(`    → ${answer}`);
@@ -151,14 +152,9 @@ async function removeIfEmpty(directory: string): Promise<void> {
 
 /** Of the demo's `orc dev`, if it runs: a pid that something else has by now doesn't count. */
 async function runningPid(): Promise<number | undefined> {
-  try {
-    const pid = Number(await readFile(pidFile, 'utf8'));
-    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8');
-    return commandLine.includes('\0dev\0') ? pid : undefined;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const pid = Number(await readIfPresent(readFile(pidFile, 'utf8')));
+  const commandLine = await readIfPresent(readFile(`/proc/${pid}/cmdline`, 'utf8'));
+  return commandLine?.includes('\0dev\0') ? pid : undefined;
 }
 
 /** Not our child: its /proc entry is all there is to wait for. */
@@ -171,18 +167,12 @@ async function ended(pid: number): Promise<void> {
   throw new Error(`orc dev (pid ${pid}) does not end`);
 }
 
-const environment = () => ['--kubeconfig', kubeconfig];
-
 /** Runs the command line as a user would, in full view; gives its exit code. */
-function orc(...args: readonly string[]): number {
-  const [node = '', ...rest] = orcCommand(...args, ...environment());
-  return spawnSync(node, rest, { stdio: 'inherit' }).status ?? 1;
-}
+const show = (...args: readonly string[]): number => orc(args, 'inherit').status ?? 1;
 
-function output(args: readonly string[]): string {
-  const [verb = '', ...rest] = args;
-  const [node = '', ...command] = orcCommand(verb, ...environment(), ...rest);
-  return spawnSync(node, command, { encoding: 'utf8' }).stdout;
+function orc(args: readonly string[], stdio: 'inherit' | 'pipe') {
+  const [program = '', ...rest] = orcCommand('--kubeconfig', kubeconfig, ...args);
+  return spawnSync(program, rest, { stdio, encoding: 'utf8' });
 }
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
+import { readIfPresent } from '../base/durable-file.ts';
 import { removeCgroupsOf } from './cgroup-parent.ts';
 
 const runDir = '/run';
@@ -38,11 +39,6 @@ export async function sweepLeftovers(clock: Clock): Promise<void> {
 
 /** Field 22 of /proc/PID/stat, in clock ticks since boot; undefined: no such process. */
 async function startTimeOf(pid: number): Promise<string | undefined> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const stat = await readIfPresent(readFile(`/proc/${pid}/stat`, 'utf8'));
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
 }

@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
+import { orAborted } from '../base/deadline.ts';
 import { UsageError } from '../base/flags.ts';
 import { runCommand } from '../base/run-command.ts';
 import { type DevCluster, startDevCluster } from './cluster.ts';
@@ -24,42 +25,33 @@ export function runDev(argv: readonly string[]): Promise<number> {
 async function runCluster(config: DevConfig): Promise<number> {
   const clock = systemClock();
   const startedAt = clock.monotonic();
-  const interrupted = interruption();
+  const signal = interruption();
   const dataDir = config.dataDir ?? (await makeDataDir());
   await mkdir(dataDir, { recursive: true });
   await using undo = new AsyncDisposableStack();
   if (config.dataDir === undefined) undo.defer(() => rm(dataDir, { recursive: true, force: true }));
   try {
-    const { signal } = interrupted;
     const cluster = undo.use(await startDevCluster({ ...config, dataDir }, { clock, signal }));
     await handOver(config, dataDir, cluster);
     const seconds = ((clock.monotonic() - startedAt) / 1000).toFixed(1);
     announce(config, { seconds, dataDir, cluster });
     // Last: who waits for it reads what was announced.
     if (config.readyFd !== undefined) writeSync(config.readyFd, 'ready\n');
-    const lost = await Promise.race([interrupted.promise, cluster.lost]);
-    if (lost === undefined) return 0;
-    console.error(`orc dev: ${lost}`);
+    console.error(`orc dev: ${await orAborted(cluster.lost, signal)}`);
     return 1;
   } catch (error) {
     // A mistake in taking down is told all the same.
-    if (interrupted.signal.aborted && !(error instanceof SuppressedError)) return 0;
+    if (signal.aborted && !(error instanceof SuppressedError)) return 0;
     throw error;
   }
 }
 
 /** Ctrl-C, SIGTERM and a terminal that goes all mean the same: take it down. */
-function interruption(): { readonly signal: AbortSignal; readonly promise: Promise<undefined> } {
+function interruption(): AbortSignal {
   const controller = new AbortController();
-  const promise = new Promise<undefined>((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(name, () => {
-        controller.abort(new Error(`interrupted by ${name}`));
-        resolve(undefined);
-      });
-    }
-  });
-  return { signal: controller.signal, promise };
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(name, () => controller.abort(new Error(`interrupted by ${name}`)));
+  return controller.signal;
 }
 
 async function handOver(config: DevConfig, dataDir: string, cluster: DevCluster): Promise<void> {

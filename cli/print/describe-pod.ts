@@ -16,17 +16,13 @@ import type { Fact, Section } from './sections.ts';
 /** Pure. */
 export function describePod({ object: pod, events, now }: Described<Pod>): readonly Section[] {
   const { spec, status } = pod;
+  const { initContainers = [], containers } = spec;
+  const { initContainerStatuses = [], containerStatuses = [] } = status;
   return [
     { facts: [...podFacts(pod), ...commonFacts(pod, now)] },
-    containerTable('INIT CONTAINERS', spec.initContainers ?? [], {
-      statuses: status.initContainerStatuses ?? [],
-      now,
-    }),
-    containerTable('CONTAINERS', spec.containers, {
-      statuses: status.containerStatuses ?? [],
-      now,
-    }),
-    ...[...(spec.initContainers ?? []), ...spec.containers].map((container) => ({
+    containerTable('INIT CONTAINERS', initContainers, { statuses: initContainerStatuses, now }),
+    containerTable('CONTAINERS', containers, { statuses: containerStatuses, now }),
+    ...[...initContainers, ...containers].map((container) => ({
       title: `CONTAINER ${container.name}`,
       lines: containerLines(container),
     })),
