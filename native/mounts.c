@@ -136,8 +136,9 @@ int op_bind(struct task *task, const struct orc_record *op)
     return target < 0 ? task_fail(task, "open target") : attach(task, tree, target);
 }
 
-/* A file is covered by the null device. Before pivot-root this is the host's; the check makes sure
- * that no link or file poses as it (CVE-2025-31133). Read-only: its mode and owner are the host's. */
+/* A file is covered by the null device. Before pivot-root this is the host's: read-only, as its
+ * mode and owner are the host's, too. The check makes sure that no link or file poses as it
+ * (CVE-2025-31133). */
 int op_mask(struct task *task, const struct orc_record *op)
 {
     const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;

@@ -310,6 +310,11 @@ describe('rights', () => {
       expect(output[0]?.trim().split(/\s+/)).toEqual(['0', '0', '4294967295']);
       expect(output).toContain('CapEff: 00000000a00425fb');
       expect(output.at(-1)).toMatch(/not permitted/);
+      const made = await shared.run(
+        'mknod /dev/mine c 1 5 && head -c 1 /dev/mine; head -c 1 /dev/zero | wc -c',
+        security({ capabilitiesAdd: ['MKNOD'] }),
+      );
+      expect(made.output).toEqual(['head: /dev/mine: Permission denied', '1']);
     } finally {
       await shared.end();
     }
