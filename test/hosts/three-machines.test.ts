@@ -34,6 +34,9 @@ async function added(machine: Machine, before: typeof bare): Promise<readonly st
 
 stepByStep();
 
+/** A node that is silent for two seconds isn't given up: emulated, that is less than an agent takes to start. */
+const patience = 'tolerations: [{ operator: Exists, effect: NoExecute, tolerationSeconds: 300 }]';
+
 /** Takes more memory than it may. */
 const hog = `
 apiVersion: v1
@@ -41,6 +44,7 @@ kind: Pod
 metadata: { name: hog }
 spec:
   nodeName: m2
+  ${patience}
   restartPolicy: Never
   containers:
     - name: main
@@ -49,17 +53,11 @@ spec:
       resources: { limits: { memory: 32Mi } }
 `;
 
-/**
- * What of the demo's manifest is for processors, not for their emulation: a probe each second, which forks four times,
- * and that a node is given up after two seconds, which is less than an agent takes to start.
- */
+/** A probe each second forks four times, which is too much for emulated processors. */
 const forEmulation = (yaml: string) =>
   yaml
     .replace('periodSeconds: 1', 'periodSeconds: 10')
-    .replace(
-      'terminationGrace',
-      'tolerations: [{ operator: Exists, effect: NoExecute, tolerationSeconds: 300 }]\n      terminationGrace',
-    );
+    .replace('terminationGrace', `${patience}\n      terminationGrace`);
 
 let cluster: Connected;
 
@@ -237,7 +235,7 @@ spec:
   template:
     metadata: { labels: { app: hello } }
     spec:
-      tolerations: [{ operator: Exists }]
+      ${patience}
       containers: [{ name: hello, image: 'registry:5000/hello:1' }]
 `;
 

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KubeConfig, type V1Node } from '@kubernetes/client-node';
 import { afterEach, beforeEach } from 'vitest';
@@ -84,12 +85,13 @@ async function connect(name: string, run: Machine['run']): Promise<Connected> {
   outputOf('forwarding a port', await testbed(['ssh', name, ...forward]));
   const client = new KubeConfig();
   client.loadFromString(text.replace(/https:\/\/[\d.]+:6443/g, `https://127.0.0.1:${port}`));
+  const kubeconfig = join(testbedDir, `${name}.kubeconfig`);
+  await writeFile(kubeconfig, client.exportConfig());
   return {
     client,
     until: (resource, holds, deadlineMs) =>
       watchUntil({ client, resource, deadlineMs: deadlineMs ?? slowMs }, holds),
-    orc: (...args) =>
-      orc([...args, '--kubeconfig', '/dev/stdin'], { input: client.exportConfig() }),
+    orc: (...args) => orc(args, { kubeconfig }),
   };
 }
 
