@@ -7,6 +7,7 @@ import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import { systemRng } from '../base/rng.ts';
 import { sandboxSpec } from '../test/contract/sandbox-port.contract.ts';
+import { runProgram } from '../test/support/run-program.ts';
 import { openRuntimeHost, type RuntimeHost } from '../test/support/runtime-host.ts';
 import { type Contender, makeRoot, type Times } from './floor-peer.ts';
 
@@ -26,6 +27,8 @@ const warmPods = 20;
 export async function startAgentPeer(program: string): Promise<AgentPeer> {
   const host = await openRuntimeHost();
   await makeRoot(host.layers[0]!, program);
+  // As /run is: exits are synced.
+  await runProgram('mount', ['-t', 'tmpfs', '-m', 'tmpfs', `${host.dir}/run`]);
   const dir = await mkdtemp(join(tmpdir(), 'orc-bench-network-'));
   const resolvConf = join(dir, 'resolv.conf');
   const common = { clock: systemClock(), rng: systemRng(), log: silentLog };
@@ -40,6 +43,7 @@ export async function startAgentPeer(program: string): Promise<AgentPeer> {
     async stop() {
       for (let i = 0; i < warmPods; i++) await removePod(agent, `warm${i}`);
       await network.close();
+      await runProgram('umount', ['-l', `${host.dir}/run`]);
       await host.end();
       await rm(dir, { recursive: true });
     },

@@ -113,15 +113,16 @@ async function inTurn(title: string, contenders: readonly Contender[]): Promise<
       deleted.set(name, [...(deleted.get(name) ?? []), times.deleted]);
     }
   const whole = (name: string) => median(deleted.get(name) ?? []);
-  const ratio = (name: string, to: string) => (whole(name) / whole(to)).toFixed(2);
+  const ratio = (name: string, to: string) =>
+    deleted.has(to) ? (whole(name) / whole(to)).toFixed(2) : '';
   const rows = contenders.map(({ name }) => [
     name,
     ...[started, exited, deleted].map((all) => median(all.get(name)!).toFixed(2)),
-    percentile(deleted.get(name)!, 90).toFixed(2),
+    ...[10, 90].map((percent) => percentile(deleted.get(name)!, percent).toFixed(2)),
     ratio(name, name.includes('pod') ? 'floor: pod and container' : 'floor: container'),
     ratio(name, 'crun 1.8.1'),
   ]);
-  const head = [title, 'started', 'ended', 'gone, ms', 'p90', '÷ floor', '÷ crun'];
+  const head = [title, 'started', 'ended', 'gone, ms', 'p10', 'p90', '÷ floor', '÷ crun'];
   printTable(head, rows);
 }
 

@@ -1,5 +1,4 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 import { ifPresent } from '../../base/durable-file.ts';
 import { readExits } from '../kernel/exit-records.ts';
@@ -33,6 +32,7 @@ import {
   type SandboxRecord,
   writeContainerRecord,
 } from './records.ts';
+import { removeDirectory } from './remove-directory.ts';
 import { planOverlay } from './root-mount.ts';
 import type { RuntimeContext } from './sandboxes.ts';
 import type { SeccompFilters } from './seccomp-filters.ts';
@@ -95,7 +95,7 @@ async function makeRoom(shim: Shim, id: ContainerId, directory: string): Promise
   if (mkdirSync(directory, { recursive: true }) !== undefined) return true;
   const started = await shim.list();
   if (started.some(({ container }) => container === containerKey(id))) return false;
-  await rm(directory, { recursive: true, force: true });
+  await removeDirectory(directory);
   mkdirSync(directory);
   return true;
 }
@@ -216,7 +216,7 @@ export const ownerOf = ({ linux, process }: OciSpec): number =>
 /** What of a container is left on disk and in the cgroup tree once nothing of it runs. */
 async function discard(context: ContainerContext, id: ContainerId, paths: PodPaths): Promise<void> {
   await context.cgroups.remove(paths.containerCgroup(id));
-  await rm(paths.container(id), { recursive: true, force: true });
+  await removeDirectory(paths.container(id));
 }
 
 async function list(context: ContainerContext, uid: string): Promise<readonly Container[]> {

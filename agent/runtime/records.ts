@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ifPresent } from '../../base/durable-file.ts';
 import type { OciSpec } from '../oci/oci-spec.ts';
@@ -26,13 +26,31 @@ export interface ContainerRecord {
   readonly spec: OciSpec;
 }
 
-export function writeSandboxRecord(paths: PodPaths, record: SandboxRecord): void {
-  writeRecord(paths.record, record);
+export function writeSandboxRecord(paths: PodPaths, of: Omit<SandboxRecord, 'complete'>): void {
+  const { uid, namespace, name, hostname, hostNetwork, userNamespace } = of;
+  const complete = false;
+  rmSync(`${paths.record}.complete`, { force: true });
+  writeRecord(paths.record, {
+    uid,
+    namespace,
+    name,
+    hostname,
+    hostNetwork,
+    userNamespace,
+    complete,
+  });
+}
+
+/** An empty file beside it: ext4 flushes a file that takes another's place, a new one that holds nothing it doesn't. */
+export function completeSandbox(paths: PodPaths): void {
+  writeFileSync(`${paths.record}.complete`, '');
 }
 
 /** undefined: no such sandbox, or not more than its directory. */
 export function readSandboxRecord(paths: PodPaths): SandboxRecord | undefined {
-  return readRecord<SandboxRecord>(paths.record);
+  const record = readRecord<SandboxRecord>(paths.record);
+  if (record === undefined) return undefined;
+  return { ...record, complete: record.complete || existsSync(`${paths.record}.complete`) };
 }
 
 /** Uids of every sandbox that has left something on this host. */

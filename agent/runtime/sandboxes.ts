@@ -7,7 +7,6 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
@@ -26,11 +25,12 @@ import { planResources } from './plan-resources.ts';
 import { type PodPaths, podPaths, type RuntimeDirectories, shimCgroupPrefix } from './pod-paths.ts';
 import type { PodShims } from './pod-shims.ts';
 import {
+  completeSandbox,
   readSandboxRecord,
   recordedSandboxes,
-  type SandboxRecord,
   writeSandboxRecord,
 } from './records.ts';
+import { removeDirectory } from './remove-directory.ts';
 import { planTmpfs } from './root-mount.ts';
 import { withReason } from './session-end.ts';
 import { ensureTmpfs, inShim } from './shim-mounts.ts';
@@ -95,7 +95,7 @@ async function ensure(
     if (!context.furnished.has(shim)) await ensureTmpfs(shim, podMemory(spec, paths));
     context.furnished.add(shim);
     writePodFiles(spec, inShim(shim, paths.etc));
-    if (!record?.complete) writeSandboxRecord(paths, recordOf(spec, true));
+    if (!record?.complete) completeSandbox(paths);
   } catch (cause) {
     const what = `sandbox of pod ${spec.namespace}/${spec.name}`;
     throw new SandboxError('CreatePodSandboxError', what, { cause });
@@ -113,7 +113,7 @@ async function create(
   for (const dir of [dirs.dataDir, dirs.runDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
   for (const dir of [paths.containers, join(paths.run, 'tmpfs')])
     mkdirSync(dir, { recursive: true });
-  writeSandboxRecord(paths, recordOf(spec, false));
+  writeSandboxRecord(paths, spec);
   const resources = planResources(spec.resources, cgroups.version);
   await cgroups.ensure(paths.cgroup, planCgroup(resources, cgroups.version));
   await cgroups.ensure(paths.shimCgroup);
@@ -144,11 +144,6 @@ async function startShim(context: RuntimeContext, uid: string, paths: PodPaths):
   const shim = await context.launcher.startShim({ runDir: paths.run, cgroupProcs });
   context.shims.adopt(uid, shim);
   return shim;
-}
-
-function recordOf(spec: SandboxSpec, complete: boolean): SandboxRecord {
-  const { uid, namespace, name, hostname, hostNetwork, userNamespace } = spec;
-  return { uid, namespace, name, hostname, hostNetwork, userNamespace, complete };
 }
 
 /** In place, as containers have these very files mounted: they see a change at once. */
@@ -230,9 +225,9 @@ async function remove(context: RuntimeContext, uid: string): Promise<void> {
     () => cgroups.remove(paths.cgroup),
     () => cgroups.remove(paths.shimCgroup),
     () => removeLogs(dirs.logDir, uid),
-    () => rm(paths.run, { recursive: true, force: true }),
+    () => removeDirectory(paths.run),
   ]);
-  await rm(paths.data, { recursive: true, force: true });
+  await removeDirectory(paths.data);
 }
 
 const SHUTDOWN_DEADLINE_MS = 5_000;
@@ -252,7 +247,7 @@ async function shutDown({ shims, clock, log }: RuntimeContext, uid: string): Pro
 async function removeLogs(logDir: string, uid: string): Promise<void> {
   const names = ifPresent(() => readdirSync(logDir)) ?? [];
   for (const name of names.filter((entry) => entry.endsWith(`_${uid}`)))
-    await rm(join(logDir, name), { recursive: true, force: true });
+    await removeDirectory(join(logDir, name));
 }
 
 /** Each step, whatever happens to the others; then the first error. */

@@ -1,8 +1,9 @@
+import { serialize } from 'node:v8';
 import { type CompiledSeccomp, compileSeccomp, type SeccompSpec } from '../kernel/seccomp.ts';
 import type { LinuxSeccomp } from '../oci/oci-spec.ts';
 import { seccompProfile } from './seccomp-profile.ts';
 
-/** Compiled filters: each made once, at its first use. Throw SeccompError. */
+/** Profiles and their compiled filters: each made once, at its first use. Throw SeccompError. */
 export interface SeccompFilters {
   of(spec: SeccompSpec): CompiledSeccomp;
   /** RuntimeDefault, for a process with these capabilities. */
@@ -10,14 +11,27 @@ export interface SeccompFilters {
 }
 
 export function seccompFilters(processor: NodeJS.Architecture): SeccompFilters {
-  const compiled = new Map<string, CompiledSeccomp>();
-  const of = (spec: SeccompSpec): CompiledSeccomp => {
-    const key = JSON.stringify(spec, (_, value: unknown) =>
-      typeof value === 'bigint' ? `${value}n` : value,
-    );
-    const filter = compiled.get(key) ?? compileSeccomp(spec);
-    compiled.set(key, filter);
-    return filter;
+  const profiles = new Map<string, LinuxSeccomp>();
+  const filters = new Map<string, CompiledSeccomp>();
+  /** To know one again that was read from a record takes as long as all the rest of a start's plan. */
+  const known = new WeakMap<SeccompSpec, CompiledSeccomp>();
+  return {
+    of(spec) {
+      const compile = () =>
+        remember(filters, serialize(spec).toString('latin1'), () => compileSeccomp(spec));
+      return remember(known, spec, compile);
+    },
+    profile: (capabilities) =>
+      remember(profiles, `${capabilities}`, () => seccompProfile(capabilities, processor)),
   };
-  return { of, profile: (capabilities) => seccompProfile(capabilities, processor) };
+}
+
+function remember<K, V>(
+  found: { get(key: K): V | undefined; set(key: K, value: V): unknown },
+  key: K,
+  make: () => V,
+): V {
+  const value = found.get(key) ?? make();
+  found.set(key, value);
+  return value;
 }

@@ -263,8 +263,7 @@ describe('a new agent', () => {
   });
 
   it('goes on where an earlier one was interrupted in the making of a sandbox', async () => {
-    const path = `${host.dir}/data/pods/a/sandbox.json`;
-    const half = readFileSync(path, 'utf8').replace('"complete":true', '"complete":false');
+    const path = `${host.dir}/data/pods/a/sandbox.json.complete`;
     for (const interrupt of ['before the shim', 'after it'] as const) {
       if (interrupt === 'before the shim') {
         const pid = host.shimPid('a');
@@ -274,7 +273,7 @@ describe('a new agent', () => {
           async () => (await host.runtime.sandboxes.find('a'))?.state === 'lost',
         );
       }
-      writeFileSync(path, half);
+      rmSync(path);
       await host.restart();
       expect(await host.runtime.sandboxes.find('a')).toMatchObject({ state: 'lost' });
       await host.sandbox();
