@@ -27,10 +27,10 @@ export const agentFlags = {
   'cgroup-parent': text('PATH', 'group that the pods are put into', '/orc-pods'),
   'insecure-registry': list('HOST[:PORT]', 'registry that is spoken to without TLS'),
   'registry-proxy': text('PATH', 'unix socket of a CONNECT proxy for registries'),
-  'image-gc-high-threshold': percent('of the disk in use from which on unused images go', '85'),
+  'image-gc-high-threshold': percent('of the disk in use from which on unused images go', '85', 1),
   'image-gc-low-threshold': percent('… until no more than this is in use', '80'),
   'image-max-age': text('HOURS', 'unused images go after so long in any case').whole(1, 100_000),
-  'min-free-disk': percent('with less the node has DiskPressure and gets no new pods', '10'),
+  'min-free-disk': percent('with less the node has DiskPressure and gets no new pods', '10', 1),
   'container-log-max-size': text(
     'MIB',
     "of a container's log file, in MiB; then it is rotated",
@@ -95,8 +95,8 @@ function readLimits(given: Given): HousekeepingLimits {
   };
 }
 
-function percent(about: string, fallback: string): Flag<number> {
-  return text('PERCENT', about, fallback).whole(0, 100);
+function percent(about: string, fallback: string, least = 0): Flag<number> {
+  return text('PERCENT', about, fallback).whole(least, 100);
 }
 
 function keyValue(text: string): readonly [string, string] {
