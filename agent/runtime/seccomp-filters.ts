@@ -22,7 +22,7 @@ export function seccompFilters(processor: NodeJS.Architecture): SeccompFilters {
       return remember(known, spec, compile);
     },
     profile: (capabilities) =>
-      remember(profiles, `${capabilities}`, () => seccompProfile(capabilities, processor)),
+      remember(profiles, capabilities.join(), () => seccompProfile(capabilities, processor)),
   };
 }
 

@@ -51,7 +51,9 @@ describe('linux.seccomp.syscalls.action, linux.seccomp.syscalls.names:', () => {
   it('SCMP_ACT_NOTIFY: asks whoever listens at linux.seccomp.listenerPath', async () => {
     const path = `${box.dir}/listener`;
     const told = Promise.withResolvers<string>();
-    const server = createServer((socket) => socket.once('data', (data) => told.resolve(`${data}`)));
+    const server = createServer((socket) =>
+      socket.once('data', (data) => told.resolve(data.toString())),
+    );
     await new Promise<void>((listening) => server.listen(path, listening));
     const listener = { path, message: '{"metadata":"of linux.seccomp.listenerMetadata"}' };
     // The descriptor that came with it was closed, unused: then the call fails.
