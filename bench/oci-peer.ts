@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,8 @@ interface PeerOptions {
   readonly cacheDir: string;
   readonly floor: string;
   readonly root: string;
+  /** Of their cgroups, while they are started one at a time. */
+  readonly parent: string;
 }
 
 /**
@@ -24,7 +27,7 @@ interface PeerOptions {
  * what `runc spec` describes, with our filter of system calls: no overlay, no user namespace, no link, nothing logged.
  */
 export async function startOciPeers(options: PeerOptions): Promise<OciPeers> {
-  const { dir, cacheDir, floor: program, root } = options;
+  const { dir, cacheDir, floor: program, root, parent } = options;
   const [crun, runc, ...libraries] = await ensurePackages(
     ['crun', 'runc', 'libyajl2', 'libseccomp2', 'libcap2', 'libsystemd0'],
     cacheDir,
@@ -43,7 +46,7 @@ export async function startOciPeers(options: PeerOptions): Promise<OciPeers> {
   const floor = await startFloor({ program, dir, layer: root, filter, groups: [], within, env });
   const contenders = Object.entries(runtimes).map(([name, path]) => {
     const state = join(dir, name.replace(' ', '-'));
-    return peerContender({ name, path, state, bundle, floor });
+    return peerContender({ name, path, state, bundle, floor, parent });
   });
   for (const { name } of contenders) await mkdir(join(dir, name.replace(' ', '-')));
   return {
@@ -64,14 +67,28 @@ function peerContender(of: {
   readonly state: string;
   readonly bundle: string;
   readonly floor: Floor;
+  readonly parent: string;
 }): Contender {
-  const { name, path, state, bundle, floor } = of;
+  const { name, path, state, bundle, floor, parent } = of;
+  const config = join(bundle, 'config.json');
+  const text = readFileSync(config, 'utf8');
   let number = 0;
   const line = (what: string) => `${what} ${path} ${state} ${bundle}`;
   return {
     name,
-    once: () => timesOf(floor, `${line('peer')} orc-bench-${process.pid}-${number++}`),
-    burst: async (count) => (await floor.ask(`${line('peers')} ${count} ${atOnce}`))[0]!,
+    once: async () => {
+      const id = `orc-bench-${process.pid}-${number++}`;
+      const cgroupsPath = `${parent}/${id}`;
+      await writeFile(
+        config,
+        text.replace('"linux":{', `"linux":{"cgroupsPath":"${cgroupsPath}",`),
+      );
+      return timesOf(floor, `${line('peer')} ${id}`);
+    },
+    burst: async (count) => {
+      await writeFile(config, text);
+      return (await floor.ask(`${line('peers')} ${count} ${atOnce}`))[0]!;
+    },
   };
 }
 

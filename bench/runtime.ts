@@ -20,13 +20,14 @@ const largeHeapMb = 450;
 if (process.env.ORC_BENCH_INSIDE === undefined) await runInside();
 else await measure();
 
-/** Network and mount namespaces of its own: nothing of this touches the machine's. */
+/** In network and mount namespaces of its own, so that nothing touches the machine's, and before all else that runs. */
 async function runInside(): Promise<void> {
-  const inside = ['--net', '--mount', '--propagation', 'private'];
-  const script = 'ip link set lo up; exec "$@"';
+  const inside = ['--net', '--mount', '--propagation', 'private', 'nice', '-n', '-20'];
+  const script = 'ip link set lo up; echo -20 > /proc/self/autogroup; exec "$@"';
   const self = [process.execPath, import.meta.filename, ...process.argv.slice(2)];
   const child = spawn('unshare', [...inside, 'sh', '-c', script, 'sh', ...self], {
     stdio: 'inherit',
+    detached: true,
     env: { ...process.env, ORC_BENCH_INSIDE: '1' },
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -44,6 +45,10 @@ async function measure(): Promise<void> {
   const agent = await startAgentPeer(built.true);
   cleanup.defer(() => agent.stop());
   const { cgroups } = agent.host;
+  const top = cgroups.directories('').find(({ controller }) => /^(cpu)?$/.test(controller))!.path;
+  const [weight, most] = cgroups.version === 2 ? ['cpu.weight', '10000'] : ['cpu.shares', '262144'];
+  await writeFile(join(top, weight!), most!);
+  const parent = top.replace(/^\/sys\/fs\/cgroup(\/cpu[^/]*)?/, '');
   await cgroups.ensure('floor');
   const layer = await makeRoot(join(dir, 'root'), built.true);
   const floor = await startFloor({
@@ -57,7 +62,7 @@ async function measure(): Promise<void> {
   });
   cleanup.defer(() => floor.stop());
   const common = { cacheDir: join(import.meta.dirname, '../.cache'), floor: built.floor };
-  const peers = await startOciPeers({ dir: join(dir, 'peers'), root: layer, ...common });
+  const peers = await startOciPeers({ dir: join(dir, 'peers'), root: layer, parent, ...common });
   cleanup.defer(() => peers.stop());
   const contenders = [
     floorContender(floor, 'container'),
