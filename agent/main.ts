@@ -161,6 +161,7 @@ async function openPorts(config: AgentConfig, logDir: string, base: Base): Promi
     cgroups,
     launcher,
     logLimits: config.logLimits,
+    runtimes: {},
     ...base,
   });
   const network = await openNetwork({ dataDir, resolvConf, ...base });

@@ -105,6 +105,8 @@ export interface SandboxSpec {
   /** undefined: the pod shares the host's user namespace (hostUsers: true). */
   readonly userNamespace: UserNamespaceRange | undefined;
   readonly hostNetwork: boolean;
+  /** Of its RuntimeClass; undefined: orc's own runtime. */
+  readonly runtimeHandler?: string | undefined;
   /** Limits of the pod as a whole: sums of its containers' limits; undefined where one has none. */
   readonly resources: CgroupResources;
   /** Files the agent writes for the pod. */

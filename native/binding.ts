@@ -4,7 +4,7 @@
  */
 export const limits = {
   PROTOCOL: 3,
-  OPERATIONS: 1,
+  OPERATIONS: 2,
   MAX_FRAME: 4_194_304,
   MAX_INPUT: 65_536,
   MAX_NAME: 127,
@@ -70,6 +70,8 @@ export const opKind = {
   SET_MOUNT: 40,
   NETLINK: 41,
   SYNC: 42,
+  SPAWN: 43,
+  ADOPT: 44,
 } as const;
 
 export const recordFlag = {

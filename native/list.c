@@ -55,6 +55,8 @@ static const struct shape op_shapes[] = {
                       .text = {PATH}},
     [OP_NETLINK] = {.run = op_netlink, .text = {BYTES}},
     [OP_SYNC] = {.run = op_sync},
+    [OP_SPAWN] = {.run = op_spawn, .nums = 2, .text = {LIST, LIST}},
+    [OP_ADOPT] = {.run = op_adopt, .text = {PATH}},
 };
 
 static const struct shape frame_shapes[] = {
@@ -138,7 +140,7 @@ static bool is_valid_record(const struct orc_record *record, const struct shape 
     return true;
 }
 
-static char **fill_vector(char **vector, const char *strings, uint32_t count)
+char **list_vector(char **vector, const char *strings, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         *vector++ = (char *)(uintptr_t)strings;
@@ -159,8 +161,8 @@ static int make_vectors(struct list *list)
     list->argv = calloc((size_t)last->num[0] + last->num[1] + 2, sizeof(char *));
     if (list->argv == NULL)
         return -ENOMEM;
-    list->envp = fill_vector(list->argv, list_text(list, last, 0), last->num[0]);
-    fill_vector(list->envp, list_text(list, last, 1), last->num[1]);
+    list->envp = list_vector(list->argv, list_text(list, last, 0), last->num[0]);
+    list_vector(list->envp, list_text(list, last, 1), last->num[1]);
     return 0;
 }
 

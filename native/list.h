@@ -22,6 +22,9 @@ struct list {
 int list_decode(struct list *list, uint16_t frame_type, const uint8_t *bytes, size_t size);
 void list_free(struct list *list);
 
+/* Puts `count` strings of a LIST, and a NULL, where `vector` is; what comes after them. */
+char **list_vector(char **vector, const char *strings, uint32_t count);
+
 static inline const char *list_text(const struct list *list, const struct orc_record *record, int n)
 {
     return record->text[n].length > 0 ? list->blob + record->text[n].at : "";

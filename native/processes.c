@@ -218,6 +218,16 @@ static void adopt(struct process *process, pid_t pid)
         process_kill(process, SIGKILL);
 }
 
+/* A container of another runtime: what that one has started fell to the shim when it ended. */
+static void adopt_orphan(struct process *process, pid_t pid)
+{
+    siginfo_t status;
+    if (waitid(P_PID, (id_t)pid, &status, WEXITED | WNOHANG | WNOWAIT) == 0)
+        adopt(process, pid);
+    else
+        process_set_failure(process, errno, "adopt");
+}
+
 static void take_terminal(struct process *process, int master)
 {
     int input = fcntl(master, F_DUPFD_CLOEXEC, SPACE_FD);
@@ -322,6 +332,8 @@ static bool take_report(struct process *process)
         ask_client(process);
     } else if (report.type == REPORT_LISTENER) {
         give_listener(process, report.failure.index);
+    } else if (report.type == REPORT_ADOPT) {
+        adopt_orphan(process, report.failure.index);
     }
     return true;
 }

@@ -54,6 +54,7 @@ static const char *set_up(const char *run_dir)
     signal(SIGPIPE, SIG_IGN);
     umask(022);
     prctl(PR_SET_NAME, "orc-shim");
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* of what other runtimes leave running */
     prctl(PR_SET_DUMPABLE, 0); /* nothing in a container may trace what is on its way into it */
     fcntl(SHIM_READY_FD, F_SETFD, FD_CLOEXEC);
     shim.null = open("/dev/null", O_RDWR | O_CLOEXEC);

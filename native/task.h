@@ -18,6 +18,7 @@ enum report_type {
     REPORT_SPACE = 5,    /* carries the namespace for place `failure.index` */
     REPORT_SYNC = 6,     /* answered by a byte */
     REPORT_LISTENER = 7, /* the filter's is descriptor `failure.index` here; answered by a byte */
+    REPORT_ADOPT = 8,    /* `failure.index`, a child that another runtime left to the shim, is meant */
 };
 
 struct report {
@@ -61,6 +62,7 @@ operation op_open_space, op_new_user, op_hold, op_join, op_unshare;        /* sp
 operation op_fork, op_enter_container, op_names, op_netlink, op_terminal;
 operation op_dial;                                              /* dial.c */
 operation op_sync;                                              /* task.c */
+operation op_spawn, op_adopt;                                   /* spawn.c */
 operation op_new_session, op_new_keyring, op_umask, op_set_ids; /* privileges.c */
 operation op_drop_bounding, op_set_caps, op_no_new_privs, op_setting, op_seccomp, op_exec;
 

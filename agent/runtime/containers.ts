@@ -17,6 +17,14 @@ import { ContainerError } from './container-error.ts';
 import { attachToContainer, execInContainer } from './exec.ts';
 import { readImageFile } from './image-files.ts';
 import {
+  otherContainer,
+  otherFailure,
+  planCreate,
+  planDelete,
+  planKill,
+  writeBundle,
+} from './other-runtime.ts';
+import {
   containerKey,
   type PodPaths,
   parseContainerKey,
@@ -56,10 +64,7 @@ export interface LogLimits {
 export function containerPort(context: ContainerContext): ContainerPort {
   return {
     start: (spec, signal) => start(context, spec, signal),
-    kill: async (id, signal) => {
-      const shim = await context.shims.get(id.uid);
-      await shim?.kill(containerKey(id), signal).catch(unlessLost);
-    },
+    kill: (id, signal) => kill(context, id, signal),
     list: (uid) => list(context, uid),
     remove: (id) => remove(context, id),
     exec: (id, request) => execInContainer(context, id, request),
@@ -88,6 +93,19 @@ async function start(
     await discard(context, spec.id, paths);
     throw cause;
   }
+}
+
+async function kill(
+  { dirs, shims }: ContainerContext,
+  id: ContainerId,
+  signal: number,
+): Promise<void> {
+  const shim = await shims.get(id.uid);
+  const other = otherContainer(dirs, id);
+  if (!other) return shim?.kill(containerKey(id), signal).catch(unlessLost);
+  const all = await shim?.list().catch(unlessLost);
+  const found = all?.find(({ container }) => container === containerKey(id));
+  if (found && !found.exit) await shim?.run(planKill(other, signal)).catch(unlessLost);
 }
 
 /** False: it was started already. What a crashed start has left is thrown away. */
@@ -149,7 +167,10 @@ async function prepare(
     logPath: spec.logPath,
     spec: config,
   });
-  const limits = planCgroup(config.linux?.resources ?? {}, cgroups.version);
+  const { devices, ...resources } = config.linux?.resources ?? {};
+  // Another runtime has a list of devices of its own, and a group on version 1 can't allow what the one above doesn't.
+  const rules = otherContainer(context.dirs, spec.id) ? {} : { devices };
+  const limits = planCgroup({ ...resources, ...rules }, cgroups.version);
   await cgroups.ensure(paths.containerCgroup(spec.id), limits);
   const memory = spec.mounts.flatMap(({ source }) => {
     if (source.kind !== 'tmpfs') return [];
@@ -169,12 +190,14 @@ async function launch(
   const directory = paths.container(spec.id);
   const root = planOverlay({ directory, layers: spec.image.layers, owner });
   const { place, cgroup2Dir } = placeOf(context, { id: spec.id, spec: config, root });
-  const ops = planContainer(config, place);
+  const other = otherContainer(context.dirs, spec.id);
+  if (other) writeBundle(other, { spec: config, place });
+  const ops = other ? planCreate(other, { spec: config, place }) : planContainer(config, place);
   try {
     await shim.start({
       container: containerKey(spec.id),
-      cgroup2Dir,
-      namespaces: bornIn(config),
+      cgroup2Dir: other ? undefined : cgroup2Dir,
+      namespaces: other ? ['mount'] : bornIn(config),
       logPath: spec.logPath,
       logMaxBytes: context.logLimits.maxBytes,
       logMaxFiles: context.logLimits.maxFiles,
@@ -184,7 +207,7 @@ async function launch(
       ops,
     });
   } catch (error) {
-    if (error instanceof OpError) throw startFailure(ops, error);
+    if (error instanceof OpError) throw otherFailure(other, error) ?? startFailure(ops, error);
     throw new ContainerError('RunContainerError', `starting ${spec.id.name}`, { cause: error });
   }
 }
@@ -215,8 +238,16 @@ export const ownerOf = ({ linux, process }: OciSpec): number =>
 
 /** What of a container is left on disk and in the cgroup tree once nothing of it runs. */
 async function discard(context: ContainerContext, id: ContainerId, paths: PodPaths): Promise<void> {
+  const other = otherContainer(context.dirs, id);
+  const shim = other && (await context.shims.get(id.uid));
+  if (other) await shim?.run(planDelete(other)).catch(unlessRefused);
   await context.cgroups.remove(paths.containerCgroup(id));
   await removeDirectory(paths.container(id));
+}
+
+/** What another runtime didn't remove is what the group's removal kills. */
+function unlessRefused(error: unknown): void {
+  if (!(error instanceof OpError)) throw error;
 }
 
 async function list(context: ContainerContext, uid: string): Promise<readonly Container[]> {

@@ -1,9 +1,11 @@
+import { rmSync } from 'node:fs';
 import type { ExecSession, Shim } from '../kernel/shim.ts';
 import type { OciProcess } from '../oci/oci-spec.ts';
 import { planExec } from '../oci/plan-container.ts';
 import type { ContainerExec, ContainerId } from '../ports.ts';
 import { ContainerError } from './container-error.ts';
 import { type ContainerContext, ownerOf, placeOf } from './containers.ts';
+import { otherContainer, otherFailure, planOtherExec } from './other-runtime.ts';
 import { containerKey, podPaths } from './pod-paths.ts';
 import { readContainerRecord } from './records.ts';
 import { withReason } from './session-end.ts';
@@ -21,10 +23,18 @@ export async function execInContainer(
   const { spec } = record ?? {};
   if (!spec?.process) throw notRunning(id);
   const { place, cgroup2Dir } = placeOf(context, { id, spec });
-  const ops = planExec(besides(spec.process, request), {
-    ...{ container, linux: spec.linux ?? {}, place },
-  });
   const { stdin, terminal } = request;
+  const process = besides(spec.process, request);
+  const other = otherContainer(context.dirs, id);
+  if (other) {
+    if (terminal) throw noTerminal(id);
+    const { ops, directory } = planOtherExec(other, process);
+    const session = await shim.exec({ container, ops, stdin, terminal, owner: ownerOf(spec) });
+    const remove = () => rmSync(directory, { recursive: true, force: true });
+    session.exited.then(remove, remove);
+    return withReason(session, (error) => otherFailure(other, error) ?? startFailure(ops, error));
+  }
+  const ops = planExec(process, { container, linux: spec.linux ?? {}, place });
   const owner = ownerOf(spec);
   const session = await shim.exec({ container, ops, stdin, terminal, owner, cgroup2Dir });
   return withReason(session, (error) => startFailure(ops, error));
@@ -52,6 +62,12 @@ const tooSlow = ({ name }: ContainerId) =>
   new ContainerError(
     'RunContainerError',
     `detached from container ${name}: its output was not read in time`,
+  );
+
+const noTerminal = ({ name }: ContainerId) =>
+  new ContainerError(
+    'RunContainerError',
+    `container ${name} has a RuntimeClass: orc has no terminal there yet`,
   );
 
 const notRunning = ({ name }: ContainerId) =>

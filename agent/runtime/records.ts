@@ -13,6 +13,8 @@ export interface SandboxRecord {
   readonly hostname: string;
   readonly hostNetwork: boolean;
   readonly userNamespace: UserNamespaceRange | undefined;
+  /** Program of the runtime under which its containers run; undefined: orc itself. */
+  readonly runtime?: string | undefined;
   /** False while it is being made: an agent that died in between goes on from there. */
   readonly complete: boolean;
 }
@@ -27,18 +29,10 @@ export interface ContainerRecord {
 }
 
 export function writeSandboxRecord(paths: PodPaths, of: Omit<SandboxRecord, 'complete'>): void {
-  const { uid, namespace, name, hostname, hostNetwork, userNamespace } = of;
-  const complete = false;
+  const { uid, namespace, name, hostname, hostNetwork, userNamespace, runtime } = of;
+  const own = { uid, namespace, name, hostname, hostNetwork, userNamespace, runtime };
   rmSync(`${paths.record}.complete`, { force: true });
-  writeRecord(paths.record, {
-    uid,
-    namespace,
-    name,
-    hostname,
-    hostNetwork,
-    userNamespace,
-    complete,
-  });
+  writeRecord(paths.record, { ...own, complete: false });
 }
 
 /** An empty file beside it: ext4 flushes a file that takes another's place, a new one that holds nothing it doesn't. */

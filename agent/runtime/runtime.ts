@@ -16,6 +16,8 @@ export interface RuntimeOptions {
   /** Holds a directory NAMESPACE_NAME_UID for each pod, with which the sandbox's removal ends. */
   readonly logDir: string;
   readonly logLimits: LogLimits;
+  /** Programs of other OCI runtimes by their handlers, as RuntimeClasses name them. */
+  readonly runtimes: Readonly<Record<string, string>>;
   readonly cgroups: Cgroups;
   readonly launcher: Launcher;
   readonly clock: Clock;
@@ -35,10 +37,11 @@ export interface Runtime {
 
 /** Our own OCI runtime behind the sandbox and container ports. Finds again what an earlier agent has started. */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { dataDir, runDir, logDir, logLimits, cgroups, launcher, clock, log } = options;
+  const { dataDir, runDir, logDir, logLimits, runtimes, ...tools } = options;
+  const { cgroups } = tools;
   const dirs = { dataDir, runDir, logDir };
   const shims = openPodShims(dirs);
-  const context = { dirs, cgroups, launcher, shims, clock, log };
+  const context = { dirs, shims, runtimes, ...tools };
   const capabilities = ownCapabilities();
   return {
     sandboxes: sandboxPort(context),

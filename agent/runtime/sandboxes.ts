@@ -21,6 +21,7 @@ import { planCgroup } from '../oci/plan-cgroup.ts';
 import { planPodSpaces } from '../oci/plan-spaces.ts';
 import type { Sandbox, SandboxPort, SandboxSpec } from '../ports.ts';
 import { SandboxError } from './container-error.ts';
+import { otherContainers, planDelete } from './other-runtime.ts';
 import { planResources } from './plan-resources.ts';
 import { type PodPaths, podPaths, type RuntimeDirectories, shimCgroupPrefix } from './pod-paths.ts';
 import type { PodShims } from './pod-shims.ts';
@@ -41,6 +42,7 @@ export interface RuntimeContext {
   readonly cgroups: Cgroups;
   readonly launcher: Launcher;
   readonly shims: PodShims;
+  readonly runtimes: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -113,7 +115,7 @@ async function create(
   for (const dir of [dirs.dataDir, dirs.runDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
   for (const dir of [paths.containers, join(paths.run, 'tmpfs')])
     mkdirSync(dir, { recursive: true });
-  writeSandboxRecord(paths, spec);
+  writeSandboxRecord(paths, { ...spec, runtime: runtimeOf(context, spec) });
   const resources = planResources(spec.resources, cgroups.version);
   await cgroups.ensure(paths.cgroup, planCgroup(resources, cgroups.version));
   await cgroups.ensure(paths.shimCgroup);
@@ -123,6 +125,11 @@ async function create(
   await shim.run([...memory.flatMap(planTmpfs), ...planPodSpaces(spec)]);
   if (!found) furnished.add(shim);
   return shim;
+}
+
+function runtimeOf({ runtimes }: RuntimeContext, { runtimeHandler: handler }: SandboxSpec) {
+  if (handler === undefined || Object.hasOwn(runtimes, handler)) return runtimes[handler ?? ''];
+  throw new Error(`no runtime for handler "${handler}" is configured on this node`);
 }
 
 /** Docker's and Kubernetes' size of /dev/shm. The files are in memory so that no container fills the disk (CVE-2020-8557). */
@@ -232,10 +239,14 @@ async function remove(context: RuntimeContext, uid: string): Promise<void> {
 
 const SHUTDOWN_DEADLINE_MS = 5_000;
 
-async function shutDown({ shims, clock, log }: RuntimeContext, uid: string): Promise<void> {
+async function shutDown({ dirs, shims, clock, log }: RuntimeContext, uid: string): Promise<void> {
   try {
     const limit = { clock, ms: SHUTDOWN_DEADLINE_MS, what: 'the shim to shut down' };
-    await withDeadline(limit, async () => (await shims.get(uid))?.shutdown());
+    await withDeadline(limit, async () => {
+      const shim = await shims.get(uid);
+      for (const other of otherContainers(dirs, uid)) await shim?.run(planDelete(other));
+      await shim?.shutdown();
+    });
   } catch (err) {
     log.debug({ err, uid }, 'shim did not shut down by itself: killing it');
   } finally {

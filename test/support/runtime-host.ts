@@ -40,7 +40,9 @@ export interface Ended {
   readonly output: readonly string[];
 }
 
-export async function openRuntimeHost(): Promise<RuntimeHost> {
+export async function openRuntimeHost(
+  runtimes: Readonly<Record<string, string>> = {},
+): Promise<RuntimeHost> {
   const dir = mkdtempSync(`${tmpdir()}/orc-runtime-`);
   const layers = [`${dir}/layers/base`, `${dir}/layers/top`];
   for (const layer of layers) mkdirSync(layer, { recursive: true });
@@ -51,7 +53,7 @@ export async function openRuntimeHost(): Promise<RuntimeHost> {
   const parent = `orc-test-${process.pid}-${dir.slice(-6)}`;
   const trees = await findCgroupTrees();
   const cgroups = await openCgroups({ parent, trees, clock: systemClock() });
-  const open = () => openAgent(dir, cgroups);
+  const open = () => openAgent(dir, { cgroups, runtimes });
   let agent = await open();
   let attempts = 0;
   const host: RuntimeHost = {
@@ -104,14 +106,17 @@ export async function openRuntimeHost(): Promise<RuntimeHost> {
   return host;
 }
 
-async function openAgent(dir: string, cgroups: Cgroups) {
+async function openAgent(
+  dir: string,
+  host: { readonly cgroups: Cgroups; readonly runtimes: Readonly<Record<string, string>> },
+) {
   const launcher = startLauncher({ binary: nativeBinary, log: silentLog });
   const runtime = await openRuntime({
     logLimits: { maxBytes: 10 * 2 ** 20, maxFiles: 5 },
     dataDir: `${dir}/data`,
     runDir: `${dir}/run`,
     logDir: `${dir}/logs`,
-    cgroups,
+    ...host,
     launcher,
     clock: systemClock(),
     log: silentLog,

@@ -1,0 +1,42 @@
+/* Operations that have another program make a process. */
+#include "calls.h"
+#include "descriptor.h"
+#include "task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+enum { MAX_STRINGS = 64 }; /* of argv and env, with a NULL after each */
+
+int op_spawn(struct task *task, const struct orc_record *op)
+{
+    char *argv[MAX_STRINGS];
+    int status = 0;
+    if (op->num[0] == 0 || (uint64_t)op->num[0] + op->num[1] + 2 > MAX_STRINGS)
+        return -E2BIG;
+    char **envp = list_vector(argv, list_text(task->list, op, 0), op->num[0]);
+    list_vector(envp, list_text(task->list, op, 1), op->num[1]);
+    pid_t pid = call_clone(0, SIGCHLD, NULL, -1);
+    if (pid == 0) {
+        if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+            execve(argv[0], argv, envp);
+        _exit(127);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        return task_fail(task, "clone");
+    return status == 0 ? 0 : (task->stage = "program", -ECHILD);
+}
+
+int op_adopt(struct task *task, const struct orc_record *op)
+{
+    char text[16] = "";
+    OWNED int fd = open(list_text(task->list, op, 0), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || read(fd, text, sizeof text - 1) < 0)
+        return task_fail(task, "read pid file");
+    struct report orphan = {.type = REPORT_ADOPT, .failure.index = atoi(text)};
+    return orphan.failure.index > 1 ? task_send(task->report, &orphan, -1) : -ESRCH;
+}
