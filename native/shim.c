@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,13 +45,20 @@ static const char *listen_in(int run_dir)
     return NULL;
 }
 
+/* Only wakes the loop. */
+static void on_child(int number)
+{
+    (void)number;
+}
+
 /* NULL, or the stage that failed, with errno. */
 static const char *set_up(const char *run_dir)
 {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGCHLD, SIG_DFL); /* orc-launch ignores it, and that is inherited */
+    sigset_t children;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    sigprocmask(SIG_SETMASK, &children, NULL);
+    signal(SIGCHLD, on_child); /* orc-launch ignores it, and that is inherited */
     signal(SIGPIPE, SIG_IGN);
     umask(022);
     prctl(PR_SET_NAME, "orc-shim");
@@ -170,19 +178,47 @@ static void end_if_idle(void)
     _exit(0);
 }
 
+static bool is_known(pid_t pid)
+{
+    for (const struct process *p = shim.processes; p != NULL; p = p->next)
+        if (p->helper == pid || (p->pid == pid && !p->reaped))
+            return true;
+    return false;
+}
+
+/* A process that was born into a container's last moment and died before it could say so: nobody
+ * waits for it, and until somebody does, the container's first process can't end (see
+ * zap_pid_ns_processes in the kernel). What it did say was there before it was dead, so that is
+ * read first. True: there may be more, behind one that will be waited for. */
+static bool reap_strangers(void)
+{
+    for (siginfo_t child = {0};; child.si_pid = 0) {
+        if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || child.si_pid == 0)
+            return false;
+        for (struct process *p = shim.processes; p != NULL; p = p->next)
+            process_on_report(&p->report, 0);
+        if (is_known(child.si_pid))
+            return true;
+        waitpid(child.si_pid, NULL, __WALL);
+    }
+}
+
 _Noreturn static void serve(void)
 {
     static struct source *sources[MAX_SOURCES];
     static struct pollfd fds[MAX_SOURCES];
-    for (;;) {
+    const struct timespec now = {0}, tick = {.tv_nsec = TICK_MS * 1000000};
+    sigset_t none;
+    sigemptyset(&none);
+    for (bool more = false;;) {
         nfds_t count = collect(sources);
         for (nfds_t i = 0; i < count; i++)
             fds[i] = (struct pollfd){.fd = sources[i]->fd, .events = sources[i]->events};
-        if (poll(fds, count, is_anyone_held() ? TICK_MS : -1) < 0)
-            continue;
-        for (nfds_t i = 0; i < count; i++)
+        int ready = ppoll(fds, count, more ? &now : is_anyone_held() ? &tick : NULL, &none);
+        for (nfds_t i = 0; ready > 0 && i < count; i++)
             if (fds[i].revents != 0 && sources[i]->fd == fds[i].fd)
                 sources[i]->ready(sources[i], fds[i].revents);
+        more = reap_strangers();
         sweep();
         end_if_idle();
     }

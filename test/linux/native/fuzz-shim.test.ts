@@ -11,7 +11,6 @@ import { rounds } from '../../support/rounds.ts';
 import { buildSanitised } from '../../support/sanitised.ts';
 import { seededRng } from '../../support/seeded-rng.ts';
 import { type ShimJail, startShimJail } from '../../support/shim-jail.ts';
-import { waitFor } from '../../support/wait-for.ts';
 
 let jail: ShimJail;
 beforeAll(async () => {
@@ -172,11 +171,12 @@ function hangUp(rng: Rng, socket: Socket): void {
 /** Ends and forgets all containers, those too whose start is still on its way. What runs beside them goes with its client. */
 async function clear(): Promise<void> {
   const { shim } = jail;
-  await waitFor('an empty shim', async () => {
+  const remaining = async () => {
     for (const { container, exit } of await shim.list())
       await (exit ? shim.forget(container) : shim.kill(container, 9)).catch(unlessBusy);
-    return (await shim.list()).length === 0;
-  });
+    return shim.list();
+  };
+  await expect.poll(remaining, { timeout: 30_000 }).toEqual([]);
 }
 
 function unlessBusy(error: unknown): void {
