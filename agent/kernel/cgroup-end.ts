@@ -1,5 +1,4 @@
-import { existsSync, readdirSync, rmdirSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { type CgroupDirectory, CgroupError } from './cgroup-trees.ts';
@@ -18,7 +17,7 @@ type Directories = readonly CgroupDirectory[];
 export async function removeGroup(directories: Directories, clock: Clock): Promise<void> {
   let cause: unknown;
   const gone = await eventually(clock, REMOVE_DEADLINE_MS, async () => {
-    cause = whyStillThere(directories);
+    cause = await whyStillThere(directories);
     if (cause) await killAll(directories, clock);
     return cause === undefined;
   });
@@ -56,21 +55,23 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 /** Removes what can be removed. */
-function whyStillThere(directories: Directories): unknown {
+async function whyStillThere(directories: Directories): Promise<unknown> {
   try {
-    for (const { path } of directories) removeTree(path);
+    for (const { path } of directories) await removeTree(path);
     return undefined;
   } catch (error) {
     return error;
   }
 }
 
-/** What is not there any more is no error. */
-function removeTree(path: string): void {
-  if (!existsSync(path)) return;
-  for (const entry of readdirSync(path, { withFileTypes: true }))
-    if (entry.isDirectory()) removeTree(join(path, entry.name));
-  rmdirSync(path);
+/** What is not there any more is no error. Not at once: the kernel takes half a millisecond and more for each. */
+async function removeTree(path: string): Promise<void> {
+  const refused = await rmdir(path).catch((error: unknown) => error);
+  if (refused === undefined || codeOf(refused) === 'ENOENT') return;
+  const below = await subgroups(path);
+  if (below.length === 0) throw refused;
+  for (const name of below) await removeTree(join(path, name));
+  await rmdir(path);
 }
 
 /** None can fork in between: the kernel kills a unified group as a whole, and others are frozen meanwhile. */
