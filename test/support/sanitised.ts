@@ -10,6 +10,9 @@ export const sanitisedBinary = `${native}/build/orc-native-asan`;
 /** Decodes lists of its own breeding: test/linux/native/list-fuzz.c. */
 export const listFuzzer = `${native}/build/list-fuzz`;
 
+/** On a busy machine. */
+export const buildTimeoutMs = 240_000;
+
 /** Both of them, ten seconds if anything has changed. */
 export function buildSanitised(): void {
   execFileSync('make', ['--silent', '-C', native, 'checked']);

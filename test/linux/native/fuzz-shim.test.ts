@@ -8,7 +8,7 @@ import type { Rng } from '../../../base/rng.ts';
 import { frameType, recordFlag, sizeOf } from '../../../native/binding.ts';
 import { bindDefaults } from '../../support/native-pod.ts';
 import { rounds } from '../../support/rounds.ts';
-import { buildSanitised } from '../../support/sanitised.ts';
+import { buildSanitised, buildTimeoutMs } from '../../support/sanitised.ts';
 import { seededRng } from '../../support/seeded-rng.ts';
 import { type ShimJail, startShimJail } from '../../support/shim-jail.ts';
 
@@ -16,7 +16,7 @@ let jail: ShimJail;
 beforeAll(async () => {
   buildSanitised();
   jail = await startShimJail();
-});
+}, buildTimeoutMs);
 afterAll(() => jail.end());
 
 const exec = (...argv: readonly string[]): readonly Op[] => [

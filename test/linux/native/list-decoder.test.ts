@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { connect } from 'node:net';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { encodeFrame } from '../../../agent/kernel/frames.ts';
 import type { Op } from '../../../agent/kernel/op.ts';
 import { encodeList } from '../../../agent/kernel/op-list.ts';
 import { frameType } from '../../../native/binding.ts';
 import { bindDefaults, execOps, startPod } from '../../support/native-pod.ts';
 import { rounds } from '../../support/rounds.ts';
-import { buildSanitised, listFuzzer } from '../../support/sanitised.ts';
+import { buildSanitised, buildTimeoutMs, listFuzzer } from '../../support/sanitised.ts';
 
 /** Operations of every shape: paths, texts, bytes, lists of strings, wide numbers. */
 const ops: readonly Op[] = [
@@ -37,7 +37,6 @@ const frames: readonly Buffer[] = [
 it(
   'takes what TypeScript encodes, and nothing that is bred from it harms it',
   () => {
-    buildSanitised();
     const run = spawnSync(listFuzzer, ['42', String(rounds(500_000))], {
       input: Buffer.concat(frames),
       encoding: 'utf8',
