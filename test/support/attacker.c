@@ -1,6 +1,6 @@
 /* What a container's image brings along for the tests of test/linux/escapes:
  *   exchange A B         swaps two names, for ever
- *   capable FILE BITS    writes a file capability: effective, and these inheritable and permitted */
+ *   capable FILE PERMITTED INHERITABLE    gives the file these capabilities, effective */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/capability.h>

@@ -1,5 +1,5 @@
-/* probe setfsuid VALUE | setfsuid32 VALUE: makes the system call, the second one as a program of 32 bits
- * would, and says what came of it. */
+/* probe setfsuid VALUE | setfsuid32 VALUE: makes the system call, the second one as a program of
+ * 32 bits would, and says what came of it. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

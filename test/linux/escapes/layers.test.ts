@@ -38,7 +38,8 @@ function digest(directory: string): string {
 /** All that root of a container can do to a file, to a directory, and to what replaces them. */
 const vandal = (path: string) => `cd ${path}
   echo x >> etc/passwd; chmod 4777 bin/busybox; chown 7:7 etc/group; touch -d 2001-01-01 etc
-  mv etc/group etc/gone; rm bin/ls; ln -s / bin/ls; mkdir etc/new; rm -r root; ln bin/busybox etc/link
+  mv etc/group etc/gone; rm bin/ls; ln -s / bin/ls; mkdir etc/new; rm -r root
+  ln bin/busybox etc/link
   truncate -s 0 bin/cat; dd if=/dev/zero of=etc/passwd bs=1 count=9 conv=notrunc`;
 
 describe('the layers of an image (19)', () => {

@@ -34,6 +34,8 @@ const frames: readonly Buffer[] = [
   [frameType.LAUNCH, encodeList({ num: [2], text: ['/run', ['/a', '/b']] }, [])] as const,
 ].map(([type, payload]) => encodeFrame(type, 1, payload));
 
+beforeAll(buildSanitised, buildTimeoutMs);
+
 it(
   'takes what TypeScript encodes, and nothing that is bred from it harms it',
   () => {
