@@ -13,7 +13,7 @@ import {
 import { logLevelFlag } from '../base/log.ts';
 import { readServiceConfig, type ServiceConfig } from '../base/service.ts';
 import type { HousekeepingLimits } from './housekeeping/housekeeping.ts';
-import type { LogLimits } from './runtime/containers.ts';
+import type { LogLimits } from './runtime/container-place.ts';
 
 export const agentFlags = {
   ...configFlag,

@@ -3,17 +3,15 @@ import { dirname, join, parse } from 'node:path';
 import { ifPresent } from '../../base/durable-file.ts';
 import { readExits } from '../kernel/exit-records.ts';
 import { namespacePath } from '../kernel/namespace-path.ts';
-import type { Op } from '../kernel/op.ts';
 import { OpError } from '../kernel/op-error.ts';
 import type { Shim, ShimContainer } from '../kernel/shim.ts';
-import { hostId } from '../oci/id-maps.ts';
-import type { OciPlace } from '../oci/oci-place.ts';
 import type { OciSpec } from '../oci/oci-spec.ts';
 import { planCgroup } from '../oci/plan-cgroup.ts';
 import { bornIn, planContainer } from '../oci/plan-container.ts';
 import type { Container, ContainerId, ContainerPort, ContainerSpec } from '../ports.ts';
 import { planConfig } from './container-config.ts';
 import { ContainerError } from './container-error.ts';
+import { type ContainerContext, ownerOf, placeOf } from './container-place.ts';
 import { attachToContainer, execInContainer } from './exec.ts';
 import { readImageFile } from './image-files.ts';
 import {
@@ -42,24 +40,9 @@ import {
 } from './records.ts';
 import { removeDirectory } from './remove-directory.ts';
 import { planOverlay } from './root-mount.ts';
-import type { RuntimeContext } from './sandboxes.ts';
-import type { SeccompFilters } from './seccomp-filters.ts';
 import { ensureTmpfs, inShim } from './shim-mounts.ts';
 import { startFailure } from './start-failure.ts';
 import { makeTerminationLog, readTerminationLog } from './termination-log.ts';
-
-export interface ContainerContext extends RuntimeContext {
-  readonly logLimits: LogLimits;
-  readonly filters: SeccompFilters;
-  /** The agent's own capabilities, as bits. */
-  readonly capabilities: bigint;
-}
-
-/** Of each attempt's log; the last two attempts' are kept. */
-export interface LogLimits {
-  readonly maxBytes: number;
-  readonly maxFiles: number;
-}
 
 export function containerPort(context: ContainerContext): ContainerPort {
   return {
@@ -211,30 +194,6 @@ async function launch(
     throw new ContainerError('RunContainerError', `starting ${spec.id.name}`, { cause: error });
   }
 }
-
-/** Where a container's processes run. On version 2 they are cloned into its group, else they attach to it. */
-export function placeOf(
-  { cgroups, filters, dirs }: ContainerContext,
-  of: { readonly id: ContainerId; readonly spec: OciSpec; readonly root?: readonly Op[] },
-): { readonly place: OciPlace; readonly cgroup2Dir: string | undefined } {
-  const paths = podPaths(dirs, of.id.uid);
-  const directories = cgroups.directories(paths.containerCgroup(of.id));
-  const unified = directories.find(({ controller }) => controller === '');
-  const place = {
-    bundle: paths.container(of.id),
-    root: of.root,
-    cgroups: directories,
-    attach: unified ? [] : directories.map(({ path }) => join(path, 'cgroup.procs')),
-    filter: of.spec.linux?.seccomp && filters.of(of.spec.linux.seccomp),
-    modules: [],
-    lockDevices: true,
-  };
-  return { place, cgroup2Dir: unified?.path };
-}
-
-/** Who has the process' pipes and its terminal, as the host counts. */
-export const ownerOf = ({ linux, process }: OciSpec): number =>
-  hostId(linux?.uidMappings, process?.user?.uid ?? 0, 'process.user.uid');
 
 /** What of a container is left on disk and in the cgroup tree once nothing of it runs. */
 async function discard(context: ContainerContext, id: ContainerId, paths: PodPaths): Promise<void> {

@@ -4,7 +4,7 @@ import type { OciProcess } from '../oci/oci-spec.ts';
 import { planExec } from '../oci/plan-container.ts';
 import type { ContainerExec, ContainerId } from '../ports.ts';
 import { ContainerError } from './container-error.ts';
-import { type ContainerContext, ownerOf, placeOf } from './containers.ts';
+import { type ContainerContext, ownerOf, placeOf } from './container-place.ts';
 import { otherContainer, otherFailure, planOtherExec } from './other-runtime.ts';
 import { containerKey, podPaths } from './pod-paths.ts';
 import { readContainerRecord } from './records.ts';
