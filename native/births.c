@@ -41,6 +41,7 @@ static struct process *make_process(struct connection *client, uint32_t tag, uin
     process->report = process->life = process->input = none;
     process->output[0] = process->output[1] = none;
     process->failure.index = -1;
+    process->adopts = list->records[list->count - 1].kind == OP_ADOPT;
     if (type != FRAME_RUN)
         snprintf(process->name, sizeof process->name, "%s", list_text(list, &list->records[0], 0));
     return process;

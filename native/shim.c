@@ -181,7 +181,8 @@ static void end_if_idle(void)
 static bool is_known(pid_t pid)
 {
     for (const struct process *p = shim.processes; p != NULL; p = p->next)
-        if (p->helper == pid || (p->pid == pid && !p->reaped))
+        if (p->helper == pid || (p->pid == pid && !p->reaped) ||
+            (p->adopts && p->report.fd >= 0))
             return true;
     return false;
 }

@@ -63,6 +63,7 @@ struct process {
     struct connection *client; /* whom to answer; NULL: gone */
     uint32_t tag;
     struct orc_failure failure;
+    bool adopts; /* an orphan that it has yet to name */
     bool asked; /* its client, who lets it go on */
     bool ready, failed, settled; /* settled: the start was answered */
     bool reaped, finished, dead; /* finished: the end was announced */
