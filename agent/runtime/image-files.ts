@@ -1,13 +1,4 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  readlinkSync,
-  type Stats,
-} from 'node:fs';
+import * as fs from 'node:fs';
 import { join, posix } from 'node:path';
 import { configError } from './container-error.ts';
 
@@ -64,7 +55,7 @@ function topmost(topFirst: readonly string[], relative: string): LayerEntry | un
     const path = join(layer, relative);
     const status = statusOf(path);
     if (status?.isCharacterDevice() && status.rdev === 0) return undefined;
-    if (status?.isSymbolicLink()) return { path, link: readlinkSync(path) };
+    if (status?.isSymbolicLink()) return { path, link: fs.readlinkSync(path) };
     if (status) return { path, link: undefined };
     if (isHiddenBelow(layer, relative)) return undefined;
   }
@@ -83,22 +74,25 @@ function isHiddenBelow(layer: string, relative: string): boolean {
 }
 
 function readBounded(path: string, shown: string): string {
-  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const file = fs.openSync(
+    path,
+    fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK,
+  );
   try {
-    const status = fstatSync(file);
+    const status = fs.fstatSync(file);
     if (!status.isFile()) throw refused(shown, 'not a regular file');
     if (status.size > MAX_BYTES) throw refused(shown, `larger than ${MAX_BYTES} bytes`);
-    return readFileSync(file, 'utf8');
+    return fs.readFileSync(file, 'utf8');
   } finally {
-    closeSync(file);
+    fs.closeSync(file);
   }
 }
 
 const refused = (path: string, why: string) => configError(`the image's ${path}: ${why}`);
 
-function statusOf(path: string): Stats | undefined {
+function statusOf(path: string): fs.Stats | undefined {
   try {
-    return lstatSync(path, { throwIfNoEntry: false });
+    return fs.lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
     throw error;

@@ -1,12 +1,4 @@
-import {
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import * as fs from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
@@ -52,7 +44,7 @@ export function sandboxPort(context: RuntimeContext): SandboxPort {
   return {
     ensure: (spec, signal) => ensure({ ...context, furnished }, spec, signal),
     find: async (uid) => {
-      const recorded = existsSync(podPaths(context.dirs, uid).data);
+      const recorded = fs.existsSync(podPaths(context.dirs, uid).data);
       const known = recorded || (await shimGroups(context)).includes(uid);
       return known ? observe(context, uid) : undefined;
     },
@@ -112,9 +104,10 @@ async function create(
 ): Promise<Shim> {
   const { dirs, cgroups, furnished } = context;
   const { spec, paths, found } = of;
-  for (const dir of [dirs.dataDir, dirs.runDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+  for (const dir of [dirs.dataDir, dirs.runDir])
+    fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
   for (const dir of [paths.containers, join(paths.run, 'tmpfs')])
-    mkdirSync(dir, { recursive: true });
+    fs.mkdirSync(dir, { recursive: true });
   writeSandboxRecord(paths, { ...spec, runtime: runtimeOf(context, spec) });
   const resources = planResources(spec.resources, cgroups.version);
   await cgroups.ensure(paths.cgroup, planCgroup(resources, cgroups.version));
@@ -163,15 +156,15 @@ function writePodFiles(spec: SandboxSpec, directory: string): void {
   ] as const;
   for (const [path, text] of files) {
     if (holds(path, Buffer.from(text))) continue;
-    writeFileSync(path, text, { mode: 0o644 });
-    chownSync(path, owner, owner);
+    fs.writeFileSync(path, text, { mode: 0o644 });
+    fs.chownSync(path, owner, owner);
   }
 }
 
 /** Containers can write to these files: only one of the right size is read. */
 function holds(path: string, bytes: Buffer): boolean {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found?.size === bytes.length && bytes.equals(readFileSync(path));
+  const found = fs.statSync(path, { throwIfNoEntry: false });
+  return found?.size === bytes.length && bytes.equals(fs.readFileSync(path));
 }
 
 async function observe(context: RuntimeContext, uid: string): Promise<Sandbox> {
@@ -256,7 +249,7 @@ async function shutDown({ dirs, shims, clock, log }: RuntimeContext, uid: string
 
 /** LOG_DIR/NAMESPACE_NAME_UID, as the kubelet names them. */
 async function removeLogs(logDir: string, uid: string): Promise<void> {
-  const names = ifPresent(() => readdirSync(logDir)) ?? [];
+  const names = ifPresent(() => fs.readdirSync(logDir)) ?? [];
   for (const name of names.filter((entry) => entry.endsWith(`_${uid}`)))
     await removeDirectory(join(logDir, name));
 }

@@ -1,13 +1,4 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import * as fs from 'node:fs';
 import { ifPresent } from '../../base/durable-file.ts';
 
 /** Kubernetes' limit of a termination message. */
@@ -15,9 +6,9 @@ const MAX_BYTES = 4096;
 
 /** Root's outside, writable for every user inside; the owner, who could change its mode, is nobody there. */
 export function makeTerminationLog(path: string): void {
-  rmSync(path, { force: true });
-  writeFileSync(path, '', { flag: 'wx' });
-  chmodSync(path, 0o666);
+  fs.rmSync(path, { force: true });
+  fs.writeFileSync(path, '', { flag: 'wx' });
+  fs.chmodSync(path, 0o666);
 }
 
 /** The end of what was written to it, as Kubernetes does; undefined if there is nothing. */
@@ -26,14 +17,17 @@ export function readTerminationLog(path: string): string | undefined {
 }
 
 function readEnd(path: string): string | undefined {
-  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const file = fs.openSync(
+    path,
+    fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK,
+  );
   try {
-    const status = fstatSync(file);
+    const status = fs.fstatSync(file);
     if (!status.isFile() || status.size === 0) return undefined;
     const buffer = Buffer.alloc(MAX_BYTES);
-    const read = readSync(file, buffer, { position: Math.max(0, status.size - MAX_BYTES) });
+    const read = fs.readSync(file, buffer, { position: Math.max(0, status.size - MAX_BYTES) });
     return buffer.toString('utf8', 0, read);
   } finally {
-    closeSync(file);
+    fs.closeSync(file);
   }
 }
