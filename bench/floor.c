@@ -1,18 +1,18 @@
 /*
- * What a container costs at least: the system calls that bench/runtime.ts' other contenders make too, in one
- * small static program. And the clock of those others that are programs themselves, so that no large process'
- * fork is counted among what they take.
+ * What a container costs at least: the system calls that bench/runtime.ts' other contenders make
+ * too, in one small static program. And the clock of those others that are programs themselves, so
+ * that no large process' fork is counted among what they take.
  *
  *   floor WORK LAYER FILTER GROUP…
  *
- * WORK: a directory of its own; LAYER: a root file system with /true; FILTER: struct sock_filter[]; GROUP: cgroup
- * directories, of version 1 all of them, of version 2 "into:DIRECTORY". Each line of standard input is answered
- * with one of standard output, in nanoseconds from its beginning:
+ * WORK: a directory of its own; LAYER: a root file system with /true; FILTER: struct sock_filter[];
+ * GROUP: cgroup directories, of version 1 all of them, of version 2 "into:DIRECTORY". Each line of
+ * standard input is answered with one of standard output, in nanoseconds from its beginning:
  *
  *   container             started exited deleted    in namespaces of a pod that is there
- *   pod                   started exited deleted    with a pod of its own: namespaces, link, address, route
- *   burst KIND N AT_ONCE  all                       N of these, never more than AT_ONCE at a time
- *   peer PROGRAM ROOT BUNDLE ID                     started exited deleted    by an OCI runtime's command line
+ *   pod                   started exited deleted    with a pod of its own, and its link
+ *   burst KIND N AT_ONCE  all                       N of these, so many at a time at most
+ *   peer PROGRAM ROOT BUNDLE ID                     started exited deleted    an OCI runtime
  *   peers PROGRAM ROOT BUNDLE N AT_ONCE             all
  */
 #include <arpa/inet.h>
@@ -211,7 +211,8 @@ static void add_route(int fd, unsigned int link, struct rtmsg info, const uint32
 static struct rtmsg route(unsigned char prefix, unsigned char scope)
 {
     return (struct rtmsg){.rtm_family = AF_INET, .rtm_dst_len = prefix, .rtm_table = RT_TABLE_MAIN,
-                          .rtm_protocol = RTPROT_STATIC, .rtm_scope = scope, .rtm_type = RTN_UNICAST};
+                          .rtm_protocol = RTPROT_STATIC, .rtm_scope = scope,
+                          .rtm_type = RTN_UNICAST};
 }
 
 static int open_netlink(void)
@@ -278,7 +279,8 @@ static struct spaces make_pod(bool linked, unsigned int number)
     must(write(pair[0], "", 1), "holder");
     must(read(pair[0], &done, 1), "holder");
     for (int i = 0; i < SPACES; i++)
-        spaces.fd[i] = must(open(text("/proc/%d/ns/%s", pid, space_names[i]), O_RDONLY | O_CLOEXEC), "ns");
+        spaces.fd[i] =
+            must(open(text("/proc/%d/ns/%s", pid, space_names[i]), O_RDONLY | O_CLOEXEC), "ns");
     if (linked)
         link_pod(&spaces, number);
     must(write(pair[0], "", 1), "holder");
@@ -369,8 +371,8 @@ static void make_root(const struct spaces *spaces, const char *directory, char *
     must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "private");
     must(chdir(directory), directory);
     bind_at(layer, "lower", MOUNT_ATTR_IDMAP, spaces->fd[0]);
-    must(mount("overlay", "root", "overlay", MS_NODEV, "lowerdir=lower,upperdir=upper,workdir=work"),
-         "overlay");
+    must(mount("overlay", "root", "overlay", MS_NODEV,
+               "lowerdir=lower,upperdir=upper,workdir=work"), "overlay");
     must(chdir("root"), "root");
     mount_system();
     fill_dev();
@@ -385,7 +387,8 @@ static void give_up_rights(const struct spaces *spaces)
 {
     const uint64_t keep = 0xa80425fbULL; /* the fourteen of docker */
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct halves[2] = {{.effective = (uint32_t)keep, .permitted = (uint32_t)keep}};
+    struct __user_cap_data_struct halves[2] = {
+        {.effective = (uint32_t)keep, .permitted = (uint32_t)keep}};
     must(syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL), "keyctl");
     must(setsid(), "setsid");
     must(setns(spaces->fd[0], CLONE_NEWUSER), "user namespace");
@@ -426,8 +429,8 @@ static void make_directories(char *directory, char **paths, unsigned int number)
     snprintf(directory, PATH_MAX, "%s/%u", work, number);
     must(mkdir(directory, 0700), directory);
     for (int i = 0; i < 4; i++)
-        must(mkdir(text("%s/%s", directory, (const char *[]){"lower", "upper", "work", "root"}[i]), 0755),
-             directory);
+        must(mkdir(text("%s/%s", directory,
+                        (const char *[]){"lower", "upper", "work", "root"}[i]), 0755), directory);
     must(chown(text("%s/upper", directory), FIRST_ID, FIRST_ID), "upper");
     for (int i = 0; i < group_count; i++) {
         must(asprintf(&paths[i], "%s/%u", groups[i], number), "group");
@@ -543,7 +546,8 @@ static void await_any(void)
         die("one of many");
 }
 
-static uint64_t burst(bool own_pod, unsigned int count, unsigned int at_once, const struct spaces *shared)
+static uint64_t burst(bool own_pod, unsigned int count, unsigned int at_once,
+                      const struct spaces *shared)
 {
     uint64_t begun = now();
     for (unsigned int i = 0; i < count; i++) {
@@ -589,7 +593,8 @@ static void handle(char *line, const struct spaces *shared)
 {
     char kind[16], path[512], root[512], bundle[512], id[64];
     unsigned int sizes[2];
-    if (sscanf(line, "peers %511s %511s %511s %u %u", path, root, bundle, &sizes[0], &sizes[1]) == 5)
+    if (sscanf(line, "peers %511s %511s %511s %u %u", path, root, bundle, &sizes[0],
+               &sizes[1]) == 5)
         printf("%lu\n", burst_of_peers(path, root, bundle, sizes));
     else if (sscanf(line, "peer %511s %511s %511s %63s", path, root, bundle, id) == 4)
         answer(run_peer(path, root, bundle, id));
@@ -608,7 +613,8 @@ int main(int argc, char **argv)
     work = argv[1];
     layer = argv[2];
     int fd = must(open(argv[3], O_RDONLY | O_CLOEXEC), argv[3]);
-    program.len = (unsigned short)((size_t)must(read(fd, filter, sizeof filter), argv[3]) / sizeof filter[0]);
+    size_t bytes = (size_t)must(read(fd, filter, sizeof filter), argv[3]);
+    program.len = (unsigned short)(bytes / sizeof filter[0]);
     close(fd);
     for (int i = 4; i < argc && group_count < MAX_GROUPS; i++) {
         into_group = strncmp(argv[i], "into:", 5) == 0;
