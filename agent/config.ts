@@ -42,6 +42,7 @@ export const agentFlags = {
     '5',
   ).whole(1, 1000),
   label: listOf('KEY=VALUE', 'of the Node object', keyValue),
+  'runtime-handler': listOf('NAME=PATH', 'an OCI runtime that RuntimeClasses may name', program),
   'log-level': logLevelFlag,
 };
 
@@ -54,6 +55,8 @@ export interface AgentConfig extends Omit<Given, 'join'> {
   readonly join: { readonly server: string; readonly token: string } | undefined;
   readonly insecureRegistries: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** Programs by handler. */
+  readonly runtimes: Readonly<Record<string, string>>;
   readonly limits: HousekeepingLimits;
   readonly logLimits: LogLimits;
   readonly service: ServiceConfig | undefined;
@@ -76,6 +79,7 @@ function configOf(given: Given): AgentConfig {
     join: server === undefined || token === undefined ? undefined : { server, token },
     insecureRegistries: given.insecureRegistry,
     labels: Object.fromEntries(given.label),
+    runtimes: Object.fromEntries(given.runtimeHandler),
     limits: readLimits(given),
     logLimits: {
       maxBytes: given.containerLogMaxSize * 2 ** 20,
@@ -99,11 +103,18 @@ function percent(about: string, fallback: string, least = 0): Flag<number> {
   return text('PERCENT', about, fallback).whole(least, 100);
 }
 
-function keyValue(text: string): readonly [string, string] {
+function keyValue(text: string, name: string): readonly [string, string] {
   const [key = '', ...value] = text.split('=');
   if (key === '' || value.length === 0)
-    throw new UsageError(`--label must be KEY=VALUE, not ${text}`);
+    throw new UsageError(`--${name} must be KEY=VALUE, not ${text}`);
   return [key, value.join('=')];
+}
+
+function program(text: string, name: string): readonly [string, string] {
+  const [handler, path] = keyValue(text, name);
+  if (!path.startsWith('/'))
+    throw new UsageError(`--${name} ${handler}: must be an absolute path, not ${path}`);
+  return [handler, path];
 }
 
 /** Every other node refuses a table in which an address makes no sense. */

@@ -161,7 +161,7 @@ async function openPorts(config: AgentConfig, logDir: string, base: Base): Promi
     cgroups,
     launcher,
     logLimits: config.logLimits,
-    runtimes: {},
+    runtimes: config.runtimes,
     ...base,
   });
   const network = await openNetwork({ dataDir, resolvConf, ...base });

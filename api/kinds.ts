@@ -8,6 +8,7 @@ import { Namespace } from './namespace.ts';
 import { Node } from './node.ts';
 import { Pod } from './pod.ts';
 import { ReplicaSet } from './replica-set.ts';
+import { RuntimeClass } from './runtime-class.ts';
 import { Secret } from './secret.ts';
 import { Service } from './service.ts';
 
@@ -24,4 +25,5 @@ export const kinds: readonly Kind[] = [
   Secret,
   Event,
   Lease,
+  RuntimeClass,
 ];

@@ -84,6 +84,7 @@ export const podSpecFields = {
   enableServiceLinks: bool({
     about: 'Addresses of the Services as environment variables. Default true.',
   }),
+  runtimeClassName: str({ about: 'A RuntimeClass: the runtime that runs the containers.' }),
   schedulerName: fixed('default-scheduler'),
   hostPID: unsupported(false),
   hostIPC: unsupported(false),
@@ -107,7 +108,6 @@ export const podSpecFields = {
     'priorityClassName',
     'readinessGates',
     'resourceClaims',
-    'runtimeClassName',
     'schedulingGates',
     'topologySpreadConstraints',
   ),

@@ -11,6 +11,7 @@ import {
   invalidField,
   notOneOf,
   requiredField,
+  unsupportedByOrc,
 } from './field-error.ts';
 import {
   checkDnsLabel,
@@ -44,6 +45,20 @@ export function validatePodSpec(spec: PodSpec, at: FieldPath): readonly FieldErr
     checkLabels(spec.nodeSelector, at('nodeSelector')),
     validateHost(spec, at),
     validateHostPorts(spec, at('containers')),
+    validateRuntime(spec, at),
+  );
+}
+
+/** Terminals are made by orc's own runtime only. */
+function validateRuntime(spec: PodSpec, at: FieldPath): readonly FieldError[] {
+  const { runtimeClassName: name, containers, initContainers } = spec;
+  if (name === undefined) return [];
+  const noTerminal = ({ tty }: Container, path: FieldPath) =>
+    errorsOf(tty && unsupportedByOrc(path('tty'), true));
+  return errorsOf(
+    invalidBecause(at('runtimeClassName'), name, checkDnsSubdomain(name)),
+    errorsOfEach(containers, at('containers'), noTerminal),
+    errorsOfEach(initContainers, at('initContainers'), noTerminal),
   );
 }
 

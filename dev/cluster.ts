@@ -168,7 +168,7 @@ async function keepStore(
 }
 
 async function keepAgent(
-  { dataDir, logLevel }: ClusterConfig,
+  { dataDir, logLevel, runtimeHandler }: ClusterConfig,
   on: {
     readonly placed: PlacedHost;
     readonly runDir: string;
@@ -192,6 +192,7 @@ async function keepAgent(
     ...agentAddresses.flatMap((controller) => ['--controller', controller]),
     ...['--cgroup-parent', on.cgroupParent],
     ...['--insecure-registry', 'registry:5000', '--registry-proxy', join(on.runDir, 'proxy.sock')],
+    ...runtimeHandler.flatMap((handler) => ['--runtime-handler', handler]),
     ...['--log-level', logLevel],
   );
   const logPath = join(dataDir, `${name}.log`);

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import {
   formatFlags,
+  list,
   listOf,
   on,
   parseFlags,
@@ -29,6 +30,7 @@ export const devFlags = {
   'cache-dir': text('DIR', 'Debian packages for the registry', '.cache').parsed((path) =>
     resolve(path),
   ),
+  'runtime-handler': list('NAME=PATH', 'another OCI runtime, which every host has'),
   'ready-fd': text('FD', 'write "ready" to this descriptor when all is up').whole(3, 1023),
   'log-level': logLevelFlag,
 };

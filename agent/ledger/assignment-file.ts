@@ -21,6 +21,7 @@ interface PodFile {
   readonly configMaps: readonly ConfigMap[];
   /** AES-256-GCM of the JSON: nonce, tag, ciphertext; base64. */
   readonly secrets: string;
+  readonly runtimeHandler?: string;
   readonly userNamespace: UserNamespaceRange | null;
 }
 
@@ -31,13 +32,15 @@ export interface NetworkFile {
 
 export function assignmentCodec(key: Uint8Array, rng: Rng): AssignmentCodec {
   return {
-    encodePod({ uid, generation, pod, configMaps, secrets, userNamespace = null }) {
+    encodePod(assignment) {
+      const { uid, generation, pod, configMaps, secrets, userNamespace = null } = assignment;
       const file: PodFile = {
         uid,
         generation,
         pod,
         configMaps: [...configMaps.values()],
         secrets: seal(JSON.stringify([...secrets.values()]), { key, uid, nonce: rng.bytes(12) }),
+        runtimeHandler: assignment.runtimeHandler,
         userNamespace,
       };
       return JSON.stringify(file);
@@ -51,6 +54,7 @@ export function assignmentCodec(key: Uint8Array, rng: Rng): AssignmentCodec {
         pod: file.pod,
         configMaps: byName(file.configMaps),
         secrets: byName(secrets),
+        runtimeHandler: file.runtimeHandler ?? '',
         userNamespace: file.userNamespace ?? undefined,
       };
     },

@@ -14,6 +14,8 @@ export interface PodAssignment {
   /** Those that the pod names and that exist, by name; all in the pod's namespace. */
   readonly configMaps: ReadonlyMap<string, ConfigMap>;
   readonly secrets: ReadonlyMap<string, Secret>;
+  /** Of its RuntimeClass; "": it names none, or one that isn't there. */
+  readonly runtimeHandler: string;
   /** Ids that only this pod has on this node, for as long as it is assigned; undefined: hostUsers. */
   readonly userNamespace: UserNamespaceRange | undefined;
 }

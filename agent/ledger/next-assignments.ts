@@ -69,8 +69,8 @@ function userNamespaceOf(
 }
 
 function isSame(known: PodAssignment, next: NewAssignment): boolean {
-  const { pod, configMaps, secrets } = known;
-  return isDeepStrictEqual({ uid: known.uid, pod, configMaps, secrets }, { ...next });
+  const { generation: _, userNamespace: _u, ...same } = known;
+  return isDeepStrictEqual(same, { ...next });
 }
 
 const same = <T>(now: T | undefined, next: T): T =>

@@ -49,6 +49,9 @@ export async function createSandbox(
   context: PodContext,
 ): Promise<void> {
   if (!assignment) return;
+  const { runtimeClassName: wanted } = assignment.pod.spec;
+  if (wanted !== undefined && assignment.runtimeHandler === '')
+    throw new Error(`RuntimeClass "${wanted}" not found`);
   await context.ports.sandboxes.ensure(sandboxSpec(assignment, context, undefined), signal);
 }
 
@@ -85,6 +88,7 @@ function sandboxSpec(
     hostname: pod.spec.hostNetwork ? context.nodeName : hostnameOf(pod),
     userNamespace: assignment.userNamespace,
     hostNetwork: pod.spec.hostNetwork ?? false,
+    runtimeHandler: assignment.runtimeHandler || undefined,
     resources: podResources(assignment),
     resolvConf: resolvConf(pod, network, context.nodeResolvConf),
     hosts: hostsFile(pod, ip, network?.clusterDomain ?? 'cluster.local'),

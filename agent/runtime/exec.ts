@@ -28,7 +28,7 @@ export async function execInContainer(
   const other = otherContainer(context.dirs, id);
   if (other) {
     if (terminal) throw noTerminal(id);
-    const { ops, directory } = planOtherExec(other, process);
+    const { ops, directory } = planOtherExec(other, { process, place });
     const session = await shim.exec({ container, ops, stdin, terminal, owner: ownerOf(spec) });
     const remove = () => rmSync(directory, { recursive: true, force: true });
     session.exited.then(remove, remove);

@@ -62,7 +62,7 @@ export function planCreate(
     // On version 1 the runtime's groups begin where it is itself, which need not be the same place in every tree.
     ...place.attach.map((path): Op => ({ op: 'write', path, bytes: Buffer.from('0') })),
     ...(place.root ?? []),
-    ...makeRootfs(at),
+    ...planView(at, place),
     { op: 'bind', source: spec.root?.path ?? '', target: rootfs(at), flags: [] },
     ...subPaths,
     umask,
@@ -85,7 +85,7 @@ export const planDelete = (at: OtherContainer): readonly Op[] => [
 /** `directory`: for the files that go with the process, made anew. */
 export function planOtherExec(
   at: OtherContainer,
-  process: OciProcess,
+  { process, place }: { readonly process: OciProcess; readonly place: OciPlace },
 ): { readonly ops: readonly Op[]; readonly directory: string } {
   const directory = mkdtempSync(join(at.bundle, 'exec-'));
   const [file, pidFile] = [join(directory, 'process.json'), join(directory, 'pid')];
@@ -97,7 +97,7 @@ export function planOtherExec(
     // runc begins in the root's directory, be it empty.
     ops: [
       { op: 'unshare', namespaces: ['mount'] },
-      ...makeRootfs(at),
+      ...planView(at, place),
       umask,
       exec,
       { op: 'adopt', path: pidFile },
@@ -113,8 +113,19 @@ export function planOtherExec(
 const shelf = { target: '/dev/shm', data: 'mode=755,size=64k' };
 const rootfs = ({ id }: OtherContainer) => join(shelf.target, id);
 
-function makeRootfs(at: OtherContainer): readonly Op[] {
+/** What the runtime expects to see; of cgroups on version 1, where its cgroup namespace begins and not the host's. */
+function planView(at: OtherContainer, { attach }: OciPlace): readonly Op[] {
+  const trees = attach.map((path) => /^\/sys\/fs\/cgroup\/([^/]+)/.exec(path)?.[1] ?? 'unified');
   return [
+    ...trees.flatMap((data): readonly Op[] => {
+      if (data === 'unified') return [];
+      const target = `/sys/fs/cgroup/${data}`;
+      // mount(2) refuses to cover a file system with itself.
+      return ['tmpfs', 'cgroup'].map((fstype) => ({
+        ...{ op: 'mount', source: fstype, fstype, target, flags: [] },
+        data: fstype === 'cgroup' ? data : '',
+      }));
+    }),
     { ...{ op: 'mount', source: 'tmpfs', fstype: 'tmpfs', flags: [] }, ...shelf },
     { op: 'mkdir', path: rootfs(at), mode: 0o755, uid: 0, gid: 0 },
   ];

@@ -76,6 +76,7 @@ function newAssignment(message: AssignPod): NewAssignment {
     pod: JSON.parse(message.podJson) as Pod,
     configMaps: byName(message.configMapJson.map((json) => JSON.parse(json) as ConfigMap)),
     secrets: byName(message.secretJson.map((json) => JSON.parse(json) as Secret)),
+    runtimeHandler: message.runtimeHandler,
   };
 }
 

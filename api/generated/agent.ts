@@ -212,6 +212,8 @@ export interface AssignPod {
   /** ConfigMaps and Secrets that the pod names and that exist. */
   configMapJson: string[];
   secretJson: string[];
+  /** Of its RuntimeClass; "": it names none, or one that isn't there. */
+  runtimeHandler: string;
 }
 
 export interface RemovePod {
@@ -1781,7 +1783,7 @@ export const SnapshotEnd: MessageFns<SnapshotEnd> = {
 };
 
 function createBaseAssignPod(): AssignPod {
-  return { generation: undefined, uid: "", podJson: "", configMapJson: [], secretJson: [] };
+  return { generation: undefined, uid: "", podJson: "", configMapJson: [], secretJson: [], runtimeHandler: "" };
 }
 
 export const AssignPod: MessageFns<AssignPod> = {
@@ -1800,6 +1802,9 @@ export const AssignPod: MessageFns<AssignPod> = {
     }
     for (const v of message.secretJson) {
       writer.uint32(42).string(v!);
+    }
+    if (message.runtimeHandler !== "") {
+      writer.uint32(50).string(message.runtimeHandler);
     }
     return writer;
   },
@@ -1855,6 +1860,14 @@ export const AssignPod: MessageFns<AssignPod> = {
             }
 
             message.secretJson.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.runtimeHandler = reader.string();
             continue;
           }
         }

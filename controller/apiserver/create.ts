@@ -7,7 +7,7 @@ import { keyOf } from '../store/keys.ts';
 import { newObject } from '../store/next-object.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { accepted, answer, checkAddress, checkNamespace } from './incoming.ts';
+import { accepted, answer, checkAddress, checkNamespace, checkRuntimeClass } from './incoming.ts';
 import { parseObjectBody } from './parse-body.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
@@ -34,6 +34,7 @@ export async function createFrom(
     parseObject(kind, withoutServerFields(kind, body), { namespace, fieldValidation }),
   );
   await checkNamespace(call, name, deps);
+  await checkRuntimeClass(call, draft, deps);
   const wanted = { kind, object: draft };
   if (options.dryRun) return pretended(kind, withAllocations(wanted, deps), deps);
   return writeAllocated(wanted, deps, (whole) => deps.objects.create(kind, whole));

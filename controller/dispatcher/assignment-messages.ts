@@ -52,15 +52,20 @@ const assignPod = (assignment: Assignment, generation: Generation): AssignPod =>
   podJson: JSON.stringify(podForNode(assignment.pod)),
   configMapJson: assignment.configMaps.map((object) => JSON.stringify(object)),
   secretJson: assignment.secrets.map((object) => JSON.stringify(object)),
+  runtimeHandler: assignment.runtimeHandler,
 });
 
 /** Digests are kept by object: those in the cache never change. */
 function versionOf(assignment: Assignment, digests: WeakMap<object, string>): string {
-  const { pod, configMaps, secrets } = assignment;
+  const { pod, configMaps, secrets, runtimeHandler } = assignment;
   const digest = digests.get(pod) ?? digestOf(JSON.stringify(podForNode(pod)));
   digests.set(pod, digest);
   const named = [...configMaps, ...secrets];
-  return [digest, ...named.map(({ metadata: m }) => `${m.uid}@${m.resourceVersion}`)].join();
+  return [
+    digest,
+    runtimeHandler,
+    ...named.map(({ metadata: m }) => `${m.uid}@${m.resourceVersion}`),
+  ].join();
 }
 
 const digestOf = (text: string) => createHash('sha256').update(text).digest('base64');

@@ -1,5 +1,6 @@
 import { ConfigMap } from '../../api/config-map.ts';
 import type { Pod } from '../../api/pod.ts';
+import { RuntimeClass } from '../../api/runtime-class.ts';
 import { Secret } from '../../api/secret.ts';
 import type { Cache } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
@@ -11,6 +12,8 @@ export interface Assignment {
   readonly pod: Pod;
   readonly configMaps: readonly ConfigMap[];
   readonly secrets: readonly Secret[];
+  /** Of its RuntimeClass; "": it names none, or one that isn't there. */
+  readonly runtimeHandler: string;
   /** "ConfigMap/namespace/name": what the pod names, whether it exists or not. */
   readonly named: readonly string[];
 }
@@ -27,10 +30,13 @@ export function planAssignments(
 function assignmentOf(pod: Pod, snapshot: Pick<Cache, 'get'>): Assignment {
   const { namespace = '', uid } = pod.metadata;
   const { configMaps, secrets } = namedObjects(pod);
+  const { runtimeClassName: name = '' } = pod.spec;
   return {
     uid,
     pod,
+    runtimeHandler: snapshot.get(RuntimeClass, { namespace: '', name })?.handler ?? '',
     named: [
+      ...(name === '' ? [] : [`RuntimeClass//${name}`]),
       ...[...configMaps].map((name) => `ConfigMap/${namespace}/${name}`),
       ...[...secrets].map((name) => `Secret/${namespace}/${name}`),
     ],

@@ -21,6 +21,7 @@ export const newAssignment = (
   pod: aPod(spec, { uid }),
   configMaps: new Map(),
   secrets: new Map(),
+  runtimeHandler: '',
 });
 
 export const assign = (revision: number, pod: NewAssignment, epoch = 1): LedgerChange => ({

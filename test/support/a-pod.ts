@@ -24,6 +24,7 @@ export function anAssignment(spec: Json = {}, metadata: Json = {}): PodAssignmen
     pod: aPod(spec, metadata),
     configMaps: new Map(),
     secrets: new Map(),
+    runtimeHandler: '',
     userNamespace: { firstId: 1_000_000, size: 65_536 },
   };
 }

@@ -121,7 +121,7 @@ const attemptWords = ({ id, state }: Container) => `${id.name}/${id.attempt} ${s
 /** Pod and uid have the same name; one container "web" of image web:1 unless the spec says otherwise. */
 export function podNamed(name = 'web', spec: Json = {}): NewAssignment {
   const pod = aPod(spec, { name, uid: name });
-  return { uid: name, pod, configMaps: new Map(), secrets: new Map() };
+  return { uid: name, pod, configMaps: new Map(), secrets: new Map(), runtimeHandler: '' };
 }
 
 function deleted(assignment: NewAssignment, graceSeconds: number): NewAssignment {

@@ -122,6 +122,7 @@ const samples: Readonly<Record<string, object>> = {
   ConfigMap: { data: { a: 'b' } },
   Secret: { stringData: { a: 'b' } },
   Event: { involvedObject: { kind: 'Pod', namespace: 'default', name: 'web' } },
+  RuntimeClass: { handler: 'runc' },
   Lease: { spec: { holderIdentity: 'a', renewTime: '2026-01-01T00:00:00.123456Z' } },
 };
 

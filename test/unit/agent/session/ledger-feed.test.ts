@@ -28,6 +28,7 @@ const assign = (uid: string): Said => ({
     podJson: JSON.stringify(aPod({}, { uid })),
     configMapJson: [],
     secretJson: [],
+    runtimeHandler: '',
   },
 });
 const delta = (parts: Partial<NetworkDelta>, revision = 6): Said => ({

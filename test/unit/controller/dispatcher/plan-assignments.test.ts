@@ -66,9 +66,15 @@ describe('the plan for a node', () => {
   });
 
   it('has every pod that is bound to it, by uid, and names what does not exist yet', () => {
-    const pod = aPod({ imagePullSecrets: [{ name: 's' }] });
+    const pod = aPod({ imagePullSecrets: [{ name: 's' }], runtimeClassName: 'other' });
     expect([...planAssignments('host1', snapshot([pod]))]).toEqual([
-      ['uid-1', { uid: 'uid-1', pod, configMaps: [], secrets: [], named: ['Secret/default/s'] }],
+      [
+        'uid-1',
+        {
+          ...{ uid: 'uid-1', pod, configMaps: [], secrets: [], runtimeHandler: '' },
+          named: ['RuntimeClass//other', 'Secret/default/s'],
+        },
+      ],
     ]);
   });
 

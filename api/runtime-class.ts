@@ -1,0 +1,28 @@
+import { text } from './columns.ts';
+import { unchanged } from './immutable.ts';
+import { type Kind, type KubeObject, kind } from './kind.ts';
+import { checkDnsLabel } from './names.ts';
+import { required, str, unsupportedFields } from './schema.ts';
+
+const fields = {
+  handler: required(
+    str({
+      check: checkDnsLabel,
+      about: 'The runtime, as nodes name it: --runtime-handler NAME=PROGRAM of their agents.',
+    }),
+  ),
+  ...unsupportedFields('overhead', 'scheduling'),
+};
+
+export type RuntimeClass = KubeObject<typeof fields>;
+
+export const RuntimeClass: Kind<typeof fields> = kind({
+  group: 'node.k8s.io',
+  kind: 'RuntimeClass',
+  plural: 'runtimeclasses',
+  namespaced: false,
+  about: 'A name for a container runtime that nodes have beside the usual one.',
+  fields,
+  validateUpdate: (next, previous, at) => unchanged(next.handler, previous.handler, at('handler')),
+  columns: [text('Handler', 'The runtime, as nodes name it.', ({ handler }) => handler)],
+});
