@@ -40,7 +40,7 @@ $(NATIVE): $(wildcard native/*.c native/*.h) native/Makefile
 	@$(MAKE) --no-print-directory --silent -C native
 
 # Files that went are seen by their directories.
-$(BUNDLE): $(NPM_STAMP) deploy/bundle.ts $(shell find orc.ts programs.ts package.json api base agent cli controller dev native/*.ts)
+$(BUNDLE): $(NPM_STAMP) deploy/bundle.ts $(shell find orc.ts programs.ts package.json api base agent cli controller dev native/*.ts native/generated)
 	@echo "  build       bundle"
 	@node_modules/.bin/node deploy/bundle.ts
 

@@ -2,9 +2,9 @@
  * The border between TypeScript and C: what crosses it, byte for byte.
  *
  * TypeScript holds all policy and speaks in lists of operations; C runs them, one switch, no
- * defaults. binding.ts mirrors the names and numbers below in the same order;
- * test/tidy/native-header.test.ts compares the two. All numbers are little-endian. A new program of
- * this binary is one row in main.c and one .c file (the Makefile takes all of them).
+ * defaults. `make generate` makes generated/binding.ts of the names and numbers below (by
+ * binding.awk: one enumerator or field a line). All numbers are little-endian. A new program of this
+ * binary is one row in main.c and one .c file (the Makefile takes all of them).
  *
  *   agent (TypeScript)        orc-launch              orc-shim                   container
  *   LAUNCH dir, cgroups ────▶ fork, setsid, join,

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { deferred } from '../../base/deadline.ts';
-import { frameType, limits } from '../../native/binding.ts';
+import { frameType, limits } from '../../native/generated/binding.ts';
 import { decodeFailure, decodeStates, encodeFrame, type Frame, readFrames } from './frames.ts';
 import type { OpFailure } from './op.ts';
 import { encodeList } from './op-list.ts';

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { limits, sizeOf } from '../../native/binding.ts';
+import { limits, sizeOf } from '../../native/generated/binding.ts';
 import type { OpFailure } from './op.ts';
 import type { ShimContainer } from './shim.ts';
 

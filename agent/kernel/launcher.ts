@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { type Deferred, deferred } from '../../base/deadline.ts';
 import type { Log } from '../../base/log.ts';
-import { frameType } from '../../native/binding.ts';
+import { frameType } from '../../native/generated/binding.ts';
 import { decodeFailure, encodeFrame, type Frame, readFrames } from './frames.ts';
 import { OpError } from './op-error.ts';
 import { encodeList } from './op-list.ts';

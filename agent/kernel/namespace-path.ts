@@ -1,4 +1,4 @@
-import { space } from '../../native/binding.ts';
+import { space } from '../../native/generated/binding.ts';
 import { type Slot, slotNumber } from './op-fields.ts';
 import type { Shim } from './shim.ts';
 

@@ -1,4 +1,4 @@
-import { cloneFlag, recordFlag, space } from '../../native/binding.ts';
+import { recordFlag, space } from '../../native/generated/binding.ts';
 
 /** One record of `struct orc_record`: what is absent is zero. */
 export interface WireRecord {
@@ -88,6 +88,18 @@ export const mountFlags: Field<readonly (keyof typeof mountFlag)[] | number> = {
   put: ({ num }, value) =>
     num.push(typeof value === 'number' ? value : bits(value, (name) => mountFlag[name])),
 };
+
+/** CLONE_NEW… */
+const cloneFlag = {
+  USER: 0x1000_0000,
+  NETWORK: 0x4000_0000,
+  IPC: 0x0800_0000,
+  UTS: 0x0400_0000,
+  MOUNT: 0x0002_0000,
+  PID: 0x2000_0000,
+  CGROUP: 0x0200_0000,
+  TIME: 0x80,
+} as const;
 
 export type Namespace = Lowercase<keyof typeof cloneFlag>;
 

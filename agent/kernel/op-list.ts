@@ -1,4 +1,4 @@
-import { opKind, setting, sizeOf } from '../../native/binding.ts';
+import { opKind, setting, sizeOf } from '../../native/generated/binding.ts';
 import { type Op, operations } from './op.ts';
 import { encodeFields, mountFlag, type WireRecord, type WireText } from './op-fields.ts';
 

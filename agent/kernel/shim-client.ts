@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { type Deferred, deferred } from '../../base/deadline.ts';
-import { frameType, limits, recordFlag } from '../../native/binding.ts';
+import { frameType, limits, recordFlag } from '../../native/generated/binding.ts';
 import { startExec } from './exec-session.ts';
 import {
   decodeFailure,

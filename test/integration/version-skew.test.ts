@@ -14,7 +14,7 @@ import { parseObject } from '../../api/prepare.ts';
 import { silentLog } from '../../base/log.ts';
 import { systemRng } from '../../base/rng.ts';
 import { buildApiServer } from '../../controller/apiserver/api-server.ts';
-import { frameType, limits, sizeOf } from '../../native/binding.ts';
+import { frameType, limits, sizeOf } from '../../native/generated/binding.ts';
 import { type ApiWorld, openApiWorld } from '../support/api-server.ts';
 
 /** Parts of orc that are a version apart: docs/upgrade.md. */

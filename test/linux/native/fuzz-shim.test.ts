@@ -5,7 +5,7 @@ import type { Op } from '../../../agent/kernel/op.ts';
 import { OpError } from '../../../agent/kernel/op-error.ts';
 import { encodeList } from '../../../agent/kernel/op-list.ts';
 import type { Rng } from '../../../base/rng.ts';
-import { frameType, recordFlag, sizeOf } from '../../../native/binding.ts';
+import { frameType, recordFlag, sizeOf } from '../../../native/generated/binding.ts';
 import { bindDefaults } from '../../support/native-pod.ts';
 import { rounds } from '../../support/rounds.ts';
 import { buildSanitised, buildTimeoutMs } from '../../support/sanitised.ts';

@@ -4,7 +4,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { encodeFrame } from '../../../agent/kernel/frames.ts';
 import type { Op } from '../../../agent/kernel/op.ts';
 import { encodeList } from '../../../agent/kernel/op-list.ts';
-import { frameType } from '../../../native/binding.ts';
+import { frameType } from '../../../native/generated/binding.ts';
 import { bindDefaults, execOps, startPod } from '../../support/native-pod.ts';
 import { rounds } from '../../support/rounds.ts';
 import { buildSanitised, buildTimeoutMs, listFuzzer } from '../../support/sanitised.ts';

@@ -5,7 +5,7 @@ import {
   encodeFrame,
   frameReader,
 } from '../../../../agent/kernel/frames.ts';
-import { limits, sizeOf } from '../../../../native/binding.ts';
+import { limits, sizeOf } from '../../../../native/generated/binding.ts';
 
 const stream = Buffer.concat([
   encodeFrame(4, 1, Buffer.from('first')),

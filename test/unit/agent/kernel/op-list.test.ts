@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Op } from '../../../../agent/kernel/op.ts';
 import { encodeList } from '../../../../agent/kernel/op-list.ts';
-import { opKind } from '../../../../native/binding.ts';
+import { opKind } from '../../../../native/generated/binding.ts';
 
 /** Reads a payload back, by the layout that orc.h gives. */
 function decode(bytes: Buffer) {

@@ -1,12 +1,10 @@
-/**
- * The names and numbers of orc.h, in its order; test/tidy/native-header.test.ts holds the two
- * against each other. Everything that TypeScript and the C program say to one another is encoded with these.
- */
+// Code generated from orc.h by `make generate`. DO NOT EDIT.
+
 export const limits = {
   PROTOCOL: 3,
   OPERATIONS: 2,
-  MAX_FRAME: 4_194_304,
-  MAX_INPUT: 65_536,
+  MAX_FRAME: 4194304,
+  MAX_INPUT: 65536,
   MAX_NAME: 127,
   STAGE_SIZE: 24,
 } as const;
@@ -101,18 +99,6 @@ export const space = {
   FD: 10,
 } as const;
 
-/** CLONE_NEW…, by the names of `space`. */
-export const cloneFlag = {
-  USER: 0x1000_0000,
-  NETWORK: 0x4000_0000,
-  IPC: 0x0800_0000,
-  UTS: 0x0400_0000,
-  MOUNT: 0x0002_0000,
-  PID: 0x2000_0000,
-  CGROUP: 0x0200_0000,
-  TIME: 0x80,
-} as const;
-
 export const setting = {
   RLIMIT: 0,
   SCHEDULER: 1,
@@ -121,10 +107,11 @@ export const setting = {
   PERSONALITY: 4,
 } as const;
 
-/** Bytes of the fixed structures: orc_frame, orc_list, orc_record and so on. */
+/** Bytes of the fixed structures: orc_frame and so on. */
 export const sizeOf = {
   frame: 16,
   list: 8,
+  text: 8,
   record: 88,
   hello: 16,
   failure: 32,
