@@ -58,15 +58,13 @@ async function runContainer(
   const { assignment, container, attempt } = wanted;
   const image = observed.images.get(container.name);
   if (image?.state !== 'present') return;
-  const environment = environmentOf(container, {
+  const variables = environmentOf(container, {
     assignment,
     podIp: assignment.pod.spec.hostNetwork ? context.hostIp : (observed.network?.podIp ?? ''),
     hostIp: context.hostIp,
     nodeName: context.nodeName,
     network: context.network(),
   });
-  if (!environment.ok) throw new ConfigProblem(environment.problem);
-  const { variables } = environment;
   const logPath = containerLogPath(context.logDir, assignment.pod.metadata, {
     name: container.name,
     attempt,
@@ -74,10 +72,6 @@ async function runContainer(
   const { volumes } = record;
   const spec = { assignment, container, attempt, image: image.image, variables, volumes, logPath };
   await context.ports.containers.start(containerSpec(spec), signal);
-}
-
-class ConfigProblem extends Error {
-  readonly reason = 'CreateContainerConfigError';
 }
 
 /** The port's own word (CreateContainerError, StartError …), which is Kubernetes' for a waiting container. */

@@ -2,6 +2,7 @@ import type { Container, EnvFromSource, EnvVar } from '../../api/container.ts';
 import type { Pod } from '../../api/pod.ts';
 import type { PodAssignment } from '../ledger/assignment.ts';
 import type { NetworkTable } from '../ports.ts';
+import { ConfigProblem, configEntries } from './config-entries.ts';
 
 /** What a container's environment and arguments are made of. */
 export interface EnvironmentInput {
@@ -12,25 +13,22 @@ export interface EnvironmentInput {
   readonly network: NetworkTable | undefined;
 }
 
-export type Environment =
-  | { readonly ok: true; readonly variables: ReadonlyMap<string, string> }
-  /** Kubernetes' CreateContainerConfigError. */
-  | { readonly ok: false; readonly problem: string };
-
-/** Services' addresses, then envFrom, then env, later ones winning. Pure. */
-export function environmentOf(container: Container, input: EnvironmentInput): Environment {
+/** Services' addresses, then envFrom, then env, later ones winning. Pure. Throws ConfigProblem. */
+export function environmentOf(
+  container: Container,
+  input: EnvironmentInput,
+): ReadonlyMap<string, string> {
   const variables = new Map<string, string>();
   const { pod } = input.assignment;
   if (pod.spec.enableServiceLinks !== false) addServiceLinks(variables, pod, input.network);
-  for (const source of container.envFrom ?? []) {
-    const problem = addAll(variables, source, input);
-    if (problem) return { ok: false, problem };
-  }
+  for (const source of container.envFrom ?? [])
+    for (const [key, bytes] of entriesOf(source, input.assignment))
+      variables.set(`${source.prefix ?? ''}${key}`, bytes.toString());
   for (const variable of container.env ?? []) {
-    const problem = addOne(variables, variable, input);
-    if (problem) return { ok: false, problem };
+    const value = resolved(variable, variables, input);
+    if (value !== undefined) variables.set(variable.name, value);
   }
-  return { ok: true, variables };
+  return variables;
 }
 
 /** $(NAME) of a known name is replaced, $$ is a dollar, anything else stays. Kubernetes' expansion syntax. */
@@ -70,53 +68,32 @@ function addServiceLinks(
 const linkUrl = (protocol: string, address: string, port: number) =>
   `${protocol.toLowerCase()}://${address}:${port}`;
 
-/** A problem, or undefined. */
-function addAll(
-  variables: Map<string, string>,
-  source: EnvFromSource,
-  { assignment }: EnvironmentInput,
-): string | undefined {
-  const { prefix = '', configMapRef, secretRef } = source;
-  const add = (entries: Iterable<readonly [string, string]>) => {
-    for (const [name, value] of entries) variables.set(`${prefix}${name}`, value);
-  };
-  if (configMapRef) {
-    const configMap = assignment.configMaps.get(configMapRef.name);
-    if (configMap) add(Object.entries(configMap.data ?? {}));
-    else if (!configMapRef.optional) return `configmap "${configMapRef.name}" not found`;
-  }
-  if (secretRef) {
-    const secret = assignment.secrets.get(secretRef.name);
-    if (secret) add(Object.entries(secret.data ?? {}).map(([k, v]) => [k, decode(v)]));
-    else if (!secretRef.optional) return `secret "${secretRef.name}" not found`;
-  }
-  return undefined;
+function entriesOf(
+  { configMapRef, secretRef }: EnvFromSource,
+  assignment: PodAssignment,
+): readonly (readonly [string, Buffer])[] {
+  return [
+    ...(configMapRef ? configEntries(assignment, { kind: 'ConfigMap', ...configMapRef }) : []),
+    ...(secretRef ? configEntries(assignment, { kind: 'Secret', ...secretRef }) : []),
+  ];
 }
 
-function addOne(
-  variables: Map<string, string>,
-  { name, value, valueFrom }: EnvVar,
+/** undefined: a key that isn't there and needn't be. */
+function resolved(
+  { value = '', valueFrom }: EnvVar,
+  variables: ReadonlyMap<string, string>,
   input: EnvironmentInput,
 ): string | undefined {
-  if (valueFrom === undefined) {
-    variables.set(name, expand(value ?? '', variables));
-    return undefined;
-  }
+  if (valueFrom === undefined) return expand(value, variables);
   const { configMapKeyRef, secretKeyRef, fieldRef } = valueFrom;
-  if (fieldRef) {
-    variables.set(name, fieldOf(fieldRef.fieldPath, input));
-    return undefined;
-  }
+  if (fieldRef) return fieldOf(fieldRef.fieldPath, input);
   const ref = configMapKeyRef ?? secretKeyRef;
   if (ref === undefined) return undefined;
-  const found = configMapKeyRef
-    ? input.assignment.configMaps.get(ref.name)?.data?.[ref.key]
-    : decodeIfThere(input.assignment.secrets.get(ref.name)?.data?.[ref.key]);
-  if (found !== undefined) variables.set(name, found);
-  else if (!ref.optional) {
-    return `couldn't find key ${ref.key} in ${configMapKeyRef ? 'ConfigMap' : 'Secret'} ${ref.name}`;
-  }
-  return undefined;
+  const kind = configMapKeyRef ? 'ConfigMap' : 'Secret';
+  const { name, key, optional } = ref;
+  const found = configEntries(input.assignment, { kind, name, optional: true }).get(key);
+  if (!found && !optional) throw new ConfigProblem(`couldn't find key ${key} in ${kind} ${name}`);
+  return found?.toString();
 }
 
 function fieldOf(path: string, input: EnvironmentInput): string {
@@ -139,7 +116,3 @@ function fieldOf(path: string, input: EnvironmentInput): string {
   };
   return fields[path] ?? '';
 }
-
-const decode = (base64: string): string => Buffer.from(base64, 'base64').toString('utf8');
-const decodeIfThere = (base64: string | undefined) =>
-  base64 === undefined ? undefined : decode(base64);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ConfigProblem } from '../../../../agent/pods/config-entries.ts';
 import {
   type EnvironmentInput,
   environmentOf,
@@ -46,8 +47,7 @@ function environment(container: object, change: Partial<EnvironmentInput> = {}) 
     nodeName: 'host1',
     network: undefined,
   };
-  const found = environmentOf(first!, { ...input, ...change });
-  return found.ok ? Object.fromEntries(found.variables) : found.problem;
+  return Object.fromEntries(environmentOf(first!, { ...input, ...change }));
 }
 
 describe('a container’s environment', () => {
@@ -94,10 +94,12 @@ describe('a container’s environment', () => {
         { name: 'A', valueFrom: { configMapKeyRef: { name: 'settings', key: 'nope', optional } } },
       ],
     });
-    expect(environment(missing(false))).toBe("couldn't find key nope in ConfigMap settings");
+    expect(() => environment(missing(false))).toThrow(
+      new ConfigProblem("couldn't find key nope in ConfigMap settings"),
+    );
     expect(environment(missing(true))).toEqual({});
-    expect(environment({ envFrom: [{ secretRef: { name: 'nope' } }] })).toBe(
-      'secret "nope" not found',
+    expect(() => environment({ envFrom: [{ secretRef: { name: 'nope' } }] })).toThrow(
+      new ConfigProblem('secret "nope" not found'),
     );
   });
 
