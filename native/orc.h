@@ -1,10 +1,10 @@
 /*
  * The border between TypeScript and C: what crosses it, byte for byte.
  *
- * TypeScript holds all policy and speaks in lists of operations; C runs them, one switch, no
+ * TypeScript holds all policy and speaks in lists of operations; C runs them, one table, no
  * defaults. `make generate` makes generated/binding.ts of the names and numbers below (by
- * binding.awk: one enumerator or field a line). All numbers are little-endian. A new program of this
- * binary is one row in main.c and one .c file (the Makefile takes all of them).
+ * binding.awk: one enumerator or field a line). All numbers are little-endian. A new program of
+ * this binary is one row in main.c and one .c file (the Makefile takes all of them).
  *
  *   agent (TypeScript)        orc-launch              orc-shim                   container
  *   LAUNCH dir, cgroups ────▶ fork, setsid, join,
