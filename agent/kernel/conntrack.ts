@@ -1,5 +1,5 @@
 import { absent, type Netlink } from './netlink.ts';
-import { type Attribute, encodeAttributes, u32 } from './netlink-codec.ts';
+import { type Attribute, encodeBody, nested } from './netlink-codec.ts';
 import { ipv4Bytes } from './rtnetlink.ts';
 
 /** Flows that went to `target` and were translated to `endpoint`. */
@@ -17,20 +17,18 @@ export interface TranslatedFlows {
 export function forgetFlows(netlink: Netlink, flows: TranslatedFlows): void {
   const { target, endpoint } = flows;
   const number = flows.protocol === 'TCP' ? 6 : 17;
-  const original = tuple([CTA_IP_V4_DST, target.ip], number, [CTA_PROTO_DST_PORT, target.port]);
-  const reply = tuple([CTA_IP_V4_SRC, endpoint.ip], number, [CTA_PROTO_SRC_PORT, endpoint.port]);
-  const attributes = encodeAttributes([
-    [CTA_TUPLE_ORIG, original],
-    [CTA_TUPLE_REPLY, reply],
-    [
-      CTA_FILTER,
-      [
-        [CTA_FILTER_ORIG_FLAGS, u32(FILTER_IP_DST | FILTER_PROTO_NUM | FILTER_DST_PORT)],
-        [CTA_FILTER_REPLY_FLAGS, u32(FILTER_IP_SRC | FILTER_PROTO_NUM | FILTER_SRC_PORT)],
-      ],
-    ],
-  ]);
-  const body = Buffer.concat([Buffer.from([AF_INET, 0, 0, 0]), attributes]);
+  const to = tuple([CTA_IP_V4.DST, target.ip], number, [CTA_PROTO.DST_PORT, target.port]);
+  const from = tuple([CTA_IP_V4.SRC, endpoint.ip], number, [CTA_PROTO.SRC_PORT, endpoint.port]);
+  const body = encodeBody(
+    Buffer.from([AF_INET, 0, 0, 0]),
+    nested(CTA.TUPLE_ORIG, ...to),
+    nested(CTA.TUPLE_REPLY, ...from),
+    nested(
+      CTA.FILTER,
+      [CTA_FILTER.ORIG_FLAGS, compared.IP_DST | compared.PROTO_NUM | compared.DST_PORT],
+      [CTA_FILTER.REPLY_FLAGS, compared.IP_SRC | compared.PROTO_NUM | compared.SRC_PORT],
+    ),
+  );
   const what = `forget flows to ${endpoint.ip}`;
   absent(() => netlink.request({ type: IPCTNL_MSG_CT_DELETE, body, what }), 'ENOENT');
 }
@@ -38,24 +36,13 @@ export function forgetFlows(netlink: Netlink, flows: TranslatedFlows): void {
 const NFNL_SUBSYS_CTNETLINK = 1;
 const IPCTNL_MSG_CT_DELETE = (NFNL_SUBSYS_CTNETLINK << 8) | 2;
 const AF_INET = 2;
-const NLA_F_NESTED = 0x8000;
-const CTA_TUPLE_ORIG = NLA_F_NESTED | 1;
-const CTA_TUPLE_REPLY = NLA_F_NESTED | 2;
-const CTA_FILTER = NLA_F_NESTED | 25;
-const CTA_FILTER_ORIG_FLAGS = 1;
-const CTA_FILTER_REPLY_FLAGS = 2;
-const CTA_TUPLE_IP = NLA_F_NESTED | 1;
-const CTA_TUPLE_PROTO = NLA_F_NESTED | 2;
-const CTA_IP_V4_SRC = 1;
-const CTA_IP_V4_DST = 2;
-const CTA_PROTO_NUM = 1;
-const CTA_PROTO_SRC_PORT = 2;
-const CTA_PROTO_DST_PORT = 3;
-const FILTER_IP_SRC = 1 << 0;
-const FILTER_IP_DST = 1 << 1;
-const FILTER_PROTO_NUM = 1 << 3;
-const FILTER_SRC_PORT = 1 << 4;
-const FILTER_DST_PORT = 1 << 5;
+const CTA = { TUPLE_ORIG: 1, TUPLE_REPLY: 2, FILTER: 25 };
+const CTA_TUPLE = { IP: 1, PROTO: 2 };
+const CTA_IP_V4 = { SRC: 1, DST: 2 };
+const CTA_PROTO = { NUM: 1, SRC_PORT: 2, DST_PORT: 3 };
+const CTA_FILTER = { ORIG_FLAGS: 1, REPLY_FLAGS: 2 };
+/** Bits of a filter's flags: what of the tuple must be the same. */
+const compared = { IP_SRC: 1, IP_DST: 2, PROTO_NUM: 8, SRC_PORT: 16, DST_PORT: 32 };
 
 function tuple(
   [ipType, ip]: readonly [number, string],
@@ -64,13 +51,7 @@ function tuple(
 ): readonly Attribute[] {
   const portBytes = Buffer.from([port >> 8, port & 0xff]);
   return [
-    [CTA_TUPLE_IP, [[ipType, ipv4Bytes(ip)]]],
-    [
-      CTA_TUPLE_PROTO,
-      [
-        [CTA_PROTO_NUM, Buffer.from([protocol])],
-        [portType, portBytes],
-      ],
-    ],
+    nested(CTA_TUPLE.IP, [ipType, ipv4Bytes(ip)]),
+    nested(CTA_TUPLE.PROTO, [CTA_PROTO.NUM, Buffer.from([protocol])], [portType, portBytes]),
   ];
 }

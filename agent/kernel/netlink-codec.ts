@@ -19,16 +19,21 @@ export interface Acknowledgement {
   readonly text: string | undefined;
 }
 
-export type Attribute = readonly [type: number, value: Buffer | readonly Attribute[]];
+/** A number has 32 bits; a text is sent with the terminating zero that the kernel's string attributes want. */
+export type Attribute = readonly [
+  type: number,
+  value: Buffer | number | string | readonly Attribute[],
+];
 
-export const NLM_F_REQUEST = 0x001;
-export const NLM_F_ACK = 0x004;
-export const NLM_F_DUMP = 0x300;
-export const NLM_F_REPLACE = 0x100;
-export const NLM_F_EXCL = 0x200;
-export const NLM_F_CREATE = 0x400;
-export const NLMSG_ERROR = 2;
-export const NLMSG_DONE = 3;
+export const NLM_F = {
+  REQUEST: 0x001,
+  ACK: 0x004,
+  DUMP: 0x300,
+  REPLACE: 0x100,
+  EXCL: 0x200,
+  CREATE: 0x400,
+};
+export const NLMSG = { ERROR: 2, DONE: 3 };
 
 export function encodeMessage(message: NetlinkMessage): Buffer {
   const header = Buffer.alloc(headerLength);
@@ -56,6 +61,16 @@ export function decodeMessages(bytes: Buffer): readonly NetlinkMessage[] {
   return messages;
 }
 
+/** The fixed structure of a message's kind, and attributes. */
+export function encodeBody(header: Buffer, ...attributes: readonly Attribute[]): Buffer {
+  return Buffer.concat([header, encodeAttributes(attributes)]);
+}
+
+/** With the bit that netfilter wants on attributes that hold others. */
+export function nested(type: number, ...attributes: readonly Attribute[]): Attribute {
+  return [NLA_F_NESTED | type, attributes];
+}
+
 export function encodeAttributes(attributes: readonly Attribute[]): Buffer {
   return Buffer.concat(attributes.flatMap(encodeAttribute));
 }
@@ -75,22 +90,11 @@ export function decodeAttributes(bytes: Buffer): ReadonlyMap<number, Buffer> {
 /** Reads an NLMSG_ERROR message. */
 export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement {
   const errno = Math.abs(message.body.readInt32LE(0));
-  if ((message.flags & NLM_F_ACK_TLVS) === 0) return { errno, text: undefined };
+  if ((message.flags & REPLY_F.ACK_TLVS) === 0) return { errno, text: undefined };
   const request =
-    message.flags & NLM_F_CAPPED ? headerLength : aligned(message.body.readUInt32LE(4));
+    message.flags & REPLY_F.CAPPED ? headerLength : aligned(message.body.readUInt32LE(4));
   const text = decodeAttributes(message.body.subarray(4 + request)).get(NLMSGERR_ATTR_MSG);
   return { errno, text: text && cString(text) };
-}
-
-export function u32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value, 0);
-  return bytes;
-}
-
-/** With the terminating zero that the kernel's string attributes want. */
-export function zeroTerminated(text: string): Buffer {
-  return Buffer.from(`${text}\0`);
 }
 
 export function cString(bytes: Buffer): string {
@@ -99,14 +103,15 @@ export function cString(bytes: Buffer): string {
 }
 
 const headerLength = 16;
-const NLM_F_CAPPED = 0x100;
-const NLM_F_ACK_TLVS = 0x200;
+/** NLM_F_… of acknowledgements. */
+const REPLY_F = { CAPPED: 0x100, ACK_TLVS: 0x200 };
 const NLMSGERR_ATTR_MSG = 1;
+const NLA_F_NESTED = 0x8000;
 /** The two upper bits say "nested" and "network byte order". */
 const typeMask = 0x3fff;
 
 function encodeAttribute([type, value]: Attribute): Buffer[] {
-  const bytes = Buffer.isBuffer(value) ? value : encodeAttributes(value);
+  const bytes = valueBytes(value);
   const length = 4 + bytes.length;
   // A longer one would wrap around in its 16-bit length and smuggle in attributes (CVE-2021-43784 of runc).
   assert(length <= 0xffff, `netlink: attribute ${type} has ${length} bytes`);
@@ -114,6 +119,18 @@ function encodeAttribute([type, value]: Attribute): Buffer[] {
   header.writeUInt16LE(length, 0);
   header.writeUInt16LE(type, 2);
   return [header, bytes, Buffer.alloc(aligned(length) - length)];
+}
+
+function valueBytes(value: Attribute[1]): Buffer {
+  if (Buffer.isBuffer(value)) return value;
+  if (typeof value === 'string') return Buffer.from(`${value}\0`);
+  return typeof value === 'number' ? u32(value) : encodeAttributes(value);
+}
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value, 0);
+  return bytes;
 }
 
 function aligned(length: number): number {

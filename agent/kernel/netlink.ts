@@ -13,11 +13,8 @@ import {
   decodeMessages,
   encodeMessage,
   type NetlinkMessage,
-  NLM_F_ACK,
-  NLM_F_DUMP,
-  NLM_F_REQUEST,
-  NLMSG_DONE,
-  NLMSG_ERROR,
+  NLM_F,
+  NLMSG,
 } from './netlink-codec.ts';
 
 /** What to ask, and in words what for: the beginning of an error's text. */
@@ -74,14 +71,14 @@ export function unlessError(name: Harmless): (error: unknown) => undefined {
 
 /** For links, addresses and routes of the network namespace that this process is in now. */
 export function openRouteNetlink(): Netlink {
-  return openNetlink(NETLINK_ROUTE, (message) => message);
+  return openNetlink(NETLINK.ROUTE, (message) => message);
 }
 
 /** What `requests` would ask, as bytes: for the operation that asks it elsewhere. */
 export function recordNetlink(requests: (netlink: Netlink) => void): Uint8Array {
   const messages: Buffer[] = [];
   const request = ({ type, flags = 0, body }: NetlinkRequest) => {
-    const all = flags | NLM_F_REQUEST | NLM_F_ACK;
+    const all = flags | NLM_F.REQUEST | NLM_F.ACK;
     messages.push(encodeMessage({ type, flags: all, sequence: messages.length, body }));
     return [];
   };
@@ -92,25 +89,25 @@ export function recordNetlink(requests: (netlink: Netlink) => void): Uint8Array 
 
 /** For nftables, each request as a transaction of its own. */
 export function openNftablesNetlink(): Netlink {
-  return openNetlink(NETLINK_NETFILTER, inBatch);
+  return openNetlink(NETLINK.NETFILTER, inBatch);
 }
 
 /** For connection tracking. */
 export function openConntrackNetlink(): Netlink {
-  return openNetlink(NETLINK_NETFILTER, (message) => message);
+  return openNetlink(NETLINK.NETFILTER, (message) => message);
 }
 
 function openNetlink(protocol: number, wrapped: (message: Buffer) => Buffer): Netlink {
   const fd = succeed('netlink socket', openNetlinkSocket(protocol));
   succeed('netlink bind', bindNetlinkSocket(fd));
-  for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])
+  for (const option of Object.values(socketOptions))
     succeed('netlink setsockopt', enableNetlinkOption(fd, option));
   const buffer = Buffer.alloc(receiveBytes);
   let sequence = 0;
 
   const encode = ({ type, flags = 0, body }: NetlinkRequest, kind: number) =>
     wrapped(
-      encodeMessage({ type, flags: flags | NLM_F_REQUEST | kind, sequence: ++sequence, body }),
+      encodeMessage({ type, flags: flags | NLM_F.REQUEST | kind, sequence: ++sequence, body }),
     );
   const answers = (what: string) => {
     const found: NetlinkMessage[] = [];
@@ -126,43 +123,39 @@ function openNetlink(protocol: number, wrapped: (message: Buffer) => Buffer): Ne
 
   return {
     request(request) {
-      succeed(request.what, sendNetlink(fd, encode(request, NLM_F_ACK)));
+      succeed(request.what, sendNetlink(fd, encode(request, NLM_F.ACK)));
       return answers(request.what);
     },
     dump(request) {
-      succeed(request.what, sendNetlink(fd, encode(request, NLM_F_DUMP)));
+      succeed(request.what, sendNetlink(fd, encode(request, NLM_F.DUMP)));
       return answers(request.what);
     },
     async requestAside(request) {
-      succeed(request.what, await sendNetlinkAside(fd, encode(request, NLM_F_ACK)));
+      succeed(request.what, await sendNetlinkAside(fd, encode(request, NLM_F.ACK)));
       answers(request.what);
     },
     close: () => closeNetlinkSocket(fd),
   };
 }
 
-const NETLINK_ROUTE = 0;
-const NETLINK_NETFILTER = 12;
-const NFNL_MSG_BATCH_BEGIN = 0x10;
-const NFNL_MSG_BATCH_END = 0x11;
+const NETLINK = { ROUTE: 0, NETFILTER: 12 };
+const NFNL_MSG_BATCH = { BEGIN: 0x10, END: 0x11 };
 const NFNL_SUBSYS_NFTABLES = 10;
-const NETLINK_CAP_ACK = 10;
-const NETLINK_EXT_ACK = 11;
-/** Makes the kernel heed a dump's filters, and refuse what it does not understand. */
-const NETLINK_GET_STRICT_CHK = 12;
+/** The last makes the kernel heed a dump's filters, and refuse what it does not understand. */
+const socketOptions = { CAP_ACK: 10, EXT_ACK: 11, GET_STRICT_CHK: 12 };
 /** The kernel fills datagrams of a dump up to 32 KiB at most. */
 const receiveBytes = 64 * 1024;
 
 function inBatch(message: Buffer): Buffer {
   // struct nfgenmsg; the subsystem is in network byte order.
   const body = Buffer.from([0, 0, 0, NFNL_SUBSYS_NFTABLES]);
-  const mark = (type: number) => encodeMessage({ type, flags: NLM_F_REQUEST, sequence: 0, body });
-  return Buffer.concat([mark(NFNL_MSG_BATCH_BEGIN), message, mark(NFNL_MSG_BATCH_END)]);
+  const mark = (type: number) => encodeMessage({ type, flags: NLM_F.REQUEST, sequence: 0, body });
+  return Buffer.concat([mark(NFNL_MSG_BATCH.BEGIN), message, mark(NFNL_MSG_BATCH.END)]);
 }
 
 function isEnd(message: NetlinkMessage, what: string): boolean {
-  if (message.type === NLMSG_DONE) return true;
-  if (message.type !== NLMSG_ERROR) return false;
+  if (message.type === NLMSG.DONE) return true;
+  if (message.type !== NLMSG.ERROR) return false;
   const { errno, text } = decodeAcknowledgement(message);
   if (errno !== 0) throw new NetlinkError(what, errno, text);
   return true;

@@ -1,5 +1,5 @@
 import { absent, type Netlink } from './netlink.ts';
-import { encodeAttributes, NLM_F_CREATE, zeroTerminated } from './netlink-codec.ts';
+import { encodeBody, NLM_F, nested } from './netlink-codec.ts';
 
 /**
  * Single elements of a set, by the kernel's own messages: libnftables first reads all sets of the host for it, which
@@ -17,14 +17,14 @@ export interface SetElement {
 export function addSetElement(netlink: Netlink, element: SetElement): boolean {
   const what = `add an element to set ${element.set}`;
   const body = elementBody(element);
-  const request = { type: NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE, body, what };
+  const request = { type: NFT_MSG.NEWSETELEM, flags: NLM_F.CREATE, body, what };
   return absent(() => netlink.request(request), 'ENOENT') !== undefined;
 }
 
 /** That there is no such set, or no such element in it, is fine. */
 export function deleteSetElement(netlink: Netlink, element: SetElement): void {
   const what = `delete an element of set ${element.set}`;
-  const request = { type: NFT_MSG_DELSETELEM, body: elementBody(element), what };
+  const request = { type: NFT_MSG.DELSETELEM, body: elementBody(element), what };
   absent(() => netlink.request(request), 'ENOENT');
 }
 
@@ -35,27 +35,20 @@ export function interfaceNameKey(name: string): Buffer {
   return key;
 }
 
-const NFNL_SUBSYS_NFTABLES = 10;
-const NFT_MSG_NEWSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 12;
-const NFT_MSG_DELSETELEM = (NFNL_SUBSYS_NFTABLES << 8) | 14;
+const NFNL_SUBSYS_NFTABLES = 10 << 8;
+const NFT_MSG = { NEWSETELEM: NFNL_SUBSYS_NFTABLES | 12, DELSETELEM: NFNL_SUBSYS_NFTABLES | 14 };
 const NFPROTO_IPV4 = 2;
-const NLA_F_NESTED = 0x8000;
-const NFTA_SET_ELEM_LIST_TABLE = 1;
-const NFTA_SET_ELEM_LIST_SET = 2;
-const NFTA_SET_ELEM_LIST_ELEMENTS = NLA_F_NESTED | 3;
-const NFTA_LIST_ELEM = NLA_F_NESTED | 1;
-const NFTA_SET_ELEM_KEY = NLA_F_NESTED | 1;
+const NFTA_SET_ELEM_LIST = { TABLE: 1, SET: 2, ELEMENTS: 3 };
+const NFTA_LIST_ELEM = 1;
+const NFTA_SET_ELEM_KEY = 1;
 const NFTA_DATA_VALUE = 1;
 
 function elementBody({ table, set, key }: SetElement): Buffer {
-  const header = Buffer.from([NFPROTO_IPV4, 0, 0, 0]);
-  const element = [[NFTA_SET_ELEM_KEY, [[NFTA_DATA_VALUE, key]]]] as const;
-  return Buffer.concat([
-    header,
-    encodeAttributes([
-      [NFTA_SET_ELEM_LIST_TABLE, zeroTerminated(table)],
-      [NFTA_SET_ELEM_LIST_SET, zeroTerminated(set)],
-      [NFTA_SET_ELEM_LIST_ELEMENTS, [[NFTA_LIST_ELEM, element]]],
-    ]),
-  ]);
+  const element = nested(NFTA_SET_ELEM_KEY, [NFTA_DATA_VALUE, key]);
+  return encodeBody(
+    Buffer.from([NFPROTO_IPV4, 0, 0, 0]),
+    [NFTA_SET_ELEM_LIST.TABLE, table],
+    [NFTA_SET_ELEM_LIST.SET, set],
+    nested(NFTA_SET_ELEM_LIST.ELEMENTS, nested(NFTA_LIST_ELEM, element)),
+  );
 }

@@ -4,13 +4,9 @@ import {
   type Attribute,
   cString,
   decodeAttributes,
-  encodeAttributes,
+  encodeBody,
   type NetlinkMessage,
-  NLM_F_CREATE,
-  NLM_F_EXCL,
-  NLM_F_REPLACE,
-  u32,
-  zeroTerminated,
+  NLM_F,
 } from './netlink-codec.ts';
 
 /** Links, addresses and routes in the kernel's terms. Sources: linux/rtnetlink.h, if_link.h, if_addr.h. */
@@ -55,53 +51,31 @@ export type AddressScope = 'global' | 'host';
 
 /** The peer is made where it belongs: moving it there later would take 14 to 31 ms, this takes 0.3. */
 export function createVeth(netlink: Netlink, request: VethRequest): void {
-  const mtu: Attribute = [IFLA_MTU, u32(request.mtu)];
-  const peer = Buffer.concat([
-    linkHeader({}),
-    encodeAttributes([
-      [IFLA_IFNAME, zeroTerminated(request.peerName)],
-      mtu,
-      [IFLA_NET_NS_FD, u32(request.peerNamespaceFd)],
-    ]),
-  ]);
-  const attributes: Attribute[] = [
-    [IFLA_IFNAME, zeroTerminated(request.name)],
-    mtu,
-    [
-      IFLA_LINKINFO,
-      [
-        [IFLA_INFO_KIND, zeroTerminated('veth')],
-        [IFLA_INFO_DATA, [[VETH_INFO_PEER, peer]]],
-      ],
-    ],
-  ];
-  netlink.request({
-    type: RTM_NEWLINK,
-    flags: NLM_F_CREATE | NLM_F_EXCL,
-    body: Buffer.concat([linkHeader({}), encodeAttributes(attributes)]),
-    what: `make veth ${request.name}`,
-  });
+  const mtu: Attribute = [IFLA.MTU, request.mtu];
+  const name: Attribute = [IFLA.IFNAME, request.name];
+  const peerName: Attribute = [IFLA.IFNAME, request.peerName];
+  const birthplace: Attribute = [IFLA.NET_NS_FD, request.peerNamespaceFd];
+  const peer = encodeBody(linkHeader({}), peerName, mtu, birthplace);
+  const kind: Attribute = [IFLA_INFO.KIND, 'veth'];
+  const ofKind: Attribute = [IFLA_INFO.DATA, [[VETH_INFO_PEER, peer]]];
+  const body = encodeBody(linkHeader({}), name, mtu, [IFLA.LINKINFO, [kind, ofKind]]);
+  const what = `make veth ${request.name}`;
+  netlink.request({ type: RTM_LINK.NEW, flags: NLM_F.CREATE | NLM_F.EXCL, body, what });
 }
 
 /** undefined: there is no such link. */
 export function findLink(netlink: Netlink, name: string): Link | undefined {
-  const body = Buffer.concat([
-    linkHeader({}),
-    encodeAttributes([[IFLA_IFNAME, zeroTerminated(name)]]),
-  ]);
-  const what = `find link ${name}`;
-  return absent(() => netlink.request({ type: RTM_GETLINK, body, what }), 'ENODEV')?.map(link)[0];
+  const body = encodeBody(linkHeader({}), [IFLA.IFNAME, name]);
+  return theLink(netlink, { body, what: `find link ${name}` });
 }
 
 export function findLinkByIndex(netlink: Netlink, index: number): Link | undefined {
-  const what = `find link number ${index}`;
-  const request = { type: RTM_GETLINK, body: linkHeader({ index }), what };
-  return absent(() => netlink.request(request), 'ENODEV')?.map(link)[0];
+  return theLink(netlink, { body: linkHeader({ index }), what: `find link number ${index}` });
 }
 
 export function setLinkUp(netlink: Netlink, index: number): void {
   const body = linkHeader({ index, flags: IFF_UP, change: IFF_UP });
-  netlink.request({ type: RTM_NEWLINK, body, what: `set link number ${index} up` });
+  netlink.request({ type: RTM_LINK.NEW, body, what: `set link number ${index} up` });
 }
 
 /** Into another namespace, where it is down, without addresses, and has this name; its index is the same if that is free. */
@@ -109,12 +83,10 @@ export function moveLink(
   netlink: Netlink,
   link: { readonly index: number; readonly namespaceFd: number; readonly name: string },
 ): void {
-  const attributes = encodeAttributes([
-    [IFLA_NET_NS_FD, u32(link.namespaceFd)],
-    [IFLA_IFNAME, zeroTerminated(link.name)],
-  ]);
-  const body = Buffer.concat([linkHeader({ index: link.index }), attributes]);
-  netlink.request({ type: RTM_NEWLINK, body, what: `move ${link.name} to another namespace` });
+  const { index, namespaceFd, name } = link;
+  const header = linkHeader({ index });
+  const body = encodeBody(header, [IFLA.NET_NS_FD, namespaceFd], [IFLA.IFNAME, name]);
+  netlink.request({ type: RTM_LINK.NEW, body, what: `move ${name} to another namespace` });
 }
 
 /** A new network namespace has its loopback as number 1, and down. */
@@ -124,116 +96,96 @@ export function loopbackUp(): Uint8Array {
 
 /** Puts links together that are to be deleted in one go. */
 export function setLinkGroup(netlink: Netlink, index: number, group: number): void {
-  const attributes = encodeAttributes([[IFLA_GROUP, u32(group)]]);
-  const body = Buffer.concat([linkHeader({ index }), attributes]);
-  netlink.request({ type: RTM_SETLINK, body, what: `set group of link number ${index}` });
+  const body = encodeBody(linkHeader({ index }), [IFLA.GROUP, group]);
+  netlink.request({ type: RTM_LINK.SET, body, what: `set group of link number ${index}` });
 }
 
 /** All links of the group with one wait for the kernel's readers (some 16 ms), which doesn't block this thread. */
 export async function deleteLinkGroup(netlink: Netlink, group: number): Promise<void> {
-  const body = Buffer.concat([linkHeader({}), encodeAttributes([[IFLA_GROUP, u32(group)]])]);
-  const request = { type: RTM_DELLINK, body, what: `delete link group ${group}` };
+  const body = encodeBody(linkHeader({}), [IFLA.GROUP, group]);
+  const request = { type: RTM_LINK.DEL, body, what: `delete link group ${group}` };
   await netlink.requestAside(request).catch(unlessError('ENODEV'));
 }
 
 /** The address that is there already is fine. */
 export function ensureAddress(netlink: Netlink, address: Ipv4Address, scope: AddressScope): void {
   const bytes = ipv4Bytes(address.address);
-  const body = Buffer.concat([
-    addressHeader(address.linkIndex, address.prefix, addressScopes[scope]),
-    encodeAttributes([
-      [IFA_LOCAL, bytes],
-      [IFA_ADDRESS, bytes],
-    ]),
-  ]);
+  const header = addressHeader(address.linkIndex, address.prefix, RT_SCOPE[scope]);
+  const body = encodeBody(header, [IFA.LOCAL, bytes], [IFA.ADDRESS, bytes]);
   const what = `add address ${address.address} to link number ${address.linkIndex}`;
-  const flags = NLM_F_CREATE | NLM_F_EXCL;
-  absent(() => netlink.request({ type: RTM_NEWADDR, flags, body, what }), 'EEXIST');
+  const flags = NLM_F.CREATE | NLM_F.EXCL;
+  absent(() => netlink.request({ type: RTM_ADDR.NEW, flags, body, what }), 'EEXIST');
 }
 
 export function removeAddress(netlink: Netlink, address: Ipv4Address): void {
-  const body = Buffer.concat([
-    addressHeader(address.linkIndex, address.prefix, 0),
-    encodeAttributes([[IFA_LOCAL, ipv4Bytes(address.address)]]),
-  ]);
+  const header = addressHeader(address.linkIndex, address.prefix, 0);
+  const body = encodeBody(header, [IFA.LOCAL, ipv4Bytes(address.address)]);
   const what = `remove address ${address.address}`;
-  absent(() => netlink.request({ type: RTM_DELADDR, body, what }), 'EADDRNOTAVAIL');
+  absent(() => netlink.request({ type: RTM_ADDR.DEL, body, what }), 'EADDRNOTAVAIL');
 }
 
 export function listAddresses(netlink: Netlink): readonly Ipv4Address[] {
   const body = addressHeader(0, 0, 0);
-  return netlink.dump({ type: RTM_GETADDR, body, what: 'list addresses' }).map(ipv4Address);
+  return netlink.dump({ type: RTM_ADDR.GET, body, what: 'list addresses' }).map(ipv4Address);
 }
 
 /** Takes the place of a route to the same destination, in one step. */
 export function putRoute(netlink: Netlink, route: Ipv4Route): void {
   const what = `add route to ${route.destination}/${route.prefix}`;
-  netlink.request({
-    type: RTM_NEWROUTE,
-    flags: NLM_F_CREATE | NLM_F_REPLACE,
-    body: routeBody(route),
-    what,
-  });
+  const flags = NLM_F.CREATE | NLM_F.REPLACE;
+  netlink.request({ type: RTM_ROUTE.NEW, flags, body: routeBody(route), what });
 }
 
 /** A route that is gone already is fine. */
 export function removeRoute(netlink: Netlink, route: Ipv4Route): void {
   const what = `remove route to ${route.destination}/${route.prefix}`;
-  absent(() => netlink.request({ type: RTM_DELROUTE, body: routeBody(route), what }), 'ESRCH');
+  absent(() => netlink.request({ type: RTM_ROUTE.DEL, body: routeBody(route), what }), 'ESRCH');
 }
 
 /** The main table's routes with this rtm_protocol. */
 export function listRoutes(netlink: Netlink, protocol: number): readonly Ipv4Route[] {
   const header = routeHeader({ prefix: 0, protocol, scope: 0, kind: 0 });
-  return netlink.dump({ type: RTM_GETROUTE, body: header, what: 'list routes' }).map(route);
+  return netlink.dump({ type: RTM_ROUTE.GET, body: header, what: 'list routes' }).map(route);
 }
 
 /** The kernel's number in this namespace for another one; undefined: it has given none yet. */
 export function namespaceId(netlink: Netlink, fd: number): number | undefined {
-  const family = Buffer.alloc(4);
-  const body = Buffer.concat([family, encodeAttributes([[NETNSA_FD, u32(fd)]])]);
+  const body = encodeBody(Buffer.alloc(4), [NETNSA.FD, fd]);
   const [answer] = netlink.request({ type: RTM_GETNSID, body, what: 'find namespace number' });
-  const id = answer && decodeAttributes(answer.body.subarray(4)).get(NETNSA_NSID)?.readInt32LE(0);
+  const id = answer && decodeAttributes(answer.body.subarray(4)).get(NETNSA.NSID)?.readInt32LE(0);
   return id === undefined || id < 0 ? undefined : id;
 }
 
-const RTM_NEWLINK = 16;
-const RTM_DELLINK = 17;
-const RTM_GETLINK = 18;
-const RTM_SETLINK = 19;
-const RTM_NEWADDR = 20;
-const RTM_DELADDR = 21;
-const RTM_GETADDR = 22;
-const RTM_NEWROUTE = 24;
-const RTM_DELROUTE = 25;
-const RTM_GETROUTE = 26;
+const RTM_LINK = { NEW: 16, DEL: 17, GET: 18, SET: 19 };
+const RTM_ADDR = { NEW: 20, DEL: 21, GET: 22 };
+const RTM_ROUTE = { NEW: 24, DEL: 25, GET: 26 };
 const RTM_GETNSID = 90;
-const IFLA_IFNAME = 3;
-const IFLA_MTU = 4;
-const IFLA_LINK = 5;
-const IFLA_LINKINFO = 18;
-const IFLA_GROUP = 27;
-const IFLA_NET_NS_FD = 28;
-const IFLA_LINK_NETNSID = 37;
-const IFLA_INFO_KIND = 1;
-const IFLA_INFO_DATA = 2;
+const IFLA = {
+  IFNAME: 3,
+  MTU: 4,
+  LINK: 5,
+  LINKINFO: 18,
+  GROUP: 27,
+  NET_NS_FD: 28,
+  LINK_NETNSID: 37,
+};
+const IFLA_INFO = { KIND: 1, DATA: 2 };
 const VETH_INFO_PEER = 1;
 const IFF_UP = 1;
-const IFA_ADDRESS = 1;
-const IFA_LOCAL = 2;
-const RTA_DST = 1;
-const RTA_OIF = 4;
-const RTA_GATEWAY = 5;
-const RTA_PREFSRC = 7;
-const NETNSA_NSID = 1;
-const NETNSA_FD = 3;
-const RTN_UNICAST = 1;
-const RTN_UNREACHABLE = 7;
+const IFA = { ADDRESS: 1, LOCAL: 2 };
+const RTA = { DST: 1, OIF: 4, GATEWAY: 5, PREFSRC: 7 };
+const NETNSA = { NSID: 1, FD: 3 };
+const RTN = { unicast: 1, unreachable: 7 };
 const RT_TABLE_MAIN = 254;
-const RT_SCOPE_UNIVERSE = 0;
-const RT_SCOPE_LINK = 253;
+const RT_SCOPE = { global: 0, link: 253, host: 254 };
 const AF_INET = 2;
-const addressScopes = { global: 0, host: 254 } as const;
+
+function theLink(
+  netlink: Netlink,
+  request: { readonly body: Buffer; readonly what: string },
+): Link | undefined {
+  return absent(() => netlink.request({ type: RTM_LINK.GET, ...request }), 'ENODEV')?.map(link)[0];
+}
 
 /** struct ifinfomsg */
 function linkHeader(fields: { index?: number; flags?: number; change?: number }): Buffer {
@@ -263,25 +215,25 @@ function routeBody(route: Ipv4Route): Buffer {
   const header = routeHeader({
     prefix: route.prefix,
     protocol: route.protocol,
-    scope: onLink ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
-    kind: route.kind === 'unicast' ? RTN_UNICAST : RTN_UNREACHABLE,
+    scope: onLink ? RT_SCOPE.link : RT_SCOPE.global,
+    kind: RTN[route.kind],
   });
-  const attributes: Attribute[] = [[RTA_DST, ipv4Bytes(route.destination)]];
-  if (route.gateway !== undefined) attributes.push([RTA_GATEWAY, ipv4Bytes(route.gateway)]);
-  if (route.linkIndex !== undefined) attributes.push([RTA_OIF, u32(route.linkIndex)]);
-  if (route.source !== undefined) attributes.push([RTA_PREFSRC, ipv4Bytes(route.source)]);
-  return Buffer.concat([header, encodeAttributes(attributes)]);
+  const attributes: Attribute[] = [[RTA.DST, ipv4Bytes(route.destination)]];
+  if (route.gateway !== undefined) attributes.push([RTA.GATEWAY, ipv4Bytes(route.gateway)]);
+  if (route.linkIndex !== undefined) attributes.push([RTA.OIF, route.linkIndex]);
+  if (route.source !== undefined) attributes.push([RTA.PREFSRC, ipv4Bytes(route.source)]);
+  return encodeBody(header, ...attributes);
 }
 
 function link(message: NetlinkMessage): Link {
   const attributes = decodeAttributes(message.body.subarray(16));
   return {
     index: message.body.readInt32LE(4),
-    name: cString(attributes.get(IFLA_IFNAME) ?? Buffer.alloc(0)),
+    name: cString(attributes.get(IFLA.IFNAME) ?? Buffer.alloc(0)),
     up: (message.body.readUInt32LE(8) & IFF_UP) !== 0,
-    mtu: attributes.get(IFLA_MTU)?.readUInt32LE(0) ?? 0,
-    peerNamespaceId: attributes.get(IFLA_LINK_NETNSID)?.readInt32LE(0),
-    peerIndex: attributes.get(IFLA_LINK)?.readInt32LE(0),
+    mtu: attributes.get(IFLA.MTU)?.readUInt32LE(0) ?? 0,
+    peerNamespaceId: attributes.get(IFLA.LINK_NETNSID)?.readInt32LE(0),
+    peerIndex: attributes.get(IFLA.LINK)?.readInt32LE(0),
   };
 }
 
@@ -289,7 +241,7 @@ function ipv4Address(message: NetlinkMessage): Ipv4Address {
   const attributes = decodeAttributes(message.body.subarray(8));
   return {
     linkIndex: message.body.readUInt32LE(4),
-    address: ipv4Text(attributes.get(IFA_LOCAL)) ?? '',
+    address: ipv4Text(attributes.get(IFA.LOCAL)) ?? '',
     prefix: message.body.readUInt8(1),
   };
 }
@@ -297,13 +249,13 @@ function ipv4Address(message: NetlinkMessage): Ipv4Address {
 function route(message: NetlinkMessage): Ipv4Route {
   const attributes = decodeAttributes(message.body.subarray(12));
   return {
-    destination: ipv4Text(attributes.get(RTA_DST)) ?? '0.0.0.0',
+    destination: ipv4Text(attributes.get(RTA.DST)) ?? '0.0.0.0',
     prefix: message.body.readUInt8(1),
     protocol: message.body.readUInt8(5),
-    kind: message.body.readUInt8(7) === RTN_UNREACHABLE ? 'unreachable' : 'unicast',
-    gateway: ipv4Text(attributes.get(RTA_GATEWAY)),
-    linkIndex: attributes.get(RTA_OIF)?.readUInt32LE(0),
-    source: ipv4Text(attributes.get(RTA_PREFSRC)),
+    kind: message.body.readUInt8(7) === RTN.unreachable ? 'unreachable' : 'unicast',
+    gateway: ipv4Text(attributes.get(RTA.GATEWAY)),
+    linkIndex: attributes.get(RTA.OIF)?.readUInt32LE(0),
+    source: ipv4Text(attributes.get(RTA.PREFSRC)),
   };
 }
 

@@ -7,10 +7,10 @@ import {
   decodeAttributes,
   decodeMessages,
   encodeAttributes,
+  encodeBody,
   encodeMessage,
-  NLMSG_ERROR,
-  u32,
-  zeroTerminated,
+  NLMSG,
+  nested,
 } from '../../../../agent/kernel/netlink-codec.ts';
 
 const hex = (bytes: Buffer) => bytes.toString('hex');
@@ -45,8 +45,8 @@ describe('attributes', () => {
     expect(
       hex(
         encodeAttributes([
-          [3, zeroTerminated('eth0')],
-          [4, u32(1500)],
+          [3, 'eth0'],
+          [4, 1500],
         ]),
       ),
     ).toBe('09000300' + '6574683000' + '000000' + '08000400' + 'dc050000');
@@ -60,12 +60,18 @@ describe('attributes', () => {
             18,
             [
               [1, Buffer.from('veth')],
-              [2, [[1, u32(5)]]],
+              [2, [[1, 5]]],
             ],
           ],
         ]),
       ),
     ).toBe('18001200' + '08000100' + '76657468' + '0c000200' + '08000100' + '05000000');
+  });
+
+  it('follow the fixed part of a body, with the bit for nesting where it is wanted', () => {
+    expect(hex(encodeBody(bytes('02000000'), [1, 7], nested(2, [3, 'a'])))).toBe(
+      '02000000' + '08000100' + '07000000' + '0c000280' + '06000300' + '61000000',
+    );
   });
 
   it('are read without the bits for nesting and byte order', () => {
@@ -104,7 +110,7 @@ describe('acknowledgements', () => {
   const request = '20000000 1000 0500 01000000 00000000';
   const explained = `0c00 0100 ${hex(Buffer.from('no way!\0'))}`;
   const check = (flags: number, body: string) =>
-    decodeAcknowledgement({ type: NLMSG_ERROR, flags, sequence: 1, body: bytes(body) });
+    decodeAcknowledgement({ type: NLMSG.ERROR, flags, sequence: 1, body: bytes(body) });
 
   it('of success have no error', () => {
     expect(check(0x100, `00000000 ${request}`)).toEqual({ errno: 0, text: undefined });
