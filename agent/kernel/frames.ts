@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { cString } from '../../base/c-string.ts';
 import { limits, sizeOf } from '../../native/generated/binding.ts';
 import type { OpFailure } from './op.ts';
 import type { ShimContainer } from './shim.ts';
@@ -82,7 +83,7 @@ export function decodeFailure(bytes: Buffer): OpFailure {
   return {
     index: bytes.readInt32LE(0),
     errno: bytes.readInt32LE(4),
-    stage: text(bytes.subarray(8, 8 + limits.STAGE_SIZE)),
+    stage: cString(bytes.subarray(8, 8 + limits.STAGE_SIZE)),
   };
 }
 
@@ -96,7 +97,7 @@ function decodeState(bytes: Buffer): ShimContainer {
   const at = limits.MAX_NAME + 1;
   const signal = bytes.readUInt32LE(at + 12);
   return {
-    container: text(bytes.subarray(0, at)),
+    container: cString(bytes.subarray(0, at)),
     pid: bytes.readUInt32LE(at),
     startedAtMs: Number(bytes.readBigUInt64LE(at + 16)),
     exit:
@@ -108,9 +109,4 @@ function decodeState(bytes: Buffer): ShimContainer {
             finishedAtMs: Number(bytes.readBigUInt64LE(at + 24)),
           },
   };
-}
-
-function text(bytes: Buffer): string {
-  const end = bytes.indexOf(0);
-  return bytes.toString('utf8', 0, end < 0 ? bytes.length : end);
 }

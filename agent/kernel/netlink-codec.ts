@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { cString } from '../../base/c-string.ts';
 
 /**
  * Netlink's wire format: messages of a 16-byte header and a body, bodies of a fixed structure and attributes, attributes
@@ -95,11 +96,6 @@ export function decodeAcknowledgement(message: NetlinkMessage): Acknowledgement 
     message.flags & REPLY_F.CAPPED ? headerLength : aligned(message.body.readUInt32LE(4));
   const text = decodeAttributes(message.body.subarray(4 + request)).get(NLMSGERR_ATTR_MSG);
   return { errno, text: text && cString(text) };
-}
-
-export function cString(bytes: Buffer): string {
-  const end = bytes.indexOf(0);
-  return bytes.toString('utf8', 0, end === -1 ? bytes.length : end);
 }
 
 const headerLength = 16;

@@ -1,8 +1,8 @@
+import { cString } from '../../base/c-string.ts';
 import { formatIpv4, parseIpv4 } from '../../base/ipv4.ts';
 import { absent, type Netlink, recordNetlink, unlessError } from './netlink.ts';
 import {
   type Attribute,
-  cString,
   decodeAttributes,
   encodeBody,
   type NetlinkMessage,

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type Attribute,
-  cString,
   decodeAcknowledgement,
   decodeAttributes,
   decodeMessages,
@@ -130,9 +129,4 @@ describe('acknowledgements', () => {
       text: 'no way!',
     });
   });
-});
-
-it('reads a C string up to its end', () => {
-  expect(cString(Buffer.from('eth0\0\0'))).toBe('eth0');
-  expect(cString(Buffer.from('eth0'))).toBe('eth0');
 });
