@@ -195,7 +195,7 @@ const watchApi = `
     fi
     [ $gap -le $longest ] || longest=$gap
     echo $longest >/run/longest-gap
-    sleep 0.5
+    sleep 3
   done`;
 
 /** Every agent has its leader, all nodes are Ready and all pods. */

@@ -141,7 +141,7 @@ export async function tracesOn(of: Machine): Promise<readonly string[]> {
     find / -xdev -iname '*orc*' -not -path '/proc/*' -not -path '/srv/*' | sed 's/^/file /'
     systemctl list-unit-files --no-legend --plain | cut -d' ' -f1 | sed 's/^/unit file /'
     systemctl list-units --all --no-legend --plain 'orc*' | sed 's/^/unit /'
-    cut -d' ' -f5 /proc/self/mountinfo | sed 's/^/mount /'
+    cut -d' ' -f5 /proc/self/mountinfo | grep -v ^/run/credentials/ | sed 's/^/mount /'
     ip -oneline link | cut -d: -f2 | sed 's/^/interface/'
     ip route show table all | sed 's/^/route /'
     ip rule | sed 's/^/rule /'
