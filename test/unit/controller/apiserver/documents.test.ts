@@ -10,6 +10,7 @@ describe('discovery', () => {
       'apps',
       'coordination.k8s.io',
       'discovery.k8s.io',
+      'node.k8s.io',
     ]);
   });
 
