@@ -39,6 +39,7 @@ async function reconcile(name: string, deps: LoopDeps, { heard, isDeaf }: Ears) 
   const node = cache.get(Node, { namespace: '', name });
   const lease = cache.get(Lease, { namespace: nodeLeaseNamespace, name });
   const now = clock.now();
+  const mayBeOurFault = isDeaf(deps);
   if (!node) return removeOldLease(lease, deps);
   const heardAt = heard.lastOf(name, lease, deps);
   const plan = planNode({ node, lease, heardAt, now, listeningSince: deps.runningSince });
@@ -48,7 +49,7 @@ async function reconcile(name: string, deps: LoopDeps, { heard, isDeaf }: Ears) 
   const isHeard = !plan.isLost && readiness(plan.node) === 'True';
   if (plan.isLost || isHeard)
     await Promise.all(pods.map((pod) => writeReadiness(deps, pod, plan.isLost)));
-  if (plan.isLost && isDeaf(deps)) return { requeueAfterMs: deafRetryMs };
+  if (plan.isLost && mayBeOurFault) return { requeueAfterMs: deafRetryMs };
   const times = await Promise.all(pods.map((pod) => movePod({ deps, pod, ...plan, now })));
   const next = Math.min(...times, plan.nextCheckAt ?? Number.POSITIVE_INFINITY);
   return Number.isFinite(next) ? { requeueAfterMs: Math.max(1, next - clock.now()) } : settled;
@@ -65,15 +66,21 @@ async function removeOldLease(lease: Lease | undefined, { objects, clock }: Loop
   return settled;
 }
 
+/** Every node's lease is renewed every two seconds: with one node alone that is how long nothing happens here. */
+const standstillMs = 3000;
+
 /**
- * When all nodes are silent at once, it is rather the controller that hears nothing (a stalled process, a switch that
- * restarts), and there is no node that evicted pods could go to. When the first is back, the others are on their way.
+ * When all nodes are silent at once, it is rather the controller that hears nothing (a switch that restarts), and there
+ * is no node that evicted pods could go to. When the first is back, the others are on their way. The same when this
+ * process has stood still: what came meanwhile is yet to be read.
  */
 function deafness(): Ears['isDeaf'] {
-  let lastAt = Number.NEGATIVE_INFINITY;
+  let [lastAt, calledAt] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
   return ({ cache, clock }) => {
     const now = clock.monotonic();
-    if (cache.list(Node).every((node) => readiness(node) !== 'True')) lastAt = now;
+    const isSilent = cache.list(Node).every((node) => readiness(node) !== 'True');
+    if (isSilent || now - calledAt > standstillMs) lastAt = now;
+    calledAt = now;
     return now - lastAt < reconnectMs;
   };
 }

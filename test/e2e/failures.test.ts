@@ -201,6 +201,7 @@ describe('a controller that is away for long', () => {
     const local = before.filter(({ spec }) => spec?.nodeName === rebooted);
     const stopped = (await processOf('controller')) ?? 0;
     process.kill(stopped, 'SIGSTOP');
+    const stoppedAt = performance.now();
     try {
       await misfortunes.reboot({ cluster: cluster(), names: [rebooted], rng: seededRng(1) });
       const busybox = await busyboxBinary();
@@ -212,6 +213,8 @@ describe('a controller that is away for long', () => {
       for (const pod of local)
         await expect.poll(() => answers(pod), { timeout: 30_000 }).toContain(nameOf(pod));
       await expect.poll(restarts, { timeout: 30_000 }).toBeGreaterThan(0);
+      // Longer than silent nodes are waited for.
+      await waitFor('six seconds', () => performance.now() - stoppedAt > 6000);
     } finally {
       await resume(stopped);
     }
