@@ -49,7 +49,9 @@ async function reconcile(name: string, deps: LoopDeps, { heard, isDeaf }: Ears) 
   const isHeard = !plan.isLost && readiness(plan.node) === 'True';
   if (plan.isLost || isHeard)
     await Promise.all(pods.map((pod) => writeReadiness(deps, pod, plan.isLost)));
-  if (plan.isLost && mayBeOurFault) return { requeueAfterMs: deafRetryMs };
+  // Heard again, but its Ready is not written yet: as good as ready.
+  const isComingBack = !plan.isLost && readiness(plan.node) === 'Unknown';
+  if (isComingBack || (plan.isLost && mayBeOurFault)) return { requeueAfterMs: deafRetryMs };
   const times = await Promise.all(pods.map((pod) => movePod({ deps, pod, ...plan, now })));
   const next = Math.min(...times, plan.nextCheckAt ?? Number.POSITIVE_INFINITY);
   return Number.isFinite(next) ? { requeueAfterMs: Math.max(1, next - clock.now()) } : settled;
