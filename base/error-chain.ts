@@ -1,13 +1,16 @@
-/** "starting web: pulling hello:1: connect ECONNREFUSED": each layer's own words, outermost first. */
-export function errorChain(error: unknown): string {
-  const parts: string[] = [];
-  for (let e: unknown = error; e !== undefined && parts.length < 10; ) {
-    parts.push(e instanceof Error ? e.message || e.name : JSON.stringify(e));
-    // Of what was taken down wrongly, on the way of another error: that one.
-    if (e instanceof SuppressedError) e = e.suppressed;
-    else e = e instanceof Error ? e.cause : undefined;
+/**
+ * "starting web: pulling hello:1: connect ECONNREFUSED": each layer's own words, outermost first. Of what failed on the
+ * way of another error's take-down: both.
+ */
+export function errorChain(error: unknown, depth = 10): string {
+  if (error === undefined || depth === 0) return '';
+  if (error instanceof SuppressedError) {
+    const [first, second] = [error.suppressed, error.error].map((e) => errorChain(e, depth - 1));
+    return `${first}; and taking down: ${second}`;
   }
-  return parts.join(': ');
+  if (!(error instanceof Error)) return JSON.stringify(error);
+  const rest = errorChain(error.cause, depth - 1);
+  return `${error.message || error.name}${rest && `: ${rest}`}`;
 }
 
 /** An error of `work` says which setting it was about: "--data-dir /x: EACCES …". */
