@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { ControllerKeys } from '../api/join.ts';
 import packageJson from '../package.json' with { type: 'json' };
-import { leaderKey, tokensPrefix } from './store/keys.ts';
+import { isOfLeader, tokensPrefix } from './store/keys.ts';
 import type { Entry, Listing } from './store/store.ts';
 
 /** A whole store as of one revision, and the keys without which it can't be read. The same from SQLite and from etcd. */
@@ -40,7 +40,7 @@ export function* formatBackup({ keys, revision, entries }: Backup): Generator<st
   yield `${JSON.stringify({ sha256: hash.digest('hex') })}\n`;
 }
 
-const isKept = ({ key }: Entry) => key !== leaderKey && !key.startsWith(tokensPrefix);
+const isKept = ({ key }: Entry) => !isOfLeader(key) && !key.startsWith(tokensPrefix);
 
 /** Why a file can't be restored. */
 class BackupError extends Error {

@@ -34,6 +34,6 @@ export async function openStore(
   }
   const onFailure = (error: StoreError) => failed.reject(error);
   const { store: path } = pathsOf(config.dataDir);
-  const store = await openSqliteStore({ path, ...base, onFailure });
+  const store = await openSqliteStore({ ...base, path, onFailure });
   return { store, failed: failed.promise, isAlone };
 }

@@ -52,7 +52,6 @@ export interface RangeResponse {
 export interface PutRequest {
   key: string;
   value: Buffer;
-  lease: number;
 }
 
 export interface DeleteRangeRequest {
@@ -119,31 +118,6 @@ export interface WatchResponse {
   compactRevision: number;
   cancelReason: string;
   events: Event[];
-}
-
-export interface LeaseGrantRequest {
-  TTL: number;
-  ID: number;
-}
-
-export interface LeaseGrantResponse {
-  error: string;
-}
-
-export interface LeaseRevokeRequest {
-  ID: number;
-}
-
-export interface LeaseRevokeResponse {
-}
-
-export interface LeaseKeepAliveRequest {
-  ID: number;
-}
-
-export interface LeaseKeepAliveResponse {
-  /** 0: the lease is gone. */
-  TTL: number;
 }
 
 export interface AuthenticateRequest {
@@ -428,7 +402,7 @@ export const RangeResponse: MessageFns<RangeResponse> = {
 };
 
 function createBasePutRequest(): PutRequest {
-  return { key: "", value: Buffer.alloc(0), lease: 0 };
+  return { key: "", value: Buffer.alloc(0) };
 }
 
 export const PutRequest: MessageFns<PutRequest> = {
@@ -438,9 +412,6 @@ export const PutRequest: MessageFns<PutRequest> = {
     }
     if (message.value.length !== 0) {
       writer.uint32(18).bytes(message.value);
-    }
-    if (message.lease !== 0) {
-      writer.uint32(24).int64(message.lease);
     }
     return writer;
   },
@@ -472,14 +443,6 @@ export const PutRequest: MessageFns<PutRequest> = {
             }
 
             message.value = Buffer.from(reader.bytes());
-            continue;
-          }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.lease = longToNumber(reader.int64());
             continue;
           }
         }
@@ -1226,282 +1189,6 @@ export const WatchResponse: MessageFns<WatchResponse> = {
   },
 };
 
-function createBaseLeaseGrantRequest(): LeaseGrantRequest {
-  return { TTL: 0, ID: 0 };
-}
-
-export const LeaseGrantRequest: MessageFns<LeaseGrantRequest> = {
-  encode(message: LeaseGrantRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.TTL !== 0) {
-      writer.uint32(8).int64(message.TTL);
-    }
-    if (message.ID !== 0) {
-      writer.uint32(16).int64(message.ID);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): LeaseGrantRequest {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseLeaseGrantRequest();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.TTL = longToNumber(reader.int64());
-            continue;
-          }
-          case 2: {
-            if (tag !== 16) {
-              break;
-            }
-
-            message.ID = longToNumber(reader.int64());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseLeaseGrantResponse(): LeaseGrantResponse {
-  return { error: "" };
-}
-
-export const LeaseGrantResponse: MessageFns<LeaseGrantResponse> = {
-  encode(message: LeaseGrantResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.error !== "") {
-      writer.uint32(34).string(message.error);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): LeaseGrantResponse {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseLeaseGrantResponse();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.error = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseLeaseRevokeRequest(): LeaseRevokeRequest {
-  return { ID: 0 };
-}
-
-export const LeaseRevokeRequest: MessageFns<LeaseRevokeRequest> = {
-  encode(message: LeaseRevokeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.ID !== 0) {
-      writer.uint32(8).int64(message.ID);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): LeaseRevokeRequest {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseLeaseRevokeRequest();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.ID = longToNumber(reader.int64());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseLeaseRevokeResponse(): LeaseRevokeResponse {
-  return {};
-}
-
-export const LeaseRevokeResponse: MessageFns<LeaseRevokeResponse> = {
-  encode(_: LeaseRevokeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): LeaseRevokeResponse {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseLeaseRevokeResponse();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseLeaseKeepAliveRequest(): LeaseKeepAliveRequest {
-  return { ID: 0 };
-}
-
-export const LeaseKeepAliveRequest: MessageFns<LeaseKeepAliveRequest> = {
-  encode(message: LeaseKeepAliveRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.ID !== 0) {
-      writer.uint32(8).int64(message.ID);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): LeaseKeepAliveRequest {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseLeaseKeepAliveRequest();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.ID = longToNumber(reader.int64());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseLeaseKeepAliveResponse(): LeaseKeepAliveResponse {
-  return { TTL: 0 };
-}
-
-export const LeaseKeepAliveResponse: MessageFns<LeaseKeepAliveResponse> = {
-  encode(message: LeaseKeepAliveResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.TTL !== 0) {
-      writer.uint32(24).int64(message.TTL);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): LeaseKeepAliveResponse {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseLeaseKeepAliveResponse();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.TTL = longToNumber(reader.int64());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
 function createBaseAuthenticateRequest(): AuthenticateRequest {
   return { name: "", password: "" };
 }
@@ -1719,90 +1406,6 @@ export interface WatchClient extends Client {
 export const WatchClient = makeGenericClientConstructor(WatchService, "etcdserverpb.Watch") as unknown as {
   new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): WatchClient;
   service: typeof WatchService;
-  serviceName: string;
-};
-
-export type LeaseService = typeof LeaseService;
-export const LeaseService = {
-  leaseGrant: {
-    path: "/etcdserverpb.Lease/LeaseGrant" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: LeaseGrantRequest): Buffer => Buffer.from(LeaseGrantRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): LeaseGrantRequest => LeaseGrantRequest.decode(value),
-    responseSerialize: (value: LeaseGrantResponse): Buffer => Buffer.from(LeaseGrantResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): LeaseGrantResponse => LeaseGrantResponse.decode(value),
-  },
-  leaseRevoke: {
-    path: "/etcdserverpb.Lease/LeaseRevoke" as const,
-    requestStream: false as const,
-    responseStream: false as const,
-    requestSerialize: (value: LeaseRevokeRequest): Buffer => Buffer.from(LeaseRevokeRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): LeaseRevokeRequest => LeaseRevokeRequest.decode(value),
-    responseSerialize: (value: LeaseRevokeResponse): Buffer => Buffer.from(LeaseRevokeResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): LeaseRevokeResponse => LeaseRevokeResponse.decode(value),
-  },
-  leaseKeepAlive: {
-    path: "/etcdserverpb.Lease/LeaseKeepAlive" as const,
-    requestStream: true as const,
-    responseStream: true as const,
-    requestSerialize: (value: LeaseKeepAliveRequest): Buffer =>
-      Buffer.from(LeaseKeepAliveRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): LeaseKeepAliveRequest => LeaseKeepAliveRequest.decode(value),
-    responseSerialize: (value: LeaseKeepAliveResponse): Buffer =>
-      Buffer.from(LeaseKeepAliveResponse.encode(value).finish()),
-    responseDeserialize: (value: Buffer): LeaseKeepAliveResponse => LeaseKeepAliveResponse.decode(value),
-  },
-} as const;
-
-export interface LeaseServer extends UntypedServiceImplementation {
-  leaseGrant: handleUnaryCall<LeaseGrantRequest, LeaseGrantResponse>;
-  leaseRevoke: handleUnaryCall<LeaseRevokeRequest, LeaseRevokeResponse>;
-  leaseKeepAlive: handleBidiStreamingCall<LeaseKeepAliveRequest, LeaseKeepAliveResponse>;
-}
-
-export interface LeaseClient extends Client {
-  leaseGrant(
-    request: LeaseGrantRequest,
-    callback: (error: ServiceError | null, response: LeaseGrantResponse) => void,
-  ): ClientUnaryCall;
-  leaseGrant(
-    request: LeaseGrantRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: LeaseGrantResponse) => void,
-  ): ClientUnaryCall;
-  leaseGrant(
-    request: LeaseGrantRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: LeaseGrantResponse) => void,
-  ): ClientUnaryCall;
-  leaseRevoke(
-    request: LeaseRevokeRequest,
-    callback: (error: ServiceError | null, response: LeaseRevokeResponse) => void,
-  ): ClientUnaryCall;
-  leaseRevoke(
-    request: LeaseRevokeRequest,
-    metadata: Metadata,
-    callback: (error: ServiceError | null, response: LeaseRevokeResponse) => void,
-  ): ClientUnaryCall;
-  leaseRevoke(
-    request: LeaseRevokeRequest,
-    metadata: Metadata,
-    options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: LeaseRevokeResponse) => void,
-  ): ClientUnaryCall;
-  leaseKeepAlive(): ClientDuplexStream<LeaseKeepAliveRequest, LeaseKeepAliveResponse>;
-  leaseKeepAlive(options: Partial<CallOptions>): ClientDuplexStream<LeaseKeepAliveRequest, LeaseKeepAliveResponse>;
-  leaseKeepAlive(
-    metadata: Metadata,
-    options?: Partial<CallOptions>,
-  ): ClientDuplexStream<LeaseKeepAliveRequest, LeaseKeepAliveResponse>;
-}
-
-export const LeaseClient = makeGenericClientConstructor(LeaseService, "etcdserverpb.Lease") as unknown as {
-  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): LeaseClient;
-  service: typeof LeaseService;
   serviceName: string;
 };
 

@@ -1,4 +1,5 @@
-import { epochKey, leaderKey } from '../store/keys.ts';
+import { epochKey } from '../store/keys.ts';
+import { type LeaderMark, taking } from '../store/leader-mark.ts';
 import type { Store } from '../store/store.ts';
 
 /** What the store says of a leader at its beginning. */
@@ -14,23 +15,17 @@ export interface Claim {
 
 /** Takes the key and the next epoch in one transaction; undefined: somebody else was faster. */
 export async function claimLeadership(
-  by: { readonly store: Store; readonly candidate: string; readonly isAlone: boolean },
-  lease: string | undefined,
+  store: Store,
+  left: LeaderMark,
+  candidate: string,
 ): Promise<Claim | undefined> {
-  const { store, candidate, isAlone } = by;
-  const left = isAlone ? await store.get(leaderKey) : undefined;
   const last = await store.get(epochKey);
   const epoch = Number(Buffer.from(last?.value ?? '0').toString()) + 1;
+  const { expect, puts, deletes } = taking(left, candidate);
   const outcome = await store.commit({
-    expect: [
-      { key: leaderKey, revision: left?.revision ?? 0 },
-      { key: epochKey, revision: last?.revision ?? 0 },
-    ],
-    puts: [
-      { key: leaderKey, value: Buffer.from(candidate), ...(lease !== undefined && { lease }) },
-      { key: epochKey, value: Buffer.from(String(epoch)) },
-    ],
-    deletes: [],
+    expect: [...expect, { key: epochKey, revision: last?.revision ?? 0 }],
+    puts: [...puts, { key: epochKey, value: Buffer.from(String(epoch)) }],
+    deletes,
   });
   return outcome.committed ? { epoch, revision: outcome.revision } : undefined;
 }

@@ -1,10 +1,18 @@
 import { backoffMs, withJitter } from '../../base/backoff.ts';
 import type { Base } from '../../base/base.ts';
 import { sleep } from '../../base/clock.ts';
-import { withDeadline } from '../../base/deadline.ts';
-import { leaderKey } from '../store/keys.ts';
+import { orAborted } from '../../base/deadline.ts';
+import {
+  beat,
+  beatEveryMs,
+  type LeaderMark,
+  leave,
+  read,
+  silenceMs,
+  untilSilent,
+} from '../store/leader-mark.ts';
 import type { Store } from '../store/store.ts';
-import { claimLeadership } from './claim.ts';
+import { type Claim, claimLeadership } from './claim.ts';
 import { beginTerm, type RunningTerm, type Term } from './term.ts';
 
 export interface ElectionOptions extends Base {
@@ -17,12 +25,8 @@ export interface ElectionOptions extends Base {
   readonly lead: (term: Term) => Promise<void>;
 }
 
-/** The store's lease. A follower hears of a leader's sudden end when it has run out. */
-const leaseMs = 3000;
-/** A leader that could not renew stops so long before the lease can have run out: room for clocks of unlike speed. */
+/** A leader whose beats aren't acknowledged stops so long before a follower can take over: room for clocks of unlike speed. */
 const marginMs = 500;
-const renewEveryMs = 500;
-const renewLimitMs = 1000;
 
 const retry = { firstMs: 100, capMs: 1000 };
 
@@ -41,10 +45,11 @@ export function standForElection(options: ElectionOptions): () => Promise<void> 
 
 async function run(options: ElectionOptions, signal: AbortSignal): Promise<void> {
   const { clock, rng, log, store, isAlone } = options;
+  let own: number | undefined;
   for (let failures = 0; !signal.aborted; ) {
     try {
-      if (!isAlone) await untilVacant(store, signal);
-      if (!signal.aborted) await stand(options, signal);
+      const left = isAlone ? await read(store) : await untilSilent({ store, clock, signal, own });
+      if (left && !signal.aborted) own = await stand(options, left, signal);
       failures = 0;
     } catch (err) {
       if (signal.aborted) return;
@@ -55,69 +60,65 @@ async function run(options: ElectionOptions, signal: AbortSignal): Promise<void>
   }
 }
 
-/** Watches from before it looks, so that no end is missed. */
-async function untilVacant(store: Store, signal: AbortSignal): Promise<void> {
-  const after = await store.revision();
-  if (!(await store.get(leaderKey))) return;
-  for await (const changes of store.watch(leaderKey, { after, signal }))
-    if (changes.some(({ kind }) => kind === 'delete')) return;
+/** One try, and the term that it may win. Returns the key's revision if it could not be given back. */
+async function stand(
+  options: ElectionOptions,
+  left: LeaderMark,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const { store, clock, isAlone, candidate } = options;
+  const askedAt = clock.monotonic();
+  const claim = await claimLeadership(store, left, candidate);
+  if (!claim) return undefined;
+  const until = isAlone ? Number.POSITIVE_INFINITY : askedAt + silenceMs - marginMs;
+  let own: number | undefined;
+  try {
+    if (!signal.aborted)
+      await serve(options, beginTerm({ ...claim, clock, until, parent: signal }));
+  } finally {
+    own = await giveBack(options, claim);
+  }
+  return own;
 }
 
-/** One try, and the term that it may win. However it ends, its lease goes, and with that its key. */
-async function stand(options: ElectionOptions, signal: AbortSignal): Promise<void> {
-  const { store, clock, log, isAlone } = options;
-  const askedAt = clock.monotonic();
-  const lease = isAlone ? undefined : await store.grantLease(leaseMs);
+async function giveBack({ store, log }: ElectionOptions, { revision }: Claim) {
   try {
-    const claim = await claimLeadership(options, lease);
-    if (!claim || signal.aborted) return;
-    const until = lease === undefined ? Number.POSITIVE_INFINITY : askedAt + leaseMs - marginMs;
-    const term = beginTerm({ ...claim, clock, until, parent: signal });
-    await serve(options, { term, lease });
-  } finally {
-    if (lease !== undefined)
-      await store
-        .revokeLease(lease)
-        .catch((err: unknown) => log.debug({ err, component: 'leader' }, 'lease left to run out'));
+    await leave(store, revision);
+    return undefined;
+  } catch (err) {
+    log.debug({ err, component: 'leader' }, 'the key could not be given back');
+    return revision;
   }
 }
 
-interface Office {
-  readonly term: RunningTerm;
-  /** undefined: there is nobody whom it must give way to. */
-  readonly lease: string | undefined;
-}
-
-async function serve(options: ElectionOptions, { term, lease }: Office): Promise<void> {
+async function serve(options: ElectionOptions, term: RunningTerm): Promise<void> {
   const { epoch } = term;
   options.log.info({ component: 'leader', epoch }, 'leading');
-  const renewing = lease === undefined ? undefined : keepRenewed(options, term, lease);
+  const beating = options.isAlone ? undefined : keepBeating(options, term);
   try {
     await options.lead(term);
   } finally {
     term.end('it was given up');
-    await renewing;
+    await beating;
     const reason = String(term.signal.reason);
     options.log.warn({ component: 'leader', epoch, reason }, 'no longer leading');
   }
 }
 
-async function keepRenewed(
-  { store, clock, log }: ElectionOptions,
-  term: RunningTerm,
-  lease: string,
-): Promise<void> {
-  const limit = { clock, ms: renewLimitMs, what: 'renewing the lease', parent: term.signal };
-  while (!term.signal.aborted) {
-    await sleep(clock, renewEveryMs, term.signal).catch(() => undefined);
+async function keepBeating(options: ElectionOptions, term: RunningTerm): Promise<void> {
+  const { store, clock, log, candidate } = options;
+  let askedAt = clock.monotonic();
+  for (;;) {
+    const restMs = Math.max(0, askedAt + beatEveryMs - clock.monotonic());
+    await sleep(clock, restMs, term.signal).catch(() => undefined);
     if (term.signal.aborted) return;
-    const askedAt = clock.monotonic();
+    askedAt = clock.monotonic();
     try {
-      if (await withDeadline(limit, () => store.renewLease(lease)))
-        term.extend(askedAt + leaseMs - marginMs);
-      else term.end('its lease is gone');
+      const { committed } = await orAborted(beat(store, term.revision, candidate), term.signal);
+      if (committed) term.extend(askedAt + silenceMs - marginMs);
+      else term.end('another controller leads');
     } catch (err) {
-      log.debug({ err, component: 'leader' }, 'lease not renewed');
+      log.debug({ err, component: 'leader' }, 'a beat was not acknowledged');
     }
   }
 }

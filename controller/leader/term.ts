@@ -7,7 +7,7 @@ import type { Claim } from './claim.ts';
 export interface Term extends Claim {
   /** Asks the clock: a process that was held up knows at once that its time is over. */
   holds(): boolean;
-  /** Aborts at the end, before the lease can have run out. */
+  /** Aborts at the end, before another one can have taken over. */
   readonly signal: AbortSignal;
   end(reason: string): void;
 }
@@ -41,7 +41,7 @@ export function beginTerm({ epoch, revision, clock, until, parent }: TermOptions
     deadline = later;
     if (later === Number.POSITIVE_INFINITY) return;
     const leftMs = Math.max(0, later - clock.monotonic());
-    cancel = clock.after(leftMs, () => end('its lease could not be renewed in time'));
+    cancel = clock.after(leftMs, () => end('its beats were not acknowledged in time'));
   };
   parent.addEventListener('abort', onParent, { once: true });
   extend(until);

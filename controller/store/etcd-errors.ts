@@ -16,7 +16,6 @@ export type EtcdFailure =
 /** etcd's words (etcd 3.4, etcdserver/api/v3rpc/rpctypes/error.go), which say more than its gRPC codes. */
 const refusals: readonly (readonly [RegExp, StoreErrorReason])[] = [
   [/required revision has been compacted/, 'Compacted'],
-  [/requested lease not found/, 'LeaseGone'],
   [/database space exceeded/, 'DiskFull'],
   [/request is too large|message larger than max/, 'TooLarge'],
   [/corrupt cluster/, 'Corrupt'],

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { checkServerIdentity } from 'node:tls';
 import {
   Client,
@@ -68,7 +69,10 @@ export class EtcdLink {
   constructor(access: EtcdAccess, clock: Clock) {
     this.#access = access;
     this.#clock = clock;
-    this.#members = access.urls.map((url) => ({ url, client: connect(url, access) }));
+    this.#members = nearestFirst(access.urls).map((url) => ({
+      url,
+      client: connect(url, access),
+    }));
   }
 
   /** Aborts when the link is closed. */
@@ -181,6 +185,16 @@ export class EtcdLink {
     member.client = connect(member.url, this.#access);
     this.#members.push(...this.#members.splice(this.#members.indexOf(member), 1));
   }
+}
+
+/** One on this machine is never cut off from us, and it ends when we do: what another machine's end does to others isn't. */
+function nearestFirst(urls: readonly string[]): readonly string[] {
+  const ours = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+  const isHere = (url: string) => {
+    const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
+    return host === 'localhost' || ours.some(({ address }) => address === host);
+  };
+  return urls.toSorted((a, b) => Number(isHere(b)) - Number(isHere(a)));
 }
 
 function connect(url: string, { ca, identity }: EtcdAccess): Client {

@@ -3,7 +3,6 @@ import {
   type Event,
   type KeyValue,
   KVService,
-  LeaseService,
   type RequestOp,
   type TxnResponse,
 } from '../../api/generated/etcd.ts';
@@ -43,13 +42,8 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
       list: (prefix) => list(etcd, prefix),
       commit: (transaction) => commit(etcd, transaction),
       watch: (prefix, watchOptions) => watch(etcd, prefix, watchOptions),
-      grantLease: (ttlMs) => grantLease(etcd, ttlMs),
-      renewLease: async (lease) =>
-        (await link.call(LeaseService.leaseKeepAlive, { ID: Number(lease) })).answer.TTL > 0,
-      revokeLease: (lease) =>
-        unlessGone(link.call(LeaseService.leaseRevoke, { ID: Number(lease) })),
       compact: (revision) =>
-        unlessGone(link.call(KVService.compact, { revision: revision + etcd.offset })),
+        unlessCompacted(link.call(KVService.compact, { revision: revision + etcd.offset })),
       revision: async () => (await range(etcd, { key: etcd.origin })).revision,
       close: () => link.close(),
     };
@@ -76,7 +70,7 @@ async function reach(link: EtcdLink, options: EtcdStoreOptions): Promise<Etcd> {
   const value = Buffer.from(String(firstRevision));
   const { answer } = await link.call(KVService.txn, {
     compare: [unchanged(origin, 0)],
-    success: [op({ $case: 'requestPut', value: { key: origin, value, lease: 0 } })],
+    success: [op({ $case: 'requestPut', value: { key: origin, value } })],
     failure: [read(origin)],
   });
   const found = answer.succeeded ? undefined : foundIn(answer, 0);
@@ -125,8 +119,8 @@ async function commit(etcd: Etcd, transaction: Transaction): Promise<CommitOutco
       unchanged(inEtcd(key), revision && revision + etcd.offset),
     ),
     success: [
-      ...puts.map(({ key, value, lease = 0 }) => {
-        const put = { key: inEtcd(key), value: Buffer.from(value), lease: Number(lease) };
+      ...puts.map(({ key, value }) => {
+        const put = { key: inEtcd(key), value: Buffer.from(value) };
         return op({ $case: 'requestPut', value: put });
       }),
       ...deletes.map((key) => op({ $case: 'requestDeleteRange', value: { key: inEtcd(key) } })),
@@ -179,20 +173,11 @@ function changeOf(etcd: Etcd, { type, kv }: Event): readonly StoreChange[] {
     : [{ kind: 'delete', key, revision, value: undefined }];
 }
 
-/** The number is ours: etcd's own are too large for JavaScript's. Shorter than 2 seconds etcd grants none. */
-async function grantLease({ link, options }: Etcd, ttlMs: number): Promise<string> {
-  const id = Buffer.from(options.rng.bytes(6)).readUIntBE(0, 6);
-  const request = { ID: id, TTL: Math.ceil(ttlMs / 1000) };
-  await link.call(LeaseService.leaseGrant, request, { repeatable: false });
-  return String(id);
-}
-
-async function unlessGone(call: Promise<unknown>): Promise<void> {
+async function unlessCompacted(call: Promise<unknown>): Promise<void> {
   try {
     await call;
   } catch (error) {
-    const reason = error instanceof StoreError ? error.reason : undefined;
-    if (reason !== 'LeaseGone' && reason !== 'Compacted') throw error;
+    if (!(error instanceof StoreError) || error.reason !== 'Compacted') throw error;
   }
 }
 

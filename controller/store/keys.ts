@@ -5,8 +5,12 @@ import type { ObjectKey } from './objects.ts';
 /** Everything that is an object of the API. */
 export const objectsPrefix = '/orc/';
 
-/** The controller that leads, for as long as its lease lives. */
+/** The controller that leads; see leader-mark.ts. */
 export const leaderKey = '/orc/leader';
+/** Written by the leader again and again. */
+export const beatKey = `${leaderKey}/beat`;
+/** Whether a key is about who leads: no part of what a store is kept for. */
+export const isOfLeader = (key: string): boolean => key === leaderKey || key === beatKey;
 /** The newest leader's epoch; it only grows. */
 export const epochKey = '/orc/fence/epoch';
 

@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Clock, repeat } from '../../base/clock.ts';
-import { leaderKey } from './keys.ts';
+import { isOfLeader, leaderKey } from './keys.ts';
+import { beat, beatEveryMs, leave, silenceMs, taking, untilSilent } from './leader-mark.ts';
 import type { Entry, Store } from './store.ts';
 
 /** One side of a migration. */
@@ -24,10 +26,9 @@ class MigrationError extends Error {
 export async function migrateStore(from: Side, to: Side, clock: Clock): Promise<number> {
   await using held = new AsyncDisposableStack();
   for (const side of [from, to]) if (side.isShared) held.use(await hold(side, clock));
-  const listing = await from.store.list('/');
-  const entries = listing.entries.filter(({ key }) => key !== leaderKey);
+  const entries = await wholeOf(from);
   await fill(to, { entries, first: 0 });
-  if ((await from.store.revision()) === listing.revision) return entries.length;
+  if (isDeepStrictEqual(await wholeOf(from), entries)) return entries.length;
   await empty(to);
   throw new MigrationError(`${from.name} was written to meanwhile`);
 }
@@ -62,32 +63,30 @@ async function fill(to: Side, { entries, first }: Content): Promise<void> {
   }
 }
 
-const holdMs = 60_000;
-
 async function hold({ store, name }: Side, clock: Clock): Promise<AsyncDisposable> {
-  const lease = await store.grantLease(holdMs);
-  const outcome = await store.commit({
-    expect: [{ key: leaderKey, revision: 0 }],
-    puts: [{ key: leaderKey, value: Buffer.from('an orc that fills or copies the store'), lease }],
-    deletes: [],
-  });
-  if (!outcome.committed) {
-    const leader = Buffer.from(outcome.current?.value ?? '').toString();
+  const holder = 'an orc that fills or copies the store';
+  const waiting = new AbortController();
+  const cancel = clock.after(silenceMs + beatEveryMs, () => waiting.abort());
+  const left = await untilSilent({ store, clock, signal: waiting.signal }).finally(cancel);
+  const outcome = left && (await store.commit(taking(left, holder)));
+  if (!outcome?.committed) {
+    const leader = Buffer.from((await store.get(leaderKey))?.value ?? '').toString();
     throw new MigrationError(`${name} is in use: ${leader} leads; stop every controller first`);
   }
-  const stop = repeat(clock, holdMs / 3, async () => {
-    await store.renewLease(lease).catch(() => false);
+  const { revision } = outcome;
+  const stop = repeat(clock, beatEveryMs, async () => {
+    await beat(store, revision, holder).catch(() => undefined);
   });
   return {
     async [Symbol.asyncDispose]() {
       await stop();
-      await store.revokeLease(lease);
+      await leave(store, revision);
     },
   };
 }
 
 const wholeOf = async ({ store }: Side): Promise<readonly Entry[]> =>
-  (await store.list('/')).entries.filter(({ key }) => key !== leaderKey);
+  (await store.list('/')).entries.filter(({ key }) => !isOfLeader(key));
 
 function transactionsOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
   const byRevision = Map.groupBy(entries, ({ revision }) => revision);

@@ -12,21 +12,12 @@ export interface Revisions {
   commit(transaction: Transaction): CommitOutcome;
   changesAfter(prefix: string, revision: number): PastChanges;
   compact(revision: number): void;
-  addLease(lease: Lease): void;
-  /** Deletes the keys that hang on it, in one transaction. */
-  removeLease(id: string): void;
-  leases(): readonly Lease[];
 }
 
 export interface PastChanges {
   readonly changes: readonly StoreChange[];
   /** The newest revision they cover, whether or not it changed something under the prefix. */
   readonly revision: number;
-}
-
-export interface Lease {
-  readonly id: string;
-  readonly ttlMs: number;
 }
 
 export type ChangeListener = (changes: readonly StoreChange[]) => void;

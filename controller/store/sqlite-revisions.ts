@@ -1,6 +1,6 @@
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
-import type { ChangeListener, Lease, PastChanges, Revisions } from './revisions.ts';
-import { prepareStatements, type Statements, schema } from './sqlite-statements.ts';
+import type { ChangeListener, PastChanges, Revisions } from './revisions.ts';
+import { fromFormat1, prepareStatements, type Statements, schema } from './sqlite-statements.ts';
 import {
   type CommitOutcome,
   type Entry,
@@ -9,7 +9,7 @@ import {
   StoreError,
   type Transaction,
 } from './store.ts';
-import { checkTransaction, compacted, leaseGone } from './transaction.ts';
+import { checkTransaction, compacted } from './transaction.ts';
 
 /** Revisions in one SQLite file: current state, history, and counters, on disk when {@link SqliteRevisions.durably} returns. */
 export interface SqliteRevisions extends Revisions {
@@ -47,12 +47,6 @@ export function openSqliteRevisions(
     commit: (transaction) => commit(file, transaction),
     changesAfter: (prefix, after) => changesAfter(file, prefix, after),
     compact: (to) => compact(file, to),
-    addLease: (lease) => void statements.addLease.run(lease.id, lease.ttlMs),
-    removeLease: (id) => removeLease(file, id),
-    leases: () =>
-      statements.leases
-        .all()
-        .map((row): Lease => ({ id: String(row.id), ttlMs: Number(row.ttl_ms) })),
     durably: (work) => durably(file, work),
     close: () => db.close(),
   };
@@ -86,7 +80,7 @@ const pragma = (db: DatabaseSync, name: string) =>
   Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
 
 /** Of the tables. Files from before there were numbers have 0. */
-const fileFormat = 1;
+const fileFormat = 2;
 
 function ensureFormat(db: DatabaseSync, path: string): Statements {
   const found = Number(pragma(db, 'user_version'));
@@ -95,6 +89,7 @@ function ensureFormat(db: DatabaseSync, path: string): Statements {
       `${path}: a newer version of orc wrote it (format ${found}, not ${fileFormat}): install that one`,
     );
   try {
+    if (found === 1) db.exec(fromFormat1);
     db.exec(schema);
     const statements = prepareStatements(db);
     if (found < fileFormat) db.exec(`PRAGMA user_version = ${fileFormat}`);
@@ -154,8 +149,6 @@ const endOf = (prefix: string) => `${prefix}\u{10ffff}`;
 function commit(file: File, transaction: Transaction): CommitOutcome {
   const { statements } = file;
   checkTransaction(transaction);
-  for (const { lease } of transaction.puts)
-    if (lease !== undefined && !statements.getLease.get(lease)) throw leaseGone(lease);
   for (const { key, revision } of transaction.expect) {
     const current = rowEntry(statements.get.get(key));
     if ((current?.revision ?? 0) !== revision) return { committed: false, key, current };
@@ -169,9 +162,9 @@ function write(file: File, { puts, deletes }: Transaction): void {
   const { statements } = file;
   const revision = file.revision + 1;
   statements.setCounter.run('revision', revision);
-  for (const { key, value, lease } of puts) {
+  for (const { key, value } of puts) {
     statements.remember.run({ revision, key, value });
-    statements.put.run({ revision, key, value, lease: lease ?? null });
+    statements.put.run({ revision, key, value });
   }
   for (const key of deletes) {
     statements.remember.run({ revision, key, value: null });
@@ -206,12 +199,6 @@ function giveBack(db: DatabaseSync): void {
   const free = Number(pragma(db, 'freelist_count'));
   if (free < Number(pragma(db, 'page_count')) / 2) return;
   db.exec(`PRAGMA incremental_vacuum(${Math.min(Math.ceil(free / 2), maxPagesGivenBack)})`);
-}
-
-function removeLease(file: File, id: string): void {
-  const keys = file.statements.keysOfLease.all(id).map((row) => String(row.key));
-  commit(file, { expect: [], puts: [], deletes: keys });
-  file.statements.removeLease.run(id);
 }
 
 type Row = Record<string, SQLOutputValue>;

@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { Base } from '../../base/base.ts';
 import { type Deferred, deferred } from '../../base/deadline.ts';
 import { revisionStore } from './revision-store.ts';
 import type { Revisions, RevisionsAccess } from './revisions.ts';
@@ -9,7 +8,7 @@ import type { Answer, Call, Failure, Reply, Request } from './sqlite-messages.ts
 import { type Store, StoreError } from './store.ts';
 import { type WatchHub, watchHub } from './watch-hub.ts';
 
-export interface SqliteStoreOptions extends Base {
+export interface SqliteStoreOptions {
   /** The database file; its directory is made if need be. */
   readonly path: string;
   /** The revision of a store that is new. */
@@ -24,7 +23,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const hub = watchHub();
   const thread = new SqliteThread(options, hub);
   await thread.opening.promise;
-  return revisionStore({ ...options, hub, revisions: thread });
+  return revisionStore(thread, hub);
 }
 
 /** So many calls share one fsync at most: bounds how long the first of them waits. */

@@ -16,11 +16,6 @@ export interface Store {
    * Ends when the signal aborts; throws StoreError 'Compacted' if `after` is gone.
    */
   watch(prefix: string, options: WatchOptions): AsyncIterable<readonly StoreChange[]>;
-  /** A lease is a deadline that keys can hang on: they are deleted when it passes. */
-  grantLease(ttlMs: number): Promise<string>;
-  /** False: the lease is gone. */
-  renewLease(lease: string): Promise<boolean>;
-  revokeLease(lease: string): Promise<void>;
   /** Forgets what was before this revision. Watches from before fail with 'Compacted'. */
   compact(revision: number): Promise<void>;
   revision(): Promise<number>;
@@ -42,11 +37,7 @@ export interface Listing {
 export interface Transaction {
   /** All must hold. `revision` 0: the key must not exist. */
   readonly expect: readonly { readonly key: string; readonly revision: number }[];
-  readonly puts: readonly {
-    readonly key: string;
-    readonly value: Uint8Array;
-    readonly lease?: string;
-  }[];
+  readonly puts: readonly { readonly key: string; readonly value: Uint8Array }[];
   readonly deletes: readonly string[];
 }
 
@@ -79,7 +70,6 @@ export type StoreErrorReason =
   /** Another version of orc wrote it. */
   | 'OtherFormat'
   | 'Closed'
-  | 'LeaseGone'
   /** The writer led once, and another controller does now. */
   | 'Deposed';
 

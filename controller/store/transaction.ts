@@ -16,10 +16,6 @@ export function checkTransaction({ puts, deletes }: Transaction): void {
   );
 }
 
-export function leaseGone(lease: string): StoreError {
-  return new StoreError('LeaseGone', `lease ${lease} has run out or was revoked`);
-}
-
 export function compacted(wanted: number, oldest: number): StoreError {
   return new StoreError(
     'Compacted',

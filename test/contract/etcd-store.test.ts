@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from 'vitest';
-import { sleep, systemClock } from '../../base/clock.ts';
+import { systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { systemRng } from '../../base/rng.ts';
 import { openEtcdStore } from '../../controller/store/etcd-store.ts';
@@ -12,18 +12,18 @@ beforeAll(async () => {
 });
 afterAll(() => etcd?.stop());
 
-const clock = systemClock();
 let stores = 0;
 
 /** One etcd for all: each store has keys of its own, and counts from its own beginning. */
 storeContract('the etcd store', async () => {
   const keyspace = `store${stores++}`;
   const open = () =>
-    openEtcdStore({ urls: etcd.urls, keyspace, clock, rng: systemRng(), log: silentLog });
-  return {
-    open,
-    reopen: open,
-    cleanUp: async () => {},
-    leaseTime: { ttlMs: 2000, pass: (ms) => sleep(clock, ms) },
-  };
+    openEtcdStore({
+      urls: etcd.urls,
+      keyspace,
+      clock: systemClock(),
+      rng: systemRng(),
+      log: silentLog,
+    });
+  return { open, reopen: open, cleanUp: async () => {} };
 });

@@ -1,23 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Rng } from '../../base/rng.ts';
 import type { Store, StoreChange, Transaction } from '../../controller/store/store.ts';
-import { type FakeClock, fakeClock } from '../support/fake-clock.ts';
-import { seededRng } from '../support/seeded-rng.ts';
 
 export interface StoreUnderTest {
-  open(deps: { clock: FakeClock; rng: Rng }): Promise<Store>;
+  open(): Promise<Store>;
   /** The same store, opened again after `close`; undefined where nothing outlives it. */
-  readonly reopen?: (deps: { clock: FakeClock; rng: Rng }) => Promise<Store>;
-  /** Where a lease's time is not the fake clock's: the shortest lease there is, and how time passes. */
-  readonly leaseTime?: { readonly ttlMs: number; pass(ms: number): Promise<void> };
+  readonly reopen?: () => Promise<Store>;
   cleanUp(): Promise<void>;
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const text = (value: Uint8Array | undefined) => value && new TextDecoder().decode(value);
-const put = (key: string, value: string, lease?: string): Transaction => ({
+const put = (key: string, value: string): Transaction => ({
   expect: [],
-  puts: [{ key, value: bytes(value), ...(lease === undefined ? {} : { lease }) }],
+  puts: [{ key, value: bytes(value) }],
   deletes: [],
 });
 const remove = (...deletes: string[]): Transaction => ({ expect: [], puts: [], deletes });
@@ -36,14 +31,12 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
   describe(name, () => {
     let subject: StoreUnderTest;
     let store: Store;
-    let clock: FakeClock;
     let stopWatches: AbortController;
 
     beforeEach(async () => {
       subject = await make();
-      clock = fakeClock(1000);
       stopWatches = new AbortController();
-      store = await subject.open({ clock, rng: seededRng(1) });
+      store = await subject.open();
     });
     afterEach(async () => {
       stopWatches.abort();
@@ -285,77 +278,6 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
       });
     });
 
-    describe('leases', () => {
-      const gone = (revision: number, ...keys: string[]) =>
-        watching('/', revision).until(keys.length);
-      const ttlMs = () => subject.leaseTime?.ttlMs ?? 1000;
-      const pass = async (part: number) => {
-        if (subject.leaseTime) await subject.leaseTime.pass(part * ttlMs());
-        else clock.advance(part * ttlMs());
-      };
-
-      it('deletes what hangs on a lease when its time is over, in one transaction', async () => {
-        const lease = await store.grantLease(ttlMs());
-        await store.commit(put('/a', '1', lease));
-        await store.commit(put('/b', '1', lease));
-        await store.commit(put('/c', '1'));
-        await pass(0.8);
-        expect((await listed('/')).entries).toHaveLength(3);
-        await pass(0.2);
-        await gone(3, '/a', '/b');
-        expect(await listed('/')).toEqual({ entries: ['/c=1@3'], revision: 4 });
-      });
-
-      it('starts the time again at a renewal', async () => {
-        const lease = await store.grantLease(ttlMs());
-        await store.commit(put('/a', '1', lease));
-        await pass(0.8);
-        expect(await store.renewLease(lease)).toBe(true);
-        await pass(0.8);
-        expect((await listed('/')).entries).toHaveLength(1);
-        await pass(0.2);
-        await gone(1, '/a');
-        expect(await store.renewLease(lease)).toBe(false);
-      });
-
-      it('deletes at once when revoked', async () => {
-        const lease = await store.grantLease(60_000);
-        await store.commit(put('/a', '1', lease));
-        await store.revokeLease(lease);
-        expect((await listed('/')).entries).toEqual([]);
-        expect(await store.renewLease(lease)).toBe(false);
-        await store.revokeLease(lease);
-      });
-
-      it('lets go of a key that is written without the lease', async () => {
-        const lease = await store.grantLease(60_000);
-        await store.commit(put('/a', '1', lease));
-        await store.commit(put('/a', '2'));
-        await store.revokeLease(lease);
-        expect((await listed('/')).entries).toEqual(['/a=2@2']);
-      });
-
-      it('refuses a write on a lease that is gone', async () => {
-        const lease = await store.grantLease(60_000);
-        await store.revokeLease(lease);
-        await expect(store.commit(put('/a', '1', lease))).rejects.toMatchObject({
-          reason: 'LeaseGone',
-        });
-      });
-
-      it('outlive the process that was granted them', async ({ skip }) => {
-        const { reopen } = subject;
-        if (!reopen) return skip('this store keeps nothing');
-        const lease = await store.grantLease(ttlMs());
-        await store.commit(put('/a', '1', lease));
-        await store.close();
-        store = await reopen({ clock, rng: seededRng(2) });
-        expect((await listed('/')).entries).toHaveLength(1);
-        await pass(1);
-        await gone(1, '/a');
-      });
-    });
-
     it('answers Closed after it was closed', async () => {
       await store.close();
       await expect(store.get('/a')).rejects.toMatchObject({ reason: 'Closed' });
@@ -371,7 +293,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
         await store.compact(1);
         await store.close();
 
-        store = await reopen({ clock, rng: seededRng(2) });
+        store = await reopen();
         expect(await listed('/')).toEqual({ entries: ['/a=2@2', '/b=1@3'], revision: 3 });
         expect(await watching('/', 1).until(2)).toHaveLength(2);
         await expect(watching('/', 0).until(1)).rejects.toMatchObject({ reason: 'Compacted' });

@@ -39,7 +39,7 @@ export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWo
   const clock = options.clock ?? systemClock();
   const { rememberedChanges = 1_000 } = options;
   const base = { clock, rng: systemRng(), log: silentLog };
-  const store = await openMemoryStore(base);
+  const store = openMemoryStore();
   const codec = objectCodec(secretBox(base.rng.bytes(32), base.rng));
   const running = await startCache({
     ...base,

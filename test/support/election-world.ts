@@ -47,7 +47,7 @@ const quiet = async () => {
 export async function openElectionWorld(count: number): Promise<ElectionWorld> {
   const clock = fakeClock(1_000_000);
   const rng = seededRng(count);
-  const store = await openMemoryStore({ clock, rng, log: silentLog });
+  const store = openMemoryStore();
   const written: number[] = [];
   const controllers = Array.from({ length: count }, (_, i) =>
     testController(`c${i}`, { clock, rng, store, written }),
@@ -165,9 +165,6 @@ function wayTo(store: Store, running: () => Promise<void>) {
     ...store,
     get: (key) => over(() => store.get(key)),
     commit: (transaction) => over(() => store.commit(transaction)),
-    grantLease: (ttlMs) => over(() => store.grantLease(ttlMs)),
-    renewLease: (lease) => over(() => store.renewLease(lease)),
-    revokeLease: (lease) => over(() => store.revokeLease(lease)),
     revision: () => over(() => store.revision()),
     async *watch(prefix, options) {
       for await (const batch of store.watch(prefix, options)) yield await over(async () => batch);
@@ -181,6 +178,6 @@ function wayTo(store: Store, running: () => Promise<void>) {
   };
 }
 
-/** As an administrator might: the leader's key goes, whatever its lease. */
+/** As an administrator might. */
 export const removeLeaderKey = (store: Store) =>
   store.commit({ expect: [], puts: [], deletes: [leaderKey] });

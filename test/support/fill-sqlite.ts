@@ -1,8 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { systemClock } from '../../base/clock.ts';
-import { silentLog } from '../../base/log.ts';
-import { systemRng } from '../../base/rng.ts';
 import { openSqliteStore } from '../../controller/store/sqlite-store.ts';
 import { StoreError } from '../../controller/store/store.ts';
 
@@ -14,13 +11,7 @@ const [, , directory = ''] = process.argv;
 const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', directory]);
 if (mounted.status !== 0) throw new Error(String(mounted.stderr));
 
-const open = () =>
-  openSqliteStore({
-    path: join(directory, 'store.db'),
-    clock: systemClock(),
-    rng: systemRng(),
-    log: silentLog,
-  });
+const open = () => openSqliteStore({ path: join(directory, 'store.db') });
 
 let store = await open();
 const acknowledged: string[] = [];

@@ -83,7 +83,7 @@ export interface TestAgent {
 
 export async function openLinkWorld(): Promise<LinkWorld> {
   const dir = await mkdtemp(join(tmpdir(), 'orc-link-'));
-  const store = await openMemoryStore({ clock, rng, log: silentLog });
+  const store = openMemoryStore();
   const codec = objectCodec(secretBox(rng.bytes(32), rng));
   const objects = openObjects({ store, codec, clock, rng });
   const indexes = sharedIndexes;
@@ -217,6 +217,7 @@ async function testAgent({ dir, port, options }: AgentParts): Promise<TestAgent>
       capacity: { cpu: '4', memory: '8Gi', pods: '110' },
       system: undefined,
       labels: { rack: 'r1' },
+      runtimeHandlers: [''],
       ...options.facts,
     }),
     ledger,

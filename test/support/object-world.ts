@@ -36,7 +36,7 @@ export async function objectWorld(options: WorldOptions = {}): Promise<ObjectWor
   const clock = fakeClock(Date.parse('2026-01-01T00:00:00Z'));
   const rng = seededRng(3);
   const log = silentLog;
-  const store = await openMemoryStore({ clock, rng, log });
+  const store = openMemoryStore();
   const codec = objectCodec(secretBox(rng.bytes(32), rng));
   const { cache, stop } = await startCache({
     store: seenByCache(store),

@@ -52,7 +52,7 @@ export async function startTestCluster(): Promise<TestCluster> {
   const clock = systemClock();
   const rng = seededRng(7);
   const log = silentLog;
-  const store = await openMemoryStore({ clock, rng, log });
+  const store = openMemoryStore();
   const codec = objectCodec(secretBox(rng.bytes(32), rng));
   const objects = openObjects({ store, codec, clock, rng });
   const { loops, indexes } = controllerLoops(kinds);

@@ -1,7 +1,4 @@
 import { writeSync } from 'node:fs';
-import { systemClock } from '../../base/clock.ts';
-import { silentLog } from '../../base/log.ts';
-import { systemRng } from '../../base/rng.ts';
 import { openSqliteStore } from '../../controller/store/sqlite-store.ts';
 
 /**
@@ -9,12 +6,7 @@ import { openSqliteStore } from '../../controller/store/sqlite-store.ts';
  * value as a line, synchronously, before it writes the next. Keys start with argv[3].
  */
 const [, , path = '', prefix = ''] = process.argv;
-const store = await openSqliteStore({
-  path,
-  clock: systemClock(),
-  rng: systemRng(),
-  log: silentLog,
-});
+const store = await openSqliteStore({ path });
 
 const writer = async (id: number) => {
   for (let i = 0; ; i++) {

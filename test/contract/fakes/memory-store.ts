@@ -1,12 +1,8 @@
-import type { Clock } from '../../../base/clock.ts';
-import type { Log } from '../../../base/log.ts';
 import { type OrderedMap, orderedMap } from '../../../base/ordered-map.ts';
-import type { Rng } from '../../../base/rng.ts';
 import { revisionStore } from '../../../controller/store/revision-store.ts';
 import {
   type ChangeListener,
   callOn,
-  type Lease,
   type Revisions,
   type RevisionsAccess,
 } from '../../../controller/store/revisions.ts';
@@ -18,13 +14,13 @@ import {
   StoreError,
   type Transaction,
 } from '../../../controller/store/store.ts';
-import { checkTransaction, compacted, leaseGone } from '../../../controller/store/transaction.ts';
+import { checkTransaction, compacted } from '../../../controller/store/transaction.ts';
 import { type WatchHub, watchHub } from '../../../controller/store/watch-hub.ts';
 
 /** The fake: passes the contract, keeps nothing. */
-export function openMemoryStore(deps: { clock: Clock; rng: Rng; log: Log }): Promise<Store> {
+export function openMemoryStore(): Store {
   const hub = watchHub();
-  return revisionStore({ ...deps, hub, revisions: inProcess(hub) });
+  return revisionStore(inProcess(hub), hub);
 }
 
 function inProcess(hub: WatchHub): RevisionsAccess {
@@ -42,15 +38,10 @@ function inProcess(hub: WatchHub): RevisionsAccess {
   };
 }
 
-interface Row extends Entry {
-  readonly lease: string | undefined;
-}
-
 /** Revisions in this process's memory, gone with it. */
 function memoryRevisions(changed: ChangeListener): Revisions {
   const memory: Memory = {
     current: orderedMap(),
-    leases: new Map(),
     history: [],
     revision: 0,
     oldest: 0,
@@ -58,12 +49,9 @@ function memoryRevisions(changed: ChangeListener): Revisions {
   };
   return {
     revision: () => memory.revision,
-    get(key) {
-      const row = memory.current.get(key);
-      return row && entryOf(row);
-    },
+    get: (key) => memory.current.get(key),
     list: (prefix) => ({
-      entries: [...memory.current.startingWith(prefix)].map(entryOf),
+      entries: [...memory.current.startingWith(prefix)],
       revision: memory.revision,
     }),
     commit: (transaction) => commit(memory, transaction),
@@ -78,17 +66,11 @@ function memoryRevisions(changed: ChangeListener): Revisions {
       memory.oldest = Math.max(memory.oldest, Math.min(to, memory.revision));
       memory.history = memory.history.filter(({ revision }) => revision > memory.oldest);
     },
-    addLease(lease) {
-      memory.leases.set(lease.id, lease);
-    },
-    removeLease: (id) => removeLease(memory, id),
-    leases: () => [...memory.leases.values()],
   };
 }
 
 interface Memory {
-  readonly current: OrderedMap<Row>;
-  readonly leases: Map<string, Lease>;
+  readonly current: OrderedMap<Entry>;
   history: StoreChange[];
   revision: number;
   /** What was before this revision is forgotten. */
@@ -98,12 +80,9 @@ interface Memory {
 
 function commit(memory: Memory, transaction: Transaction): CommitOutcome {
   checkTransaction(transaction);
-  for (const { lease } of transaction.puts)
-    if (lease !== undefined && !memory.leases.has(lease)) throw leaseGone(lease);
   for (const { key, revision } of transaction.expect) {
     const found = memory.current.get(key);
-    if ((found?.revision ?? 0) !== revision)
-      return { committed: false, key, current: found && entryOf(found) };
+    if ((found?.revision ?? 0) !== revision) return { committed: false, key, current: found };
   }
   const deletes = transaction.deletes.filter((key) => memory.current.get(key));
   if (transaction.puts.length + deletes.length > 0) {
@@ -119,9 +98,9 @@ function commit(memory: Memory, transaction: Transaction): CommitOutcome {
 }
 
 function write(memory: Memory, put: Transaction['puts'][number]): StoreChange {
-  const { key, value, lease } = put;
+  const { key, value } = put;
   const { current, revision } = memory;
-  current.set(key, { key, value, lease, revision });
+  current.set(key, { key, value, revision });
   return { kind: 'put', key, revision, value };
 }
 
@@ -129,11 +108,3 @@ function erase({ current, revision }: Memory, key: string): StoreChange {
   current.delete(key);
   return { kind: 'delete', key, revision, value: undefined };
 }
-
-function removeLease(memory: Memory, id: string): void {
-  if (!memory.leases.delete(id)) return;
-  const rows = [...memory.current.startingWith('')].filter((row) => row.lease === id);
-  commit(memory, { expect: [], puts: [], deletes: rows.map((row) => row.key) });
-}
-
-const entryOf = ({ key, value, revision }: Entry): Entry => ({ key, value, revision });

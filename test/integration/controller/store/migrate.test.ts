@@ -1,10 +1,12 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../../base/clock.ts';
 import { silentLog } from '../../../../base/log.ts';
 import { systemRng } from '../../../../base/rng.ts';
+import { standForElection } from '../../../../controller/leader/election.ts';
 import { openEtcdStore } from '../../../../controller/store/etcd-store.ts';
 import { epochKey, leaderKey } from '../../../../controller/store/keys.ts';
 import { openSqliteStore } from '../../../../controller/store/sqlite-store.ts';
@@ -112,9 +114,14 @@ describe('orc store migrate', () => {
       expect(run).toMatchObject({ code: 1, err: expect.stringContaining('has the store open') });
     });
     await using(onEtcd, async (store) => {
-      await store.commit(put([leaderKey, 'controller2']));
+      const stop = standForElection({
+        ...{ ...base, store, candidate: 'controller2', isAlone: false },
+        lead: ({ signal }) => once(signal, 'abort').then(() => undefined),
+      });
+      await vi.waitFor(async () => expect(await store.get(leaderKey)).toBeDefined());
       const run = await migrate('--from', onEtcd, '--to', `sqlite:${join(dir, 'b.db')}`);
       expect(run).toMatchObject({ code: 1, err: expect.stringContaining('controller2 leads') });
+      await stop();
     });
   });
 

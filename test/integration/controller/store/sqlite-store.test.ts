@@ -5,9 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../../../base/clock.ts';
-import { silentLog } from '../../../../base/log.ts';
-import { systemRng } from '../../../../base/rng.ts';
 import { openSqliteStore } from '../../../../controller/store/sqlite-store.ts';
 import { rounds } from '../../../support/rounds.ts';
 
@@ -21,8 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-const openStore = () =>
-  openSqliteStore({ path, clock: systemClock(), rng: systemRng(), log: silentLog });
+const openStore = () => openSqliteStore({ path });
 
 const writerScript = new URL('../../../support/write-to-sqlite.ts', import.meta.url).pathname;
 
@@ -119,8 +115,8 @@ describe('the SQLite store', () => {
     const early = `CREATE TABLE current (key TEXT PRIMARY KEY, value BLOB NOT NULL,
       revision INTEGER NOT NULL, create_revision INTEGER NOT NULL, lease TEXT) STRICT`;
     for (const [name, sql, words] of [
-      ['early', early, `an early version of orc wrote it (format 0, not 1)`],
-      ['later', 'PRAGMA user_version = 7', `a newer version of orc wrote it (format 7, not 1)`],
+      ['early', early, `an early version of orc wrote it (format 0, not 2)`],
+      ['later', 'PRAGMA user_version = 7', `a newer version of orc wrote it (format 7, not 2)`],
     ] as const) {
       path = join(directory, name);
       const file = new DatabaseSync(path);
@@ -132,6 +128,32 @@ describe('the SQLite store', () => {
       const after = new DatabaseSync(path);
       expect(after.prepare('SELECT * FROM sqlite_schema').all()).toEqual(before);
       after.close();
+    }
+  });
+
+  it('takes over a file of format 1', async () => {
+    const format1 = `
+      CREATE TABLE current (
+        key TEXT PRIMARY KEY, value BLOB NOT NULL, revision INTEGER NOT NULL, lease TEXT
+      ) STRICT;
+      CREATE INDEX current_lease ON current (lease) WHERE lease IS NOT NULL;
+      CREATE TABLE lease (id TEXT PRIMARY KEY, ttl_ms INTEGER NOT NULL) STRICT;
+      INSERT INTO current VALUES ('/a', x'31', 0, 'gone');
+      PRAGMA user_version = 1`;
+    const file = new DatabaseSync(path);
+    file.exec(format1);
+    file.close();
+    for (const expected of [1, 2]) {
+      const store = await openStore();
+      const value = new Uint8Array([expected]);
+      const { committed } = await store.commit({
+        expect: [],
+        puts: [{ key: '/b', value }],
+        deletes: [],
+      });
+      const { entries } = await store.list('/');
+      expect([committed, entries.map(({ key }) => key)]).toEqual([true, ['/a', '/b']]);
+      await store.close();
     }
   });
 

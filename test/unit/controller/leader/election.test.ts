@@ -37,18 +37,18 @@ describe('an election', () => {
     expect(world.controllers[1]?.term?.epoch).toBe(2);
   });
 
-  it('has the next leader when the lease of one that was killed runs out', async () => {
+  it('has the next leader when one that was killed has been silent for long enough', async () => {
     await startAll(2);
     world.controllers[0]?.stall();
     await world.advance(2400);
     expect(names(), 'it may still lead').toEqual(['c0']);
     await world.advance(200);
-    expect(names(), 'its time is over, but not yet its lease').toEqual([]);
+    expect(names(), 'its time is over, but its silence not yet long enough').toEqual([]);
     await world.advance(600);
     expect(names()).toEqual(['c1']);
   });
 
-  it('has no leader who could not renew, and the same one again when it can', async () => {
+  it('has no leader whose beats come to nothing, and the same one again when it can', async () => {
     await startAll(1);
     world.controllers[0]?.reach('down');
     await world.advance(2600);
