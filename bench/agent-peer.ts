@@ -9,7 +9,7 @@ import { systemRng } from '../base/rng.ts';
 import { sandboxSpec } from '../test/contract/sandbox-port.contract.ts';
 import { runProgram } from '../test/support/run-program.ts';
 import { openRuntimeHost, type RuntimeHost } from '../test/support/runtime-host.ts';
-import { type Contender, makeRoot, type Times } from './floor-peer.ts';
+import { atOnce, type Contender, inBurst, makeRoot, type Times } from './floor-peer.ts';
 
 /** The agent's runtime and network, below the pods' workers: what a step of theirs calls. */
 export interface AgentPeer {
@@ -20,8 +20,6 @@ export interface AgentPeer {
 }
 
 const never = new AbortController().signal;
-/** Pods in which containers are started beside one another. */
-const warmPods = 20;
 
 /** In the network namespace of this process, which must be its own. */
 export async function startAgentPeer(program: string): Promise<AgentPeer> {
@@ -35,13 +33,14 @@ export async function startAgentPeer(program: string): Promise<AgentPeer> {
   const network = await openNetwork({ dataDir: dir, resolvConf, ...common });
   await network.apply(table);
   const agent = { host, network, ends: watchEnds(host), specs: specsOf(host) };
-  for (let i = 0; i < warmPods; i++) await makePod(agent, `warm${i}`);
+  // In which containers are started beside one another.
+  for (let i = 0; i < atOnce; i++) await makePod(agent, `warm${i}`);
   return {
     host,
     container: containerContender(agent),
     pod: podContender(agent),
     async stop() {
-      for (let i = 0; i < warmPods; i++) await removePod(agent, `warm${i}`);
+      for (let i = 0; i < atOnce; i++) await removePod(agent, `warm${i}`);
       await network.close();
       await runProgram('umount', ['-l', `${host.dir}/run`]);
       await host.end();
@@ -64,13 +63,7 @@ function containerContender(agent: Agent): Contender {
   return {
     name: 'orc: container',
     once: () => once('warm0'),
-    burst: (count) =>
-      timed(async () => {
-        const inPod = async (uid: string) => {
-          for (let i = 0; i < count / warmPods; i++) await once(uid);
-        };
-        await Promise.all(Array.from({ length: warmPods }, (_, pod) => inPod(`warm${pod}`)));
-      }),
+    burst: (count) => inBurst(count, (place) => once(`warm${place}`)),
   };
 }
 
@@ -101,9 +94,7 @@ function podContender(agent: Agent): Contender {
     await removePod(agent, uid);
     return { started, exited, deleted: performance.now() - begun };
   };
-  const burst = (count: number) =>
-    timed(() => Promise.all(Array.from({ length: count }, () => once())));
-  return { name: 'orc: pod and container', once, burst };
+  return { name: 'orc: pod and container', once, burst: (count) => inBurst(count, once) };
 }
 
 /** As agent/pods/ground-steps.ts does, the second `ensure` too. */
@@ -139,12 +130,6 @@ function watchEnds({ runtime }: RuntimeHost): Agent['ends'] {
   const waiting = new Map<string, () => void>();
   runtime.containers.onChange((uid) => waiting.get(uid)?.());
   return (uid) => new Promise((resolve) => waiting.set(uid, resolve));
-}
-
-async function timed(act: () => Promise<unknown>): Promise<number> {
-  const begun = performance.now();
-  await act();
-  return performance.now() - begun;
 }
 
 const table: NetworkTable = {

@@ -104,8 +104,19 @@ export function floorContender(floor: Floor, kind: 'container' | 'pod'): Contend
   };
 }
 
-/** More than there are processors, and no more than would wait for one another. */
+/** More than there are processors, and no more than would wait for one another. The same for all contenders. */
 export const atOnce = 16;
+
+/** `once` gets the number of its place among those. Milliseconds until all are done. */
+export async function inBurst(count: number, once: (place: number) => Promise<unknown>) {
+  const begun = performance.now();
+  let left = count;
+  const inTurn = async (place: number) => {
+    while (left-- > 0) await once(place);
+  };
+  await Promise.all(Array.from({ length: atOnce }, (_, place) => inTurn(place)));
+  return performance.now() - begun;
+}
 
 export async function timesOf(floor: Floor, line: string): Promise<Times> {
   const [started = NaN, exited = NaN, deleted = NaN] = await floor.ask(line);

@@ -10,7 +10,15 @@ import { seccompFilters } from '../agent/runtime/seccomp-filters.ts';
 import { seccompProfile } from '../agent/runtime/seccomp-profile.ts';
 import { startAgentPeer } from './agent-peer.ts';
 import { median, percentile, printTable } from './figures.ts';
-import { buildFloor, type Contender, floorContender, makeRoot, startFloor } from './floor-peer.ts';
+import {
+  atOnce,
+  buildFloor,
+  type Contender,
+  floorContender,
+  makeRoot,
+  startFloor,
+  type Times,
+} from './floor-peer.ts';
 import { startOciPeers } from './oci-peer.ts';
 
 const [rounds = 100, burstOf = 200, idleSamples = 2] = process.argv.slice(2).map(Number);
@@ -32,7 +40,10 @@ async function runInside(): Promise<void> {
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => void child.kill(signal));
-  process.exitCode = await new Promise((resolve) => child.once('exit', resolve));
+  process.exitCode = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
 }
 
 async function measure(): Promise<void> {
@@ -106,24 +117,22 @@ async function sayWhere(group: string): Promise<void> {
 
 /** Each round runs each of them once; the first round is left out. */
 async function inTurn(title: string, contenders: readonly Contender[]): Promise<void> {
-  const started = new Map<string, number[]>();
-  const exited = new Map<string, number[]>();
-  const deleted = new Map<string, number[]>();
+  const taken = new Map<string, Times[]>(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round <= rounds; round++)
     for (const { name, once } of contenders) {
       const times = await once();
-      if (round === 0) continue;
-      started.set(name, [...(started.get(name) ?? []), times.started]);
-      exited.set(name, [...(exited.get(name) ?? []), times.exited]);
-      deleted.set(name, [...(deleted.get(name) ?? []), times.deleted]);
+      if (round > 0) taken.get(name)?.push(times);
     }
-  const whole = (name: string) => median(deleted.get(name) ?? []);
+  const all = (name: string, what: keyof Times) => taken.get(name)!.map((times) => times[what]);
+  const whole = (name: string) => median(all(name, 'deleted'));
   const ratio = (name: string, to: string) =>
-    deleted.has(to) ? (whole(name) / whole(to)).toFixed(2) : '';
+    taken.has(to) ? (whole(name) / whole(to)).toFixed(2) : '';
   const rows = contenders.map(({ name }) => [
     name,
-    ...[started, exited, deleted].map((all) => median(all.get(name)!).toFixed(2)),
-    ...[10, 90].map((percent) => percentile(deleted.get(name)!, percent).toFixed(2)),
+    ...(['started', 'exited', 'deleted'] as const).map((what) =>
+      median(all(name, what)).toFixed(2),
+    ),
+    ...[10, 90].map((percent) => percentile(all(name, 'deleted'), percent).toFixed(2)),
     ratio(name, name.includes('pod') ? 'floor: pod and container' : 'floor: container'),
     ratio(name, 'crun 1.8.1'),
   ]);
@@ -139,7 +148,10 @@ async function manyAtOnce(contenders: readonly Contender[]): Promise<void> {
     const seconds = median(took) / 1000;
     rows.push([name, seconds.toFixed(2), (burstOf / seconds).toFixed(0)]);
   }
-  printTable([`${burstOf} at once, median of 3`, 'all gone after, s', 'per second'], rows);
+  printTable(
+    [`${burstOf}, ${atOnce} at a time, median of 3`, 'all gone after, s', 'per second'],
+    rows,
+  );
 }
 
 /** Nothing of this bench runs meanwhile; each contender has its own minute, as the first to come pays for the others. */
