@@ -165,16 +165,10 @@ export function splitFlags(
 /** The help of a role: its flags, one a line. */
 export function formatFlags(flags: Flags): string {
   return Object.entries(flags)
-    .map(
-      ([
-        name,
-        {
-          look: { about, value, fallback, letter },
-        },
-      ]) => {
-        const left = `  ${letter ? `-${letter}, ` : ''}--${name}${value === undefined ? '' : ` ${value}`}`;
-        return `${left.padEnd(30)} ${about}${fallback === undefined ? '' : ` (default ${fallback})`}`;
-      },
-    )
+    .map(([name, { look }]) => {
+      const { about, value, fallback, letter } = look;
+      const left = `  ${letter ? `-${letter}, ` : ''}--${name}${value === undefined ? '' : ` ${value}`}`;
+      return `${left.padEnd(30)} ${about}${fallback === undefined ? '' : ` (default ${fallback})`}`;
+    })
     .join('\n');
 }

@@ -49,19 +49,11 @@ async function start(): Promise<number> {
 
 /** The registry is reached only from the hosts' network: so this program runs itself again in there. */
 async function pushFromInside(): Promise<void> {
-  const hosts = JSON.parse(await readFile(join(demoDir, 'hosts.json'), 'utf8')) as Record<
-    string,
-    number
-  >;
-  const inside = [
-    '--target',
-    String(hosts.registry),
-    '--net',
-    '--',
-    process.execPath,
-    import.meta.filename,
-  ];
-  const { status } = spawnSync('nsenter', [...inside, 'push'], { stdio: 'inherit' });
+  const text = await readFile(join(demoDir, 'hosts.json'), 'utf8');
+  const { registry } = JSON.parse(text) as { readonly registry: number };
+  const self = [process.execPath, import.meta.filename, 'push'];
+  const inside = ['--target', `${registry}`, '--net', '--', ...self];
+  const { status } = spawnSync('nsenter', inside, { stdio: 'inherit' });
   if (status !== 0) throw new Error('pushing the image failed');
 }
 

@@ -15,18 +15,11 @@ export async function runInScope(
   if (scoped || !existsSync('/run/systemd/system')) return undefined;
   const inherited =
     readyFd === undefined ? [] : Array.from({ length: readyFd - 2 }, (_, i) => i + 3);
-  const child = spawn(
-    'systemd-run',
-    [
-      '--scope',
-      '--quiet',
-      '--collect',
-      '--property=Delegate=yes',
-      '--',
-      ...orcCommand('dev', ...argv),
-    ],
-    { stdio: ['inherit', 'inherit', 'inherit', ...inherited], env: scopedEnvironment() },
-  );
+  const scope = ['--scope', '--quiet', '--collect', '--property=Delegate=yes', '--'];
+  const child = spawn('systemd-run', [...scope, ...orcCommand('dev', ...argv)], {
+    stdio: ['inherit', 'inherit', 'inherit', ...inherited],
+    env: scopedEnvironment(),
+  });
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(name, () => child.kill(name));
   const [code] = await once(child, 'exit');
