@@ -221,6 +221,9 @@ const setUpEtcd = `set -e
   install -m 600 /root/etcd-files/orc/* /etc/orc/etcd/
   install -m 644 /root/etcd-files/default /etc/default/etcd
   rm -r /root/etcd-files
+  install -d /etc/systemd/system/etcd.service.d
+  printf '[Service]\nNice=-10\n' >/etc/systemd/system/etcd.service.d/first.conf
+  systemctl daemon-reload
   systemctl enable etcd
   systemctl start --no-block etcd`;
 
