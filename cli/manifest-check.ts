@@ -1,7 +1,9 @@
-import { type AnyObject, apiVersionOf, type Kind } from '../api/kind.ts';
+import { type AnyObject, apiVersionOf } from '../api/kind.ts';
 import { kinds } from '../api/kinds.ts';
 import { Namespace } from '../api/namespace.ts';
 import { isObject } from '../api/normalize.ts';
+import type { Pod } from '../api/pod.ts';
+import { RuntimeClass } from '../api/runtime-class.ts';
 import { StatusError } from '../api/status.ts';
 import { closestTo } from '../base/closest.ts';
 import type { ApiClient, Reply } from './client.ts';
@@ -19,7 +21,7 @@ export interface NamedObject {
 
 /** An object that the server would take. */
 export interface CheckedObject extends NamedObject {
-  /** What the server answered; undefined where its namespace is yet to be made. */
+  /** What the server answered; undefined where what it stands on is yet to be made. */
   readonly dryRun: Reply<AnyObject> | undefined;
 }
 
@@ -38,11 +40,9 @@ export async function checkManifest(
   options: CheckOptions,
 ): Promise<{ checked: readonly CheckedObject[]; findings: readonly Finding[] }> {
   const { named, findings } = nameObjects(manifest, options.namespace);
-  const newNamespaces = new Set(
-    named.flatMap(({ ref }) => (ref.kind.kind === Namespace.kind ? ref.name : [])),
-  );
+  const grounds = new Set(named.filter(isGround).map(({ ref }) => subjectOf(ref)));
   const answers = await mapLimited(named, checksAtOnce, (one) =>
-    checkOne(client, one, { ...options, newNamespaces }),
+    checkOne(client, one, { ...options, grounds }),
   );
   const refused = answers.flatMap((answer) => ('findings' in answer ? answer.findings : []));
   return {
@@ -131,28 +131,35 @@ function unknownKind(apiVersion: string, kindName: string): { path: string; mess
 }
 
 interface Check extends CheckOptions {
-  readonly newNamespaces: ReadonlySet<string>;
+  /** What others stand on, among these objects: "Namespace shop". */
+  readonly grounds: ReadonlySet<string>;
 }
 
 async function checkOne(
   client: ApiClient,
   one: NamedObject,
-  { force, newNamespaces }: Check,
+  { force, grounds }: Check,
 ): Promise<CheckedObject | { findings: readonly Finding[] }> {
   const { ref, body } = one;
   try {
     return { ...one, dryRun: await applyObject(client, ref, { body, force, dryRun: true }) };
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
-    // The server looks for the namespace last: everything else about the object is right.
-    if (isMissingNamespace(error) && newNamespaces.has(ref.namespace))
-      return { ...one, dryRun: undefined };
+    // The server looks for these last: everything else about the object is right.
+    if (grounds.has(missingGround(error, one))) return { ...one, dryRun: undefined };
     return { findings: findingsOf(error, one) };
   }
 }
 
 const isMissingNamespace = ({ reason, details }: StatusError) =>
   reason === 'NotFound' && details.kind === Namespace.plural;
+
+function missingGround(error: StatusError, { ref, body }: NamedObject): string {
+  if (isMissingNamespace(error)) return `${Namespace.kind} ${ref.namespace}`;
+  const [{ field } = {}] = error.details.causes ?? [];
+  if (error.reason !== 'Forbidden' || field !== 'spec.runtimeClassName') return '';
+  return `${RuntimeClass.kind} ${(body as Partial<Pod>).spec?.runtimeClassName}`;
+}
 
 /** One for each field that the server names, or one for the whole object. Pure. */
 function findingsOf(error: StatusError, { ref, written }: NamedObject): readonly Finding[] {
@@ -190,10 +197,9 @@ function findingAt(
 const subjectOf = ({ kind, namespace, name }: ObjectRef): string =>
   `${kind.kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
 
-/** Namespaces before what is in them; otherwise as written. Pure. */
-export const namespacesFirst = <T extends { readonly ref: { readonly kind: Kind } }>(
-  objects: readonly T[],
-): readonly T[] => {
-  const isNamespace = ({ ref }: T) => ref.kind.kind === Namespace.kind;
-  return [...objects.filter(isNamespace), ...objects.filter((one) => !isNamespace(one))];
-};
+/** Namespaces and RuntimeClasses before what needs them; otherwise as written. Pure. */
+export const groundsFirst = <T extends Pick<NamedObject, 'ref'>>(objects: readonly T[]) =>
+  objects.toSorted((a, b) => Number(isGround(b)) - Number(isGround(a)));
+
+const isGround = ({ ref }: Pick<NamedObject, 'ref'>) =>
+  [Namespace.kind, RuntimeClass.kind].includes(ref.kind.kind);

@@ -1,65 +1,54 @@
 import { Deployment } from '../../api/deployment.ts';
 import type { AnyObject } from '../../api/kind.ts';
 import { isSame } from '../../api/same.ts';
-import { list, on, UsageError, type ValuesOf } from '../../base/flags.ts';
+import { list, on, UsageError } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import type { ApiClient } from '../client.ts';
 import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { formatFinding } from '../manifest.ts';
-import { type CheckedObject, checkManifest, namespacesFirst } from '../manifest-check.ts';
+import { type CheckedObject, checkManifest, groundsFirst } from '../manifest-check.ts';
 import { readManifests } from '../manifest-files.ts';
 import { timeoutFlag } from '../print/duration.ts';
 import { applyObject, getObject, ifFound, type ObjectRef } from '../resources.ts';
 import { followRollouts } from './follow-rollout.ts';
 
-const applyFlags = {
-  filename: list('path', 'a file, a directory, or -').short('f'),
-  recursive: on('directories within directories too').short('R'),
-  'dry-run': on('check everything and say what would change; change nothing'),
-  'force-conflicts': on('take over fields that somebody else has set'),
-  wait: on('until every Deployment that changed runs; usual on a terminal'),
-  'no-wait': on('not on a terminal either'),
-  timeout: timeoutFlag,
-};
-
 export const defineApply = defineVerb({
   words: { '[words...]': '' },
-  flags: applyFlags,
+  flags: {
+    filename: list('path', 'a file, a directory, or -').short('f'),
+    recursive: on('directories within directories too').short('R'),
+    'dry-run': on('check everything and say what would change; change nothing'),
+    'force-conflicts': on('take over fields that somebody else has set'),
+    wait: on('until every Deployment that changed runs; usual on a terminal'),
+    'no-wait': on('not on a terminal either'),
+    timeout: timeoutFlag,
+  },
   usage: '-f FILE [flags]',
-  run: apply,
+  async run(cli, words, flags) {
+    const { filename, recursive, forceConflicts: force, timeout: timeoutMs } = flags;
+    requireFiles(filename, words);
+    const manifest = await readManifests(filename, { recursive, io: cli.io });
+    const client = await cli.client();
+    const options = { namespace: await cli.namespace(), force };
+    const { checked, findings } = await checkManifest(client, manifest, options);
+    if (findings.length > 0) {
+      for (const finding of findings) cli.err(formatFinding(finding));
+      cli.err('nothing was applied');
+      return 1;
+    }
+    if (flags.dryRun) return showDryRun(cli, checked);
+    const results = await applyAll(cli, checked, force);
+    const isOnTerminal = cli.io.stdout.isTTY ?? false;
+    const wait = flags.wait || (isOnTerminal && !flags.noWait);
+    const rollouts = results
+      .filter(({ ref }) => ref.kind.kind === Deployment.kind)
+      .filter(({ outcome }) => flags.wait || outcome !== 'unchanged')
+      .map(({ ref }) => ref);
+    if (wait && rollouts.length > 0) await followRollouts(cli, rollouts, { timeoutMs });
+    return 0;
+  },
 });
-
-type ApplyFlags = ValuesOf<typeof applyFlags>;
-
-async function apply(cli: Cli, words: readonly string[], flags: ApplyFlags): Promise<number> {
-  const { filename, recursive, forceConflicts: force, timeout: timeoutMs } = flags;
-  requireFiles(filename, words);
-  const manifest = await readManifests(filename, { recursive, io: cli.io });
-  const client = await cli.client();
-  const options = { namespace: await cli.namespace(), force };
-  const { checked, findings } = await checkManifest(client, manifest, options);
-  if (findings.length > 0) {
-    for (const finding of findings) cli.err(formatFinding(finding));
-    cli.err('nothing was applied');
-    return 1;
-  }
-  if (flags.dryRun) return showDryRun(cli, checked);
-  const results = await applyAll(cli, checked, force);
-  const isOnTerminal = cli.io.stdout.isTTY ?? false;
-  const wait = flags.wait || (isOnTerminal && !flags.noWait);
-  const rollouts = results.filter(({ ref }) => ref.kind.kind === Deployment.kind);
-  const followed = flags.wait
-    ? rollouts
-    : rollouts.filter(({ outcome }) => outcome !== 'unchanged');
-  if (wait && followed.length > 0)
-    await followRollouts(
-      cli,
-      followed.map(({ ref }) => ref),
-      { timeoutMs },
-    );
-  return 0;
-}
 
 type Outcome = 'created' | 'configured' | 'unchanged';
 
@@ -75,7 +64,7 @@ async function applyAll(
 ): Promise<readonly Applied[]> {
   const client = await cli.client();
   const results: Applied[] = [];
-  for (const { ref, body, dryRun } of namespacesFirst(checked)) {
+  for (const { ref, body, dryRun } of groundsFirst(checked)) {
     const { code, body: applied } = await applyObject(client, ref, { body, force });
     const before = dryRun?.body.metadata.resourceVersion;
     const same = applied.metadata.resourceVersion === before;
@@ -88,7 +77,7 @@ async function applyAll(
 
 async function showDryRun(cli: Cli, checked: readonly CheckedObject[]): Promise<number> {
   const client = await cli.client();
-  for (const one of namespacesFirst(checked))
+  for (const one of groundsFirst(checked))
     cli.out(`${resultLine(one.ref, await wouldBe(client, one))} (dry run)`);
   return 0;
 }

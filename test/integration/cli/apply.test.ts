@@ -96,6 +96,28 @@ describe('orc apply', () => {
     expect(world.cache.get(Namespace, { namespace: '', name: 'shop' })).toBeDefined();
   });
 
+  it('makes a RuntimeClass before the pods that name it, and misses one that nobody describes', async () => {
+    const pod = (name: string, runtime: string) =>
+      `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}}\nspec:\n  runtimeClassName: ${runtime}\n  containers: [{name: c, image: c:1}]\n`;
+    const runtimeClass =
+      'apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: box}\nhandler: box\n';
+    const path = await file('box.yaml', `${pod('boxed', 'box')}---\n${runtimeClass}`);
+    expect(await run('apply', '-f', path, '--dry-run')).toEqual({
+      ...{ code: 0, err: '' },
+      out: 'runtimeclass.node.k8s.io/box created (dry run)\npod/boxed created (dry run)\n',
+    });
+    const lost = await file('lost.yaml', `${runtimeClass}---\n${pod('lost', 'bix')}`);
+    const refused = await run('apply', '-f', lost);
+    expect({ ...refused, err: refused.err.replace(lost, 'lost.yaml') }).toEqual({
+      ...{ code: 1, out: '' },
+      err: 'lost.yaml:10:21  Pod default/lost  spec.runtimeClassName: pod rejected: RuntimeClass "bix" not found\nnothing was applied\n',
+    });
+    expect(await run('apply', '-f', path)).toEqual({
+      ...{ code: 0, err: '' },
+      out: 'runtimeclass.node.k8s.io/box created\npod/boxed created\n',
+    });
+  });
+
   it('changes nothing in a dry run, and says what it would', async () => {
     const path = await file('dry.yaml', configMap('dry'));
     const dry = await run('apply', '-f', path, '--dry-run');
