@@ -6,18 +6,22 @@ import type { Cli, DefineVerb } from './cli.ts';
 interface Declaration<F extends Flags> {
   /** As commander writes them: '<pod>', '[args...]'. */
   readonly words?: Readonly<Record<string, string>>;
-  readonly flags: F;
+  readonly flags?: F;
   readonly usage?: string;
+  /** Below the help. */
+  readonly notes?: string;
   /** Gives the exit code. */
   run(cli: Cli, words: readonly string[], flags: ValuesOf<F>): Promise<number>;
 }
 
 export const defineVerb =
-  <F extends Flags>({ words = {}, flags, usage, run }: Declaration<F>): DefineVerb =>
+  <F extends Flags>(verb: Declaration<F>): DefineVerb =>
   (command, act) => {
+    const { words = {}, flags = {} as F, usage, notes = '', run } = verb;
     for (const [name, about] of Object.entries(words)) command.argument(name, about);
     addFlags(command, flags);
     if (usage !== undefined) command.usage(usage);
+    command.addHelpText('after', notes);
     command.action(
       act((cli, given, options: Options) =>
         run(cli, given, readFlags(flags, textsIn(options, flags))),

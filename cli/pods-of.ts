@@ -8,6 +8,7 @@ import { isPodReady } from '../api/pod-facts.ts';
 import { ReplicaSet } from '../api/replica-set.ts';
 import { formatLabelSelector, type Labels } from '../api/selector.ts';
 import { Service } from '../api/service.ts';
+import { text } from '../base/flags.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './cli-error.ts';
 import type { ApiClient } from './client.ts';
@@ -30,6 +31,8 @@ export async function pickPod(client: ApiClient, ref: ObjectRef): Promise<Pod> {
   if (best === undefined) throw new CliError(`${ref.kind.singular}/${ref.name} has no pods`);
   return best;
 }
+
+export const containerFlag = text('name', 'which one (default: the first)').short('c');
 
 /** Where a command shall run or be attached: "web-1", "deploy/web"; its container by name, or the pod's first. */
 export async function pickContainer(

@@ -3,35 +3,31 @@ import { basename, join, posix, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { Pack } from 'tar-stream';
 import { UsageError } from '../../base/flags.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
+import { defineVerb } from '../define-verb.ts';
 import { type ExecConnection, openExec } from '../exec-connection.ts';
 import { packTree } from '../pack-tree.ts';
-import { pickContainer } from '../pods-of.ts';
+import { containerFlag, pickContainer } from '../pods-of.ts';
 import { unpackTree } from '../unpack-tree.ts';
 
-export const defineCp: DefineVerb = (command, act) => {
-  command
-    .argument('<from>', 'a path here, or POD:PATH (KIND/NAME:PATH)')
-    .argument('<to>', 'the other of the two; a directory, or the name of the copy')
-    .option('-c, --container <name>', 'which one (default: the first); it needs a tar')
-    .action(act(copy));
-};
-
-async function copy(
-  cli: Cli,
-  [from = '', to = '']: readonly string[],
-  { container }: { readonly container?: string },
-): Promise<number> {
-  const [source, target] = [parsePlace(from), parsePlace(to)];
-  if ((source.pod === undefined) === (target.pod === undefined))
-    throw new UsageError('one of the two must be in a pod, POD:PATH, and the other here');
-  const inPod = await pickContainer(cli, source.pod ?? target.pod ?? '', container);
-  const there = { cli, ...inPod };
-  if (source.pod === undefined) await copyIn(there, source.path, target.path);
-  else await copyOut(there, source.path, target.path);
-  return 0;
-}
+export const defineCp = defineVerb({
+  words: {
+    '<from>': 'a path here, or POD:PATH (KIND/NAME:PATH)',
+    '<to>': 'the other of the two; a directory, or the name of the copy; its container needs a tar',
+  },
+  flags: { container: containerFlag },
+  async run(cli, [from = '', to = ''], { container }) {
+    const [source, target] = [parsePlace(from), parsePlace(to)];
+    if ((source.pod === undefined) === (target.pod === undefined))
+      throw new UsageError('one of the two must be in a pod, POD:PATH, and the other here');
+    const inPod = await pickContainer(cli, source.pod ?? target.pod ?? '', container);
+    const there = { cli, ...inPod };
+    if (source.pod === undefined) await copyIn(there, source.path, target.path);
+    else await copyOut(there, source.path, target.path);
+    return 0;
+  },
+});
 
 /** "/tmp/x:y" and "./x:y" are here. */
 function parsePlace(word: string): { readonly pod: string | undefined; readonly path: string } {

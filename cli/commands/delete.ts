@@ -30,32 +30,28 @@ const deleteFlags = {
 export const defineDelete = defineVerb({
   words: { '[what...]': 'pod a b · deploy/web svc/web · pods (with -l or --all)' },
   flags: deleteFlags,
-  run: deleteObjects,
+  async run(cli, words, flags) {
+    const body = deleteOptions(flags);
+    const refs =
+      flags.filename.length > 0
+        ? await refsInFiles(cli, flags)
+        : await refsNamed(cli, words, flags);
+    const deleted: Deleted[] = [];
+    let failed = false;
+    for (const ref of refs) {
+      const one = await deleteOne(cli, ref, body);
+      if (one !== undefined) deleted.push(one);
+      else if (!flags.ignoreNotFound) {
+        cli.err(`orc: ${ref.kind.plural} "${ref.name}" not found`);
+        failed = true;
+      }
+    }
+    if (!flags.noWait && !flags.dryRun) await untilGone(cli, deleted, flags.timeout);
+    return failed ? 1 : 0;
+  },
 });
 
 type DeleteFlags = ValuesOf<typeof deleteFlags>;
-
-async function deleteObjects(
-  cli: Cli,
-  words: readonly string[],
-  flags: DeleteFlags,
-): Promise<number> {
-  const body = deleteOptions(flags);
-  const refs =
-    flags.filename.length > 0 ? await refsInFiles(cli, flags) : await refsNamed(cli, words, flags);
-  const deleted: Deleted[] = [];
-  let failed = false;
-  for (const ref of refs) {
-    const one = await deleteOne(cli, ref, body);
-    if (one !== undefined) deleted.push(one);
-    else if (!flags.ignoreNotFound) {
-      cli.err(`orc: ${ref.kind.plural} "${ref.name}" not found`);
-      failed = true;
-    }
-  }
-  if (!flags.noWait && !flags.dryRun) await untilGone(cli, deleted, flags.timeout);
-  return failed ? 1 : 0;
-}
 
 interface DeleteBody {
   readonly propagationPolicy: string;

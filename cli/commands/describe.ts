@@ -7,7 +7,7 @@ import { Pod } from '../../api/pod.ts';
 import { Secret } from '../../api/secret.ts';
 import { formatLabelSelector } from '../../api/selector.ts';
 import { Service } from '../../api/service.ts';
-import { text, type ValuesOf } from '../../base/flags.ts';
+import { text } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import type { ApiClient } from '../client.ts';
 import { defineVerb } from '../define-verb.ts';
@@ -24,28 +24,20 @@ import { formatSections, type Section } from '../print/sections.ts';
 import { getObject, listObjects, type ObjectRef } from '../resources.ts';
 import { parseTargets, refsOf } from '../targets.ts';
 
-const describeFlags = { selector: text('labels', 'only those: app=web').short('l') };
-
 export const defineDescribe = defineVerb({
   words: { '<what...>': 'deploy/web · pod a b · nodes' },
-  flags: describeFlags,
-  run: describe,
+  flags: { selector: text('labels', 'only those: app=web').short('l') },
+  async run(cli, words, { selector }) {
+    const [client, namespace] = [await cli.client(), await cli.namespace()];
+    const refs = await refsOf(cli, parseTargets(words), selector);
+    if (refs.length === 0) cli.err(`nothing to describe in namespace ${namespace}`);
+    for (const [index, ref] of refs.entries()) {
+      if (index > 0) cli.out('');
+      cli.out(formatSections(headline(ref), await sectionsOf(cli, client, ref), layoutOf(cli.io)));
+    }
+    return 0;
+  },
 });
-
-async function describe(
-  cli: Cli,
-  words: readonly string[],
-  { selector }: ValuesOf<typeof describeFlags>,
-): Promise<number> {
-  const [client, namespace] = [await cli.client(), await cli.namespace()];
-  const refs = await refsOf(cli, parseTargets(words), selector);
-  if (refs.length === 0) cli.err(`nothing to describe in namespace ${namespace}`);
-  for (const [index, ref] of refs.entries()) {
-    if (index > 0) cli.out('');
-    cli.out(formatSections(headline(ref), await sectionsOf(cli, client, ref), layoutOf(cli.io)));
-  }
-  return 0;
-}
 
 const headline = ({ kind, namespace, name }: ObjectRef) =>
   `${resultName(kind)}/${name}${namespace === '' ? '' : `   in ${namespace}`}`;

@@ -18,15 +18,9 @@ import { untilGone } from './until-gone.ts';
 
 const words = { '<nodes...>': 'their names' };
 
-export const defineCordon = defineVerb({
-  ...{ words, flags: {} },
-  run: (cli, names) => mark(cli, names, true),
-});
+export const defineCordon = defineVerb({ words, run: (cli, names) => mark(cli, names, true) });
 
-export const defineUncordon = defineVerb({
-  ...{ words, flags: {} },
-  run: (cli, names) => mark(cli, names, false),
-});
+export const defineUncordon = defineVerb({ words, run: (cli, names) => mark(cli, names, false) });
 
 const drainFlags = {
   force: on('pods too that nothing makes anew'),

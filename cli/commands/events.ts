@@ -1,7 +1,6 @@
 import { Event } from '../../api/event.ts';
 import { formatSince } from '../../api/format-age.ts';
-import { on, text, type ValuesOf } from '../../base/flags.ts';
-import type { Cli } from '../cli.ts';
+import { on, text } from '../../base/flags.ts';
 import { defineVerb } from '../define-verb.ts';
 import { watchObjects } from '../live-list.ts';
 import { eventTime, sortEvents } from '../object-events.ts';
@@ -10,42 +9,39 @@ import { columnWidths, formatTable, linesOf, type TextTable } from '../print/tab
 import { listObjects, type Selection } from '../resources.ts';
 import { parseNamedTargets } from '../targets.ts';
 
-const eventFlags = {
-  'all-namespaces': on('of every namespace').short('A'),
-  for: text('kind/name', 'of one object'),
-  types: text('types', 'only these: Warning, Normal'),
-  watch: on('and then every one that comes, until Ctrl-C').short('w'),
-};
+export const defineEvents = defineVerb({
+  flags: {
+    'all-namespaces': on('of every namespace').short('A'),
+    for: text('kind/name', 'of one object'),
+    types: text('types', 'only these: Warning, Normal'),
+    watch: on('and then every one that comes, until Ctrl-C').short('w'),
+  },
+  async run(cli, _, flags) {
+    const client = await cli.client();
+    const namespace = flags.allNamespaces ? '' : await cli.namespace();
+    const selection = { kind: Event, namespace, fieldSelector: fieldsOf(flags.for) };
+    const { items, metadata } = await listObjects<Event>(client, selection);
+    const found = sortEvents(items).filter(({ type }) => isWanted(type, flags.types));
+    const withNamespace = flags.allNamespaces;
+    const now = () => cli.io.clock.now();
+    const table = eventTable(found, { withNamespace, now: now() });
+    if (found.length === 0) cli.err('no events; they are kept for an hour');
+    else for (const line of formatTable(table, layoutOf(cli.io))) cli.out(line);
+    if (!flags.watch) return 0;
+    const widths = columnWidths(table);
+    const layout = { ...layoutOf(cli.io, false), width: undefined };
+    for await (const { type, object } of watchObjects<Event>(client, selection, metadata)) {
+      if (type === 'DELETED' || !isWanted(object.type, flags.types)) continue;
+      const row = eventTable([object], { withNamespace, now: now() });
+      for (const line of linesOf(row, widths, layout)) cli.out(line);
+    }
+    return 0;
+  },
+});
 
-export const defineEvents = defineVerb({ flags: eventFlags, run: events });
-
-type EventFlags = ValuesOf<typeof eventFlags>;
-
-async function events(cli: Cli, _: readonly string[], flags: EventFlags): Promise<number> {
-  const client = await cli.client();
-  const namespace = flags.allNamespaces ? '' : await cli.namespace();
-  const selection = { kind: Event, namespace, fieldSelector: fieldsOf(flags) };
-  const { items, metadata } = await listObjects<Event>(client, selection);
-  const found = sortEvents(items).filter(({ type }) => isWanted(type, flags.types));
-  const withNamespace = flags.allNamespaces;
-  const now = () => cli.io.clock.now();
-  const table = eventTable(found, { withNamespace, now: now() });
-  if (found.length === 0) cli.err('no events; they are kept for an hour');
-  else for (const line of formatTable(table, layoutOf(cli.io))) cli.out(line);
-  if (!flags.watch) return 0;
-  const widths = columnWidths(table);
-  const layout = { ...layoutOf(cli.io, false), width: undefined };
-  for await (const { type, object } of watchObjects<Event>(client, selection, metadata)) {
-    if (type === 'DELETED' || !isWanted(object.type, flags.types)) continue;
-    const row = eventTable([object], { withNamespace, now: now() });
-    for (const line of linesOf(row, widths, layout)) cli.out(line);
-  }
-  return 0;
-}
-
-function fieldsOf(flags: EventFlags): Selection['fieldSelector'] {
-  if (flags.for === undefined) return undefined;
-  const [target] = parseNamedTargets([flags.for]);
+function fieldsOf(word: string | undefined): Selection['fieldSelector'] {
+  if (word === undefined) return undefined;
+  const [target] = parseNamedTargets([word]);
   return `involvedObject.kind=${target?.kind.kind},involvedObject.name=${target?.name}`;
 }
 

@@ -31,21 +31,19 @@ const getFlags = {
 export const defineGet = defineVerb({
   words: { '<what...>': 'pods · pods,svc · all · deploy web · deploy/web svc/web' },
   flags: getFlags,
-  run: get,
+  async run(cli, words, flags) {
+    const { output } = flags;
+    const namespace = flags.allNamespaces ? '' : await cli.namespace();
+    const queries = queriesOf(parseTargets(words), namespace, flags);
+    if (queries.some(({ names }) => names.length > 0) && flags.allNamespaces)
+      throw new UsageError('a name is unique within its namespace only: give -n instead of -A');
+    if (output === 'yaml' || output === 'json' || output === 'name')
+      return printObjects(cli, queries, output);
+    return printTables(cli, queries, flags);
+  },
 });
 
 type GetFlags = ValuesOf<typeof getFlags>;
-
-async function get(cli: Cli, words: readonly string[], flags: GetFlags): Promise<number> {
-  const { output } = flags;
-  const namespace = flags.allNamespaces ? '' : await cli.namespace();
-  const queries = queriesOf(parseTargets(words), namespace, flags);
-  if (queries.some(({ names }) => names.length > 0) && flags.allNamespaces)
-    throw new UsageError('a name is unique within its namespace only: give -n instead of -A');
-  if (output === 'yaml' || output === 'json' || output === 'name')
-    return printObjects(cli, queries, output);
-  return printTables(cli, queries, flags);
-}
 
 /** All of one kind, or some by name. */
 interface GetQuery {

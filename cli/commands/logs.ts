@@ -8,13 +8,19 @@ import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { mapLimited } from '../limited.ts';
 import { followList } from '../live-list.ts';
-import { containerNamed, containersOf, firstContainer, podSelection } from '../pods-of.ts';
+import {
+  containerFlag,
+  containerNamed,
+  containersOf,
+  firstContainer,
+  podSelection,
+} from '../pods-of.ts';
 import { parseDuration } from '../print/duration.ts';
 import { getObject, listObjects, objectPath, type Selection } from '../resources.ts';
 import { parsePodTarget } from '../targets.ts';
 
 const logFlags = {
-  container: text('name', 'which one (default: the first)').short('c'),
+  container: containerFlag,
   'all-containers': on('of the pod, init containers too'),
   follow: on('and go on with what comes, until Ctrl-C').short('f'),
   selector: text('labels', 'of the pods with these labels').short('l'),

@@ -3,49 +3,45 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Pod } from '../../api/pod.ts';
 import { Service } from '../../api/service.ts';
 import { errorChain } from '../../base/error-chain.ts';
-import { UsageError } from '../../base/flags.ts';
+import { text, UsageError } from '../../base/flags.ts';
 import { openChannels } from '../channels.ts';
-import type { Cli, DefineVerb } from '../cli.ts';
+import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
+import { defineVerb } from '../define-verb.ts';
 import { pickPod } from '../pods-of.ts';
 import { getObject, type ObjectRef, objectPath } from '../resources.ts';
 import { parsePodTarget } from '../targets.ts';
 
-export const definePortForward: DefineVerb = (command, act) => {
-  command
-    .argument('<pod>', 'a pod, or KIND/NAME of what has pods')
-    .argument('<ports...>', 'LOCAL:REMOTE · PORT for both · :REMOTE for any local one')
-    .option('--address <list>', 'where to listen on this machine', '127.0.0.1')
-    .action(act(portForward));
-};
+export const definePortForward = defineVerb({
+  words: {
+    '<pod>': 'a pod, or KIND/NAME of what has pods',
+    '<ports...>': 'LOCAL:REMOTE · PORT for both · :REMOTE for any local one',
+  },
+  flags: { address: text('list', 'where to listen on this machine', '127.0.0.1') },
+  /** Until Ctrl-C. */
+  async run(cli, [target = '', ...words], { address }) {
+    const forwards = words.map(parseForward);
+    const ref = { ...parsePodTarget(target), namespace: await cli.namespace() };
+    // At once, so that what can't be is said before anything listens.
+    await Promise.all(forwards.map(({ remote }) => findEnd(cli, ref, remote)));
+    const listeners: (() => void)[] = [];
+    try {
+      for (const forward of forwards)
+        for (const host of address.split(','))
+          listeners.push(await listen(cli, ref, { ...forward, host }));
+      const interruption = cli.io.interruption();
+      if (!interruption.aborted) await once(interruption, 'abort');
+      return 0;
+    } finally {
+      for (const close of listeners) close();
+    }
+  },
+});
 
 interface Forward {
   readonly local: number;
   /** A number, or the name of a Service's port. */
   readonly remote: string;
-}
-
-/** Until Ctrl-C. */
-async function portForward(
-  cli: Cli,
-  [target = '', ...words]: readonly string[],
-  { address }: { readonly address: string },
-): Promise<number> {
-  const forwards = words.map(parseForward);
-  const ref = { ...parsePodTarget(target), namespace: await cli.namespace() };
-  // At once, so that what can't be is said before anything listens.
-  await Promise.all(forwards.map(({ remote }) => findEnd(cli, ref, remote)));
-  const listeners: (() => void)[] = [];
-  try {
-    for (const forward of forwards)
-      for (const host of address.split(','))
-        listeners.push(await listen(cli, ref, { ...forward, host }));
-    const interruption = cli.io.interruption();
-    if (!interruption.aborted) await once(interruption, 'abort');
-    return 0;
-  } finally {
-    for (const close of listeners) close();
-  }
 }
 
 function parseForward(word: string): Forward {

@@ -2,26 +2,21 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
-import { on, UsageError, type ValuesOf } from '../../base/flags.ts';
+import { on, UsageError } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
 
-const resetFlags = { yes: on('do not ask').short('y') };
-
-export const defineReset = defineVerb({ flags: resetFlags, run: reset });
-
-async function reset(
-  { io, out }: Cli,
-  _: readonly string[],
-  { yes }: ValuesOf<typeof resetFlags>,
-): Promise<number> {
-  if (process.getuid?.() !== 0) throw new UsageError('only root can do that: sudo orc reset');
-  if (!yes && !(await confirmed(io))) {
-    out('nothing was done');
-    return 1;
-  }
-  return spawnSync(script(), { stdio: 'inherit' }).status ?? 1;
-}
+export const defineReset = defineVerb({
+  flags: { yes: on('do not ask').short('y') },
+  async run({ io, out }, _, { yes }) {
+    if (process.getuid?.() !== 0) throw new UsageError('only root can do that: sudo orc reset');
+    if (!yes && !(await confirmed(io))) {
+      out('nothing was done');
+      return 1;
+    }
+    return spawnSync(script(), { stdio: 'inherit' }).status ?? 1;
+  },
+});
 
 async function confirmed({ stdin, stderr }: Cli['io']): Promise<boolean> {
   if (!stdin.isTTY) throw new UsageError('nobody is there to be asked: give --yes');

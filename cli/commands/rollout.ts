@@ -28,7 +28,23 @@ export const defineRollout = defineVerb({
     '<what...>': 'deploy/web · deploy web api',
   },
   flags: rolloutFlags,
-  run: rollout,
+  async run(cli, [verb = '', ...words], flags) {
+    const step = Object.hasOwn(steps, verb) ? steps[verb] : undefined;
+    if (step === undefined) throw unknownStep(verb);
+    const namespace = await cli.namespace();
+    const refs = parseNamedTargets(words).map(({ kind, name }) => {
+      if (kind.kind !== Deployment.kind)
+        throw new UsageError(`only deployments roll out, not ${kind.plural}`);
+      return { kind, name, namespace };
+    });
+    for (const ref of refs) {
+      const outcome = await step(cli, ref, flags);
+      if (outcome !== undefined) cli.out(`${resultName(ref.kind)}/${ref.name} ${outcome}`);
+    }
+    if (waiting.includes(verb) && (!flags.noWait || verb === 'status'))
+      await followRollouts(cli, refs, { timeoutMs: flags.timeout });
+    return 0;
+  },
 });
 
 type RolloutFlags = ValuesOf<typeof rolloutFlags>;
@@ -46,28 +62,6 @@ const steps: Readonly<Record<string, Step>> = {
 };
 
 const waiting = ['status', 'restart', 'undo', 'resume'];
-
-async function rollout(
-  cli: Cli,
-  [verb = '', ...words]: readonly string[],
-  flags: RolloutFlags,
-): Promise<number> {
-  const step = Object.hasOwn(steps, verb) ? steps[verb] : undefined;
-  if (step === undefined) throw unknownStep(verb);
-  const namespace = await cli.namespace();
-  const refs = parseNamedTargets(words).map(({ kind, name }) => {
-    if (kind.kind !== Deployment.kind)
-      throw new UsageError(`only deployments roll out, not ${kind.plural}`);
-    return { kind, name, namespace };
-  });
-  for (const ref of refs) {
-    const outcome = await step(cli, ref, flags);
-    if (outcome !== undefined) cli.out(`${resultName(ref.kind)}/${ref.name} ${outcome}`);
-  }
-  if (waiting.includes(verb) && (!flags.noWait || verb === 'status'))
-    await followRollouts(cli, refs, { timeoutMs: flags.timeout });
-  return 0;
-}
 
 function unknownStep(verb: string): UsageError {
   const nearest = closestTo(verb, Object.keys(steps));

@@ -64,10 +64,7 @@ function podOf(name: string, args: readonly string[], flags: RunFlags) {
         {
           ...{ name, image, stdin, tty, stdinOnce: stdin },
           ...(args.length > 0 ? { [flags.command ? 'command' : 'args']: args } : {}),
-          env: Object.entries(Object.fromEntries(env)).map(([key, value]) => ({
-            name: key,
-            value,
-          })),
+          env: env.map(([key, value]) => ({ name: key, value })),
           ports: port === undefined ? [] : [{ containerPort: port }],
         },
       ],

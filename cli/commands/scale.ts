@@ -1,6 +1,5 @@
 import { Deployment } from '../../api/deployment.ts';
-import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
-import type { Cli } from '../cli.ts';
+import { on, text, UsageError } from '../../base/flags.ts';
 import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { timeoutFlag } from '../print/duration.ts';
@@ -8,34 +7,27 @@ import { mergePatch, type ObjectRef } from '../resources.ts';
 import { parseNamedTargets } from '../targets.ts';
 import { followRollouts } from './follow-rollout.ts';
 
-const scaleFlags = {
-  replicas: text('count', 'how many pods there shall be').whole().required(),
-  'no-wait': on('don’t wait until they are ready'),
-  timeout: timeoutFlag,
-};
-
 export const defineScale = defineVerb({
   words: { '<what...>': 'deploy/web · deploy web api' },
-  flags: scaleFlags,
-  run: scale,
+  flags: {
+    replicas: text('count', 'how many pods there shall be').whole().required(),
+    'no-wait': on('don’t wait until they are ready'),
+    timeout: timeoutFlag,
+  },
+  async run(cli, words, { replicas, noWait, timeout: timeoutMs }) {
+    const targets = parseNamedTargets(words);
+    const fixed = targets.find(({ kind }) => !kind.subresources.includes('scale'));
+    if (fixed) throw new UsageError(`${fixed.kind.plural} have no number of replicas`);
+    const [client, namespace] = [await cli.client(), await cli.namespace()];
+    const scaled: ObjectRef[] = [];
+    for (const { kind, name } of targets) {
+      const ref = { kind, name, namespace };
+      await mergePatch(client, ref, { subresource: 'scale', patch: { spec: { replicas } } });
+      cli.out(`${resultName(kind)}/${name} scaled to ${replicas}`);
+      scaled.push(ref);
+    }
+    const rollouts = scaled.filter(({ kind }) => kind.kind === Deployment.kind);
+    if (!noWait && rollouts.length > 0) await followRollouts(cli, rollouts, { timeoutMs });
+    return 0;
+  },
 });
-
-type ScaleFlags = ValuesOf<typeof scaleFlags>;
-
-async function scale(cli: Cli, words: readonly string[], flags: ScaleFlags): Promise<number> {
-  const { replicas, noWait, timeout: timeoutMs } = flags;
-  const targets = parseNamedTargets(words);
-  const fixed = targets.find(({ kind }) => !kind.subresources.includes('scale'));
-  if (fixed) throw new UsageError(`${fixed.kind.plural} have no number of replicas`);
-  const [client, namespace] = [await cli.client(), await cli.namespace()];
-  const scaled: ObjectRef[] = [];
-  for (const { kind, name } of targets) {
-    const ref = { kind, name, namespace };
-    await mergePatch(client, ref, { subresource: 'scale', patch: { spec: { replicas } } });
-    cli.out(`${resultName(kind)}/${name} scaled to ${replicas}`);
-    scaled.push(ref);
-  }
-  const rollouts = scaled.filter(({ kind }) => kind.kind === Deployment.kind);
-  if (!noWait && rollouts.length > 0) await followRollouts(cli, rollouts, { timeoutMs });
-  return 0;
-}

@@ -19,7 +19,24 @@ const topFlags = {
 export const defineTop = defineVerb({
   words: { '[what]': 'pods or nodes; without it both', '[name]': 'only this one' },
   flags: topFlags,
-  run: top,
+  async run(cli, words, flags) {
+    const [what = 'both', name] = words;
+    const wantsNodes = /^(nodes?|no|both)$/.test(what);
+    const wantsPods = /^(pods?|po|both)$/.test(what);
+    if (!wantsNodes && !wantsPods)
+      throw new UsageError(`orc top knows pods and nodes, not "${what}"`);
+    if (wantsNodes) print(cli, ['NAME'], { rows: await nodeRows(cli, name, flags), flags });
+    if (what === 'both') cli.out('');
+    if (!wantsPods) return 0;
+    const { allNamespaces, containers } = flags;
+    const headers = [
+      ...(allNamespaces ? ['NAMESPACE'] : []),
+      ...(containers ? ['POD'] : []),
+      'NAME',
+    ];
+    print(cli, headers, { rows: await podRows(cli, name, flags), flags });
+    return 0;
+  },
 });
 
 type TopFlags = ValuesOf<typeof topFlags>;
@@ -33,21 +50,6 @@ interface Amounts {
 interface Row extends Amounts {
   readonly names: readonly string[];
   readonly of?: Amounts;
-}
-
-async function top(cli: Cli, words: readonly string[], flags: TopFlags): Promise<number> {
-  const [what = 'both', name] = words;
-  const wantsNodes = /^(nodes?|no|both)$/.test(what);
-  const wantsPods = /^(pods?|po|both)$/.test(what);
-  if (!wantsNodes && !wantsPods)
-    throw new UsageError(`orc top knows pods and nodes, not "${what}"`);
-  if (wantsNodes) print(cli, ['NAME'], { rows: await nodeRows(cli, name, flags), flags });
-  if (what === 'both') cli.out('');
-  if (!wantsPods) return 0;
-  const { allNamespaces, containers } = flags;
-  const headers = [...(allNamespaces ? ['NAMESPACE'] : []), ...(containers ? ['POD'] : []), 'NAME'];
-  print(cli, headers, { rows: await podRows(cli, name, flags), flags });
-  return 0;
 }
 
 const selectorsFor = (name: string | undefined, { selector }: TopFlags) => ({
