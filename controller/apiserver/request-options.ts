@@ -113,11 +113,10 @@ function read<F extends Fields>(
 }
 
 function valueIn(query: URLSearchParams, name: string, kind: string): unknown {
-  if (!query.get(name) && kind !== 'boolean') return undefined;
-  if (kind === 'integer') return count(query, name);
-  if (kind === 'list') return query.getAll(name);
   if (kind === 'boolean') return query.has(name) ? flag(query, name) : undefined;
-  return query.get(name);
+  const texts = query.getAll(name).filter(Boolean);
+  if (kind === 'list') return texts.length > 0 ? texts : undefined;
+  return kind === 'integer' ? count(query, name) : texts[0];
 }
 
 export function flag(query: URLSearchParams, name: string): boolean {

@@ -29,6 +29,10 @@ describe('writeOptions', () => {
     });
   });
 
+  it('does not take a dry run for real because an empty word stands before it', () => {
+    expect(write('dryRun=&dryRun=All').dryRun).toBe(true);
+  });
+
   it.each([
     ['dryRun=Some', 'dryRun[0]: Unsupported value: "Some": supported values: "All"'],
     [
@@ -44,6 +48,7 @@ describe('deleteRequest', () => {
   it('takes dryRun from the body, where kubectl sends it', () => {
     expect(deleteRequest(query(''), { dryRun: ['All'] }).dryRun).toBe(true);
     expect(deleteRequest(query('dryRun=All'), {}).dryRun).toBe(true);
+    expect(deleteRequest(query('dryRun='), { dryRun: ['All'] }).dryRun).toBe(true);
     expect(deleteRequest(query(''), { dryRun: [] }).dryRun).toBe(false);
   });
 
