@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
 
 /** Listens at a port and joins each connection to the first of these unix sockets that somebody listens at. */
 export async function forwardPort(
@@ -27,14 +28,7 @@ function joinToFirst(inside: Socket, [path, ...others]: readonly string[]): void
   });
 }
 
+/** Until both have ended; when one breaks off, so does the other. */
 export function join(a: Socket, b: Socket): void {
-  a.pipe(b);
-  b.pipe(a);
-  for (const [one, other] of [
-    [a, b],
-    [b, a],
-  ] as const) {
-    one.on('error', () => other.destroy());
-    one.on('close', () => other.destroy());
-  }
+  pipeline(a, b, a).catch(() => undefined);
 }

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { request } from 'node:https';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { Agent, request } from 'undici';
 
 /** Asks the controller for a join token, as its administrator, over its unix socket. */
 export async function createJoinToken(
@@ -9,21 +8,15 @@ export async function createJoinToken(
   socketPath: string,
   use: 'node' | 'controller',
 ): Promise<string> {
-  const [ca, cert, key] = await Promise.all(
+  const [ca = '', cert = '', key = ''] = await Promise.all(
     ['ca.crt', 'admin.crt', 'admin.key'].map((file) => readFile(join(pkiDir, file), 'utf8')),
   );
-  const answer = await new Promise<string>((resolve, reject) => {
-    const sent = request(
-      {
-        ...{ socketPath, ca, cert, key, method: 'POST', path: '/orc/v1/tokens', agent: false },
-        servername: 'localhost',
-        headers: { 'content-type': 'application/json' },
-      },
-      (response) => void text(response).then(resolve, reject),
-    );
-    sent.on('error', reject);
-    sent.end(JSON.stringify({ use }));
-  });
+  const dispatcher = new Agent({ connect: { socketPath, ca, cert, key, servername: 'localhost' } });
+  const headers = { 'content-type': 'application/json' };
+  const wanted = { dispatcher, method: 'POST', headers, body: JSON.stringify({ use }) } as const;
+  const { body } = await request('https://localhost/orc/v1/tokens', wanted);
+  const answer = await body.text();
+  await dispatcher.close();
   const { token, message } = JSON.parse(answer) as { token?: string; message?: string };
   if (token === undefined) throw new Error(`making a join token: ${message ?? answer}`);
   return token;

@@ -1,11 +1,15 @@
-import type { AnyObject, Kind } from '../../api/kind.ts';
+import type { AnyObject } from '../../api/kind.ts';
 import { StatusError } from '../../api/status.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
 import { formatKey, keyOf } from '../store/keys.ts';
 import type { ObjectKey } from '../store/objects.ts';
+import type { Call } from './call.ts';
 import { badRequest } from './request-options.ts';
 
 /** A list in pages, all of them as of the revision of the first. Pure but for reading the cache. */
+
+/** Namespace "": all. */
+type Scope = Pick<Call, 'kind' | 'namespace'>;
 
 export interface Page {
   readonly objects: readonly AnyObject[];
@@ -14,11 +18,7 @@ export interface Page {
 }
 
 /** The objects of a kind as they were at `revision`: today's, with the changes since then undone. */
-export function objectsAt(
-  cache: Cache,
-  of: { readonly kind: Kind; readonly namespace: string },
-  revision: number,
-): readonly AnyObject[] {
+export function objectsAt(cache: Cache, of: Scope, revision: number): readonly AnyObject[] {
   const today: readonly AnyObject[] = cache.list(of.kind, of.namespace || undefined);
   if (revision === cache.revision) return today;
   const changes = revision < cache.revision ? cache.changesSince(revision) : undefined;
@@ -73,7 +73,7 @@ function decoded(text: string): unknown {
   }
 }
 
-function concerns(change: ObjectChange, of: { kind: Kind; namespace: string }): boolean {
+export function concerns(change: ObjectChange, of: Scope): boolean {
   if (change.kind !== of.kind) return false;
   return of.namespace === '' || change.key.namespace === of.namespace;
 }

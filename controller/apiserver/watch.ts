@@ -5,6 +5,7 @@ import type { ObjectChange } from '../store/cache.ts';
 import type { ApiServer, Call } from './call.ts';
 import { openEventStream } from './event-stream.ts';
 import { awaitFresh, parseRevision } from './freshness.ts';
+import { concerns } from './list-page.ts';
 import { type Format, formatOf } from './media-type.ts';
 import { listOptions, type WatchOptions, watchOptions } from './request-options.ts';
 import { type Selection, selectionOf } from './selection.ts';
@@ -82,7 +83,7 @@ function sendBacklog(watch: Watch, { cache, clock }: ApiServer, send: Send): boo
     return false;
   }
   for (const change of missed) {
-    const event = isWanted(watch, change) ? eventOf(change, selects) : undefined;
+    const event = concerns(change, call) ? eventOf(change, selects) : undefined;
     if (event) send(encodeEvent(event, encoding));
   }
   return true;
@@ -93,16 +94,11 @@ function sendChange(
   change: ObjectChange,
   { server, send }: { server: ApiServer; send: Send },
 ): void {
-  if (!isWanted(watch, change)) return;
+  if (!concerns(change, watch.call)) return;
   const event = eventOf(change, watch.selects);
   if (event === undefined) return;
   const encoding = { kind: change.kind, format: watch.format, now: server.clock.now() };
   send(server.encodeShared(change, event, encoding));
-}
-
-function isWanted({ call }: Watch, change: ObjectChange): boolean {
-  if (change.kind !== call.kind) return false;
-  return call.namespace === '' || call.namespace === change.key.namespace;
 }
 
 function repeatBookmark(

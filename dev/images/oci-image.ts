@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -52,7 +53,7 @@ export async function buildImage(recipe: ImageRecipe, cacheDir: string): Promise
   const packages = await ensurePackages(names, cacheDir);
   const key = cacheKey(recipe, packages);
   const directory = join(cacheDir, 'images', `${recipe.name}-${key}`);
-  if (!(await exists(directory))) await build(recipe, packages, directory);
+  if (!existsSync(directory)) await build(recipe, packages, directory);
   return JSON.parse(await readFile(join(directory, 'orc-image.json'), 'utf8'), (field, value) =>
     field === 'directory' ? directory : value,
   ) as OciImage;
@@ -61,13 +62,6 @@ export async function buildImage(recipe: ImageRecipe, cacheDir: string): Promise
 function cacheKey(recipe: ImageRecipe, packages: readonly DebianPackage[]): string {
   const text = JSON.stringify([recipe, packages.map((p) => p.file), architecture, 'layout 1']);
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function build(
