@@ -1,13 +1,15 @@
 import type { AnyObject, Kind, NewObject } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
+import { Pod } from '../../api/pod.ts';
 import { parseObject } from '../../api/prepare.ts';
 import type { Fields } from '../../api/schema.ts';
 import { alreadyExists } from '../../api/status.ts';
+import { checkRuntimeClass } from '../runtime-class.ts';
 import { keyOf } from '../store/keys.ts';
 import { newObject } from '../store/next-object.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { accepted, answer, checkAddress, checkNamespace, checkRuntimeClass } from './incoming.ts';
+import { accepted, answer, checkAddress, checkNamespace } from './incoming.ts';
 import { parseObjectBody } from './parse-body.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
@@ -34,7 +36,7 @@ export async function createFrom(
     parseObject(kind, withoutServerFields(kind, body), { namespace, fieldValidation }),
   );
   await checkNamespace(call, name, deps);
-  await checkRuntimeClass(call, draft, deps);
+  if (kind === Pod) await checkRuntimeClass(name, draft, deps);
   const wanted = { kind, object: draft };
   if (options.dryRun) return pretended(kind, withAllocations(wanted, deps), deps);
   return writeAllocated(wanted, deps, (whole) => deps.objects.create(kind, whole));

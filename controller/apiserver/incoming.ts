@@ -1,10 +1,7 @@
 import type { AnyObject, Kind } from '../../api/kind.ts';
 import { Namespace } from '../../api/namespace.ts';
 import { isObject } from '../../api/normalize.ts';
-import { Pod } from '../../api/pod.ts';
-import type { PodSpec } from '../../api/pod-spec.ts';
 import type { Parsed } from '../../api/prepare.ts';
-import { RuntimeClass } from '../../api/runtime-class.ts';
 import { forbidden, invalid, notFound, type StatusError } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { formatOf } from './media-type.ts';
@@ -47,21 +44,6 @@ export async function checkNamespace(
   const found = cache.get(Namespace, key) ?? (await objects.get(Namespace, key));
   if (!found) throw notFound(Namespace, namespace);
   if (found.metadata.deletionTimestamp !== undefined) throw terminating(kind, name, namespace);
-}
-
-/** As Kubernetes' admission of RuntimeClasses: a pod that no node could run is refused at once. */
-export async function checkRuntimeClass(
-  call: Pick<Call, 'kind'>,
-  { metadata, spec }: { readonly metadata: { readonly name?: string }; readonly spec?: unknown },
-  { cache, objects }: ApiServerDeps,
-): Promise<void> {
-  const { runtimeClassName: name } = call.kind === Pod ? (spec as PodSpec) : {};
-  if (name === undefined) return;
-  const key = { namespace: '', name };
-  if (cache.get(RuntimeClass, key) ?? (await objects.get(RuntimeClass, key))) return;
-  const why = `pod rejected: RuntimeClass "${name}" not found`;
-  const causes = [{ reason: 'FieldValueNotFound', message: why, field: 'spec.runtimeClassName' }];
-  throw forbidden(call.kind, metadata.name ?? '', { why, causes });
 }
 
 export function answer(

@@ -8,6 +8,7 @@ import { invalid } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
 import { errorChain } from '../../base/error-chain.ts';
 import { settled } from '../../base/run-reconciler.ts';
+import { checkRuntimeClass } from '../runtime-class.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
@@ -75,7 +76,9 @@ async function createPods(deps: LoopDeps, replicaSet: ReplicaSet, count: number)
 }
 
 async function createPod(deps: LoopDeps, replicaSet: ReplicaSet): Promise<void> {
-  const pod = await deps.objects.create(Pod, newPod(replicaSet));
+  const wanted = newPod(replicaSet);
+  await checkRuntimeClass(`${replicaSet.metadata.name}-`, wanted, deps);
+  const pod = await deps.objects.create(Pod, wanted);
   deps.events.normal(replicaSet, 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
 }
 
