@@ -6,9 +6,9 @@ import { Namespace } from '../../../../api/namespace.ts';
 import { Node } from '../../../../api/node.ts';
 import { Pod } from '../../../../api/pod.ts';
 import { ReplicaSet } from '../../../../api/replica-set.ts';
+import { RuntimeClass } from '../../../../api/runtime-class.ts';
 import { Service } from '../../../../api/service.ts';
 import { startTestCluster, type TestCluster } from '../../../support/test-cluster.ts';
-import { waitFor } from '../../../support/wait-for.ts';
 
 let cluster: TestCluster;
 beforeEach(async () => {
@@ -223,32 +223,28 @@ describe('a lost node', () => {
   });
 });
 
-describe('all nodes lost at once', () => {
-  it('keep their pods: it is rather the controller that hears nothing; so do those heard last', async () => {
-    const key = 'node.kubernetes.io/unreachable';
-    const stays = { key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 1 };
+describe('a ReplicaSet whose RuntimeClass is not there', () => {
+  it('says so, makes no pods, and makes them when it is', async () => {
     const containers = [{ name: 'web', image: 'web:1' }];
-    const metadata = { labels: { app: 'web' } };
-    const template = { metadata, spec: { containers, tolerations: [stays] } };
-    await cluster.apply(Deployment, web(3, 'web:1', { template }));
-    await rolledOut();
-    for (const name of ['n1', 'n2', 'n3']) cluster.silence(name);
-    const isLost = (node: Node) =>
-      node.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'Unknown');
-    await cluster.eventually(() => cluster.cache.list(Node).every(isLost));
-    const going = () => cluster.cache.list(Pod).filter(({ metadata: m }) => m.deletionTimestamp);
-    const theirTimeIsOver = async () => {
-      const since = performance.now();
-      await waitFor('the toleration to end', () => performance.now() - since > 2500);
+    const template = {
+      metadata: { labels: { app: 'web' } },
+      spec: { runtimeClassName: 'box', containers },
     };
-    await theirTimeIsOver();
-    expect(going()).toEqual([]);
-    await cluster.hear('n1');
-    await theirTimeIsOver();
-    expect(going()).toEqual([]);
-    await cluster.hear('n2');
-    await cluster.eventually(() => going().some(({ spec }) => spec.nodeName === 'n3'));
-    expect(going().every(({ spec }) => spec.nodeName === 'n3')).toBe(true);
+    await cluster.apply(Deployment, web(2, 'web:1', { template }));
+    const reason = 'FailedCreate';
+    const failure = await cluster.eventually(() =>
+      cluster.cache
+        .list(ReplicaSet)[0]
+        ?.status.conditions?.find(({ type }) => type === 'ReplicaFailure'),
+    );
+    expect(failure).toMatchObject({ status: 'True', reason });
+    expect(failure.message).toMatch(
+      /^pods "web-\w+-" is forbidden: pod rejected: RuntimeClass "box" not found$/,
+    );
+    await cluster.eventually(() => cluster.cache.list(Event).some((e) => e.reason === reason));
+    expect(cluster.cache.list(Pod)).toEqual([]);
+    await cluster.apply(RuntimeClass, { metadata: { name: 'box' }, handler: 'box' });
+    await cluster.eventually(() => cluster.cache.list(Pod).length === 2);
   });
 });
 
