@@ -81,7 +81,7 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
     controllers: config.controllers,
     nodeName: config.nodeName,
     onRenewed: (renewed) => saveIdentity(pki, renewed),
-    describeNode: () => nodeFacts({ addresses: [config.address], labels: config.labels }),
+    describeNode: () => nodeFacts({ ...config, addresses: [config.address] }),
     handlers: {
       ...podReach({ ledger, ...ports, logDir, readLogs }),
       query: nodeAnswers({ metrics, ports, ...base }),

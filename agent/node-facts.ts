@@ -10,6 +10,7 @@ const maxPods = 500;
 export function nodeFacts(of: {
   readonly addresses: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly runtimes: object;
 }): NodeFacts {
   return {
     bootId: firstLine('/proc/sys/kernel/random/boot_id'),
@@ -30,6 +31,7 @@ export function nodeFacts(of: {
       containerRuntimeVersion: `orc://${packageJson.version}`,
     },
     labels: { ...of.labels },
+    runtimeHandlers: ['', ...Object.keys(of.runtimes)],
   };
 }
 

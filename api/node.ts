@@ -78,7 +78,8 @@ const statusFields = {
   daemonEndpoints: obj({ kubeletEndpoint: obj({ Port: required(int()) }) }),
   nodeInfo: obj(systemFields),
   images: list(obj({ names: list(str()), sizeBytes: int({ min: 0, max: 2 ** 53 - 1 }) })),
-  ...unsupportedFields('config', 'features', 'runtimeHandlers', 'volumesAttached', 'volumesInUse'),
+  runtimeHandlers: list(obj({ name: defaulted(str(), ''), ...unsupportedFields('features') })),
+  ...unsupportedFields('config', 'features', 'volumesAttached', 'volumesInUse'),
 };
 
 const fields = {

@@ -8,7 +8,7 @@ const fields = {
   handler: required(
     str({
       check: checkDnsLabel,
-      about: 'The runtime, as nodes name it: --runtime-handler NAME=PROGRAM of their agents.',
+      about: 'The runtime, as nodes name it: --runtime-handler NAME=PATH of their agents.',
     }),
   ),
   ...unsupportedFields('overhead', 'scheduling'),

@@ -86,7 +86,11 @@ export interface Hello {
   system: SystemFacts | undefined;
   labels: { [key: string]: string };
   /** Newest generation in the agent's ledger; absent: none. */
-  known: Generation | undefined;
+  known:
+    | Generation
+    | undefined;
+  /** Runtimes that RuntimeClasses may name; "" is orc's own. None at all: the agent is older than RuntimeClasses. */
+  runtimeHandlers: string[];
 }
 
 export interface Hello_CapacityEntry {
@@ -550,6 +554,7 @@ function createBaseHello(): Hello {
     system: undefined,
     labels: {},
     known: undefined,
+    runtimeHandlers: [],
   };
 }
 
@@ -578,6 +583,9 @@ export const Hello: MessageFns<Hello> = {
     });
     if (message.known !== undefined) {
       Generation.encode(message.known, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.runtimeHandlers) {
+      writer.uint32(74).string(v!);
     }
     return writer;
   },
@@ -663,6 +671,14 @@ export const Hello: MessageFns<Hello> = {
             }
 
             message.known = Generation.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.runtimeHandlers.push(reader.string());
             continue;
           }
         }

@@ -6,6 +6,7 @@ import type {
   OpenSession,
   Welcome,
 } from '../../api/generated/agent.ts';
+import type { Pod } from '../../api/pod.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Cache } from '../store/cache.ts';
@@ -46,6 +47,8 @@ export interface AgentLinkOptions {
   readonly call: ControlOutput;
   /** Ends its connection at once. */
   readonly cut: () => void;
+  /** The agent is too old for this pod. */
+  readonly refuse: (pod: Pod) => void;
   readonly cache: Cache;
   readonly clock: Clock;
   readonly log: Log;
@@ -71,7 +74,9 @@ export function agentLink(options: AgentLinkOptions): AgentLink {
 
   const generation = (): Generation => ({ epoch, revision: cache.revision });
   const sendPods = () => {
-    for (const message of assignments.next(generation())) outlet.send(message);
+    for (const message of assignments.next(generation()))
+      if (message.$case === 'refuse') options.refuse(message.value);
+      else outlet.send(message);
   };
   const sendNetwork = (rows: NetworkRows) =>
     outlet.send({ $case: 'network', value: planNetwork(rows, cache, generation()) });

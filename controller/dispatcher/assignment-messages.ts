@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { AssignPod, ControllerMessage, Generation } from '../../api/generated/agent.ts';
+import { Node } from '../../api/node.ts';
+import type { Pod } from '../../api/pod.ts';
 import type { Cache } from '../store/cache.ts';
 import { type Assignment, planAssignments, podForNode } from './plan-assignments.ts';
 
-type Said = Extract<NonNullable<ControllerMessage['message']>, { $case: 'assign' | 'remove' }>;
+type Said =
+  | Extract<NonNullable<ControllerMessage['message']>, { $case: 'assign' | 'remove' }>
+  | { readonly $case: 'refuse'; readonly value: Pod };
 
 /** Tells what one agent has been sent from what it should have. */
 export function assignmentMessages(nodeName: string, cache: Cache) {
@@ -15,7 +19,9 @@ export function assignmentMessages(nodeName: string, cache: Cache) {
     next(generation: Generation): readonly Said[] {
       const plan = planAssignments(nodeName, cache);
       const versions = new Map([...plan].map(([uid, a]) => [uid, versionOf(a, digests)]));
-      const messages = diffAssignments({ sent, plan, versions, generation });
+      const node = cache.get(Node, { namespace: '', name: nodeName });
+      const isOld = !node?.status.runtimeHandlers?.length;
+      const messages = diffAssignments({ sent, plan, versions, generation, isOld });
       sent = versions;
       named = new Set([...plan.values()].flatMap(({ named }) => named));
       return messages;
@@ -31,18 +37,21 @@ interface Difference {
   readonly plan: ReadonlyMap<string, Assignment>;
   readonly versions: ReadonlyMap<string, string>;
   readonly generation: Generation;
+  /** The agent is older than RuntimeClasses: it would run a pod as if it named none. */
+  readonly isOld: boolean;
 }
 
 /** Removals first: they free what the new pods may need. Pure. */
-function diffAssignments({ sent, plan, versions, generation }: Difference): readonly Said[] {
+function diffAssignments({ sent, plan, versions, generation, isOld }: Difference): readonly Said[] {
   const gone = [...sent.keys()].filter((uid) => !plan.has(uid));
   const changed = [...plan.values()].filter(({ uid }) => sent.get(uid) !== versions.get(uid));
   return [
     ...gone.map((uid) => ({ $case: 'remove' as const, value: { uid, generation } })),
-    ...changed.map((assignment) => ({
-      $case: 'assign' as const,
-      value: assignPod(assignment, generation),
-    })),
+    ...changed.map((assignment) =>
+      isOld && assignment.pod.spec.runtimeClassName !== undefined
+        ? { $case: 'refuse' as const, value: assignment.pod }
+        : { $case: 'assign' as const, value: assignPod(assignment, generation) },
+    ),
   ];
 }
 

@@ -94,9 +94,20 @@ async function welcome(parts: ControlParts, greeting: Greeting): Promise<Welcome
   return { link, leading };
 }
 
-function newLink({ deps, links, cut }: ControlParts, { nodeName, call }: Greeting): AgentLink {
+const tooOld = {
+  type: 'Warning',
+  reason: 'FailedCreatePodSandBox',
+  component: 'dispatcher',
+  message: "the node's agent is older than RuntimeClasses and would run the pod without",
+} as const;
+
+function newLink(parts: ControlParts, { nodeName, call }: Greeting): AgentLink {
+  const { deps, links, cut } = parts;
   links.get(nodeName)?.close();
-  const link = agentLink({ ...deps, nodeName, call, cut: () => cut(call.getPeer()) });
+  const link = agentLink({
+    ...{ ...deps, nodeName, call, cut: () => cut(call.getPeer()) },
+    refuse: (pod) => parts.leading()?.recordEvent({ ...tooOld, involved: pod }),
+  });
   links.set(nodeName, link);
   deps.log.info({ component: 'dispatcher', node: nodeName }, 'agent connected');
   return link;

@@ -10,6 +10,7 @@ export function statusFromHello(hello: Hello, maxPods: number): NodeStatus {
   const pods = Math.min(Number(hello.capacity.pods ?? maxPods), maxPods);
   const capacity = { ...hello.capacity, pods: String(pods) };
   const [internalIp] = hello.addresses;
+  const runtimeHandlers = hello.runtimeHandlers.map((name) => ({ name }));
   return {
     capacity,
     allocatable: capacity,
@@ -17,6 +18,8 @@ export function statusFromHello(hello: Hello, maxPods: number): NodeStatus {
       ...(internalIp ? [{ type: 'InternalIP' as const, address: internalIp }] : []),
       { type: 'Hostname' as const, address: hello.nodeName },
     ],
+    // Absent for an older agent: controllers as old as that know no such field.
+    runtimeHandlers: runtimeHandlers.length > 0 ? runtimeHandlers : undefined,
     nodeInfo: {
       machineID: hello.system?.machineId ?? '',
       systemUUID: hello.system?.systemUuid ?? '',

@@ -1,7 +1,7 @@
 import { ConfigMap } from '../../api/config-map.ts';
 import type { Pod } from '../../api/pod.ts';
-import { RuntimeClass } from '../../api/runtime-class.ts';
 import { Secret } from '../../api/secret.ts';
+import { runtimeHandlerOf } from '../runtime-class.ts';
 import type { Cache } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
 
@@ -34,7 +34,7 @@ function assignmentOf(pod: Pod, snapshot: Pick<Cache, 'get'>): Assignment {
   return {
     uid,
     pod,
-    runtimeHandler: snapshot.get(RuntimeClass, { namespace: '', name })?.handler ?? '',
+    runtimeHandler: runtimeHandlerOf(pod, snapshot),
     named: [
       ...(name === '' ? [] : [`RuntimeClass//${name}`]),
       ...[...configMaps].map((name) => `ConfigMap/${namespace}/${name}`),

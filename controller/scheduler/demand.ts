@@ -13,10 +13,12 @@ export interface Demand {
   readonly pod: Pod;
   readonly requests: Resources;
   readonly hostPorts: readonly HostPort[];
+  /** "": the node's own. */
+  readonly runtimeHandler: string;
 }
 
-export const demandOf = (pod: Pod): Demand => ({
-  pod,
+export const demandOf = (pod: Pod, runtimeHandler = ''): Demand => ({
+  ...{ pod, runtimeHandler },
   requests: { ...podRequests(pod.spec), pods: 1 },
   hostPorts: hostPorts(pod.spec),
 });

@@ -13,6 +13,7 @@ export const filters: readonly Filter[] = [
   toleratedTaints,
   readyNode,
   matchingLabels,
+  knownRuntime,
   freePorts,
   enoughRoom,
 ];
@@ -40,6 +41,12 @@ function matchingLabels({ pod: { spec } }: Demand, { node }: NodeState): readonl
     ([name, value]) => labels[name] === value,
   );
   return isMatch ? [] : ["node(s) didn't match Pod's node affinity/selector"];
+}
+
+function knownRuntime({ runtimeHandler }: Demand, { node }: NodeState): readonly string[] {
+  const known = node.status.runtimeHandlers ?? [];
+  const isKnown = runtimeHandler === '' || known.some(({ name }) => name === runtimeHandler);
+  return isKnown ? [] : [`node(s) didn't have the runtime handler "${runtimeHandler}"`];
 }
 
 function freePorts({ hostPorts }: Demand, { hostPorts: taken }: NodeState): readonly string[] {

@@ -10,8 +10,8 @@ export type Decision =
   | { readonly unschedulable: ReadonlyMap<string, readonly string[]> };
 
 /** The best node for the pod, or why there is none. Pure: the same question has the same answer. */
-export function schedule(pod: Pod, snapshot: Snapshot): Decision {
-  const demand = demandOf(pod);
+export function schedule(pod: Pod, snapshot: Snapshot, runtimeHandler?: string): Decision {
+  const demand = demandOf(pod, runtimeHandler);
   const refusals = new Map<string, readonly string[]>();
   let best: { readonly state: NodeState; readonly score: number } | undefined;
   for (const [name, state] of snapshot) {

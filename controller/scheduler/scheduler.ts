@@ -5,6 +5,7 @@ import type { PodCondition } from '../../api/pod-status.ts';
 import { hasReason } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
 import { type Settled, settled } from '../../base/run-reconciler.ts';
+import { runtimeHandlerOf } from '../runtime-class.ts';
 import type { ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
 import { formatKey, keyOf } from '../store/keys.ts';
@@ -38,7 +39,7 @@ async function reconcile(_: string, deps: LoopDeps): Promise<Settled> {
   let snapshot = takeSnapshot(cache.list(Node), (node) => cache.byIndex(podsByNode, node));
   const writes: Promise<void>[] = [];
   for (const pod of waiting) {
-    const decision = schedule(pod, snapshot);
+    const decision = schedule(pod, snapshot, runtimeHandlerOf(pod, cache));
     if ('node' in decision) {
       snapshot = assume(snapshot, pod, decision.node);
       writes.push(bind(deps, pod, decision.node));

@@ -47,10 +47,16 @@ describe('a pod with a RuntimeClass', () => {
   it('is told by an event what its node lacks', async () => {
     const { objects, create, until } = cluster();
     await objects.create(runtimeClass('kata', 'kata'));
+    const told = (wanted: string) =>
+      until('events', (events) => events.find(({ reason }) => reason === wanted)?.message);
     await create(shellPod('waiting', shell('true'), { runtimeClassName: 'kata' }));
-    const told = await until('events', (events) =>
-      events.find(({ reason }) => reason === 'FailedCreatePodSandBox'),
+    expect(await told('FailedScheduling')).toBe(
+      '0/1 nodes are available: 1 node(s) didn\'t have the runtime handler "kata".',
     );
-    expect(told.message).toContain('no runtime for handler "kata" is configured on this node');
+    const bound = { runtimeClassName: 'kata', nodeName: 'host1' };
+    await create(shellPod('bound', shell('true'), bound));
+    expect(await told('FailedCreatePodSandBox')).toContain(
+      'no runtime for handler "kata" is configured on this node',
+    );
   });
 });

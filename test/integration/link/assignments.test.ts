@@ -3,6 +3,7 @@ import { ConfigMap } from '../../../api/config-map.ts';
 import { Lease } from '../../../api/lease.ts';
 import { Node } from '../../../api/node.ts';
 import { Pod } from '../../../api/pod.ts';
+import { RuntimeClass } from '../../../api/runtime-class.ts';
 import { Secret } from '../../../api/secret.ts';
 import { Service } from '../../../api/service.ts';
 import { aPod } from '../../support/a-pod.ts';
@@ -71,6 +72,24 @@ describe('the link between agent and controller', () => {
 
     await world.objects.delete(Pod, keyOf('web'), { gracePeriodSeconds: 0 });
     await waitFor('the removal', () => !agent.ledger.pods().has(web.uid));
+  });
+
+  it('gives a pod with a RuntimeClass to no agent that is older than those, and tells the pod', async () => {
+    await world.objects.create(RuntimeClass, {
+      ...{ apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: 'box' } },
+      handler: 'kata',
+    });
+    const boxed = await create('boxed', { runtimeClassName: 'box' });
+    await create('plain', {});
+    const old = await world.startAgent({ nodeName: 'host1', facts: { runtimeHandlers: [] } });
+    await assigned(old, 'plain');
+    expect(old.ledger.pods().has(boxed.metadata.uid)).toBe(false);
+    expect(world.happenings).toMatchObject([
+      { involved: { metadata: { name: 'boxed' } }, reason: 'FailedCreatePodSandBox' },
+    ]);
+    const agent = await world.startAgent({ nodeName: 'host1' });
+    expect((await assigned(agent, 'boxed')).runtimeHandler).toBe('kata');
+    expect(nodeOf('host1')?.status.runtimeHandlers).toEqual([{ name: '' }]);
   });
 
   it('keeps the service table and the routes of every node up to date', async () => {

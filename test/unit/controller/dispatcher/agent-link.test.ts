@@ -44,6 +44,7 @@ function aLink() {
       on: (_, listener) => void (drain = listener),
     },
     cut: () => cuts++,
+    refuse: () => {},
     cache,
     clock,
     log: silentLog,

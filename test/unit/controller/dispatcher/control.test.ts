@@ -37,7 +37,13 @@ function aCall(links: Map<string, AgentLink>) {
   return { call, register: () => registered.resolve(node) };
 }
 
-const emptyCache = { revision: 1, reached: async () => {}, list: () => [], byIndex: () => [] };
+const emptyCache = {
+  revision: 1,
+  reached: async () => {},
+  get: () => undefined,
+  list: () => [],
+  byIndex: () => [],
+};
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 it('forgets a call that ended while its node was registered, and leaves the newer one alone', async () => {

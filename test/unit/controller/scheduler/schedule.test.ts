@@ -67,8 +67,8 @@ function pod(name: string, options: PodOptions = {}): Pod {
 }
 const snapshot = (nodes: readonly Node[], placed: Readonly<Record<string, readonly Pod[]>> = {}) =>
   takeSnapshot(nodes, (name) => placed[name] ?? []);
-const outcome = (wanted: Pod, on: Snapshot) => {
-  const decision = schedule(wanted, on);
+const outcome = (wanted: Pod, on: Snapshot, runtimeHandler = '') => {
+  const decision = schedule(wanted, on, runtimeHandler);
   return 'node' in decision ? decision.node : explainRefusals(decision.unschedulable);
 };
 
@@ -106,6 +106,22 @@ describe('a pod', () => {
     [pod('p'), snapshot([node('n1', tainted('NoExecute'))])],
     '0/1 nodes are available: 1 node(s) had untolerated taint {gpu: yes}.',
   );
+  it('goes only where its RuntimeClass’s runtime is, never to an agent that says nothing of runtimes', () => {
+    const having = (name: string, ...handlers: readonly string[]) => {
+      const { status, ...rest } = node(name);
+      return {
+        ...rest,
+        status: { ...status, runtimeHandlers: handlers.map((name) => ({ name })) },
+      };
+    };
+    const on = snapshot([node('old'), having('plain', ''), having('kata', '', 'kata')]);
+    expect(outcome(pod('p'), on, 'kata')).toBe('kata');
+    expect(outcome(pod('p'), snapshot([node('old')]))).toBe('old');
+    expect(outcome(pod('p'), on, 'runsc')).toBe(
+      '0/3 nodes are available: 3 node(s) didn\'t have the runtime handler "runsc".',
+    );
+  });
+
   const listening = (hostIP: string, protocol = 'TCP'): PodOptions => {
     const ports = [{ containerPort: 80, hostPort: 8080, hostIP, protocol }];
     return { spec: { containers: [{ name: 'c', image: 'c:1', ports }] } };
