@@ -1,6 +1,8 @@
 import { hostPorts } from '../../api/pod-facts.ts';
+import { errorChain } from '../../base/error-chain.ts';
 import type { PodAssignment } from '../ledger/assignment.ts';
 import type { Container, SandboxSpec, VolumePort, VolumeSource, VolumeSpec } from '../ports.ts';
+import { ConfigProblem } from './config-entries.ts';
 import { podResources } from './container-spec.ts';
 import type { PodContext, PodPass } from './pod-context.ts';
 import { tell } from './pod-events.ts';
@@ -16,13 +18,12 @@ export async function ensureVolumes(
   { ports, events }: PodContext,
 ): Promise<void> {
   if (!assignment) return;
-  const plan = volumeSpecs(assignment);
-  if (plan.ok) {
-    record.volumes = await madeVolumes(record.uid, plan.volumes, ports.volumes);
-  } else {
-    const message = plan.problem;
-    if (record.volumesFor === undefined) throw new Error(message);
+  try {
+    record.volumes = await madeVolumes(record.uid, volumeSpecs(assignment), ports.volumes);
+  } catch (error) {
+    if (!(error instanceof ConfigProblem) || record.volumesFor === undefined) throw error;
     // Files that a running pod already has outlive the object that they came from.
+    const message = errorChain(error);
     tell(events, assignment.pod, { type: 'Warning', reason: 'FailedMount', message });
   }
   record.volumesFor = volumesSignature(assignment);

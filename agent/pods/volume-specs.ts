@@ -4,24 +4,15 @@ import type { PodAssignment } from '../ledger/assignment.ts';
 import type { VolumeFile, VolumeSpec } from '../ports.ts';
 import { ConfigProblem, type ConfigReference, configEntries, decoded } from './config-entries.ts';
 
-export type VolumePlan =
-  | { readonly ok: true; readonly volumes: readonly VolumeSpec[] }
-  /** Kubernetes' FailedMount: what it waits for. */
-  | { readonly ok: false; readonly problem: string };
-
-/** The volumes of a pod, as the volume port wants them; empty while something that they need isn't there. Pure. */
-export function volumeSpecs(assignment: PodAssignment): VolumePlan {
-  const volumes: VolumeSpec[] = [];
-  for (const volume of assignment.pod.spec.volumes ?? []) {
+/** The volumes of a pod, as the volume port wants them. Pure. Throws ConfigProblem: what it waits for. */
+export function volumeSpecs(assignment: PodAssignment): readonly VolumeSpec[] {
+  return (assignment.pod.spec.volumes ?? []).map((volume) => {
     try {
-      volumes.push(volumeSpec(volume, assignment));
-    } catch (error) {
-      if (!(error instanceof ConfigProblem)) throw error;
-      const problem = `MountVolume.SetUp failed for volume "${volume.name}": ${error.message}`;
-      return { ok: false, problem };
+      return volumeSpec(volume, assignment);
+    } catch (cause) {
+      throw new ConfigProblem(`MountVolume.SetUp failed for volume "${volume.name}"`, { cause });
     }
-  }
-  return { ok: true, volumes };
+  });
 }
 
 function volumeSpec(volume: Volume, assignment: PodAssignment): VolumeSpec {

@@ -29,21 +29,17 @@ function assigned(volume: object, spec: object = {}): PodAssignment {
   };
 }
 
-/** "path mode text" of each file, or the problem. */
-function filesOf(volume: object): readonly string[] | string {
-  const plan = volumeSpecs(assigned(volume));
-  if (!plan.ok) return plan.problem;
-  const [spec] = plan.volumes;
-  if (spec?.kind !== 'files') return 'not files';
+/** "path mode text" of each file. */
+function filesOf(volume: object): readonly string[] {
+  const [spec] = volumeSpecs(assigned(volume));
+  if (spec?.kind !== 'files') return ['not files'];
   return spec.files.map(
     ({ path, mode, bytes }) =>
       `${path} ${mode.toString(8)} ${Buffer.from(bytes).toString('latin1')}`,
   );
 }
 
-const notMounted = 'MountVolume.SetUp failed for volume "v": ';
-
-it.each<[string, object, readonly string[] | string]>([
+it.each<[string, object, readonly string[]]>([
   [
     'has every key of a ConfigMap as a file',
     { configMap: { name: 'settings' } },
@@ -64,23 +60,8 @@ it.each<[string, object, readonly string[] | string]>([
     ['dir/b.txt 400 two', 'a 755 one'],
   ],
   ['has every key of a Secret', { secret: { secretName: 'password' } }, ['key 644 s3cret']],
-  [
-    'waits for a ConfigMap that is not there',
-    { configMap: { name: 'nope' } },
-    `${notMounted}configmap "nope" not found`,
-  ],
-  [
-    'waits for a Secret that is not there',
-    { secret: { secretName: 'nope' } },
-    `${notMounted}secret "nope" not found`,
-  ],
   ['is empty without an optional ConfigMap', { configMap: { name: 'nope', optional: true } }, []],
   ['is empty without an optional Secret', { secret: { secretName: 'nope', optional: true } }, []],
-  [
-    'waits for a key that is not there',
-    { configMap: { name: 'settings', items: [{ key: 'x', path: 'x' }] } },
-    `${notMounted}configmap "settings" references non-existent config key: x`,
-  ],
   [
     'goes without a key that is optional',
     {
@@ -99,6 +80,23 @@ it.each<[string, object, readonly string[] | string]>([
   expect(filesOf(volume)).toEqual(expected);
 });
 
+it.each<[string, object, string]>([
+  ['a ConfigMap', { configMap: { name: 'nope' } }, 'configmap "nope" not found'],
+  ['a Secret', { secret: { secretName: 'nope' } }, 'secret "nope" not found'],
+  [
+    'a key',
+    { configMap: { name: 'settings', items: [{ key: 'x', path: 'x' }] } },
+    'configmap "settings" references non-existent config key: x',
+  ],
+])('waits for %s that is not there', (_, volume, message) => {
+  expect(() => volumeSpecs(assigned(volume))).toThrow(
+    expect.objectContaining({
+      message: 'MountVolume.SetUp failed for volume "v"',
+      cause: expect.objectContaining({ message }),
+    }),
+  );
+});
+
 it.each([
   [{}, { medium: 'disk', sizeLimitBytes: undefined }],
   [
@@ -107,24 +105,21 @@ it.each([
   ],
 ])('makes an empty directory of %j', (emptyDir, expected) => {
   const owner = { uid: 1_000_000, gid: 1_000_000 };
-  expect(volumeSpecs(assigned({ emptyDir }))).toEqual({
-    ok: true,
-    volumes: [{ name: 'v', owner, kind: 'empty-dir', ...expected }],
-  });
+  expect(volumeSpecs(assigned({ emptyDir }))).toEqual([
+    { name: 'v', owner, kind: 'empty-dir', ...expected },
+  ]);
 });
 
 it.each([
   ['the pod’s root on the host', {}, { uid: 1_000_000, gid: 1_000_000 }],
   ['its fsGroup', { securityContext: { fsGroup: 2000 } }, { uid: 1_000_000, gid: 1_002_000 }],
 ])('gives files to %s', (_, spec, owner) => {
-  const plan = volumeSpecs(assigned({ emptyDir: {} }, spec));
-  expect(plan.ok && plan.volumes[0]?.owner).toEqual(owner);
+  expect(volumeSpecs(assigned({ emptyDir: {} }, spec))[0]?.owner).toEqual(owner);
 });
 
 it('gives files to the host’s ids in a pod without a user namespace', () => {
   const assignment = { ...assigned({ emptyDir: {} }), userNamespace: undefined };
-  const plan = volumeSpecs(assignment);
-  expect(plan.ok && plan.volumes[0]?.owner).toEqual({ uid: 0, gid: 0 });
+  expect(volumeSpecs(assignment)[0]?.owner).toEqual({ uid: 0, gid: 0 });
 });
 
 it('has a signature that changes with every change of what the pod names', () => {
