@@ -30,7 +30,7 @@ export const agentFlags = {
   'image-gc-high-threshold': percent('of the disk in use from which on unused images go', '85', 1),
   'image-gc-low-threshold': percent('… until no more than this is in use', '80'),
   'image-max-age': text('HOURS', 'unused images go after so long in any case').whole(1, 100_000),
-  'min-free-disk': percent('with less the node has DiskPressure and gets no new pods', '10', 1),
+  'min-free-disk': text('PERCENT', 'with less: DiskPressure, and no new pods', '10').whole(1, 99),
   'container-log-max-size': text(
     'MIB',
     "of a container's log file, in MiB; then it is rotated",
@@ -49,11 +49,8 @@ export const agentFlags = {
 type Given = ValuesOf<typeof agentFlags>;
 
 export interface AgentConfig extends Omit<Given, 'join'> {
-  /** "host:6444", at least one. */
-  readonly controllers: readonly string[];
   /** Where to join, if this machine has no identity yet. */
   readonly join: { readonly server: string; readonly token: string } | undefined;
-  readonly insecureRegistries: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   /** Programs by handler. */
   readonly runtimes: Readonly<Record<string, string>>;
@@ -75,9 +72,7 @@ function configOf(given: Given): AgentConfig {
   if (server !== undefined && token === undefined) throw new UsageError('--join needs --token');
   return {
     ...given,
-    controllers: given.controller,
     join: server === undefined || token === undefined ? undefined : { server, token },
-    insecureRegistries: given.insecureRegistry,
     labels: Object.fromEntries(given.label),
     runtimes: Object.fromEntries(given.runtimeHandler),
     limits: readLimits(given),

@@ -75,6 +75,6 @@ const agentFile = '/etc/orc/agent.yaml';
 /** Of the first controller that this node knows, at the usual port. */
 function ownApi(): string | undefined {
   if (!existsSync(agentFile)) return undefined;
-  const [first = ''] = readAgentConfig(['--config', agentFile]).controllers;
+  const [first = ''] = readAgentConfig(['--config', agentFile]).controller;
   return `https://${first.replace(/:\d+$/, '')}:6443`;
 }

@@ -78,7 +78,7 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
   });
   const session = startSession({
     ...{ identity, ledger, statuses: workers, ...base },
-    controllers: config.controllers,
+    controllers: config.controller,
     nodeName: config.nodeName,
     onRenewed: (renewed) => saveIdentity(pki, renewed),
     describeNode: () => nodeFacts({ ...config, addresses: [config.address] }),
@@ -169,7 +169,7 @@ async function openPorts(config: AgentConfig, logDir: string, base: Base): Promi
     directory: join(dataDir, 'images'),
     writer: [nativeBinary, 'orc-unpack'],
     network: {
-      insecure: config.insecureRegistries,
+      insecure: config.insecureRegistry,
       proxySocket: config.registryProxy,
       connectTimeoutMs: 10_000,
       idleTimeoutMs: 30_000,

@@ -80,7 +80,7 @@ describe('orc agent join', () => {
     expect(run).toMatchObject({ code: 0, out: expect.stringContaining(`--config ${config()}`) });
     expect(await readFile(config(), 'utf8')).not.toContain('orcjoin');
     expect(readAgentConfig(['--config', config()])).toMatchObject({
-      ...{ nodeName: 'n1', address: '10.0.0.7', controllers: ['127.0.0.1:6444'] },
+      ...{ nodeName: 'n1', address: '10.0.0.7', controller: ['127.0.0.1:6444'] },
       ...{ labels: { disk: 'fast' }, dataDir: dataDir(), join: undefined },
     });
     expect(await readIdentity(join(dataDir(), 'pki'))).toBeDefined();
