@@ -38,16 +38,20 @@ describe('an agent that is killed at any moment', () => {
   it('loses no exit status, and starts nothing twice', async () => {
     const lives = new Map<string, Life>();
     const killing = { over: false };
-    const killed = killAgain().finally(() => {
+    const killed = killAgain(killing).finally(() => {
       killing.over = true;
     });
-    for (;;) {
-      if (!killing.over && lives.size < atOnce) await bear(lives);
-      else await pause({ rng }, 100, 200);
-      for (const end of await advance(lives)) lives.delete(end);
-      if (killing.over && lives.size === 0) break;
+    try {
+      for (;;) {
+        if (!killing.over && lives.size < atOnce) await bear(lives);
+        else await pause({ rng }, 100, 200);
+        for (const end of await advance(lives)) lives.delete(end);
+        if (killing.over && lives.size === 0) break;
+      }
+    } finally {
+      killing.over = true;
+      await killed;
     }
-    await killed;
     expect(tally.kills).toBe(kills);
   });
 
@@ -56,8 +60,8 @@ describe('an agent that is killed at any moment', () => {
   });
 });
 
-async function killAgain(): Promise<void> {
-  while (tally.kills < kills) {
+async function killAgain(killing: { readonly over: boolean }): Promise<void> {
+  while (tally.kills < kills && !killing.over) {
     await pause({ rng }, 100, 1500);
     const pid = await agentPid();
     if (pid === undefined) continue; // It is being started.

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { globSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const native = fileURLToPath(new URL('../../native', import.meta.url));
@@ -13,12 +13,15 @@ export const listFuzzer = `${native}/build/list-fuzz`;
 /** On a busy machine. */
 export const buildTimeoutMs = 240_000;
 
-/** Both of them, ten seconds if anything has changed. */
+/** Both of them, ten seconds if anything has changed. What earlier runs have found is thrown away. */
 export function buildSanitised(): void {
+  for (const path of reportsIn('')) rmSync(path);
   execFileSync('make', ['--silent', '-C', native, 'checked']);
 }
 
 /** What the sanitizers of any process below this root have found, in test/linux/native/sanitizer-options.c's files. */
 export function sanitiserReports(root = ''): readonly string[] {
-  return globSync(`${root}/tmp/orc-sanitizer.*`).map((path) => readFileSync(path, 'utf8'));
+  return reportsIn(root).map((path) => readFileSync(path, 'utf8'));
 }
+
+const reportsIn = (root: string) => globSync(`${root}/tmp/orc-sanitizer.*`);

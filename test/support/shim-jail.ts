@@ -35,22 +35,24 @@ export interface ShimJail {
  */
 export async function startShimJail(): Promise<ShimJail> {
   const root = mkdtempSync(`${tmpdir()}/orc-jail-`);
-  await furnish(root);
-  const launcher = startLauncher({ binary: `${root}/enter`, log: silentLog });
   const runDir = `${root}/run`;
-  const shim = await launcher.startShim({ runDir, cgroupProcs: [] });
-  const pid = pidOfShim(root);
-  return {
-    runDir,
-    shim,
-    descriptors: () => readdirSync(`/proc/${pid}/fd`).length,
-    reports: () => sanitiserReports(root),
-    end() {
-      shim.disconnect();
-      launcher.close();
-      rmSync(root, { recursive: true, force: true });
-    },
+  const ends = [() => rmSync(root, { recursive: true, force: true })];
+  const end = () => {
+    for (const one of ends.splice(0)) one();
   };
+  try {
+    await furnish(root);
+    const launcher = startLauncher({ binary: `${root}/enter`, log: silentLog });
+    ends.unshift(() => launcher.close());
+    const shim = await launcher.startShim({ runDir, cgroupProcs: [] });
+    ends.unshift(() => shim.disconnect());
+    const pid = pidOfShim(root);
+    const descriptors = () => readdirSync(`/proc/${pid}/fd`).length;
+    return { runDir, shim, descriptors, reports: () => sanitiserReports(root), end };
+  } catch (error) {
+    end();
+    throw error;
+  }
 }
 
 async function furnish(root: string): Promise<void> {
@@ -87,6 +89,7 @@ function isShimIn(root: string, pid: string): boolean {
       statSync(`/proc/${pid}/root`).ino === statSync(root).ino
     );
   } catch (error) {
-    return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '') && false;
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
   }
 }

@@ -28,23 +28,35 @@ it.each(limitRows)(
   },
 );
 
+const refused = /: linux\.resources\.\S+: this (host|kernel) has no /;
+
 /** On this host: there as asked, or refused by its field. */
 async function keptOrRefused(resources: OciResources, files: Record<string, string>) {
   const outcome = await world.ensure('maybe', resources).then(() => 'kept', errorChain);
   const seen = () => Object.keys(files).map((file) => [file, world.read('maybe', file)]);
   if (outcome === 'kept') expect(Object.fromEntries(seen())).toEqual(files);
-  else expect(outcome).toMatch(/: linux\.resources\.\S+: this (host|kernel) has no /);
+  else expect(outcome).toMatch(refused);
   await world.cgroups.remove('maybe');
 }
 
 it('what not every host has is kept, or refused by its field', async () => {
-  await keptOrRefused({ hugepageLimits: [{ pageSize: '2MB', limit: 4 * mib }] }, {});
-  await keptOrRefused({ hugepageLimits: [{ pageSize: '3MB', limit: 4 * mib }] }, {});
-  await keptOrRefused({ blockIO: { weight: 100 } }, {});
+  const hugepages = { hugepageLimits: [{ pageSize: '2MB', limit: 4 * mib }] };
+  const weight = { blockIO: { weight: 321 } };
   if (version === 1) {
+    await keptOrRefused(hugepages, { 'hugetlb.2MB.limit_in_bytes': String(4 * mib) });
+    await keptOrRefused(weight, { 'blkio.bfq.weight': '321' });
     await keptOrRefused({ network: { classID: 1_048_577 } }, { 'net_cls.classid': '1048577' });
-    await keptOrRefused({ blockIO: { weight: 321 } }, { 'blkio.bfq.weight': '321' });
+  } else {
+    await keptOrRefused(hugepages, { 'hugetlb.2MB.max': String(4 * mib) });
+    await keptOrRefused(weight, { 'io.weight': 'default 3142' });
   }
+});
+
+it('what no host has is refused by its field', async () => {
+  const hugepageLimits = [{ pageSize: '3MB', limit: 4 * mib }];
+  const outcome = await world.ensure('maybe', { hugepageLimits }).catch(errorChain);
+  expect(outcome).toMatch(refused);
+  await world.cgroups.remove('maybe');
 });
 
 describe.runIf(version === 1)('what version 1 alone has', () => {
@@ -123,8 +135,8 @@ describe('an update in place', () => {
       async () => ((await world.cgroups.stats('used'))?.memoryBytes ?? 0) > 2e7,
     );
     const memory = { limit: 4 * mib, checkBeforeUpdate: true };
-    const refused = await world.ensure('used', { memory }).catch(errorChain);
-    expect(refused).toMatch(/linux\.resources\.memory\.limit: .*\d{8,} is in use/);
+    const outcome = await world.ensure('used', { memory }).catch(errorChain);
+    expect(outcome).toMatch(/linux\.resources\.memory\.limit: .*\d{8,} is in use/);
     expect((await world.cgroups.stats('used'))?.memoryLimitBytes).toBe(64 * mib);
     expect(child.exitCode).toBeNull();
     await world.cgroups.remove('used');

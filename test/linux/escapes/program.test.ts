@@ -31,7 +31,7 @@ beforeEach(async () => {
   pod = await startPod();
   await createSandbox(pod);
 });
-afterEach(() => pod.end());
+afterEach(() => pod?.end());
 
 const digest = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
 
@@ -70,14 +70,19 @@ describe('the program of the shim (1)', () => {
       stdio: ['ignore', 'ignore', 'ignore', ready],
     });
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    await new Promise((resolve) => child.stdio[3]!.once('data', resolve));
-    const shim = (await connectShim(runDir))!;
-    const end = async () => {
-      await shim.shutdown();
+    try {
+      await new Promise((resolve) => child.stdio[3]!.once('data', resolve));
+      const shim = (await connectShim(runDir))!;
+      const end = async () => {
+        await shim.shutdown();
+        await ended;
+      };
+      expect(await overwrite(`/proc/${child.pid}/exe`, end)).toBe('written');
+      expect(digest(copy)).not.toBe(digest(nativeBinary));
+    } finally {
+      child.kill('SIGKILL');
       await ended;
-    };
-    expect(await overwrite(`/proc/${child.pid}/exe`, end)).toBe('written');
-    expect(digest(copy)).not.toBe(digest(nativeBinary));
+    }
   });
 
   it('is run by an image that names it as its own interpreter, and does nothing there', async () => {

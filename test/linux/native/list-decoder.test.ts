@@ -67,12 +67,15 @@ it('hangs up on bytes that are no frames, and goes on serving others', async () 
     encodeFrame(frameType.INPUT, 0, Buffer.from('no session')),
     Buffer.concat([encodeFrame(frameType.LIST, 1, encodeList({}, [])), Buffer.alloc(32, 0xee)]),
   ];
-  for (const bytes of garbage) {
-    const socket = connect(`${pod.dir}/run/shim.sock`);
-    socket.write(bytes);
-    socket.resume();
-    await new Promise((resolve) => socket.once('close', resolve));
+  try {
+    for (const bytes of garbage) {
+      const socket = connect(`${pod.dir}/run/shim.sock`);
+      socket.write(bytes);
+      socket.resume();
+      await new Promise((resolve) => socket.once('close', resolve));
+    }
+    expect(await pod.shim.list()).toEqual([]);
+  } finally {
+    await pod.end();
   }
-  expect(await pod.shim.list()).toEqual([]);
-  await pod.end();
 });
