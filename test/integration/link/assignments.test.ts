@@ -87,6 +87,7 @@ describe('the link between agent and controller', () => {
     expect(world.happenings).toMatchObject([
       { involved: { metadata: { name: 'boxed' } }, reason: 'FailedCreatePodSandBox' },
     ]);
+    await old.session.stop();
     const agent = await world.startAgent({ nodeName: 'host1' });
     expect((await assigned(agent, 'boxed')).runtimeHandler).toBe('kata');
     expect(nodeOf('host1')?.status.runtimeHandlers).toEqual([{ name: '' }]);

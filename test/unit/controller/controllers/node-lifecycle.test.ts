@@ -107,6 +107,8 @@ describe('the pods of a silent node', () => {
 
   it('stay for ten seconds more when the controller itself has stood still', async () => {
     world.clock.advance(3500);
+    await Promise.all(['n2', 'n3'].map(beat));
+    await quiet();
     await hear(0.5, ['n2', 'n3']);
     expect(lost()).toEqual(['n1']);
     await hear(9, ['n2', 'n3']);
@@ -118,6 +120,8 @@ describe('the pods of a silent node', () => {
   it('stay when its lease is renewed and its Ready is still to be written', async () => {
     await hear(5.5, ['n2', 'n3']);
     expect(lost()).toEqual(['n1']);
+    await renew('n1');
+    await quiet();
     await hear(20, names, renew);
     expect([lost(), evicted()]).toEqual([['n1'], []]);
     await hear(0.5, names);
@@ -129,10 +133,10 @@ describe('the pods of all nodes, silent at once', () => {
   it('stay: it is rather the controller that hears nothing; so do, for ten seconds, those of nodes heard last', async () => {
     await hear(60, []);
     expect([lost(), evicted()]).toEqual([names, []]);
-    await hear(9, ['n1']);
+    await hear(8, ['n1']);
     await hear(0.5, ['n1', 'n2']);
     expect([lost(), evicted()]).toEqual([['n3'], []]);
-    await hear(2, ['n1', 'n2']);
+    await hear(2.5, ['n1', 'n2']);
     expect([lost(), evicted()]).toEqual([['n3'], ['n3']]);
   });
 });
