@@ -1,5 +1,6 @@
 /* The container's output in CRI's log format: "2026-01-02T03:04:05.678901234Z stdout F text\n";
  * a line longer than a buffer is cut into pieces marked P, the last one F. */
+#include "descriptor.h"
 #include "shim.h"
 
 #include <errno.h>
@@ -41,7 +42,8 @@ struct log *log_open(const char *path, uint64_t max_bytes, uint32_t max_files)
         return NULL;
     log->fd = open_file(path);
     if (log->fd < 0 || fstat(log->fd, &found) < 0) {
-        free(log); /* leaves errno alone */
+        descriptor_close(&log->fd); /* both leave errno alone */
+        free(log);
         return NULL;
     }
     log->size = (uint64_t)found.st_size;

@@ -269,7 +269,9 @@ static bool send_listener(const struct process *process, int filter)
     size_t size = 0;
     /* Not waiting: the socket is somebody else's. */
     OWNED int to = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s", path) >=
+        sizeof address.sun_path)
+        return errno = ENAMETOOLONG, false;
     FILE *out = open_memstream(&text, &size);
     for (; out != NULL && *message != '\0'; message++)
         fprintf(out, *message == 1 ? "%d" : "%c", *message == 1 ? process->pid : *message);

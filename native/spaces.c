@@ -141,6 +141,8 @@ int op_netlink(struct task *task, const struct orc_record *op)
     const char *at = list_text(task->list, op, 0);
     struct nlmsghdr head;
     OWNED int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (fd < 0)
+        return task_fail(task, "socket");
     for (size_t left = op->text[0].length; left > 0; left -= head.nlmsg_len) {
         task->stage = "netlink";
         if (left < sizeof head)
