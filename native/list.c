@@ -55,7 +55,7 @@ static const struct shape op_shapes[] = {
                       .text = {PATH}},
     [OP_NETLINK] = {.run = op_netlink, .text = {BYTES}},
     [OP_SYNC] = {.run = op_sync},
-    [OP_SPAWN] = {.run = op_spawn, .nums = 2, .text = {LIST, LIST}},
+    [OP_SPAWN] = {.run = op_spawn, .nums = 3, .text = {LIST, LIST}},
     [OP_ADOPT] = {.run = op_adopt, .text = {PATH}},
 };
 

@@ -38,7 +38,7 @@
 
 enum orc_limits {
     ORC_PROTOCOL = 3,         /* since operations have a version of their own: */
-    ORC_OPERATIONS = 2,       /* one more with each operation, field or request that is added */
+    ORC_OPERATIONS = 3,       /* one more with each operation, field or request that is added */
     ORC_MAX_FRAME = 4194304,  /* payload bytes of one frame */
     ORC_MAX_INPUT = 65536,    /* payload bytes of one INPUT frame */
     ORC_MAX_NAME = 127,       /* bytes of a container's name */
@@ -144,7 +144,7 @@ enum orc_op {
     OP_SET_MOUNT = 40,  /* text: path; num, wide: as BIND */
     OP_NETLINK = 41,    /* text: struct nlmsghdr[] */
     OP_SYNC = 42,
-    OP_SPAWN = 43,      /* text: argv, env (NUL in between); num: how many */
+    OP_SPAWN = 43,      /* text: argv, env (NUL in between); num: how many, milliseconds */
     OP_ADOPT = 44,      /* text: path of a pid file */
 };
 

@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 enum { MAX_STRINGS = 64 }; /* of argv and env, with a NULL after each */
@@ -16,19 +18,25 @@ int op_spawn(struct task *task, const struct orc_record *op)
 {
     char *argv[MAX_STRINGS];
     int status = 0;
+    OWNED int end = -1;
     if (op->num[0] == 0 || (uint64_t)op->num[0] + op->num[1] + 2 > MAX_STRINGS)
         return -E2BIG;
     char **envp = list_vector(argv, list_text(task->list, op, 0), op->num[0]);
     list_vector(envp, list_text(task->list, op, 1), op->num[1]);
-    pid_t pid = call_clone(0, SIGCHLD, NULL, -1);
+    pid_t pid = call_clone(0, SIGCHLD, &end, -1);
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* who asked may be killed meanwhile */
         if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
             execve(argv[0], argv, envp);
         _exit(127);
     }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+    struct pollfd wanted = {.fd = end, .events = POLLIN};
+    if (pid < 0)
         return task_fail(task, "clone");
-    return status == 0 ? 0 : (task->stage = "program", -ECHILD);
+    task->stage = "program";
+    if (poll(&wanted, 1, (int)op->num[2]) == 0)
+        return -ETIMEDOUT; /* the task's end is the program's */
+    return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : -ECHILD;
 }
 
 int op_adopt(struct task *task, const struct orc_record *op)

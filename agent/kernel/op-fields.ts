@@ -76,12 +76,20 @@ export const flag = (name: keyof typeof recordFlag): OptionalField<boolean> => (
   },
 });
 
+/** A text that op-list.ts makes others of. */
+export const spelledOut: OptionalField<string> = { isOptional: true, put: () => undefined };
+
 export function optional<T>(field: Field<T>, absent: NoInfer<T>): OptionalField<T> {
   return { isOptional: true, put: (record, value) => field.put(record, value ?? absent) };
 }
 
 /** As mount(2) and mount_setattr(2) both have them. */
 export const mountFlag = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as const;
+
+/** MS_… of mount(2) and mount_setattr(2). */
+export const shareFlag = {
+  ...{ unbindable: 1n << 17n, private: 1n << 18n, slave: 1n << 19n, shared: 1n << 20n },
+} as const;
 
 /** By name, or any of the kernel's for the call. */
 export const mountFlags: Field<readonly (keyof typeof mountFlag)[] | number> = {

@@ -1,6 +1,6 @@
 import { opKind, setting, sizeOf } from '../../native/generated/binding.ts';
 import { type Op, operations } from './op.ts';
-import { encodeFields, mountFlag, type WireRecord, type WireText } from './op-fields.ts';
+import { encodeFields, mountFlag, shareFlag, type WireRecord, type WireText } from './op-fields.ts';
 
 /** A request's payload: its arguments, then the operations, in the layout of `struct orc_list`. Throws RangeError. */
 export function encodeList(args: WireRecord, ops: readonly Op[]): Buffer {
@@ -54,7 +54,7 @@ function toRecord(word: Op): WireRecord {
 /** The words for what other operations do, too. */
 function spelledOut(op: Op): Op {
   if (op.op === 'make-private')
-    return { op: 'set-mount', path: '/', recursivePropagation: MS_PRIVATE };
+    return { op: 'set-mount', path: '/', recursivePropagation: shareFlag.private };
   if (op.op === 'read-only-root')
     return { op: 'set-mount', path: '.', inRoot: true, set: mountFlag.ro };
   if (op.op !== 'read-only') return op;
@@ -62,11 +62,10 @@ function spelledOut(op: Op): Op {
   return { op: 'bind', ...itself, recursive: true, flags: 0, recursiveSet: mountFlag.ro };
 }
 
-const MS_PRIVATE = 1n << 18n;
-
 /** As execvp(3) looks for a program, but an empty entry of PATH is left out. */
-function withPaths({ argv, env }: Extract<Op, { op: 'exec' }>, record: WireRecord): WireRecord {
-  const program = argv[0] ?? '';
+function withPaths(op: Extract<Op, { op: 'exec' }>, record: WireRecord): WireRecord {
+  const { file, argv, env } = op;
+  const program = file ?? argv[0] ?? '';
   const dirs =
     env
       .find((entry) => entry.startsWith('PATH='))

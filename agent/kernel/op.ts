@@ -7,6 +7,7 @@ import {
   namespaces,
   optional,
   slot,
+  spelledOut,
   strings,
   text,
   u32,
@@ -148,14 +149,16 @@ export const operations = {
   /** One bit for each processor, lowest first. */
   affinity: { mask: bytes },
   personality: { persona: u32 },
-  /** Runs a program of the host's to its end, which must be 0: else ECHILD, and why only the program knows. */
-  spawn: { argv: strings, env: strings },
+  /** Runs a program of the host's to its end, which must be 0: else ECHILD, and why only the program knows. One that takes
+   *  longer is killed: ETIMEDOUT. */
+  spawn: { argv: strings, env: strings, timeoutMs: u32 },
   /** The process whose pid is in this file, an orphan that a program left, is the container's, or the exec's, from now on. */
   adopt: { path: text },
   /** Must be last. Connects to 127.0.0.1:port here; then standard input goes there, standard output comes from there. */
   dial: { port: u32 },
-  /** Must be last. `argv[0]` without a slash is looked up in PATH of `env`, inside the root. Descriptors over 2 are closed. */
-  exec: { argv: strings, env: strings },
+  /** Must be last. `file`, or `argv[0]`, without a slash is looked up in PATH of `env`, inside the root. Descriptors over 2
+   *  are closed. */
+  exec: { file: spelledOut, argv: strings, env: strings },
 } as const;
 
 type Name = keyof typeof operations;

@@ -67,7 +67,7 @@ export interface ExecRequest {
   /** As for a start; the list need not attach to this group. */
   readonly cgroup2Dir?: string | undefined;
   readonly owner?: number;
-  readonly listener?: SeccompListener;
+  readonly listener?: SeccompListener | undefined;
   readonly ops: readonly Op[];
   readonly stdin: boolean;
   readonly terminal: { readonly columns: number; readonly rows: number } | undefined;

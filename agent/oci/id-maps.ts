@@ -7,7 +7,8 @@ type Maps = readonly OciIdMapping[] | undefined;
 export function hostId(maps: Maps, id: number, field: string): number {
   if (maps === undefined || maps.length === 0) return id;
   const range = maps.find((m) => id >= m.containerID && id < m.containerID + m.size);
-  if (range === undefined) throw new OciError(field, 'invalid', `id ${id} is not mapped`);
+  if (range === undefined || range.hostID + range.size > 2 ** 32)
+    throw new OciError(field, 'invalid', `id ${id} is not mapped`);
   return range.hostID + id - range.containerID;
 }
 

@@ -1,3 +1,5 @@
+import { shareFlag } from '../kernel/op-fields.ts';
+
 /** A mount's options, sorted by who takes them. */
 export interface MountOptions {
   readonly bind: boolean;
@@ -11,9 +13,9 @@ export interface MountOptions {
   /** MOUNT_ATTR_… of the mount, and of all below it. */
   readonly own: Attributes;
   readonly below: Attributes;
-  /** MS_SHARED … of the mount, and of all below it; 0: as it is. */
-  readonly propagation: number;
-  readonly recursivePropagation: number;
+  /** MS_SHARED … of the mount, and of all below it; 0n: as it is. */
+  readonly propagation: bigint;
+  readonly recursivePropagation: bigint;
   /** The file system's own, in the order given. */
   readonly data: readonly string[];
 }
@@ -27,7 +29,7 @@ interface Attributes {
 export function parseMountOptions(options: readonly string[]): MountOptions {
   const known = options.filter(isKnown);
   const propagation = (names: readonly string[]) =>
-    names.reduce((last, name) => propagations[name] ?? last, 0);
+    names.reduce((last, name) => propagations[name] ?? last, 0n);
   return {
     bind: known.includes('bind') || known.includes('rbind'),
     recursive: known.includes('rbind'),
@@ -58,13 +60,7 @@ export function mountFlags({ superblock, own }: MountOptions): number {
   );
 }
 
-/** MS_UNBINDABLE … of linux.rootfsPropagation and of mounts; undefined: no such word. */
-export const propagations: Readonly<Record<string, number>> = {
-  unbindable: 1 << 17,
-  private: 1 << 18,
-  slave: 1 << 19,
-  shared: 1 << 20,
-};
+const propagations: Readonly<Record<string, bigint>> = shareFlag;
 
 const nothing: Attributes = { set: 0, clear: 0 };
 

@@ -15,6 +15,7 @@ import {
   uint64,
   unsupportedFields,
 } from '../../api/schema.ts';
+import { shareFlag } from '../kernel/op-fields.ts';
 import { seccompWords } from '../kernel/seccomp.ts';
 import { OciError } from './oci-error.ts';
 
@@ -72,7 +73,9 @@ function parseJson(text: string): unknown {
 
 const spaces = ['pid', 'network', 'mount', 'ipc', 'uts', 'user', 'cgroup', 'time'] as const;
 const uint32 = long({ min: 0, max: 2 ** 32 - 1 });
-const strings = list(str());
+/** The kernel's strings end with it. */
+const text = str({ check: (value) => (value.includes('\0') ? 'must not hold NUL' : undefined) });
+const strings = list(text);
 
 /** Several fields of one kind. */
 function all<S, const K extends string>(schema: S, ...names: readonly K[]) {
@@ -83,39 +86,39 @@ const idMapping = obj(all(required(uint32), 'containerID', 'hostID', 'size'));
 
 const process = obj({
   terminal: bool(),
-  consoleSize: obj(all(required(uint32), 'height', 'width')),
+  consoleSize: obj(all(required(int({ min: 0, max: 65_535 })), 'height', 'width')),
   user: obj({ ...all(uint32, 'uid', 'gid', 'umask'), additionalGids: list(uint32) }),
   args: required(strings),
   env: strings,
-  cwd: required(str()),
+  cwd: required(text),
   capabilities: obj(all(strings, 'bounding', 'effective', 'inheritable', 'permitted', 'ambient')),
-  rlimits: list(obj({ type: required(str()), ...all(required(uint64()), 'hard', 'soft') })),
+  rlimits: list(obj({ type: required(text), ...all(required(uint64()), 'hard', 'soft') })),
   noNewPrivileges: bool(),
-  ...all(str(), 'apparmorProfile', 'selinuxLabel'),
+  ...all(text, 'apparmorProfile', 'selinuxLabel'),
   oomScoreAdj: int({ min: -1000, max: 1000 }),
   scheduler: obj({
-    policy: required(str()),
+    policy: required(text),
     ...all(int(), 'nice', 'priority'),
     flags: strings,
     ...all(uint64(), 'runtime', 'deadline', 'period'),
   }),
-  ioPriority: obj({ class: required(str()), priority: int({ min: 0, max: 7 }) }),
-  execCPUAffinity: obj(all(str(), 'initial', 'final')),
+  ioPriority: obj({ class: required(text), priority: int({ min: 0, max: 7 }) }),
+  execCPUAffinity: obj(all(text, 'initial', 'final')),
 });
 
 const maps = all(list(idMapping), 'uidMappings', 'gidMappings');
 const mount = obj({
-  destination: required(str()),
-  ...all(str(), 'type', 'source'),
+  destination: required(text),
+  ...all(text, 'type', 'source'),
   options: strings,
   ...maps,
 });
 
 const hooks = list(
-  obj({ path: required(str()), ...all(strings, 'args', 'env'), timeout: int({ min: 1 }) }),
+  obj({ path: required(text), ...all(strings, 'args', 'env'), ...unsupportedFields('timeout') }),
 );
 
-const device = all(required(long()), 'major', 'minor');
+const device = all(required(uint32), 'major', 'minor');
 const weight = int({ min: 0, max: 1000 });
 
 const resources = obj({
@@ -123,8 +126,8 @@ const resources = obj({
     obj({
       allow: required(bool()),
       type: str({ values: ['a', 'b', 'c'] }),
-      ...all(long(), 'major', 'minor'),
-      access: str(),
+      ...all(long({ min: -1, max: 2 ** 32 - 1 }), 'major', 'minor'),
+      access: text,
     }),
   ),
   memory: obj({
@@ -135,7 +138,7 @@ const resources = obj({
   cpu: obj({
     ...all(uint64(), 'shares', 'burst', 'period', 'realtimePeriod'),
     ...all(long(), 'quota', 'realtimeRuntime', 'idle'),
-    ...all(str(), 'cpus', 'mems'),
+    ...all(text, 'cpus', 'mems'),
   }),
   pids: obj({ limit: long() }),
   blockIO: obj({
@@ -149,13 +152,13 @@ const resources = obj({
       'throttleWriteIOPSDevice',
     ),
   }),
-  hugepageLimits: list(obj({ pageSize: required(str()), limit: required(uint64()) })),
+  hugepageLimits: list(obj({ pageSize: required(text), limit: required(uint64()) })),
   network: obj({
     classID: uint32,
-    priorities: list(obj({ name: required(str()), priority: required(uint32) })),
+    priorities: list(obj({ name: required(text), priority: required(uint32) })),
   }),
   rdma: map(obj(all(uint32, 'hcaHandles', 'hcaObjects'))),
-  unified: map(str()),
+  unified: map(text),
 });
 
 const action = required(str({ values: seccompWords.actions }));
@@ -164,7 +167,7 @@ const seccomp = obj({
   defaultAction: action,
   defaultErrnoRet: uint32,
   ...all(strings, 'architectures', 'flags'),
-  ...all(str(), 'listenerPath', 'listenerMetadata'),
+  ...all(text, 'listenerPath', 'listenerMetadata'),
   syscalls: list(
     obj({
       names: required(strings),
@@ -182,26 +185,31 @@ const seccomp = obj({
   ),
 });
 
+const shares = Object.keys(shareFlag);
+
 const linux = obj({
   ...maps,
-  sysctl: map(str()),
+  sysctl: map(text),
   resources,
-  cgroupsPath: str(),
-  namespaces: list(obj({ type: required(str({ values: spaces })), path: str() })),
+  cgroupsPath: text,
+  namespaces: list(obj({ type: required(str({ values: spaces })), path: text })),
   devices: list(
     obj({
-      path: required(str()),
+      path: required(text),
       type: required(str({ values: ['c', 'b', 'u', 'p'] })),
-      ...all(long(), 'major', 'minor'),
-      ...all(uint32, 'fileMode', 'uid', 'gid'),
+      ...all(uint32, 'major', 'minor', 'fileMode', 'uid', 'gid'),
     }),
   ),
-  netDevices: map(obj({ name: str() })),
+  netDevices: map(obj({ name: text })),
   seccomp,
-  ...all(str(), 'rootfsPropagation', 'mountLabel'),
+  rootfsPropagation: str({ values: ['', ...shares, ...shares.map((one) => `r${one}`)] }),
+  mountLabel: text,
   ...all(strings, 'maskedPaths', 'readonlyPaths'),
   ...unsupportedFields('intelRdt', 'memoryPolicy'),
-  personality: obj({ domain: required(str()), flags: strings }),
+  personality: obj({
+    domain: required(str({ values: ['LINUX', 'LINUX32'] })),
+    ...unsupportedFields('flags'),
+  }),
   timeOffsets: map(obj({ secs: long(), nanosecs: uint32 })),
 });
 
@@ -210,8 +218,8 @@ export const ociSpec = obj({
     str({ check: (version) => (/^1\.[0-3]\./.test(version) ? undefined : 'must be 1.0 to 1.3') }),
   ),
   process,
-  root: obj({ path: required(str()), readonly: bool() }),
-  ...all(str(), 'hostname', 'domainname'),
+  root: obj({ path: required(text), readonly: bool() }),
+  ...all(text, 'hostname', 'domainname'),
   mounts: list(mount),
   hooks: obj(
     all(
@@ -224,6 +232,6 @@ export const ociSpec = obj({
       'poststop',
     ),
   ),
-  annotations: map(str()),
+  annotations: map(text),
   linux,
 });

@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
 import type { Op } from '../kernel/op.ts';
-import type { Namespace } from '../kernel/op-fields.ts';
+import { shareFlag } from '../kernel/op-fields.ts';
 import { hostId } from './id-maps.ts';
-import { parseMountOptions, propagations } from './mount-options.ts';
+import { parseMountOptions } from './mount-options.ts';
 import { OciError } from './oci-error.ts';
 import type { OciPlace } from './oci-place.ts';
 import type { OciLinux, OciProcess, OciSpec } from './oci-spec.ts';
@@ -78,11 +78,6 @@ export function planContainer(spec: OciSpec, place: OciPlace): readonly Op[] {
 
 const sync: Op = { op: 'sync' };
 
-/** Where the first process is to be cloned into. */
-export function bornIn({ linux = {} }: OciSpec): readonly Namespace[] {
-  return spaceOf(linux, 'pid')?.path === '' ? ['mount', 'pid'] : ['mount'];
-}
-
 /**
  * A process beside the first one: same cgroup, namespaces, rights as `process` says. The root is opened again inside,
  * so that the working directory is resolved without magic links (CVE-2024-21626).
@@ -125,15 +120,10 @@ function planPropagation({ mounts = [], linux = {} }: OciSpec, { rootMount = '/'
   const wanted = mounts.map((mount) => parseMountOptions(mount.options ?? []));
   const open = wanted.some((mount) => mount.propagation | mount.recursivePropagation);
   if (!open && linux.rootfsPropagation === undefined) return { op: 'make-private' };
-  return rootPropagation(linux) === SHARED
-    ? { op: 'set-mount', path: rootMount, propagation: PRIVATE }
-    : { op: 'set-mount', path: '/', recursivePropagation: SLAVE };
+  return rootPropagation(linux) === shareFlag.shared
+    ? { op: 'set-mount', path: rootMount, propagation: shareFlag.private }
+    : { op: 'set-mount', path: '/', recursivePropagation: shareFlag.slave };
 }
-
-/** MS_… */
-const PRIVATE = 1n << 18n;
-const SLAVE = 1n << 19n;
-const SHARED = 1n << 20n;
 
 /** Only when the host's root is gone: pivot_root(2) refuses a root that is shared. */
 function planRootPropagation(linux: OciLinux): readonly Op[] {
@@ -142,16 +132,15 @@ function planRootPropagation(linux: OciLinux): readonly Op[] {
 }
 
 function rootPropagation({ rootfsPropagation = '' }: OciLinux): bigint {
-  const bits = propagations[rootfsPropagation.replace(/^r/, '')];
-  if (bits === undefined && rootfsPropagation !== '')
-    throw new OciError('linux.rootfsPropagation', 'invalid', `no such word: ${rootfsPropagation}`);
-  return BigInt(bits ?? 0);
+  const { propagation, recursivePropagation } = parseMountOptions([rootfsPropagation]);
+  return propagation | recursivePropagation;
 }
 
 function planNames({ hostname = '', domainname = '', linux = {} }: OciSpec): readonly Op[] {
   if (hostname === '' && domainname === '') return [];
+  const field = hostname === '' ? 'domainname' : 'hostname';
   if (!spaceOf(linux, 'uts'))
-    throw new OciError('hostname', 'invalid', 'needs a uts namespace, else it were the host’s');
+    throw new OciError(field, 'invalid', 'needs a uts namespace, else it were the host’s');
   return [{ op: 'names', hostname, domainname }];
 }
 
@@ -209,12 +198,8 @@ function makeWorkingDirectory({ cwd }: OciProcess, linux: OciLinux): Op {
 }
 
 function planPersonality({ personality }: OciLinux): readonly Op[] {
-  if (personality === undefined) return [];
-  const { domain, flags = [] } = personality;
-  const persona = ({ LINUX: 0, LINUX32: 8 } as Readonly<Record<string, number>>)[domain];
-  if (persona === undefined || flags.length > 0)
-    throw new OciError('linux.personality', 'invalid', `${[domain, ...flags].join(' ')}`);
-  return [{ op: 'personality', persona }];
+  const personas = { LINUX: 0, LINUX32: 8 } as const;
+  return personality ? [{ op: 'personality', persona: personas[personality.domain] }] : [];
 }
 
 function planAffinity({ execCPUAffinity }: OciProcess, when: 'initial' | 'final'): readonly Op[] {

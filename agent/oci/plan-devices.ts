@@ -40,8 +40,8 @@ const fileTypes = { c: 0o020000, u: 0o020000, b: 0o060000, p: 0o010000 } as cons
 
 function planNode(device: Device, { linux = {} }: OciSpec): readonly Op[] {
   const { path, type, major = 0, minor = 0, fileMode = 0o666, uid = 0, gid = 0 } = device;
-  if (!path.startsWith('/'))
-    throw new OciError('linux.devices', 'invalid', `"${path}" is not absolute`);
+  if (!path.startsWith('/') || (type !== 'p' && [device.major, device.minor].includes(undefined)))
+    throw new OciError('linux.devices', 'invalid', `"${path}" is not absolute, or has no numbers`);
   const owner = {
     uid: hostId(linux.uidMappings, uid, 'linux.devices'),
     gid: hostId(linux.gidMappings, gid, 'linux.devices'),

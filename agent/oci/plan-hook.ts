@@ -1,5 +1,7 @@
 import type { Op } from '../kernel/op.ts';
-import type { OciHook, OciLinux, OciSpec } from './oci-spec.ts';
+import type { OciPlace } from './oci-place.ts';
+import type { OciHook, OciSpec } from './oci-spec.ts';
+import { planExec } from './plan-container.ts';
 import { joinShared, spaceOf } from './plan-spaces.ts';
 
 export type HookKind = keyof NonNullable<OciSpec['hooks']>;
@@ -12,12 +14,20 @@ export function hooksAtSyncs({ hooks = {} }: OciSpec): readonly (readonly HookKi
     .filter((kinds) => kinds.length > 0);
 }
 
-/** A hook's process; its standard input is the container's state. createContainer and startContainer run inside. */
+/**
+ * A hook's process; its standard input is the container's state. startContainer has the rights of the container's own
+ * process; createContainer is in its namespaces, by a path of the host's.
+ */
 export function planHook(
-  { path, args = [], env = [] }: OciHook,
-  of: { readonly kind: HookKind; readonly container: string; readonly linux: OciLinux },
+  { path, args = [path], env = [] }: OciHook,
+  of: Readonly<{ kind: HookKind; container: string; spec: OciSpec; place: OciPlace }>,
 ): readonly Op[] {
-  const { kind, container, linux } = of;
+  const { kind, container, spec, place } = of;
+  const { process, linux = {} } = spec;
+  if (kind === 'startContainer' && process)
+    return planExec({ ...process, args, env, terminal: false }, { container, linux, place }).map(
+      (op) => (op.op === 'exec' ? { ...op, file: path } : op),
+    );
   const namespaces = (['mount', 'pid', 'cgroup'] as const).filter((type) => spaceOf(linux, type));
   const inside: readonly Op[] = [
     ...joinShared(linux),
@@ -25,8 +35,8 @@ export function planHook(
     { op: 'set-root', path: '/' },
   ];
   return [
-    ...(kind === 'createContainer' || kind === 'startContainer' ? inside : []),
+    ...(kind === 'createContainer' ? inside : []),
     { op: 'new-session' },
-    { op: 'exec', argv: [path, ...args.slice(1)], env },
+    { op: 'exec', file: path, argv: args, env },
   ];
 }

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { Op } from '../kernel/op.ts';
+import { mountFlag, shareFlag } from '../kernel/op-fields.ts';
 import { hostId, mapText } from './id-maps.ts';
 import { type MountOptions, mountFlags, parseMountOptions } from './mount-options.ts';
 import { OciError } from './oci-error.ts';
@@ -23,15 +24,20 @@ function planMount(mount: OciMount, context: MountContext): readonly Op[] {
   const { type = '', destination } = mount;
   const options = parseMountOptions(mount.options ?? []);
   const path = posix.resolve('/', destination);
+  const isCgroup = type === 'cgroup' || type === 'cgroup2';
+  const isBind = !options.remount && !isCgroup && (options.bind || type === 'bind');
+  if (isBind) return [planBind(mount, options, context)];
+  if (options.idmap !== 'none' || mapsOf(mount, context.field) !== undefined)
+    throw new OciError(context.field, 'unsupported', 'ids are mapped of binds only');
   if (options.remount)
     return [{ op: 'set-mount', path, inRoot: true, set: options.own.set, ...changes(options) }];
-  if (type === 'cgroup' || type === 'cgroup2') return planCgroups(path, options, context);
-  if (options.bind || type === 'bind') return [planBind(mount, options, context)];
+  if (isCgroup) return planCgroups(path, options, context);
   return planFileSystem(mount, options, context);
 }
 
 function planBind(mount: OciMount, options: MountOptions, context: MountContext): Op {
   const { source = '', below } = mount;
+  if (source === '') throw new OciError(`${context.field}.source`, 'invalid', 'Required value');
   if (options.data.length > 0)
     throw new OciError(`${context.field}.options`, 'invalid', `no option "${options.data[0]}"`);
   return {
@@ -57,19 +63,18 @@ function changes({ own, below, propagation, recursivePropagation }: MountOptions
     clear: own.clear,
     recursiveSet: below.set,
     recursiveClear: below.clear,
-    propagation: BigInt(propagation),
-    recursivePropagation: BigInt(recursivePropagation),
+    propagation,
+    recursivePropagation,
   };
 }
 
 /** Unless asked for: the clone would else keep that of its source. */
 function privately(options: MountOptions): MountOptions {
   const { recursive, propagation, recursivePropagation } = options;
-  if (propagation !== 0 || recursivePropagation !== 0) return options;
-  return { ...options, [recursive ? 'recursivePropagation' : 'propagation']: MS_PRIVATE };
+  if (propagation || recursivePropagation) return options;
+  const which = recursive ? 'recursivePropagation' : 'propagation';
+  return { ...options, [which]: shareFlag.private };
 }
-
-const MS_PRIVATE = 1 << 18;
 
 /** With maps of its own, or with the container's; adds to what is set of the mount, or of all below. */
 function planIdmap(mount: OciMount, options: MountOptions, { spec, field }: MountContext) {
@@ -128,8 +133,8 @@ function planFileSystem(
     copyUp: options.copyUp,
     data: [...fileSystemData(type, options, context), ...planLabel(type, context)].join(','),
   };
-  if (options.propagation === 0 && options.recursivePropagation === 0) return [made];
-  const { propagation, recursivePropagation } = changes(options);
+  const { propagation, recursivePropagation } = options;
+  if (!propagation && !recursivePropagation) return [made];
   const after = { path: target.target, inRoot: true, propagation, recursivePropagation } as const;
   return [made, { op: 'set-mount', ...after }];
 }
@@ -173,7 +178,9 @@ function planCgroups(
     return { op: 'bind', ...at, source: path, target: posix.join(target, controller), flags };
   });
   if (place.cgroups.some(({ controller }) => controller === '')) return own;
-  const flags = mountFlags(options) & ~1;
+  const flags = mountFlags(options) & ~mountFlag.ro;
   const tree = { source: 'tmpfs', fstype: 'tmpfs', target, flags, data: 'mode=755,size=64k' };
-  return [{ op: 'mount', ...at, ...tree }, ...own];
+  const set = options.own.set & mountFlag.ro;
+  const after: Op = { op: 'set-mount', path: target, inRoot: true, set };
+  return [{ op: 'mount', ...at, ...tree }, ...own, after];
 }

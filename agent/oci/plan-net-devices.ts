@@ -16,7 +16,7 @@ export function planNetDevices(
     const field = `linux.netDevices[${device}]`;
     if (!spaceOf({ namespaces }, 'network'))
       throw new OciError(field, 'invalid', 'needs a network namespace');
-    const link = links[device];
+    const link = Object.hasOwn(links, device) && links[device];
     if (!link) throw new OciError(field, 'invalid', 'no such device');
     return { name, ...link };
   });

@@ -5,12 +5,14 @@ import { readExits } from '../kernel/exit-records.ts';
 import { namespacePath } from '../kernel/namespace-path.ts';
 import { OpError } from '../kernel/op-error.ts';
 import type { Shim, ShimContainer } from '../kernel/shim.ts';
+import { OciError } from '../oci/oci-error.ts';
 import type { OciSpec } from '../oci/oci-spec.ts';
 import { planCgroup } from '../oci/plan-cgroup.ts';
-import { bornIn, planContainer } from '../oci/plan-container.ts';
+import { planContainer } from '../oci/plan-container.ts';
+import { planRequest } from '../oci/plan-request.ts';
 import type { Container, ContainerId, ContainerPort, ContainerSpec } from '../ports.ts';
 import { planConfig } from './container-config.ts';
-import { ContainerError } from './container-error.ts';
+import { ContainerError, configError } from './container-error.ts';
 import { type ContainerContext, ownerOf, placeOf } from './container-place.ts';
 import { attachToContainer, execInContainer } from './exec.ts';
 import { readImageFile } from './image-files.ts';
@@ -74,7 +76,7 @@ async function start(
     await launch(context, { spec, config, paths, shim });
   } catch (cause) {
     await discard(context, spec.id, paths);
-    throw cause;
+    throw cause instanceof OciError ? configError(cause.message) : cause;
   }
 }
 
@@ -85,10 +87,14 @@ async function kill(
 ): Promise<void> {
   const shim = await shims.get(id.uid);
   const other = otherContainer(dirs, id);
-  if (!other) return shim?.kill(containerKey(id), signal).catch(unlessLost);
+  const direct = async () => shim?.kill(containerKey(id), signal).catch(unlessLost);
+  if (!other) return direct();
   const all = await shim?.list().catch(unlessLost);
   const found = all?.find(({ container }) => container === containerKey(id));
-  if (found && !found.exit) await shim?.run(planKill(other, signal)).catch(unlessLost);
+  if (!found || found.exit) return;
+  // A runtime that can't must not keep its pod.
+  const instead = (error: unknown) => (error instanceof OpError ? direct() : unlessLost(error));
+  await shim?.run(planKill(other, signal)).catch(instead);
 }
 
 /** False: it was started already. What a crashed start has left is thrown away. */
@@ -180,11 +186,11 @@ async function launch(
     await shim.start({
       container: containerKey(spec.id),
       cgroup2Dir: other ? undefined : cgroup2Dir,
-      namespaces: other ? ['mount'] : bornIn(config),
       logPath: spec.logPath,
       logMaxBytes: context.logLimits.maxBytes,
       logMaxFiles: context.logLimits.maxFiles,
-      terminal: spec.terminal,
+      ...planRequest(config, { id: spec.id.name, status: 'creating', bundle: directory }),
+      ...(other && { namespaces: ['mount'] }),
       stdin: spec.stdin,
       owner: ownerOf(config),
       ops,
@@ -288,4 +294,9 @@ export async function imagesInUse(dirs: RuntimeDirectories): Promise<ReadonlySet
 export function ownCapabilities(): bigint {
   const status = readFileSync('/proc/self/status', 'utf8');
   return BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+}
+
+/** None where securityfs isn't mounted. */
+export function activeModules(): readonly string[] {
+  return (ifPresent(() => readFileSync('/sys/kernel/security/lsm', 'utf8')) ?? '').split(',');
 }

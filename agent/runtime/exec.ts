@@ -29,9 +29,10 @@ export async function execInContainer(
   if (other) {
     if (terminal) throw noTerminal(id);
     const { ops, directory } = planOtherExec(other, { process, place });
-    const session = await shim.exec({ container, ops, stdin, terminal, owner: ownerOf(spec) });
+    const asked = shim.exec({ container, ops, stdin, terminal, owner: ownerOf(spec) });
     const remove = () => rmSync(directory, { recursive: true, force: true });
-    session.exited.then(remove, remove);
+    asked.then(({ exited }) => exited).then(remove, remove);
+    const session = await asked;
     return withReason(session, (error) => otherFailure(other, error) ?? startFailure(ops, error));
   }
   const ops = planExec(process, { container, linux: spec.linux ?? {}, place });
@@ -58,20 +59,12 @@ async function shimRunning({ shims }: ContainerContext, id: ContainerId): Promis
   return shim;
 }
 
-const tooSlow = ({ name }: ContainerId) =>
-  new ContainerError(
-    'RunContainerError',
-    `detached from container ${name}: its output was not read in time`,
-  );
+const failure = ({ name }: ContainerId, why: string) =>
+  new ContainerError('RunContainerError', `container ${name} ${why}`);
 
-const noTerminal = ({ name }: ContainerId) =>
-  new ContainerError(
-    'RunContainerError',
-    `container ${name} has a RuntimeClass: orc has no terminal there yet`,
-  );
-
-const notRunning = ({ name }: ContainerId) =>
-  new ContainerError('RunContainerError', `container ${name} is not running`);
+const tooSlow = (id: ContainerId) => failure(id, 'is detached: its output was not read in time');
+const noTerminal = (id: ContainerId) => failure(id, 'has a RuntimeClass: no terminal there yet');
+const notRunning = (id: ContainerId) => failure(id, 'is not running');
 
 function besides(first: OciProcess, { command, terminal }: ContainerExec): OciProcess {
   const { env = [] } = first;

@@ -163,9 +163,13 @@ const cgroupsPath = ({ id }: OtherContainer, { cgroups }: OciPlace): string => {
 
 const umask: Op = { op: 'umask', mask: 0o022 };
 
+/** The kubelet's patience with a runtime; and what a pod's end can wait. */
+const timeoutsMs = { start: 120_000, end: 10_000 } as const;
+
 function verb(at: OtherContainer, ...args: readonly string[]): Op {
   const log = ['--log', logOf(at), '--log-format', 'json'];
-  return { op: 'spawn', argv: [at.program, '--root', at.state, ...log, ...args], env };
+  const timeoutMs = timeoutsMs[/kill|delete/.test(args[0] ?? '') ? 'end' : 'start'];
+  return { op: 'spawn', argv: [at.program, '--root', at.state, ...log, ...args], env, timeoutMs };
 }
 
 /** Some are wrappers that look for the runtime proper. */
@@ -181,6 +185,7 @@ export function otherFailure(
   if (at === undefined || cause.failure.stage !== 'program') return undefined;
   const log = ifPresent(() => readFileSync(logOf(at), 'utf8')) ?? '';
   const said = /"msg":("(?:[^"\\]|\\.)*")[^\n]*\n?$/.exec(log)?.[1];
-  const why = said === undefined ? 'it said nothing' : (JSON.parse(said) as string);
+  const late = cause.code === 'ETIMEDOUT' ? 'it took too long and was killed; ' : '';
+  const why = late + (said === undefined ? 'it said nothing' : (JSON.parse(said) as string));
   return new ContainerError('StartError', `${at.program}: ${why}`, { cause });
 }

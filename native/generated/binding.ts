@@ -2,7 +2,7 @@
 
 export const limits = {
   PROTOCOL: 3,
-  OPERATIONS: 2,
+  OPERATIONS: 3,
   MAX_FRAME: 4194304,
   MAX_INPUT: 65536,
   MAX_NAME: 127,

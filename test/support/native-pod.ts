@@ -43,7 +43,7 @@ export async function startPod(): Promise<NativePod> {
 }
 
 /** A test may have killed it already. */
-async function endShim(shim: Shim): Promise<void> {
+export async function endShim(shim: Shim): Promise<void> {
   try {
     await shim.shutdown();
   } catch (error) {

@@ -5,12 +5,14 @@ import type { Op } from '../../agent/kernel/op.ts';
 import type { ExecSession, Shim, StartRequest } from '../../agent/kernel/shim.ts';
 import type { OciPlace } from '../../agent/oci/oci-place.ts';
 import { checkOciSpec, type OciProcess, type OciSpec } from '../../agent/oci/oci-spec.ts';
-import { bornIn, planContainer, planExec } from '../../agent/oci/plan-container.ts';
+import { planContainer, planExec } from '../../agent/oci/plan-container.ts';
 import { type HookKind, hooksAtSyncs, planHook } from '../../agent/oci/plan-hook.ts';
+import { planRequest } from '../../agent/oci/plan-request.ts';
 import { planSpaces } from '../../agent/oci/plan-spaces.ts';
 import { silentLog } from '../../base/log.ts';
 import { nativeBinary } from '../../native/binary.ts';
 import { makeBusyboxRoot } from './busybox.ts';
+import { endShim } from './native-pod.ts';
 import { logLines } from './runtime-host.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -73,7 +75,7 @@ export async function openOciBox(): Promise<OciBox> {
       return started.lines();
     },
     async end() {
-      await shim.shutdown();
+      await endShim(shim);
       launcher.close();
       rmSync(dir, { recursive: true, force: true });
     },
@@ -95,7 +97,7 @@ async function startIn(at: Place, spec: OciSpec, over: Over): Promise<Started> {
   const runAll = async (kinds: readonly HookKind[], state: object) => {
     for (const kind of kinds)
       for (const hook of spec.hooks?.[kind] ?? [])
-        await runHook(shim, planHook(hook, { kind, container, linux: spec.linux ?? {} }), {
+        await runHook(shim, planHook(hook, { kind, container, spec, place }), {
           ...{ ociVersion: spec.ociVersion, id: container, bundle: dir, kind },
           ...state,
         });
@@ -103,11 +105,10 @@ async function startIn(at: Place, spec: OciSpec, over: Over): Promise<Started> {
   const { pid } = await shim.start({
     container,
     cgroup2Dir: undefined,
-    namespaces: bornIn(spec),
     logPath,
     logMaxBytes: 1_000_000,
     logMaxFiles: 1,
-    terminal: spec.process?.terminal ?? false,
+    ...planRequest(spec, { id: container, status: 'creating', bundle: dir }),
     stdin: 'none',
     ops: [...(over.before ?? []), ...planContainer(spec, place)],
     onSync: ({ pid }) => runAll(syncs.next().value ?? [], { pid, status: 'creating' }),
@@ -125,7 +126,9 @@ async function startIn(at: Place, spec: OciSpec, over: Over): Promise<Started> {
         { ...spec.process!, args, ...process },
         { container, linux: spec.linux ?? {}, place },
       );
-      return outputOf(await shim.exec({ container, ops, stdin: false, terminal: undefined }));
+      const { listener } = planRequest(spec, { id: container, status: 'running', bundle: dir });
+      const streams = { stdin: false, terminal: undefined };
+      return outputOf(await shim.exec({ container, ops, ...streams, listener }));
     },
     async stop() {
       await shim.kill(container, 9);

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chownSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   readlinkSync,
@@ -32,7 +33,7 @@ beforeAll(async () => {
   await createSandbox(pod);
   await pod.shim.run(overlayRoot(pod));
 });
-afterAll(() => pod.end());
+afterAll(() => pod?.end());
 
 type Wanted = Omit<Start, 'container' | 'argv'>;
 let count = 0;
@@ -442,18 +443,21 @@ describe('a filter that asks somebody', () => {
         });
         socket.on('end', () => told.resolve(text));
       });
-      await new Promise<void>((listening) => server.listen(path, listening));
-      const { lines, pid, file } = await inside('', {
-        last: last('mkdir /tmp/made 2>&1', { op: 'seccomp', program, flags: NEW_LISTENER }),
-        rest: { listener: { path, message: '{"pid":\u0001,"again":"\u0001"}' } },
-      });
-      expect(JSON.parse(await told.promise)).toEqual({ pid, again: String(pid) });
-      // Nobody has taken the descriptor, so nobody answers.
-      expect(lines).toEqual([
-        "mkdir: can't create directory '/tmp/made': Function not implemented",
-      ]);
-      expect(file('status')).toMatch(/^Seccomp:\t2$/m);
-      server.close();
+      try {
+        await new Promise<void>((listening) => server.listen(path, listening));
+        const { lines, pid, file } = await inside('', {
+          last: last('mkdir /tmp/made 2>&1', { op: 'seccomp', program, flags: NEW_LISTENER }),
+          rest: { listener: { path, message: '{"pid":\u0001,"again":"\u0001"}' } },
+        });
+        expect(JSON.parse(await told.promise)).toEqual({ pid, again: String(pid) });
+        // Nobody has taken the descriptor, so nobody answers.
+        expect(lines).toEqual([
+          "mkdir: can't create directory '/tmp/made': Function not implemented",
+        ]);
+        expect(file('status')).toMatch(/^Seccomp:\t2$/m);
+      } finally {
+        server.close();
+      }
     },
   );
 
@@ -463,5 +467,24 @@ describe('a filter that asks somebody', () => {
       rest: { listener: { path: `${pod.dir}/nobody`, message: '' } },
     });
     await expect(start).rejects.toThrow('seccomp listener: ENOENT');
+  });
+});
+
+describe('a program of the host', () => {
+  const sh = (script: string, timeoutMs = 10_000): Op => {
+    return { op: 'spawn', argv: ['/bin/sh', '-c', script], env: [], timeoutMs };
+  };
+
+  it('is waited for, and must succeed', async () => {
+    await pod.shim.run([sh(`sleep 0.1; echo done > ${pod.dir}/spawned`)]);
+    expect(readFileSync(`${pod.dir}/spawned`, 'utf8')).toBe('done\n');
+    await expect(pod.shim.run([sh('exit 3')])).rejects.toThrow('spawn: program: ECHILD');
+  });
+
+  it('is killed when it takes longer than it may', async () => {
+    const late = pod.shim.run([sh(`echo $$ > ${pod.dir}/late; exec sleep 1000`, 300)]);
+    await expect(late).rejects.toThrow('spawn: program: ETIMEDOUT');
+    const pid = readFileSync(`${pod.dir}/late`, 'utf8').trim();
+    await expect.poll(() => existsSync(`/proc/${pid}`)).toBe(false);
   });
 });

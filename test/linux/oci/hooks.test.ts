@@ -1,5 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { compileSeccomp } from '../../../agent/kernel/seccomp.ts';
 import type { OciSpec } from '../../../agent/oci/oci-spec.ts';
 import { type OciBox, openOciBox } from '../../support/oci-box.ts';
 
@@ -10,12 +19,12 @@ beforeAll(async () => {
   busybox = `${box.rootfs}/bin/busybox`;
   mkdirSync(`${box.dir}/told`);
 });
-afterAll(() => box.end());
+afterAll(() => box?.end());
 
 /** Writes the state that it is given, and what `script` prints, to a file of the host's. */
 const outside = (name: string, script: string) => ({
   path: busybox,
-  args: ['sh', 'sh', '-c', `{ cat; echo; ${script}; } > ${box.dir}/told/${name}`],
+  args: ['sh', '-c', `{ cat; echo; ${script}; } > ${box.dir}/told/${name}`],
   env: ['PATH=/bin'],
 });
 
@@ -55,12 +64,38 @@ it('hooks.createContainer: runs in the container’s namespaces, by a path of th
 });
 
 it('hooks.startContainer: runs in the container, by a path of its own', async () => {
-  const args = ['sh', 'sh', '-c', 'hostname > /tmp/start-hook; cat >> /tmp/start-hook'];
-  const hooks = { startContainer: [{ path: '/bin/busybox', args }] };
-  const lines = await box.run('cat /tmp/start-hook', { spec: { hooks, hostname: 'hooked' } });
-  expect(lines[0]).toMatch(/^hooked$/);
-  expect(lines[1]).toMatch(/"kind":"startContainer"/);
+  const status = 'grep -E "^(Uid|CapEff|NoNewPrivs|Seccomp):" /proc/self/status';
+  const script = `{ hostname; echo $A; ${status}; cat; } > /tmp/start-hook`;
+  const hook = { path: '/bin/busybox', args: ['sh', '-c', script], env: ['PATH=/bin', 'A=b'] };
+  const seccomp = { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [] } as const;
+  chmodSync(`${box.rootfs}/tmp`, 0o777);
+  const lines = await box.run(`${status}; cat /tmp/start-hook`, {
+    spec: { hooks: { startContainer: [hook] }, hostname: 'hooked' },
+    process: { user: { uid: 33, gid: 33 }, noNewPrivileges: true },
+    linux: { seccomp },
+    place: { filter: compileSeccomp(seccomp) },
+  });
+  const rights = [
+    'Uid:\t33\t33\t33\t33',
+    'CapEff:\t0000000000000000',
+    'NoNewPrivs:\t1',
+    'Seccomp:\t2',
+  ];
+  expect(lines.slice(0, -1)).toEqual([...rights, 'hooked', 'b', ...rights]);
+  expect(lines.at(-1)).toMatch(/"kind":"startContainer"/);
   rmSync(`${box.rootfs}/tmp/start-hook`);
+});
+
+it('hooks.createRuntime, hooks.startContainer: args[0] is what the program is called', async () => {
+  const args = ['a name of its own', '-c', `echo $0 > ${box.dir}/told/name`];
+  await runWith({ createRuntime: [{ path: '/bin/sh', args }] });
+  expect(told('name')).toEqual(['a name of its own']);
+  const inside = {
+    path: '/bin/busybox',
+    args: ['sh', '-c', 'cat /proc/$$/cmdline > /tmp/name; true'],
+  };
+  await runWith({ startContainer: [inside] });
+  expect(readFileSync(`${box.rootfs}/tmp/name`, 'utf8')).toMatch(/^sh\0-c\0/);
 });
 
 it('hooks.poststart, hooks.poststop: run outside, when it runs and when it has ended', async () => {
@@ -71,9 +106,9 @@ it('hooks.poststart, hooks.poststop: run outside, when it runs and when it has e
 
 it('hooks.createRuntime: one that fails is the end of the start, and nothing is left', async () => {
   writeFileSync(`${box.dir}/not-run`, '');
-  const fails = { path: busybox, args: ['false', 'false'] };
-  const never = { path: busybox, args: ['rm', 'rm', `${box.dir}/not-run`] };
-  const hooks = { createRuntime: [fails], startContainer: [never] };
+  const fails = { path: busybox, args: ['false'] };
+  const never = { path: busybox, args: ['rm', `${box.dir}/not-run`] };
+  const hooks = { createRuntime: [fails], createContainer: [never] };
   await expect(runWith(hooks)).rejects.toThrow('the hook ended with 1');
   expect(existsSync(`${box.dir}/not-run`)).toBe(true);
   const running = async () => (await box.shim.list()).filter(({ exit }) => !exit);

@@ -16,7 +16,7 @@ let box: OciBox;
 beforeAll(async () => {
   box = await openOciBox();
 });
-afterAll(() => box.end());
+afterAll(() => box?.end());
 
 /** A directory of the host with a file in it. */
 function makeSource(name: string): string {

@@ -9,7 +9,7 @@ let box: OciBox;
 beforeAll(async () => {
   box = await openOciBox();
 });
-afterAll(() => box.end());
+afterAll(() => box?.end());
 
 const all = ['mount', 'pid', 'network', 'ipc', 'uts', 'cgroup'] as const;
 type Spaces = NonNullable<OciSpec['linux']>['namespaces'];

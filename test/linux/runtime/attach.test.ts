@@ -174,7 +174,7 @@ describe('an attached client', () => {
     expect(shimMemoryKb()).toBeLessThan(4_000);
     slow.session.resume();
     await expect(slow.session.exited).rejects.toThrow(
-      'detached from container web: its output was not read in time',
+      'container web is detached: its output was not read in time',
     );
     quick.session.write(Buffer.from('bye\n'));
     expect(await quick.session.exited).toMatchObject({ exitCode: 0 });

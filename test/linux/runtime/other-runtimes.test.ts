@@ -1,7 +1,17 @@
-import { mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ContainerSpec } from '../../../agent/ports.ts';
-import { runcBinary } from '../../support/other-runtime.ts';
+import { hangingRuntime, runcBinary } from '../../support/other-runtime.ts';
 import { logLines, openRuntimeHost, type RuntimeHost } from '../../support/runtime-host.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -13,7 +23,7 @@ beforeAll(async () => {
   host = await openRuntimeHost({ debian: await runcBinary() });
   await host.sandbox({ runtimeHandler: 'debian' });
 });
-afterAll(() => host.end());
+afterAll(() => host?.end());
 
 async function start(script: string, over: Partial<ContainerSpec> = {}) {
   const id = { uid: 'a', name: 'web', attempt: attempt++ };
@@ -41,10 +51,19 @@ async function exec(id: ContainerSpec['id'], script: string, input?: string) {
   return { output, exitCode };
 }
 
-const leftGroups = () =>
-  readdirSync('/sys/fs/cgroup', { recursive: true, encoding: 'utf8' }).filter((path) =>
-    path.includes('orc-a-web'),
-  );
+/** Where the runtime's groups can be: below the pods', and in other trees where this process is. */
+function leftGroups(): readonly string[] {
+  const pods = host.cgroups.directories('').flatMap(({ path }) => {
+    return readdirSync(path, { recursive: true, encoding: 'utf8' });
+  });
+  const trees = readFileSync('/proc/self/cgroup', 'utf8').trim().split('\n');
+  const beside = trees.flatMap((line) => {
+    const [, tree = '', path = ''] = line.split(':');
+    const directory = `/sys/fs/cgroup/${tree.replace('name=', '')}${path}`;
+    return existsSync(directory) ? readdirSync(directory) : [];
+  });
+  return [...pods, ...beside].filter((path) => path.includes('orc-a-web'));
+}
 
 describe('a container of another runtime', () => {
   it('runs as process 1 of its own, is logged, and ends with its exit code', async () => {
@@ -126,6 +145,50 @@ describe('a container of another runtime', () => {
     expect(leftGroups()).toEqual([]);
     expect(readdirSync(`${host.dir}/run/pods`)).toEqual([]);
     await host.sandbox({ runtimeHandler: 'debian' });
+  });
+});
+
+describe('a runtime that doesn’t end', () => {
+  let dir: string;
+  let other: RuntimeHost;
+  const hang = (verb: string) => writeFileSync(`${dir}/hang-${verb}`, '');
+  const isThere = () => existsSync(`/proc/${readFileSync(`${dir}/pid`, 'utf8').trim()}`);
+  const id = { uid: 'a', name: 'web', attempt: 0 };
+
+  beforeAll(async () => {
+    dir = mkdtempSync(`${tmpdir()}/orc-hanging-`);
+    other = await openRuntimeHost({ hanging: await hangingRuntime(dir) });
+    await other.sandbox({ runtimeHandler: 'hanging' });
+    await other.runtime.containers.start(other.spec('sleep 1000', { id }), never);
+  });
+  afterAll(async () => {
+    for (const name of readdirSync(dir).filter((each) => each.startsWith('hang-')))
+      rmSync(`${dir}/${name}`);
+    await other?.end();
+    rmSync(dir, { recursive: true });
+  });
+
+  it('goes with the client that it is at work for, and leaves no file', async () => {
+    hang('exec');
+    const request = { command: ['true'], stdin: false, terminal: undefined };
+    const session = await other.runtime.containers.exec(id, request);
+    await waitFor('the runtime', () => existsSync(`${dir}/pid`) && isThere());
+    session.close();
+    await waitFor('its end', () => !isThere());
+    const files = () => readdirSync(`${other.dir}/data`, { recursive: true, encoding: 'utf8' });
+    await waitFor('its files', () => !files().some((path) => path.includes('exec-')));
+  });
+
+  it('keeps no container from ending, and none from being removed', async () => {
+    hang('kill');
+    await other.runtime.containers.kill(id, 9);
+    await waitFor('the runtime’s end', () => !isThere());
+    const exit = await waitFor('its end', async () => (await other.state())?.exit);
+    expect(exit).toMatchObject({ exitCode: 137, signal: 9 });
+    hang('delete');
+    await other.runtime.containers.remove(id);
+    await waitFor('the runtime’s end', () => !isThere());
+    expect(await other.state()).toBeUndefined();
   });
 });
 

@@ -93,6 +93,14 @@ const cases: readonly [Op, object][] = [
     { op: 'exec', argv: ['a/sh'], env: [] },
     { kind: opKind.EXEC, num: [1, 0, 1, 0, 0], text: ['a/sh', '', 'a/sh', ''] },
   ],
+  [
+    { op: 'exec', file: '/bin/sh', argv: ['-sh'], env: ['PATH=/a'] },
+    { kind: opKind.EXEC, num: [1, 1, 1, 0, 0], text: ['-sh', 'PATH=/a', '/bin/sh', ''] },
+  ],
+  [
+    { op: 'spawn', argv: ['/a', 'b'], env: [], timeoutMs: 500 },
+    { kind: opKind.SPAWN, num: [2, 0, 500, 0, 0], text: ['/a\0b', '', '', ''] },
+  ],
 ];
 
 describe('encodeList', () => {

@@ -51,6 +51,31 @@ describe('config.json', () => {
         message: 'linux.intelRdt: not supported by orc yet',
       },
     ],
+    [{ linux: { rootfsPropagation: 'constructor' } }, { field: 'linux.rootfsPropagation' }],
+    [{ linux: { personality: { domain: 'toString' } } }, { field: 'linux.personality.domain' }],
+    [
+      { linux: { personality: { domain: 'LINUX', flags: ['x'] } } },
+      { field: 'linux.personality.flags', reason: 'unsupported' },
+    ],
+    [
+      { hooks: { poststop: [{ path: '/x', timeout: 5 }] } },
+      { field: 'hooks.poststop[0].timeout', reason: 'unsupported' },
+    ],
+    [
+      { linux: { devices: [{ path: '/dev/x', type: 'c', major: 2 ** 32, minor: 0 }] } },
+      { field: 'linux.devices[0].major' },
+    ],
+    [
+      { linux: { resources: { devices: [{ allow: true, minor: -2 }] } } },
+      { field: 'linux.resources.devices[0].minor' },
+    ],
+    [
+      { process: { ...minimal.process, consoleSize: { width: 70_000, height: 1 } } },
+      { field: 'process.consoleSize.width' },
+    ],
+    [{ hostname: 'a\0b' }, { field: 'hostname', reason: 'invalid' }],
+    [{ process: { args: ['a', 'b\0'], cwd: '/' } }, { field: 'process.args[1]' }],
+    [{ mounts: [{ destination: '/a\0' }] }, { field: 'mounts[0].destination' }],
     [{ linux: { memoryPolicy: { mode: 'x' } } }, { field: 'linux.memoryPolicy' }],
     [{ ociVersion: '2.0.0' }, { field: 'ociVersion', reason: 'invalid' }],
     [{ process: { args: ['a'] } }, { field: 'process.cwd', reason: 'invalid' }],

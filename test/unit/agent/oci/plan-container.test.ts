@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { Op } from '../../../../agent/kernel/op.ts';
 import type { OciPlace } from '../../../../agent/oci/oci-place.ts';
 import type { OciLinux, OciProcess, OciSpec } from '../../../../agent/oci/oci-spec.ts';
-import { bornIn, planContainer, planExec } from '../../../../agent/oci/plan-container.ts';
+import { planContainer, planExec } from '../../../../agent/oci/plan-container.ts';
+import { planHook } from '../../../../agent/oci/plan-hook.ts';
+import { planRequest } from '../../../../agent/oci/plan-request.ts';
 import { planSpaces } from '../../../../agent/oci/plan-spaces.ts';
 
 const ids = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
@@ -142,7 +144,7 @@ describe('the start of a container', () => {
     expect(ops).toContainEqual({
       op: 'set-mount',
       path: '/',
-      recursivePropagation: BigInt(1 << 19),
+      recursivePropagation: 1n << 19n,
     });
   });
 
@@ -159,8 +161,43 @@ describe('the start of a container', () => {
     const namespaces = [{ type: 'mount' as const }, { type: 'pid' as const, path: '/ns/pid' }];
     const ops = plan({ hostname: '', linux: { namespaces } });
     expect(names(ops).slice(2, 5)).toEqual(['open-space pid', 'join pid', 'fork']);
-    expect(bornIn({ ...spec, linux: { namespaces } })).toEqual(['mount']);
-    expect(bornIn(spec)).toEqual(['mount', 'pid']);
+  });
+
+  it('is asked for with the namespaces, the terminal and the listener of the configuration', () => {
+    const state = { id: 'web', status: 'creating', bundle: '/b' } as const;
+    expect(planRequest(spec, state)).toEqual({ terminal: false, namespaces: ['mount', 'pid'] });
+    const consoleSize = { width: 120, height: 33 };
+    const seccomp = { defaultAction: 'SCMP_ACT_ALLOW', listenerPath: '/l' } as const;
+    const other = {
+      ...{ ociVersion: '1.2.0', annotations: { a: '\u0001' } },
+      process: { ...process, terminal: true, consoleSize },
+      linux: { namespaces: [{ type: 'mount' }], seccomp },
+    } as const;
+    const { listener, ...rest } = planRequest(other, state);
+    const terminalSize = { columns: 120, rows: 33 };
+    expect(rest).toEqual({ terminal: true, terminalSize, namespaces: ['mount'] });
+    expect(listener?.path).toBe('/l');
+    // As the shim does.
+    expect(JSON.parse(listener?.message.replaceAll('\u0001', '77') ?? '')).toEqual({
+      ...{ ociVersion: '1.2.0', fds: ['seccompFd'], pid: 77 },
+      state: { ociVersion: '1.2.0', ...state, pid: 77, annotations: { a: '\u0001' } },
+    });
+  });
+
+  it('shows the container’s own cgroups, read-only with the tree around them if that is asked', () => {
+    const cgroups = [{ controller: 'pids', path: '/cg/pids/web-0' }];
+    const tree = (options: readonly string[]) => {
+      const mounts = [{ type: 'cgroup', destination: '/sys/fs/cgroup', options }];
+      return plan({ mounts, linux: { namespaces: [{ type: 'mount' }] }, hostname: '' }, { cgroups })
+        .filter((op) => 'flags' in op || op.op === 'set-mount')
+        .slice(0, 3);
+    };
+    expect(tree(['ro', 'nosuid'])).toMatchObject([
+      { op: 'mount', fstype: 'tmpfs', flags: 2 },
+      { op: 'bind', source: '/cg/pids/web-0', target: '/sys/fs/cgroup/pids', flags: 3 },
+      { op: 'set-mount', path: '/sys/fs/cgroup', set: 1 },
+    ]);
+    expect(tree([])).toMatchObject([{ flags: 0 }, { flags: 0 }, { set: 0 }]);
   });
 });
 
@@ -171,7 +208,7 @@ describe('what can’t be is said by the field’s name', () => {
     ['a hostname for the host', () => planLinux({ namespaces: [{ type: 'mount' }] }), 'hostname'],
     [
       'a user unknown outside',
-      () => plan({ linux: { ...linux, devices: [{ path: '/dev/x', type: 'c', uid: 70_000 }] } }),
+      () => planLinux({ devices: [{ path: '/dev/x', type: 'p', uid: 70_000 }] }),
       'linux.devices',
     ],
     ['SELinux', () => planProcess({ selinuxLabel: 'a:b:c' }), 'process.selinuxLabel'],
@@ -240,14 +277,45 @@ describe('what can’t be is said by the field’s name', () => {
     ],
     ['a label without SELinux', () => planLinux({ mountLabel: 'x' }), 'linux.mountLabel'],
     [
-      'another personality',
-      () => planLinux({ personality: { domain: 'BSD' } }),
-      'linux.personality',
+      'a domain name for the host',
+      () => plan({ hostname: '', domainname: 'x', linux: { namespaces: [{ type: 'mount' }] } }),
+      'domainname',
     ],
     [
-      'a propagation of no name',
-      () => planLinux({ rootfsPropagation: 'rfriendly' }),
-      'linux.rootfsPropagation',
+      'a device without its numbers',
+      () => planLinux({ devices: [{ path: '/dev/x', type: 'b', major: 3 }] }),
+      'linux.devices',
+    ],
+    [
+      'a bind of nothing',
+      () => plan({ mounts: [{ destination: '/x', type: 'bind' }] }),
+      'mounts[0].source',
+    ],
+    [
+      'mapped ids of what is no bind',
+      () =>
+        plan({
+          mounts: [{ destination: '/x', type: 'tmpfs', uidMappings: ids, gidMappings: ids }],
+        }),
+      'mounts[0]',
+    ],
+    [
+      'the same for an option',
+      () => plan({ mounts: [{ destination: '/x', type: 'cgroup', options: ['idmap'] }] }),
+      'mounts[0]',
+    ],
+    [
+      'a network device called as what every object has',
+      () => planLinux({ netDevices: { constructor: {} } }),
+      'linux.netDevices[constructor]',
+    ],
+    [
+      'ids beyond those there are',
+      () =>
+        planLinux({
+          uidMappings: [{ containerID: 0, hostID: 2 ** 32 - 1, size: 2 }],
+        }),
+      'mounts[1].options',
     ],
     ['a relative directory', () => planProcess({ cwd: 'x' }), 'process.cwd'],
   ];
@@ -329,5 +397,25 @@ describe('a process beside the first', () => {
       [1, 0],
       [3, 2],
     ]);
+  });
+});
+
+describe('a hook', () => {
+  const hook = { path: '/bin/hook', args: ['its name', 'x'], env: ['A=b'] };
+  const of = { container: 'web-0', spec, place } as const;
+
+  it('of startContainer is a process beside the first, with the same rights', () => {
+    const ops = planHook(hook, { ...of, kind: 'startContainer' });
+    const { args, env } = hook;
+    const beside = planExec({ ...process, args, env }, { container: 'web-0', linux, place });
+    expect(ops.slice(0, -1)).toEqual(beside.slice(0, -1));
+    expect(ops.at(-1)).toEqual({ op: 'exec', file: hook.path, argv: args, env });
+  });
+
+  it('of createContainer is in the container, and of the others outside', () => {
+    const kinds = ['createContainer', 'createRuntime'] as const;
+    const [inside, outside] = kinds.map((kind) => names(planHook(hook, { ...of, kind })));
+    expect(inside?.slice(-4)).toEqual(['enter-container', 'set-root', 'new-session', 'exec']);
+    expect(outside).toEqual(['new-session', 'exec']);
   });
 });
