@@ -203,6 +203,8 @@ export interface ContainerSecurity {
   readonly readOnlyRootFilesystem: boolean;
   readonly allowPrivilegeEscalation: boolean;
   readonly seccomp: 'RuntimeDefault' | 'Unconfined';
+  /** A profile's name or "unconfined"; undefined: the agent's own. */
+  readonly appArmor?: string | undefined;
 }
 
 export interface Container {

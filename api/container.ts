@@ -87,6 +87,14 @@ export const seccompProfile = obj(
   { about: 'System calls that the container may make.' },
 );
 
+export const appArmorProfile = obj(
+  {
+    type: required(str({ values: ['RuntimeDefault', 'Unconfined', 'Localhost'] })),
+    localhostProfile: str({ about: 'With Localhost: a profile that the node has loaded.' }),
+  },
+  { about: "AppArmor's profile; RuntimeDefault: that of the agent." },
+);
+
 const securityContextFields = {
   capabilities: obj({
     add: list(str(), { about: 'Names without CAP_, or ALL.' }),
@@ -100,7 +108,8 @@ const securityContextFields = {
   allowPrivilegeEscalation: bool({ about: 'false: setuid and file capabilities have no effect.' }),
   procMount: unsupported('Default'),
   seccompProfile,
-  ...unsupportedFields('seLinuxOptions', 'windowsOptions', 'appArmorProfile'),
+  appArmorProfile,
+  ...unsupportedFields('seLinuxOptions', 'windowsOptions'),
 };
 
 export const containerFields = {

@@ -1,4 +1,4 @@
-import { containerFields, seccompProfile } from './container.ts';
+import { appArmorProfile, containerFields, seccompProfile } from './container.ts';
 import { objectMetaFields } from './object-meta.ts';
 import {
   bool,
@@ -25,15 +25,10 @@ const podSecurityContextFields = {
   supplementalGroups: list(long({ min: 0, max: 2 ** 31 - 1 })),
   fsGroup: long({ min: 0, max: 2 ** 31 - 1, about: 'Group of the volumes and of every process.' }),
   seccompProfile,
+  appArmorProfile,
   supplementalGroupsPolicy: unsupported('Merge'),
   fsGroupChangePolicy: unsupported('Always'),
-  ...unsupportedFields(
-    'appArmorProfile',
-    'seLinuxChangePolicy',
-    'seLinuxOptions',
-    'sysctls',
-    'windowsOptions',
-  ),
+  ...unsupportedFields('seLinuxChangePolicy', 'seLinuxOptions', 'sysctls', 'windowsOptions'),
 };
 
 const tolerationFields = {

@@ -49,6 +49,7 @@ export function validateContainer(
     ),
     validateProbes(container, at),
     securityContext && validateSecurityContext(securityContext, at('securityContext')),
+    securityContext && validateAppArmor(securityContext, at('securityContext')),
   );
 }
 
@@ -184,6 +185,21 @@ function validateProbe(probe: Probe, at: FieldPath): readonly FieldError[] {
 
 const validatePort = (port: number | string, at: FieldPath): readonly FieldError[] =>
   invalidBecause(at, port, checkPortNumberOrName(port));
+
+/** Of a pod or a container. */
+export function validateAppArmor(
+  { appArmorProfile }: Pick<SecurityContext, 'appArmorProfile'>,
+  at: FieldPath,
+): readonly FieldError[] {
+  const { type, localhostProfile: name = '' } = appArmorProfile ?? {};
+  const path = at('appArmorProfile')('localhostProfile');
+  const isLocal = type === 'Localhost';
+  return errorsOf(
+    isLocal && !name.trim() && requiredField(path, 'must be set when AppArmor type is Localhost'),
+    !isLocal && name && invalidField(path, name, 'can only be set when AppArmor type is Localhost'),
+    name.trim() !== name && invalidField(path, name, 'must not be padded with whitespace'),
+  );
+}
 
 function validateSecurityContext(
   { privileged, allowPrivilegeEscalation, capabilities }: SecurityContext,

@@ -23,7 +23,7 @@ import {
 import type { PodSpec, PodTemplate, Toleration } from './pod-spec.ts';
 import { quantityOf } from './quantity.ts';
 import { isSame } from './same.ts';
-import { validateContainer, validateNoProbes } from './validate-container.ts';
+import { validateAppArmor, validateContainer, validateNoProbes } from './validate-container.ts';
 import type { KeyToPath, Volume } from './volume.ts';
 
 /** The rules of a pod's spec that concern several fields; its shape is right already. */
@@ -43,6 +43,7 @@ export function validatePodSpec(spec: PodSpec, at: FieldPath): readonly FieldErr
     ),
     errorsOfEach(spec.tolerations, at('tolerations'), validateToleration),
     checkLabels(spec.nodeSelector, at('nodeSelector')),
+    validateAppArmor(spec.securityContext, at('securityContext')),
     validateHost(spec, at),
     validateHostPorts(spec, at('containers')),
     validateRuntime(spec, at),

@@ -97,6 +97,7 @@ function securityOf({ pod }: PodAssignment, container: Container): ContainerSecu
   const ofPod = pod.spec.securityContext;
   const own = container.securityContext ?? {};
   const privileged = own.privileged ?? false;
+  const appArmor = own.appArmorProfile ?? ofPod.appArmorProfile;
   const seccomp = own.seccompProfile?.type ?? ofPod.seccompProfile?.type;
   return {
     privileged,
@@ -110,5 +111,6 @@ function securityOf({ pod }: PodAssignment, container: Container): ContainerSecu
     readOnlyRootFilesystem: own.readOnlyRootFilesystem ?? false,
     allowPrivilegeEscalation: own.allowPrivilegeEscalation ?? true,
     seccomp: seccomp === 'Unconfined' || privileged ? 'Unconfined' : 'RuntimeDefault',
+    appArmor: appArmor?.type === 'Unconfined' ? 'unconfined' : appArmor?.localhostProfile,
   };
 }

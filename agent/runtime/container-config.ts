@@ -117,6 +117,7 @@ function planProcess(
     user: { uid, gid, additionalGids },
     // Never inheritable or ambient ones: CVE-2022-29162.
     capabilities: { bounding: granted, effective: granted, permitted: granted },
+    ...(security.appArmor && { apparmorProfile: security.appArmor }),
     noNewPrivileges: !security.allowPrivilegeEscalation && !security.privileged,
   };
 }

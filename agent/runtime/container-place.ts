@@ -13,6 +13,8 @@ export interface ContainerContext extends RuntimeContext {
   readonly filters: SeccompFilters;
   /** The agent's own capabilities, as bits. */
   readonly capabilities: bigint;
+  /** The machine's security modules. */
+  readonly modules: readonly string[];
 }
 
 /** Of each attempt's log; the last two attempts' are kept. */
@@ -23,7 +25,7 @@ export interface LogLimits {
 
 /** Where a container's processes run. On version 2 they are cloned into its group, else they attach to it. */
 export function placeOf(
-  { cgroups, filters, dirs }: ContainerContext,
+  { cgroups, filters, dirs, modules }: ContainerContext,
   of: { readonly id: ContainerId; readonly spec: OciSpec; readonly root?: readonly Op[] },
 ): { readonly place: OciPlace; readonly cgroup2Dir: string | undefined } {
   const paths = podPaths(dirs, of.id.uid);
@@ -35,7 +37,7 @@ export function placeOf(
     cgroups: directories,
     attach: unified ? [] : directories.map(({ path }) => join(path, 'cgroup.procs')),
     filter: of.spec.linux?.seccomp && filters.of(of.spec.linux.seccomp),
-    modules: [],
+    modules,
     lockDevices: true,
   };
   return { place, cgroup2Dir: unified?.path };

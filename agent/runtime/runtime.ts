@@ -6,7 +6,7 @@ import type { Launcher } from '../kernel/launcher.ts';
 import type { ContainerPort, SandboxPort } from '../ports.ts';
 import type { LogLimits } from './container-place.ts';
 import { type ContainerUsage, containerUsages } from './container-usage.ts';
-import { containerPort, imagesInUse, ownCapabilities } from './containers.ts';
+import { activeModules, containerPort, imagesInUse, ownCapabilities } from './containers.ts';
 import { openPodShims } from './pod-shims.ts';
 import { sandboxPort } from './sandboxes.ts';
 import { seccompFilters } from './seccomp-filters.ts';
@@ -50,6 +50,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       ...context,
       filters: seccompFilters(arch),
       capabilities,
+      modules: activeModules(),
       logLimits,
     }),
     usages: () => containerUsages(cgroups),

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -13,6 +14,8 @@ import { openRuntimeHost, type RuntimeHost } from '../../support/runtime-host.ts
 import { waitFor } from '../../support/wait-for.ts';
 
 const firstId = 1_000_000_000;
+const modules = '/sys/kernel/security/lsm';
+const hasAppArmor = existsSync(modules) && readFileSync(modules, 'utf8').includes('apparmor');
 let host: RuntimeHost;
 beforeAll(async () => {
   host = await openRuntimeHost();
@@ -394,6 +397,16 @@ describe('what can’t be started', () => {
         reason: 'CreateContainerConfigError',
         message: expect.stringMatching(/image will run as root/),
       },
+    ],
+    [
+      'under an AppArmor profile that isn’t there',
+      security({ appArmor: 'no-such' }),
+      hasAppArmor
+        ? { reason: 'CreateContainerError' }
+        : {
+            reason: 'CreateContainerConfigError',
+            message: 'process.apparmorProfile: apparmor is not active',
+          },
     ],
   ];
   it.each(rows)('is %s: said in words, and nothing is left', async (_, over, error) => {

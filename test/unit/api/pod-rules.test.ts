@@ -179,6 +179,21 @@ describe('a container', () => {
         `${at}.securityContext: Invalid value: "": cannot set \`allowPrivilegeEscalation\` to false and \`capabilities.Add\` CAP_SYS_ADMIN`,
       ],
     ],
+    [
+      'names an AppArmor profile exactly where its type wants one',
+      { securityContext: { appArmorProfile: { type: 'Localhost' } } },
+      [
+        `${at}.securityContext.appArmorProfile.localhostProfile: Required value: must be set when AppArmor type is Localhost`,
+      ],
+    ],
+    [
+      'says nothing of an AppArmor profile that doesn’t count',
+      { securityContext: { appArmorProfile: { type: 'Unconfined', localhostProfile: ' x' } } },
+      [
+        `${at}.securityContext.appArmorProfile.localhostProfile: Invalid value: " x": can only be set when AppArmor type is Localhost`,
+        `${at}.securityContext.appArmorProfile.localhostProfile: Invalid value: " x": must not be padded with whitespace`,
+      ],
+    ],
   ])('%s', (_, fields, expected) => {
     expect(errorsOf(Pod, withContainer(fields))).toEqual(expected);
   });
@@ -187,6 +202,18 @@ describe('a container', () => {
 describe('a pod', () => {
   it.each<[string, object, readonly string[]]>([
     ['has a container', { containers: [] }, ['spec.containers: Required value']],
+    [
+      'names an AppArmor profile where its type wants one',
+      { securityContext: { appArmorProfile: { type: 'Localhost', localhostProfile: '' } } },
+      [
+        'spec.securityContext.appArmorProfile.localhostProfile: Required value: must be set when AppArmor type is Localhost',
+      ],
+    ],
+    [
+      'takes an AppArmor profile of the node',
+      { securityContext: { appArmorProfile: { type: 'Localhost', localhostProfile: 'web' } } },
+      [],
+    ],
     [
       'takes a port of its node once, and none of the loopback network',
       {

@@ -112,6 +112,16 @@ describe('a container of a pod', () => {
     });
   });
 
+  it.each([
+    [{ type: 'Localhost', localhostProfile: 'web' }, undefined, 'web'],
+    [{ type: 'Localhost', localhostProfile: 'web' }, { type: 'Unconfined' }, 'unconfined'],
+    [{ type: 'Unconfined' }, { type: 'RuntimeDefault' }, undefined],
+    [undefined, undefined, undefined],
+  ])('has the AppArmor profile of %j and %j', (ofPod, own, expected) => {
+    const context = (appArmorProfile?: object) => ({ securityContext: { appArmorProfile } });
+    expect(specOf(context(own), context(ofPod)).security.appArmor).toBe(expected);
+  });
+
   it('has no filter of system calls when it is privileged', () => {
     expect(specOf({ securityContext: { privileged: true } }).security).toMatchObject({
       ...{ privileged: true, seccomp: 'Unconfined' },

@@ -120,6 +120,11 @@ describe('rights', () => {
     expect(linux?.seccomp).toBeUndefined();
   });
 
+  it('are under the AppArmor profile that the pod names', () => {
+    expect(plan(security({ appArmor: 'web' })).process?.apparmorProfile).toBe('web');
+    expect(plan({}).process).not.toHaveProperty('apparmorProfile');
+  });
+
   it('can’t grow when the pod forbids it', () => {
     expect(plan({}).process?.noNewPrivileges).toBe(false);
     const config = plan(security({ allowPrivilegeEscalation: false }));
