@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Dispatcher } from 'undici';
 import type { Base } from '../../base/base.ts';
 import type { PullRequest } from '../ports.ts';
 import type { ContentStore } from './content-store.ts';
@@ -18,6 +17,7 @@ import {
 } from './manifest.ts';
 import { formatReference, type ImageReference } from './reference.ts';
 import { type RegistryClient, registryClient } from './registry-client.ts';
+import type { Transport } from './registry-transport.ts';
 import type { UnpackRequest } from './unpack-layer.ts';
 import type { Unpacker } from './unpacker.ts';
 
@@ -27,7 +27,7 @@ export interface ImagePullParts extends Base {
   readonly index: ImageIndex;
   readonly unpacker: Unpacker;
   readonly directory: string;
-  readonly transport: Dispatcher;
+  readonly transport: Transport;
   /** Registries that speak plain HTTP. */
   readonly insecure: readonly string[];
   readonly writer: UnpackRequest['writer'];

@@ -72,7 +72,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     },
     async close() {
       await parts.unpacker.close();
-      await parts.transport.destroy();
+      await parts.transport.close();
     },
   };
 }

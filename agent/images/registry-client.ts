@@ -1,5 +1,3 @@
-import type { Dispatcher } from 'undici';
-import { request } from 'undici';
 import { type BackoffPolicy, backoffMs, withJitter } from '../../base/backoff.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
@@ -11,6 +9,7 @@ import { acceptedManifestTypes, type Descriptor, maxManifestBytes } from './mani
 import type { ImageReference } from './reference.ts';
 import { type Answer, answerError, readBounded } from './registry-answer.ts';
 import { authorizer } from './registry-authorizer.ts';
+import type { Transport } from './registry-transport.ts';
 
 /** One repository of one registry, for one pull: tokens are never shared between pulls. */
 export interface RegistryClient {
@@ -31,7 +30,7 @@ interface FetchedManifest {
 export interface RegistryClientOptions {
   readonly reference: ImageReference;
   readonly credentials: readonly RegistryCredential[];
-  readonly transport: Dispatcher;
+  readonly transport: Transport;
   /** Registries that speak plain HTTP. */
   readonly insecure: readonly string[];
   readonly clock: Clock;
@@ -111,9 +110,8 @@ interface Get {
 
 /** One successful answer: authorized, redirects followed. Throws ImageError for any status that isn't 2xx. */
 function getter(options: RegistryClientOptions): (get: Get) => Promise<Answer> {
-  const { transport: dispatcher } = options;
   const send = (url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal) =>
-    request(url, { dispatcher, headers, signal });
+    options.transport.request(url, { headers, signal });
   const authorize = authorizer({ ...options, origin: originOf(options), send });
   return async ({ url, headers, signal }) => {
     const first = await authorize(signal, (auth) => send(url, { ...headers, ...auth }, signal));

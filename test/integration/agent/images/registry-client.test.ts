@@ -4,7 +4,6 @@ import { createServer as createHttpServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Dispatcher } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openContentStore } from '../../../../agent/images/content-store.ts';
 import type { Descriptor } from '../../../../agent/images/manifest.ts';
@@ -13,6 +12,7 @@ import { registryClient } from '../../../../agent/images/registry-client.ts';
 import {
   openTransport,
   type RegistryNetwork,
+  type Transport,
 } from '../../../../agent/images/registry-transport.ts';
 import type { RegistryCredential } from '../../../../agent/ports.ts';
 import { type Clock, systemClock } from '../../../../base/clock.ts';
@@ -28,7 +28,7 @@ import { seededRng } from '../../../support/seeded-rng.ts';
 let registry: TestRegistry;
 let directory: string;
 let waits: number[];
-const opened: Dispatcher[] = [];
+const opened: Transport[] = [];
 beforeEach(async () => {
   registry = await serveRegistry();
   directory = mkdtempSync(join(tmpdir(), 'orc-registry-'));
@@ -36,7 +36,7 @@ beforeEach(async () => {
   registry.put('team/web:1', { layers: [Buffer.alloc(300_000, 'layer')] });
 });
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((transport) => transport.destroy()));
+  await Promise.all(opened.splice(0).map((transport) => transport.close()));
   await registry.close();
   rmSync(directory, { recursive: true });
 });
