@@ -54,14 +54,8 @@ export const operations = {
    * options, comma separated. `copyUp`: what was in the target is copied into it.
    */
   mount: {
-    flags: mountFlags,
-    source: text,
-    target: text,
-    fstype: text,
-    data: text,
-    inRoot,
-    create,
-    copyUp: flag('COPY_UP'),
+    ...{ flags: mountFlags, source: text, target: text, fstype: text, data: text },
+    ...{ inRoot, create, copyUp: flag('COPY_UP') },
   },
   /**
    * open_tree(OPEN_TREE_CLONE) + mount_setattr + move_mount. `create` makes the target, a file for a file, owned by the
@@ -73,13 +67,8 @@ export const operations = {
   bind: {
     ...{ flags: mountFlags, ...attributes, idmapSlot: optional(slot, 'user') },
     ...{ source: text, target: text, sourceBelow: optional(text, '') },
-    ...{
-      inRoot,
-      create,
-      idmap: flag('IDMAP'),
-      optional: flag('OPTIONAL'),
-      recursive: flag('RECURSIVE'),
-    },
+    ...{ inRoot, create, idmap: flag('IDMAP') },
+    ...{ optional: flag('OPTIONAL'), recursive: flag('RECURSIVE') },
   },
   /** mount_setattr of what is mounted at `path`. */
   'set-mount': { set: number, ...attributes, path: text, inRoot },
@@ -136,13 +125,8 @@ export const operations = {
   rlimit: { resource: u32, soft: u64, hard: u64 },
   /** struct sched_attr; `nice` as an unsigned number. */
   scheduler: {
-    policy: u32,
-    nice: u32,
-    priority: u32,
-    flags: u64,
-    runtime: u64,
-    deadline: u64,
-    period: u64,
+    ...{ policy: u32, nice: u32, priority: u32 },
+    ...{ flags: u64, runtime: u64, deadline: u64, period: u64 },
   },
   /** As ioprio_set(2) takes it. */
   'io-priority': { priority: u32 },

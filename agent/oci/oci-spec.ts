@@ -119,6 +119,7 @@ const hooks = list(
 );
 
 const device = all(required(uint32), 'major', 'minor');
+const throttle = list(obj({ ...device, rate: required(uint64()) }));
 const weight = int({ min: 0, max: 1000 });
 
 const resources = obj({
@@ -144,13 +145,8 @@ const resources = obj({
   blockIO: obj({
     ...all(weight, 'weight', 'leafWeight'),
     weightDevice: list(obj({ ...device, ...all(weight, 'weight', 'leafWeight') })),
-    ...all(
-      list(obj({ ...device, rate: required(uint64()) })),
-      'throttleReadBpsDevice',
-      'throttleWriteBpsDevice',
-      'throttleReadIOPSDevice',
-      'throttleWriteIOPSDevice',
-    ),
+    ...all(throttle, 'throttleReadBpsDevice', 'throttleWriteBpsDevice'),
+    ...all(throttle, 'throttleReadIOPSDevice', 'throttleWriteIOPSDevice'),
   }),
   hugepageLimits: list(obj({ pageSize: required(text), limit: required(uint64()) })),
   network: obj({
@@ -221,17 +217,10 @@ export const ociSpec = obj({
   root: obj({ path: required(text), readonly: bool() }),
   ...all(text, 'hostname', 'domainname'),
   mounts: list(mount),
-  hooks: obj(
-    all(
-      hooks,
-      'prestart',
-      'createRuntime',
-      'createContainer',
-      'startContainer',
-      'poststart',
-      'poststop',
-    ),
-  ),
+  hooks: obj({
+    ...all(hooks, 'prestart', 'createRuntime', 'createContainer'),
+    ...all(hooks, 'startContainer', 'poststart', 'poststop'),
+  }),
   annotations: map(text),
   linux,
 });
