@@ -314,7 +314,7 @@ describe('rights', () => {
       expect(output).toContain('CapEff: 00000000a00425fb');
       expect(output.at(-1)).toMatch(/not permitted/);
       const made = await shared.run(
-        'mknod /dev/mine c 1 5 && head -c 1 /dev/mine; head -c 1 /dev/zero | wc -c',
+        'exec 2>&1; mknod /dev/mine c 1 5 && head -c 1 /dev/mine; head -c 1 /dev/zero | wc -c',
         security({ capabilitiesAdd: ['MKNOD'] }),
       );
       expect(made.output).toEqual(['head: /dev/mine: Permission denied', '1']);
