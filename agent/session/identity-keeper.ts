@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { AgentLinkClient, RenewResponse } from '../../api/generated/agent.ts';
 import { formatTime } from '../../base/clock.ts';
-import { newCertificateRequest } from './certificate-request.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import type { SessionOptions } from './session-options.ts';
 
@@ -27,6 +26,7 @@ export function identityKeeper(options: SessionOptions): IdentityKeeper {
     });
   };
   const renew = async (client: AgentLinkClient) => {
+    const { newCertificateRequest } = await import('./certificate-request.ts');
     const { key, csr } = await newCertificateRequest(nodeName);
     const answer = await requestRenewal(client, csr);
     const renewed = { key, certificate: answer.certificate, ca: answer.ca };

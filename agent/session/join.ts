@@ -5,7 +5,6 @@ import {
   mustParseJoinToken,
 } from '../../api/join.ts';
 import { postPinned } from '../../base/pinned-https.ts';
-import { newCertificateRequest } from './certificate-request.ts';
 import { type NodeIdentity, saveIdentity } from './node-identity.ts';
 
 export interface JoinOptions {
@@ -21,6 +20,7 @@ export interface JoinOptions {
 export async function joinCluster(options: JoinOptions): Promise<NodeIdentity> {
   const { server, token, nodeName, dir } = options;
   const { caHash } = mustParseJoinToken(token);
+  const { newCertificateRequest } = await import('./certificate-request.ts');
   const { key, csr } = await newCertificateRequest(nodeName);
   const body: JoinRequest = { token: token.trim(), nodeName, csr };
   const { certificate, ca } = (await postPinned({

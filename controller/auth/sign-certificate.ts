@@ -1,0 +1,137 @@
+import 'reflect-metadata';
+import type { webcrypto } from 'node:crypto';
+import { isIP } from 'node:net';
+import * as x509 from '@peculiar/x509';
+import type { Clock } from '../../base/clock.ts';
+import type { Rng } from '../../base/rng.ts';
+import { CaError, type LeafSubject } from './ca.ts';
+import { importKey, type KeyPair, keyAlgorithm } from './key-pair.ts';
+
+const dayMs = 24 * 60 * 60 * 1000;
+const caLifeMs = 3650 * dayMs;
+const leafLifeMs = 90 * dayMs;
+/** Clocks of hosts differ; a fresh certificate must not be "not yet valid" for any of them. */
+const backdatedMs = 5 * 60 * 1000;
+
+interface Chance {
+  readonly clock: Clock;
+  readonly rng: Rng;
+}
+
+/** A new authority's certificate, PEM. */
+export async function signItself(
+  keys: webcrypto.CryptoKeyPair,
+  { clock, rng }: Chance,
+): Promise<string> {
+  const now = clock.now();
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: serialNumber(rng),
+    name: [{ CN: ['orc cluster authority'] }],
+    notBefore: new Date(now - backdatedMs),
+    notAfter: new Date(now + caLifeMs),
+    signingAlgorithm: keyAlgorithm,
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
+        true,
+      ),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return certificate.toString('pem');
+}
+
+export interface Signer {
+  /** PEM. */
+  sign(publicKey: CryptoKey, subject: LeafSubject): Promise<string>;
+  /** Throws CaError MalformedRequest, BadSignature, WeakKey. */
+  keyOfRequest(csrPem: string): Promise<CryptoKey>;
+}
+
+export async function openSigner({
+  authority,
+  clock,
+  rng,
+}: Chance & { readonly authority: KeyPair }): Promise<Signer> {
+  const certificate = new x509.X509Certificate(authority.certificate);
+  const issuer: Issuer = {
+    subject: certificate.subject,
+    key: importKey(authority.key),
+    authorityId: await x509.AuthorityKeyIdentifierExtension.create(certificate, false),
+    clock,
+    rng,
+  };
+  return { sign: (publicKey, subject) => sign(issuer, publicKey, subject), keyOfRequest };
+}
+
+interface Issuer {
+  readonly subject: string;
+  readonly key: CryptoKey;
+  readonly authorityId: x509.AuthorityKeyIdentifierExtension;
+  readonly clock: Clock;
+  readonly rng: Rng;
+}
+
+async function sign(issuer: Issuer, publicKey: CryptoKey, subject: LeafSubject): Promise<string> {
+  const now = issuer.clock.now();
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(issuer.rng),
+    subject: subjectName(subject),
+    issuer: issuer.subject,
+    notBefore: new Date(now - backdatedMs),
+    notAfter: new Date(now + leafLifeMs),
+    signingAlgorithm: keyAlgorithm,
+    publicKey,
+    signingKey: issuer.key,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[`${subject.use}Auth`]]),
+      issuer.authorityId,
+      ...alternativeNames(subject),
+    ],
+  });
+  return certificate.toString('pem');
+}
+
+const subjectName = (subject: LeafSubject): x509.JsonName =>
+  subject.use === 'client'
+    ? [...subject.groups.map((group) => ({ O: [group] })), { CN: [subject.name] }]
+    : [{ CN: [subject.name] }];
+
+function alternativeNames(subject: LeafSubject): readonly x509.Extension[] {
+  if (subject.use !== 'server') return [];
+  const hosts = new Set([subject.name, ...subject.hosts]);
+  const names = [...hosts].map((host) =>
+    isIP(host) ? { type: 'ip' as const, value: host } : { type: 'dns' as const, value: host },
+  );
+  return [new x509.SubjectAlternativeNameExtension(names)];
+}
+
+/** 16 bytes, positive and without a leading zero: RFC 5280, 4.1.2.2. */
+function serialNumber(rng: Rng): string {
+  const bytes = rng.bytes(16);
+  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
+  return bytes.toString('hex');
+}
+
+async function keyOfRequest(csrPem: string): Promise<CryptoKey> {
+  const request = parseRequest(csrPem);
+  const key = await request.publicKey.export();
+  const { name, namedCurve } = key.algorithm as webcrypto.EcKeyAlgorithm;
+  if (name !== 'ECDSA' || namedCurve !== 'P-256')
+    throw new CaError('WeakKey', `the request's key must be ECDSA on P-256, not ${name}`);
+  if (!(await request.verify()))
+    throw new CaError('BadSignature', 'the request is not signed by its own key');
+  return key;
+}
+
+function parseRequest(csrPem: string): x509.Pkcs10CertificateRequest {
+  try {
+    return new x509.Pkcs10CertificateRequest(csrPem);
+  } catch (cause) {
+    throw new CaError('MalformedRequest', 'not a PKCS #10 certificate request', { cause });
+  }
+}
