@@ -64,6 +64,8 @@ export class EtcdLink {
   readonly #members: Member[];
   readonly #closing = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
+  /** Left, with calls of others that may still be answered. */
+  readonly #left = new Set<Client>();
   #token: Promise<string> | undefined;
 
   constructor(access: EtcdAccess, clock: Clock) {
@@ -120,7 +122,8 @@ export class EtcdLink {
   async close(): Promise<void> {
     this.#closing.abort(closed());
     await Promise.allSettled(this.#underWay);
-    for (const { client } of this.#members) client.close();
+    for (const client of [...this.#left, ...this.#members.map((member) => member.client)])
+      client.close();
   }
 
   async #tryUntilAnswered<Q, A>(method: Method<Q, A>, request: Q, repeatable: boolean) {
@@ -181,7 +184,8 @@ export class EtcdLink {
   /** It goes to the end of the queue, with a new connection: the old one may be dead without knowing it. */
   #leave(member: Member, client: Client): void {
     if (member.client !== client) return;
-    client.close();
+    this.#left.add(client);
+    this.#clock.after(tryLimitMs, () => this.#left.delete(client) && client.close());
     member.client = connect(member.url, this.#access);
     this.#members.push(...this.#members.splice(this.#members.indexOf(member), 1));
   }

@@ -14,8 +14,8 @@ export interface LeaderMark {
   readonly beat: number;
 }
 
-/** So long a leader is silent before another one takes over. */
-export const silenceMs = 3000;
+/** So long a leader is silent before another one takes over. An election among etcd's members (1 to 2 s) deposes nobody. */
+export const silenceMs = 4000;
 export const beatEveryMs = 1000;
 
 interface Listening {

@@ -139,7 +139,8 @@ export async function containersOf(of: Machine): Promise<readonly string[]> {
 export async function tracesOn(of: Machine): Promise<readonly string[]> {
   const out = await of.run(`
     find / -xdev -iname '*orc*' -not -path '/proc/*' -not -path '/srv/*' | sed 's/^/file /'
-    systemctl list-unit-files --no-legend --plain | cut -d' ' -f1 | sed 's/^/unit file /'
+    systemctl list-unit-files --no-legend --plain | cut -d' ' -f1 |
+      grep -v '^session-.*\\.scope' | sed 's/^/unit file /'
     systemctl list-units --all --no-legend --plain 'orc*' | sed 's/^/unit /'
     cut -d' ' -f5 /proc/self/mountinfo | grep -v ^/run/credentials/ | sed 's/^/mount /'
     ip -oneline link | cut -d: -f2 | sed 's/^/interface/'

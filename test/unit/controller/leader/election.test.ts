@@ -40,7 +40,7 @@ describe('an election', () => {
   it('has the next leader when one that was killed has been silent for long enough', async () => {
     await startAll(2);
     world.controllers[0]?.stall();
-    await world.advance(2400);
+    await world.advance(3400);
     expect(names(), 'it may still lead').toEqual(['c0']);
     await world.advance(200);
     expect(names(), 'its time is over, but its silence not yet long enough').toEqual([]);
@@ -51,7 +51,7 @@ describe('an election', () => {
   it('has no leader whose beats come to nothing, and the same one again when it can', async () => {
     await startAll(1);
     world.controllers[0]?.reach('down');
-    await world.advance(2600);
+    await world.advance(3600);
     expect(names()).toEqual([]);
     expect(world.controllers[0]?.term?.signal.aborted).toBe(true);
     world.controllers[0]?.reach('open');
