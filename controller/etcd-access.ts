@@ -8,6 +8,10 @@ export const etcdFlags = {
   'etcd-key': text('FILE', 'its key, PEM'),
   'etcd-user': text('NAME', 'user of etcd'),
   'etcd-password-file': text('FILE', "that user's password"),
+  'etcd-timeout': text(
+    'SECONDS',
+    'so long etcd may take to answer; a leader that is silent twice as long is followed by another (default: 2)',
+  ).whole(1, 60),
 };
 
 type EtcdFlag = keyof typeof etcdFlags;
@@ -56,6 +60,7 @@ export async function loadEtcdAccess(config: EtcdConfig): Promise<EtcdAccess> {
   const password = (await contentOf('etcd-password-file', config.etcdPasswordFile))?.toString();
   return {
     urls,
+    answerMs: config.etcdTimeout && config.etcdTimeout * 1000,
     ca: await contentOf('etcd-ca', etcdCa),
     identity: certificate && key && { certificate, key },
     user: name && password ? { name, password: password.trimEnd() } : undefined,

@@ -117,6 +117,7 @@ async function startController(config: ControllerConfig): Promise<Running> {
   started.defer(
     standForElection({
       ...{ store, candidate, isAlone, ...base },
+      silenceMs: config.etcd?.etcdTimeout && config.etcd.etcdTimeout * 2000,
       lead: (begun) => lead({ ...leading, loops: [...loops, schedulerLoop] }, (term = begun)),
     }),
   );

@@ -8,8 +8,8 @@ import {
   type LeaderMark,
   leave,
   read,
-  silenceMs,
   untilSilent,
+  usualSilenceMs,
 } from '../store/leader-mark.ts';
 import type { Store } from '../store/store.ts';
 import { type Claim, claimLeadership } from './claim.ts';
@@ -21,12 +21,17 @@ export interface ElectionOptions extends Base {
   readonly candidate: string;
   /** Nobody else can have the store open: a predecessor's key is taken over at once, and no stall ends the term. */
   readonly isAlone: boolean;
+  /** So long a leader is silent before another one takes over: 4 seconds, if nothing is said. The same for all of them. */
+  readonly silenceMs?: number | undefined;
   /** Leads until the term's signal aborts; resolves when nothing of it is left. */
   readonly lead: (term: Term) => Promise<void>;
 }
 
 /** A leader whose beats aren't acknowledged stops so long before a follower can take over: room for clocks of unlike speed. */
 const marginMs = 500;
+
+/** From the asking of a beat that was acknowledged. */
+const standsFor = ({ silenceMs: ms = usualSilenceMs }: ElectionOptions) => ms - marginMs;
 
 const retry = { firstMs: 100, capMs: 1000 };
 
@@ -48,7 +53,7 @@ async function run(options: ElectionOptions, signal: AbortSignal): Promise<void>
   let own: number | undefined;
   for (let failures = 0; !signal.aborted; ) {
     try {
-      const left = isAlone ? await read(store) : await untilSilent({ store, clock, signal, own });
+      const left = isAlone ? await read(store) : await untilSilent({ ...options, signal, own });
       if (left && !signal.aborted) own = await stand(options, left, signal);
       failures = 0;
     } catch (err) {
@@ -70,7 +75,7 @@ async function stand(
   const askedAt = clock.monotonic();
   const claim = await claimLeadership(store, left, candidate);
   if (!claim) return undefined;
-  const until = isAlone ? Number.POSITIVE_INFINITY : askedAt + silenceMs - marginMs;
+  const until = isAlone ? Number.POSITIVE_INFINITY : askedAt + standsFor(options);
   let own: number | undefined;
   try {
     if (!signal.aborted)
@@ -115,7 +120,7 @@ async function keepBeating(options: ElectionOptions, term: RunningTerm): Promise
     askedAt = clock.monotonic();
     try {
       const { committed } = await orAborted(beat(store, term.revision, candidate), term.signal);
-      if (committed) term.extend(askedAt + silenceMs - marginMs);
+      if (committed) term.extend(askedAt + standsFor(options));
       else term.end('another controller leads');
     } catch (err) {
       log.debug({ err, component: 'leader' }, 'a beat was not acknowledged');

@@ -17,6 +17,8 @@ import { closed, etcdFailure, unavailable } from './etcd-errors.ts';
 export interface EtcdAccess {
   /** http://HOST:PORT or https://HOST:PORT of each member. */
   readonly urls: readonly string[];
+  /** So long a member may take; after that the next one is asked. 2 seconds, if nothing is said. */
+  readonly answerMs?: number | undefined;
   /** PEM. Without a CA those of the system. */
   readonly ca?: Buffer | undefined;
   readonly identity?: { readonly key: Buffer; readonly certificate: Buffer } | undefined;
@@ -31,10 +33,8 @@ export interface Answered<A> {
   readonly isRepeat: boolean;
 }
 
-/** So long a caller waits at most: an election among etcd's members takes 1 to 2 seconds. */
-const callLimitMs = 5000;
-/** After that the next member is asked. */
-const tryLimitMs = 2000;
+/** So many times a member's time a caller waits at most: an election among etcd's members takes 1 to 2 seconds. */
+const patience = 2.5;
 const pause = { firstMs: 25, capMs: 250 };
 
 const channelOptions = {
@@ -60,6 +60,7 @@ interface Member {
 /** The members of an etcd cluster: one is spoken to, until it fails. */
 export class EtcdLink {
   readonly #access: EtcdAccess;
+  readonly #answerMs: number;
   readonly #clock: Clock;
   readonly #members: Member[];
   readonly #closing = new AbortController();
@@ -70,6 +71,7 @@ export class EtcdLink {
 
   constructor(access: EtcdAccess, clock: Clock) {
     this.#access = access;
+    this.#answerMs = access.answerMs ?? 2000;
     this.#clock = clock;
     this.#members = nearestFirst(access.urls).map((url) => ({
       url,
@@ -127,7 +129,7 @@ export class EtcdLink {
   }
 
   async #tryUntilAnswered<Q, A>(method: Method<Q, A>, request: Q, repeatable: boolean) {
-    const until = this.#clock.monotonic() + callLimitMs;
+    const until = this.#clock.monotonic() + patience * this.#answerMs;
     let isRepeat = false;
     for (let attempt = 1; ; attempt++) {
       const member = this.#current();
@@ -149,7 +151,7 @@ export class EtcdLink {
   }
 
   async #try<Q, A>(client: Client, method: Method<Q, A>, request: Q): Promise<A> {
-    const limit = { clock: this.#clock, ms: tryLimitMs, what: 'etcd' };
+    const limit = { clock: this.#clock, ms: this.#answerMs, what: 'etcd' };
     return withDeadline(limit, async (signal) => {
       const isOpen = method.path === AuthService.authenticate.path;
       const metadata = isOpen ? new Metadata() : await this.#metadata();
@@ -185,7 +187,7 @@ export class EtcdLink {
   #leave(member: Member, client: Client): void {
     if (member.client !== client) return;
     this.#left.add(client);
-    this.#clock.after(tryLimitMs, () => this.#left.delete(client) && client.close());
+    this.#clock.after(this.#answerMs, () => this.#left.delete(client) && client.close());
     member.client = connect(member.url, this.#access);
     this.#members.push(...this.#members.splice(this.#members.indexOf(member), 1));
   }

@@ -15,10 +15,11 @@ export interface LeaderMark {
 }
 
 /** So long a leader is silent before another one takes over. An election among etcd's members (1 to 2 s) deposes nobody. */
-export const silenceMs = 4000;
+export const usualSilenceMs = 4000;
 export const beatEveryMs = 1000;
 
 interface Listening {
+  readonly silenceMs?: number | undefined;
   readonly store: Store;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -28,12 +29,12 @@ interface Listening {
 
 /** What a leader left that is silent or has gone; undefined: the signal aborted first. */
 export async function untilSilent(by: Listening): Promise<LeaderMark | undefined> {
-  const { store, clock, signal, own } = by;
+  const { store, clock, signal, own, silenceMs: ms = usualSilenceMs } = by;
   const silent = new AbortController();
   let cancel = () => {};
   const heard = () => {
     cancel();
-    cancel = clock.after(silenceMs, () => silent.abort());
+    cancel = clock.after(ms, () => silent.abort());
   };
   try {
     // Changes since then come once more: a mark that is read meanwhile only gets newer.

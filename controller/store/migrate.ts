@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, repeat } from '../../base/clock.ts';
 import { isOfLeader, leaderKey } from './keys.ts';
-import { beat, beatEveryMs, leave, silenceMs, taking, untilSilent } from './leader-mark.ts';
+import { beat, beatEveryMs, leave, taking, untilSilent, usualSilenceMs } from './leader-mark.ts';
 import type { Entry, Store } from './store.ts';
 
 /** One side of a migration. */
@@ -66,7 +66,7 @@ async function fill(to: Side, { entries, first }: Content): Promise<void> {
 async function hold({ store, name }: Side, clock: Clock): Promise<AsyncDisposable> {
   const holder = 'an orc that fills or copies the store';
   const waiting = new AbortController();
-  const cancel = clock.after(silenceMs + beatEveryMs, () => waiting.abort());
+  const cancel = clock.after(usualSilenceMs + beatEveryMs, () => waiting.abort());
   const left = await untilSilent({ store, clock, signal: waiting.signal }).finally(cancel);
   const outcome = left && (await store.commit(taking(left, holder)));
   if (!outcome?.committed) {

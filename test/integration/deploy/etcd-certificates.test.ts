@@ -66,7 +66,7 @@ async function kill(name: string): Promise<void> {
 
 /** As controller.yaml of that machine says it. */
 const configOf = (name: string): EtcdConfig => ({
-  ...{ urls, etcdUser: undefined, etcdPasswordFile: undefined },
+  ...{ urls, etcdUser: undefined, etcdPasswordFile: undefined, etcdTimeout: undefined },
   etcdCa: files(name, 'orc/ca.crt'),
   etcdCert: files(name, 'orc/client.crt'),
   etcdKey: files(name, 'orc/client.key'),

@@ -27,7 +27,8 @@ afterAll(() => rm(dir, { recursive: true }));
 
 const open = async (config: Partial<EtcdConfig>) => {
   const tls = { etcdCa: undefined, etcdCert: undefined, etcdKey: undefined };
-  const none = { ...tls, etcdUser: undefined, etcdPasswordFile: undefined, urls: [] };
+  const user = { etcdUser: undefined, etcdPasswordFile: undefined };
+  const none = { ...tls, ...user, etcdTimeout: undefined, urls: [] };
   const access = await loadEtcdAccess({ ...none, ...config });
   return openEtcdStore({ ...access, clock, rng: systemRng(), log: silentLog });
 };
