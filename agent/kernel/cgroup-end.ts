@@ -95,17 +95,20 @@ async function withGroupsBelow(path: string): Promise<readonly string[]> {
   return [path, ...(await Promise.all(below)).flat()];
 }
 
+/** Where all of a group is, whatever other trees its processes are in: by this it is stopped and killed. */
+export const freezable = (directories: Directories): CgroupDirectory | undefined =>
+  directories.find(isUnified) ?? directories.find(({ controller }) => controller === 'freezer');
+
 const isUnified = ({ controller }: CgroupDirectory) =>
   controller === '' || controller === 'unified';
 
 /** Said again and again, for those born meanwhile. false: it hasn't come to that. */
 async function freezes(directories: Directories, frozen: boolean, clock: Clock): Promise<boolean> {
-  const unified = directories.find(isUnified);
-  const group = unified ?? directories.find(({ controller }) => controller === 'freezer');
+  const group = freezable(directories);
   if (!group) return false;
   const flag = frozen ? '1' : '0';
   const state = frozen ? 'FROZEN' : 'THAWED';
-  const [file, value, from, wanted] = unified
+  const [file, value, from, wanted] = isUnified(group)
     ? ['cgroup.freeze', flag, 'cgroup.events', `frozen ${flag}`]
     : ['freezer.state', state, 'freezer.state', state];
   return eventually(clock, FREEZE_DEADLINE_MS, async () => {

@@ -16,7 +16,9 @@ export function planProcFiles(process: OciProcess, place: OciPlace): readonly Op
   });
   const files: Op[] = [];
   if (oomScoreAdj !== undefined) files.push(write('self/oom_score_adj', String(oomScoreAdj)));
-  if (apparmorProfile) {
+  // "unconfined" is what a process is anyway where there is no AppArmor.
+  const isConfined = apparmorProfile !== 'unconfined' || place.modules.includes('apparmor');
+  if (apparmorProfile && isConfined) {
     mustBeActive('apparmor', 'process.apparmorProfile', place);
     files.push(write('self/attr/apparmor/exec', `exec ${apparmorProfile}`));
   }

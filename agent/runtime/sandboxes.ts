@@ -111,7 +111,6 @@ async function create(
   writeSandboxRecord(paths, { ...spec, runtime: runtimeOf(context, spec) });
   const resources = planResources(spec.resources, cgroups.version);
   await cgroups.ensure(paths.cgroup, planCgroup(resources, cgroups.version));
-  await cgroups.ensure(paths.shimCgroup);
   const shim = found ?? (await startShim(context, spec.uid, paths));
   // A shim that is found may have some of it. Mounted first: a process in the pod's user namespace may not.
   const memory = found ? [] : podMemory(spec, paths);
@@ -138,9 +137,7 @@ function podMemory({ userNamespace }: SandboxSpec, { shm, etc, messages }: PodPa
 const MI = 1024 * 1024;
 
 async function startShim(context: RuntimeContext, uid: string, paths: PodPaths): Promise<Shim> {
-  const cgroupProcs = context.cgroups
-    .directories(paths.shimCgroup)
-    .map(({ path }) => join(path, 'cgroup.procs'));
+  const cgroupProcs = [await context.cgroups.ensureMark(paths.shimCgroup)];
   const shim = await context.launcher.startShim({ runDir: paths.run, cgroupProcs });
   context.shims.adopt(uid, shim);
   return shim;

@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { freezable } from '../../agent/kernel/cgroup-end.ts';
 import { findCgroupTrees } from '../../agent/kernel/cgroup-trees.ts';
 import { type Cgroups, openCgroups } from '../../agent/kernel/cgroups.ts';
 import { type Launcher, startLauncher } from '../../agent/kernel/launcher.ts';
@@ -125,8 +126,8 @@ async function openAgent(
 }
 
 function shimPid(cgroups: Cgroups, uid: string): number {
-  const [first] = cgroups.directories(`shim${uid}`);
-  return Number(readFileSync(`${first?.path}/cgroup.procs`, 'utf8').trim().split('\n')[0]);
+  const group = freezable(cgroups.directories(`shim${uid}`));
+  return Number(readFileSync(`${group?.path}/cgroup.procs`, 'utf8').trim().split('\n')[0]);
 }
 
 /** Texts of a CRI log, both streams. */

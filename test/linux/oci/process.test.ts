@@ -159,6 +159,7 @@ it('process.apparmorProfile: is refused in words where AppArmor isn’t active',
     field: 'process.apparmorProfile',
     reason: 'missing in this kernel',
   });
+  expect(await run('echo ran', { apparmorProfile: 'unconfined' })).toEqual(['ran']);
 });
 
 it('process.selinuxLabel: is refused in words where SELinux isn’t active', async () => {
