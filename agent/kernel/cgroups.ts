@@ -46,10 +46,10 @@ export interface Cgroups {
   /** Makes the group with these limits; what is there already is brought to them. Throws CgroupError. */
   ensure(group: string, plan?: CgroupPlan): Promise<void>;
   /**
-   * Makes a group that has no limits and only tells whose its processes are, in the one tree by which they are killed:
-   * of version 1 each further one would cost a start half a millisecond and more. Returns its cgroup.procs. Throws CgroupError.
+   * Makes a group without limits in those trees only by which its processes are killed and their memory is counted: of
+   * version 1 each further one would cost a start half a millisecond and more. Returns its cgroup.procs. Throws CgroupError.
    */
-  ensureMark(group: string): Promise<string>;
+  ensureMark(group: string): Promise<readonly string[]>;
   /** Stops every process in the group and below, until `thaw`. Throws CgroupError. */
   freeze(group: string): Promise<void>;
   thaw(group: string): Promise<void>;
@@ -93,9 +93,14 @@ export async function openCgroups(options: {
         if (plan) apply(plan, directories(group));
       }),
     ensureMark: async (group) => {
-      const path = freezable(directories(group))?.path ?? '';
-      naming(group, () => mkdirSync(path, { recursive: true }));
-      return join(path, 'cgroup.procs');
+      const all = directories(group);
+      const marks = all.filter(
+        (each) => each === freezable(all) || each === groupOf(all, 'memory'),
+      );
+      naming(group, () => {
+        for (const { path } of marks) mkdirSync(path, { recursive: true });
+      });
+      return marks.map(({ path }) => join(path, 'cgroup.procs'));
     },
     freeze: (group) => setFrozen(directories(group), true, clock),
     thaw: (group) => setFrozen(directories(group), false, clock),

@@ -137,7 +137,7 @@ function podMemory({ userNamespace }: SandboxSpec, { shm, etc, messages }: PodPa
 const MI = 1024 * 1024;
 
 async function startShim(context: RuntimeContext, uid: string, paths: PodPaths): Promise<Shim> {
-  const cgroupProcs = [await context.cgroups.ensureMark(paths.shimCgroup)];
+  const cgroupProcs = await context.cgroups.ensureMark(paths.shimCgroup);
   const shim = await context.launcher.startShim({ runDir: paths.run, cgroupProcs });
   context.shims.adopt(uid, shim);
   return shim;
