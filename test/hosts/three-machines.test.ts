@@ -269,7 +269,8 @@ etcd-key: /etc/orc/etcd/client.key
 
 const toEtcd =
   `--to etcd:https://${m1.address}:2379 --etcd-ca /etc/orc/etcd/ca.crt ` +
-  '--etcd-cert /etc/orc/etcd/client.crt --etcd-key /etc/orc/etcd/client.key';
+  '--etcd-cert /etc/orc/etcd/client.crt --etcd-key /etc/orc/etcd/client.key ' +
+  `--etcd-timeout ${etcdTimeoutS}`;
 
 let leader: Machine;
 let follower: Machine;
