@@ -5,10 +5,12 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ContainerSpec } from '../../../agent/ports.ts';
 import { hangingRuntime, runcBinary } from '../../support/other-runtime.ts';
@@ -56,13 +58,16 @@ function leftGroups(): readonly string[] {
   const pods = host.cgroups.directories('').flatMap(({ path }) => {
     return readdirSync(path, { recursive: true, encoding: 'utf8' });
   });
+  return [...pods, ...groupsBeside()].filter((path) => path.includes('orc-a-web'));
+}
+
+function groupsBeside(): readonly string[] {
   const trees = readFileSync('/proc/self/cgroup', 'utf8').trim().split('\n');
-  const beside = trees.flatMap((line) => {
+  return trees.flatMap((line) => {
     const [, tree = '', path = ''] = line.split(':');
-    const directory = `/sys/fs/cgroup/${tree.replace('name=', '')}${path}`;
-    return existsSync(directory) ? readdirSync(directory) : [];
+    const directory = `/sys/fs/cgroup/${tree.replace('name=', '') || 'unified'}${path}`;
+    return existsSync(directory) ? readdirSync(directory).map((name) => join(directory, name)) : [];
   });
-  return [...pods, ...beside].filter((path) => path.includes('orc-a-web'));
 }
 
 describe('a container of another runtime', () => {
@@ -165,6 +170,8 @@ describe('a runtime that doesn’t end', () => {
     for (const name of readdirSync(dir).filter((each) => each.startsWith('hang-')))
       rmSync(`${dir}/${name}`);
     await other?.end();
+    // Its runtime was not let delete them.
+    for (const path of groupsBeside()) if (path.endsWith('/orc-a-web-0')) rmdirSync(path);
     rmSync(dir, { recursive: true });
   });
 
