@@ -50,6 +50,10 @@ export function readEtcdConfig(
   return { ...given, urls };
 }
 
+/** So long a leader is silent before another one takes over; undefined: as usual. */
+export const silenceMsOf = (config: EtcdConfig | undefined): number | undefined =>
+  config?.etcdTimeout && config.etcdTimeout * 2000;
+
 const urlPattern = /^https?:\/\/(\[[0-9a-f:]+\]|[^\s/:@]+):\d{1,5}$/i;
 
 /** Reads the files. Throws UsageError. */

@@ -36,6 +36,7 @@ import { type ControllerConfig, controllerHelp, pathsOf, readControllerConfig } 
 import { controllerLoops } from './controllers/controller-loops.ts';
 import { ensureFirstNamespaces } from './controllers/namespace.ts';
 import { type Dispatcher, openDispatcher } from './dispatcher/dispatcher.ts';
+import { silenceMsOf } from './etcd-access.ts';
 import { lead } from './lead.ts';
 import { standForElection } from './leader/election.ts';
 import type { Term } from './leader/term.ts';
@@ -117,7 +118,7 @@ async function startController(config: ControllerConfig): Promise<Running> {
   started.defer(
     standForElection({
       ...{ store, candidate, isAlone, ...base },
-      silenceMs: config.etcd?.etcdTimeout && config.etcd.etcdTimeout * 2000,
+      silenceMs: silenceMsOf(config.etcd),
       lead: (begun) => lead({ ...leading, loops: [...loops, schedulerLoop] }, (term = begun)),
     }),
   );

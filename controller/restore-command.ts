@@ -9,6 +9,7 @@ import { runCommand } from '../base/run-command.ts';
 import { controllerKeyFiles, writeControllerKeys } from './auth/controller-keys.ts';
 import { type Backup, readBackup } from './backup.ts';
 import { type ControllerConfig, pathsOf, readControllerConfig } from './config.ts';
+import { silenceMsOf } from './etcd-access.ts';
 import { openStore } from './open-store.ts';
 import { epochKey } from './store/keys.ts';
 import { restoreStore } from './store/migrate.ts';
@@ -48,7 +49,8 @@ async function restore(path: string, config: ControllerConfig): Promise<string> 
   const first = backup.revision + leap;
   const { store, isAlone } = await openStore(config, { ...base, firstRevision: first });
   try {
-    const side = { store, name: config.etcd?.urls.join() ?? places.store, isShared: !isAlone };
+    const name = config.etcd?.urls.join() ?? places.store;
+    const side = { store, name, isShared: !isAlone, silenceMs: silenceMsOf(config.etcd) };
     const entries = backup.entries.map(withLaterEpoch);
     await restoreStore(side, { entries, first }, base.clock);
   } finally {

@@ -11,7 +11,7 @@ import {
 import { openLog } from '../base/log.ts';
 import { systemRng } from '../base/rng.ts';
 import { runCommand } from '../base/run-command.ts';
-import { etcdFlags, loadEtcdAccess, readEtcdConfig } from './etcd-access.ts';
+import { etcdFlags, loadEtcdAccess, readEtcdConfig, silenceMsOf } from './etcd-access.ts';
 import { openEtcdStore } from './store/etcd-store.ts';
 import { migrateStore, type Side } from './store/migrate.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
@@ -66,7 +66,7 @@ function sideOf(
         ...base,
         firstRevision,
       });
-      return { store, name, isShared: true };
+      return { store, name, isShared: true, silenceMs: silenceMsOf(etcd) };
     }
     if (flag === 'from') await mustExist(where);
     const store = await openSqliteStore({ path: where, ...base, firstRevision });

@@ -14,10 +14,13 @@ export async function createJoinToken(
   const dispatcher = new Agent({ connect: { socketPath, ca, cert, key, servername: 'localhost' } });
   const headers = { 'content-type': 'application/json' };
   const wanted = { dispatcher, method: 'POST', headers, body: JSON.stringify({ use }) } as const;
-  const { body } = await request('https://localhost/orc/v1/tokens', wanted);
-  const answer = await body.text();
-  await dispatcher.close();
-  const { token, message } = JSON.parse(answer) as { token?: string; message?: string };
-  if (token === undefined) throw new Error(`making a join token: ${message ?? answer}`);
-  return token;
+  try {
+    const { body } = await request('https://localhost/orc/v1/tokens', wanted);
+    const answer = await body.text();
+    const { token, message } = JSON.parse(answer) as { token?: string; message?: string };
+    if (token === undefined) throw new Error(`making a join token: ${message ?? answer}`);
+    return token;
+  } finally {
+    await dispatcher.destroy();
+  }
 }

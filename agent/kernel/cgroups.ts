@@ -108,7 +108,7 @@ export async function openCgroups(options: {
     remove: (group) => removeGroup(directories(group), clock),
     usage: (group) => readCgroupUsage(directories(group)),
     stats: (group) => readCgroupStats(directories(group)),
-    list: (group = '') => subgroups(freezable(directories(group))?.path ?? ''),
+    list: (group = '') => subgroups(groupOf(directories(group), 'memory')?.path ?? ''),
   };
 }
 

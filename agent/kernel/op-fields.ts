@@ -88,7 +88,10 @@ export const mountFlag = { ro: 1, nosuid: 2, nodev: 4, noexec: 8 } as const;
 
 /** MS_… of mount(2) and mount_setattr(2). */
 export const shareFlag = {
-  ...{ unbindable: 1n << 17n, private: 1n << 18n, slave: 1n << 19n, shared: 1n << 20n },
+  unbindable: 1n << 17n,
+  private: 1n << 18n,
+  slave: 1n << 19n,
+  shared: 1n << 20n,
 } as const;
 
 /** By name, or any of the kernel's for the call. */

@@ -55,12 +55,16 @@ function planNode(device: Device, { linux = {} }: OciSpec): readonly Op[] {
 }
 
 /** config-linux.md, "Default Devices"; the links are those of runtime-linux.md. */
-const numbers = {
-  ...{ null: [1, 3], zero: [1, 5], full: [1, 7], random: [1, 8], urandom: [1, 9], tty: [5, 0] },
-} as const;
-const defaults = Object.entries(numbers).map(
-  ([name, [major, minor]]): Device => ({ path: `/dev/${name}`, type: 'c', major, minor }),
-);
+const defaults = (
+  [
+    ['null', 1, 3],
+    ['zero', 1, 5],
+    ['full', 1, 7],
+    ['random', 1, 8],
+    ['urandom', 1, 9],
+    ['tty', 5, 0],
+  ] as const
+).map(([name, major, minor]): Device => ({ path: `/dev/${name}`, type: 'c', major, minor }));
 
 const deviceLinks = {
   '/dev/fd': '/proc/self/fd',

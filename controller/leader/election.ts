@@ -6,8 +6,8 @@ import {
   beat,
   beatEveryMs,
   type LeaderMark,
-  leave,
-  read,
+  leaveMark,
+  readMark,
   untilSilent,
   usualSilenceMs,
 } from '../store/leader-mark.ts';
@@ -53,7 +53,7 @@ async function run(options: ElectionOptions, signal: AbortSignal): Promise<void>
   let own: number | undefined;
   for (let failures = 0; !signal.aborted; ) {
     try {
-      const left = isAlone ? await read(store) : await untilSilent({ ...options, signal, own });
+      const left = isAlone ? await readMark(store) : await untilSilent({ ...options, signal, own });
       if (left && !signal.aborted) own = await stand(options, left, signal);
       failures = 0;
     } catch (err) {
@@ -88,7 +88,7 @@ async function stand(
 
 async function giveBack({ store, log }: ElectionOptions, { revision }: Claim) {
   try {
-    await leave(store, revision);
+    await leaveMark(store, revision);
     return undefined;
   } catch (err) {
     log.debug({ err, component: 'leader' }, 'the key could not be given back');

@@ -65,8 +65,8 @@ export class EtcdLink {
   readonly #members: Member[];
   readonly #closing = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
-  /** Left, with calls of others that may still be answered. */
-  readonly #left = new Set<Client>();
+  /** Left, with calls of others that may still be answered; each with how not to close it later. */
+  readonly #left = new Map<Client, () => void>();
   #token: Promise<string> | undefined;
 
   constructor(access: EtcdAccess, clock: Clock) {
@@ -124,7 +124,8 @@ export class EtcdLink {
   async close(): Promise<void> {
     this.#closing.abort(closed());
     await Promise.allSettled(this.#underWay);
-    for (const client of [...this.#left, ...this.#members.map((member) => member.client)])
+    for (const cancel of this.#left.values()) cancel();
+    for (const client of [...this.#left.keys(), ...this.#members.map((member) => member.client)])
       client.close();
   }
 
@@ -186,8 +187,8 @@ export class EtcdLink {
   /** It goes to the end of the queue, with a new connection: the old one may be dead without knowing it. */
   #leave(member: Member, client: Client): void {
     if (member.client !== client) return;
-    this.#left.add(client);
-    this.#clock.after(this.#answerMs, () => this.#left.delete(client) && client.close());
+    const close = () => this.#left.delete(client) && client.close();
+    this.#left.set(client, this.#clock.after(this.#answerMs, close));
     member.client = connect(member.url, this.#access);
     this.#members.push(...this.#members.splice(this.#members.indexOf(member), 1));
   }

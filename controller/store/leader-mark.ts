@@ -39,7 +39,7 @@ export async function untilSilent(by: Listening): Promise<LeaderMark | undefined
   try {
     // Changes since then come once more: a mark that is read meanwhile only gets newer.
     const after = await store.revision();
-    let mark = await read(store);
+    let mark = await readMark(store);
     if (mark.leader === 0 || mark.leader === own) return mark;
     heard();
     const ending = AbortSignal.any([signal, silent.signal]);
@@ -58,7 +58,7 @@ export async function untilSilent(by: Listening): Promise<LeaderMark | undefined
 }
 
 /** For one that has the store to itself: there is nobody to listen to. */
-export async function read(store: Store): Promise<LeaderMark> {
+export async function readMark(store: Store): Promise<LeaderMark> {
   const [leader, beat] = await Promise.all([store.get(leaderKey), store.get(beatKey)]);
   return { leader: leader?.revision ?? 0, beat: beat?.revision ?? 0 };
 }
@@ -82,7 +82,7 @@ export const beat = (store: Store, leader: number, candidate: string): Promise<C
   });
 
 /** Gives the key back, so that another one begins at once. */
-export const leave = (store: Store, leader: number): Promise<CommitOutcome> =>
+export const leaveMark = (store: Store, leader: number): Promise<CommitOutcome> =>
   store.commit({
     expect: [{ key: leaderKey, revision: leader }],
     puts: [],

@@ -1,7 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, repeat } from '../../base/clock.ts';
 import { isOfLeader, leaderKey } from './keys.ts';
-import { beat, beatEveryMs, leave, taking, untilSilent, usualSilenceMs } from './leader-mark.ts';
+import {
+  beat,
+  beatEveryMs,
+  leaveMark,
+  taking,
+  untilSilent,
+  usualSilenceMs,
+} from './leader-mark.ts';
 import type { Entry, Store } from './store.ts';
 
 /** One side of a migration. */
@@ -11,6 +18,8 @@ export interface Side {
   readonly name: string;
   /** Others can have it open at the same time: it is held by the leader's key. */
   readonly isShared: boolean;
+  /** As those who lead there have it. */
+  readonly silenceMs?: number | undefined;
 }
 
 /** Why nothing was written. */
@@ -63,11 +72,13 @@ async function fill(to: Side, { entries, first }: Content): Promise<void> {
   }
 }
 
-async function hold({ store, name }: Side, clock: Clock): Promise<AsyncDisposable> {
+async function hold({ store, name, silenceMs }: Side, clock: Clock): Promise<AsyncDisposable> {
   const holder = 'an orc that fills or copies the store';
   const waiting = new AbortController();
-  const cancel = clock.after(usualSilenceMs + beatEveryMs, () => waiting.abort());
-  const left = await untilSilent({ store, clock, signal: waiting.signal }).finally(cancel);
+  const cancel = clock.after((silenceMs ?? usualSilenceMs) + beatEveryMs, () => waiting.abort());
+  const left = await untilSilent({ store, clock, silenceMs, signal: waiting.signal }).finally(
+    cancel,
+  );
   const outcome = left && (await store.commit(taking(left, holder)));
   if (!outcome?.committed) {
     const leader = Buffer.from((await store.get(leaderKey))?.value ?? '').toString();
@@ -80,7 +91,7 @@ async function hold({ store, name }: Side, clock: Clock): Promise<AsyncDisposabl
   return {
     async [Symbol.asyncDispose]() {
       await stop();
-      await leave(store, revision);
+      await leaveMark(store, revision);
     },
   };
 }

@@ -44,13 +44,13 @@ const quiet = async () => {
   for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
 };
 
-export async function openElectionWorld(count: number): Promise<ElectionWorld> {
+export async function openElectionWorld(count: number, silenceMs?: number): Promise<ElectionWorld> {
   const clock = fakeClock(1_000_000);
   const rng = seededRng(count);
   const store = openMemoryStore();
   const written: number[] = [];
   const controllers = Array.from({ length: count }, (_, i) =>
-    testController(`c${i}`, { clock, rng, store, written }),
+    testController(`c${i}`, { clock, rng, store, written, silenceMs }),
   );
   return {
     clock,
@@ -82,6 +82,7 @@ interface Around {
   readonly rng: Rng;
   readonly store: Store;
   readonly written: number[];
+  readonly silenceMs: number | undefined;
 }
 
 function testController(name: string, around: Around): TestController {
@@ -98,6 +99,7 @@ function testController(name: string, around: Around): TestController {
       stop = standForElection({
         ...{ candidate: name, isAlone, store: way.store, rng: around.rng, log: silentLog },
         clock: process.clock,
+        silenceMs: around.silenceMs,
         async lead(term) {
           terms.push({ term, store: fencedStore(around.store, term) });
           await new Promise((resolve) => term.signal.addEventListener('abort', resolve));

@@ -12,8 +12,8 @@ afterEach(() => world.close());
 
 const names = () => world.leaders().map(({ name }) => name);
 
-async function startAll(count: number): Promise<void> {
-  world = await openElectionWorld(count);
+async function startAll(count: number, silenceMs?: number): Promise<void> {
+  world = await openElectionWorld(count, silenceMs);
   for (const controller of world.controllers) {
     controller.start();
     await world.advance(10);
@@ -45,6 +45,15 @@ describe('an election', () => {
     await world.advance(200);
     expect(names(), 'its time is over, but its silence not yet long enough').toEqual([]);
     await world.advance(600);
+    expect(names()).toEqual(['c1']);
+  });
+
+  it('waits for as long as it is told to, where the store is slow', async () => {
+    await startAll(2, 20_000);
+    world.controllers[0]?.stall();
+    await world.advance(19_400);
+    expect(names(), 'it may still lead').toEqual(['c0']);
+    await world.advance(1500);
     expect(names()).toEqual(['c1']);
   });
 
