@@ -283,7 +283,7 @@ export type VolumeSource =
 export interface NetworkPort {
   /** Connects a sandbox: veth pair, address, routes both ways. The same pod gets the same address again. */
   attach(request: AttachRequest): Promise<PodNetwork>;
-  /** Gives back the address and removes what is left of the link. */
+  /** Gives back the address; nothing is sent to the pod any more. Its link goes with its namespace, or soon after. */
   detach(uid: string): Promise<void>;
   find(uid: string): Promise<PodNetwork | undefined>;
   /** Pods that hold an address. */

@@ -15,6 +15,8 @@ export interface Link {
   readonly name: string;
   readonly up: boolean;
   readonly mtu: number;
+  /** 0: none that {@link setLinkGroup} gave. */
+  readonly group: number;
   /** The kernel's number here for the namespace in which a veth's peer is; undefined: in this one. */
   readonly peerNamespaceId: number | undefined;
   /** A veth's peer, by its number where it is. */
@@ -94,10 +96,11 @@ export function loopbackUp(): Uint8Array {
   return recordNetlink((netlink) => setLinkUp(netlink, 1));
 }
 
-/** Puts links together that are to be deleted in one go. */
+/** Puts links together that are to be deleted in one go. One that is gone already is fine. */
 export function setLinkGroup(netlink: Netlink, index: number, group: number): void {
   const body = encodeBody(linkHeader({ index }), [IFLA.GROUP, group]);
-  netlink.request({ type: RTM_LINK.SET, body, what: `set group of link number ${index}` });
+  const what = `set group of link number ${index}`;
+  absent(() => netlink.request({ type: RTM_LINK.SET, body, what }), 'ENODEV');
 }
 
 /** All links of the group with one wait for the kernel's readers (some 16 ms), which doesn't block this thread. */
@@ -232,6 +235,7 @@ function link(message: NetlinkMessage): Link {
     name: cString(attributes.get(IFLA.IFNAME) ?? Buffer.alloc(0)),
     up: (message.body.readUInt32LE(8) & IFF_UP) !== 0,
     mtu: attributes.get(IFLA.MTU)?.readUInt32LE(0) ?? 0,
+    group: attributes.get(IFLA.GROUP)?.readUInt32LE(0) ?? 0,
     peerNamespaceId: attributes.get(IFLA.LINK_NETNSID)?.readInt32LE(0),
     peerIndex: attributes.get(IFLA.LINK)?.readInt32LE(0),
   };

@@ -49,7 +49,7 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
   const parts: Parts = {
     netlink,
     conntrack,
-    links: podLinks(netlink, reaper),
+    links: podLinks({ netlink, reaper, ...options }),
     rules: ruleKeeper(nftables, elements),
     book: openAddressBook(join(options.dataDir, 'network'), options.log),
     dns: dnsServer({ netlink, ...options }),
@@ -58,6 +58,7 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
     ...composeNetwork(parts),
     async close() {
       await parts.dns.close();
+      await parts.links.close();
       for (const open of [netlink, reaper, elements, conntrack, nftables]) open.close();
     },
   };

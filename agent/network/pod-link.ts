@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
+import type { Base } from '../../base/base.ts';
 import { type Netlink, recordNetlink } from '../kernel/netlink.ts';
 import type { Op } from '../kernel/op.ts';
 import {
@@ -25,21 +26,29 @@ import type { AttachRequest } from '../ports.ts';
 export interface PodLinks {
   /** Safe to repeat; a link that is complete stays as it is, one that isn't is made anew. */
   connect(request: AttachRequest, podIp: string, mtu: number): Promise<void>;
-  /** Removes the route at once and the link off this thread; resolves when both are gone. */
-  disconnect(uid: string, podIp: string | undefined): Promise<void>;
+  /** Removes the route. The link goes with the pod's namespace, or soon after. */
+  disconnect(uid: string, podIp: string | undefined): void;
+  close(): Promise<void>;
 }
 
-/** `reaper` is a socket of its own: on it the kernel takes its time. */
-export function podLinks(netlink: Netlink, reaper: Netlink): PodLinks {
-  const reap = linkReaper(netlink, reaper);
+export interface PodLinkParts extends Pick<Base, 'clock' | 'log'> {
+  readonly netlink: Netlink;
+  /** A socket of its own: on it the kernel takes its time. */
+  readonly reaper: Netlink;
+}
+
+export function podLinks(parts: PodLinkParts): PodLinks {
+  const { netlink } = parts;
+  const reaper = linkReaper(parts);
   return {
     async connect(request, podIp, mtu) {
       const namespaceFd = openSync(request.networkNamespace, 'r');
       try {
         const name = podLinkName(request.uid);
         const found = findLink(netlink, name);
-        const isOurs = found?.up === true && leadsTo(netlink, found, namespaceFd);
-        if (found && !isOurs) await reap(found.index);
+        const isOurs =
+          found?.up && found.group !== deadGroup && leadsTo(netlink, found, namespaceFd);
+        if (found && !isOurs) await reaper.reap(found.index);
         if (!isOurs) {
           createVeth(netlink, { name, peerName: 'eth0', peerNamespaceFd: namespaceFd, mtu });
           const peerIndex = findLink(netlink, name)?.peerIndex ?? 0;
@@ -50,11 +59,12 @@ export function podLinks(netlink: Netlink, reaper: Netlink): PodLinks {
         closeSync(namespaceFd);
       }
     },
-    async disconnect(uid, podIp) {
+    disconnect(uid, podIp) {
       const found = findLink(netlink, podLinkName(uid));
       if (podIp !== undefined && found) removeRoute(netlink, podRoute(podIp, found.index));
-      if (found) await reap(found.index);
+      if (found) reaper.leave(found.index);
     },
+    close: () => reaper.close(),
   };
 }
 
@@ -134,17 +144,40 @@ function podRoute(podIp: string, linkIndex: number): Ipv4Route {
   };
 }
 
-/** Deleting a link takes some 16 ms however many go at once: so those that come meanwhile wait and go together. */
-function linkReaper(netlink: Netlink, reaper: Netlink): (index: number) => Promise<void> {
+/**
+ * Deleting a link takes some 16 ms however many go at once, with the kernel's one lock on links held. So those that are
+ * left go with their namespaces, which the kernel ends many at once; only what is still there a little later is deleted.
+ */
+function linkReaper({ netlink, reaper, clock, log }: PodLinkParts) {
   let last: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;
+  let cancel: (() => void) | undefined;
   const pass = () => {
     next = undefined;
     return deleteLinkGroup(reaper, deadGroup);
   };
-  return (index) => {
-    setLinkGroup(netlink, index, deadGroup);
+  const reapDead = () => {
     next ??= last = last.then(pass, pass);
     return next;
   };
+  const reapLeft = () => {
+    cancel = undefined;
+    reapDead().catch((err) => log.warn({ err }, 'links of pods that are gone stay'));
+  };
+  return {
+    reap(index: number): Promise<void> {
+      setLinkGroup(netlink, index, deadGroup);
+      return reapDead();
+    },
+    leave(index: number): void {
+      setLinkGroup(netlink, index, deadGroup);
+      cancel ??= clock.after(leftForMs, reapLeft);
+    },
+    async close(): Promise<void> {
+      cancel?.();
+      await Promise.allSettled([last]);
+    },
+  };
 }
+
+const leftForMs = 500;

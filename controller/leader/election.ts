@@ -111,10 +111,10 @@ async function serve(options: ElectionOptions, term: RunningTerm): Promise<void>
 }
 
 async function keepBeating(options: ElectionOptions, term: RunningTerm): Promise<void> {
-  const { store, clock, log, candidate } = options;
+  const { store, clock, log, candidate, silenceMs } = options;
   let askedAt = clock.monotonic();
   for (;;) {
-    const restMs = Math.max(0, askedAt + beatEveryMs - clock.monotonic());
+    const restMs = Math.max(0, askedAt + beatEveryMs(silenceMs) - clock.monotonic());
     await sleep(clock, restMs, term.signal).catch(() => undefined);
     if (term.signal.aborted) return;
     askedAt = clock.monotonic();

@@ -16,7 +16,9 @@ export interface LeaderMark {
 
 /** So long a leader is silent before another one takes over. An election among etcd's members (1 to 2 s) deposes nobody. */
 export const usualSilenceMs = 4000;
-export const beatEveryMs = 1000;
+
+/** Three may be lost. */
+export const beatEveryMs = (silenceMs = usualSilenceMs): number => silenceMs / 4;
 
 interface Listening {
   readonly silenceMs?: number | undefined;

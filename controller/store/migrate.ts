@@ -75,7 +75,8 @@ async function fill(to: Side, { entries, first }: Content): Promise<void> {
 async function hold({ store, name, silenceMs }: Side, clock: Clock): Promise<AsyncDisposable> {
   const holder = 'an orc that fills or copies the store';
   const waiting = new AbortController();
-  const cancel = clock.after((silenceMs ?? usualSilenceMs) + beatEveryMs, () => waiting.abort());
+  const everyMs = beatEveryMs(silenceMs);
+  const cancel = clock.after((silenceMs ?? usualSilenceMs) + everyMs, () => waiting.abort());
   const left = await untilSilent({ store, clock, silenceMs, signal: waiting.signal }).finally(
     cancel,
   );
@@ -85,7 +86,7 @@ async function hold({ store, name, silenceMs }: Side, clock: Clock): Promise<Asy
     throw new MigrationError(`${name} is in use: ${leader} leads; stop every controller first`);
   }
   const { revision } = outcome;
-  const stop = repeat(clock, beatEveryMs, async () => {
+  const stop = repeat(clock, everyMs, async () => {
     await beat(store, revision, holder).catch(() => undefined);
   });
   return {

@@ -106,7 +106,7 @@ export async function eventually<T>(
     const answer = await ask();
     if (answer !== false && answer !== undefined) return answer;
     if (performance.now() > until) throw new Error(`${what}: not within ${deadlineMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await new Promise((resolve) => setTimeout(resolve, 2000));
   }
 }
 
@@ -139,8 +139,7 @@ export async function containersOf(of: Machine): Promise<readonly string[]> {
 export async function tracesOn(of: Machine): Promise<readonly string[]> {
   const out = await of.run(`
     find / -xdev -iname '*orc*' -not -path '/proc/*' -not -path '/srv/*' | sed 's/^/file /'
-    systemctl list-unit-files --no-legend --plain | cut -d' ' -f1 |
-      grep -v '^session-.*\\.scope' | sed 's/^/unit file /'
+    find /etc/systemd /usr/lib/systemd /run/systemd/system /run/systemd/generator* -not -name '*.scope*' | sed 's/^/unit /'
     systemctl list-units --all --no-legend --plain 'orc*' | sed 's/^/unit /'
     cut -d' ' -f5 /proc/self/mountinfo | grep -v ^/run/credentials/ | sed 's/^/mount /'
     ip -oneline link | cut -d: -f2 | sed 's/^/interface/'

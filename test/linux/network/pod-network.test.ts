@@ -10,6 +10,7 @@ import {
   type VirtualHosts,
   type VirtualPod,
 } from '../../support/virtual-hosts.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 /** Two hosts; on the first the pods a and b, on the second c and d. Each pod says its name on TCP and UDP 8080. */
 let cluster: VirtualHosts;
@@ -275,11 +276,21 @@ it('leaves no link, route, rule or address of a pod that is detached', async () 
   const pod = await named(first, 'gone');
   const link = linkOf(first, pod);
   await first.agent.call('detach', { uid: pod.uid });
-  expect(first.netns.run('ip', 'link')).not.toContain(link);
   expect(first.netns.run('ip', 'route')).not.toContain(pod.ip);
   expect(first.netns.run('nft', 'list', 'table', 'ip', 'orc')).not.toContain(pod.ip);
   expect(await first.agent.call('list')).not.toContainEqual({ uid: pod.uid, podIp: pod.ip });
+  await waitFor('the link is gone', () => !first.netns.run('ip', 'link').includes(link));
   await first.agent.call('detach', { uid: pod.uid });
+});
+
+it('connects a pod again that was detached, by a link that stays', async () => {
+  const pod = await named(first, 'again');
+  await first.agent.call('detach', { uid: pod.uid });
+  const attach = { uid: pod.uid, networkNamespace: pod.netns.path, hostPorts: [] };
+  const { podIp } = await first.agent.call<{ podIp: string }>('attach', attach);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  expect(first.netns.run('ip', 'route')).toContain(`${podIp} dev ${linkOf(first, pod)}`);
+  expect(first.netns.run('ip', 'link')).toContain(linkOf(first, pod));
 });
 
 it('connects a pod anew whose namespace was lost, at the same address', async () => {
