@@ -26,6 +26,7 @@ import {
 } from './other-runtime.ts';
 import {
   containerKey,
+  mountPoints,
   type PodPaths,
   parseContainerKey,
   podPaths,
@@ -131,7 +132,7 @@ function configure(
     cgroupVersion: context.cgroups.version,
     seccomp: context.filters.profile,
     namespacePath: (type) => namespacePath(shim, type),
-    root: join(paths.container(spec.id), 'root'),
+    root: join(mountPoints(context.dirs), 'root'),
     sources: {
       shm: paths.shm,
       etc: paths.etc,
@@ -177,7 +178,8 @@ async function launch(
 ): Promise<void> {
   const owner = config.linux?.uidMappings?.[0]?.hostID;
   const directory = paths.container(spec.id);
-  const root = planOverlay({ directory, layers: spec.image.layers, owner });
+  const from = { directory, mountPoints: mountPoints(context.dirs), layers: spec.image.layers };
+  const root = planOverlay({ ...from, owner });
   const { place, cgroup2Dir } = placeOf(context, { id: spec.id, spec: config, root });
   const other = otherContainer(context.dirs, spec.id);
   if (other) writeBundle(other, { spec: config, place });

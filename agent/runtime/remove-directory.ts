@@ -1,4 +1,4 @@
-import { lstatSync, opendirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ifPresent } from '../../base/durable-file.ts';
@@ -15,19 +15,17 @@ const LITTLE_BYTES = 1024 * 1024;
 
 /** False: there is more than that. */
 function removeLittle(path: string, allowed: { entries: number }): boolean {
-  const directory = ifPresent(() => opendirSync(path));
-  if (directory === undefined) return true;
-  try {
-    for (let entry = directory.readSync(); entry; entry = directory.readSync()) {
-      const inside = join(path, entry.name);
-      if (--allowed.entries < 0) return false;
-      if (entry.isDirectory()) {
-        if (!removeLittle(inside, allowed)) return false;
-      } else if (lstatSync(inside).size > LITTLE_BYTES) return false;
-      else unlinkSync(inside);
-    }
-  } finally {
-    directory.closeSync();
+  const size = ifPresent(() => lstatSync(path).size);
+  if (size === undefined) return true;
+  // Of a directory it is, roughly, that of its names.
+  if (size > LITTLE_BYTES) return false;
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    const inside = join(path, entry.name);
+    if (--allowed.entries < 0) return false;
+    if (entry.isDirectory()) {
+      if (!removeLittle(inside, allowed)) return false;
+    } else if (lstatSync(inside).size > LITTLE_BYTES) return false;
+    else unlinkSync(inside);
   }
   rmdirSync(path);
   return true;

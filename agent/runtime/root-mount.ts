@@ -2,8 +2,10 @@ import type { Op } from '../kernel/op.ts';
 
 /** Where a container's root file system comes from. */
 export interface RootMount {
-  /** The container's directory; upper, work, root and the lower mounts are made in it. */
+  /** The container's directory; upper and work are made in it. */
   readonly directory: string;
+  /** See {@link mountPoints}. */
+  readonly mountPoints: string;
   /** The image's unpacked layers, lowest first. */
   readonly layers: readonly string[];
   /** The host's id of the container's root; undefined: the host's own user namespace. */
@@ -15,22 +17,24 @@ export interface RootMount {
  * one page (mount(2)), so the layers are bound at short relative names first, where they are idmapped, too. `nodev`:
  * device nodes of an image, or made later, open nothing.
  */
-export function planOverlay({ directory, layers, owner }: RootMount): readonly Op[] {
-  const lower = layers.map((_, i) => `lower/${i}`).toReversed();
+export function planOverlay({ directory, mountPoints, layers, owner }: RootMount): readonly Op[] {
+  const lower = layers.map((_, i) => i).toReversed();
+  const escaped = directory.replace(/[\\,]/g, '\\$&');
   return [
-    { op: 'chdir', path: directory },
-    ...['lower', 'root', 'work'].map((path) => makeDirectory(path, 0)),
-    makeDirectory('upper', owner ?? 0),
+    makeDirectory(`${directory}/work`, 0),
+    makeDirectory(`${directory}/upper`, owner ?? 0),
+    { op: 'chdir', path: mountPoints },
+    makeDirectory('root', 0),
     ...layers.flatMap((source, i): readonly Op[] => [
-      makeDirectory(`lower/${i}`, 0),
+      makeDirectory(`${i}`, 0),
       {
-        ...{ op: 'bind', source, target: `lower/${i}` },
+        ...{ op: 'bind', source, target: `${i}` },
         ...{ flags: ['ro', 'nosuid', 'nodev'], idmap: owner !== undefined },
       },
     ]),
     {
       ...{ op: 'mount', source: 'overlay', target: 'root', fstype: 'overlay', flags: ['nodev'] },
-      data: `lowerdir=${lower.join(':')},upperdir=upper,workdir=work`,
+      data: `lowerdir=${lower.join(':')},upperdir=${escaped}/upper,workdir=${escaped}/work`,
     },
     { op: 'set-root', path: 'root' },
   ];

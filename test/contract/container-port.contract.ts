@@ -132,10 +132,13 @@ export function containerPortContract(open: () => Promise<ContainerSubject>): vo
     await subject.containers.start({ ...subject.spec('cat', 0), stdin: 'open' }, never);
     const reader = await attach(false);
     const writer = await attach(true);
+    let written = '';
     await vi.waitFor(() => {
       writer.session.write(Buffer.from('hello\n'));
+      written += 'hello\n';
       expect(reader.seen()).toMatch(/^(hello\n)+/);
     });
+    await vi.waitFor(() => expect(reader.seen()).toBe(written));
     writer.session.endInput();
     writer.session.close();
     const next = await attach(true);

@@ -141,11 +141,8 @@ describe('three machines, one of which has the controller', () => {
     await onAll(({ try: attempt }) =>
       attempt('systemctl kill -s KILL orc-controller.service orc-agent.service'),
     );
-    const again =
-      '[ $(systemctl show --value -p NRestarts orc-agent) = 1 ] && systemctl -q is-active orc-agent';
-    await onAll(({ name, try: attempt }) =>
-      eventually(`an agent on ${name} again`, async () => (await attempt(again)).code === 0),
-    );
+    const isAgain = '[ $(systemctl show --value -p NRestarts orc-agent) = 1 ]';
+    await onAll(({ until }) => until(`${isAgain} && systemctl -q is-active orc-agent`));
     await isWhole();
     expect(await onAll(containersOf)).toEqual(before);
   });
@@ -236,9 +233,7 @@ const watchApi = `
 /** Every agent has its leader, all nodes are Ready and all pods. */
 async function isWhole(): Promise<void> {
   const status = 'systemctl show --value -p StatusText orc-agent';
-  await onAll(({ name, run }) =>
-    eventually(`${name} is connected`, async () => (await run(status)).includes('to the leader')),
-  );
+  await onAll(({ until }) => until(`${status} | grep -q "to the leader"`));
   await cluster.until('nodes', readyNodes(3));
   await cluster.until('pods', readyPods('hello', 6));
 }
@@ -316,10 +311,9 @@ describe('the same machines with etcd and a controller on each', () => {
       await run(`${join} --insecure-registry registry:5000 ${controllers}`);
     });
     await cluster.until('nodes', readyNodes(3));
-    await m1.run(
-      `cat >/root/hello.yaml <<'END'\n${await hello()}\nEND\norc apply -f /root/hello.yaml`,
-    );
-    await cluster.until('pods', readyPods('hello', 6));
+    const few = (await hello()).replace('replicas: 6', 'replicas: 3');
+    await m1.run(`cat >/root/few.yaml <<'END'\n${few}\nEND\norc apply -f /root/few.yaml`);
+    await cluster.until('pods', readyPods('hello', 3));
     const { holderIdentity: holder } = (await leaderLease()).spec;
     leader = machines.find(({ name }) => name === holder) as Machine;
     [follower, last] = machines.filter(({ name }) => name !== holder) as [Machine, Machine];
@@ -342,7 +336,8 @@ describe('the same machines with etcd and a controller on each', () => {
     console.log(
       `another led after ${ledAfterS} s, and a write was seen done after ${wroteAfterS} s`,
     );
-    expect(ledAfterS).toBeLessThan(2 * etcdTimeoutS + 3);
+    // The silence, and an election of etcd's own before it: 5 to 10 s, once more if it was even.
+    expect(ledAfterS).toBeLessThan(2 * etcdTimeoutS + 20);
   });
 
   it('refuse writes in words when two are off, and pods run on', async () => {
@@ -352,7 +347,7 @@ describe('the same machines with etcd and a controller on each', () => {
       const answer = await create('never');
       return answer !== 'created' && answer;
     });
-    expect(refusal).toMatch(/HTTP-Code: 503[^]*etcd does not answer/);
+    expect(refusal).toMatch(/HTTP-Code: 503[\s\S]*etcd does not answer/);
     expect(running.length).toBeGreaterThan(0);
     expect(await containersOf(last)).toEqual(running);
   });
@@ -364,7 +359,7 @@ describe('the same machines with etcd and a controller on each', () => {
     const there = out.split('\n');
     expect(acknowledged.filter((name) => !there.includes(`configmap/${name}`))).toEqual([]);
     await cluster.until('nodes', readyNodes(3));
-    await cluster.until('pods', readyPods('hello', 6));
+    await cluster.until('pods', readyPods('hello', 3));
   });
 
   it('are as they were when the package has been purged', async () => {

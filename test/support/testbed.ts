@@ -19,7 +19,9 @@ export interface Machine {
   readonly address: string;
   /** Runs a shell's command line. Throws, with all that it said, unless it ends well. Resolves to its output. */
   run(command: string, deadlineMs?: number): Promise<string>;
-  /** The same, however it ends. */
+  /** When a shell's condition holds. Asked on the machine itself, as each command from here costs it a second. */
+  until(condition: string): Promise<void>;
+  /** As `run`, however it ends. */
   try(command: string, deadlineMs?: number): Promise<Run>;
   /** Pulls the plug. */
   powerOff(): Promise<void>;
@@ -48,6 +50,7 @@ function machine(name: string, index: number): Machine {
   const power = async (verb: string) => void outputOf(verb, await testbed([verb, name]));
   return {
     ...{ name, address: `10.88.0.1${index + 1}`, run, try: attempt },
+    until: async (condition) => void (await run(`until ${condition}; do sleep 3; done`)),
     powerOff: () => power('power-off'),
     powerOn: () => power('power-on'),
     async reboot() {
@@ -139,7 +142,8 @@ export async function containersOf(of: Machine): Promise<readonly string[]> {
 export async function tracesOn(of: Machine): Promise<readonly string[]> {
   const out = await of.run(`
     find / -xdev -iname '*orc*' -not -path '/proc/*' -not -path '/srv/*' | sed 's/^/file /'
-    find /etc/systemd /usr/lib/systemd /run/systemd/system /run/systemd/generator* -not -name '*.scope*' | sed 's/^/unit /'
+    find /etc/systemd /usr/lib/systemd /run/systemd/system /run/systemd/generator* |
+      grep -v '\\.scope' | sed 's/^/unit /'
     systemctl list-units --all --no-legend --plain 'orc*' | sed 's/^/unit /'
     cut -d' ' -f5 /proc/self/mountinfo | grep -v ^/run/credentials/ | sed 's/^/mount /'
     ip -oneline link | cut -d: -f2 | sed 's/^/interface/'
