@@ -75,15 +75,23 @@ it('reads back the routes that it writes', () => {
   expect(listRoutes(listener(written).netlink, 0x6f)).toEqual(routes);
 });
 
-it('finds a link with its state, MTU and peer', () => {
+it('finds a link with its state, MTU, group and peer', () => {
   const attributes =
-    '09000300' + '6f72633100000000' + '08000400' + 'aa050000' + '08002500' + '03000000';
+    '09000300' +
+    '6f72633100000000' +
+    '08000400' +
+    'aa050000' +
+    '08002500' +
+    '03000000' +
+    '08001b00' +
+    '726f0000';
   const up = `00000000 07000000 01100000 00000000 ${attributes}`.replaceAll(' ', '');
   expect(findLink(listener([Buffer.from(up, 'hex')]).netlink, 'orc1')).toEqual({
     index: 7,
     name: 'orc1',
     up: true,
     mtu: 1450,
+    group: 0x6f72,
     peerNamespaceId: 3,
   });
 });
