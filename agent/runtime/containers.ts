@@ -150,7 +150,8 @@ async function prepare(
   const { cgroups, clock } = context;
   const directory = paths.container(spec.id);
   makeTerminationLog(inShim(shim, messagePath(paths, spec.id)));
-  mkdirSync(dirname(spec.logPath), { recursive: true });
+  for (const dir of [dirname(spec.logPath), mountPoints(context.dirs)])
+    mkdirSync(dir, { recursive: true });
   writeContainerRecord(directory, {
     startedAtMs: clock.now(),
     imageId: spec.image.id,

@@ -15,13 +15,7 @@ import type { Sandbox, SandboxPort, SandboxSpec } from '../ports.ts';
 import { SandboxError } from './container-error.ts';
 import { otherContainers, planDelete } from './other-runtime.ts';
 import { planResources } from './plan-resources.ts';
-import {
-  mountPoints,
-  type PodPaths,
-  podPaths,
-  type RuntimeDirectories,
-  shimCgroupPrefix,
-} from './pod-paths.ts';
+import { type PodPaths, podPaths, type RuntimeDirectories, shimCgroupPrefix } from './pod-paths.ts';
 import type { PodShims } from './pod-shims.ts';
 import {
   completeSandbox,
@@ -110,7 +104,7 @@ async function create(
 ): Promise<Shim> {
   const { dirs, cgroups, furnished } = context;
   const { spec, paths, found } = of;
-  for (const dir of [dirs.dataDir, dirs.runDir, mountPoints(dirs)])
+  for (const dir of [dirs.dataDir, dirs.runDir])
     fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
   for (const dir of [paths.containers, join(paths.run, 'tmpfs')])
     fs.mkdirSync(dir, { recursive: true });
