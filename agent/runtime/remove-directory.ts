@@ -12,13 +12,14 @@ export async function removeDirectory(path: string): Promise<void> {
 }
 
 const LITTLE_BYTES = 1024 * 1024;
+/** Of a directory itself, which is listed at once: some hundreds of names. */
+const FEW_NAMES_BYTES = 16 * 1024;
 
 /** False: there is more than that. */
 function removeLittle(path: string, allowed: { entries: number }): boolean {
   const size = ifPresent(() => lstatSync(path).size);
   if (size === undefined) return true;
-  // Of a directory it is, roughly, that of its names.
-  if (size > LITTLE_BYTES) return false;
+  if (size > FEW_NAMES_BYTES) return false;
   for (const entry of readdirSync(path, { withFileTypes: true })) {
     const inside = join(path, entry.name);
     if (--allowed.entries < 0) return false;

@@ -143,7 +143,7 @@ export async function tracesOn(of: Machine): Promise<readonly string[]> {
   const out = await of.run(`
     find / -xdev -iname '*orc*' -not -path '/proc/*' -not -path '/srv/*' | sed 's/^/file /'
     find /etc/systemd /usr/lib/systemd /run/systemd/system /run/systemd/generator* |
-      grep -v '\\.scope' | sed 's/^/unit /'
+      grep -v '/session-[^/]*\\.scope' | sed 's/^/unit /'
     systemctl list-units --all --no-legend --plain 'orc*' | sed 's/^/unit /'
     cut -d' ' -f5 /proc/self/mountinfo | grep -v ^/run/credentials/ | sed 's/^/mount /'
     ip -oneline link | cut -d: -f2 | sed 's/^/interface/'
