@@ -96,10 +96,11 @@ async function startController(config: ControllerConfig): Promise<Running> {
   await ensureFirstNamespaces(objects);
 
   const { serverNames, network } = config;
+  const silenceMs = silenceMsOf(config.etcd);
   const pki = await openPki({ dir: paths.pki, serverNames, clock, rng });
   await checkAuthority(store, publicKeyHash(pki.ca.certificate));
   const dispatcher = openDispatcher({
-    ...{ cache, network, usage, identity: pki.identity, ...base },
+    ...{ cache, network, usage, silenceMs, identity: pki.identity, ...base },
     signNode: (csr, nodeName) => pki.ca.signNode(csr, nodeName),
   });
   started.defer(() => dispatcher.stop());
@@ -117,8 +118,7 @@ async function startController(config: ControllerConfig): Promise<Running> {
   const leading = { store, codec, cache, kinds, dispatcher, candidate, metrics, ...base };
   started.defer(
     standForElection({
-      ...{ store, candidate, isAlone, ...base },
-      silenceMs: silenceMsOf(config.etcd),
+      ...{ store, candidate, isAlone, silenceMs, ...base },
       lead: (begun) => lead({ ...leading, loops: [...loops, schedulerLoop] }, (term = begun)),
     }),
   );

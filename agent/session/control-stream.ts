@@ -52,7 +52,7 @@ export function openControlStream(parts: ControlStreamParts): ControlStream {
   const ended = deferred<void>();
   const send = (message: NonNullable<AgentMessage['message']>) =>
     call.destroyed || call.write({ message });
-  const stopHeartbeats = startHeartbeats(call, options);
+  let stopHeartbeats = () => {};
   let outbox: StatusOutbox | undefined;
   const close = () => {
     stopHeartbeats();
@@ -69,8 +69,9 @@ export function openControlStream(parts: ControlStreamParts): ControlStream {
   };
   const settled = takeMessages(parts, {
     onWelcome({ leading, fenceEpoch }) {
-      outbox?.close();
+      close();
       outbox = undefined;
+      if (leading) stopHeartbeats = startHeartbeats(call, options);
       parts.onWelcome(stream, leading ? fenceEpoch : undefined);
     },
     onSnapshot() {
@@ -101,6 +102,7 @@ function helloOf({ describeNode, nodeName, ledger }: SessionOptions) {
   return { ...describeNode(), nodeName, known: known && { ...known } };
 }
 
+/** For the leader: nobody else asks whether this node lives. Returns how to stop them. */
 function startHeartbeats(call: ControlCall, { clock }: SessionOptions): () => void {
   let cancel = () => {};
   const next = () => {

@@ -28,7 +28,7 @@ export interface NodePlan {
   readonly nextCheckAt: number | undefined;
 }
 
-/** Heartbeats come every second; so much silence means that the node is lost. */
+/** Of a node that has no Lease yet; otherwise the Lease says. */
 const defaultLeaseSeconds = 4;
 
 /** After an absence of the controller the agents come back one by one: within two seconds each, and then beat. */

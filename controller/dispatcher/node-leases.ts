@@ -10,7 +10,8 @@ import type { NodeRegistry } from './node-registry.ts';
 /**
  * Signs of life, as Leases in kube-node-lease. Agents beat every second; the store hears of it every two, all nodes at
  * once, so that their writes share one commit. The Lease says when the last beat was, not when it was written: a
- * living node's is at most three seconds old, within the four that the node lifecycle grants.
+ * living node's is at most three seconds old, within the four that it grants. A store that may take longer to answer is
+ * written to less often, and nodes are given as much longer.
  */
 export interface NodeLeases {
   beat(nodeName: string): void;
@@ -28,15 +29,23 @@ export interface NodeLeasesDeps {
   readonly registry: NodeRegistry;
   readonly clock: Clock;
   readonly log: Log;
+  /** So long a leader may be silent, and a node no shorter. Default: 4000. */
+  readonly silenceMs?: number | undefined;
 }
 
-const renewIntervalMs = 2000;
-const leaseDurationSeconds = 4;
+const shortestSilenceMs = 4000;
 const leaseNamespace = 'kube-node-lease';
 
 export function nodeLeases(deps: NodeLeasesDeps): NodeLeases {
+  const silenceMs = Math.max(shortestSilenceMs, deps.silenceMs ?? 0);
   const beats = new Map<string, number>();
   const conditions = new Map<string, readonly NodeCondition[]>();
+
+  const renew = (name: string, at: number): Promise<void> => {
+    const leaseDurationSeconds = silenceMs / 1000;
+    const spec = { holderIdentity: name, leaseDurationSeconds, renewTime: formatMicroTime(at) };
+    return writeLease(deps.objects, { namespace: leaseNamespace, name }, () => spec);
+  };
 
   const reportConditions = (nodeName: string) =>
     deps.registry.report(nodeName, conditions.get(nodeName) ?? []);
@@ -45,7 +54,7 @@ export function nodeLeases(deps: NodeLeasesDeps): NodeLeases {
     const due = [...beats];
     beats.clear();
     const writes = due.map(async ([nodeName, at]) => {
-      await renew(deps, nodeName, at);
+      await renew(nodeName, at);
       if (!isReady(deps.cache, nodeName)) await reportConditions(nodeName);
     });
     for (const outcome of await Promise.allSettled(writes))
@@ -55,14 +64,14 @@ export function nodeLeases(deps: NodeLeasesDeps): NodeLeases {
 
   return {
     beat: (nodeName) => void beats.set(nodeName, deps.clock.now()),
-    renew: (nodeName) => renew(deps, nodeName, deps.clock.now()),
+    renew: (nodeName) => renew(nodeName, deps.clock.now()),
     setConditions(nodeName, reported) {
       conditions.set(nodeName, reported);
       reportConditions(nodeName).catch((err: unknown) =>
         deps.log.warn({ err, component: 'dispatcher', node: nodeName }, 'conditions not written'),
       );
     },
-    stop: repeat(deps.clock, renewIntervalMs, renewAll),
+    stop: repeat(deps.clock, silenceMs / 2, renewAll),
   };
 }
 
@@ -71,9 +80,4 @@ function isReady(cache: Cache, nodeName: string): boolean {
   const node = cache.get(Node, { namespace: '', name: nodeName });
   const ready = node && conditionOf(node, 'Ready');
   return !node || (ready !== undefined && ready.status !== 'Unknown');
-}
-
-function renew({ objects }: NodeLeasesDeps, name: string, at: number): Promise<void> {
-  const spec = { holderIdentity: name, leaseDurationSeconds, renewTime: formatMicroTime(at) };
-  return writeLease(objects, { namespace: leaseNamespace, name }, () => spec);
 }

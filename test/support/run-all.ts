@@ -1,6 +1,7 @@
 /** Behind test/run: every project in turn, or those that are named, the leak check, and the counts. */
 import { rm } from 'node:fs/promises';
-import { startVitest, type TestModule, type Vitest } from 'vitest/node';
+import { stripVTControlCharacters } from 'node:util';
+import { startVitest, type TestCase, type TestModule, type Vitest } from 'vitest/node';
 import { vitestCacheDir } from '../../vitest.config.ts';
 import { lastingLeaks, observeMachine } from './leaks.ts';
 import { runProgram } from './run-program.ts';
@@ -78,7 +79,9 @@ function moduleTally(module: TestModule): Tally {
     failed: failed.length,
     skipped: skipped.length,
     remarks: [
-      ...failed.map((test) => `FAILED  ${module.relativeModuleId}: ${test.fullName}`),
+      ...failed.map(
+        (test) => `FAILED  ${module.relativeModuleId}: ${test.fullName}: ${whyFailed(test)}`,
+      ),
       ...skipped.map((test) => {
         const result = test.result();
         const why = ('note' in result && result.note) || 'no reason given';
@@ -90,6 +93,13 @@ function moduleTally(module: TestModule): Tally {
   const [error] = module.errors();
   const why = error?.message.split('\n')[0] ?? 'a hook failed';
   return add(tally, failure(`${module.relativeModuleId}: ${why}`));
+}
+
+/** What it expected and what came, on one line: the counts' reader may see nothing else. */
+function whyFailed(test: TestCase): string {
+  const [error] = test.result().errors ?? [];
+  const whole = [error?.message, error?.diff].join('\n') || 'no reason given';
+  return stripVTControlCharacters(whole).replaceAll(/\s+/g, ' ').trim().slice(0, 1000);
 }
 
 function leakTally(leaks: readonly string[]): Tally {
