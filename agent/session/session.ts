@@ -23,10 +23,10 @@ export interface Session {
 
 const reconnectBackoff = { firstMs: 100, capMs: 2000 };
 /**
- * For connecting and the first word: on a cut network TCP alone would try on with ever longer pauses. A controller that
- * couldn't answer in the first of these has much to do just now, perhaps because every agent calls again.
+ * For connecting: on a cut network TCP alone would try on with ever longer pauses. A controller that couldn't pick up in
+ * the first of these has much to do just now, perhaps because every agent calls again. One that has may take its time.
  */
-const firstWordBackoff = { firstMs: 5000, capMs: 10_000 };
+const connectBackoff = { firstMs: 5000, capMs: 10_000 };
 const maxEvents = 1000;
 
 /** Dials every controller, and dials again: each with growing pauses while it doesn't welcome this node. */
@@ -74,8 +74,8 @@ async function keepLink(shared: Shared, address: string): Promise<void> {
     log.info({ component: 'session', address }, 'connected to the controller');
   };
   while (!signal.aborted) {
-    const firstWordMs = backoffMs(firstWordBackoff, failures + 1);
-    const link: Link = { address, firstWordMs, onWelcome };
+    const connectMs = backoffMs(connectBackoff, failures + 1);
+    const link: Link = { address, connectMs, onWelcome };
     const err = await connect(shared, link).catch((error: unknown) => error);
     if (signal.aborted) return;
     const retryInMs = withJitter(backoffMs(reconnectBackoff, ++failures), rng);
@@ -88,12 +88,12 @@ async function keepLink(shared: Shared, address: string): Promise<void> {
 
 interface Link {
   readonly address: string;
-  readonly firstWordMs: number;
+  readonly connectMs: number;
   readonly onWelcome: () => void;
 }
 
 /** One connection, to its end. */
-async function connect(shared: Shared, { address, firstWordMs, onWelcome }: Link): Promise<void> {
+async function connect(shared: Shared, { address, connectMs, onWelcome }: Link): Promise<void> {
   const { options, signal, identity, leader } = shared;
   const clients = dialController(address, identity.current());
   const stopRenewals = identity.keepRenewed(clients.control);
@@ -101,8 +101,8 @@ async function connect(shared: Shared, { address, firstWordMs, onWelcome }: Link
   const call = clients.control.control();
   const hangUp = () => call.cancel();
   signal.addEventListener('abort', hangUp, { once: true });
-  const stopWaiting = options.clock.after(firstWordMs, hangUp);
-  call.once('data', stopWaiting);
+  const stopWaiting = options.clock.after(connectMs, hangUp);
+  call.once('metadata', stopWaiting);
   call.on('drain', leader.flush);
   const stream = openControlStream({
     call,

@@ -1,3 +1,4 @@
+import { Metadata } from '@grpc/grpc-js';
 import type { AgentMessage, Hello, NodeConditions, Welcome } from '../../api/generated/agent.ts';
 import type { Node, NodeCondition } from '../../api/node.ts';
 import type { Log } from '../../base/log.ts';
@@ -37,6 +38,8 @@ export function serveControl(parts: ControlParts, call: ControlCall): void {
     refuse(call, refusal('PERMISSION_DENIED', 'this is not the certificate of a node'));
     return;
   }
+  // It has been picked up: the agent need not dial again, however long the welcome takes.
+  call.sendMetadata(new Metadata());
   let welcomed: Welcomed | undefined;
   let over = false;
   const greetAs = (hello: Hello) => () => {

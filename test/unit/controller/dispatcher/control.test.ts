@@ -14,6 +14,7 @@ function aCall(links: Map<string, AgentLink>) {
       sslPeerCertificate: { subject: { CN: 'system:node:host1', O: 'system:nodes' } },
     }),
     getPeer: () => 'peer',
+    sendMetadata() {},
     write: () => true,
     end() {},
   });
