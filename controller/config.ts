@@ -12,7 +12,7 @@ import {
 } from '../base/ipv4.ts';
 import { logLevelFlag } from '../base/log.ts';
 import { readServiceConfig, type ServiceConfig } from '../base/service.ts';
-import { type EtcdConfig, etcdFlags, readEtcdConfig } from './etcd-access.ts';
+import { type EtcdConfig, etcdFlags, readEtcdConfig, silenceMsOf } from './etcd-access.ts';
 
 const nodePrefix = 22;
 /** Room for the DNS server's address, the eleventh, and some others. */
@@ -35,6 +35,10 @@ export const controllerFlags = {
   'service-cidr': text('CIDR', "Services' addresses", '10.96.0.0/16').parsed(
     cidrUpTo(smallestServicePrefix),
   ),
+  'node-monitor-grace-period': text(
+    'SECONDS',
+    'a node that is silent for so long is given up (default: 4, or twice etcd-timeout)',
+  ).whole(4, 3600),
   'cluster-domain': text('NAME', 'suffix of DNS names', 'cluster.local'),
   'log-level': logLevelFlag,
 };
@@ -44,6 +48,8 @@ type Given = ValuesOf<typeof controllerFlags>;
 export interface ControllerConfig extends Pick<Given, 'dataDir' | 'apiSocket' | 'logLevel'> {
   /** undefined: the embedded store. */
   readonly etcd: EtcdConfig | undefined;
+  /** undefined: 4000. */
+  readonly nodeGraceMs: number | undefined;
   readonly api: HostPort;
   readonly agents: HostPort;
   /** Where to join, if this is not yet a controller of the cluster. */
@@ -72,9 +78,11 @@ function configOf(given: Given): ControllerConfig {
   const { apiAddress: api, agentAddress: agents, podCidr: pods, serviceCidr: services } = given;
   if (cidrContains(pods, services.first) || cidrContains(services, pods.first))
     throw new UsageError('--pod-cidr and --service-cidr must not overlap');
+  const etcd = readEtcdConfig(given, 'etcd', given.etcd);
+  const { nodeMonitorGracePeriod: nodeGraceS } = given;
   return {
-    ...{ ...given, api, agents },
-    etcd: readEtcdConfig(given, 'etcd', given.etcd),
+    ...{ ...given, api, agents, etcd },
+    nodeGraceMs: nodeGraceS === undefined ? silenceMsOf(etcd) : nodeGraceS * 1000,
     join: joining(given),
     serverNames: serverNames([api.host, agents.host, ...given.serverName]),
     network: {

@@ -10,7 +10,7 @@ export const etcdFlags = {
   'etcd-password-file': text('FILE', "that user's password"),
   'etcd-timeout': text(
     'SECONDS',
-    'so long etcd may take to answer; a leader or a node that is silent twice as long is given up (default: 2)',
+    'so long etcd may take to answer; a leader that is silent twice as long is followed by another (default: 2)',
   ).whole(1, 60),
 };
 
@@ -50,7 +50,7 @@ export function readEtcdConfig(
   return { ...given, urls };
 }
 
-/** So long a leader is silent before another one takes over, and a node before its pods do; undefined: as usual. */
+/** So long a leader is silent before another one takes over; undefined: as usual. */
 export const silenceMsOf = (config: EtcdConfig | undefined): number | undefined =>
   config?.etcdTimeout && config.etcdTimeout * 2000;
 

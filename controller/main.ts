@@ -95,12 +95,11 @@ async function startController(config: ControllerConfig): Promise<Running> {
   started.defer(stopCache);
   await ensureFirstNamespaces(objects);
 
-  const { serverNames, network } = config;
-  const silenceMs = silenceMsOf(config.etcd);
+  const { serverNames, network, nodeGraceMs } = config;
   const pki = await openPki({ dir: paths.pki, serverNames, clock, rng });
   await checkAuthority(store, publicKeyHash(pki.ca.certificate));
   const dispatcher = openDispatcher({
-    ...{ cache, network, usage, silenceMs, identity: pki.identity, ...base },
+    ...{ cache, network, usage, nodeGraceMs, identity: pki.identity, ...base },
     signNode: (csr, nodeName) => pki.ca.signNode(csr, nodeName),
   });
   started.defer(() => dispatcher.stop());
@@ -118,7 +117,8 @@ async function startController(config: ControllerConfig): Promise<Running> {
   const leading = { store, codec, cache, kinds, dispatcher, candidate, metrics, ...base };
   started.defer(
     standForElection({
-      ...{ store, candidate, isAlone, silenceMs, ...base },
+      ...{ store, candidate, isAlone, ...base },
+      silenceMs: silenceMsOf(config.etcd),
       lead: (begun) => lead({ ...leading, loops: [...loops, schedulerLoop] }, (term = begun)),
     }),
   );

@@ -10,8 +10,8 @@ export interface DispatcherDeps extends Base {
   readonly identity: ServerIdentity;
   readonly usage: UsageBoard;
   readonly network: ClusterNetwork;
-  /** So long a leader may be silent, and a node no shorter. Default: 4000. */
-  readonly silenceMs?: number | undefined;
+  /** A node that is silent for so long is given up. Default: 4000, no shorter. */
+  readonly nodeGraceMs?: number | undefined;
   /** A certificate for this node and the request's key: CertificateAuthority.signNode. */
   readonly signNode: (csr: string, nodeName: string) => Promise<string>;
 }

@@ -10,8 +10,8 @@ import type { NodeRegistry } from './node-registry.ts';
 /**
  * Signs of life, as Leases in kube-node-lease. Agents beat every second; the store hears of it every two, all nodes at
  * once, so that their writes share one commit. The Lease says when the last beat was, not when it was written: a
- * living node's is at most three seconds old, within the four that it grants. A store that may take longer to answer is
- * written to less often, and nodes are given as much longer.
+ * living node's is at most three seconds old, within the four that it grants. Where it grants more, it is written as much
+ * more seldom.
  */
 export interface NodeLeases {
   beat(nodeName: string): void;
@@ -29,20 +29,20 @@ export interface NodeLeasesDeps {
   readonly registry: NodeRegistry;
   readonly clock: Clock;
   readonly log: Log;
-  /** So long a leader may be silent, and a node no shorter. Default: 4000. */
-  readonly silenceMs?: number | undefined;
+  /** A node that is silent for so long is given up. Default: 4000, no shorter. */
+  readonly nodeGraceMs?: number | undefined;
 }
 
-const shortestSilenceMs = 4000;
+const usualGraceMs = 4000;
 const leaseNamespace = 'kube-node-lease';
 
 export function nodeLeases(deps: NodeLeasesDeps): NodeLeases {
-  const silenceMs = Math.max(shortestSilenceMs, deps.silenceMs ?? 0);
+  const graceMs = Math.max(usualGraceMs, deps.nodeGraceMs ?? 0);
   const beats = new Map<string, number>();
   const conditions = new Map<string, readonly NodeCondition[]>();
 
   const renew = (name: string, at: number): Promise<void> => {
-    const leaseDurationSeconds = silenceMs / 1000;
+    const leaseDurationSeconds = graceMs / 1000;
     const spec = { holderIdentity: name, leaseDurationSeconds, renewTime: formatMicroTime(at) };
     return writeLease(deps.objects, { namespace: leaseNamespace, name }, () => spec);
   };
@@ -71,7 +71,7 @@ export function nodeLeases(deps: NodeLeasesDeps): NodeLeases {
         deps.log.warn({ err, component: 'dispatcher', node: nodeName }, 'conditions not written'),
       );
     },
-    stop: repeat(deps.clock, silenceMs / 2, renewAll),
+    stop: repeat(deps.clock, graceMs / 2, renewAll),
   };
 }
 

@@ -28,8 +28,8 @@ class MigrationError extends Error {
 }
 
 /**
- * Copies every key to an empty store, in the order of their revisions, those of one transaction in one; then reads all
- * of it back. Whoever leads keeps both from it, and it keeps others from leading. The leader's key itself stays behind.
+ * Copies every key to an empty store, in the order of their revisions, many in one transaction; then reads all of it
+ * back. Whoever leads keeps both from it, and it keeps others from leading. The leader's key itself stays behind.
  * @returns how many keys
  */
 export async function migrateStore(from: Side, to: Side, clock: Clock): Promise<number> {
@@ -60,11 +60,7 @@ async function fill(to: Side, { entries, first }: Content): Promise<void> {
   if ((await to.store.revision()) < first)
     throw new MigrationError(`${to.name} was another cluster's: make a new one`);
   try {
-    const groups = transactionsOf(entries);
-    // The embedded store keeps the order in which it is asked, and writes all that waits at once.
-    const width = to.isShared ? 1 : 500;
-    for (let i = 0; i < groups.length; i += width)
-      await Promise.all(groups.slice(i, i + width).map((group) => write(to, group)));
+    for (const batch of batchesOf(entries)) await write(to, batch);
     checkEqual(entries, await wholeOf(to));
   } catch (error) {
     await empty(to);
@@ -100,34 +96,46 @@ async function hold({ store, name, silenceMs }: Side, clock: Clock): Promise<Asy
 const wholeOf = async ({ store }: Side): Promise<readonly Entry[]> =>
   (await store.list('/')).entries.filter(({ key }) => !isOfLeader(key));
 
-function transactionsOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
-  const byRevision = Map.groupBy(entries, ({ revision }) => revision);
-  return [...byRevision].sort(([a], [b]) => a - b).map(([, group]) => group);
+/** etcd takes 128 keys in a transaction, and 1.5 MB: a larger value than these goes alone. */
+const maxKeys = 100;
+const maxBytes = 2 ** 20;
+
+function batchesOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
+  const batches: Entry[][] = [];
+  let bytes = 0;
+  for (const entry of entries.toSorted((a, b) => a.revision - b.revision)) {
+    const last = batches.at(-1);
+    bytes += entry.value.byteLength;
+    if (last && last.length < maxKeys && bytes <= maxBytes) last.push(entry);
+    else {
+      batches.push([entry]);
+      bytes = entry.value.byteLength;
+    }
+  }
+  return batches;
 }
 
-async function write({ store, name }: Side, group: readonly Entry[]): Promise<void> {
+async function write({ store, name }: Side, batch: readonly Entry[]): Promise<void> {
   const outcome = await store.commit({
-    expect: group.map(({ key }) => ({ key, revision: 0 })),
-    puts: group.map(({ key, value }) => ({ key, value })),
+    expect: batch.map(({ key }) => ({ key, revision: 0 })),
+    puts: batch.map(({ key, value }) => ({ key, value })),
     deletes: [],
   });
   if (!outcome.committed) throw new MigrationError(`${name} is written to by somebody else`);
 }
 
-/** The same keys and bytes, in the same order of revisions. */
+/** The same keys and bytes. Both in the order of keys. */
 function checkEqual(wanted: readonly Entry[], found: readonly Entry[]): void {
-  const inOrder = (entries: readonly Entry[]) => transactionsOf(entries).flat();
-  const [left, right] = [inOrder(wanted), inOrder(found)];
-  const odd = left.find(({ key, value }, i) => {
-    const other = right[i];
+  const odd = wanted.find(({ key, value }, i) => {
+    const other = found[i];
     return other?.key !== key || Buffer.compare(value, other.value) !== 0;
   });
-  if (odd || left.length !== right.length)
+  if (odd || wanted.length !== found.length)
     throw new MigrationError(`read back, the copy is not the same: ${odd?.key ?? 'more keys'}`);
 }
 
 /** What was begun must not be taken for a whole store. */
 async function empty(side: Side): Promise<void> {
-  for (const { key } of await wholeOf(side))
-    await side.store.commit({ expect: [], puts: [], deletes: [key] });
+  for (const batch of batchesOf(await wholeOf(side)))
+    await side.store.commit({ expect: [], puts: [], deletes: batch.map(({ key }) => key) });
 }

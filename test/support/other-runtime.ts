@@ -10,7 +10,16 @@ export async function runcBinary(): Promise<string> {
   return `${found!.directory}/usr/sbin/runc`;
 }
 
-/** The same, but a verb for which there is a file `hang-VERB` in the directory never ends; its pid is then in `pid`. */
+/** Debian's crun with the library that nothing else on a host brings, as a command in `dir`. */
+export async function crunCommand(dir: string): Promise<string> {
+  const [crun, yajl] = await ensurePackages(['crun', 'libyajl2'], cache);
+  const libraries = `${yajl!.directory}/usr/lib/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu`;
+  const script = `LD_LIBRARY_PATH=${libraries} exec ${crun!.directory}/usr/bin/crun "$@"`;
+  writeFileSync(`${dir}/crun`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return `${dir}/crun`;
+}
+
+/** Debian's runc, but a verb for which there is a file `hang-VERB` in the directory never ends; its pid is then in `pid`. */
 export async function hangingRuntime(dir: string): Promise<string> {
   const hang = `[ -e ${dir}/hang-$word ] && echo $$ > ${dir}/pid && exec sleep 1000`;
   const script = `for word; do ${hang}; done\nexec ${await runcBinary()} "$@"`;

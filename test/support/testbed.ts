@@ -174,7 +174,10 @@ const state = `
   systemctl --failed --no-legend
   journalctl -u orc-controller -u orc-agent -u etcd --no-pager -o short-monotonic | cut -c1-300 | tail -n 25`;
 
+/** Ready, and taking pods. */
 export const readyNodes = (count: number) => (nodes: readonly V1Node[]) =>
-  nodes.filter(({ status }) =>
-    status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True'),
+  nodes.filter(
+    ({ status, spec }) =>
+      status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') &&
+      !spec?.taints?.length,
   ).length === count;
