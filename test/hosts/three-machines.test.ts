@@ -322,11 +322,11 @@ describe('the same machines with etcd and a controller on each', () => {
   it('have moved there by the recipe of docs/etcd.md, while their containers ran on', async () => {
     const before = await onAll(containersOf);
     await setUpEtcd();
-    await m1.run(moveToEtcd);
-    await onAll(async ({ name, run }) => {
-      if (name !== 'm1') await run(joinControllers(await newControllerToken()));
-      await run(knowControllers);
-    });
+    await Promise.all([m1.run(moveToEtcd), ...[m2, m3].map(({ run }) => run(knowControllers))]);
+    await Promise.all([
+      m1.run(knowControllers),
+      ...[m2, m3].map(async ({ run }) => run(joinControllers(await newControllerToken()))),
+    ]);
     await isWhole();
     expect(await onAll(containersOf)).toEqual(before);
     const { holderIdentity: holder } = (await leaderLease()).spec;
