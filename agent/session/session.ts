@@ -22,6 +22,8 @@ export interface Session {
 }
 
 const reconnectBackoff = { firstMs: 100, capMs: 2000 };
+/** While there is a leader, the others are not in a hurry: one of them may be off for days. */
+const followerBackoff = { firstMs: 100, capMs: 10_000 };
 /**
  * For connecting: on a cut network TCP alone would try on with ever longer pauses. A controller that couldn't pick up in
  * the first of these has much to do just now, perhaps because every agent calls again. One that has may take its time.
@@ -78,11 +80,13 @@ async function keepLink(shared: Shared, address: string): Promise<void> {
     const link: Link = { address, connectMs, onWelcome };
     const err = await connect(shared, link).catch((error: unknown) => error);
     if (signal.aborted) return;
-    const retryInMs = withJitter(backoffMs(reconnectBackoff, ++failures), rng);
+    const backoff = shared.leader.isConnected() ? followerBackoff : reconnectBackoff;
+    const retryInMs = withJitter(backoffMs(backoff, ++failures), rng);
     const flaw = flawOf(shared.identity.current(), clock.now());
     const why = flaw === undefined ? { err } : { err, reason: flaw };
     log.warn({ ...why, component: 'session', address, retryInMs }, 'controller lost');
-    await sleep(clock, retryInMs, signal).catch(() => undefined);
+    const sooner = AbortSignal.any([signal, shared.leader.lost()]);
+    await sleep(clock, retryInMs, sooner).catch(() => undefined);
   }
 }
 
@@ -145,6 +149,7 @@ function leaderLine({ log }: Pick<SessionOptions, 'log'>) {
   let events: readonly PodEvent[] = [];
   let conditions: NodeReport | undefined;
   let hasConditions = false;
+  let lost = new AbortController();
   const flush = () => {
     if (events.length > 0 && stream?.send({ $case: 'events', value: { events: [...events] } }))
       events = [];
@@ -153,6 +158,8 @@ function leaderLine({ log }: Pick<SessionOptions, 'log'>) {
   return {
     flush,
     isConnected: () => stream !== undefined,
+    /** Aborts when the leader's stream ends. */
+    lost: () => lost.signal,
     /** False: a newer one is known. */
     accept(candidate: ControlStream, epoch: number): boolean {
       if (epoch < newestEpoch) {
@@ -175,6 +182,8 @@ function leaderLine({ log }: Pick<SessionOptions, 'log'>) {
       if (from !== accepted) return;
       accepted = undefined;
       stream = undefined;
+      lost.abort();
+      lost = new AbortController();
     },
     addEvent(event: PodEvent) {
       events = [...events, event].slice(-maxEvents);

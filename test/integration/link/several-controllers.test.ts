@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Pod } from '../../../api/pod.ts';
 import { aPod } from '../../support/a-pod.ts';
@@ -100,3 +102,29 @@ it('hangs up on a leader that does not know yet that it is deposed', async () =>
   await waitFor('the link to the follower', () => world.dispatcher().connected() === 1);
   expect(agent.session.connected).toBe(true);
 });
+
+it('takes its time with a controller that is away, until the leader is lost', async () => {
+  let last = performance.now();
+  let longest = 0;
+  const away = createServer((socket) => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+    socket.destroy();
+  }).listen(0, '127.0.0.1');
+  await once(away, 'listening');
+  const { port } = away.address() as AddressInfo;
+  try {
+    const otherControllers = [`127.0.0.1:${port}`];
+    const lone = await world.startAgent({ nodeName: 'host2', otherControllers });
+    await waitFor('the leader', () => lone.session.connected);
+    // Longer than any without a leader; the next one is three seconds at least.
+    await waitFor('a pause', () => longest > 2100, 30_000);
+    await waitFor('the end of that try', () => performance.now() - last > 1000);
+    const lost = performance.now();
+    await world.stopController();
+    await waitFor('another dial at once', () => last > lost, 1500);
+  } finally {
+    away.close();
+  }
+}, 40_000);
