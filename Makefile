@@ -19,7 +19,7 @@ demo-stop:
 test: build
 	@$(AS_ROOT) ./test/run
 
-# On three virtual machines (deploy/testbed): the package, systemd, reboots, upgrades, etcd. About 20 minutes on two processors.
+# On three virtual machines (deploy/testbed): the package, systemd, reboots, upgrades, etcd. About 14 minutes on two processors.
 test-hosts: build
 	@$(AS_ROOT) ./test/run hosts
 

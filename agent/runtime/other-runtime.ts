@@ -131,7 +131,10 @@ function planView(at: OtherContainer, { attach }: OciPlace): readonly Op[] {
   ];
 }
 
-/** What the standard says differently from our own: devices are forbidden by a rule, and nothing is relative to another. */
+/**
+ * What the standard says differently from our own: devices are forbidden by a rule, and nothing is relative to another.
+ * Its version is the oldest that has all that pods ask for: crun 1.8 refuses those from 1.1 on.
+ */
 export function writeBundle(
   at: OtherContainer,
   { spec, place }: { readonly spec: OciSpec; readonly place: OciPlace },
@@ -140,6 +143,7 @@ export function writeBundle(
   const allowed = (linux.resources?.devices ?? []).some(({ allow }) => allow);
   const config: OciSpec = {
     ...spec,
+    ociVersion: '1.0.2',
     root: { ...spec.root, path: rootfs(at) },
     mounts: mounts.map(({ below, ...mount }: OciMount, i) =>
       below === undefined ? mount : { ...mount, source: subPath(at, i) },

@@ -378,20 +378,18 @@ describe('the same machines with etcd and a controller on each', () => {
     await cluster.until('pods', readyPods('hello', 6));
   });
 
-  it('are as newly installed after orc reset', async () => {
+  it('are as newly installed after orc reset, and as they were before when the package is purged', async () => {
+    const purge = ({ run }: Machine) =>
+      run('DEBIAN_FRONTEND=noninteractive apt-get -qq purge -y orc');
+    const others = onAll(purge, [m1, m2]);
     await m3.run('orc reset --yes');
-    const after = await tracesOn(m3);
-    const left = after.filter((trace) => !installed.includes(trace) && !etcdSettings.test(trace));
-    expect(left.filter((trace) => !brought.test(trace))).toEqual([]);
-  });
-
-  it('are as they were when the package has been purged', async () => {
-    await onAll(({ run }) => run('DEBIAN_FRONTEND=noninteractive apt-get -qq purge -y orc'));
-    const after = await onAll(tracesOn);
-    const left = after.map((traces, at) =>
-      traces.filter((trace) => !bare[at]?.includes(trace) && !brought.test(trace)),
-    );
-    expect(left).toEqual([[], [], []]);
+    const reset = (await tracesOn(m3)).filter((trace) => !etcdSettings.test(trace));
+    await Promise.all([others, purge(m3)]);
+    const leftBy = (traces: readonly string[], before: readonly string[] = []) =>
+      traces.filter((trace) => !before.includes(trace) && !brought.test(trace));
+    expect(leftBy(reset, installed)).toEqual([]);
+    const purged = await onAll(tracesOn);
+    expect(purged.map((traces, at) => leftBy(traces, bare[at]))).toEqual([[], [], []]);
   });
 });
 

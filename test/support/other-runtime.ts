@@ -10,12 +10,17 @@ export async function runcBinary(): Promise<string> {
   return `${found!.directory}/usr/sbin/runc`;
 }
 
-/** Debian's crun with the library that nothing else on a host brings, as a command in `dir`. */
+/**
+ * Debian's crun with the library that nothing else on a host brings, as a command in `dir`. It refuses to work where it
+ * sees the unified tree of a hybrid host beside those of version 1: it doesn't see that here.
+ */
 export async function crunCommand(dir: string): Promise<string> {
   const [crun, yajl] = await ensurePackages(['crun', 'libyajl2'], cache);
   const libraries = `${yajl!.directory}/usr/lib/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu`;
-  const script = `LD_LIBRARY_PATH=${libraries} exec ${crun!.directory}/usr/bin/crun "$@"`;
-  writeFileSync(`${dir}/crun`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const hide = '! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified';
+  const script = `${hide}; LD_LIBRARY_PATH=${libraries} exec ${crun!.directory}/usr/bin/crun "$@"`;
+  const within = `exec unshare --mount --propagation slave sh -c '${script}' crun "$@"`;
+  writeFileSync(`${dir}/crun`, `#!/bin/sh\n${within}\n`, { mode: 0o755 });
   return `${dir}/crun`;
 }
 

@@ -13,19 +13,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ContainerSpec } from '../../../agent/ports.ts';
-import { hangingRuntime, runcBinary } from '../../support/other-runtime.ts';
+import { crunCommand, hangingRuntime, runcBinary } from '../../support/other-runtime.ts';
 import { logLines, openRuntimeHost, type RuntimeHost } from '../../support/runtime-host.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
+let dir: string;
 let host: RuntimeHost;
 let attempt = 0;
 const never = new AbortController().signal;
 
 beforeAll(async () => {
-  host = await openRuntimeHost({ debian: await runcBinary() });
-  await host.sandbox({ runtimeHandler: 'debian' });
+  dir = mkdtempSync(`${tmpdir()}/orc-runtimes-`);
+  host = await openRuntimeHost({ runc: await runcBinary(), crun: await crunCommand(dir) });
 });
-afterAll(() => host?.end());
+afterAll(async () => {
+  await host?.end();
+  rmSync(dir, { recursive: true });
+});
 
 async function start(script: string, over: Partial<ContainerSpec> = {}) {
   const id = { uid: 'a', name: 'web', attempt: attempt++ };
@@ -70,7 +74,16 @@ function groupsBeside(): readonly string[] {
   });
 }
 
-describe('a container of another runtime', () => {
+/** What each says of a program that isn't there. */
+const missing = {
+  runc: /runc: .*\/no-such: no such file or directory/,
+  crun: /crun: executable file `\/no-such` not found.*: No such file or directory/,
+} as const;
+
+describe.each(['runc', 'crun'] as const)('a container of Debian’s %s', (name) => {
+  beforeAll(() => host.sandbox({ runtimeHandler: name }));
+  afterAll(() => host.runtime.sandboxes.remove('a'));
+
   it('runs as process 1 of its own, is logged, and ends with its exit code', async () => {
     const { ended, log } = await start('echo $PPID $$; echo err >&2; exit 7');
     expect(await ended()).toMatchObject({ exitCode: 7, signal: undefined, oomKilled: false });
@@ -87,8 +100,8 @@ describe('a container of another runtime', () => {
       { mounts: [{ source, mountPath: '/mnt', subPath: 'inner', readOnly: true }] },
     );
     await waitFor('five lines', async () => log().length === 5);
-    const [name, ...rest] = log();
-    expect(rest.slice(0, 2)).toEqual([name, 'of the volume']);
+    const [hostname, ...rest] = log();
+    expect(rest.slice(0, 2)).toEqual([hostname, 'of the volume']);
     expect(rest[2]?.trim().split(/ +/)).toEqual(['0', '1000000000', '65536']);
     expect(rest[3]).toBe('Seccomp:\t2');
     const pid = (await host.state('web', id.attempt))?.pid;
@@ -116,14 +129,12 @@ describe('a container of another runtime', () => {
   });
 
   it('says in its runtime’s words what can’t be executed, and leaves nothing of it', async () => {
-    await expect(start('', { command: ['/no-such'] })).rejects.toThrow(
-      /runc: .*exec: "\/no-such": stat \/no-such: no such file or directory/,
-    );
+    await expect(start('', { command: ['/no-such'] })).rejects.toThrow(missing[name]);
     expect(await host.state('web', attempt - 1)).toBeUndefined();
     const { id } = await start('sleep 1000');
     const request = { command: ['/no-such'], stdin: false, terminal: undefined };
     const session = await host.runtime.containers.exec(id, request);
-    await expect(session.exited).rejects.toThrow(/runc: .*\/no-such: no such file or directory/);
+    await expect(session.exited).rejects.toThrow(missing[name]);
   });
 
   it('has its process beside the first one killed when its client hangs up', async () => {
@@ -149,19 +160,17 @@ describe('a container of another runtime', () => {
     await host.runtime.sandboxes.remove('a');
     expect(leftGroups()).toEqual([]);
     expect(readdirSync(`${host.dir}/run/pods`)).toEqual([]);
-    await host.sandbox({ runtimeHandler: 'debian' });
+    await host.sandbox({ runtimeHandler: name });
   });
 });
 
 describe('a runtime that doesn’t end', () => {
-  let dir: string;
   let other: RuntimeHost;
   const hang = (verb: string) => writeFileSync(`${dir}/hang-${verb}`, '');
   const isThere = () => existsSync(`/proc/${readFileSync(`${dir}/pid`, 'utf8').trim()}`);
   const id = { uid: 'a', name: 'web', attempt: 0 };
 
   beforeAll(async () => {
-    dir = mkdtempSync(`${tmpdir()}/orc-hanging-`);
     other = await openRuntimeHost({ hanging: await hangingRuntime(dir) });
     await other.sandbox({ runtimeHandler: 'hanging' });
     await other.runtime.containers.start(other.spec('sleep 1000', { id }), never);
@@ -172,7 +181,6 @@ describe('a runtime that doesn’t end', () => {
     await other?.end();
     // Its runtime was not let delete them.
     for (const path of groupsBeside()) if (path.endsWith('/orc-a-web-0')) rmdirSync(path);
-    rmSync(dir, { recursive: true });
   });
 
   it('goes with the client that it is at work for, and leaves no file', async () => {
