@@ -146,7 +146,7 @@ describe('three machines, one of which has the controller', () => {
     );
     const isAgain = '[ $(systemctl show --value -p NRestarts orc-agent) = 1 ]';
     await onAll(({ until }) => until(`${isAgain} && systemctl -q is-active orc-agent`));
-    await m1.until('systemctl -q is-active orc-controller');
+    await isWhole();
     expect(await onAll(containersOf)).toEqual(before);
   });
 

@@ -98,7 +98,7 @@ function moduleTally(module: TestModule): Tally {
 /** What it expected and what came, on one line: the counts' reader may see nothing else. */
 function whyFailed(test: TestCase): string {
   const [error] = test.result().errors ?? [];
-  const whole = [error?.message, error?.diff].join('\n') || 'no reason given';
+  const whole = [error?.message ?? 'no reason given', error?.diff ?? ''].join('\n');
   return stripVTControlCharacters(whole).replaceAll(/\s+/g, ' ').trim().slice(0, 1000);
 }
 
