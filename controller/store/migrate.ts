@@ -28,7 +28,7 @@ class MigrationError extends Error {
 }
 
 /**
- * Copies every key to an empty store, in the order of their revisions, many in one transaction; then reads all of it
+ * Copies every key to an empty store, in the order of their revisions, many transactions in one; then reads all of it
  * back. Whoever leads keeps both from it, and it keeps others from leading. The leader's key itself stays behind.
  * @returns how many keys
  */
@@ -96,24 +96,25 @@ async function hold({ store, name, silenceMs }: Side, clock: Clock): Promise<Asy
 const wholeOf = async ({ store }: Side): Promise<readonly Entry[]> =>
   (await store.list('/')).entries.filter(({ key }) => !isOfLeader(key));
 
-/** etcd takes 128 keys in a transaction, and 1.5 MB: a larger value than these goes alone. */
+/** etcd takes 128 keys in a transaction, and 1.5 MB: one that is larger than this goes alone. */
 const maxKeys = 100;
 const maxBytes = 2 ** 20;
 
+/** What was written in one transaction stays in one. */
 function batchesOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
+  const byRevision = Map.groupBy(entries, ({ revision }) => revision);
   const batches: Entry[][] = [];
-  let bytes = 0;
-  for (const entry of entries.toSorted((a, b) => a.revision - b.revision)) {
+  for (const [, group] of [...byRevision].sort(([a], [b]) => a - b)) {
     const last = batches.at(-1);
-    bytes += entry.value.byteLength;
-    if (last && last.length < maxKeys && bytes <= maxBytes) last.push(entry);
-    else {
-      batches.push([entry]);
-      bytes = entry.value.byteLength;
-    }
+    const both = [...(last ?? []), ...group];
+    if (last && both.length <= maxKeys && bytesOf(both) <= maxBytes) last.push(...group);
+    else batches.push(group);
   }
   return batches;
 }
+
+const bytesOf = (entries: readonly Entry[]) =>
+  entries.reduce((sum, { value }) => sum + value.byteLength, 0);
 
 async function write({ store, name }: Side, batch: readonly Entry[]): Promise<void> {
   const outcome = await store.commit({
