@@ -1,21 +1,24 @@
 import { readdirSync } from 'node:fs';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { performance } from 'node:perf_hooks';
 import type { Metrics } from './metrics.ts';
 
-/** What Prometheus' own clients tell of every process, under the same names. */
+/**
+ * What Prometheus' own clients tell of every process, under the same names. The event loop's lag isn't among them: Node's
+ * histogram of it wakes a process that has nothing to do a hundred times a second.
+ */
 export function measureProcess(metrics: Metrics): void {
-  const delay = monitorEventLoopDelay();
-  delay.enable();
+  let scraped = performance.eventLoopUtilization();
   const gauges = {
     process_cpu_seconds_total: ['CPU time so far.', () => micros(process.cpuUsage()) / 1e6],
     process_resident_memory_bytes: ['Memory in use.', () => process.memoryUsage.rss()],
     process_open_fds: ['Open descriptors.', () => readdirSync('/proc/self/fd').length],
-    nodejs_eventloop_lag_max_seconds: [
-      'Longest stall of the event loop since the last scrape.',
+    nodejs_eventloop_utilization: [
+      'Share of the time since the last scrape that the event loop was busy.',
       () => {
-        const longest = delay.max / 1e9;
-        delay.reset();
-        return longest;
+        const now = performance.eventLoopUtilization();
+        const { utilization } = performance.eventLoopUtilization(now, scraped);
+        scraped = now;
+        return utilization;
       },
     ],
   } as const;

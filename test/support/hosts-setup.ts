@@ -13,8 +13,7 @@ export async function setup(): Promise<void> {
   await testbed(['down']);
   const carried = await mkdtemp(join(tmpdir(), 'orc-carried-'));
   try {
-    await build('next', `${packageJson.version}+next`, carried);
-    await build('this', packageJson.version, carried);
+    await Promise.all([buildBoth(carried), makeImage()]);
     await copyFile(join(deploy, 'provision'), join(carried, 'provision'));
     const up = await testbed(['up', '3', '--carry', carried], makingImagesMs);
     console.log(outputOf('deploy/testbed up 3', up));
@@ -28,6 +27,17 @@ export async function setup(): Promise<void> {
 
 export async function teardown(): Promise<void> {
   outputOf('deploy/testbed down', await testbed(['down']));
+}
+
+async function buildBoth(into: string): Promise<void> {
+  await build('next', `${packageJson.version}+next`, into);
+  await build('this', packageJson.version, into);
+}
+
+/** `deploy/testbed up` would make it too, but after the packages, which the network and a processor have time for meanwhile. */
+async function makeImage(): Promise<void> {
+  const made = await runProgram(join(deploy, 'testbed-image'), [], { timeout: makingImagesMs });
+  outputOf('deploy/testbed-image', made);
 }
 
 /** Quick to make, and small: apt's four hashes of a package take emulated processors longer than all else. */
