@@ -19,7 +19,7 @@ demo-stop:
 test: build
 	@$(AS_ROOT) ./test/run
 
-# On three virtual machines (deploy/testbed): the package, systemd, reboots, upgrades, etcd. 15 to 17 minutes on two processors.
+# On three virtual machines (deploy/testbed): the package, systemd, reboots, upgrades, etcd. 14 minutes on two processors.
 test-hosts: build
 	@$(AS_ROOT) ./test/run hosts
 

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { arch } from 'node:os';
 import { join } from 'node:path';
 import { seccompProfile } from '../agent/runtime/seccomp-profile.ts';
-import { ensurePackages } from '../dev/images/packages.ts';
+import { crunBinary, hideUnified, runcBinary } from '../test/support/other-runtime.ts';
 import { runProgram } from '../test/support/run-program.ts';
 import { atOnce, type Contender, type Floor, startFloor, timesOf } from './floor-peer.ts';
 
@@ -15,7 +14,6 @@ export interface OciPeers {
 
 interface PeerOptions {
   readonly dir: string;
-  readonly cacheDir: string;
   readonly floor: string;
   readonly root: string;
   /** Of their cgroups, while they are started one at a time. */
@@ -27,21 +25,13 @@ interface PeerOptions {
  * what `runc spec` describes, with our filter of system calls: no overlay, no user namespace, no link, nothing logged.
  */
 export async function startOciPeers(options: PeerOptions): Promise<OciPeers> {
-  const { dir, cacheDir, floor: program, root, parent } = options;
-  const [crun, runc, ...libraries] = await ensurePackages(
-    ['crun', 'runc', 'libyajl2', 'libseccomp2', 'libcap2', 'libsystemd0'],
-    cacheDir,
-  );
-  const paths = libraries.flatMap(({ directory }) =>
-    ['usr/lib', 'lib'].map((lib) => join(directory, lib, `${machine}-linux-gnu`)),
-  );
-  const env = { LD_LIBRARY_PATH: paths.join(':') };
-  const runtimes = {
-    'crun 1.8.1': join(crun!.directory, 'usr/bin/crun'),
-    'runc 1.1.5': join(runc!.directory, 'usr/sbin/runc'),
-  };
-  const bundle = await makeBundle(join(dir, 'bundle'), runtimes['runc 1.1.5'], root);
-  const within = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', hideUnified, 'sh'];
+  const { dir, floor: program, root, parent } = options;
+  const [crun, runc] = [await crunBinary(), await runcBinary()];
+  const env = { LD_LIBRARY_PATH: crun.libraryPath };
+  const runtimes = { 'crun 1.8.1': crun.path, 'runc 1.1.5': runc };
+  const bundle = await makeBundle(join(dir, 'bundle'), runc, root);
+  const script = `${hideUnified}; exec "$@"`;
+  const within = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh'];
   const filter = Buffer.from([6, 0, 0, 0, 0, 0, 0xff, 0x7f]); // BPF_RET, SECCOMP_RET_ALLOW
   const floor = await startFloor({ program, dir, layer: root, filter, groups: [], within, env });
   const contenders = Object.entries(runtimes).map(([name, path]) => {
@@ -57,9 +47,6 @@ export async function startOciPeers(options: PeerOptions): Promise<OciPeers> {
     },
   };
 }
-
-const machine = arch() === 'arm64' ? 'aarch64' : 'x86_64';
-const hideUnified = `! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified; exec "$@"`;
 
 function peerContender(of: {
   readonly name: string;

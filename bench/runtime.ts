@@ -72,8 +72,8 @@ async function measure(): Promise<void> {
       .map(({ path }) => (cgroups.version === 2 ? `into:${path}` : path)),
   });
   cleanup.defer(() => floor.stop());
-  const common = { cacheDir: join(import.meta.dirname, '../.cache'), floor: built.floor };
-  const peers = await startOciPeers({ dir: join(dir, 'peers'), root: layer, parent, ...common });
+  const at = { dir: join(dir, 'peers'), root: layer, parent };
+  const peers = await startOciPeers({ ...at, floor: built.floor });
   cleanup.defer(() => peers.stop());
   const contenders = [
     floorContender(floor, 'container'),

@@ -4,21 +4,31 @@ import { ensurePackages } from '../../dev/images/packages.ts';
 
 const cache = fileURLToPath(new URL('../../.cache', import.meta.url));
 
-/** Debian's runc; fetched once into .cache, never installed. */
+/** Debian's own; fetched once into .cache, never installed. */
 export async function runcBinary(): Promise<string> {
   const [found] = await ensurePackages(['runc'], cache);
   return `${found!.directory}/usr/sbin/runc`;
 }
 
-/**
- * Debian's crun with the library that nothing else on a host brings, as a command in `dir`. It refuses to work where it
- * sees the unified tree of a hybrid host beside those of version 1: it doesn't see that here.
- */
+/** Needs `libraryPath` in LD_LIBRARY_PATH: libraries that a host may lack. */
+export async function crunBinary(): Promise<{ path: string; libraryPath: string }> {
+  const names = ['crun', 'libyajl2', 'libseccomp2', 'libcap2', 'libsystemd0'];
+  const [crun, ...libraries] = await ensurePackages(names, cache);
+  const machine = process.arch === 'x64' ? 'x86_64' : 'aarch64';
+  const paths = libraries.flatMap(({ directory }) =>
+    ['usr/lib', 'lib'].map((lib) => `${directory}/${lib}/${machine}-linux-gnu`),
+  );
+  return { path: `${crun!.directory}/usr/bin/crun`, libraryPath: paths.join(':') };
+}
+
+/** In a mount namespace, for a shell: crun 1.8 refuses to work where it sees the unified tree of a hybrid host. */
+export const hideUnified =
+  '! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified';
+
+/** As one command in `dir`, which brings all that crun needs. */
 export async function crunCommand(dir: string): Promise<string> {
-  const [crun, yajl] = await ensurePackages(['crun', 'libyajl2'], cache);
-  const libraries = `${yajl!.directory}/usr/lib/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu`;
-  const hide = '! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified';
-  const script = `${hide}; LD_LIBRARY_PATH=${libraries} exec ${crun!.directory}/usr/bin/crun "$@"`;
+  const { path, libraryPath } = await crunBinary();
+  const script = `${hideUnified}; LD_LIBRARY_PATH=${libraryPath} exec ${path} "$@"`;
   const within = `exec unshare --mount --propagation slave sh -c '${script}' crun "$@"`;
   writeFileSync(`${dir}/crun`, `#!/bin/sh\n${within}\n`, { mode: 0o755 });
   return `${dir}/crun`;
