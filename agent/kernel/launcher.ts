@@ -17,7 +17,7 @@ export interface Launcher {
   close(): void;
 }
 
-interface ShimRequest {
+export interface ShimRequest {
   readonly runDir: string;
   readonly cgroupProcs: readonly string[];
 }

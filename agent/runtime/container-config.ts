@@ -6,6 +6,7 @@ import { planCapabilities } from './capabilities.ts';
 import { configError } from './container-error.ts';
 import { type ResolvedUser, resolveUser } from './image-user.ts';
 import { planResources } from './plan-resources.ts';
+import { etcFiles } from './root-mount.ts';
 
 /** What a container's configuration depends on beside its own spec. */
 export interface ContainerSurroundings {
@@ -189,9 +190,7 @@ function fileMounts({ sources }: ContainerSurroundings): readonly OciMount[] {
   const options = ['nosuid', 'nodev'] as const;
   return [
     bind('/dev/shm', sources.shm, hidden),
-    ...['hosts', 'resolv.conf', 'hostname'].map((name) =>
-      bind(`/etc/${name}`, posix.join(sources.etc, name), options),
-    ),
+    ...etcFiles.map((name) => bind(`/etc/${name}`, posix.join(sources.etc, name), options)),
     bind('/dev/termination-log', sources.terminationLog, options),
   ];
 }

@@ -27,6 +27,7 @@ import {
 import {
   containerKey,
   mountPoints,
+  mountTargets,
   type PodPaths,
   parseContainerKey,
   podPaths,
@@ -179,8 +180,8 @@ async function launch(
 ): Promise<void> {
   const owner = config.linux?.uidMappings?.[0]?.hostID;
   const directory = paths.container(spec.id);
-  const from = { directory, mountPoints: mountPoints(context.dirs), layers: spec.image.layers };
-  const root = planOverlay({ ...from, owner });
+  const layers = [mountTargets(context.dirs), ...spec.image.layers];
+  const root = planOverlay({ directory, mountPoints: mountPoints(context.dirs), layers, owner });
   const { place, cgroup2Dir } = placeOf(context, { id: spec.id, spec: config, root });
   const other = otherContainer(context.dirs, spec.id);
   if (other) writeBundle(other, { spec: config, place });
@@ -209,8 +210,12 @@ async function discard(context: ContainerContext, id: ContainerId, paths: PodPat
   const other = otherContainer(context.dirs, id);
   const shim = other && (await context.shims.get(id.uid));
   if (other) await shim?.run(planDelete(other)).catch(unlessRefused);
-  await context.cgroups.remove(paths.containerCgroup(id));
-  await removeDirectory(paths.container(id));
+  const directory = paths.container(id);
+  await Promise.all([
+    context.cgroups.remove(paths.containerCgroup(id)),
+    ...['upper', 'work'].map((name) => removeDirectory(join(directory, name))),
+  ]);
+  await removeDirectory(directory);
 }
 
 /** What another runtime didn't remove is what the group's removal kills. */

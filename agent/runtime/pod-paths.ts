@@ -15,6 +15,10 @@ export interface RuntimeDirectories {
  */
 export const mountPoints = ({ runDir }: RuntimeDirectories): string => join(runDir, 'mounts');
 
+/** The lowest layer of every container's root; see `makeMountTargets`. */
+export const mountTargets = ({ dataDir }: RuntimeDirectories): string =>
+  join(dataDir, 'mount-targets');
+
 /** Where everything of one pod is. All of it is root's alone (0700 at the top). */
 export interface PodPaths {
   readonly data: string;

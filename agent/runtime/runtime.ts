@@ -7,7 +7,9 @@ import type { ContainerPort, SandboxPort } from '../ports.ts';
 import type { LogLimits } from './container-place.ts';
 import { type ContainerUsage, containerUsages } from './container-usage.ts';
 import { activeModules, containerPort, imagesInUse, ownCapabilities } from './containers.ts';
+import { mountTargets } from './pod-paths.ts';
 import { openPodShims } from './pod-shims.ts';
+import { makeMountTargets } from './root-mount.ts';
 import { sandboxPort } from './sandboxes.ts';
 import { seccompFilters } from './seccomp-filters.ts';
 
@@ -41,6 +43,7 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { dataDir, runDir, logDir, logLimits, runtimes, ...tools } = options;
   const { cgroups } = tools;
   const dirs = { dataDir, runDir, logDir };
+  makeMountTargets(mountTargets(dirs));
   const shims = openPodShims(dirs);
   const context = { dirs, shims, runtimes, ...tools };
   const capabilities = ownCapabilities();

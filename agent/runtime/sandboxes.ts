@@ -5,7 +5,7 @@ import { withDeadline } from '../../base/deadline.ts';
 import { ifPresent } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
 import type { Cgroups } from '../kernel/cgroups.ts';
-import type { Launcher } from '../kernel/launcher.ts';
+import type { Launcher, ShimRequest } from '../kernel/launcher.ts';
 import { namespacePath } from '../kernel/namespace-path.ts';
 import type { Op } from '../kernel/op.ts';
 import type { ExecSession, Shim } from '../kernel/shim.ts';
@@ -109,9 +109,13 @@ async function create(
   for (const dir of [paths.containers, join(paths.run, 'tmpfs')])
     fs.mkdirSync(dir, { recursive: true });
   writeSandboxRecord(paths, { ...spec, runtime: runtimeOf(context, spec) });
-  const resources = planResources(spec.resources, cgroups.version);
-  await cgroups.ensure(paths.cgroup, planCgroup(resources, cgroups.version));
-  const shim = found ?? (await startShim(context, spec.uid, paths));
+  const limits = planCgroup(planResources(spec.resources, cgroups.version), cgroups.version);
+  const cgroupProcs = await cgroups.ensureMark(paths.shimCgroup);
+  // While the launcher makes the shim, the pod's groups are made here.
+  const [shim] = await Promise.all([
+    found ?? startShim(context, spec.uid, { runDir: paths.run, cgroupProcs }),
+    cgroups.ensure(paths.cgroup, limits),
+  ]);
   // A shim that is found may have some of it. Mounted first: a process in the pod's user namespace may not.
   const memory = found ? [] : podMemory(spec, paths);
   await shim.run([...memory.flatMap(planTmpfs), ...planPodSpaces(spec)]);
@@ -136,10 +140,13 @@ function podMemory({ userNamespace }: SandboxSpec, { shm, etc, messages }: PodPa
 
 const MI = 1024 * 1024;
 
-async function startShim(context: RuntimeContext, uid: string, paths: PodPaths): Promise<Shim> {
-  const cgroupProcs = await context.cgroups.ensureMark(paths.shimCgroup);
-  const shim = await context.launcher.startShim({ runDir: paths.run, cgroupProcs });
-  context.shims.adopt(uid, shim);
+async function startShim(
+  { launcher, shims }: RuntimeContext,
+  uid: string,
+  request: ShimRequest,
+): Promise<Shim> {
+  const shim = await launcher.startShim(request);
+  shims.adopt(uid, shim);
   return shim;
 }
 
@@ -217,13 +224,15 @@ function lost(uid: string): SandboxError {
 async function remove(context: RuntimeContext, uid: string): Promise<void> {
   const { dirs, cgroups } = context;
   const paths = podPaths(dirs, uid);
-  await runEvery([
-    () => shutDown(context, uid),
-    () => cgroups.remove(paths.cgroup),
-    () => cgroups.remove(paths.shimCgroup),
-    () => removeLogs(dirs.logDir, uid),
-    () => removeDirectory(paths.run),
+  await shutDown(context, uid);
+  const done = await Promise.allSettled([
+    cgroups.remove(paths.cgroup),
+    cgroups.remove(paths.shimCgroup),
+    removeLogs(dirs.logDir, uid),
+    removeDirectory(paths.run),
+    removeDirectory(paths.containers),
   ]);
+  for (const each of done) if (each.status === 'rejected') throw each.reason;
   await removeDirectory(paths.data);
 }
 
@@ -249,11 +258,4 @@ async function removeLogs(logDir: string, uid: string): Promise<void> {
   const names = ifPresent(() => fs.readdirSync(logDir)) ?? [];
   for (const name of names.filter((entry) => entry.endsWith(`_${uid}`)))
     await removeDirectory(join(logDir, name));
-}
-
-/** Each step, whatever happens to the others; then the first error. */
-async function runEvery(steps: readonly (() => Promise<void>)[]): Promise<void> {
-  const errors: unknown[] = [];
-  for (const step of steps) await step().catch((error) => errors.push(error));
-  if (errors.length > 0) throw errors[0];
 }
