@@ -2,6 +2,7 @@
  * answers on 1; ends with its input. The shims run from a sealed copy of this program, so that
  * no container can ever write to the file on disk through /proc/PID/exe (CVE-2019-5736). */
 #include "launch.h"
+#include "calls.h"
 #include "descriptor.h"
 #include "list.h"
 #include "programs.h"
@@ -120,10 +121,14 @@ _Noreturn static void become_shim(const struct list *list, int ready)
 
 static void launch(uint32_t tag, const struct list *list)
 {
+    const char *birthplace = list_text(list, &list->records[0], 2);
+    OWNED int group = *birthplace == '\0' ? -1 : open(birthplace, O_PATH | O_CLOEXEC);
     int ready[2];
+    if (*birthplace != '\0' && group < 0)
+        return answer_failure(tag, errno, "join cgroup");
     if (pipe2(ready, O_CLOEXEC) < 0)
         return answer_failure(tag, errno, "pipe");
-    pid_t pid = fork();
+    pid_t pid = call_clone(0, SIGCHLD, NULL, group);
     if (pid == 0)
         become_shim(list, ready[1]);
     int error = errno;

@@ -60,7 +60,7 @@ static const struct shape op_shapes[] = {
 };
 
 static const struct shape frame_shapes[] = {
-    [FRAME_LAUNCH] = {.may = STAND_ALONE, .nums = 1, .text = {PATH, LIST}},
+    [FRAME_LAUNCH] = {.may = STAND_ALONE, .nums = 1, .text = {PATH, LIST, TEXT}},
     [FRAME_RUN] = {.may = HAVE_OPERATIONS},
     [FRAME_START] = {.may = HAVE_OPERATIONS, .nums = 5, .wides = 1,
                      .flags = FLAG_TERMINAL | FLAG_INPUT | FLAG_INPUT_ONCE,

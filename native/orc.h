@@ -59,7 +59,7 @@ struct orc_frame {
  * with ORC_OPERATIONS: what a shim doesn't know it refuses in "decode", and nothing has happened. A
  * listener: a path, NUL, and the message that goes with the descriptor. */
 enum orc_frame_type {
-    FRAME_LAUNCH = 1,     /* text: run dir, cgroup.procs paths; num: how many of those */
+    FRAME_LAUNCH = 1,     /* text: run dir, cgroup.procs paths, cgroup2 dir; num: of paths */
     FRAME_LAUNCHED = 2,   /* struct orc_hello */
     FRAME_HELLO = 3,      /* struct orc_hello */
     FRAME_DONE = 4,       /* START, EXEC: struct orc_state; LIST: many (of orc-launch

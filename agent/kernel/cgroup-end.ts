@@ -95,7 +95,7 @@ async function withGroupsBelow(path: string): Promise<readonly string[]> {
 export const freezable = (directories: Directories): CgroupDirectory | undefined =>
   directories.find(isUnified) ?? directories.find(({ controller }) => controller === 'freezer');
 
-const isUnified = ({ controller }: CgroupDirectory) =>
+export const isUnified = ({ controller }: CgroupDirectory) =>
   controller === '' || controller === 'unified';
 
 /** Said again and again, for those born meanwhile. false: it hasn't come to that. */

@@ -3,7 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { attachDeviceProgram } from '../../native/bpf.ts';
-import { codeOf, freezable, removeGroup, setFrozen, subgroups, unlessGone } from './cgroup-end.ts';
+import {
+  codeOf,
+  freezable,
+  isUnified,
+  removeGroup,
+  setFrozen,
+  subgroups,
+  unlessGone,
+} from './cgroup-end.ts';
 import {
   type CgroupDirectory,
   CgroupError,
@@ -38,6 +46,15 @@ export interface CgroupPlan {
   readonly deviceFilter: Buffer | undefined;
 }
 
+/**
+ * A process is born in the one, or else writes itself into the others; which costs milliseconds, as the kernel waits for
+ * every processor.
+ */
+export interface Birthplace {
+  readonly cgroup2Dir?: string | undefined;
+  readonly cgroupProcs: readonly string[];
+}
+
 /** Groups of one agent, all below its parent. `group` is a path relative to that, as "pod123/web-0". */
 export interface Cgroups {
   readonly version: 1 | 2;
@@ -46,10 +63,10 @@ export interface Cgroups {
   /** Makes the group with these limits; what is there already is brought to them. Throws CgroupError. */
   ensure(group: string, plan?: CgroupPlan): Promise<void>;
   /**
-   * Makes a group without limits in those trees only by which its processes are killed and their memory is counted: of
-   * version 1 each further one would cost a start half a millisecond and more. Returns its cgroup.procs. Throws CgroupError.
+   * Makes a group without limits, in the tree by which its processes are killed and in the one that `list` reads: of version 1
+   * each further one would cost a start half a millisecond and more. Throws CgroupError.
    */
-  ensureMark(group: string): Promise<readonly string[]>;
+  ensureMark(group: string): Promise<Birthplace>;
   /** Stops every process in the group and below, until `thaw`. Throws CgroupError. */
   freeze(group: string): Promise<void>;
   thaw(group: string): Promise<void>;
@@ -100,7 +117,9 @@ export async function openCgroups(options: {
       naming(group, () => {
         for (const { path } of marks) mkdirSync(path, { recursive: true });
       });
-      return marks.map(({ path }) => join(path, 'cgroup.procs'));
+      const cgroup2Dir = marks.find(isUnified)?.path;
+      const files = marks.map(({ path }) => join(path, 'cgroup.procs'));
+      return { cgroup2Dir, cgroupProcs: cgroup2Dir ? [] : files };
     },
     freeze: (group) => setFrozen(directories(group), true, clock),
     thaw: (group) => setFrozen(directories(group), false, clock),

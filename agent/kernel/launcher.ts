@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { type Deferred, deferred } from '../../base/deadline.ts';
 import type { Log } from '../../base/log.ts';
 import { frameType } from '../../native/generated/binding.ts';
+import type { Birthplace } from './cgroups.ts';
 import { decodeFailure, encodeFrame, type Frame, readFrames } from './frames.ts';
 import { OpError } from './op-error.ts';
 import { encodeList } from './op-list.ts';
@@ -10,16 +11,15 @@ import { connectShim, ShimLost } from './shim-client.ts';
 
 /** Starts shims from a small process, because fork from a large one is slow. Shims outlive it. */
 export interface Launcher {
-  /** `runDir` must exist and be root's alone; `cgroupProcs`: the cgroup.procs files that the shim writes itself into. */
+  /** `runDir` must exist and be root's alone. */
   startShim(request: ShimRequest): Promise<Shim>;
   /** Resolves when it answers; one that ended is as good: the next shim starts it again. */
   answers(): Promise<void>;
   close(): void;
 }
 
-export interface ShimRequest {
+export interface ShimRequest extends Birthplace {
   readonly runDir: string;
-  readonly cgroupProcs: readonly string[];
 }
 
 /** One that was killed is started again with the next shim; its starts fail with ShimLost. */
@@ -63,11 +63,10 @@ function startProcess({ binary, log }: LauncherOptions) {
   };
   return {
     hasEnded: () => child.stdin.destroyed,
-    launch: ({ runDir, cgroupProcs }: ShimRequest) =>
-      ask(
-        frameType.LAUNCH,
-        encodeList({ num: [cgroupProcs.length], text: [runDir, cgroupProcs] }, []),
-      ),
+    launch({ runDir, cgroup2Dir = '', cgroupProcs }: ShimRequest) {
+      const text = [runDir, cgroupProcs, cgroup2Dir];
+      return ask(frameType.LAUNCH, encodeList({ num: [cgroupProcs.length], text }, []));
+    },
     ask,
     close: () => void child.stdin.end(),
   };

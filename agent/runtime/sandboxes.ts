@@ -110,10 +110,10 @@ async function create(
     fs.mkdirSync(dir, { recursive: true });
   writeSandboxRecord(paths, { ...spec, runtime: runtimeOf(context, spec) });
   const limits = planCgroup(planResources(spec.resources, cgroups.version), cgroups.version);
-  const cgroupProcs = await cgroups.ensureMark(paths.shimCgroup);
+  const birthplace = await cgroups.ensureMark(paths.shimCgroup);
   // While the launcher makes the shim, the pod's groups are made here.
   const [shim] = await Promise.all([
-    found ?? startShim(context, spec.uid, { runDir: paths.run, cgroupProcs }),
+    found ?? startShim(context, spec.uid, { runDir: paths.run, ...birthplace }),
     cgroups.ensure(paths.cgroup, limits),
   ]);
   // A shim that is found may have some of it. Mounted first: a process in the pod's user namespace may not.

@@ -142,14 +142,18 @@ describe('a shim', () => {
 
 describe('the launcher', () => {
   it('says what was wrong with a start', async () => {
-    const start = (runDir: string, cgroupProcs: readonly string[]) =>
-      pod.launcher.startShim({ runDir, cgroupProcs });
-    await expect(start(`${pod.dir}/absent`, [])).rejects.toThrow(
-      'start shim: open run dir: ENOENT',
-    );
-    mkdirSync(`${pod.dir}/other`);
-    const broken = start(`${pod.dir}/other`, [`${pod.dir}/absent/cgroup.procs`]);
-    await expect(broken).rejects.toThrow('start shim: join cgroup: ENOENT');
+    const absent = `${pod.dir}/absent`;
+    const nowhere = pod.launcher.startShim({ runDir: absent, cgroupProcs: [] });
+    await expect(nowhere).rejects.toThrow('start shim: open run dir: ENOENT');
+    const runDir = `${pod.dir}/other`;
+    mkdirSync(runDir);
+    for (const birthplace of [
+      { cgroupProcs: [`${absent}/cgroup.procs`] },
+      { cgroupProcs: [], cgroup2Dir: absent },
+    ]) {
+      const broken = pod.launcher.startShim({ runDir, ...birthplace });
+      await expect(broken).rejects.toThrow('start shim: join cgroup: ENOENT');
+    }
   });
 
   it('leaves no zombie of a shim that has ended', async () => {

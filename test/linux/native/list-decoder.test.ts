@@ -31,7 +31,7 @@ const frames: readonly Buffer[] = [
     encodeList({ num: [3, 0], wide: [10n], text: ['c', '', '/log'] }, ops),
   ] as const,
   [frameType.EXEC, encodeList({ num: [0, 80, 25], text: ['c'] }, ops)] as const,
-  [frameType.LAUNCH, encodeList({ num: [2], text: ['/run', ['/a', '/b']] }, [])] as const,
+  [frameType.LAUNCH, encodeList({ num: [2], text: ['/run', ['/a', '/b'], '/c'] }, [])] as const,
 ].map(([type, payload]) => encodeFrame(type, 1, payload));
 
 beforeAll(buildSanitised, buildTimeoutMs);

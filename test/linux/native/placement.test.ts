@@ -96,12 +96,14 @@ describe.runIf(v2 !== undefined)('on cgroup v2', () => {
     await expect(start).rejects.toThrow('start c: open cgroup: ENOENT');
   });
 
-  it('starts a shim in the groups it is given', async () => {
+  it.each([
+    ['born in', (dir: string) => ({ cgroup2Dir: dir, cgroupProcs: [] })],
+    ['that it joins', (dir: string) => ({ cgroupProcs: [`${dir}/cgroup.procs`] })],
+  ])('starts a shim in a group %s', async (how, birthplace) => {
     await withGroup(v2!, async (dir) => {
-      const runDir = `${pod.dir}/other`;
+      const runDir = `${pod.dir}/${how}`;
       mkdirSync(runDir);
-      const cgroupProcs = [`${dir}/cgroup.procs`];
-      const shim = await pod.launcher.startShim({ runDir, cgroupProcs });
+      const shim = await pod.launcher.startShim({ runDir, ...birthplace(dir) });
       expect(pidsIn(dir)).toEqual([String(shim.pid)]);
       await shim.shutdown();
     });

@@ -137,6 +137,14 @@ describe('a container', () => {
     expect(statSync(written ?? '').uid).toBe(firstId);
   });
 
+  it('has nothing in a layer of its own before it writes', async () => {
+    expect(existsSync(`${host.layers[0]}/etc/hosts`)).toBe(false);
+    const { container, output: lines } = await host.run('cat /etc/hosts');
+    expect(lines).toEqual(['127.0.0.1 localhost here']);
+    const directory = `${host.dir}/data/pods/a/containers/web-${container.id.attempt}`;
+    expect(readdirSync(`${directory}/upper`)).toEqual([]);
+  });
+
   it('has the mounts of a container and nothing of the host', async () => {
     const lines = await output('cut -d" " -f2,3 /proc/mounts');
     const mounts = new Set(lines);
