@@ -8,9 +8,12 @@ export interface DurableWrite {
   readonly mode: number;
 }
 
+/** Ends the name of what is being written; who was killed meanwhile leaves it behind. */
+export const unfinished = '.new';
+
 /** Old content or new, whatever happens; resolved means: on disk, once {@link syncDirectory} was called too. */
 export async function replaceFile({ path, bytes, mode }: DurableWrite): Promise<void> {
-  const temporary = `${path}.new`;
+  const temporary = `${path}${unfinished}`;
   const file = await open(temporary, 'w', mode);
   try {
     await file.writeFile(bytes);

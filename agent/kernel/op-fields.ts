@@ -45,10 +45,14 @@ export type ValuesOf<F extends Fields> = {
   readonly [K in Exclude<keyof F, OptionalName<F>>]: Value<F[K]>;
 } & { readonly [K in OptionalName<F>]?: Value<F[K]> };
 
-export function encodeFields(fields: Fields, values: Readonly<Record<string, unknown>>): Draft {
-  const draft: Draft = { flags: 0, num: [], wide: [], text: [] };
-  for (const [name, field] of Object.entries(fields))
-    (field as Field<unknown>).put(draft, values[name]);
+/** In their order, after the first numbers. */
+export function encodeFields(
+  fields: readonly (readonly [name: string, Field<never>])[],
+  values: Readonly<Record<string, unknown>>,
+  first: readonly number[],
+): Draft {
+  const draft: Draft = { flags: 0, num: [...first], wide: [], text: [] };
+  for (const [name, field] of fields) (field as Field<unknown>).put(draft, values[name]);
   return draft;
 }
 

@@ -40,16 +40,23 @@ function textBytes(text: WireText): Uint8Array {
   return Buffer.from(strings.join('\0'));
 }
 
-/** A name of `enum orc_op`, or of `enum orc_setting`, whose number then comes first. */
 function toRecord(word: Op): WireRecord {
   const op = spelledOut(word);
-  const record = encodeFields(operations[op.op], op);
-  const name = op.op.toUpperCase().replaceAll('-', '_');
-  if (isSetting(name))
-    return { ...record, kind: opKind.SETTING, num: [setting[name], ...record.num] };
-  const kind = opKind[name as keyof typeof opKind];
-  return op.op === 'exec' ? { ...withPaths(op, record), kind } : { ...record, kind };
+  const { kind, first, fields } = shapes[op.op]!;
+  const record = encodeFields(fields, op, first);
+  return { ...(op.op === 'exec' ? withPaths(op, record) : record), kind };
 }
+
+/** Of each operation. A name of `enum orc_op`, or of `enum orc_setting`, whose number then comes first. */
+const shapes = Object.fromEntries(
+  Object.entries(operations).map(([op, declared]) => {
+    const name = op.toUpperCase().replaceAll('-', '_');
+    const fields = Object.entries(declared);
+    return isSetting(name)
+      ? [op, { kind: opKind.SETTING, first: [setting[name]], fields }]
+      : [op, { kind: opKind[name as keyof typeof opKind], first: [], fields }];
+  }),
+);
 
 /** The words for what other operations do, too. */
 function spelledOut(op: Op): Op {

@@ -2,7 +2,13 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareGenerations, formatGeneration, type Generation } from '../../api/generation.ts';
 import { type Deferred, deferred } from '../../base/deadline.ts';
-import { readIfPresent, removeFile, replaceFile, syncDirectory } from '../../base/durable-file.ts';
+import {
+  readIfPresent,
+  removeFile,
+  replaceFile,
+  syncDirectory,
+  unfinished,
+} from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { Ledger, LedgerChange, PodAssignment } from './assignment.ts';
@@ -156,8 +162,11 @@ async function readPods(
   codec: AssignmentCodec,
   log: Log,
 ): Promise<readonly PodAssignment[]> {
-  const names = (await readdir(dir)).filter((name) => name.endsWith('.json'));
-  const read = names.map(async (name) => {
+  const names = await readdir(dir);
+  for (const name of names.filter((each) => each.endsWith(unfinished)))
+    await removeFile(join(dir, name));
+  const written = names.filter((name) => name.endsWith('.json'));
+  const read = written.map(async (name) => {
     const path = join(dir, name);
     try {
       return [codec.decodePod(await readFile(path, 'utf8'))];

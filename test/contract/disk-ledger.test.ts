@@ -72,6 +72,13 @@ describe('a ledger on disk', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
+  it('removes what a writer that was killed has left', async () => {
+    await (await open()).accept(assign(1, newAssignment('a')));
+    await writeFile(join(dir, 'pods', 'b.json.new'), '{"uid":');
+    await open();
+    expect(await readdir(join(dir, 'pods'))).toEqual(['a.json']);
+  });
+
   it('leaves out a file that it cannot read, and keeps the others', async () => {
     const before = await open();
     await before.accept(snapshot(1, [newAssignment('a'), newAssignment('b')]));
