@@ -32,7 +32,7 @@ export interface OptionalField<T> extends Field<T | undefined> {
   readonly isOptional: true;
 }
 
-export type Fields = Readonly<Record<string, Field<never>>>;
+type Fields = Readonly<Record<string, Field<never>>>;
 
 type Value<F> =
   F extends OptionalField<infer T> ? T | undefined : F extends Field<infer T> ? T : never;

@@ -1,8 +1,11 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, parse } from 'node:path';
 import { ifPresent } from '../../base/durable-file.ts';
+import { groupOf } from '../kernel/cgroup-trees.ts';
+import type { CgroupFile } from '../kernel/cgroups.ts';
 import { readExits } from '../kernel/exit-records.ts';
 import { namespacePath } from '../kernel/namespace-path.ts';
+import type { Op } from '../kernel/op.ts';
 import { OpError } from '../kernel/op-error.ts';
 import type { Shim, ShimContainer } from '../kernel/shim.ts';
 import { OciError } from '../oci/oci-error.ts';
@@ -17,6 +20,7 @@ import { type ContainerContext, ownerOf, placeOf } from './container-place.ts';
 import { attachToContainer, execInContainer } from './exec.ts';
 import { readImageFile } from './image-files.ts';
 import {
+  type OtherContainer,
   otherContainer,
   otherFailure,
   planCreate,
@@ -74,8 +78,9 @@ async function start(
   if (!(await makeRoom(shim, spec.id, paths.container(spec.id)))) return;
   try {
     const config = configure(context, { spec, sandbox, paths, shim });
-    await prepare(context, { spec, config, paths, shim });
-    await launch(context, { spec, config, paths, shim });
+    const other = otherContainer(context.dirs, spec.id, sandbox);
+    const own = await prepare(context, { spec, config, paths, shim, other });
+    await launch(context, { spec, config, paths, shim, other }, own);
   } catch (cause) {
     await discard(context, spec.id, paths);
     throw cause instanceof OciError ? configError(cause.message) : cause;
@@ -114,6 +119,7 @@ interface Starting {
   readonly config: OciSpec;
   readonly paths: PodPaths;
   readonly shim: Shim;
+  readonly other: OtherContainer | undefined;
 }
 
 function configure(
@@ -143,16 +149,15 @@ function configure(
   });
 }
 
-/** Everything that the operations expect to be there. */
+/** Everything that the operations expect to be there. Returns those with which they begin. */
 async function prepare(
   context: ContainerContext,
-  { spec, config, paths, shim }: Starting,
-): Promise<void> {
+  { spec, config, paths, shim, other }: Starting,
+): Promise<readonly Op[]> {
   const { cgroups, clock } = context;
   const directory = paths.container(spec.id);
   makeTerminationLog(inShim(shim, messagePath(paths, spec.id)));
-  for (const dir of [dirname(spec.logPath), mountPoints(context.dirs)])
-    mkdirSync(dir, { recursive: true });
+  mkdirSync(dirname(spec.logPath), { recursive: true });
   writeContainerRecord(directory, {
     startedAtMs: clock.now(),
     imageId: spec.image.id,
@@ -161,31 +166,41 @@ async function prepare(
   });
   const { devices, ...resources } = config.linux?.resources ?? {};
   // Another runtime has a list of devices of its own, and a group on version 1 can't allow what the one above doesn't.
-  const rules = otherContainer(context.dirs, spec.id) ? {} : { devices };
-  const limits = planCgroup({ ...resources, ...rules }, cgroups.version);
-  await cgroups.ensure(paths.containerCgroup(spec.id), limits);
+  const rules = other ? {} : { devices };
+  const { files, deviceFilter } = planCgroup({ ...resources, ...rules }, cgroups.version);
+  const group = paths.containerCgroup(spec.id);
+  const devicesDir = groupOf(cgroups.directories(group), 'devices')?.path;
+  // Of version 1 a dozen, which the container writes itself: that costs this thread nothing.
+  const isRule = ({ file }: CgroupFile) => devicesDir !== undefined && file.startsWith('devices.');
+  await cgroups.ensure(group, { files: files.filter((file) => !isRule(file)), deviceFilter });
   const memory = spec.mounts.flatMap(({ source }) => {
     if (source.kind !== 'tmpfs') return [];
     const { name, sizeLimitBytes, uid, gid } = source;
     return [{ target: paths.tmpfs(name), sizeBytes: sizeLimitBytes, mode: '0777', uid, gid }];
   });
   if (memory.length > 0) await ensureTmpfs(shim, memory);
+  return files.filter(isRule).map(({ file, value }) => ({
+    ...{ op: 'write', path: join(devicesDir!, file) },
+    bytes: Buffer.from(value),
+  }));
 }
 
 const messagePath = (paths: PodPaths, id: ContainerId) => join(paths.messages, containerKey(id));
 
 async function launch(
   context: ContainerContext,
-  { spec, config, paths, shim }: Starting,
+  { spec, config, paths, shim, other }: Starting,
+  own: readonly Op[],
 ): Promise<void> {
   const owner = config.linux?.uidMappings?.[0]?.hostID;
   const directory = paths.container(spec.id);
   const layers = [mountTargets(context.dirs), ...spec.image.layers];
   const root = planOverlay({ directory, mountPoints: mountPoints(context.dirs), layers, owner });
   const { place, cgroup2Dir } = placeOf(context, { id: spec.id, spec: config, root });
-  const other = otherContainer(context.dirs, spec.id);
   if (other) writeBundle(other, { spec: config, place });
-  const ops = other ? planCreate(other, { spec: config, place }) : planContainer(config, place);
+  const ops = other
+    ? planCreate(other, { spec: config, place })
+    : [...own, ...planContainer(config, place)];
   try {
     await shim.start({
       container: containerKey(spec.id),

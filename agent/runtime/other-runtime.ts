@@ -28,9 +28,10 @@ export interface OtherContainer {
 export function otherContainer(
   dirs: RuntimeDirectories,
   id: ContainerId,
+  sandbox = readSandboxRecord(podPaths(dirs, id.uid)),
 ): OtherContainer | undefined {
   const paths = podPaths(dirs, id.uid);
-  const program = readSandboxRecord(paths)?.runtime;
+  const program = sandbox?.runtime;
   if (program === undefined) return undefined;
   return {
     program,

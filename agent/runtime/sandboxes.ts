@@ -15,7 +15,13 @@ import type { Sandbox, SandboxPort, SandboxSpec } from '../ports.ts';
 import { SandboxError } from './container-error.ts';
 import { otherContainers, planDelete } from './other-runtime.ts';
 import { planResources } from './plan-resources.ts';
-import { type PodPaths, podPaths, type RuntimeDirectories, shimCgroupPrefix } from './pod-paths.ts';
+import {
+  mountPoints,
+  type PodPaths,
+  podPaths,
+  type RuntimeDirectories,
+  shimCgroupPrefix,
+} from './pod-paths.ts';
 import type { PodShims } from './pod-shims.ts';
 import {
   completeSandbox,
@@ -106,7 +112,7 @@ async function create(
   const { spec, paths, found } = of;
   for (const dir of [dirs.dataDir, dirs.runDir])
     fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
-  for (const dir of [paths.containers, join(paths.run, 'tmpfs')])
+  for (const dir of [paths.containers, join(paths.run, 'tmpfs'), mountPoints(dirs)])
     fs.mkdirSync(dir, { recursive: true });
   writeSandboxRecord(paths, { ...spec, runtime: runtimeOf(context, spec) });
   const limits = planCgroup(planResources(spec.resources, cgroups.version), cgroups.version);
