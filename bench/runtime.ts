@@ -8,6 +8,7 @@ import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seccompFilters } from '../agent/runtime/seccomp-filters.ts';
 import { seccompProfile } from '../agent/runtime/seccomp-profile.ts';
+import { crunBinary, runcBinary } from '../test/support/other-runtime.ts';
 import { startAgentPeer } from './agent-peer.ts';
 import { median, percentile, printTable } from './figures.ts';
 import {
@@ -30,6 +31,7 @@ else await measure();
 
 /** In network and mount namespaces of its own, so that nothing touches the machine's, and before all else that runs. */
 async function runInside(): Promise<void> {
+  await Promise.all([runcBinary(), crunBinary()]); // inside there is no way to Debian's mirror
   const inside = ['--net', '--mount', '--propagation', 'private', 'nice', '-n', '-20'];
   const script = 'ip link set lo up; echo -20 > /proc/self/autogroup; exec "$@"';
   const self = [process.execPath, import.meta.filename, ...process.argv.slice(2)];

@@ -46,10 +46,7 @@ export interface CgroupPlan {
   readonly deviceFilter: Buffer | undefined;
 }
 
-/**
- * A process is born in the one, or else writes itself into the others; which costs milliseconds, as the kernel waits for
- * every processor.
- */
+/** A process is born in the one, and writes itself into the others, which costs milliseconds: the kernel waits for every processor. */
 export interface Birthplace {
   readonly cgroup2Dir?: string | undefined;
   readonly cgroupProcs: readonly string[];
@@ -63,8 +60,8 @@ export interface Cgroups {
   /** Makes the group with these limits; what is there already is brought to them. Throws CgroupError. */
   ensure(group: string, plan?: CgroupPlan): Promise<void>;
   /**
-   * Makes a group without limits, in the tree by which its processes are killed and in the one that `list` reads: of version 1
-   * each further one would cost a start half a millisecond and more. Throws CgroupError.
+   * Makes a group without limits in those trees only by which its processes are killed and their memory is counted: of
+   * version 1 each further one would cost a start half a millisecond and more. Throws CgroupError.
    */
   ensureMark(group: string): Promise<Birthplace>;
   /** Stops every process in the group and below, until `thaw`. Throws CgroupError. */
@@ -117,9 +114,11 @@ export async function openCgroups(options: {
       naming(group, () => {
         for (const { path } of marks) mkdirSync(path, { recursive: true });
       });
-      const cgroup2Dir = marks.find(isUnified)?.path;
-      const files = marks.map(({ path }) => join(path, 'cgroup.procs'));
-      return { cgroup2Dir, cgroupProcs: cgroup2Dir ? [] : files };
+      const joined = marks.filter((each) => !isUnified(each));
+      return {
+        cgroup2Dir: marks.find(isUnified)?.path,
+        cgroupProcs: joined.map(({ path }) => join(path, 'cgroup.procs')),
+      };
     },
     freeze: (group) => setFrozen(directories(group), true, clock),
     thaw: (group) => setFrozen(directories(group), false, clock),

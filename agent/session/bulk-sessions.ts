@@ -1,9 +1,8 @@
 import type { AgentLinkClient, OpenSession } from '../../api/generated/agent.ts';
 import { type BulkCall, failureFrame, finish, sendFrame } from './bulk-call.ts';
-import { pumpExec } from './exec-pump.ts';
+import { pumpExec, pumpText } from './bulk-pumps.ts';
 import type { SessionHandlers } from './session-handlers.ts';
 import type { SessionOptions } from './session-options.ts';
-import { pumpText } from './text-pump.ts';
 
 /** The sessions of one connection, each a stream of its own. */
 export interface BulkSessions {

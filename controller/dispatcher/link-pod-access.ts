@@ -2,8 +2,7 @@ import { text } from 'node:stream/consumers';
 import { StatusError } from '../../api/status.ts';
 import type { PodAccess } from '../pod-access.ts';
 import type { AgentLink } from './agent-link.ts';
-import { execStream } from './exec-stream.ts';
-import { logStream } from './log-stream.ts';
+import { execStream, logStream } from './session-streams.ts';
 import type { SessionRequest, Sessions } from './sessions.ts';
 
 /** Logs, exec, attach and ports over the agents' bulk streams. */

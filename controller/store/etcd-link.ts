@@ -37,12 +37,13 @@ export interface Answered<A> {
 const patience = 2.5;
 const pause = { firstMs: 25, capMs: 250 };
 
+const usualAnswerMs = 2000;
+
 const channelOptions = {
   'grpc.max_receive_message_length': -1,
   'grpc.max_send_message_length': -1,
   // etcd takes more than one in 5 seconds for an attack.
   'grpc.keepalive_time_ms': 6000,
-  'grpc.keepalive_timeout_ms': 2000,
   'grpc.initial_reconnect_backoff_ms': 50,
   'grpc.max_reconnect_backoff_ms': 250,
   // A new client is a new connection.
@@ -71,7 +72,7 @@ export class EtcdLink {
 
   constructor(access: EtcdAccess, clock: Clock) {
     this.#access = access;
-    this.#answerMs = access.answerMs ?? 2000;
+    this.#answerMs = access.answerMs ?? usualAnswerMs;
     this.#clock = clock;
     this.#members = nearestFirst(access.urls).map((url) => ({
       url,
@@ -204,9 +205,11 @@ function nearestFirst(urls: readonly string[]): readonly string[] {
   return urls.toSorted((a, b) => Number(isHere(b)) - Number(isHere(a)));
 }
 
-function connect(url: string, { ca, identity }: EtcdAccess): Client {
+function connect(url: string, { ca, identity, answerMs }: EtcdAccess): Client {
   const { protocol, host, hostname } = new URL(url);
-  if (protocol === 'http:') return new Client(host, Credentials.createInsecure(), channelOptions);
+  // One that may take longer for an answer may for this, too.
+  const options = { ...channelOptions, 'grpc.keepalive_timeout_ms': answerMs ?? usualAnswerMs };
+  if (protocol === 'http:') return new Client(host, Credentials.createInsecure(), options);
   const name = hostname.replace(/^\[|\]$/g, '');
   const credentials = Credentials.createSsl(ca, identity?.key, identity?.certificate, {
     checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
@@ -214,7 +217,7 @@ function connect(url: string, { ca, identity }: EtcdAccess): Client {
   // Node refuses to ask for an address (SNI); whose certificate it is, is checked above.
   const asked = isIP(name) === 0 ? name : 'etcd';
   return new Client(host, credentials, {
-    ...channelOptions,
+    ...options,
     'grpc.ssl_target_name_override': asked,
   });
 }
