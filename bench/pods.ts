@@ -5,7 +5,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Docker, startDocker } from './docker-peer.ts';
+import { type Docker, startDocker } from '../test/support/docker-engine.ts';
 import { median, percentile, printTable } from './figures.ts';
 import { helloPod, type Orc, startOrc } from './orc-peer.ts';
 import { memoryBelow, type ResidentMemory } from './resident-memory.ts';

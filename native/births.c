@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The child's ends of everything, and what only the parent's side of the fork needs. */
@@ -25,7 +27,7 @@ static struct process *make_process(struct connection *client, uint32_t tag, uin
 {
     const struct source none = {.fd = -1};
     int count = 0;
-    bool container = type == FRAME_START;
+    bool container = type == FRAME_START || type == FRAME_MEET;
     for (struct process *p = shim.processes; p != NULL; p = p->next)
         count++;
     errno = EEXIST;
@@ -38,6 +40,7 @@ static struct process *make_process(struct connection *client, uint32_t tag, uin
     process->role = container ? ROLE_CONTAINER : type == FRAME_EXEC ? ROLE_EXEC : ROLE_RUN;
     process->client = client;
     process->tag = tag;
+    process->callers = (list->records[0].flags & FLAG_CALLERS) != 0;
     process->report = process->life = process->input = none;
     process->output[0] = process->output[1] = none;
     process->failure.index = -1;
@@ -62,6 +65,10 @@ static int prepare_place(struct process *process, struct birth *birth, const str
     memcpy(process->listener, list_text(list, wanted, 3), wanted->text[3].length);
     if (process->role != ROLE_CONTAINER)
         return 0;
+    if (process->callers) {
+        process->console = strdup(list_text(list, wanted, 2));
+        return process->console != NULL ? 0 : (process_set_failure(process, errno, "allocate"), -1);
+    }
     process->log = log_open(list_text(list, wanted, 2), wanted->wide[0], wanted->num[3]);
     return process->log != NULL ? 0 : (process_set_failure(process, errno, "open log"), -1);
 }
@@ -79,11 +86,14 @@ static int make_pipe(struct process *process, struct source *source, int *child)
     return fcntl(source->fd, F_SETFL, O_NONBLOCK);
 }
 
-/* A program that isn't root opens /dev/stdout anew: the pipe must be its own. */
+/* A program that isn't root opens /dev/stdout anew: the pipe must be its own. Devices and files of
+ * others stay theirs. */
 static void own(const struct birth *birth, uint32_t owner)
 {
+    struct stat found;
     for (int i = 0; i < 3; i++)
-        if (birth->child[i] >= 0 && fchown(birth->child[i], owner, (gid_t)-1) < 0)
+        if (birth->child[i] >= 0 && fstat(birth->child[i], &found) == 0 &&
+            S_ISFIFO(found.st_mode) && fchown(birth->child[i], owner, (gid_t)-1) < 0)
             continue;
 }
 
@@ -92,8 +102,12 @@ static int prepare_streams(struct process *process, struct birth *birth,
 {
     process->terminal = (wanted->flags & FLAG_TERMINAL) != 0;
     process->input_once = (wanted->flags & FLAG_INPUT_ONCE) != 0;
-    if (process->terminal)
-        return 0; /* it comes from inside the container */
+    if (process->terminal) /* it comes from inside the container */
+        return 0;
+    for (int fd = 0; process->callers && fd < 3; fd++)
+        birth->child[fd] = fcntl(fd, F_DUPFD_CLOEXEC, HANDED_FD);
+    if (process->callers)
+        return own(birth, wanted->num[0]), 0;
     if ((wanted->flags & FLAG_INPUT) != 0 &&
         make_pipe(process, &process->input, &birth->child[0]) < 0)
         return process_set_failure(process, errno, "pipe"), -1;
@@ -132,7 +146,13 @@ _Noreturn static void live(const struct process *process, const struct birth *bi
 {
     const struct orc_record *wanted = &list->records[0];
     struct task task = {
-        .list = list, .root = -1, .report = birth->report, .find_container = find_container};
+        .list = list,
+        .root = -1,
+        .gate = -1,
+        .report = birth->report,
+        .stays = process->callers,
+        .find_container = find_container,
+    };
     for (int fd = 0; fd < 3; fd++)
         if (dup2(birth->child[fd] >= 0 ? birth->child[fd] : shim.null, fd) < 0)
             _exit(1);
@@ -141,6 +161,7 @@ _Noreturn static void live(const struct process *process, const struct birth *bi
         task.terminal_owner = wanted->num[0];
         task.columns = (uint16_t)wanted->num[1];
         task.rows = (uint16_t)wanted->num[2];
+        task.handed_on = process->callers ? wanted->num[3] : 0;
     }
     task_run(&task);
 }
@@ -180,4 +201,29 @@ void process_start(struct connection *client, uint32_t tag, uint16_t type, struc
     descriptor_close(&birth.cgroup);
     process->next = shim.processes;
     shim.processes = process;
+}
+
+/* Of a container that another front has made: where it waits, or only where it is. */
+void process_meet(struct connection *client, uint32_t tag, const struct list *list)
+{
+    const struct orc_record *wanted = &list->records[0];
+    const char *gate = list_text(list, wanted, 1);
+    struct process *process = make_process(client, tag, FRAME_MEET, list);
+    struct orc_state state;
+    if (process == NULL)
+        return connection_refuse(client, tag, errno, "admit");
+    process->met = true;
+    process->pid = (pid_t)wanted->num[0];
+    process->next = shim.processes;
+    shim.processes = process;
+    process->life = (struct source){.fd = pidfd_open(process->pid, 0)};
+    if (process->life.fd >= 0 && gate[0] == '\0') {
+        process->settled = true;
+        process_state(process, &state);
+        return connection_send(client, FRAME_DONE, tag, &state, sizeof state);
+    }
+    int fd = process->life.fd < 0 ? -1 : connect_below(gate, "gate", SOCK_SEQPACKET);
+    if (fd < 0)
+        process_set_failure(process, errno, process->life.fd < 0 ? "find container" : "connect");
+    process->report = (struct source){.fd = fd, .ready = process_on_report, .owner = process};
 }

@@ -112,22 +112,25 @@ static void on_ready(struct source *source, short events)
 void connection_accept(struct source *source, short events)
 {
     (void)events;
+    int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0 && connection_open(fd) == NULL)
+        close(fd);
+}
+
+struct connection *connection_open(int fd)
+{
     struct ucred peer;
     socklen_t size = sizeof peer;
-    int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
-        return;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != geteuid())
+        return NULL;
     struct connection *connection = calloc(1, sizeof *connection);
-    if (connection == NULL || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
-        peer.uid != geteuid()) {
-        free(connection);
-        close(fd);
-        return;
-    }
+    if (connection == NULL)
+        return NULL;
     connection->source = (struct source){.fd = fd, .ready = on_ready, .owner = connection};
     connection->next = shim.connections;
     shim.connections = connection;
     connection_send(connection, FRAME_HELLO, 0, &shim.hello, sizeof shim.hello);
+    return connection;
 }
 
 void connection_send(struct connection *connection, uint16_t type, uint32_t tag, const void *bytes,

@@ -58,7 +58,9 @@ int op_symlink(struct task *task, const struct orc_record *op)
     OWNED int parent = path_parent(task, in_root(op), list_text(task->list, op, 0), name);
     if (parent < 0)
         return task_fail(task, "open parent");
-    if (symlinkat(to, parent, name) < 0 && !(errno == EEXIST && is_same_link(parent, name, to)))
+    bool spares = (op->flags & FLAG_OPTIONAL) != 0;
+    if (symlinkat(to, parent, name) < 0 &&
+        !(errno == EEXIST && (spares || is_same_link(parent, name, to))))
         return task_fail(task, "symlink");
     return 0;
 }
@@ -121,7 +123,15 @@ int op_chdir(struct task *task, const struct orc_record *op)
     if (task->root < 0)
         return chdir(path) < 0 ? task_fail(task, "chdir") : 0;
     OWNED int fd = path_open(task, true, path, O_PATH | O_DIRECTORY);
-    if (fd < 0)
+    if (fd >= 0)
+        return fchdir(fd) < 0 ? task_fail(task, "chdir") : 0;
+    if (!task->sealed || (errno != EPERM && errno != ENOSYS))
         return task_fail(task, "open");
-    return fchdir(fd) < 0 ? task_fail(task, "chdir") : 0;
+    /* A filter from before openat2 was. What is outside of the root is "(unreachable)". */
+    char here[PATH_MAX];
+    if (chdir(path) < 0)
+        return task_fail(task, "chdir");
+    errno = ENOENT;
+    bool is_inside = syscall(SYS_getcwd, here, sizeof here) > 0 && here[0] == '/';
+    return is_inside ? 0 : task_fail(task, "chdir");
 }

@@ -35,7 +35,7 @@ static int program; /* the sealed copy */
 static _Alignas(16) uint8_t input[LAUNCH_BUFFER];
 static size_t input_used;
 
-static int seal_program(void)
+int seal_program(void)
 {
     struct stat size;
     int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);

@@ -12,4 +12,7 @@ struct shim_ready {
     struct orc_hello hello;
 };
 
+/* This program, in memory: no container can write to it. -1 and errno. */
+int seal_program(void);
+
 #endif

@@ -21,7 +21,7 @@ struct shape {
 static const struct shape op_shapes[] = {
     [OP_SET_ROOT] = {.run = op_set_root, .text = {PATH}},
     [OP_MKDIR] = {.run = op_mkdir, .flags = FLAG_IN_ROOT, .nums = 3, .text = {PATH}},
-    [OP_SYMLINK] = {.run = op_symlink, .flags = FLAG_IN_ROOT, .text = {PATH, PATH}},
+    [OP_SYMLINK] = {.run = op_symlink, .flags = FLAG_IN_ROOT | FLAG_OPTIONAL, .text = {PATH, PATH}},
     [OP_MKNOD] = {.run = op_mknod, .flags = FLAG_IN_ROOT, .nums = 5, .text = {PATH}},
     [OP_WRITE] = {.run = op_write, .flags = FLAG_PROC, .text = {PATH, BYTES}},
     [OP_MOUNT] = {.run = op_mount, .flags = FLAG_IN_ROOT | FLAG_CREATE | FLAG_COPY_UP, .nums = 1,
@@ -57,14 +57,17 @@ static const struct shape op_shapes[] = {
     [OP_SYNC] = {.run = op_sync},
     [OP_SPAWN] = {.run = op_spawn, .nums = 3, .text = {LIST, LIST}},
     [OP_ADOPT] = {.run = op_adopt, .text = {PATH}},
+    [OP_GATE] = {.run = op_gate, .text = {PATH}},
+    [OP_AWAIT] = {.run = op_await},
+    [OP_INPUT] = {.run = op_input, .text = {PATH}},
 };
 
 static const struct shape frame_shapes[] = {
     [FRAME_LAUNCH] = {.may = STAND_ALONE, .nums = 1, .text = {PATH, LIST, TEXT}},
     [FRAME_RUN] = {.may = HAVE_OPERATIONS},
     [FRAME_START] = {.may = HAVE_OPERATIONS, .nums = 5, .wides = 1,
-                     .flags = FLAG_TERMINAL | FLAG_INPUT | FLAG_INPUT_ONCE,
-                     .text = {NAME, TEXT, PATH, BYTES}},
+                     .flags = FLAG_TERMINAL | FLAG_INPUT | FLAG_INPUT_ONCE | FLAG_CALLERS,
+                     .text = {NAME, TEXT, TEXT, BYTES}},
     [FRAME_EXEC] = {.may = HAVE_OPERATIONS, .flags = FLAG_TERMINAL | FLAG_INPUT, .nums = 3,
                     .text = {NAME, TEXT, NONE, BYTES}},
     [FRAME_KILL] = {.may = STAND_ALONE, .nums = 1, .text = {NAME}},
@@ -74,6 +77,9 @@ static const struct shape frame_shapes[] = {
     [FRAME_RESIZE] = {.may = STAND_ALONE, .nums = 2},
     [FRAME_ATTACH] = {.may = STAND_ALONE, .flags = FLAG_INPUT, .text = {NAME}},
     [FRAME_CONTINUE] = {.may = STAND_ALONE, .text = {NAME}},
+    [FRAME_MEET] = {.may = STAND_ALONE, .nums = 1, .text = {NAME, TEXT}},
+    [FRAME_PRINT] = {.may = STAND_ALONE, .nums = 1, .text = {BYTES}},
+    [FRAME_FINISH] = {.may = STAND_ALONE, .nums = 1},
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))

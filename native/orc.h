@@ -30,6 +30,17 @@
  *
  *   connect, ATTACH ────────────────────────────────▶ to the first process; as EXEC from here on,
  *   hang-up ────────────────────────────────────────▶ but it goes on
+ *
+ * The OCI command line is the same interpreter with another parent: engines expect a container's
+ * first process as a descendant of theirs, so their child, the front, takes the shim's part.
+ *
+ *   planner (TypeScript)              orc-oci VERB …                       container
+ *          ◀── connect, CALL ──────── sealed copy of itself
+ *   PRINT ─────────────────────────▶ standard output or error
+ *   RUN, START, KILL … ────────────▶ as the shim
+ *          ◀── SYNC ──────────────── OP_AWAIT ◀─────────────────────────── waits at the gate
+ *   FINISH code ───────────────────▶ exits (create) …                      … and waits on
+ *   MEET pid, gate ────────────────▶ of another front (start): connects ──▶ goes on
  */
 #ifndef ORC_H
 #define ORC_H
@@ -38,7 +49,7 @@
 
 enum orc_limits {
     ORC_PROTOCOL = 3,         /* since operations have a version of their own: */
-    ORC_OPERATIONS = 3,       /* one more with each operation, field or request that is added */
+    ORC_OPERATIONS = 4,       /* one more with each operation, field or request that is added */
     ORC_MAX_FRAME = 4194304,  /* payload bytes of one frame */
     ORC_MAX_INPUT = 65536,    /* payload bytes of one INPUT frame */
     ORC_MAX_NAME = 127,       /* bytes of a container's name */
@@ -69,7 +80,8 @@ enum orc_frame_type {
     FRAME_RUN = 8,        /* operations */
     FRAME_START = 9,      /* text: name, cgroup2 dir or "", log, listener; num: host uid of its
                              streams, columns, rows, log files, CLONE_NEW…; wide: log bytes; flags;
-                             operations */
+                             operations. FLAG_CALLERS: no log but the terminal's socket or "", and
+                             the number of descriptors to hand on */
     FRAME_EXEC = 10,      /* text: name, cgroup2 dir or "", -, listener; num: host uid, columns,
                              rows; flags; operations */
     FRAME_KILL = 11,      /* text: name; num: signal */
@@ -84,6 +96,10 @@ enum orc_frame_type {
     FRAME_ERRORS = 20,    /* bytes */
     FRAME_SYNC = 21,      /* struct orc_state: START waits in OP_SYNC */
     FRAME_CONTINUE = 22,  /* text: name */
+    FRAME_CALL = 24,      /* of a front, each with a NUL: pid, directory, argc, words, environment */
+    FRAME_MEET = 25,      /* text: name, directory of the gate or ""; num: pid */
+    FRAME_PRINT = 26,     /* text: bytes; num: descriptor */
+    FRAME_FINISH = 27,    /* num: exit code */
 };
 
 /* The payload of a request: this head, `count` records, `blob` bytes. Record 0 carries the
@@ -146,6 +162,9 @@ enum orc_op {
     OP_SYNC = 42,
     OP_SPAWN = 43,      /* text: argv, env (NUL in between); num: how many, milliseconds */
     OP_ADOPT = 44,      /* text: path of a pid file */
+    OP_GATE = 45,       /* text: directory */
+    OP_AWAIT = 46,
+    OP_INPUT = 47,      /* text: path */
 };
 
 enum orc_flag {
@@ -160,6 +179,7 @@ enum orc_flag {
     FLAG_PROC = 512,
     FLAG_CONSOLE = 1024,
     FLAG_COPY_UP = 2048,
+    FLAG_CALLERS = 4096, /* its streams are those of whom the front was called by; it outlives both */
 };
 
 /* Where a process has namespaces open; 8 and up: further user namespaces, for idmapped mounts. The
@@ -183,6 +203,7 @@ enum orc_setting {
     SETTING_IO_PRIORITY = 2, /* num: as ioprio_set(2) */
     SETTING_AFFINITY = 3,    /* text: one bit for each processor */
     SETTING_PERSONALITY = 4, /* num: as personality(2) */
+    SETTING_MEMORY_POLICY = 5, /* num: as set_mempolicy(2); text: one bit for each node */
 };
 
 struct orc_hello {

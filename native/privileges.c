@@ -2,7 +2,9 @@
 #include "task.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/filter.h>
@@ -106,7 +108,7 @@ int op_set_caps(struct task *task, const struct orc_record *op)
 int op_setting(struct task *task, const struct orc_record *op)
 {
     static const char *const stages[] = {"prlimit", "sched_setattr", "ioprio_set",
-                                         "sched_setaffinity", "personality"};
+                                         "sched_setaffinity", "personality", "set_mempolicy"};
     const uint32_t *num = &op->num[1];
     const uint64_t *wide = op->wide;
     struct rlimit limit = {wide[0], wide[1]};
@@ -130,6 +132,9 @@ int op_setting(struct task *task, const struct orc_record *op)
         error = syscall(SYS_ioprio_set, 1 /* a process */, 0, num[0]);
     else if (op->num[0] == SETTING_AFFINITY)
         error = syscall(SYS_sched_setaffinity, 0, op->text[0].length, mask);
+    else if (op->num[0] == SETTING_MEMORY_POLICY)
+        error = syscall(SYS_set_mempolicy, num[0], op->text[0].length > 0 ? mask : NULL,
+                        op->text[0].length * CHAR_BIT);
     else
         error = personality(num[0]);
     return error < 0 ? task_fail(task, stages[op->num[0]]) : 0;
@@ -147,6 +152,8 @@ int op_no_new_privs(struct task *task, const struct orc_record *op)
 static void die_with_shim(const struct task *task)
 {
     struct pollfd shim = {.fd = task->report};
+    if (task->stays)
+        return;
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (poll(&shim, 1, 0) > 0 && (shim.revents & POLLHUP) != 0)
         _exit(1);
@@ -162,6 +169,11 @@ static int seal(struct task *task)
     die_with_shim(task);
     if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         return task_fail(task, "close_range");
+    if (task->handed_on > 0)
+        task->report = fcntl(task->report, F_DUPFD_CLOEXEC, HANDED_FD + MAX_HANDED);
+    for (uint32_t i = 0; i < task->handed_on; i++)
+        if (dup2(HANDED_FD + (int)i, 3 + (int)i) < 0 && errno != EBADF) /* it wasn't open */
+            return task_fail(task, "hand on");
     int error = task_send(task->report, &ready, -1);
     if (error < 0)
         return task->stage = "report", error;
@@ -198,7 +210,7 @@ int op_exec(struct task *task, const struct orc_record *op)
     int error = seal(task);
     if (error < 0)
         return error;
-    if (filtered) /* ids or caps set after the filter may have cleared it; it may be refused */
+    if (filtered && !task->stays) /* ids or caps set after the filter may have cleared it; it may be refused */
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     umask(task->umask);
     environ = task->list->envp;

@@ -50,7 +50,7 @@ void process_want(struct process *process)
 {
     bool flowing = process->settled && !clients_are_full(process);
     process->report.events = POLLIN;
-    process->life.events = POLLIN;
+    process->life.events = process->met ? 0 : POLLIN;
     process->output[0].events = process->output[1].events = flowing ? POLLIN : 0;
     process->input.events = process->settled && stream_has_input(process) ? POLLOUT : 0;
 }
@@ -131,9 +131,11 @@ static void finish(struct process *process)
     process->dead = process->role == ROLE_EXEC;
     if (process->dead)
         return;
-    log_close(process->log);
-    process->log = NULL;
-    record_exit(process);
+    if (process->log != NULL) {
+        log_close(process->log);
+        process->log = NULL;
+        record_exit(process);
+    }
     connections_broadcast(FRAME_EXITED, &state, sizeof state);
 }
 
@@ -156,7 +158,7 @@ static void settle(struct process *process)
             process->client = NULL;
         return;
     }
-    if (!process->reaped)
+    if (!process->reaped && !process->met)
         return;
     if (!process->failed)
         process_set_failure(process, ECANCELED, "died");
@@ -199,6 +201,7 @@ void process_free(struct process *process)
     stream_close(&process->report);
     stream_close(&process->life);
     free(process->pending);
+    free(process->console);
     free(process->listener);
     free(process);
 }
@@ -228,8 +231,26 @@ static void adopt_orphan(struct process *process, pid_t pid)
         process_set_failure(process, errno, "adopt");
 }
 
+static int connect_to(int fd, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    errno = ENAMETOOLONG;
+    if (strlen(path) >= sizeof address.sun_path)
+        return -1;
+    memcpy(address.sun_path, path, strlen(path));
+    return connect(fd, (const struct sockaddr *)&address, sizeof address);
+}
+
 static void take_terminal(struct process *process, int master)
 {
+    if (process->console != NULL && process->console[0] != '\0') {
+        OWNED int terminal = master;
+        OWNED int to = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect_to(to, process->console) == 0 && send_descriptor(to, "pty", 3, terminal) == 0)
+            return;
+        process_set_failure(process, errno, "console socket");
+        return process_kill(process, SIGKILL);
+    }
     int input = fcntl(master, F_DUPFD_CLOEXEC, SPACE_FD);
     process->output[0] = (struct source){master, 0, stream_output_ready, process};
     process->input = (struct source){input, 0, stream_input_ready, process};
@@ -263,20 +284,16 @@ static void ask_client(struct process *process)
 /* The process' pid stands where the message has a U+0001. */
 static bool send_listener(const struct process *process, int filter)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     const char *path = process->listener, *message = path + strlen(path) + 1;
     char *text = NULL;
     size_t size = 0;
     /* Not waiting: the socket is somebody else's. */
     OWNED int to = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if ((size_t)snprintf(address.sun_path, sizeof address.sun_path, "%s", path) >=
-        sizeof address.sun_path)
-        return errno = ENAMETOOLONG, false;
     FILE *out = open_memstream(&text, &size);
     for (; out != NULL && *message != '\0'; message++)
         fprintf(out, *message == 1 ? "%d" : "%c", *message == 1 ? process->pid : *message);
     bool sent = out != NULL && fclose(out) == 0 && filter >= 0 && to >= 0 &&
-                connect(to, (const struct sockaddr *)&address, sizeof address) == 0 &&
+                connect_to(to, path) == 0 &&
                 send_descriptor(to, text, size, filter) == 0;
     free(text);
     return sent;

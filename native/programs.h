@@ -5,6 +5,8 @@
 
 int launch_main(int argc, char **argv);
 int shim_main(int argc, char **argv);
+int oci_main(int argc, char **argv);
+int front_main(int argc, char **argv);
 int unpack_main(int argc, char **argv);
 
 #endif

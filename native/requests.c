@@ -50,6 +50,8 @@ static void handle_list(struct connection *connection, const struct orc_frame *f
         if (shim.shutting_down)
             return connection_refuse(connection, frame->tag, ESHUTDOWN, "shutdown");
         return process_start(connection, frame->tag, frame->type, list);
+    case FRAME_MEET:
+        return process_meet(connection, frame->tag, list);
     case FRAME_ATTACH:
         return process_attach(connection, frame->tag, list);
     case FRAME_KILL:
@@ -72,6 +74,10 @@ static void handle_list(struct connection *connection, const struct orc_frame *f
     case FRAME_RESIZE:
         return stream_resize(connection->session, (uint16_t)record->num[0],
                              (uint16_t)record->num[1]);
+    case FRAME_PRINT:
+        return front_print(list);
+    case FRAME_FINISH:
+        return front_finish((int)record->num[0]);
     default:
         return connection_refuse(connection, frame->tag, ENOSYS, "request");
     }

@@ -17,33 +17,13 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_SOURCES = 1 + MAX_CONNECTIONS + 5 * MAX_PROCESSES, TICK_MS = 100 };
+enum { MAX_SOURCES = 2 + MAX_CONNECTIONS + 5 * MAX_PROCESSES, TICK_MS = 100 };
 
 struct shim shim;
-
-/* Through /proc/self/fd the path is short whatever the directory's is (sun_path holds 107
- * bytes). */
-static const char *listen_in(int run_dir)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return "socket";
-    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/shim.sock", run_dir);
-    unlinkat(run_dir, "shim.sock", 0);
-    mode_t before = umask(0177);
-    int error = bind(fd, (const struct sockaddr *)&address, sizeof address);
-    umask(before);
-    if (error < 0 || listen(fd, 64) < 0)
-        return "listen";
-    shim.listener = (struct source){.fd = fd, .events = POLLIN, .ready = connection_accept};
-    return NULL;
-}
 
 /* Only wakes the loop. */
 static void on_child(int number)
@@ -51,8 +31,7 @@ static void on_child(int number)
     (void)number;
 }
 
-/* NULL, or the stage that failed, with errno. */
-static const char *set_up(const char *run_dir)
+const char *shim_begin(const char *name)
 {
     sigset_t children;
     sigemptyset(&children);
@@ -61,21 +40,33 @@ static const char *set_up(const char *run_dir)
     signal(SIGCHLD, on_child); /* orc-launch ignores it, and that is inherited */
     signal(SIGPIPE, SIG_IGN);
     umask(022);
-    prctl(PR_SET_NAME, "orc-shim");
-    prctl(PR_SET_CHILD_SUBREAPER, 1); /* of what other runtimes leave running */
+    prctl(PR_SET_NAME, name);
     prctl(PR_SET_DUMPABLE, 0); /* nothing in a container may trace what is on its way into it */
-    fcntl(SHIM_READY_FD, F_SETFD, FD_CLOEXEC);
+    shim.listener.fd = shim.exits_dir = -1;
     shim.null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    shim.run_dir = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (shim.null < 0 || shim.run_dir < 0)
-        return "open run dir";
-    if (flock(shim.run_dir, LOCK_EX | LOCK_NB) < 0)
-        return "lock run dir";
     for (int i = 0; i < SPACE_COUNT; i++) {
         shim.spaces[i] = -1;
         if (dup3(shim.null, SPACE_FD + i, O_CLOEXEC) < 0) /* nothing else may get these numbers */
-            return "dup";
+            return "open /dev/null";
     }
+    shim.hello = (struct orc_hello){.version = ORC_PROTOCOL, .pid = (uint32_t)getpid(),
+                                    .operations = ORC_OPERATIONS};
+    return NULL;
+}
+
+/* NULL, or the stage that failed, with errno. */
+static const char *set_up(const char *run_dir)
+{
+    fcntl(SHIM_READY_FD, F_SETFD, FD_CLOEXEC);
+    const char *failed = shim_begin("orc-shim");
+    if (failed != NULL)
+        return failed;
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* of what other runtimes leave running */
+    shim.run_dir = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (shim.run_dir < 0)
+        return "open run dir";
+    if (flock(shim.run_dir, LOCK_EX | LOCK_NB) < 0)
+        return "lock run dir";
     if (chdir("/") < 0)
         return "chdir";
     if (unshare(CLONE_NEWNS) < 0)
@@ -87,9 +78,9 @@ static const char *set_up(const char *run_dir)
     shim.exits_dir = openat(shim.run_dir, "exits", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (shim.exits_dir < 0)
         return "open exits";
-    shim.hello = (struct orc_hello){.version = ORC_PROTOCOL, .pid = (uint32_t)getpid(),
-                                    .operations = ORC_OPERATIONS};
-    return listen_in(shim.run_dir);
+    int listener = listen_below(shim.run_dir, "shim.sock", SOCK_STREAM | SOCK_NONBLOCK);
+    shim.listener = (struct source){.fd = listener, .ready = connection_accept};
+    return listener < 0 ? "listen" : NULL;
 }
 
 static void report(int error, const char *stage)
@@ -122,6 +113,7 @@ static nfds_t collect(struct source **sources)
         add(sources, &count, &p->output[1]);
         add(sources, &count, &p->input);
     }
+    add(sources, &count, &shim.typed);
     shim.listener.events = connections < MAX_CONNECTIONS ? POLLIN : 0;
     add(sources, &count, &shim.listener);
     return count;
@@ -204,7 +196,7 @@ static bool reap_strangers(void)
     }
 }
 
-_Noreturn static void serve(void)
+void shim_serve(void (*round)(void))
 {
     static struct source *sources[MAX_SOURCES];
     static struct pollfd fds[MAX_SOURCES];
@@ -221,7 +213,7 @@ _Noreturn static void serve(void)
                 sources[i]->ready(sources[i], fds[i].revents);
         more = reap_strangers();
         sweep();
-        end_if_idle();
+        round();
     }
 }
 
@@ -234,7 +226,8 @@ int shim_main(int argc, char **argv)
     report(failed == NULL ? 0 : errno, failed == NULL ? "" : failed);
     if (failed != NULL)
         return 1;
-    serve();
+    shim_serve(end_if_idle);
+    return 0;
 }
 
 uint64_t now_ms(clockid_t clock)

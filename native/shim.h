@@ -65,6 +65,8 @@ struct process {
     struct orc_failure failure;
     bool adopts; /* an orphan that it has yet to name */
     bool asked; /* its client, who lets it go on */
+    bool callers; /* see FLAG_CALLERS */
+    bool met; /* no child of ours */
     bool ready, failed, settled; /* settled: the start was answered */
     bool reaped, finished, dead; /* finished: the end was announced */
     bool terminal, hung_up, input_once;
@@ -72,6 +74,7 @@ struct process {
     size_t drained; /* bytes read since the end */
     uint64_t started_ms, finished_ms;
     struct log *log;
+    char *console;    /* the socket that a terminal goes to, or "" */
     char *listener;   /* where a filter's descriptor goes: a path, and after its NUL a message */
     uint8_t *pending; /* standard input that the process hasn't taken */
     size_t pending_at, pending_size;
@@ -85,6 +88,7 @@ struct shim {
     int spaces[SPACE_COUNT];
     struct orc_hello hello;
     struct source listener;
+    struct source typed; /* a front's own input, for its container's terminal */
     struct connection *connections;
     struct process *processes;
     struct connection *shutdown; /* who asked for it */
@@ -96,8 +100,14 @@ extern struct shim shim;
 
 uint64_t now_ms(clockid_t clock);
 
+/* What a shim and a front begin with: NULL, or the stage that failed, with errno. */
+const char *shim_begin(const char *name);
+/* Never returns but by `round`, called after each. */
+void shim_serve(void (*round)(void));
+
 /* connections.c */
 void connection_accept(struct source *source, short events);
+struct connection *connection_open(int fd); /* its own from then on; NULL: no memory */
 void connection_send(struct connection *connection, uint16_t type, uint32_t tag, const void *bytes,
                      size_t size);
 void connection_fail(struct connection *connection, uint32_t tag,
@@ -119,7 +129,12 @@ bool clients_are_full(const struct process *process);
 /* requests.c: one frame. False: it was malformed, the connection must go. */
 bool request_handle(struct connection *connection, const struct orc_frame *frame, uint8_t *payload);
 
+/* oci.c */
+void front_print(const struct list *list);
+_Noreturn void front_finish(int code);
+
 /* births.c */
+void process_meet(struct connection *client, uint32_t tag, const struct list *list);
 void process_start(struct connection *client, uint32_t tag, uint16_t type, struct list *list);
 
 /* processes.c */

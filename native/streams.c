@@ -1,3 +1,4 @@
+#include "descriptor.h"
 #include "shim.h"
 
 #include <errno.h>
@@ -19,6 +20,8 @@ static ssize_t pump(struct process *process, int stream)
         stream_close(source);
         return 0;
     }
+    if (process->callers && !descriptor_write(STDOUT_FILENO, buffer, (size_t)got))
+        return stream_close(source), 0;
     if (process->log != NULL)
         log_write(process->log, stream, buffer, (size_t)got);
     clients_send(process, stream == 0 ? FRAME_OUTPUT : FRAME_ERRORS, buffer, (size_t)got);

@@ -26,6 +26,8 @@ struct report {
     struct orc_failure failure;
 };
 
+enum { HANDED_FD = 512, MAX_HANDED = 253 };
+
 struct task {
     const struct list *list;
     int root;      /* O_PATH; what paths in the root are resolved below; -1: none yet */
@@ -37,6 +39,9 @@ struct task {
     mode_t umask;
     const char *stage; /* of the operation that runs: string constants only */
     bool sealed;
+    bool stays;         /* when who started it has ended */
+    uint32_t handed_on; /* descriptors, from HANDED_FD on: they become those from 3 on */
+    int gate;           /* listening; -1: none */
 };
 
 /* Runs the operations after the arguments and never returns: exec, or _exit(0) after the last,
@@ -45,6 +50,10 @@ _Noreturn void task_run(struct task *task);
 
 /* Sets the stage and gives -errno: every operation fails with this line. */
 int task_fail(struct task *task, const char *stage);
+/* Listens at `name` in a directory, whose path may be of any length; only the owner may connect. A
+ * descriptor, or -1 with errno. */
+int listen_below(int directory, const char *name, int type);
+int connect_below(const char *directory, const char *name, int type);
 /* 0 or -errno. */
 int send_descriptor(int to, const void *bytes, size_t size, int descriptor);
 int task_send(int report, const struct report *message, int descriptor);
@@ -62,6 +71,7 @@ operation op_open_space, op_new_user, op_hold, op_join, op_unshare;        /* sp
 operation op_fork, op_enter_container, op_names, op_netlink, op_terminal;
 operation op_dial;                                              /* dial.c */
 operation op_sync;                                              /* task.c */
+operation op_gate, op_await, op_input;                          /* gate.c */
 operation op_spawn, op_adopt;                                   /* spawn.c */
 operation op_new_session, op_new_keyring, op_umask, op_set_ids; /* privileges.c */
 operation op_drop_bounding, op_set_caps, op_no_new_privs, op_setting, op_seccomp, op_exec;

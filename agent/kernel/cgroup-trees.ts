@@ -33,12 +33,16 @@ export interface CgroupTrees {
  * The trees that have cpu, memory and pids: the unified one if it has all three, else one of version 1 for each, with
  * cpuacct, which tells what is used (and may be the same as cpu's), and devices. On a hybrid host the unified tree has
  * none of them; it still has a leaf for each group, to freeze and to kill it by, for which others need the freezer.
- * `further`: controllers that are taken too, where the host has them. Throws CgroupError naming what is missing.
+ * `further`: controllers that are taken too, where the host has them; `of`: whose place is meant by the own one. Throws
+ * CgroupError naming what is missing.
  */
-export async function findCgroupTrees(further: readonly string[] = []): Promise<CgroupTrees> {
+export async function findCgroupTrees(
+  further: readonly string[] = [],
+  of: number | 'self' = 'self',
+): Promise<CgroupTrees> {
   const [mountinfo, own] = await Promise.all([
     readFile('/proc/self/mountinfo', 'utf8'),
-    readFile('/proc/self/cgroup', 'utf8'),
+    readFile(`/proc/${of}/cgroup`, 'utf8'),
   ]);
   const mounts = parseMountinfo(mountinfo);
   const unified = mounts.find((mount) => mount.fstype === 'cgroup2');

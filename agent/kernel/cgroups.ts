@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
@@ -104,7 +104,7 @@ export async function openCgroups(options: {
       naming(group, () => {
         for (const { tree, at } of tops)
           make(tree, { from: at, to: join(at, group), hasGroups: false });
-        if (plan) apply(plan, directories(group));
+        if (plan) applyCgroupPlan(plan, directories(group));
       }),
     ensureMark: async (group) => {
       const all = directories(group);
@@ -164,6 +164,12 @@ function delegate(directory: string, controllers: readonly string[]): void {
   if (missing.length > 0) writeFileSync(file, missing.map((name) => `+${name}`).join(' '));
 }
 
+/** In one tree of version 1, below a group that is there. */
+export function makeSubgroup(directory: string): void {
+  mkdirSync(directory, { recursive: true });
+  if (existsSync(join(directory, 'cpuset.cpus'))) inheritCpuset(directory);
+}
+
 function inheritCpuset(directory: string): void {
   for (const name of ['cpuset.cpus', 'cpuset.mems']) {
     const file = join(directory, name);
@@ -178,7 +184,10 @@ type Directories = readonly CgroupDirectory[];
  * One limit can stand in another's way until that is changed too (memory, and its sum with swap, lowered or raised; a
  * quota and its burst): as long as a round gets further there is one more.
  */
-function apply({ files, deviceFilter }: CgroupPlan, directories: Directories): void {
+export function applyCgroupPlan(
+  { files, deviceFilter }: CgroupPlan,
+  directories: Directories,
+): void {
   for (let left = files; left.length > 0; ) {
     const errors = left.map((file) => refusalOf(directories, file));
     if (errors.every(Boolean)) throw errors[0];
@@ -196,7 +205,7 @@ function refusalOf(directories: Directories, limit: CgroupFile): CgroupError | u
   if (!group) return new CgroupError(`${field}: this host has no "${name}" cgroup controller`);
   try {
     const used = notBelow && readFileSync(join(group.path, notBelow), 'utf8').trim();
-    if (Number(used ?? 0) > Number(value)) throw new Error(`${used} is in use`);
+    if (used && Number(used) > Number(value)) throw new Error(`${used} is in use`);
     // 'r+': a name that the kernel doesn't have is ENOENT, not an attempt to create it.
     writeFileSync(join(group.path, file), value, { flag: 'r+' });
     return undefined;

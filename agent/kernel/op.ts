@@ -41,8 +41,8 @@ export const operations = {
   'set-root': { path: text },
   /** mkdir -p below the root, or one directory elsewhere; exists already: left as it is. */
   mkdir: { path: text, inRoot, mode: u32, uid: u32, gid: u32 },
-  /** Fails if something else is there; the same link already there is fine. */
-  symlink: { path: text, inRoot, to: text },
+  /** Fails if something else is there, unless `optional`; the same link already there is fine. */
+  symlink: { path: text, inRoot, to: text, optional: flag('OPTIONAL') },
   /** `mode`: file type and permission bits, as mknod(2) takes them. */
   mknod: { path: text, inRoot, mode: u32, uid: u32, gid: u32, major: u32, minor: u32 },
   /** open(O_WRONLY) and one write(2): for cgroup files, maps, sysctls. `proc`: `path` is below /proc ("self/attr/exec"),
@@ -105,6 +105,12 @@ export const operations = {
   netlink: { messages: bytes },
   /** Waits until the starter says so: see {@link StartRequest.onSync}. */
   sync: {},
+  /** Listens in this directory, while the host's paths are there: for `await`. */
+  gate: { path: text },
+  /** Waits as `sync` does; if who started it ends meanwhile, until another one comes to the gate, who is its starter from then on. */
+  await: {},
+  /** A file becomes standard input. */
+  input: { path: text },
   /** Makes a terminal, of the request's size, of the container's own devpts; it becomes descriptors 0 to 2, and, with
    *  `console`, is bound to /dev/console. */
   terminal: { console: flag('CONSOLE') },
@@ -133,6 +139,8 @@ export const operations = {
   /** One bit for each processor, lowest first. */
   affinity: { mask: bytes },
   personality: { persona: u32 },
+  /** set_mempolicy(2); one bit for each node, lowest first. */
+  'memory-policy': { mode: u32, nodes: bytes },
   /** Runs a program of the host's to its end, which must be 0: else ECHILD, and why only the program knows. One that takes
    *  longer is killed: ETIMEDOUT. */
   spawn: { argv: strings, env: strings, timeoutMs: u32 },

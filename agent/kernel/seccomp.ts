@@ -3,6 +3,7 @@ import { actions, comparisons, compileFilter, type SeccompFilter } from '../../n
 /** `linux.seccomp` of the OCI runtime specification. */
 export interface SeccompSpec extends SeccompFilter {
   readonly flags?: readonly string[] | undefined;
+  readonly listenerPath?: string | undefined;
 }
 
 /** What a specification may say. */
@@ -40,14 +41,14 @@ const flagBits: Readonly<Record<string, number>> = {
 };
 const NEW_LISTENER = 8;
 
-function flagsOf({ defaultAction, syscalls = [], flags = [] }: SeccompSpec): number {
+function flagsOf({ defaultAction, syscalls = [], flags = [], listenerPath }: SeccompSpec): number {
   const notifying = syscalls.filter(({ action }) => action === 'SCMP_ACT_NOTIFY');
   // The process writes to tell that there is a descriptor, which nobody has until then.
   if (defaultAction === 'SCMP_ACT_NOTIFY' || notifying.some(({ names }) => names.includes('write')))
     throw new Error('SCMP_ACT_NOTIFY for write can be answered by nobody');
   return flags.reduce(
     (bits, flag) => bits | flagBit(flag),
-    notifying.length > 0 ? NEW_LISTENER : 0,
+    notifying.length > 0 || listenerPath ? NEW_LISTENER : 0,
   );
 }
 

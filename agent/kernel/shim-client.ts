@@ -33,7 +33,7 @@ const OLDEST_PROTOCOL = 2;
 /** The shim that listens in `runDir`; undefined when nobody is there. Throws ShimLost. */
 export async function connectShim(runDir: string): Promise<Shim | undefined> {
   const socket = await connectSocket(runDir);
-  return socket === undefined ? undefined : openClient(socket, runDir);
+  return socket && openShim(socket, runDir);
 }
 
 interface Question extends Ask {
@@ -41,10 +41,12 @@ interface Question extends Ask {
 }
 
 /** One control connection: questions by tag, exits as they come. */
-interface Client {
+export interface Client {
   readonly socket: Socket;
   readonly runDir: string;
   readonly hello: Deferred<Hello>;
+  /** Of a front: what it was called with. */
+  readonly call: Deferred<Buffer>;
   readonly questions: Map<number, Question>;
   readonly exitListeners: ((exit: ShimContainer) => void)[];
   readonly lostListeners: (() => void)[];
@@ -54,11 +56,12 @@ interface Client {
   operations: number;
 }
 
-async function openClient(socket: Socket, runDir: string): Promise<Shim> {
+export function clientOn(socket: Socket, runDir = ''): Client {
   const client: Client = {
     socket,
     runDir,
     hello: deferred(),
+    call: deferred(),
     questions: new Map(),
     exitListeners: [],
     lostListeners: [],
@@ -66,7 +69,13 @@ async function openClient(socket: Socket, runDir: string): Promise<Shim> {
     closed: 'no',
     operations: 0,
   };
+  client.call.promise.catch(() => undefined);
   listen(client);
+  return client;
+}
+
+async function openShim(socket: Socket, runDir: string): Promise<Shim> {
+  const client = clientOn(socket, runDir);
   const hello = await client.hello.promise;
   if (hello.version < OLDEST_PROTOCOL) {
     disconnect(client);
@@ -102,7 +111,7 @@ function shimOf(client: Client, hello: Hello): Shim {
   };
 }
 
-async function tell(
+export async function tell(
   client: Client,
   what: 'KILL' | 'FORGET' | 'CONTINUE',
   { container, num = [] }: { readonly container: string; readonly num?: readonly number[] },
@@ -126,13 +135,20 @@ async function start(client: Client, request: StartRequest): Promise<{ readonly 
       text: [container, request.cgroup2Dir ?? '', request.logPath, ...listenerOf(request)],
     },
     ops: request.ops,
-    onSync: async (pid) => {
-      await request.onSync?.({ pid });
+    ...goingOn(client, container, request.onSync),
+  });
+  return { pid: decodeStates(answer)[0]!.pid };
+}
+
+/** What a question does when its list waits in `sync`. */
+export function goingOn(client: Client, container: string, onSync: StartRequest['onSync']) {
+  return {
+    onSync: async (pid: number) => {
+      await onSync?.({ pid });
       await tell(client, 'CONTINUE', { container });
     },
     giveUp: () => tell(client, 'KILL', { container, num: [constants.signals.SIGKILL] }),
-  });
-  return { pid: decodeStates(answer)[0]!.pid };
+  };
 }
 
 function openExec(client: Client, request: ExecRequest) {
@@ -150,7 +166,7 @@ function attach(client: Client, container: string, stdin: boolean): Promise<Exec
   return openSession(client, { type: frameType.ATTACH, request: `attach to ${container}`, args });
 }
 
-function listenerOf({ listener }: Pick<ExecRequest, 'listener'>): readonly Uint8Array[] {
+export function listenerOf({ listener }: Pick<ExecRequest, 'listener'>): readonly Uint8Array[] {
   return listener ? [Buffer.from(`${listener.path}\0${listener.message}`)] : [];
 }
 
@@ -177,7 +193,7 @@ interface Ask {
   readonly giveUp?: () => Promise<void>;
 }
 
-function ask(client: Client, asked: Ask): Promise<Buffer> {
+export function ask(client: Client, asked: Ask): Promise<Buffer> {
   if (client.socket.destroyed) throw new ShimLost(`${asked.request}: the shim is gone`);
   const answer = deferred<Buffer>();
   const frame = encodeAsk(client, ++client.lastTag, asked);
@@ -213,6 +229,7 @@ function receive(client: Client, frame: Frame): void {
   const question = client.questions.get(tag);
   if (type !== frameType.SYNC) client.questions.delete(tag);
   if (type === frameType.HELLO) client.hello.resolve(decodeHello(payload));
+  else if (type === frameType.CALL) client.call.resolve(payload);
   else if (type === frameType.EXITED)
     for (const listener of client.exitListeners) listener(decodeStates(payload)[0]!);
   else if (type === frameType.SYNC) synchronize(client, question, frame);
@@ -242,6 +259,7 @@ function synchronize(
 function lose(client: Client, cause: unknown): void {
   const error = new ShimLost('the shim is gone', { cause });
   client.hello.reject(error);
+  client.call.reject(error);
   for (const { request, answer } of client.questions.values())
     answer.reject(new ShimLost(`${request}: the shim is gone`, { cause }));
   client.questions.clear();

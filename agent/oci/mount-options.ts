@@ -85,6 +85,10 @@ function isKnown(name: string): boolean {
   );
 }
 
+/** For what a runtime says of itself. */
+export const knownMountOptions = (): readonly string[] =>
+  [others, ...[attributes, superblocks, propagations].map(Object.keys)].flat().toSorted();
+
 const others = ['bind', 'rbind', 'remount', 'tmpcopyup', 'idmap', 'ridmap'];
 
 /** All of the access time settings are one choice: mount_setattr(2). */

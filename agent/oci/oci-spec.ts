@@ -29,7 +29,7 @@ export type OciLinux = NonNullable<OciSpec['linux']>;
 export type OciResources = NonNullable<OciLinux['resources']>;
 export type OciHook = NonNullable<NonNullable<OciSpec['hooks']>['poststop']>[number];
 export type OciIdMapping = TypeOf<typeof idMapping>;
-export type OciNamespaceType = (typeof spaces)[number];
+export type OciNamespaceType = (typeof ociNamespaceTypes)[number];
 export type LinuxSeccomp = NonNullable<OciLinux['seccomp']>;
 /** `below`: of the agent alone, never read from JSON: the source is relative to it, and no link leads out of it. */
 export type OciMount = NonNullable<OciSpec['mounts']>[number] & { readonly below?: string };
@@ -42,6 +42,11 @@ export function parseOciSpec(text: string): OciSpec {
 /** The process of an `exec`, as in `--process FILE`. */
 export function parseOciProcess(text: string): OciProcess {
   return check<OciProcess>(process, parseJson(text), 'process');
+}
+
+/** `linux.resources` alone, as in `update --resources FILE`. */
+export function parseOciResources(text: string): OciResources {
+  return check<OciResources>(resources, parseJson(text), 'linux.resources');
 }
 
 export function checkOciSpec(value: unknown): OciSpec {
@@ -71,7 +76,18 @@ function parseJson(text: string): unknown {
   }
 }
 
-const spaces = ['pid', 'network', 'mount', 'ipc', 'uts', 'user', 'cgroup', 'time'] as const;
+export const ociVersions = { min: '1.0.0', max: '1.3.0' } as const;
+
+export const ociNamespaceTypes = [
+  'pid',
+  'network',
+  'mount',
+  'ipc',
+  'uts',
+  'user',
+  'cgroup',
+  'time',
+] as const;
 const uint32 = long({ min: 0, max: 2 ** 32 - 1 });
 /** The kernel's strings end with it. */
 const text = str({ check: (value) => (value.includes('\0') ? 'must not hold NUL' : undefined) });
@@ -115,7 +131,7 @@ const mount = obj({
 });
 
 const hooks = list(
-  obj({ path: required(text), ...all(strings, 'args', 'env'), ...unsupportedFields('timeout') }),
+  obj({ path: required(text), ...all(strings, 'args', 'env'), timeout: int({ min: 1 }) }),
 );
 
 const device = all(required(uint32), 'major', 'minor');
@@ -188,7 +204,7 @@ const linux = obj({
   sysctl: map(text),
   resources,
   cgroupsPath: text,
-  namespaces: list(obj({ type: required(str({ values: spaces })), path: text })),
+  namespaces: list(obj({ type: required(str({ values: ociNamespaceTypes })), path: text })),
   devices: list(
     obj({
       path: required(text),
@@ -201,7 +217,8 @@ const linux = obj({
   rootfsPropagation: str({ values: ['', ...shares, ...shares.map((one) => `r${one}`)] }),
   mountLabel: text,
   ...all(strings, 'maskedPaths', 'readonlyPaths'),
-  ...unsupportedFields('intelRdt', 'memoryPolicy'),
+  ...unsupportedFields('intelRdt'),
+  memoryPolicy: obj({ mode: required(text), nodes: text, flags: strings }),
   personality: obj({
     domain: required(str({ values: ['LINUX', 'LINUX32'] })),
     ...unsupportedFields('flags'),

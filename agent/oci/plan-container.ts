@@ -11,6 +11,7 @@ import { planMounts } from './plan-mounts.ts';
 import { planNetDevices } from './plan-net-devices.ts';
 import {
   planIdentity,
+  planMemoryPolicy,
   planProcFiles,
   planSession,
   planSettings,
@@ -37,7 +38,8 @@ import { planSysctls } from './plan-sysctls.ts';
  *     power over what was set up before.
  *  8. Rights, see `planIdentity`; the working directory as the user who will be in it; exec.
  *
- * A hook's place is a `sync`: createRuntime and createContainer before 6, startContainer before 7. Throws OciError.
+ * A hook's place is a `sync`: createRuntime and createContainer before 6, startContainer before 8, and before that the wait
+ * between creation and start. Throws OciError.
  */
 export function planContainer(spec: OciSpec, place: OciPlace): readonly Op[] {
   const { process, linux = {}, root, hooks } = spec;
@@ -46,6 +48,7 @@ export function planContainer(spec: OciSpec, place: OciPlace): readonly Op[] {
     throw new OciError('linux.namespaces', 'unsupported', 'a mount namespace that is not new');
   const { move, settle } = planNetDevices(linux, place);
   return [
+    ...(place.gate === undefined ? [] : [{ op: 'gate', path: place.gate } as const]),
     ...place.attach.map(attachTo),
     planPropagation(spec, place),
     ...openSpaces(linux, [...shared, 'user', 'pid', 'cgroup', 'time']),
@@ -68,10 +71,12 @@ export function planContainer(spec: OciSpec, place: OciPlace): readonly Op[] {
     ...planRootPropagation(linux),
     { op: 'new-keyring' },
     ...planSession(process.terminal, true),
-    ...(hooks?.startContainer ? [sync] : []),
     ...planSettings(process),
     ...planPersonality(linux),
+    ...planMemoryPolicy(linux),
     ...joins(linux, ['user']),
+    ...(place.gate === undefined ? [] : [{ op: 'await' } as const]),
+    ...(hooks?.startContainer ? [sync] : []),
     ...planIdentity(process, place),
   ];
 }

@@ -14,12 +14,17 @@ type Device = NonNullable<OciLinux['devices']>[number];
  */
 export function planDevices(spec: OciSpec, place: OciPlace): readonly Op[] {
   const devices = new Map(defaults.map((device) => [device.path, device]));
-  for (const device of spec.linux?.devices ?? []) devices.set(device.path, device);
-  const dev = spec.mounts?.find(({ destination }) => posix.resolve('/', destination) === '/dev');
+  for (const device of spec.linux?.devices ?? []) {
+    const path = posix.join(device.path, '.');
+    devices.set(path, { ...device, path });
+  }
+  const dev = spec.mounts?.findLast(
+    ({ destination }) => posix.resolve('/', destination) === '/dev',
+  );
   if (dev?.type === 'bind' || dev?.options?.some((name) => /^r?bind$/.test(name))) return [];
   const nodes = [...devices.values()].flatMap((device) => planNode(device, spec));
   const links = Object.entries(deviceLinks).map(
-    ([path, to]): Op => ({ op: 'symlink', path, inRoot: true, to }),
+    ([path, to]): Op => ({ op: 'symlink', path, inRoot: true, to, optional: !place.lockDevices }),
   );
   const locks = dev !== undefined && place.lockDevices ? planLocks([...devices.keys()]) : [];
   return [...nodes, ...links, ...locks];

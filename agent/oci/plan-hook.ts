@@ -36,6 +36,7 @@ export function planHook(
   ];
   return [
     ...(kind === 'createContainer' ? inside : []),
+    { op: 'chdir', path: place.bundle },
     { op: 'new-session' },
     { op: 'exec', file: path, argv: args, env },
   ];

@@ -38,8 +38,6 @@ function planMount(mount: OciMount, context: MountContext): readonly Op[] {
 function planBind(mount: OciMount, options: MountOptions, context: MountContext): Op {
   const { source = '', below } = mount;
   if (source === '') throw new OciError(`${context.field}.source`, 'invalid', 'Required value');
-  if (options.data.length > 0)
-    throw new OciError(`${context.field}.options`, 'invalid', `no option "${options.data[0]}"`);
   return {
     op: 'bind',
     source: below === undefined ? posix.resolve(context.place.bundle, source) : source,

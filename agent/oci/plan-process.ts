@@ -2,7 +2,7 @@ import type { Op } from '../kernel/op.ts';
 import { capabilityMask } from './capability.ts';
 import { OciError } from './oci-error.ts';
 import type { OciPlace } from './oci-place.ts';
-import type { OciProcess } from './oci-spec.ts';
+import type { OciLinux, OciProcess } from './oci-spec.ts';
 
 /**
  * What is written to procfs for the process. Done while the host's is there, as no procfs of a container is to be
@@ -62,6 +62,7 @@ function planScheduler(scheduler: NonNullable<OciProcess['scheduler']>): Op {
   const { policy, nice = 0, priority = 0, flags = [] } = scheduler;
   const { runtime = 0, deadline = 0, period = 0 } = scheduler;
   const at = 'process.scheduler';
+  if (policy === 'SCHED_DEADLINE') checkDeadline(scheduler, at);
   const bit = (flag: string) =>
     1n << BigInt(oneOf(schedulerFlags, flag.replace(/^SCHED_FLAG_/, ''), `${at}.flags`));
   return {
@@ -74,6 +75,18 @@ function planScheduler(scheduler: NonNullable<OciProcess['scheduler']>): Op {
     deadline: BigInt(deadline),
     period: BigInt(period),
   };
+}
+
+/** sched(7): runtime ≤ deadline ≤ period, of nanoseconds above a microsecond. */
+function checkDeadline(of: NonNullable<OciProcess['scheduler']>, at: string): void {
+  const { runtime, deadline, period = deadline } = of;
+  const wrong = (why: string) =>
+    new OciError(at, 'invalid', `sched_setattr: \`SCHED_DEADLINE\` ${why}`);
+  if (runtime === undefined) throw wrong('requires `runtime`');
+  if (deadline === undefined) throw wrong('requires `deadline`');
+  if (BigInt(runtime) <= 0n) throw wrong('runtime must be greater than 0');
+  if (BigInt(runtime) > BigInt(deadline)) throw wrong('runtime must be <= deadline');
+  if (period && BigInt(deadline) > BigInt(period)) throw wrong('deadline must be <= period');
 }
 
 function planIoPriority(wanted: NonNullable<OciProcess['ioPriority']>): Op {
@@ -141,3 +154,29 @@ export function processorMask(text: string, field: string): Uint8Array {
 }
 
 const MAX_PROCESSORS = 8192;
+
+/** For all memory that the process and its children take. */
+export function planMemoryPolicy({ memoryPolicy }: OciLinux): readonly Op[] {
+  if (!memoryPolicy) return [];
+  const { mode, nodes, flags = [] } = memoryPolicy;
+  const at = 'linux.memoryPolicy';
+  const number = oneOf(memoryModes, mode.replace(/^MPOL_/, ''), `${at}.mode`);
+  const bits = flags.map(
+    (flag) => 1 << (13 + oneOf(memoryFlags, flag.replace(/^MPOL_F_/, ''), `${at}.flags`)),
+  );
+  const mask = nodes ? processorMask(nodes, `${at}.nodes`) : new Uint8Array();
+  return [
+    {
+      op: 'memory-policy',
+      mode: bits.reduce((all, bit) => all | bit, number),
+      nodes: mask.subarray(0, MAX_NODES / 8),
+    },
+  ];
+}
+
+const MAX_NODES = 1024;
+export const memoryModes = words(
+  'DEFAULT PREFERRED BIND INTERLEAVE LOCAL PREFERRED_MANY WEIGHTED_INTERLEAVE',
+);
+/** From bit 13 on: numaif.h. */
+export const memoryFlags = words('NUMA_BALANCING RELATIVE_NODES STATIC_NODES');

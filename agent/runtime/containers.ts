@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join, parse } from 'node:path';
 import { ifPresent } from '../../base/durable-file.ts';
 import { groupOf } from '../kernel/cgroup-trees.ts';
@@ -311,15 +311,4 @@ export async function imagesInUse(dirs: RuntimeDirectories): Promise<ReadonlySet
       if (record) ids.add(record.imageId);
     }
   return ids;
-}
-
-/** CapBnd of /proc/self/status: what the agent can give at most. */
-export function ownCapabilities(): bigint {
-  const status = readFileSync('/proc/self/status', 'utf8');
-  return BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
-}
-
-/** None where securityfs isn't mounted. */
-export function activeModules(): readonly string[] {
-  return (ifPresent(() => readFileSync('/sys/kernel/security/lsm', 'utf8')) ?? '').split(',');
 }

@@ -1,45 +1,12 @@
 import type { Op } from '../kernel/op.ts';
 import type { OpError } from '../kernel/op-error.ts';
+import { startProblem } from '../oci/start-problem.ts';
 import { ContainerError } from './container-error.ts';
 
-/** What a failed operation means to whoever wrote the pod, in the words that docker and containerd use. */
-export function startFailure(ops: readonly Op[], error: OpError): ContainerError {
-  const op = ops[error.failure.index];
-  if (op?.op === 'exec') return startError(execProblem(op.argv[0] ?? '', error.code), error);
-  if (isWorkingDirectory(ops, op)) {
-    const what = `chdir to cwd ("${op.path}") set in config.json failed`;
-    return startError(`${what}: ${problems[error.code] ?? error.code}`, error);
-  }
-  return new ContainerError('CreateContainerError', 'preparing the container', { cause: error });
-}
-
-const problems: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file or directory',
-  EACCES: 'permission denied',
-  ENOEXEC: 'exec format error',
-  ENOTDIR: 'not a directory',
-  ELOOP: 'too many levels of symbolic links',
-  EISDIR: 'is a directory',
-};
-
-function execProblem(program: string, code: string): string {
-  const problem = problems[code] ?? code;
-  if (code !== 'ENOENT') return `exec: "${program}": ${problem}`;
-  return program.includes('/')
-    ? `exec: "${program}": stat ${program}: ${problem}`
-    : `exec: "${program}": executable file not found in $PATH`;
-}
-
-/** It is made (mkdir) if need be, and entered (chdir) as the user; the first chdir of a list is not the container's. */
-function isWorkingDirectory(
-  ops: readonly Op[],
-  op: Op | undefined,
-): op is Extract<Op, { readonly path: string }> {
-  const entered = ops.findLast((each) => each.op === 'chdir');
-  if (op === undefined || entered === undefined) return false;
-  return op === entered || (op.op === 'mkdir' && op.inRoot === true && op.path === entered.path);
-}
-
-function startError(message: string, cause: OpError): ContainerError {
-  return new ContainerError('StartError', message, { cause });
+/** What a failed operation means to whoever wrote the pod. */
+export function startFailure(ops: readonly Op[], cause: OpError): ContainerError {
+  const problem = startProblem(ops, cause);
+  return problem === undefined
+    ? new ContainerError('CreateContainerError', 'preparing the container', { cause })
+    : new ContainerError('StartError', problem, { cause });
 }

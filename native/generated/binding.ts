@@ -2,7 +2,7 @@
 
 export const limits = {
   PROTOCOL: 3,
-  OPERATIONS: 3,
+  OPERATIONS: 4,
   MAX_FRAME: 4194304,
   MAX_INPUT: 65536,
   MAX_NAME: 127,
@@ -31,6 +31,10 @@ export const frameType = {
   ERRORS: 20,
   SYNC: 21,
   CONTINUE: 22,
+  CALL: 24,
+  MEET: 25,
+  PRINT: 26,
+  FINISH: 27,
 } as const;
 
 export const opKind = {
@@ -70,6 +74,9 @@ export const opKind = {
   SYNC: 42,
   SPAWN: 43,
   ADOPT: 44,
+  GATE: 45,
+  AWAIT: 46,
+  INPUT: 47,
 } as const;
 
 export const recordFlag = {
@@ -84,6 +91,7 @@ export const recordFlag = {
   PROC: 512,
   CONSOLE: 1024,
   COPY_UP: 2048,
+  CALLERS: 4096,
 } as const;
 
 export const space = {
@@ -105,6 +113,7 @@ export const setting = {
   IO_PRIORITY: 2,
   AFFINITY: 3,
   PERSONALITY: 4,
+  MEMORY_POLICY: 5,
 } as const;
 
 /** Bytes of the fixed structures: orc_frame and so on. */

@@ -4,12 +4,12 @@ import { cp, mkdir, open, writeFile } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { systemClock } from '../base/clock.ts';
-import { removeCgroupsOf } from '../dev/cgroup-parent.ts';
-import { buildHelloImage } from '../dev/images/hello-image.ts';
-import { ensurePackages } from '../dev/images/packages.ts';
-import { type Run, runProgram } from '../test/support/run-program.ts';
-import { waitFor } from '../test/support/wait-for.ts';
+import { systemClock } from '../../base/clock.ts';
+import { removeCgroupsOf } from '../../dev/cgroup-parent.ts';
+import { buildHelloImage } from '../../dev/images/hello-image.ts';
+import { ensurePackages } from '../../dev/images/packages.ts';
+import { type Run, runProgram } from './run-program.ts';
+import { waitFor } from './wait-for.ts';
 
 /** Debian's docker, containerd and runc, with the image hello:1. */
 export interface Docker {
@@ -24,9 +24,14 @@ export interface Docker {
 
 /**
  * In mount, network and pid namespaces of its own, the folders that it writes to among them: its bridge, its mounts and
- * its processes go with its first process; its cgroups are below ours. Without iptables, which makes it faster.
+ * its processes go with its first process; its cgroups are below ours. Without iptables, which makes it faster. `runtime`:
+ * a path of another OCI runtime.
  */
-export async function startDocker(dir: string, cacheDir: string): Promise<Docker> {
+export async function startDocker(
+  dir: string,
+  cacheDir: string,
+  runtime = 'runc',
+): Promise<Docker> {
   const packages = await ensurePackages(['docker.io', 'containerd', 'runc'], cacheDir);
   const bin = packages.flatMap(({ directory }) => [
     join(directory, 'usr/bin'),
@@ -38,7 +43,7 @@ export async function startDocker(dir: string, cacheDir: string): Promise<Docker
   await mkdir(join(dir, 'etc-work'));
   const log = await open(join(dir, 'docker.log'), 'w');
   const namespaces = ['--mount', '--net', '--pid', '--fork', '--mount-proc', '--kill-child'];
-  const child = spawn('unshare', [...namespaces, 'sh', '-ec', script, dir, cgroups], {
+  const child = spawn('unshare', [...namespaces, 'sh', '-ec', script, dir, cgroups, runtime], {
     stdio: ['ignore', log.fd, log.fd],
     env: { ...process.env, ...env },
   });
@@ -68,7 +73,7 @@ const script = `
   until [ -S /run/containerd.sock ]; do sleep 0.1; done
   exec dockerd --containerd /run/containerd.sock --data-root "$0/docker" --exec-root /run/docker \\
     --pidfile /run/docker.pid -H "$DOCKER_HOST" --iptables=false --storage-driver overlay2 \\
-    --cgroup-parent "$1"`;
+    --cgroup-parent "$1" $([ "$2" = runc ] || echo --add-runtime "chosen=$2" --default-runtime chosen)`;
 
 /** `docker load` of this age knows its own archive format only: the OCI blobs and a list of them. */
 async function loadHello(dir: string, cacheDir: string, env: Record<string, string>) {

@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { ifPresent } from '../../base/durable-file.ts';
+
+/** CapBnd of /proc/self/status: what this process can give at most. */
+export function ownCapabilities(): bigint {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  return BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+}
+
+/** None where securityfs isn't mounted. */
+export function activeModules(): readonly string[] {
+  return (ifPresent(() => readFileSync('/sys/kernel/security/lsm', 'utf8')) ?? '').split(',');
+}

@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { ifPresent } from '../../base/durable-file.ts';
+import { setFrozen } from '../kernel/cgroup-end.ts';
+import {
+  type CgroupDirectory,
+  CgroupError,
+  findCgroupTrees,
+  groupOf,
+} from '../kernel/cgroup-trees.ts';
+import { openCgroups } from '../kernel/cgroups.ts';
+import type { OciSpec } from '../oci/oci-spec.ts';
+import { planCgroup } from '../oci/plan-cgroup.ts';
+import type { Call } from './call.ts';
+import { CommandError } from './command-error.ts';
+
+type Directories = readonly CgroupDirectory[];
+
+/** All that a configuration can set limits for. */
+const controllers =
+  `cpuset blkio io hugetlb rdma misc perf_event net_cls net_prio freezer devices`.split(' ');
+
+/** Makes the group of linux.cgroupsPath with its limits: "/…" from the hierarchies' roots, else below the caller's own. */
+export async function makeGroup(
+  call: Call,
+  { id, spec }: { readonly id: string; readonly spec: OciSpec },
+): Promise<Directories> {
+  if (call.cgroups === 'disabled') return [];
+  const { resources = {}, cgroupsPath = `/${id}` } = spec.linux ?? {};
+  if (cgroupsPath.includes(':'))
+    throw new CommandError(
+      `cgroupsPath "${cgroupsPath}" is one of systemd’s, which orc-oci has no driver for`,
+    );
+  const trees = await findCgroupTrees(controllers, call.front.called.pid);
+  const parent = dirname(cgroupsPath);
+  const cgroups = await openCgroups({ parent, trees, clock: call.clock });
+  const group = basename(cgroupsPath);
+  const plan = planCgroup(resources, cgroups.version);
+  await cgroups.ensure(group, plan).catch(async (error: unknown) => {
+    await cgroups.remove(group);
+    throw error;
+  });
+  return cgroups.directories(group);
+}
+
+export const versionOf = (directories: Directories): 1 | 2 =>
+  directories.some(({ controller }) => controller === '') ? 2 : 1;
+
+/** Where a process begins: born in the unified group, or attached by what it writes first. */
+export function birthplace(directories: Directories) {
+  const cgroup2Dir = directories.find(({ controller }) => controller === '')?.path;
+  const attach = cgroup2Dir ? [] : directories.map(({ path }) => join(path, 'cgroup.procs'));
+  return { cgroup2Dir, attach };
+}
+
+/** Every process in the group and below it. */
+export function processesIn(directories: Directories): readonly number[] {
+  const group = groupOf(directories, 'pids') ?? directories[0];
+  const text = group && ifPresent(() => readFileSync(join(group.path, 'cgroup.procs'), 'utf8'));
+  return (text ?? '').split('\n').filter(Boolean).map(Number);
+}
+
+export function isFrozen(directories: Directories): boolean {
+  const unified = directories.find(({ controller }) => /^(unified)?$/.test(controller));
+  const freezer = directories.find(({ controller }) => controller === 'freezer');
+  const [at, file, word] = unified
+    ? [unified.path, 'cgroup.events', 'frozen 1']
+    : [freezer?.path ?? '/nowhere', 'freezer.state', 'FROZEN'];
+  return (ifPresent(() => readFileSync(join(at, file), 'utf8')) ?? '').includes(word);
+}
+
+/** Throws CommandError. */
+export async function freeze(call: Call, directories: Directories, frozen: boolean): Promise<void> {
+  try {
+    await setFrozen(directories, frozen, call.clock);
+  } catch (cause) {
+    if (cause instanceof CgroupError) throw new CommandError(cause.message, { cause });
+    throw cause;
+  }
+}

@@ -1,0 +1,108 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { ifPresent } from '../../base/durable-file.ts';
+import { errorChain } from '../../base/error-chain.ts';
+import { removeGroup } from '../kernel/cgroup-end.ts';
+import type { Call } from './call.ts';
+import { CommandError } from './command-error.ts';
+import { isFrozen, processesIn } from './container-cgroup.ts';
+import {
+  directoryOf,
+  find,
+  forget,
+  ids,
+  isAlive,
+  isWaiting,
+  load,
+  type Stored,
+} from './container-state.ts';
+import { subjectOf } from './create.ts';
+import { first, runHooks } from './hooks.ts';
+import { freezeAll } from './limits.ts';
+import type { Options } from './options.ts';
+
+export async function kill(
+  call: Call,
+  options: Options<'kill'>,
+  id: string,
+  name = 'SIGTERM',
+): Promise<void> {
+  const signal = signalNumber(name);
+  for (const each of options.regex ? matching(call, id) : [id]) {
+    const stored = find(call.root, each);
+    if (options.all) killAll(stored, signal);
+    else await killFirst(call, stored, signal);
+  }
+}
+
+/** Throws CommandError. */
+function signalNumber(name: string): number {
+  const number = /^\d{1,2}$/.test(name)
+    ? Number(name)
+    : constants.signals[`SIG${name.toUpperCase().replace(/^SIG/, '')}` as NodeJS.Signals];
+  if (number === undefined || number > 64) throw new CommandError(`unknown signal "${name}"`);
+  return number;
+}
+
+/** By a descriptor, so that nobody else's process can be meant. */
+async function killFirst(call: Call, stored: Stored, signal: number): Promise<void> {
+  if (!isAlive(stored)) throw new CommandError(`container not running`);
+  const name = `${first}-${stored.record.id}`.slice(0, 127).replaceAll('+', '_');
+  await call.front.meet(name, { pid: stored.record.pid });
+  if (!isAlive(stored)) throw new CommandError(`container not running`);
+  await call.front.kill(name, signal);
+}
+
+function killAll({ record: { cgroups } }: Stored, signal: number): void {
+  for (const pid of processesIn(cgroups))
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+}
+
+export async function remove(call: Call, options: Options<'delete'>, id: string): Promise<void> {
+  for (const each of options.regex ? matching(call, id) : [id])
+    await removeOne(call, options, each);
+}
+
+async function removeOne(call: Call, { force }: Options<'delete'>, id: string): Promise<void> {
+  const stored = load(call.root, id);
+  if (!stored && force) return forget({ directory: directoryOf(call.root, id) });
+  if (!stored) throw new CommandError(`container "${id}" does not exist`);
+  const alive = isAlive(stored);
+  if (alive && !force && !isWaiting(stored))
+    throw new CommandError(`cannot delete container ${id} that is not stopped`);
+  if (alive) await end(call, stored);
+  await removeStopped(call, stored);
+}
+
+/** Somebody may have put it into another group, and frozen that. */
+function thawElsewhere(pid: number): void {
+  const text = ifPresent(() => readFileSync(`/proc/${pid}/cgroup`, 'utf8')) ?? '';
+  const own = /^\d+:freezer:(\/.+)$/m.exec(text)?.[1];
+  if (own) ifPresent(() => writeFileSync(`/sys/fs/cgroup/freezer${own}/freezer.state`, 'THAWED'));
+}
+
+/** Also of what is frozen. */
+async function end(call: Call, stored: Stored): Promise<void> {
+  await killFirst(call, stored, constants.signals.SIGKILL).catch(() => undefined);
+  if (isFrozen(stored.record.cgroups)) await freezeAll(call, stored, false);
+  thawElsewhere(stored.record.pid);
+}
+
+/** Whatever else of it runs ends with its group. */
+export async function removeStopped(call: Call, stored: Stored): Promise<void> {
+  const { record } = stored;
+  await removeGroup(record.cgroups, call.clock);
+  await runHooks(call, subjectOf(call, stored), {
+    ...{ kind: 'poststop', status: 'stopped', pid: 0 },
+  }).catch((error: unknown) => call.warn(errorChain(error)));
+  forget(stored);
+}
+
+function matching({ root }: Call, pattern: string): readonly string[] {
+  const expression = new RegExp(pattern);
+  return ids(root).filter((id) => expression.test(id));
+}

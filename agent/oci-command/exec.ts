@@ -1,0 +1,115 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, posix, resolve } from 'node:path';
+import { makeSubgroup } from '../kernel/cgroups.ts';
+import { type OciProcess, parseOciProcess } from '../oci/oci-spec.ts';
+import { planExec } from '../oci/plan-container.ts';
+import { planRequest } from '../oci/plan-request.ts';
+import type { Call } from './call.ts';
+import { CommandError } from './command-error.ts';
+import { birthplace, isFrozen } from './container-cgroup.ts';
+import { find, isAlive, type Stored } from './container-state.ts';
+import {
+  consoleOf,
+  grantable,
+  handedOn,
+  inTheirWords,
+  ownerOf,
+  subjectOf,
+  withHome,
+} from './create.ts';
+import { first } from './hooks.ts';
+import { type Options, wholeNumber } from './options.ts';
+
+/** Another process in a container: its exit code, 0 if nobody waits for it. Throws CommandError. */
+export async function exec(
+  call: Call,
+  options: Options<'exec'>,
+  id: string,
+  ...command: readonly string[]
+): Promise<number> {
+  const { front } = call;
+  const stored = find(call.root, id);
+  if (!isAlive(stored)) throw new CommandError('cannot exec in a stopped container');
+  if (isFrozen(stored.record.cgroups) && !options['ignore-paused'])
+    throw new CommandError('cannot exec in a paused container (use --ignore-paused to override)');
+  const { spec, place: usual, bundle } = subjectOf(call, stored);
+  const wanted = grantable(call, processOf(call, options, stored, command));
+  const process = withHome(wanted, resolve(bundle, spec.root?.path ?? ''));
+  const place = { ...usual, attach: usual.attach.map((file) => inGroup(file, options.cgroup)) };
+  const ops = planExec(process, { container: first, linux: spec.linux ?? {}, place });
+  const request = planRequest({ ...spec, process }, { id, status: 'running', bundle });
+  await front.meet(first, { pid: stored.record.pid });
+  if (!isAlive(stored)) throw new CommandError('cannot exec in a stopped container');
+  const { pid } = await front
+    .start({
+      ...request,
+      container: 'exec',
+      namespaces: [],
+      cgroup2Dir: birthplace(place.cgroups).cgroup2Dir,
+      console: consoleOf(call, process, options),
+      preserveFds: handedOn(call, options['preserve-fds']),
+      owner: ownerOf(spec, process),
+      ops,
+    })
+    .catch(inTheirWords(ops));
+  if (options['pid-file'] !== undefined)
+    writeFileSync(resolve(front.called.directory, options['pid-file']), String(pid));
+  return options.detach ? 0 : (await front.exitOf('exec')).exitCode;
+}
+
+/** `--cgroup`: a group below the container's. */
+function inGroup(file: string, below = ''): string {
+  const directory = join(dirname(file), posix.join('/', below));
+  if (below !== '') makeSubgroup(directory);
+  return join(directory, basename(file));
+}
+
+/** Of a file; or the container's own, with what the options change. */
+function processOf(
+  { front }: Call,
+  options: Options<'exec'>,
+  { spec }: Stored,
+  command: readonly string[],
+): OciProcess {
+  const { process: file, user, cap = [] } = options;
+  if (file !== undefined)
+    return parseOciProcess(readFileSync(resolve(front.called.directory, file), 'utf8'));
+  const own = spec.process;
+  if (command.length === 0 || !own) throw new CommandError('process args cannot be empty');
+  const { apparmor, cwd, env = [] } = options;
+  const label = options['process-label'];
+  const gids = options['additional-gids']?.map((gid) => wholeNumber(gid, 'additional-gids'));
+  const { execCPUAffinity, ...rest } = own;
+  const capabilities = { ...own.capabilities };
+  for (const set of ['bounding', 'effective', 'permitted'] as const)
+    capabilities[set] = [...new Set([...(capabilities[set] ?? []), ...cap])];
+  return {
+    ...rest,
+    ...(execCPUAffinity && { execCPUAffinity }),
+    args: [...command],
+    terminal: options.tty ?? false,
+    env: [
+      ...(own.env ?? []).filter((entry) => !env.some((other) => nameOf(other) === nameOf(entry))),
+      ...env,
+    ],
+    ...(cwd !== undefined && { cwd }),
+    ...(user !== undefined && { user: userOf(user) }),
+    ...(gids && {
+      user: { ...(user === undefined ? own.user : userOf(user)), additionalGids: gids },
+    }),
+    ...(cap.length > 0 && { capabilities }),
+    ...(apparmor !== undefined && { apparmorProfile: apparmor }),
+    ...(label !== undefined && { selinuxLabel: label }),
+    ...(options['no-new-privs'] && { noNewPrivileges: true }),
+  };
+}
+
+const nameOf = (entry: string) => entry.split('=', 1)[0];
+
+/** "uid" or "uid:gid". Throws CommandError. */
+function userOf(text: string): { readonly uid: number; readonly gid: number } {
+  const [, uid, gid = '0'] = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(text) ?? [];
+  if (uid === undefined || Number(uid) >= 2 ** 32 - 1 || Number(gid) >= 2 ** 32 - 1)
+    throw new CommandError(`--user: "${text}" is not uid or uid:gid`);
+  return { uid: Number(uid), gid: Number(gid) };
+}

@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { setFrozen } from '../kernel/cgroup-end.ts';
+import { CgroupError } from '../kernel/cgroup-trees.ts';
+import { applyCgroupPlan } from '../kernel/cgroups.ts';
+import { type OciResources, parseOciResources } from '../oci/oci-spec.ts';
+import { planCgroup } from '../oci/plan-cgroup.ts';
+import type { Call } from './call.ts';
+import { CommandError } from './command-error.ts';
+import { isFrozen, versionOf } from './container-cgroup.ts';
+import { find, isAlive, type Stored, saveResources } from './container-state.ts';
+import { type Options, wholeNumber } from './options.ts';
+
+export async function pause(call: Call, _: Options<'pause'>, id: string): Promise<void> {
+  const stored = running(call, id);
+  if (isFrozen(stored.record.cgroups))
+    throw new CommandError('container not running: it is paused');
+  await freezeAll(call, stored, true);
+}
+
+export async function resume(call: Call, _: Options<'resume'>, id: string): Promise<void> {
+  const stored = running(call, id);
+  if (!isFrozen(stored.record.cgroups)) throw new CommandError('container not paused');
+  await freezeAll(call, stored, false);
+}
+
+function running(call: Call, id: string): Stored {
+  const stored = find(call.root, id);
+  if (!isAlive(stored)) throw new CommandError('container not running');
+  return stored;
+}
+
+export async function freezeAll(call: Call, { record }: Stored, frozen: boolean): Promise<void> {
+  try {
+    await setFrozen(record.cgroups, frozen, call.clock);
+  } catch (cause) {
+    throw cause instanceof CgroupError ? new CommandError(cause.message) : cause;
+  }
+}
+
+/** Changes limits of what runs; what isn't named stays. */
+export async function update(call: Call, options: Options<'update'>, id: string): Promise<void> {
+  const stored = find(call.root, id);
+  if (!isAlive(stored)) throw new CommandError('container not running');
+  const { cgroups } = stored.record;
+  const file = options.resources;
+  const resources = file === undefined ? named(options) : parseOciResources(read(call, file));
+  try {
+    applyCgroupPlan(planCgroup(resources, versionOf(cgroups)), cgroups);
+  } catch (cause) {
+    throw cause instanceof CgroupError ? new CommandError('updating limits', { cause }) : cause;
+  }
+  saveResources(stored, resources);
+}
+
+/** "-": the caller's standard input. */
+function read({ front: { called } }: Call, file: string): string {
+  return readFileSync(
+    file === '-' ? `/proc/${called.pid}/fd/0` : resolve(called.directory, file),
+    'utf8',
+  );
+}
+
+/** Option, and where its number goes. */
+const numbers = {
+  'blkio-weight': ['blockIO', 'weight'],
+  'cpu-period': ['cpu', 'period'],
+  'cpu-quota': ['cpu', 'quota'],
+  'cpu-burst': ['cpu', 'burst'],
+  'cpu-rt-period': ['cpu', 'realtimePeriod'],
+  'cpu-rt-runtime': ['cpu', 'realtimeRuntime'],
+  'cpu-share': ['cpu', 'shares'],
+  'cpu-idle': ['cpu', 'idle'],
+  memory: ['memory', 'limit'],
+  'memory-reservation': ['memory', 'reservation'],
+  'memory-swap': ['memory', 'swap'],
+  'pids-limit': ['pids', 'limit'],
+} as const;
+
+function named(options: Options<'update'>): OciResources {
+  const resources: Record<string, Record<string, number | string>> = {};
+  for (const [option, [group, field]] of Object.entries(numbers)) {
+    const text = options[option as keyof typeof numbers];
+    if (text !== undefined) (resources[group] ??= {})[field] = bytesOf(text, option);
+  }
+  const { 'cpuset-cpus': cpus, 'cpuset-mems': mems } = options;
+  if (cpus ?? mems)
+    resources['cpu'] = { ...resources['cpu'], ...(cpus && { cpus }), ...(mems && { mems }) };
+  return parseOciResources(JSON.stringify(resources));
+}
+
+/** "512m" */
+function bytesOf(text: string, option: string): number {
+  const [, digits = text, unit = ''] = /^(\d+)([bkmgt])b?$/i.exec(text) ?? [];
+  return wholeNumber(digits, option) * 1024 ** 'bkmgt'.indexOf(unit.toLowerCase() || 'b');
+}

@@ -1,0 +1,133 @@
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { CommandError } from './command-error.ts';
+
+const flag = { type: 'boolean' } as const;
+const value = { type: 'string' } as const;
+const values = { type: 'string', multiple: true } as const;
+
+const creating = {
+  bundle: { ...value, short: 'b' },
+  config: { ...value, short: 'f' },
+  'pid-file': value,
+  'console-socket': value,
+  'no-pivot': flag,
+  'no-new-keyring': flag,
+  'preserve-fds': value,
+} as const;
+
+/** Those of runc and crun, before the verb and after it. */
+export const globalOptions = {
+  root: value,
+  log: value,
+  'log-format': value,
+  'log-level': value,
+  debug: flag,
+  'systemd-cgroup': flag,
+  'cgroup-manager': value,
+  rootless: value,
+  criu: value,
+  version: { ...flag, short: 'v' },
+  help: { ...flag, short: 'h' },
+} as const;
+
+export const verbOptions = {
+  create: creating,
+  run: {
+    ...creating,
+    detach: { ...flag, short: 'd' },
+    keep: flag,
+    'no-subreaper': flag,
+  },
+  start: {},
+  exec: {
+    process: { ...value, short: 'p' },
+    detach: { ...flag, short: 'd' },
+    tty: { ...flag, short: 't' },
+    cwd: value,
+    env: { ...values, short: 'e' },
+    user: { ...value, short: 'u' },
+    'additional-gids': { ...values, short: 'g' },
+    cap: { ...values, short: 'c' },
+    apparmor: value,
+    'process-label': value,
+    'no-new-privs': flag,
+    cgroup: value,
+    'pid-file': value,
+    'console-socket': value,
+    'preserve-fds': value,
+    'no-subreaper': flag,
+    'ignore-paused': flag,
+  },
+  kill: { all: { ...flag, short: 'a' }, regex: { ...flag, short: 'r' } },
+  delete: { force: { ...flag, short: 'f' }, regex: { ...flag, short: 'r' } },
+  state: { all: { ...flag, short: 'a' } },
+  list: { quiet: { ...flag, short: 'q' }, format: { ...value, short: 'f' } },
+  ps: { format: { ...value, short: 'f' } },
+  pause: {},
+  resume: {},
+  update: {
+    resources: { ...value, short: 'r' },
+    'blkio-weight': value,
+    'cpu-period': value,
+    'cpu-quota': value,
+    'cpu-burst': value,
+    'cpu-rt-period': value,
+    'cpu-rt-runtime': value,
+    'cpu-share': value,
+    'cpu-idle': value,
+    'cpuset-cpus': value,
+    'cpuset-mems': value,
+    memory: value,
+    'memory-reservation': value,
+    'memory-swap': value,
+    'pids-limit': value,
+  },
+  events: { stats: flag, interval: value },
+  spec: { bundle: { ...value, short: 'b' }, config: { ...value, short: 'f' }, rootless: flag },
+  features: {},
+} as const satisfies Record<string, ParseArgsOptionsConfig>;
+
+export type VerbName = keyof typeof verbOptions;
+
+type Parsed<O extends ParseArgsOptionsConfig> = ReturnType<typeof parseArgs<{ options: O }>>;
+
+export type Options<V extends VerbName> = Parsed<(typeof verbOptions)[V]>['values'];
+
+/** What stands before the first word that is none of these options or their values, and the rest. Throws CommandError. */
+export function parseLeading<O extends ParseArgsOptionsConfig>(
+  options: O,
+  argv: readonly string[],
+): { readonly values: Parsed<O>['values']; readonly rest: readonly string[] } {
+  const { tokens } = parseArgs({
+    ...{ options, args: [...argv], strict: false },
+    ...{ allowPositionals: true, tokens: true },
+  });
+  const first = tokens.find(({ kind }) => kind !== 'option');
+  const at = first?.index ?? argv.length;
+  try {
+    const { values: parsed } = parseArgs({ options, args: argv.slice(0, at), strict: true });
+    const rest = argv.slice(first?.kind === 'option-terminator' ? at + 1 : at);
+    return { values: parsed as Parsed<O>['values'], rest };
+  } catch (cause) {
+    throw new CommandError((cause as Error).message, { cause });
+  }
+}
+
+/** Options may stand among the words. Throws CommandError. */
+export function parseAnywhere<O extends ParseArgsOptionsConfig>(
+  options: O,
+  argv: readonly string[],
+): { readonly values: Parsed<O>['values']; readonly rest: readonly string[] } {
+  try {
+    const parsed = parseArgs({ options, args: [...argv], strict: true, allowPositionals: true });
+    return { values: parsed.values as Parsed<O>['values'], rest: parsed.positionals };
+  } catch (cause) {
+    throw new CommandError((cause as Error).message, { cause });
+  }
+}
+
+/** Throws CommandError. */
+export function wholeNumber(text: string, option: string): number {
+  if (!/^-?\d{1,15}$/.test(text)) throw new CommandError(`--${option}: no number: "${text}"`);
+  return Number(text);
+}

@@ -1,0 +1,48 @@
+/**
+ * The planner of the OCI command line: what `orc-oci` (native/oci.c) asks when it is called. Started by the first call of a
+ * user's, it serves all that come by its socket, and ends when none has for a while.
+ */
+import { createServer } from 'node:net';
+import { systemClock } from '../base/clock.ts';
+import packageJson from '../package.json' with { type: 'json' };
+import { openFront } from './kernel/front-client.ts';
+import { activeModules, ownCapabilities } from './kernel/own-rights.ts';
+import { answer } from './oci-command/command.ts';
+import { seccompFilters } from './runtime/seccomp-filters.ts';
+
+const LISTENER_FD = 3;
+const IDLE_MS = 10_000;
+
+const clock = systemClock();
+const filters = seccompFilters(process.arch);
+const machine = {
+  clock,
+  modules: activeModules(),
+  capabilities: ownCapabilities(),
+  compile: filters.of,
+};
+
+let open = 0;
+let cancel = () => {};
+
+const server = createServer((socket) => {
+  open++;
+  cancel();
+  socket.on('error', () => undefined);
+  socket.on('close', () => {
+    open--;
+    if (open === 0) idle();
+  });
+  openFront(socket)
+    .then((front) => answer(front, machine, packageJson.version))
+    .catch((error: unknown) => socket.destroy(error instanceof Error ? error : undefined));
+});
+
+/** Whoever comes while it ends isn't greeted, and starts another one. */
+function idle(): void {
+  cancel = clock.after(IDLE_MS, () => process.exit(0));
+}
+
+process.umask(0o022);
+server.listen({ fd: LISTENER_FD });
+idle();
