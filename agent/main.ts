@@ -29,7 +29,7 @@ import { measurePods, nodeAnswers } from './node-answers.ts';
 import { nodeFacts } from './node-facts.ts';
 import { keepNetwork } from './pods/keep-network.ts';
 import type { PodEvent, PodEvents } from './pods/pod-events.ts';
-import { openPodMemories } from './pods/pod-memories.ts';
+import { openPodMemories } from './pods/pod-memory.ts';
 import { podReach } from './pods/pod-reach.ts';
 import { type PodWorkers, startPodWorkers } from './pods/pod-workers.ts';
 import type { NodePorts } from './ports.ts';

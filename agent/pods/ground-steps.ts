@@ -4,7 +4,7 @@ import type { PodAssignment } from '../ledger/assignment.ts';
 import type { Container, SandboxSpec, VolumePort, VolumeSource, VolumeSpec } from '../ports.ts';
 import { ConfigProblem } from './config-entries.ts';
 import { podResources } from './container-spec.ts';
-import type { PodContext, PodPass } from './pod-context.ts';
+import type { PodPass } from './pod-context.ts';
 import { tell } from './pod-events.ts';
 import { hostnameOf, hostsFile, resolvConf } from './pod-files.ts';
 import { keepMemory } from './pod-memory.ts';
@@ -13,10 +13,8 @@ import { endProbes, remember } from './pod-record.ts';
 import { volumeSpecs, volumesSignature } from './volume-specs.ts';
 
 /** What containers stand on: volumes, sandbox, network. Each throws what the pod must wait for. */
-export async function ensureVolumes(
-  { record, assignment }: PodPass,
-  { ports, events }: PodContext,
-): Promise<void> {
+export async function ensureVolumes(pass: PodPass): Promise<void> {
+  const { record, assignment, ports } = pass;
   if (!assignment) return;
   try {
     record.volumes = await madeVolumes(record.uid, volumeSpecs(assignment), ports.volumes);
@@ -24,7 +22,7 @@ export async function ensureVolumes(
     if (!(error instanceof ConfigProblem) || record.volumesFor === undefined) throw error;
     // Files that a running pod already has outlive the object that they came from.
     const message = errorChain(error);
-    tell(events, assignment.pod, { type: 'Warning', reason: 'FailedMount', message });
+    tell(pass, { type: 'Warning', reason: 'FailedMount', message });
   }
   record.volumesFor = volumesSignature(assignment);
 }
@@ -45,22 +43,18 @@ async function madeVolumes(
   return sources;
 }
 
-export async function createSandbox(
-  { assignment, signal }: PodPass,
-  context: PodContext,
-): Promise<void> {
+export async function createSandbox(pass: PodPass): Promise<void> {
+  const { assignment, ports, signal } = pass;
   if (!assignment) return;
   const { runtimeClassName: wanted } = assignment.pod.spec;
   if (wanted !== undefined && assignment.runtimeHandler === '')
     throw new Error(`RuntimeClass "${wanted}" not found`);
-  await context.ports.sandboxes.ensure(sandboxSpec(assignment, context, undefined), signal);
+  await ports.sandboxes.ensure(sandboxSpec(assignment, pass, undefined), signal);
 }
 
-export async function attachNetwork(
-  { record, assignment, observed, signal }: PodPass,
-  context: PodContext,
-): Promise<void> {
-  const { sandboxes, network } = context.ports;
+export async function attachNetwork(pass: PodPass): Promise<void> {
+  const { record, assignment, observed, signal } = pass;
+  const { sandboxes, network } = pass.ports;
   const networkNamespace = observed.sandbox?.networkNamespace;
   if (!assignment || networkNamespace === undefined) return;
   const { podIp } = await network.attach({
@@ -71,36 +65,34 @@ export async function attachNetwork(
   });
   record.attachedTo = networkNamespace;
   // Again, now that the pod's own address is known and can be written into its hosts file.
-  await sandboxes.ensure(sandboxSpec(assignment, context, podIp), signal);
+  await sandboxes.ensure(sandboxSpec(assignment, pass, podIp), signal);
 }
 
 function sandboxSpec(
   assignment: PodAssignment,
-  context: PodContext,
+  pass: PodPass,
   podIp: string | undefined,
 ): SandboxSpec {
   const { pod } = assignment;
-  const network = context.network();
-  const ip = pod.spec.hostNetwork ? context.hostIp : podIp;
+  const network = pass.network();
+  const ip = pod.spec.hostNetwork ? pass.hostIp : podIp;
   return {
     uid: assignment.uid,
     namespace: pod.metadata.namespace ?? '',
     name: pod.metadata.name,
-    hostname: pod.spec.hostNetwork ? context.nodeName : hostnameOf(pod),
+    hostname: pod.spec.hostNetwork ? pass.nodeName : hostnameOf(pod),
     userNamespace: assignment.userNamespace,
     hostNetwork: pod.spec.hostNetwork ?? false,
     runtimeHandler: assignment.runtimeHandler || undefined,
     resources: podResources(assignment),
-    resolvConf: resolvConf(pod, network, context.nodeResolvConf),
+    resolvConf: resolvConf(pod, network, pass.nodeResolvConf),
     hosts: hostsFile(pod, ip, network?.clusterDomain ?? 'cluster.local'),
   };
 }
 
 /** What the records say goes with the sandbox: what is still needed of them is remembered. */
-export async function removeSandbox(
-  { record, observed }: PodPass,
-  { ports, memories }: PodContext,
-): Promise<void> {
+export async function removeSandbox(pass: PodPass): Promise<void> {
+  const { record, observed, ports, memories } = pass;
   const names = new Set(observed.containers.map((c) => c.id.name));
   for (const name of names) {
     const newest = newestOf(observed, name);

@@ -1,6 +1,7 @@
 import type { PodAssignment } from '../ledger/assignment.ts';
 import type { NodePorts } from '../ports.ts';
-import type { PodObservation, ProbeStates } from './pod-observation.ts';
+import type { PodContext } from './pod-context.ts';
+import type { PodObservation } from './pod-observation.ts';
 import { isDeleted } from './pod-plan.ts';
 import type { PodRecord } from './pod-record.ts';
 import { volumesSignature } from './volume-specs.ts';
@@ -9,9 +10,9 @@ import { volumesSignature } from './volume-specs.ts';
 export async function observePod(
   record: PodRecord,
   assignment: PodAssignment | undefined,
-  ports: NodePorts,
+  { ports, clock }: PodContext,
 ): Promise<PodObservation> {
-  const { uid } = record;
+  const { uid, images, memory, probers, blocked } = record;
   const sandbox = await ports.sandboxes.find(uid);
   return {
     sandbox,
@@ -19,12 +20,9 @@ export async function observePod(
     attached: sandbox !== undefined && sandbox.networkNamespace === record.attachedTo,
     volumes: await observeVolumes(record, assignment, ports),
     containers: sandbox ? await ports.containers.list(uid) : [],
-    images: record.images,
-    memory: record.memory,
-    probes: new Map<string, ProbeStates>(
-      [...record.probers].map(([name, { prober }]) => [name, prober.states()]),
-    ),
-    blocked: record.blocked,
+    ...{ images, memory, blocked },
+    probes: new Map([...probers].map(([name, { prober }]) => [name, prober.states()] as const)),
+    now: clock.now(),
   };
 }
 

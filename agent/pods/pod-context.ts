@@ -25,7 +25,7 @@ export interface PodContext {
 }
 
 /** One pod, for the steps of one pass. */
-export interface PodPass {
+export interface PodPass extends PodContext {
   readonly record: PodRecord;
   readonly assignment: PodAssignment | undefined;
   readonly observed: PodObservation;

@@ -1,4 +1,4 @@
-import type { Pod } from '../../api/pod.ts';
+import type { PodPass } from './pod-context.ts';
 
 /** Where pods/ tells what happens; session/ carries it to the controller, which makes Events of it. */
 export interface PodEvents {
@@ -18,9 +18,13 @@ export interface PodEvent {
 
 type Happened = Pick<PodEvent, 'type' | 'reason' | 'message'> & { readonly container?: string };
 
-/** Something that happened to a pod, or to one container of it. */
-export function tell(events: PodEvents, { metadata, spec }: Pod, happened: Happened): void {
-  const { container, ...what } = happened;
+/** Something that happened to a pod, or to one container of it. Of one that was taken away without a word: nothing. */
+export function tell(
+  { events, assignment }: Pick<PodPass, 'events' | 'assignment'>,
+  { container, ...what }: Happened,
+): void {
+  if (!assignment) return;
+  const { metadata, spec } = assignment.pod;
   const group = spec.initContainers?.some((c) => c.name === container)
     ? 'initContainers'
     : 'containers';

@@ -25,14 +25,9 @@ type ReadLogs = (
   signals: { readonly abort: AbortSignal; readonly ended: AbortSignal },
 ) => Promise<AsyncIterable<Uint8Array> | undefined>;
 
-interface LogRequest {
+type LogRequest = Required<Omit<LogsTarget, 'podUid' | 'container' | 'previous'>> & {
   readonly path: string;
-  readonly timestamps: boolean;
-  readonly tailLines: number | undefined;
-  readonly sinceMs: number | undefined;
-  readonly limitBytes: number | undefined;
-  readonly follow: boolean;
-}
+};
 
 /** What the API server may reach in this node's pods: a container's process and log, a command in it, a port. */
 export function podReach(options: PodReachOptions): PodSessions {
@@ -45,10 +40,8 @@ export function podReach(options: PodReachOptions): PodSessions {
   };
 }
 
-interface ContainerEnds {
-  /** Aborts when this attempt no longer runs, or the reader lets go. */
-  of(id: ContainerId, reader: AbortSignal): Promise<AbortSignal>;
-}
+/** Aborts when this attempt no longer runs, or the reader lets go. */
+type ContainerEnds = (id: ContainerId, reader: AbortSignal) => Promise<AbortSignal>;
 
 function containerEnds(containers: ContainerPort): ContainerEnds {
   const watched = new Map<AbortController, ContainerId>();
@@ -67,16 +60,14 @@ function containerEnds(containers: ContainerPort): ContainerEnds {
       for (const [ended, id] of watched) if (id.uid === uid) ended.abort();
     });
   });
-  return {
-    async of(id, reader) {
-      const ended = new AbortController();
-      watched.set(ended, id);
-      const letGo = () => watched.delete(ended);
-      reader.addEventListener('abort', letGo, { once: true });
-      ended.signal.addEventListener('abort', letGo, { once: true });
-      await check(id.uid);
-      return ended.signal;
-    },
+  return async (id, reader) => {
+    const ended = new AbortController();
+    watched.set(ended, id);
+    const letGo = () => watched.delete(ended);
+    reader.addEventListener('abort', letGo, { once: true });
+    ended.signal.addEventListener('abort', letGo, { once: true });
+    await check(id.uid);
+    return ended.signal;
   };
 }
 
@@ -122,11 +113,11 @@ async function logs(
   const attempt = newest === undefined ? -1 : newest.id.attempt - (target.previous ? 1 : 0);
   if (attempt < 0) throw new SessionError('BadRequest', noLog(target, newest));
   const id = { uid: target.podUid, name: target.container, attempt };
-  const { timestamps, tailLines, sinceMs, limitBytes, follow } = target;
   const path = containerLogPath(options.logDir, pod.metadata, id);
+  const { timestamps, tailLines, sinceMs, limitBytes, follow } = target;
   const chunks = await options.readLogs(
     { path, timestamps, tailLines, sinceMs, limitBytes, follow },
-    { abort: signal, ended: await options.ends.of(id, signal) },
+    { abort: signal, ended: await options.ends(id, signal) },
   );
   if (!chunks) throw new SessionError('NotFound', noLog(target, newest));
   return chunks;

@@ -5,38 +5,33 @@ import { killContainer, startContainer, stopContainer } from './container-steps.
 import { attachNetwork, createSandbox, ensureVolumes, removeSandbox } from './ground-steps.ts';
 import { startPull } from './image-pull.ts';
 import type { PodAction } from './pod-action.ts';
-import type { PodContext, PodPass } from './pod-context.ts';
+import type { PodPass } from './pod-context.ts';
 import { tell } from './pod-events.ts';
 
 /** Does one step. What a pod must wait for is written into its record; anything else is thrown. */
-export async function applyPodAction(
-  action: PodAction,
-  pass: PodPass,
-  context: PodContext,
-): Promise<void> {
-  const { ports } = context;
-  const { record } = pass;
+export async function applyPodAction(action: PodAction, pass: PodPass): Promise<void> {
+  const { ports, record } = pass;
   switch (action.kind) {
     case 'ensure-volumes':
-      return blocking(mounting, { pass, context }, ensureVolumes);
+      return blocking(mounting, pass, ensureVolumes);
     case 'create-sandbox':
-      return blocking(creating, { pass, context }, createSandbox);
+      return blocking(creating, pass, createSandbox);
     case 'attach-network':
-      return blocking(attaching, { pass, context }, attachNetwork);
+      return blocking(attaching, pass, attachNetwork);
     case 'pull-image':
-      return startPull(action, pass, context);
+      return startPull(action, pass);
     case 'start-container':
-      return startContainer(action, pass, context);
+      return startContainer(action, pass);
     case 'stop-container':
-      return stopContainer(action, pass, context);
+      return stopContainer(action, pass);
     case 'kill-container':
-      return killContainer(action, pass, context);
+      return killContainer(action, pass);
     case 'remove-container':
       return ports.containers.remove(action.id);
     case 'detach-network':
       return ports.network.detach(record.uid);
     case 'remove-sandbox':
-      return removeSandbox(pass, context);
+      return removeSandbox(pass);
     case 'remove-volumes':
       await ports.volumes.remove(record.uid);
       record.volumesFor = undefined;
@@ -64,21 +59,20 @@ const attaching: Ground = {
 /** A failure here stops the pod as a whole, for a while that grows. */
 async function blocking(
   { reason, failed }: Ground,
-  { pass, context }: { readonly pass: PodPass; readonly context: PodContext },
-  step: (pass: PodPass, context: PodContext) => Promise<void>,
+  pass: PodPass,
+  step: (pass: PodPass) => Promise<void>,
 ): Promise<void> {
-  const { record, assignment } = pass;
+  const { record, clock } = pass;
   try {
-    await step(pass, context);
+    await step(pass);
     record.blocked = undefined;
     record.blockedTimes = 0;
   } catch (error) {
     pass.signal.throwIfAborted();
     const message = `${failed}${errorChain(error)}`;
     record.blockedTimes += 1;
-    const retryAtMs = context.clock.now() + backoffMs(startBackoff, record.blockedTimes);
+    const retryAtMs = clock.now() + backoffMs(startBackoff, record.blockedTimes);
     record.blocked = { reason, message, retryAtMs };
-    if (!assignment) return;
-    tell(context.events, assignment.pod, { type: 'Warning', reason, message });
+    tell(pass, { type: 'Warning', reason, message });
   }
 }

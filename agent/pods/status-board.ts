@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ReportedStatus, StatusSource } from '../session/status-source.ts';
 
 /** Where the workers put their pods' statuses; the session reads them there. */
@@ -8,7 +9,6 @@ export interface StatusBoard extends StatusSource {
 
 export function statusBoard(): StatusBoard {
   const reports = new Map<string, ReportedStatus>();
-  const shown = new Map<string, string>();
   const listeners = new Set<(uid: string) => void>();
   return {
     statuses: () => reports,
@@ -17,15 +17,9 @@ export function statusBoard(): StatusBoard {
       return () => listeners.delete(listener);
     },
     set(uid, report) {
-      const text = report && JSON.stringify(report);
-      if (shown.get(uid) === text) return;
-      if (report && text) {
-        reports.set(uid, report);
-        shown.set(uid, text);
-      } else {
-        reports.delete(uid);
-        shown.delete(uid);
-      }
+      if (isDeepStrictEqual(reports.get(uid), report)) return;
+      if (report) reports.set(uid, report);
+      else reports.delete(uid);
       for (const listener of listeners) listener(uid);
     },
   };
