@@ -19,19 +19,16 @@ interface ImageName {
   readonly canonical: string;
 }
 
-/** Every image of this node, in one file that is replaced in one step: no crash leaves a tag on two images. */
-export interface ImageIndex {
-  records(): readonly ImageRecord[];
-  /** Resolves when the change is on disk. */
-  update(change: (records: readonly ImageRecord[]) => readonly ImageRecord[]): Promise<void>;
-}
+export type ImageIndex = Awaited<ReturnType<typeof openImageIndex>>;
 
-export async function openImageIndex(path: string): Promise<ImageIndex> {
+/** Every image of this node, in one file that is replaced in one step: no crash leaves a tag on two images. */
+export async function openImageIndex(path: string) {
   let records = await load(path);
   let last: Promise<void> = Promise.resolve();
   return {
     records: () => records,
-    update(change) {
+    /** Resolves when the change is on disk. */
+    update(change: (records: readonly ImageRecord[]) => readonly ImageRecord[]): Promise<void> {
       const next = last.then(async () => {
         const changed = change(records);
         const bytes = JSON.stringify({ version: 1, images: changed }, null, 1);

@@ -10,17 +10,14 @@ import {
   parseChallenges,
   tokenUrl,
 } from './registry-auth.ts';
+import type { Transport } from './registry-transport.ts';
 
 export interface AuthorizerOptions {
   readonly reference: ImageReference;
   readonly credentials: readonly RegistryCredential[];
   /** The registry's own, for the rule that a secret never goes out unencrypted unless the registry is that by name. */
   readonly origin: string;
-  readonly send: (
-    url: string,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ) => Promise<Answer>;
+  readonly transport: Transport;
 }
 
 type Authorization = { readonly authorization?: string };
@@ -77,13 +74,13 @@ async function answerTo(
 
 /** Asks the realm that the registry named (distribution-spec, token authentication). */
 async function bearerToken(challenge: AuthChallenge, attempt: Attempt): Promise<Authorization> {
-  const { reference, credential, send, signal } = attempt;
+  const { reference, credential, transport, signal } = attempt;
   const url = tokenUrl(challenge, reference.repository);
   if (url === undefined) throw refused(reference, 'named no place to ask for a token');
   if (url.protocol !== 'https:' && attempt.origin.startsWith('https:'))
     throw refused(reference, `wants credentials sent without TLS, to ${url.origin}`);
   const headers = credential === undefined ? {} : { authorization: basicAuthorization(credential) };
-  const answer = await send(url.href, headers, signal);
+  const answer = await transport.request(url.href, { headers, signal });
   if (answer.statusCode !== 200) throw await answerError(answer, reference);
   const body: unknown = JSON.parse((await readBounded(answer, maxTokenBytes)).toString('utf8'));
   const token = isObject(body) ? (body.token ?? body.access_token) : undefined;

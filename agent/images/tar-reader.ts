@@ -14,21 +14,17 @@ export interface TarHandler {
   content(piece: Buffer): void;
 }
 
-/** Reads a tar from pieces of any size, calling the handler as it goes. Throws ImageError InvalidLayer. */
-export interface TarReader {
-  push(chunk: Buffer): void;
-  /** The archive must be complete here. */
-  end(): void;
-}
-
 /** Of a PAX header or a GNU long name. */
 const maxMetaBytes = 1024 * 1024;
 
 /**
+ * Reads a tar from pieces of any size, calling the handler as it goes; at `end` it must be complete. Throws ImageError
+ * InvalidLayer.
+ *
  * Our own reader, because layers need what tar libraries for Node lose: attribute values and names that are no UTF-8, times
  * in nanoseconds, owners in PAX records, a strict "no" to what it can't represent; and it needs no stream per file.
  */
-export function tarReader(handler: TarHandler): TarReader {
+export function tarReader(handler: TarHandler) {
   let held: Buffer = Buffer.alloc(0);
   let left = 0;
   let padding = 0;
@@ -81,7 +77,7 @@ export function tarReader(handler: TarHandler): TarReader {
   };
 
   return {
-    push(chunk) {
+    push(chunk: Buffer): void {
       let rest = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
       while (!ended) {
         rest = passContent(rest);
@@ -92,7 +88,7 @@ export function tarReader(handler: TarHandler): TarReader {
       }
       held = ended ? Buffer.alloc(0) : rest;
     },
-    end() {
+    end(): void {
       if (!ended && (left > 0 || held.length > 0 || meta !== undefined))
         throw invalidLayer('it ends in the middle of an entry');
     },
