@@ -8,7 +8,7 @@ import {
   type PodSessions,
   type PortTarget,
   SessionError,
-} from '../session/session-handlers.ts';
+} from '../session/session-options.ts';
 import { containerNamed } from './container-spec.ts';
 import { containerLogPath } from './log-path.ts';
 

@@ -2,7 +2,7 @@ import type { Metrics } from '../../base/metrics.ts';
 import type { Rng } from '../../base/rng.ts';
 import { type Reconciler, runReconciler } from '../../base/run-reconciler.ts';
 import type { Ledger } from '../ledger/assignment.ts';
-import type { StatusSource } from '../session/status-source.ts';
+import type { StatusSource } from '../session/session-options.ts';
 import type { PodContext } from './pod-context.ts';
 import { passOver } from './pod-pass.ts';
 import { endBackground, type PodRecord } from './pod-record.ts';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ReportedStatus, StatusSource } from '../session/status-source.ts';
+import type { ReportedStatus, StatusSource } from '../session/session-options.ts';
 
 /** Where the workers put their pods' statuses; the session reads them there. */
 export interface StatusBoard extends StatusSource {

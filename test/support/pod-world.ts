@@ -3,7 +3,7 @@ import type { PodEvent } from '../../agent/pods/pod-events.ts';
 import type { PodMemories, PodMemory } from '../../agent/pods/pod-memory.ts';
 import { type PodWorkers, startPodWorkers } from '../../agent/pods/pod-workers.ts';
 import type { Container, NetworkTable } from '../../agent/ports.ts';
-import type { ReportedStatus } from '../../agent/session/status-source.ts';
+import type { ReportedStatus } from '../../agent/session/session-options.ts';
 import { silentLog } from '../../base/log.ts';
 import { fakeContainers } from '../contract/fakes/fake-containers.ts';
 import { fakeImages } from '../contract/fakes/fake-images.ts';
