@@ -13,34 +13,27 @@ import { frameDns, unframeDns } from './dns-framing.ts';
 import { replyToDns } from './dns-message.ts';
 import { type DnsZone, dnsZone } from './dns-zone.ts';
 
-/** The node's DNS: every node answers at the same address, which is its own (on `lo`) and so never leaves it. */
-export interface DnsServer {
-  /** Answers from this table from now on. */
-  serve(table: NetworkTable): Promise<void>;
-  close(): Promise<void>;
-}
-
 export interface DnsServerOptions extends Base {
   readonly netlink: Netlink;
   /** Path of the node's resolv.conf; read again with each table. */
   readonly resolvConf: string;
 }
 
-export function dnsServer(options: DnsServerOptions): DnsServer {
+export type DnsServer = ReturnType<typeof dnsServer>;
+
+/** The node's DNS: every node answers at the same address, which is its own (on `lo`) and so never leaves it. */
+export function dnsServer(options: DnsServerOptions) {
   let zone: DnsZone | undefined;
   /** The node's own, for names that aren't the cluster's. */
   let servers: readonly string[] = [];
-  let listening: Listening | undefined;
+  let listening: Awaited<ReturnType<typeof listen>> | undefined;
 
   const askNode = dnsForwarder(options);
   const reply: Reply = async (message, transport) => {
-    const forward = (asked: Buffer) => askNode({ message: asked, servers, transport });
-    const { rng } = options;
     if (!zone) return undefined;
-    return replyToDns(message, {
-      ...{ zone, rng, transport },
-      forward: servers.length > 0 ? forward : undefined,
-    });
+    const ask = (asked: Buffer) => askNode({ message: asked, servers, transport });
+    const forward = servers.length > 0 ? ask : undefined;
+    return replyToDns(message, { zone, rng: options.rng, transport, forward });
   };
   const move = async (address: string) => {
     const before = listening;
@@ -51,12 +44,13 @@ export function dnsServer(options: DnsServerOptions): DnsServer {
     listening = await listen(address, reply, options);
   };
   return {
-    async serve(table) {
+    /** Answers from this table from now on. */
+    async serve(table: NetworkTable): Promise<void> {
       zone = dnsZone(table);
       servers = await nodeServers(options.resolvConf, table);
       if (listening?.address !== table.dnsServiceIp) await move(table.dnsServiceIp);
     },
-    async close() {
+    async close(): Promise<void> {
       await listening?.close();
       listening = undefined;
     },
@@ -75,11 +69,6 @@ const dnsPort = 53;
 const tcpIdleMs = 10_000;
 const maxTcpConnections = 256;
 
-interface Listening {
-  readonly address: string;
-  close(): Promise<void>;
-}
-
 type Reply = (message: Buffer, transport: 'udp' | 'tcp') => Promise<Buffer | undefined>;
 
 async function listen(address: string, reply: Reply, options: DnsServerOptions) {
@@ -94,7 +83,7 @@ async function listen(address: string, reply: Reply, options: DnsServerOptions) 
     const tcp = await listenTcp(address, serve, options.log);
     const close = async () => {
       for (const socket of connections) socket.destroy();
-      await Promise.all([closed(udp), closed(tcp)]);
+      await Promise.all([udp, tcp].map((each) => each[Symbol.asyncDispose]()));
     };
     return { address, close };
   } catch (error) {
@@ -180,8 +169,4 @@ function serveConnection(socket: Socket, reply: Reply, { clock, log }: DnsServer
   // A client that goes away in the middle is no one's concern: its connection is closed, and 'close' follows.
   socket.on('error', () => socket.destroy());
   socket.on('close', () => cancel());
-}
-
-function closed(closing: { close(callback: () => void): unknown }): Promise<void> {
-  return new Promise((resolve) => void closing.close(() => resolve()));
 }

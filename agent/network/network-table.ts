@@ -49,3 +49,8 @@ function addressesOf(service: ServiceEntry): readonly string[] {
 function refuse(detail: string): never {
   throw new NetworkError('InvalidTable', { detail });
 }
+
+/** A node knows itself in the table by its pod CIDR. */
+export function ownAddress(table: NetworkTable): string | undefined {
+  return table.nodes.find((node) => node.podCidr === table.podCidr)?.address;
+}

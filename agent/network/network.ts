@@ -16,12 +16,11 @@ import { type AddressBook, openAddressBook } from './address-book.ts';
 import { type DnsServer, dnsServer } from './dns-server.ts';
 import { NetworkError, type NetworkReason } from './network-error.ts';
 import { checkTable } from './network-table.ts';
-import { applyNodeRoutes } from './node-routes.ts';
+import { applyNodeRoutes, findUplink } from './node-routes.ts';
 import { type PodLinks, podLinkName, podLinks } from './pod-link.ts';
 import { type RuleKeeper, ruleKeeper } from './rule-keeper.ts';
 import { serviceRules } from './service-rules.ts';
 import { staleFlows, type UdpTranslations, udpTranslations } from './stale-flows.ts';
-import { findUplink } from './uplink.ts';
 
 export interface NetworkOptions extends Base {
   /** Addresses are kept in its `network/`. */

@@ -1,9 +1,17 @@
 import { parseIpv4Cidr } from '../../base/ipv4.ts';
 import type { Netlink } from '../kernel/netlink.ts';
-import { type Ipv4Route, listRoutes, putRoute, removeRoute } from '../kernel/rtnetlink.ts';
+import {
+  findLinkByIndex,
+  type Ipv4Route,
+  type Link,
+  listAddresses,
+  listRoutes,
+  putRoute,
+  removeRoute,
+} from '../kernel/rtnetlink.ts';
 import type { NetworkTable } from '../ports.ts';
 import { NetworkError } from './network-error.ts';
-import { findUplink, ownAddress } from './uplink.ts';
+import { ownAddress } from './network-table.ts';
 
 /** rtm_protocol of the routes that this file owns, and by which it knows them again. */
 export const nodeRouteProtocol = 0x6f;
@@ -63,6 +71,13 @@ export function desiredRoutes(table: NetworkTable, uplinkIndex: number): readonl
     route(table.podCidr, { kind: 'unreachable' }),
     route(table.serviceCidr, { linkIndex: uplinkIndex, source: ownAddress(table) }),
   ];
+}
+
+/** The link by which this node reaches the others: the one with the node's address. undefined: no link has it. */
+export function findUplink(netlink: Netlink, table: NetworkTable): Link | undefined {
+  const own = ownAddress(table);
+  const found = listAddresses(netlink).find(({ address }) => address === own);
+  return found && findLinkByIndex(netlink, found.linkIndex);
 }
 
 /** `lo` in every network namespace; the way to services for a node that has lost its address. */
