@@ -11,14 +11,11 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { readIfPresent } from '../../base/durable-file.ts';
-import type { VolumeFile } from '../ports.ts';
+import type { VolumeFile, VolumeSpec } from '../ports.ts';
 
-interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
+type Owner = VolumeSpec['owner'];
 
 /**
  * Files as Kubernetes lays them out: NAME → ..data/NAME, ..data → ..CONTENTHASH/, so that exchanging the link ..data
@@ -33,21 +30,19 @@ export async function writeVolumeFiles(
   for (const { path } of files) refuseEscape(path);
   const payload = `..${hashOf(files, owner)}`;
   const previous = await readIfPresent(readlink(join(volume, '..data')));
-  if (previous !== payload) await publish(volume, payload, { files, owner });
-  await linkNames(volume, namesOf(files), owner);
+  if (previous !== payload) await publish(join(volume, payload), files, owner);
+  // First step of each path: what is linked at the volume's top.
+  const names = new Set(files.map(({ path }) => path.split('/')[0] ?? ''));
+  await linkNames(volume, names, owner);
   await removeStale(volume, payload);
 }
 
-async function publish(
-  volume: string,
-  payload: string,
-  { files, owner }: { readonly files: readonly VolumeFile[]; readonly owner: Owner },
-): Promise<void> {
-  await makeDirectory(volume, owner);
-  await rm(join(volume, payload), { recursive: true, force: true });
-  await makeDirectory(join(volume, payload), owner);
-  for (const file of files) await writePayload(join(volume, payload), file, owner);
-  await replaceLink(join(volume, '..data'), payload, owner);
+async function publish(payload: string, files: readonly VolumeFile[], owner: Owner): Promise<void> {
+  await makeDirectory(dirname(payload), owner);
+  await rm(payload, { recursive: true, force: true });
+  await makeDirectory(payload, owner);
+  for (const file of files) await writePayload(payload, file, owner);
+  await replaceLink(join(dirname(payload), '..data'), basename(payload), owner);
 }
 
 /** Anything outside of the payload, or that the links use themselves, would be a way to write elsewhere. */
@@ -87,19 +82,14 @@ async function writePayload(
   await chmod(target, mode);
 }
 
-/** First step of each path: what is linked at the volume's top. */
-function namesOf(files: readonly VolumeFile[]): readonly string[] {
-  return [...new Set(files.map(({ path }) => path.split('/')[0] ?? ''))];
-}
-
-async function linkNames(volume: string, names: readonly string[], owner: Owner): Promise<void> {
+async function linkNames(volume: string, names: ReadonlySet<string>, owner: Owner): Promise<void> {
   for (const name of names) {
     const to = `..data/${name}`;
     if ((await readIfPresent(readlink(join(volume, name)))) === to) continue;
     await replaceLink(join(volume, name), to, owner);
   }
   for (const name of await readdir(volume))
-    if (!name.startsWith('..') && !names.includes(name))
+    if (!name.startsWith('..') && !names.has(name))
       await rm(join(volume, name), { recursive: true, force: true });
 }
 
