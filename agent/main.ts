@@ -21,23 +21,23 @@ import { openImageStore } from './images/image-store.ts';
 import { runJoin } from './join-command.ts';
 import { findCgroupTrees } from './kernel/cgroup-trees.ts';
 import { openCgroups } from './kernel/cgroups.ts';
-import { type Launcher, startLauncher } from './kernel/launcher.ts';
+import { startLauncher } from './kernel/launcher.ts';
 import { openLedger } from './ledger/disk-ledger.ts';
 import { ensureNodeKey } from './ledger/node-key.ts';
 import { openNetwork } from './network/network.ts';
 import { measurePods, nodeAnswers } from './node-answers.ts';
 import { nodeFacts } from './node-facts.ts';
 import { keepNetwork } from './pods/keep-network.ts';
-import type { PodEvent, PodEvents } from './pods/pod-events.ts';
+import type { PodEvent, PodEvents } from './pods/pod-context.ts';
 import { openPodMemories } from './pods/pod-memory.ts';
 import { podReach } from './pods/pod-reach.ts';
-import { type PodWorkers, startPodWorkers } from './pods/pod-workers.ts';
+import { startPodWorkers } from './pods/pod-workers.ts';
 import type { NodePorts } from './ports.ts';
 import { readLogs } from './runtime/logs.ts';
-import { openRuntime, type Runtime } from './runtime/runtime.ts';
+import { openRuntime } from './runtime/runtime.ts';
 import { joinCluster } from './session/join.ts';
 import { type NodeIdentity, readIdentity, saveIdentity } from './session/node-identity.ts';
-import { type Session, startSession } from './session/session.ts';
+import { startSession } from './session/session.ts';
 import { openVolumes } from './volumes/volumes.ts';
 
 /** `orc agent`: runs until SIGTERM or SIGINT; pods go on without it. Gives the exit code. */
@@ -90,7 +90,11 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
   events.sendTo((event) =>
     session.reportEvent({ ...event, podUid: event.uid, fieldPath: event.fieldPath ?? '' }),
   );
-  measureAgent(metrics, { workers, session });
+  measureProcess(metrics);
+  measurePods(metrics, workers);
+  metrics.gauge('orc_leader_connected', 'Whether there is a link to a controller that leads.', {
+    read: () => Number(session.connected),
+  });
   const stopHousekeeping = startHousekeeping({
     ...{ dataDir: config.dataDir, limits: config.limits, images: ports.images, ...base },
     neededImages: async () => (await runtime.imagesInUse()).union(workers.neededImages()),
@@ -118,17 +122,6 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
   };
 }
 
-function measureAgent(
-  metrics: Metrics,
-  { workers, session }: { readonly workers: PodWorkers; readonly session: Session },
-): void {
-  measureProcess(metrics);
-  measurePods(metrics, workers);
-  metrics.gauge('orc_leader_connected', 'Whether there is a link to a controller that leads.', {
-    read: () => Number(session.connected),
-  });
-}
-
 /** Its directories are this process's alone, and the machine can do what it must. */
 async function takeGround({ dataDir, runDir }: AgentConfig, logDir: string): Promise<Disposable> {
   const lock = await about(`--data-dir ${dataDir}`, lockDirectory(dataDir, 'store.key'));
@@ -142,28 +135,13 @@ const ofNode = { uid: '', namespace: '', name: '', fieldPath: undefined, type: '
 /** The node's own: where names that aren't the cluster's are asked for. */
 const resolvConf = '/etc/resolv.conf';
 
-interface Ports {
-  readonly ports: NodePorts;
-  readonly runtime: Runtime;
-  readonly launcher: Launcher;
-  close(): Promise<void>;
-}
-
-async function openPorts(config: AgentConfig, logDir: string, base: Base): Promise<Ports> {
-  const { dataDir, runDir } = config;
+async function openPorts(config: AgentConfig, logDir: string, base: Base) {
+  const { dataDir, runDir, logLimits, runtimes } = config;
   const launcher = startLauncher({ binary: nativeBinary, log: base.log });
   const trees = await findCgroupTrees();
   const cgroups = await openCgroups({ parent: config.cgroupParent, trees, clock: base.clock });
-  const runtime = await openRuntime({
-    dataDir,
-    runDir,
-    logDir,
-    cgroups,
-    launcher,
-    logLimits: config.logLimits,
-    runtimes: config.runtimes,
-    ...base,
-  });
+  const dirs = { dataDir, runDir, logDir };
+  const runtime = await openRuntime({ ...dirs, logLimits, runtimes, cgroups, launcher, ...base });
   const network = await openNetwork({ dataDir, resolvConf, ...base });
   const images = await openImageStore({
     directory: join(dataDir, 'images'),
@@ -178,8 +156,9 @@ async function openPorts(config: AgentConfig, logDir: string, base: Base): Promi
   });
   const volumes = openVolumes({ volumesDir: join(dataDir, 'volumes') });
   const { sandboxes, containers } = runtime;
+  const ports: NodePorts = { images, sandboxes, containers, volumes, network };
   return {
-    ports: { images, sandboxes, containers, volumes, network },
+    ports,
     runtime,
     launcher,
     async close() {

@@ -5,8 +5,7 @@ import type { PodAssignment } from '../ledger/assignment.ts';
 import type { Image, PullProgress } from '../ports.ts';
 import { pullBackoff } from './container-plan.ts';
 import { containerNamed } from './container-spec.ts';
-import type { PodPass } from './pod-context.ts';
-import { type PodEvent, tell } from './pod-events.ts';
+import { type PodEvent, type PodPass, tell } from './pod-context.ts';
 import type { FailedPull } from './pod-observation.ts';
 import { registryCredentials } from './registry-credentials.ts';
 

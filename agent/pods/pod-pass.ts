@@ -3,8 +3,7 @@ import { type RequeueAfter, type Settled, settled } from '../../base/run-reconci
 import type { Ledger } from '../ledger/assignment.ts';
 import { observePod } from './observe-pod.ts';
 import type { PodAction } from './pod-action.ts';
-import type { PodContext, PodPass } from './pod-context.ts';
-import { tell } from './pod-events.ts';
+import { type PodContext, type PodPass, tell } from './pod-context.ts';
 import { keepMemory } from './pod-memory.ts';
 import { isGone, memoryOf } from './pod-observation.ts';
 import { isDeleted, planPod } from './pod-plan.ts';

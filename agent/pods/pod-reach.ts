@@ -10,7 +10,7 @@ import {
   SessionError,
 } from '../session/session-options.ts';
 import { containerNamed } from './container-spec.ts';
-import { containerLogPath } from './log-path.ts';
+import { containerLogPath } from './pod-files.ts';
 
 export interface PodReachOptions {
   readonly ledger: Ledger;

@@ -1,7 +1,6 @@
 import type { ContainerId } from '../ports.ts';
 import { containerNamed } from './container-spec.ts';
-import type { PodPass } from './pod-context.ts';
-import { tell } from './pod-events.ts';
+import { type PodPass, tell } from './pod-context.ts';
 import { hasEnded, newestOf } from './pod-observation.ts';
 import { isDeleted } from './pod-plan.ts';
 import { type ProbeKind, startProber } from './prober.ts';

@@ -1,5 +1,5 @@
 import type { NewAssignment } from '../../agent/ledger/assignment.ts';
-import type { PodEvent } from '../../agent/pods/pod-events.ts';
+import type { PodEvent } from '../../agent/pods/pod-context.ts';
 import type { PodMemories, PodMemory } from '../../agent/pods/pod-memory.ts';
 import { type PodWorkers, startPodWorkers } from '../../agent/pods/pod-workers.ts';
 import type { Container, NetworkTable } from '../../agent/ports.ts';
