@@ -28,7 +28,7 @@ import { openNetwork } from './network/network.ts';
 import { measurePods, nodeAnswers } from './node-answers.ts';
 import { nodeFacts } from './node-facts.ts';
 import { keepNetwork } from './pods/keep-network.ts';
-import type { PodEvent, PodEvents } from './pods/pod-context.ts';
+import type { PodEvent } from './pods/pod-context.ts';
 import { openPodMemories } from './pods/pod-memory.ts';
 import { podReach } from './pods/pod-reach.ts';
 import { startPodWorkers } from './pods/pod-workers.ts';
@@ -187,21 +187,17 @@ async function joinFirst(config: AgentConfig, dir: string, base: Base): Promise<
   }
 }
 
-interface EventOutbox extends PodEvents {
-  sendTo(send: (event: PodEvent) => void): void;
-}
-
 /** Pods are worked on before there is a session: what they say then waits here. */
-function eventOutbox(metrics: Metrics): EventOutbox {
+function eventOutbox(metrics: Metrics) {
   const waiting: PodEvent[] = [];
   let send = (event: PodEvent): void => void waiting.push(event);
   return {
-    record(event) {
+    record(event: PodEvent): void {
       const { type, reason } = event;
       metrics.count('orc_events_total', 'What happened to pods.', { type, reason });
       send(event);
     },
-    sendTo(next) {
+    sendTo(next: (event: PodEvent) => void): void {
       send = next;
       for (const event of waiting.splice(0)) next(event);
     },

@@ -44,10 +44,7 @@ function checksum(block: Buffer): number {
   return sum;
 }
 
-export interface LongNames {
-  readonly path: string | undefined;
-  readonly link: string | undefined;
-}
+export type LongNames = Pick<PaxRecords, 'path' | 'link'>;
 
 /** PAX records win over GNU's long names, which win over the block. */
 export function completeEntry(header: TarHeader, pax: PaxRecords, long: LongNames): TarEntry {

@@ -3,6 +3,7 @@ import { noPax, type PaxRecords, parsePax } from './pax.ts';
 import {
   blockBytes,
   completeEntry,
+  type LongNames,
   parseHeader,
   type TarEntry,
   type TarHeader,
@@ -32,7 +33,7 @@ export function tarReader(handler: TarHandler) {
   let meta: { readonly flag: string; readonly bytes: number } | undefined;
   let pax: PaxRecords = noPax;
   let globalPax: PaxRecords = noPax;
-  let long: { path: string | undefined; link: string | undefined } = noLong;
+  let long: LongNames = {};
 
   const onHeader = (header: TarHeader | undefined) => {
     if (header === undefined) {
@@ -43,7 +44,7 @@ export function tarReader(handler: TarHandler) {
     } else {
       const entry = completeEntry(header, pax, long);
       pax = globalPax;
-      long = noLong;
+      long = {};
       left = entry.size;
       padding = padded(entry.size) - entry.size;
       handler.entry(entry);
@@ -96,7 +97,6 @@ export function tarReader(handler: TarHandler) {
 }
 
 const metaFlags = new Set(['x', 'g', 'L', 'K']);
-const noLong = { path: undefined, link: undefined };
 
 function padded(bytes: number): number {
   return Math.ceil(bytes / blockBytes) * blockBytes;

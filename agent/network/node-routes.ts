@@ -16,12 +16,6 @@ import { ownAddress } from './network-table.ts';
 /** rtm_protocol of the routes that this file owns, and by which it knows them again. */
 export const nodeRouteProtocol = 0x6f;
 
-export interface RoutePlan {
-  /** Each takes the place of a route to the same destination. */
-  readonly put: readonly Ipv4Route[];
-  readonly remove: readonly Ipv4Route[];
-}
-
 /** Makes the kernel's routes those of the table; one that fails (a node that is no neighbour) keeps no other back. */
 export function applyNodeRoutes(netlink: Netlink, table: NetworkTable): void {
   const desired = desiredRoutes(table, findUplink(netlink, table)?.index ?? loopback);
@@ -43,16 +37,14 @@ export function applyNodeRoutes(netlink: Netlink, table: NetworkTable): void {
   });
 }
 
-export function planRoutes(
-  observed: readonly Ipv4Route[],
-  desired: readonly Ipv4Route[],
-): RoutePlan {
+export function planRoutes(observed: readonly Ipv4Route[], desired: readonly Ipv4Route[]) {
   const target = (route: Ipv4Route) => `${route.destination}/${route.prefix}`;
   const whole = (route: Ipv4Route) =>
     [target(route), route.kind, route.gateway ?? `link ${route.linkIndex}`, route.source].join(' ');
   const wanted = new Set(desired.map(target));
   const there = new Set(observed.map(whole));
   return {
+    /** Each takes the place of a route to the same destination. */
     put: desired.filter((route) => !there.has(whole(route))),
     remove: observed.filter((route) => !wanted.has(target(route))),
   };

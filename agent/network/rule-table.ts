@@ -33,17 +33,11 @@ export interface RuleState {
   readonly chains: ReadonlyMap<string, string>;
 }
 
-export interface RulePlan {
-  /** One transaction, "" if there is nothing to do. */
-  readonly change: string;
-  /** A second one: older kernels refuse to delete a chain together with the map element that leads to it. */
-  readonly cleanUp: string;
-}
-
 export const ruleTableName = 'ip orc';
 export const emptyRuleState: RuleState = { sets: new Map(), chains: new Map() };
 
-export function planRules(state: RuleState, next: RuleTable): RulePlan {
+/** Two transactions, "" if there is nothing to do. */
+export function planRules(state: RuleState, next: RuleTable) {
   const sets = [...next.sets].flatMap(([name, { elements }]) =>
     elements === undefined ? [] : [[name, elements] as const],
   );
@@ -59,6 +53,7 @@ export function planRules(state: RuleState, next: RuleTable): RulePlan {
     ),
     ...[...state.chains.keys()].filter((name) => !next.chains.has(name)).map(flush),
   ];
+  // A second one: older kernels refuse to delete a chain together with the map element that leads to it.
   const cleanUp = [
     ...missing(state.chains, next.chains).map((name) => `delete chain ${ruleTableName} ${name}`),
     ...missing(state.sets, next.sets).map((name) => `delete set ${ruleTableName} ${name}`),

@@ -32,7 +32,7 @@ export interface PodPass extends PodContext {
 }
 
 /** Where pods/ tells what happens; session/ carries it to the controller, which makes Events of it. */
-export interface PodEvents {
+interface PodEvents {
   record(event: PodEvent): void;
 }
 

@@ -7,11 +7,7 @@ import { type CheckOutcome, type CheckTarget, runCheck } from './probe-check.ts'
 
 export type ProbeKind = keyof ProbeStates;
 
-/** The probes of one running container. Startup first; the other two begin once it has succeeded. */
-export interface Prober {
-  states(): ProbeStates;
-  stop(): void;
-}
+export type Prober = ReturnType<typeof startProber>;
 
 export interface ProberOptions {
   readonly target: CheckTarget;
@@ -22,7 +18,8 @@ export interface ProberOptions {
   readonly onFailure: (kind: ProbeKind, why: string) => void;
 }
 
-export function startProber(options: ProberOptions): Prober {
+/** The probes of one running container. Startup first; the other two begin once it has succeeded. */
+export function startProber(options: ProberOptions) {
   const { startupProbe, readinessProbe, livenessProbe } = options.target.container;
   const states = new Map<ProbeKind, ProbeState>();
   const stopping = new AbortController();
@@ -55,7 +52,7 @@ export function startProber(options: ProberOptions): Prober {
 
   const verdict = (kind: ProbeKind) => states.get(kind)?.healthy;
   return {
-    states: () => ({
+    states: (): ProbeStates => ({
       startup: verdict('startup'),
       readiness: verdict('readiness'),
       liveness: verdict('liveness'),
