@@ -44,14 +44,15 @@ import { openVolumes } from './volumes/volumes.ts';
 export function runAgent(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'join') return runJoin(argv.slice(1));
   return runCommand({ name: 'orc agent', help: agentHelp, argv }, async () => {
-    const agent = await startAgent(readAgentConfig(argv));
+    await using _agent = await startAgent(readAgentConfig(argv));
     console.log('orc agent: ready');
     await terminated();
-    await agent.stop();
   });
 }
 
-async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> }> {
+/** Taken down in the reverse order. */
+async function startAgent(config: AgentConfig): Promise<AsyncDisposable> {
+  const started = new AsyncDisposableStack();
   const clock = systemClock();
   const load = async () => (await import('../native/systemd.ts')).openSystemd();
   const service = await openService('orc-agent', config.service, { clock, load });
@@ -60,14 +61,15 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
     throw new UsageError('it makes namespaces, mounts and cgroups: run it as root (sudo)');
   const logDir = join(config.dataDir, 'logs');
   const pki = join(config.dataDir, 'pki');
-  const lock = await takeGround(config, logDir);
+  started.use(await takeGround(config, logDir));
   const identity = (await readIdentity(pki)) ?? (await joinFirst(config, pki, base));
   const key = await ensureNodeKey(join(pki, 'node.key'), base.rng);
   const ledger = await openLedger({ dir: join(config.dataDir, 'ledger'), key, ...base });
   const memories = await openPodMemories(join(config.dataDir, 'memory'));
   const node = await openPorts(config, logDir, base);
+  started.defer(node.close);
   const { ports, runtime } = node;
-  const stopNetwork = keepNetwork({ ledger, network: ports.network, ...base });
+  started.defer(keepNetwork({ ledger, network: ports.network, ...base }));
   const metrics = openMetrics();
   const events = eventOutbox(metrics);
   const workers = await startPodWorkers({
@@ -76,6 +78,7 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
     hostIp: config.address,
     nodeResolvConf: await readFile(resolvConf, 'utf8').catch(() => ''),
   });
+  started.defer(() => workers.stop());
   const session = startSession({
     ...{ identity, ledger, statuses: workers, ...base },
     controllers: config.controller,
@@ -87,6 +90,7 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
       query: nodeAnswers({ metrics, ports, ...base }),
     },
   });
+  started.defer(() => session.stop());
   events.sendTo((event) =>
     session.reportEvent({ ...event, podUid: event.uid, fieldPath: event.fieldPath ?? '' }),
   );
@@ -95,31 +99,21 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
   metrics.gauge('orc_leader_connected', 'Whether there is a link to a controller that leads.', {
     read: () => Number(session.connected),
   });
-  const stopHousekeeping = startHousekeeping({
-    ...{ dataDir: config.dataDir, limits: config.limits, images: ports.images, ...base },
-    neededImages: async () => (await runtime.imagesInUse()).union(workers.neededImages()),
-    containerUsages: runtime.usages,
-    reportUsage: session.reportUsage,
-    reportConditions: session.reportConditions,
-    onFullDisk: (message) => events.record({ ...ofNode, reason: 'FreeDiskSpaceFailed', message }),
-  });
+  started.defer(
+    startHousekeeping({
+      ...{ dataDir: config.dataDir, limits: config.limits, images: ports.images, ...base },
+      neededImages: async () => (await runtime.imagesInUse()).union(workers.neededImages()),
+      containerUsages: runtime.usages,
+      reportUsage: session.reportUsage,
+      reportConditions: session.reportConditions,
+      onFullDisk: (message) => events.record({ ...ofNode, reason: 'FreeDiskSpaceFailed', message }),
+    }),
+  );
   const link = () =>
     session.connected ? 'connected to the leader' : 'no link to a leading controller';
-  const stopping = service.ready({
-    status: () => `${ledger.pods().size} pods; ${link()}`,
-    isAlive: () => node.launcher.answers(),
-  });
-  return {
-    async stop() {
-      stopping();
-      await stopHousekeeping();
-      await session.stop();
-      await workers.stop();
-      await stopNetwork();
-      await node.close();
-      lock[Symbol.dispose]();
-    },
-  };
+  const status = () => `${ledger.pods().size} pods; ${link()}`;
+  started.defer(service.ready({ status, isAlive: () => node.launcher.answers() }));
+  return started;
 }
 
 /** Its directories are this process's alone, and the machine can do what it must. */

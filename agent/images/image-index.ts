@@ -13,6 +13,8 @@ export interface ImageRecord {
   readonly config: ImageConfig;
 }
 
+export type ImageRecords = readonly ImageRecord[];
+
 interface ImageName {
   readonly written: string;
   /** formatReference of it. */
@@ -28,7 +30,7 @@ export async function openImageIndex(path: string) {
   return {
     records: () => records,
     /** Resolves when the change is on disk. */
-    update(change: (records: readonly ImageRecord[]) => readonly ImageRecord[]): Promise<void> {
+    update(change: (records: ImageRecords) => ImageRecords): Promise<void> {
       const next = last.then(async () => {
         const changed = change(records);
         const bytes = JSON.stringify({ version: 1, images: changed }, null, 1);
@@ -41,10 +43,10 @@ export async function openImageIndex(path: string) {
   };
 }
 
-async function load(path: string): Promise<readonly ImageRecord[]> {
+async function load(path: string): Promise<ImageRecords> {
   const text = await readIfPresent(readFile(path, 'utf8'));
   if (text === undefined) return [];
-  const file = JSON.parse(text) as { version: number; images: readonly ImageRecord[] };
+  const file = JSON.parse(text) as { version: number; images: ImageRecords };
   if (file.version !== 1) throw new Error(`${path}: written by a newer version of orc`);
   return file.images;
 }
@@ -53,10 +55,7 @@ async function load(path: string): Promise<readonly ImageRecord[]> {
  * The records with this one added. A name that led elsewhere leads here from now on; the same image under further names
  * or from another manifest keeps the names that it had.
  */
-export function withRecord(
-  records: readonly ImageRecord[],
-  added: ImageRecord,
-): readonly ImageRecord[] {
+export function withRecord(records: ImageRecords, added: ImageRecord): ImageRecords {
   const moved = new Set(added.references.map((name) => name.canonical));
   const others = records
     .filter((record) => record.id !== added.id)

@@ -3,7 +3,7 @@ import type { Base } from '../../base/base.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Image, ImagePort, PullRequest } from '../ports.ts';
 import { openContentStore } from './content-store.ts';
-import { type ImageRecord, openImageIndex } from './image-index.ts';
+import { type ImageRecord, type ImageRecords, openImageIndex } from './image-index.ts';
 import { type ImagePullParts, pullImage } from './image-pull.ts';
 import { defaultLayerLimits, type LayerLimits } from './layer-plan.ts';
 import { openLayerStore } from './layer-store.ts';
@@ -65,7 +65,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     },
     async remove(id, unusedSinceMs) {
       if (!uses.end(id, unusedSinceMs)) return;
-      const others = (records: readonly ImageRecord[]) => records.filter((r) => r.id !== id);
+      const others = (records: ImageRecords) => records.filter((r) => r.id !== id);
       await parts.index.update(others).finally(() => uses.ended(id));
       await parts.layers.sweep(isNamed);
     },
@@ -107,10 +107,7 @@ function flightKey({ reference, credentials }: PullRequest): string {
   return JSON.stringify([formatReference(parseReference(reference)), credentials]);
 }
 
-function findRecord(
-  records: readonly ImageRecord[],
-  reference: ImageReference,
-): ImageRecord | undefined {
+function findRecord(records: ImageRecords, reference: ImageReference): ImageRecord | undefined {
   const canonical = formatReference(reference);
   return records.find((record) => record.references.some((name) => name.canonical === canonical));
 }

@@ -71,29 +71,28 @@ const maxTcpConnections = 256;
 
 type Reply = (message: Buffer, transport: 'udp' | 'tcp') => Promise<Buffer | undefined>;
 
+/** What can't listen is closed: the caller tries again with new ones. */
 async function listen(address: string, reply: Reply, options: DnsServerOptions) {
-  const udp = await listenUdp(address, reply, options.log);
-  try {
-    const connections = new Set<Socket>();
-    const serve = (socket: Socket) => {
-      connections.add(socket);
-      socket.on('close', () => connections.delete(socket));
-      serveConnection(socket, reply, options);
-    };
-    const tcp = await listenTcp(address, serve, options.log);
-    const close = async () => {
-      for (const socket of connections) socket.destroy();
-      await Promise.all([udp, tcp].map((each) => each[Symbol.asyncDispose]()));
-    };
-    return { address, close };
-  } catch (error) {
-    udp.close();
-    throw error;
-  }
+  await using opened = new AsyncDisposableStack();
+  const connections = new Set<Socket>();
+  const serve = (socket: Socket) => {
+    connections.add(socket);
+    socket.on('close', () => connections.delete(socket));
+    serveConnection(socket, reply, options);
+  };
+  await listenUdp(opened.use(createSocket('udp4')), { address, reply, ...options });
+  await listenTcp(opened.use(createServer(serve)), { address, ...options });
+  opened.defer(() => {
+    for (const socket of connections) socket.destroy();
+  });
+  const kept = opened.move();
+  return { address, close: () => kept.disposeAsync() };
 }
 
-async function listenUdp(address: string, reply: Reply, log: Log): Promise<UdpSocket> {
-  const socket = createSocket('udp4');
+async function listenUdp(
+  socket: UdpSocket,
+  { address, reply, log }: { readonly address: string; readonly reply: Reply; readonly log: Log },
+): Promise<void> {
   const answer = async (message: Buffer, client: RemoteInfo) => {
     try {
       const bytes = await reply(message, 'udp');
@@ -105,9 +104,8 @@ async function listenUdp(address: string, reply: Reply, log: Log): Promise<UdpSo
   };
   socket.on('message', (message, client) => void answer(message, client));
   socket.bind({ address, port: dnsPort });
-  await listening(socket);
+  await once(socket, 'listening');
   socket.on('error', (err) => log.warn({ err, address }, 'the DNS socket failed'));
-  return socket;
 }
 
 function send(socket: UdpSocket, bytes: Buffer, { port, address }: RemoteInfo): Promise<void> {
@@ -117,26 +115,13 @@ function send(socket: UdpSocket, bytes: Buffer, { port, address }: RemoteInfo): 
 }
 
 async function listenTcp(
-  address: string,
-  serve: (socket: Socket) => void,
-  log: Log,
-): Promise<Server> {
-  const server = createServer(serve);
+  server: Server,
+  { address, log }: { readonly address: string; readonly log: Log },
+): Promise<void> {
   server.maxConnections = maxTcpConnections;
   server.listen({ host: address, port: dnsPort });
-  await listening(server);
+  await once(server, 'listening');
   server.on('error', (err) => log.warn({ err, address }, 'a DNS connection was not accepted'));
-  return server;
-}
-
-/** What can't listen is closed: its caller tries again with a new one. */
-async function listening(socket: UdpSocket | Server): Promise<void> {
-  try {
-    await once(socket, 'listening');
-  } catch (error) {
-    socket.close();
-    throw error;
-  }
 }
 
 /** One message after the other. Who doesn't take the replies, or waits for one, is read no further. */

@@ -2,7 +2,7 @@ import type { Container as ContainerSpecOfPod } from '../../api/container.ts';
 import type { Pod } from '../../api/pod.ts';
 import { type BackoffPolicy, backoffMs } from '../../base/backoff.ts';
 import type { Container, ContainerId } from '../ports.ts';
-import type { PodAction } from './pod-action.ts';
+import type { Plan, Start } from './pod-action.ts';
 import {
   type ContainerMemory,
   hasEnded,
@@ -22,7 +22,7 @@ export function planContainer(
   pod: Pod,
   { name: container }: ContainerSpecOfPod,
   observed: PodObservation,
-): readonly PodAction[] {
+): Plan {
   const newest = newestOf(observed, container);
   if (newest && !hasEnded(newest)) return planRunning(pod, newest.id, observed);
   if (newest && !shouldRestart(pod, newest)) return [];
@@ -34,7 +34,7 @@ export function planContainer(
   return [{ kind: 'start-container', container, attempt }];
 }
 
-function planRunning(pod: Pod, id: ContainerId, observed: PodObservation): readonly PodAction[] {
+function planRunning(pod: Pod, id: ContainerId, observed: PodObservation): Plan {
   const probes = observed.probes.get(id.name);
   const { stop } = memoryOf(observed, id.name);
   const failed =
@@ -50,7 +50,7 @@ export function planStop(
   id: ContainerId,
   observed: PodObservation,
   { graceMs, because }: { readonly graceMs: number; readonly because: string },
-): readonly PodAction[] {
+): Plan {
   const { stop } = memoryOf(observed, id.name);
   if (stop?.id.attempt !== id.attempt) return [{ kind: 'stop-container', id, because }];
   if (stop.killed) return [];
@@ -68,10 +68,7 @@ export function shouldRestart(pod: Pod, ended: Container): boolean {
 }
 
 /** Of a crash, or of a start that failed. */
-function planBackOff(
-  observed: PodObservation,
-  restart: { readonly container: string; readonly attempt: number },
-): readonly PodAction[] {
+function planBackOff(observed: PodObservation, restart: Start): Plan {
   const { now } = observed;
   const afterCrashMs = crashBackoffEndMs(observed, restart.container);
   if (afterCrashMs > now) return [{ kind: 'wait', untilMs: afterCrashMs, restart }];

@@ -3,14 +3,12 @@ import { errorChain } from '../../base/error-chain.ts';
 import { startBackoff, streakAfter } from './container-plan.ts';
 import { containerNamed, containerSpec } from './container-spec.ts';
 import { environmentOf } from './environment.ts';
-import type { PodAction } from './pod-action.ts';
+import type { Step } from './pod-action.ts';
 import { type PodPass, tell } from './pod-context.ts';
 import { containerLogPath } from './pod-files.ts';
 import { memoryOf, newestOf } from './pod-observation.ts';
 import { remember } from './pod-record.ts';
 import { stopSignalNumber } from './stop-signal.ts';
-
-type Step<K extends PodAction['kind']> = Extract<PodAction, { kind: K }>;
 
 export async function startContainer(step: Step<'start-container'>, pass: PodPass): Promise<void> {
   const { record, observed, clock } = pass;

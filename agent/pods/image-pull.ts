@@ -5,15 +5,13 @@ import type { PodAssignment } from '../ledger/assignment.ts';
 import type { Image, PullProgress } from '../ports.ts';
 import { pullBackoff } from './container-plan.ts';
 import { containerNamed } from './container-spec.ts';
+import type { Start } from './pod-action.ts';
 import { type PodEvent, type PodPass, tell } from './pod-context.ts';
 import type { FailedPull } from './pod-observation.ts';
 import { registryCredentials } from './registry-credentials.ts';
 
 /** Makes sure of a container's image in the background; wakes the pod's worker when it is there, or isn't. */
-export function startPull(
-  { container: name, attempt }: { readonly container: string; readonly attempt: number },
-  pass: PodPass,
-): void {
+export function startPull({ container: name, attempt }: Start, pass: PodPass): void {
   const { record, assignment } = pass;
   const container = assignment && containerNamed(assignment.pod, name);
   if (!assignment || !container) return;

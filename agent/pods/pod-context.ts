@@ -50,10 +50,8 @@ export interface PodEvent {
 type Happened = Pick<PodEvent, 'type' | 'reason' | 'message'> & { readonly container?: string };
 
 /** Something that happened to a pod, or to one container of it. Of one that was taken away without a word: nothing. */
-export function tell(
-  { events, assignment }: Pick<PodPass, 'events' | 'assignment'>,
-  { container, ...what }: Happened,
-): void {
+export function tell(pass: PodPass, { container, ...what }: Happened): void {
+  const { events, assignment } = pass;
   if (!assignment) return;
   const { metadata, spec } = assignment.pod;
   const group = spec.initContainers?.some((c) => c.name === container)

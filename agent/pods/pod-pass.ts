@@ -1,8 +1,8 @@
 import { isPodFinished } from '../../api/pod-facts.ts';
 import { type RequeueAfter, type Settled, settled } from '../../base/run-reconciler.ts';
 import type { Ledger } from '../ledger/assignment.ts';
-import { observePod } from './observe-pod.ts';
-import type { PodAction } from './pod-action.ts';
+import { observePod, recallPod } from './observe-pod.ts';
+import type { Plan, Step } from './pod-action.ts';
 import { type PodContext, type PodPass, tell } from './pod-context.ts';
 import { keepMemory } from './pod-memory.ts';
 import { isGone, memoryOf } from './pod-observation.ts';
@@ -16,7 +16,6 @@ import {
 } from './pod-record.ts';
 import { podStatus } from './pod-status.ts';
 import { applyPodAction } from './pod-steps.ts';
-import { recallPod } from './recall-pod.ts';
 import type { StatusBoard } from './status-board.ts';
 import { superviseProbes } from './supervise-probes.ts';
 
@@ -69,7 +68,7 @@ async function lookAt(
 }
 
 /** Each step runs even if one before it failed, so that one stuck piece doesn't keep the others. */
-async function applyAll(steps: readonly PodAction[], pass: PodPass): Promise<void> {
+async function applyAll(steps: Plan, pass: PodPass): Promise<void> {
   const errors: unknown[] = [];
   for (const action of steps) {
     pass.signal.throwIfAborted();
@@ -82,7 +81,7 @@ async function applyAll(steps: readonly PodAction[], pass: PodPass): Promise<voi
 }
 
 /** Kubernetes' BackOff event, once for each restart that has to wait. */
-function tellBackOff({ restart }: Extract<PodAction, { kind: 'wait' }>, pass: PodPass): void {
+function tellBackOff({ restart }: Step<'wait'>, pass: PodPass): void {
   const { record, assignment } = pass;
   if (!restart || !assignment) return;
   const { container, attempt } = restart;
@@ -95,7 +94,7 @@ function tellBackOff({ restart }: Extract<PodAction, { kind: 'wait' }>, pass: Po
 
 async function rest(
   { record, assignment, observed, memories }: PodPass,
-  plan: readonly PodAction[],
+  plan: Plan,
   records: Map<string, PodRecord>,
 ): Promise<Settled | RequeueAfter> {
   if (assignment === undefined && isGone(observed)) {

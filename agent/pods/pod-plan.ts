@@ -3,7 +3,7 @@ import type { Pod } from '../../api/pod.ts';
 import { isPodFinished } from '../../api/pod-facts.ts';
 import type { PodAssignment } from '../ledger/assignment.ts';
 import { nextAttempt, planContainer, planStop } from './container-plan.ts';
-import type { PodAction } from './pod-action.ts';
+import type { Plan, PodAction } from './pod-action.ts';
 import {
   hasEnded,
   isRunning,
@@ -19,10 +19,7 @@ const orphanGraceMs = 2000;
  * What to do next for one pod. Pure and total: reads no clock, never throws. Steps that need the outcome of an earlier
  * one are left to the next plan.
  */
-export function planPod(
-  desired: PodAssignment | undefined,
-  observed: PodObservation,
-): readonly PodAction[] {
+export function planPod(desired: PodAssignment | undefined, observed: PodObservation): Plan {
   if (desired === undefined) return planTeardown(observed, orphanGraceMs);
   const { pod } = desired;
   if (isDeleted(pod)) return planTeardown(observed, graceMsOf(pod));
@@ -61,10 +58,7 @@ function pendingInitContainer(pod: Pod, observed: PodObservation): ContainerSpec
   return pod.spec.initContainers?.find((c) => !succeeded(newestOf(observed, c.name)));
 }
 
-function planPull(
-  { name: container }: ContainerSpecOfPod,
-  observed: PodObservation,
-): readonly PodAction[] {
+function planPull({ name: container }: ContainerSpecOfPod, observed: PodObservation): Plan {
   if (isRunning(newestOf(observed, container))) return [];
   const attempt = nextAttempt(observed, container);
   const image = observed.images.get(container);
@@ -100,7 +94,7 @@ function graceMsOf(pod: Pod): number {
 }
 
 /** The last but one is kept, for `lastState` and `logs --previous`; older ones go. */
-function planOldAttempts(observed: PodObservation): readonly PodAction[] {
+function planOldAttempts(observed: PodObservation): Plan {
   return observed.containers
     .filter(
       (c) => hasEnded(c) && c.id.attempt < (newestOf(observed, c.id.name)?.id.attempt ?? 0) - 1,
@@ -108,13 +102,13 @@ function planOldAttempts(observed: PodObservation): readonly PodAction[] {
     .map((c) => ({ kind: 'remove-container', id: c.id }));
 }
 
-function planTeardown(observed: PodObservation, graceMs: number): readonly PodAction[] {
+function planTeardown(observed: PodObservation, graceMs: number): Plan {
   const running = observed.containers.filter(isRunning);
   if (running.length === 0) return removeAll(observed);
   return running.flatMap((c) => planStop(c.id, observed, { graceMs, because: '' }));
 }
 
-function removeAll(observed: PodObservation): readonly PodAction[] {
+function removeAll(observed: PodObservation): Plan {
   const actions: PodAction[] = [];
   if (observed.network) actions.push({ kind: 'detach-network' });
   if (observed.sandbox) actions.push({ kind: 'remove-sandbox' });

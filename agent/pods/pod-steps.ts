@@ -101,11 +101,7 @@ async function ensureVolumes(pass: PodPass): Promise<void> {
   record.volumesFor = volumesSignature(assignment);
 }
 
-async function madeVolumes(
-  uid: string,
-  volumes: readonly VolumeSpec[],
-  port: VolumePort,
-): Promise<ReadonlyMap<string, VolumeSource>> {
+async function madeVolumes(uid: string, volumes: readonly VolumeSpec[], port: VolumePort) {
   const sources = new Map<string, VolumeSource>();
   for (const volume of volumes) {
     try {

@@ -81,19 +81,9 @@ async function pumpExec(
 
 function pumpInput(call: BulkCall, session: ExecSession): void {
   call.on('data', ({ frame }: BulkFrame) => {
-    switch (frame?.$case) {
-      case 'stdin':
-        if (!session.write(frame.value)) call.pause();
-        break;
-      case 'endInput':
-        session.endInput();
-        break;
-      case 'resize':
-        session.resize(frame.value.columns, frame.value.rows);
-        break;
-      default:
-        break;
-    }
+    if (frame?.$case === 'stdin' && !session.write(frame.value)) call.pause();
+    if (frame?.$case === 'endInput') session.endInput();
+    if (frame?.$case === 'resize') session.resize(frame.value.columns, frame.value.rows);
   });
   session.onDrain(() => call.resume());
 }
