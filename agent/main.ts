@@ -35,8 +35,12 @@ import { startPodWorkers } from './pods/pod-workers.ts';
 import type { NodePorts } from './ports.ts';
 import { readLogs } from './runtime/logs.ts';
 import { openRuntime } from './runtime/runtime.ts';
-import { joinCluster } from './session/join.ts';
-import { type NodeIdentity, readIdentity, saveIdentity } from './session/node-identity.ts';
+import {
+  joinCluster,
+  type NodeIdentity,
+  readIdentity,
+  saveIdentity,
+} from './session/node-identity.ts';
 import { startSession } from './session/session.ts';
 import { openVolumes } from './volumes/volumes.ts';
 

@@ -21,7 +21,8 @@ export async function openLayerStore(directory: string) {
   await rm(unfinished, { recursive: true, force: true });
   for (const path of [layers, unfinished]) await mkdir(path, { recursive: true, mode: 0o700 });
   const share = sharedFlights<void>();
-  const pins = new Map<string, number>();
+  const pins = new Set<ReadonlySet<string>>();
+  const isPinned = (diffId: string) => pins.values().some((pin) => pin.has(diffId));
   const path = (diffId: string) => join(layers, digestHex(diffId));
   let serial = 0;
   /** A layer on its way out: whoever asks for it meanwhile must not find it there. */
@@ -43,7 +44,7 @@ export async function openLayerStore(directory: string) {
     async sweep(isKept: (diffId: string) => boolean) {
       for (const name of await readdir(layers)) {
         const diffId = `sha256:${name}`;
-        if (pins.has(diffId) || isKept(diffId)) continue;
+        if (isPinned(diffId) || isKept(diffId)) continue;
         const going = scratch(name);
         leaving = rename(join(layers, name), going);
         await leaving;
@@ -52,18 +53,11 @@ export async function openLayerStore(directory: string) {
     },
     /** Keeps layers from being swept while an image of them is on its way; the returned function lets go. */
     pin(diffIds: readonly string[]) {
-      for (const id of diffIds) pins.set(id, (pins.get(id) ?? 0) + 1);
-      return () => {
-        for (const id of diffIds) unpin(pins, id);
-      };
+      const pin = new Set(diffIds);
+      pins.add(pin);
+      return () => void pins.delete(pin);
     },
   };
-}
-
-function unpin(pins: Map<string, number>, diffId: string): void {
-  const left = (pins.get(diffId) ?? 1) - 1;
-  if (left > 0) pins.set(diffId, left);
-  else pins.delete(diffId);
 }
 
 async function fill(

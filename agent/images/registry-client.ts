@@ -8,7 +8,7 @@ import { ImageError } from './image-error.ts';
 import { acceptedManifestTypes, type Descriptor, maxManifestBytes } from './manifest.ts';
 import type { ImageReference } from './reference.ts';
 import { type Answer, answerError, readBounded } from './registry-answer.ts';
-import { authorizer } from './registry-authorizer.ts';
+import { authorizer } from './registry-auth.ts';
 import type { Transport } from './registry-transport.ts';
 
 export interface RegistryClientOptions {

@@ -33,10 +33,9 @@ function isCidr(text: string): boolean {
 }
 
 function portsOf(service: ServiceEntry): readonly number[] {
-  return service.ports.flatMap(({ port, nodePort, endpoints }) => [
-    port,
-    ...(nodePort === undefined ? [] : [nodePort]),
-    ...endpoints.map((e) => e.port),
+  return service.ports.flatMap(({ port, nodePort = port, endpoints }) => [
+    ...[port, nodePort],
+    ...endpoints.map((each) => each.port),
   ]);
 }
 

@@ -100,10 +100,6 @@ function composeNetwork({ netlink, conntrack, links, rules, book, dns }: Parts):
       () => because('DnsFailed', () => dns.serve(next)),
     ]);
   };
-  const applyAfter = async (earlier: Promise<void>, next: NetworkTable) => {
-    await Promise.allSettled([earlier]);
-    await applyAll(next);
-  };
   const admit = (uid: string, podIp: string) => {
     if (!rules.admitPod(podLinkName(uid), podIp) && table) applyRules(table);
   };
@@ -133,8 +129,8 @@ function composeNetwork({ netlink, conntrack, links, rules, book, dns }: Parts):
       return Promise.resolve(podIp === undefined ? undefined : { uid, podIp });
     },
     list: () => Promise.resolve(book.list()),
-    apply(next) {
-      applying = applyAfter(applying, next);
+    apply(wanted) {
+      applying = Promise.allSettled([applying]).then(() => applyAll(wanted));
       return applying;
     },
   };

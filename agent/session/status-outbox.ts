@@ -56,11 +56,8 @@ export function statusOutbox({ source, clock, send }: StatusOutboxOptions) {
   };
 }
 
-const report = (pod: ReportedStatus): PodReport => ({
-  uid: pod.uid,
-  namespace: pod.namespace,
-  name: pod.name,
-  generation: { ...pod.generation },
-  statusJson: JSON.stringify(pod.status),
-  terminated: pod.terminated,
+const report = ({ status, generation, ...pod }: ReportedStatus): PodReport => ({
+  ...pod,
+  generation: { ...generation },
+  statusJson: JSON.stringify(status),
 });
