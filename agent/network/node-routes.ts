@@ -1,14 +1,7 @@
 import { parseIpv4Cidr } from '../../base/ipv4.ts';
 import type { Netlink } from '../kernel/netlink.ts';
-import {
-  findLinkByIndex,
-  type Ipv4Route,
-  type Link,
-  listAddresses,
-  listRoutes,
-  putRoute,
-  removeRoute,
-} from '../kernel/rtnetlink.ts';
+import type { Ipv4Route, Link } from '../kernel/rtnetlink.ts';
+import * as rtnetlink from '../kernel/rtnetlink.ts';
 import type { NetworkTable } from '../ports.ts';
 import { NetworkError } from './network-error.ts';
 import { ownAddress } from './network-table.ts';
@@ -19,7 +12,7 @@ export const nodeRouteProtocol = 0x6f;
 /** Makes the kernel's routes those of the table; one that fails (a node that is no neighbour) keeps no other back. */
 export function applyNodeRoutes(netlink: Netlink, table: NetworkTable): void {
   const desired = desiredRoutes(table, findUplink(netlink, table)?.index ?? loopback);
-  const plan = planRoutes(listRoutes(netlink, nodeRouteProtocol), desired);
+  const plan = planRoutes(rtnetlink.listRoutes(netlink, nodeRouteProtocol), desired);
   const failures: unknown[] = [];
   const attempt = (step: () => void) => {
     try {
@@ -28,8 +21,8 @@ export function applyNodeRoutes(netlink: Netlink, table: NetworkTable): void {
       failures.push(error);
     }
   };
-  for (const route of plan.remove) attempt(() => removeRoute(netlink, route));
-  for (const route of plan.put) attempt(() => putRoute(netlink, route));
+  for (const route of plan.remove) attempt(() => rtnetlink.removeRoute(netlink, route));
+  for (const route of plan.put) attempt(() => rtnetlink.putRoute(netlink, route));
   if (failures.length === 0) return;
   throw new NetworkError('RoutesFailed', {
     detail: `${failures.length} of ${plan.put.length + plan.remove.length}`,
@@ -68,8 +61,8 @@ export function desiredRoutes(table: NetworkTable, uplinkIndex: number): readonl
 /** The link by which this node reaches the others: the one with the node's address. undefined: no link has it. */
 export function findUplink(netlink: Netlink, table: NetworkTable): Link | undefined {
   const own = ownAddress(table);
-  const found = listAddresses(netlink).find(({ address }) => address === own);
-  return found && findLinkByIndex(netlink, found.linkIndex);
+  const found = rtnetlink.listAddresses(netlink).find(({ address }) => address === own);
+  return found && rtnetlink.findLinkByIndex(netlink, found.linkIndex);
 }
 
 /** `lo` in every network namespace; the way to services for a node that has lost its address. */

@@ -1,5 +1,7 @@
+import type { Container as ContainerSpecOfPod } from '../../api/container.ts';
+import type { Pod } from '../../api/pod.ts';
 import type { ExecSession } from '../kernel/shim.ts';
-import type { Ledger, PodAssignment } from '../ledger/assignment.ts';
+import type { Ledger } from '../ledger/assignment.ts';
 import type { Container, ContainerId, ContainerPort, SandboxPort } from '../ports.ts';
 import {
   type AttachTarget,
@@ -72,7 +74,7 @@ function containerEnds(containers: ContainerPort): ContainerEnds {
 }
 
 async function exec(target: ExecTarget, options: PodReachOptions): Promise<ExecSession> {
-  return options.containers.exec(await runningAttempt(target, options), {
+  return options.containers.exec(running(await find(target, options)), {
     command: target.command,
     stdin: target.stdin,
     terminal: target.tty ? (target.size ?? { columns: 80, rows: 24 }) : undefined,
@@ -80,9 +82,9 @@ async function exec(target: ExecTarget, options: PodReachOptions): Promise<ExecS
 }
 
 async function attach(target: AttachTarget, options: PodReachOptions): Promise<ExecSession> {
-  const id = await runningAttempt(target, options);
-  const { stdin } = containerNamed(assigned(target, options).pod, target.container) ?? {};
-  if (target.stdin && !stdin)
+  const found = await find(target, options);
+  const id = running(found);
+  if (target.stdin && !found.container.stdin)
     throw new SessionError('BadRequest', `container ${target.container} has no stdin: true`);
   return options.containers.attach(id, target.stdin);
 }
@@ -108,8 +110,7 @@ async function logs(
   options: PodReachOptions & { readonly ends: ContainerEnds },
   signal: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> {
-  const { pod } = assigned(target, options);
-  const newest = await newestAttempt(target, options);
+  const { pod, newest } = await find(target, options);
   const attempt = newest === undefined ? -1 : newest.id.attempt - (target.previous ? 1 : 0);
   if (attempt < 0) throw new SessionError('BadRequest', noLog(target, newest));
   const id = { uid: target.podUid, name: target.container, attempt };
@@ -128,34 +129,28 @@ const noLog = ({ container, previous }: LogsTarget, newest: Container | undefine
     ? `previous terminated container "${container}" not found`
     : `container "${container}" is waiting to start`;
 
-function assigned(
-  { podUid, container }: { readonly podUid: string; readonly container: string },
-  { ledger }: PodReachOptions,
-): PodAssignment {
-  const assignment = ledger.pods().get(podUid);
-  if (!assignment) throw new SessionError('NotFound', 'the pod is not on this node');
-  if (!containerNamed(assignment.pod, container)) {
-    throw new SessionError('BadRequest', `container ${container} is not valid for this pod`);
-  }
-  return assignment;
+interface Found {
+  readonly pod: Pod;
+  readonly container: ContainerSpecOfPod;
+  /** Its newest attempt. */
+  readonly newest: Container | undefined;
 }
 
-async function runningAttempt(
-  target: { readonly podUid: string; readonly container: string },
-  options: PodReachOptions,
-): Promise<ContainerId> {
-  const newest = await newestAttempt(target, options);
+async function find(
+  { podUid, container: name }: { readonly podUid: string; readonly container: string },
+  { ledger, containers }: PodReachOptions,
+): Promise<Found> {
+  const pod = ledger.pods().get(podUid)?.pod;
+  if (!pod) throw new SessionError('NotFound', 'the pod is not on this node');
+  const container = containerNamed(pod, name);
+  if (!container)
+    throw new SessionError('BadRequest', `container ${name} is not valid for this pod`);
+  const attempts = (await containers.list(podUid)).filter(({ id }) => id.name === name);
+  const [newest] = attempts.toSorted((a, b) => b.id.attempt - a.id.attempt);
+  return { pod, container, newest };
+}
+
+function running({ container, newest }: Found): ContainerId {
   if (newest?.state === 'running') return newest.id;
-  throw new SessionError('BadRequest', `container ${target.container} is not running`);
-}
-
-async function newestAttempt(
-  target: { readonly podUid: string; readonly container: string },
-  options: PodReachOptions,
-): Promise<Container | undefined> {
-  assigned(target, options);
-  const all = await options.containers.list(target.podUid);
-  return all
-    .filter((c) => c.id.name === target.container)
-    .toSorted((a, b) => b.id.attempt - a.id.attempt)[0];
+  throw new SessionError('BadRequest', `container ${container.name} is not running`);
 }
