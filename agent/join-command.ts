@@ -11,8 +11,7 @@ import { writeFileDurably } from '../base/durable-file.ts';
 import { formatFlags, splitFlags, text, UsageError } from '../base/flags.ts';
 import { runCommand } from '../base/run-command.ts';
 import { agentFlags, readAgentConfig } from './config.ts';
-import { joinCluster } from './session/join.ts';
-import { readIdentity } from './session/node-identity.ts';
+import { joinCluster, readIdentity } from './session/node-identity.ts';
 
 const { config: _config, join: _join, token: _token, ...settings } = agentFlags;
 const defaultPath = '/etc/orc/agent.yaml';

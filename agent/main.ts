@@ -21,37 +21,42 @@ import { openImageStore } from './images/image-store.ts';
 import { runJoin } from './join-command.ts';
 import { findCgroupTrees } from './kernel/cgroup-trees.ts';
 import { openCgroups } from './kernel/cgroups.ts';
-import { type Launcher, startLauncher } from './kernel/launcher.ts';
+import { startLauncher } from './kernel/launcher.ts';
 import { openLedger } from './ledger/disk-ledger.ts';
 import { ensureNodeKey } from './ledger/node-key.ts';
 import { openNetwork } from './network/network.ts';
 import { measurePods, nodeAnswers } from './node-answers.ts';
 import { nodeFacts } from './node-facts.ts';
 import { keepNetwork } from './pods/keep-network.ts';
-import type { PodEvent, PodEvents } from './pods/pod-events.ts';
-import { openPodMemories } from './pods/pod-memories.ts';
+import type { PodEvent } from './pods/pod-context.ts';
+import { openPodMemories } from './pods/pod-memory.ts';
 import { podReach } from './pods/pod-reach.ts';
-import { type PodWorkers, startPodWorkers } from './pods/pod-workers.ts';
+import { startPodWorkers } from './pods/pod-workers.ts';
 import type { NodePorts } from './ports.ts';
 import { readLogs } from './runtime/logs.ts';
-import { openRuntime, type Runtime } from './runtime/runtime.ts';
-import { joinCluster } from './session/join.ts';
-import { type NodeIdentity, readIdentity, saveIdentity } from './session/node-identity.ts';
-import { type Session, startSession } from './session/session.ts';
+import { openRuntime } from './runtime/runtime.ts';
+import {
+  joinCluster,
+  type NodeIdentity,
+  readIdentity,
+  saveIdentity,
+} from './session/node-identity.ts';
+import { startSession } from './session/session.ts';
 import { openVolumes } from './volumes/volumes.ts';
 
 /** `orc agent`: runs until SIGTERM or SIGINT; pods go on without it. Gives the exit code. */
 export function runAgent(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'join') return runJoin(argv.slice(1));
   return runCommand({ name: 'orc agent', help: agentHelp, argv }, async () => {
-    const agent = await startAgent(readAgentConfig(argv));
+    await using _agent = await startAgent(readAgentConfig(argv));
     console.log('orc agent: ready');
     await terminated();
-    await agent.stop();
   });
 }
 
-async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> }> {
+/** Taken down in the reverse order. */
+async function startAgent(config: AgentConfig): Promise<AsyncDisposable> {
+  const started = new AsyncDisposableStack();
   const clock = systemClock();
   const load = async () => (await import('../native/systemd.ts')).openSystemd();
   const service = await openService('orc-agent', config.service, { clock, load });
@@ -60,14 +65,15 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
     throw new UsageError('it makes namespaces, mounts and cgroups: run it as root (sudo)');
   const logDir = join(config.dataDir, 'logs');
   const pki = join(config.dataDir, 'pki');
-  const lock = await takeGround(config, logDir);
+  started.use(await takeGround(config, logDir));
   const identity = (await readIdentity(pki)) ?? (await joinFirst(config, pki, base));
   const key = await ensureNodeKey(join(pki, 'node.key'), base.rng);
   const ledger = await openLedger({ dir: join(config.dataDir, 'ledger'), key, ...base });
   const memories = await openPodMemories(join(config.dataDir, 'memory'));
   const node = await openPorts(config, logDir, base);
+  started.defer(node.close);
   const { ports, runtime } = node;
-  const stopNetwork = keepNetwork({ ledger, network: ports.network, ...base });
+  started.defer(keepNetwork({ ledger, network: ports.network, ...base }));
   const metrics = openMetrics();
   const events = eventOutbox(metrics);
   const workers = await startPodWorkers({
@@ -76,6 +82,7 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
     hostIp: config.address,
     nodeResolvConf: await readFile(resolvConf, 'utf8').catch(() => ''),
   });
+  started.defer(() => workers.stop());
   const session = startSession({
     ...{ identity, ledger, statuses: workers, ...base },
     controllers: config.controller,
@@ -87,46 +94,30 @@ async function startAgent(config: AgentConfig): Promise<{ stop(): Promise<void> 
       query: nodeAnswers({ metrics, ports, ...base }),
     },
   });
+  started.defer(() => session.stop());
   events.sendTo((event) =>
     session.reportEvent({ ...event, podUid: event.uid, fieldPath: event.fieldPath ?? '' }),
   );
-  measureAgent(metrics, { workers, session });
-  const stopHousekeeping = startHousekeeping({
-    ...{ dataDir: config.dataDir, limits: config.limits, images: ports.images, ...base },
-    neededImages: async () => (await runtime.imagesInUse()).union(workers.neededImages()),
-    containerUsages: runtime.usages,
-    reportUsage: session.reportUsage,
-    reportConditions: session.reportConditions,
-    onFullDisk: (message) => events.record({ ...ofNode, reason: 'FreeDiskSpaceFailed', message }),
-  });
-  const link = () =>
-    session.connected ? 'connected to the leader' : 'no link to a leading controller';
-  const stopping = service.ready({
-    status: () => `${ledger.pods().size} pods; ${link()}`,
-    isAlive: () => node.launcher.answers(),
-  });
-  return {
-    async stop() {
-      stopping();
-      await stopHousekeeping();
-      await session.stop();
-      await workers.stop();
-      await stopNetwork();
-      await node.close();
-      lock[Symbol.dispose]();
-    },
-  };
-}
-
-function measureAgent(
-  metrics: Metrics,
-  { workers, session }: { readonly workers: PodWorkers; readonly session: Session },
-): void {
   measureProcess(metrics);
   measurePods(metrics, workers);
   metrics.gauge('orc_leader_connected', 'Whether there is a link to a controller that leads.', {
     read: () => Number(session.connected),
   });
+  started.defer(
+    startHousekeeping({
+      ...{ dataDir: config.dataDir, limits: config.limits, images: ports.images, ...base },
+      neededImages: async () => (await runtime.imagesInUse()).union(workers.neededImages()),
+      containerUsages: runtime.usages,
+      reportUsage: session.reportUsage,
+      reportConditions: session.reportConditions,
+      onFullDisk: (message) => events.record({ ...ofNode, reason: 'FreeDiskSpaceFailed', message }),
+    }),
+  );
+  const link = () =>
+    session.connected ? 'connected to the leader' : 'no link to a leading controller';
+  const status = () => `${ledger.pods().size} pods; ${link()}`;
+  started.defer(service.ready({ status, isAlive: () => node.launcher.answers() }));
+  return started;
 }
 
 /** Its directories are this process's alone, and the machine can do what it must. */
@@ -142,28 +133,13 @@ const ofNode = { uid: '', namespace: '', name: '', fieldPath: undefined, type: '
 /** The node's own: where names that aren't the cluster's are asked for. */
 const resolvConf = '/etc/resolv.conf';
 
-interface Ports {
-  readonly ports: NodePorts;
-  readonly runtime: Runtime;
-  readonly launcher: Launcher;
-  close(): Promise<void>;
-}
-
-async function openPorts(config: AgentConfig, logDir: string, base: Base): Promise<Ports> {
-  const { dataDir, runDir } = config;
+async function openPorts(config: AgentConfig, logDir: string, base: Base) {
+  const { dataDir, runDir, logLimits, runtimes } = config;
   const launcher = startLauncher({ binary: nativeBinary, log: base.log });
   const trees = await findCgroupTrees();
   const cgroups = await openCgroups({ parent: config.cgroupParent, trees, clock: base.clock });
-  const runtime = await openRuntime({
-    dataDir,
-    runDir,
-    logDir,
-    cgroups,
-    launcher,
-    logLimits: config.logLimits,
-    runtimes: config.runtimes,
-    ...base,
-  });
+  const dirs = { dataDir, runDir, logDir };
+  const runtime = await openRuntime({ ...dirs, logLimits, runtimes, cgroups, launcher, ...base });
   const network = await openNetwork({ dataDir, resolvConf, ...base });
   const images = await openImageStore({
     directory: join(dataDir, 'images'),
@@ -178,8 +154,9 @@ async function openPorts(config: AgentConfig, logDir: string, base: Base): Promi
   });
   const volumes = openVolumes({ volumesDir: join(dataDir, 'volumes') });
   const { sandboxes, containers } = runtime;
+  const ports: NodePorts = { images, sandboxes, containers, volumes, network };
   return {
-    ports: { images, sandboxes, containers, volumes, network },
+    ports,
     runtime,
     launcher,
     async close() {
@@ -208,21 +185,17 @@ async function joinFirst(config: AgentConfig, dir: string, base: Base): Promise<
   }
 }
 
-interface EventOutbox extends PodEvents {
-  sendTo(send: (event: PodEvent) => void): void;
-}
-
 /** Pods are worked on before there is a session: what they say then waits here. */
-function eventOutbox(metrics: Metrics): EventOutbox {
+function eventOutbox(metrics: Metrics) {
   const waiting: PodEvent[] = [];
   let send = (event: PodEvent): void => void waiting.push(event);
   return {
-    record(event) {
+    record(event: PodEvent): void {
       const { type, reason } = event;
       metrics.count('orc_events_total', 'What happened to pods.', { type, reason });
       send(event);
     },
-    sendTo(next) {
+    sendTo(next: (event: PodEvent) => void): void {
       send = next;
       for (const event of waiting.splice(0)) next(event);
     },

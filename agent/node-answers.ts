@@ -2,8 +2,8 @@ import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { NodePorts } from './ports.ts';
-import { SessionError, type SessionHandlers } from './session/session-handlers.ts';
-import type { StatusSource } from './session/status-source.ts';
+import type { StatusSource } from './session/session-options.ts';
+import { SessionError, type SessionHandlers } from './session/session-options.ts';
 
 const healthDeadlineMs = 5000;
 

@@ -97,7 +97,7 @@ function podContender(agent: Agent): Contender {
   return { name: 'orc: pod and container', once, burst: (count) => inBurst(count, once) };
 }
 
-/** As agent/pods/ground-steps.ts does, the second `ensure` too. */
+/** As agent/pods/pod-steps.ts does, the second `ensure` too. */
 async function makePod({ host, network }: Agent, uid: string): Promise<void> {
   const { sandboxes } = host.runtime;
   const spec = sandboxSpec(uid);

@@ -66,11 +66,7 @@ export function hostFaults(facts: HostFacts): Faults<typeof hostNeeds> {
   const memory = Math.round(facts.memoryBytes / 2 ** 20);
   const faults: readonly (readonly [keyof typeof hostNeeds, boolean, string])[] = [
     ['ports', takenPorts.length > 0, `something else listens at ${takenPorts.join(', ')}`],
-    [
-      'clock',
-      isClockSynchronised !== true,
-      (isClockSynchronised ?? true) ? 'unknown' : 'it is not',
-    ],
+    ['clock', !isClockSynchronised, isClockSynchronised === undefined ? 'unknown' : 'it is not'],
     ['sameTime', Math.abs(secondsOff) > 60, `this clock is off by ${secondsOff} seconds`],
     ['disk', free < 10, `${free}% of bytes or inodes are free: the node gets no pods`],
     ['memory', memory < 900, `only ${memory} MiB`],

@@ -14,13 +14,8 @@ export const insideWord = '__inside';
 
 /** Has a child of this program try it where nobody else is. */
 export async function tryNetwork(): Promise<Faults<typeof networkNeeds>> {
-  const child = [
-    process.execPath,
-    ...process.execArgv,
-    process.argv[1] ?? '',
-    'doctor',
-    insideWord,
-  ];
+  const { execPath, execArgv, argv } = process;
+  const child = [execPath, ...execArgv, argv[1] ?? '', 'doctor', insideWord];
   let answer = '{}';
   const ask = async () => void ({ stdout: answer } = await run('unshare', ['--net', ...child]));
   return { ...(await attempt('rules', ask)), ...JSON.parse(answer) };

@@ -1,11 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readIfPresent } from '../../base/durable-file.ts';
 import { digestHex } from './digest.ts';
 import { ImageError } from './image-error.ts';
 import type { Descriptor } from './manifest.ts';
-import { type SharedFlights, sharedFlights } from './shared-flight.ts';
 
 /** Where a transfer writes to. Counts and hashes as it goes; more bytes than announced are refused at once. */
 export interface BlobSink {
@@ -15,70 +13,60 @@ export interface BlobSink {
   restart(): Promise<void>;
 }
 
-/**
- * Blobs by digest, on their way from a registry into a layer: a file is there only if its content was verified. Nothing
- * is synced to disk, as nothing here outlives the process.
- */
-export interface ContentStore {
-  /** Path of the blob, transferred first unless it is there. Throws ImageError. */
-  ensure(descriptor: Descriptor, transfer: Transfer, signal: AbortSignal): Promise<string>;
-  remove(digest: string): Promise<void>;
+export interface BlobTransfer {
+  readonly descriptor: Descriptor;
+  readonly transfer: (sink: BlobSink) => Promise<void>;
+  /** How many there are so far. */
+  readonly onBytes: (bytes: number) => void;
 }
 
-type Transfer = (sink: BlobSink, signal: AbortSignal) => Promise<void>;
+export type ContentStore = Awaited<ReturnType<typeof openContentStore>>;
 
-/** `directory`/blobs/sha256/HEX; half-done files are in `directory`/partial. Both are emptied here. */
-export async function openContentStore(directory: string): Promise<ContentStore> {
-  const blobs = join(directory, 'blobs', 'sha256');
+/**
+ * Blobs on their way from a registry into a layer, in `directory`/partial, which is emptied here. Nothing is synced to
+ * disk, as nothing here outlives the process.
+ */
+export async function openContentStore(directory: string) {
   const partial = join(directory, 'partial');
-  for (const path of [blobs, partial]) await rm(path, { recursive: true, force: true });
-  for (const path of [blobs, partial]) await mkdir(path, { recursive: true, mode: 0o700 });
-  const flights: SharedFlights<string> = sharedFlights();
+  // The other one is where agents before this one had what was complete.
+  for (const left of [partial, join(directory, 'blobs')])
+    await rm(left, { recursive: true, force: true });
+  await mkdir(partial, { recursive: true, mode: 0o700 });
   let serial = 0;
   return {
-    ensure(descriptor, transfer, signal) {
-      const hex = digestHex(descriptor.digest);
-      const path = join(blobs, hex);
-      return flights.join(hex, signal, async (shared) => {
-        if ((await readIfPresent(stat(path)))?.size === descriptor.size) return path;
-        const to = { partial: join(partial, `${hex}-${++serial}`), path };
-        await receive(descriptor, to, (sink) => transfer(sink, shared));
-        return path;
-      });
-    },
-    async remove(digest) {
-      await rm(join(blobs, digestHex(digest)), { force: true });
+    /** `use` gets the path of the blob, transferred and verified; the file goes after it. Throws ImageError. */
+    async withBlob<T>(blob: BlobTransfer, use: (path: string) => Promise<T>): Promise<T> {
+      const path = join(partial, `${digestHex(blob.descriptor.digest)}-${++serial}`);
+      try {
+        await receive(blob, path);
+        return await use(path);
+      } finally {
+        await rm(path, { force: true });
+      }
     },
   };
 }
 
-async function receive(
-  descriptor: Descriptor,
-  to: { readonly partial: string; readonly path: string },
-  transfer: (sink: BlobSink) => Promise<void>,
-): Promise<void> {
-  const file = await open(to.partial, 'w', 0o600);
+async function receive(blob: BlobTransfer, path: string): Promise<void> {
+  const file = await open(path, 'w', 0o600);
   try {
-    const sink = fileSink(file, descriptor);
-    await transfer(sink);
+    const sink = fileSink(file, blob);
+    await blob.transfer(sink);
     sink.verify();
-    await rename(to.partial, to.path);
-  } catch (error) {
-    await rm(to.partial, { force: true });
-    throw error;
   } finally {
     await file.close();
   }
 }
 
-function fileSink(file: FileHandle, { digest, size }: Descriptor): BlobSink & { verify(): void } {
+function fileSink(file: FileHandle, { descriptor, onBytes }: BlobTransfer) {
+  const { digest, size } = descriptor;
   let hash: Hash = createHash('sha256');
   let received = 0;
   return {
     get receivedBytes() {
       return received;
     },
-    async write(chunk) {
+    async write(chunk: Uint8Array) {
       if (received + chunk.length > size)
         throw new ImageError(
           'DigestMismatch',
@@ -89,6 +77,7 @@ function fileSink(file: FileHandle, { digest, size }: Descriptor): BlobSink & { 
       });
       hash.update(chunk);
       received += chunk.length;
+      onBytes(received);
     },
     async restart() {
       await file.truncate(0);

@@ -3,33 +3,26 @@ import { isDigest } from './digest.ts';
 import { ImageError } from './image-error.ts';
 import { hostPlatform, isObject, type JsonObject, parseObject } from './manifest.ts';
 
-export interface ParsedConfig {
-  readonly config: ImageConfig;
-  /** Digests of the uncompressed layers, lowest first. */
-  readonly diffIds: readonly string[];
-}
-
 /** An image's configuration (OCI image-spec, config.md). Throws ImageError InvalidManifest or UnsupportedPlatform. */
-export function parseImageConfig(bytes: Uint8Array, layerCount: number): ParsedConfig {
+export function parseImageConfig(bytes: Uint8Array, layerCount: number) {
   const document = parseObject(bytes, 'image configuration');
   const platform = `${String(document.os)}/${String(document.architecture)}`;
   if (platform !== hostPlatform())
     throw new ImageError('UnsupportedPlatform', `the image is for ${platform}`);
   const settings = isObject(document.config) ? document.config : {};
-  return {
-    config: {
-      entrypoint: strings(settings, 'Entrypoint'),
-      cmd: strings(settings, 'Cmd'),
-      env: strings(settings, 'Env'),
-      workingDir: text(settings, 'WorkingDir'),
-      user: text(settings, 'User'),
-      volumes: isObject(settings.Volumes) ? Object.keys(settings.Volumes) : [],
-      stopSignal: text(settings, 'StopSignal') || undefined,
-    },
-    diffIds: diffIds(document, layerCount),
+  const config: ImageConfig = {
+    entrypoint: strings(settings, 'Entrypoint'),
+    cmd: strings(settings, 'Cmd'),
+    env: strings(settings, 'Env'),
+    workingDir: text(settings, 'WorkingDir'),
+    user: text(settings, 'User'),
+    volumes: isObject(settings.Volumes) ? Object.keys(settings.Volumes) : [],
+    stopSignal: text(settings, 'StopSignal') || undefined,
   };
+  return { config, diffIds: diffIds(document, layerCount) };
 }
 
+/** Digests of the uncompressed layers, lowest first. */
 function diffIds(document: JsonObject, layerCount: number): readonly string[] {
   const ids = isObject(document.rootfs) ? document.rootfs.diff_ids : undefined;
   if (!Array.isArray(ids) || !ids.every(isDigest)) throw invalid('rootfs.diff_ids are not digests');

@@ -1,3 +1,5 @@
+import { ReasonError } from '../../base/reason-error.ts';
+
 /** Why an image can't be had. */
 export type ImageErrorReason =
   | 'InvalidImageName'
@@ -17,9 +19,8 @@ export type ImageErrorReason =
   | 'StorageFailed';
 
 /** The one error of this folder. The message says what was wrong and, of a registry's answer, the registry's words. */
-export class ImageError extends Error {
+export class ImageError extends ReasonError<ImageErrorReason> {
   override readonly name = 'ImageError';
-  readonly reason: ImageErrorReason;
   /** How long the registry asked us to wait. */
   readonly retryAfterMs: number | undefined;
 
@@ -28,8 +29,7 @@ export class ImageError extends Error {
     message: string,
     options: ErrorOptions & { readonly retryAfterMs?: number | undefined } = {},
   ) {
-    super(message, 'cause' in options ? { cause: options.cause } : {});
-    this.reason = reason;
+    super(reason, message, options);
     this.retryAfterMs = options.retryAfterMs;
   }
 }

@@ -13,25 +13,24 @@ export interface ImageRecord {
   readonly config: ImageConfig;
 }
 
+export type ImageRecords = readonly ImageRecord[];
+
 interface ImageName {
   readonly written: string;
   /** formatReference of it. */
   readonly canonical: string;
 }
 
-/** Every image of this node, in one file that is replaced in one step: no crash leaves a tag on two images. */
-export interface ImageIndex {
-  records(): readonly ImageRecord[];
-  /** Resolves when the change is on disk. */
-  update(change: (records: readonly ImageRecord[]) => readonly ImageRecord[]): Promise<void>;
-}
+export type ImageIndex = Awaited<ReturnType<typeof openImageIndex>>;
 
-export async function openImageIndex(path: string): Promise<ImageIndex> {
+/** Every image of this node, in one file that is replaced in one step: no crash leaves a tag on two images. */
+export async function openImageIndex(path: string) {
   let records = await load(path);
   let last: Promise<void> = Promise.resolve();
   return {
     records: () => records,
-    update(change) {
+    /** Resolves when the change is on disk. */
+    update(change: (records: ImageRecords) => ImageRecords): Promise<void> {
       const next = last.then(async () => {
         const changed = change(records);
         const bytes = JSON.stringify({ version: 1, images: changed }, null, 1);
@@ -44,10 +43,10 @@ export async function openImageIndex(path: string): Promise<ImageIndex> {
   };
 }
 
-async function load(path: string): Promise<readonly ImageRecord[]> {
+async function load(path: string): Promise<ImageRecords> {
   const text = await readIfPresent(readFile(path, 'utf8'));
   if (text === undefined) return [];
-  const file = JSON.parse(text) as { version: number; images: readonly ImageRecord[] };
+  const file = JSON.parse(text) as { version: number; images: ImageRecords };
   if (file.version !== 1) throw new Error(`${path}: written by a newer version of orc`);
   return file.images;
 }
@@ -56,10 +55,7 @@ async function load(path: string): Promise<readonly ImageRecord[]> {
  * The records with this one added. A name that led elsewhere leads here from now on; the same image under further names
  * or from another manifest keeps the names that it had.
  */
-export function withRecord(
-  records: readonly ImageRecord[],
-  added: ImageRecord,
-): readonly ImageRecord[] {
+export function withRecord(records: ImageRecords, added: ImageRecord): ImageRecords {
   const moved = new Set(added.references.map((name) => name.canonical));
   const others = records
     .filter((record) => record.id !== added.id)

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Base } from '../../base/base.ts';
 import type { PullRequest } from '../ports.ts';
-import type { ContentStore } from './content-store.ts';
+import type { BlobSink, ContentStore } from './content-store.ts';
 import { parseImageConfig } from './image-config.ts';
 import { ImageError } from './image-error.ts';
 import { type ImageIndex, type ImageRecord, withRecord } from './image-index.ts';
@@ -15,7 +15,7 @@ import {
   type LayerDescriptor,
   parseManifest,
 } from './manifest.ts';
-import { formatReference, type ImageReference } from './reference.ts';
+import { formatReference, type ImageReference, parseReference } from './reference.ts';
 import { type RegistryClient, registryClient } from './registry-client.ts';
 import type { Transport } from './registry-transport.ts';
 import type { UnpackRequest } from './unpack-layer.ts';
@@ -37,38 +37,35 @@ export interface ImagePullParts extends Base {
 const parallelLayers = 3;
 
 /** Resolve, download, verify, unpack, record: each step is there already or is done now. Throws ImageError. */
-export function imagePuller(parts: ImagePullParts) {
-  return async (
-    reference: ImageReference,
-    request: PullRequest,
-    signal: AbortSignal,
-  ): Promise<ImageRecord> => {
-    const { insecure, transport, clock, rng } = parts;
-    const { credentials } = request;
-    const client = registryClient({ reference, credentials, transport, insecure, clock, rng });
-    const { digest, manifest } = await resolve(client, reference, signal);
-    const bytes = await client.fetchBlob(manifest.config, signal);
-    const { config, diffIds } = parseImageConfig(bytes, manifest.layers.length);
-    const layers = manifest.layers.map((layer, i) => ({ ...layer, diffId: String(diffIds[i]) }));
-    const record: ImageRecord = {
-      id: manifest.config.digest,
-      digest,
-      references: [{ written: request.reference, canonical: formatReference(reference) }],
-      sizeBytes: layers.reduce((sum, layer) => sum + layer.size, 0),
-      diffIds,
-      config,
-    };
-    const unpin = parts.layers.pin(diffIds);
-    try {
-      await ensureLayers({ parts, client, request, signal }, layers);
-      await syncUnlessKnown(parts, diffIds);
-      await parts.index.update((records) => withRecord(records, record));
-    } finally {
-      unpin();
-    }
-    parts.log.info({ image: request.reference, digest, bytes: record.sizeBytes }, 'image pulled');
-    return parts.index.records().find((r) => r.id === record.id) ?? record;
+export async function pullImage(
+  parts: ImagePullParts,
+  request: PullRequest,
+  signal: AbortSignal,
+): Promise<ImageRecord> {
+  const reference = parseReference(request.reference);
+  const client = registryClient({ ...parts, reference, credentials: request.credentials });
+  const { digest, manifest } = await resolve(client, reference, signal);
+  const bytes = await client.fetchBlob(manifest.config, signal);
+  const { config, diffIds } = parseImageConfig(bytes, manifest.layers.length);
+  const layers = manifest.layers.map((layer, i) => ({ ...layer, diffId: String(diffIds[i]) }));
+  const record: ImageRecord = {
+    id: manifest.config.digest,
+    digest,
+    references: [{ written: request.reference, canonical: formatReference(reference) }],
+    sizeBytes: layers.reduce((sum, layer) => sum + layer.size, 0),
+    diffIds,
+    config,
   };
+  const unpin = parts.layers.pin(diffIds);
+  try {
+    await ensureLayers({ parts, client, request, signal }, layers);
+    await syncUnlessKnown(parts, diffIds);
+    await parts.index.update((records) => withRecord(records, record));
+  } finally {
+    unpin();
+  }
+  parts.log.info({ image: request.reference, digest, bytes: record.sizeBytes }, 'image pulled');
+  return parts.index.records().find((r) => r.id === record.id) ?? record;
 }
 
 /** Layers that a record names are on disk; others may be in memory only, whoever unpacked them. */
@@ -135,45 +132,19 @@ async function ensureLayers(pull: LayerPull, layers: readonly PulledLayer[]): Pr
 
 /** The compressed layer goes once it is unpacked: kept twice, images would take half as much disk again. */
 async function ensureLayer(
-  pull: LayerPull,
+  { parts, client, signal }: LayerPull,
   layer: PulledLayer,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
-  const { content, layers, unpacker, writer, limits } = pull.parts;
+  const { content, layers, unpacker, writer, limits } = parts;
   const { diffId, compression } = layer;
-  await layers.ensure(
-    diffId,
-    async (directory, signal) => {
-      const blob = await content.ensure(
-        layer,
-        (sink, transferSignal) =>
-          pull.client.downloadBlob(layer, countingSink(sink, onBytes), transferSignal),
-        signal,
-      );
-      const request = { blob, compression, diffId, directory, writer, limits };
-      try {
-        await unpacker.unpack(request, signal);
-      } finally {
-        await content.remove(layer.digest);
-      }
-    },
-    pull.signal,
-  );
-}
-
-type Sink = Parameters<RegistryClient['downloadBlob']>[1];
-
-function countingSink(sink: Sink, onBytes: (bytes: number) => void): Sink {
-  return {
-    get receivedBytes() {
-      return sink.receivedBytes;
-    },
-    async write(chunk) {
-      await sink.write(chunk);
-      onBytes(sink.receivedBytes);
-    },
-    restart: () => sink.restart(),
+  const fill = (directory: string, shared: AbortSignal) => {
+    const transfer = (sink: BlobSink) => client.downloadBlob(layer, sink, shared);
+    return content.withBlob({ descriptor: layer, transfer, onBytes }, (blob) =>
+      unpacker.unpack({ blob, compression, diffId, directory, writer, limits }, shared),
+    );
   };
+  await layers.ensure(diffId, fill, signal);
 }
 
 function progress(request: PullRequest, layers: readonly PulledLayer[]) {

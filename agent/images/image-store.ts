@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { Base } from '../../base/base.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { Image, ImagePort } from '../ports.ts';
+import type { Image, ImagePort, PullRequest } from '../ports.ts';
 import { openContentStore } from './content-store.ts';
-import { type ImageRecord, openImageIndex } from './image-index.ts';
-import { type ImagePullParts, imagePuller } from './image-pull.ts';
+import { type ImageRecord, type ImageRecords, openImageIndex } from './image-index.ts';
+import { type ImagePullParts, pullImage } from './image-pull.ts';
 import { defaultLayerLimits, type LayerLimits } from './layer-plan.ts';
 import { openLayerStore } from './layer-store.ts';
 import { formatReference, type ImageReference, parseReference } from './reference.ts';
@@ -42,8 +42,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     parts.index.records().some(({ diffIds }) => diffIds.includes(diffId));
   await parts.layers.sweep(isNamed);
   const uses = imageUses(options.clock);
-  const pull = imagePuller(parts);
-  const flights = sharedFlights<ImageRecord>();
+  const share = sharedFlights<ImageRecord>();
 
   return {
     async find(text) {
@@ -52,9 +51,9 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
       return (await isComplete(parts, record)) ? image(parts, record) : undefined;
     },
     async pull(request, signal) {
-      const reference = parseReference(request.reference);
-      const key = flightKey(reference, request.credentials);
-      const record = await flights.join(key, signal, (shared) => pull(reference, request, shared));
+      const record = await share(flightKey(request), signal, (shared) =>
+        pullImage(parts, request, shared),
+      );
       uses.begin(record.id);
       return image(parts, record);
     },
@@ -66,7 +65,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     },
     async remove(id, unusedSinceMs) {
       if (!uses.end(id, unusedSinceMs)) return;
-      const others = (records: readonly ImageRecord[]) => records.filter((r) => r.id !== id);
+      const others = (records: ImageRecords) => records.filter((r) => r.id !== id);
       await parts.index.update(others).finally(() => uses.ended(id));
       await parts.layers.sweep(isNamed);
     },
@@ -104,14 +103,11 @@ function imageUses(clock: Clock) {
 }
 
 /** Who may not see a repository must not get it through someone else's pull. */
-function flightKey(reference: ImageReference, credentials: readonly object[]): string {
-  return JSON.stringify([formatReference(reference), credentials]);
+function flightKey({ reference, credentials }: PullRequest): string {
+  return JSON.stringify([formatReference(parseReference(reference)), credentials]);
 }
 
-function findRecord(
-  records: readonly ImageRecord[],
-  reference: ImageReference,
-): ImageRecord | undefined {
+function findRecord(records: ImageRecords, reference: ImageReference): ImageRecord | undefined {
   const canonical = formatReference(reference);
   return records.find((record) => record.references.some((name) => name.canonical === canonical));
 }

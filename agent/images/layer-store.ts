@@ -2,34 +2,27 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readIfPresent } from '../../base/durable-file.ts';
 import { digestHex } from './digest.ts';
-import { type SharedFlights, sharedFlights } from './shared-flight.ts';
+import { sharedFlights } from './shared-flight.ts';
 
-/** Unpacked layers by the digest of their uncompressed tar: one directory each, shared by every image that has it. */
-export interface LayerStore {
-  path(diffId: string): string;
-  has(diffId: string): Promise<boolean>;
-  /** The layer's directory; `unpack` fills an empty one first unless it is there. Throws what `unpack` throws. */
-  ensure(diffId: string, unpack: Unpack, signal: AbortSignal): Promise<string>;
-  /** Removes every layer that is neither kept nor pinned when its turn comes. */
-  sweep(isKept: (diffId: string) => boolean): Promise<void>;
-  /** Keeps layers from being swept while an image of them is on its way; the returned function lets go. */
-  pin(diffIds: readonly string[]): () => void;
-}
+export type LayerStore = Awaited<ReturnType<typeof openLayerStore>>;
 
 type Unpack = (directory: string, signal: AbortSignal) => Promise<void>;
 
 /**
+ * Unpacked layers by the digest of their uncompressed tar: one directory each, shared by every image that has it.
+ *
  * `directory`/layers/HEX. Not synced: only layers that a durable record names, written after a sync, are to be trusted after a
  * crash; sweep the others when opening. A layer appears there by the rename of a finished directory, and goes by a rename into
  * `directory`/unfinished, which is emptied here. Mode 0700 on top: set-id files of images are nothing to host users.
  */
-export async function openLayerStore(directory: string): Promise<LayerStore> {
+export async function openLayerStore(directory: string) {
   const layers = join(directory, 'layers');
   const unfinished = join(directory, 'unfinished');
   await rm(unfinished, { recursive: true, force: true });
   for (const path of [layers, unfinished]) await mkdir(path, { recursive: true, mode: 0o700 });
-  const flights: SharedFlights<string> = sharedFlights();
-  const pins = new Map<string, number>();
+  const share = sharedFlights<void>();
+  const pins = new Set<ReadonlySet<string>>();
+  const isPinned = (diffId: string) => pins.values().some((pin) => pin.has(diffId));
   const path = (diffId: string) => join(layers, digestHex(diffId));
   let serial = 0;
   /** A layer on its way out: whoever asks for it meanwhile must not find it there. */
@@ -38,39 +31,33 @@ export async function openLayerStore(directory: string): Promise<LayerStore> {
 
   return {
     path,
-    has: (diffId) => exists(path(diffId)),
-    ensure: (diffId, unpack, signal) =>
-      flights.join(diffId, signal, async (shared) => {
+    has: (diffId: string) => exists(path(diffId)),
+    /** `unpack` fills an empty directory unless the layer is there. Throws what `unpack` throws. */
+    ensure: (diffId: string, unpack: Unpack, signal: AbortSignal) =>
+      share(diffId, signal, async (shared) => {
         await leaving;
-        if (!(await exists(path(diffId)))) {
-          const at = { scratch: scratch(digestHex(diffId)), path: path(diffId) };
-          await fill(at, (empty) => unpack(empty, shared));
-        }
-        return path(diffId);
+        if (await exists(path(diffId))) return;
+        const at = { scratch: scratch(digestHex(diffId)), path: path(diffId) };
+        await fill(at, (empty) => unpack(empty, shared));
       }),
-    async sweep(isKept) {
+    /** Removes every layer that is neither kept nor pinned when its turn comes. */
+    async sweep(isKept: (diffId: string) => boolean) {
       for (const name of await readdir(layers)) {
         const diffId = `sha256:${name}`;
-        if (pins.has(diffId) || isKept(diffId)) continue;
+        if (isPinned(diffId) || isKept(diffId)) continue;
         const going = scratch(name);
         leaving = rename(join(layers, name), going);
         await leaving;
         await rm(going, { recursive: true, force: true });
       }
     },
-    pin(diffIds) {
-      for (const id of diffIds) pins.set(id, (pins.get(id) ?? 0) + 1);
-      return () => {
-        for (const id of diffIds) unpin(pins, id);
-      };
+    /** Keeps layers from being swept while an image of them is on its way; the returned function lets go. */
+    pin(diffIds: readonly string[]) {
+      const pin = new Set(diffIds);
+      pins.add(pin);
+      return () => void pins.delete(pin);
     },
   };
-}
-
-function unpin(pins: Map<string, number>, diffId: string): void {
-  const left = (pins.get(diffId) ?? 1) - 1;
-  if (left > 0) pins.set(diffId, left);
-  else pins.delete(diffId);
 }
 
 async function fill(

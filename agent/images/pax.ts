@@ -60,24 +60,11 @@ function apply(records: Mutable, key: string, value: Buffer): void {
     return;
   }
   const text = value.toString('latin1');
-  switch (key) {
-    case 'path':
-      records.path = text;
-      return;
-    case 'linkpath':
-      records.link = text;
-      return;
-    case 'size':
-    case 'uid':
-    case 'gid':
-      records[key] = wholeNumber(key, text);
-      return;
-    case 'mtime':
-      records.mtime = time(text);
-      return;
-    default:
-      if (key.startsWith('GNU.sparse.')) throw invalidLayer('sparse files are not supported');
-  }
+  if (key === 'path') records.path = text;
+  else if (key === 'linkpath') records.link = text;
+  else if (key === 'size' || key === 'uid' || key === 'gid') records[key] = wholeNumber(key, text);
+  else if (key === 'mtime') records.mtime = time(text);
+  else if (key.startsWith('GNU.sparse.')) throw invalidLayer('sparse files are not supported');
 }
 
 function wholeNumber(key: string, text: string): number {

@@ -8,24 +8,8 @@ import { ImageError } from './image-error.ts';
 import { acceptedManifestTypes, type Descriptor, maxManifestBytes } from './manifest.ts';
 import type { ImageReference } from './reference.ts';
 import { type Answer, answerError, readBounded } from './registry-answer.ts';
-import { authorizer } from './registry-authorizer.ts';
+import { authorizer } from './registry-auth.ts';
 import type { Transport } from './registry-transport.ts';
-
-/** One repository of one registry, for one pull: tokens are never shared between pulls. */
-export interface RegistryClient {
-  /** By tag or digest; verified against the digest. Throws ImageError. */
-  fetchManifest(reference: string, signal: AbortSignal): Promise<FetchedManifest>;
-  /** A small blob, verified. Throws ImageError. */
-  fetchBlob(descriptor: Descriptor, signal: AbortSignal): Promise<Buffer>;
-  /** Streams a blob into the sink, which verifies it; a broken transfer goes on where it stopped. Throws ImageError. */
-  downloadBlob(descriptor: Descriptor, sink: BlobSink, signal: AbortSignal): Promise<void>;
-}
-
-interface FetchedManifest {
-  readonly bytes: Buffer;
-  readonly mediaType: string;
-  readonly digest: string;
-}
 
 export interface RegistryClientOptions {
   readonly reference: ImageReference;
@@ -41,35 +25,42 @@ const backoff: BackoffPolicy = { firstMs: 250, capMs: 8000 };
 const maxAttempts = 5;
 const maxRedirects = 5;
 
-/** Reads images by the OCI distribution-spec. */
-export function registryClient(options: RegistryClientOptions): RegistryClient {
+export type RegistryClient = ReturnType<typeof registryClient>;
+
+/**
+ * Reads images by the OCI distribution-spec: of one repository of one registry, for one pull, as tokens are never shared
+ * between pulls. All throw ImageError.
+ */
+export function registryClient(options: RegistryClientOptions) {
   const { reference } = options;
   const base = `${originOf(options)}/v2/${reference.repository}`;
   const get = getter(options);
   return {
-    async fetchManifest(wanted, signal) {
+    /** By tag or digest; verified against the digest. */
+    fetchManifest(wanted: string, signal: AbortSignal) {
       const headers = { accept: acceptedManifestTypes.join(', ') };
       return withRetries(options, signal, async () => {
-        const answer = await get({ url: `${base}/manifests/${wanted}`, headers, signal });
+        const answer = await get(`${base}/manifests/${wanted}`, { headers, signal });
         const bytes = await readBounded(answer, maxManifestBytes);
         const digest = digestOf(bytes);
         if (wanted.startsWith('sha256:')) expectDigest(wanted, digest);
         return { bytes, digest, mediaType: String(answer.headers['content-type'] ?? '') };
       });
     },
-    async fetchBlob(descriptor, signal) {
+    /** A small blob, verified. */
+    fetchBlob({ digest, size }: Descriptor, signal: AbortSignal) {
       return withRetries(options, signal, async () => {
-        const url = `${base}/blobs/${descriptor.digest}`;
-        const answer = await get({ url, headers: {}, signal });
-        const bytes = await readBounded(answer, descriptor.size);
-        expectDigest(descriptor.digest, digestOf(bytes));
+        const answer = await get(`${base}/blobs/${digest}`, { headers: {}, signal });
+        const bytes = await readBounded(answer, size);
+        expectDigest(digest, digestOf(bytes));
         return bytes;
       });
     },
-    async downloadBlob(descriptor, sink, signal) {
+    /** Streams a blob into the sink, which verifies it; a broken transfer goes on where it stopped. */
+    downloadBlob(descriptor: Descriptor, sink: BlobSink, signal: AbortSignal): Promise<void> {
       const url = `${base}/blobs/${descriptor.digest}`;
-      await withRetries({ ...options, progress: () => sink.receivedBytes }, signal, async () =>
-        transfer(await get({ url, headers: rangeFrom(sink), signal }), sink, descriptor),
+      return withRetries({ ...options, progress: () => sink.receivedBytes }, signal, async () =>
+        transfer(await get(url, { headers: rangeFrom(sink), signal }), sink, descriptor),
       );
     },
   };
@@ -102,20 +93,16 @@ function continues(answer: Answer, from: number): boolean {
   return answer.statusCode === 206 && range.startsWith(`bytes ${from}-`);
 }
 
-interface Get {
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly signal: AbortSignal;
-}
-
 /** One successful answer: authorized, redirects followed. Throws ImageError for any status that isn't 2xx. */
-function getter(options: RegistryClientOptions): (get: Get) => Promise<Answer> {
-  const send = (url: string, headers: Readonly<Record<string, string>>, signal: AbortSignal) =>
-    options.transport.request(url, { headers, signal });
-  const authorize = authorizer({ ...options, origin: originOf(options), send });
-  return async ({ url, headers, signal }) => {
-    const first = await authorize(signal, (auth) => send(url, { ...headers, ...auth }, signal));
-    const answer = await followRedirects({ answer: first, url, headers, signal }, send);
+function getter(options: RegistryClientOptions): Transport['request'] {
+  const { transport } = options;
+  const authorize = authorizer({ ...options, origin: originOf(options) });
+  return async (url, { headers, signal }) => {
+    const first = await authorize(signal, (auth) =>
+      transport.request(url, { headers: { ...headers, ...auth }, signal }),
+    );
+    const go = (next: string) => transport.request(next, { headers, signal });
+    const answer = await followRedirects(first, url, go);
     if (answer.statusCode < 300) return answer;
     throw await answerError(answer, options.reference);
   };
@@ -123,10 +110,11 @@ function getter(options: RegistryClientOptions): (get: Get) => Promise<Answer> {
 
 /** Without credentials: the place a registry points to is someone else's, and its URL carries what it needs. */
 async function followRedirects(
-  start: Get & { readonly answer: Answer },
-  send: (url: string, headers: Get['headers'], signal: AbortSignal) => Promise<Answer>,
+  first: Answer,
+  from: string,
+  go: (url: string) => Promise<Answer>,
 ): Promise<Answer> {
-  let { answer, url } = start;
+  let [answer, url] = [first, from];
   for (let hops = 0; answer.statusCode >= 301 && answer.statusCode <= 308; hops++) {
     const location = answer.headers.location;
     await answer.body.dump();
@@ -136,7 +124,7 @@ async function followRedirects(
     if (next.protocol !== 'https:' && !url.startsWith('http:'))
       throw new ImageError('RegistryError', `${url}: redirected to ${next.protocol}, without TLS`);
     url = next.href;
-    answer = await send(url, start.headers, start.signal);
+    answer = await go(url);
   }
   return answer;
 }

@@ -11,21 +11,22 @@ export interface RegistryNetwork {
   readonly idleTimeoutMs: number;
 }
 
-/** Keeps connections alive between requests. */
-export interface Transport {
-  /** GET. Redirects aren't followed, and every status is an answer. */
-  request(
-    url: string,
-    options: { readonly headers: Readonly<Record<string, string>>; readonly signal: AbortSignal },
-  ): Promise<Dispatcher.ResponseData>;
-  close(): Promise<void>;
+export type Transport = ReturnType<typeof openTransport>;
+
+interface Get {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
 }
 
-/** undici is loaded by the first request: a sixth of what an agent loads, which needs it only to pull. */
-export function openTransport(network: RegistryNetwork): Transport {
+/**
+ * Keeps connections alive between requests. undici is loaded by the first one: a sixth of what an agent loads, which needs
+ * it only to pull.
+ */
+export function openTransport(network: RegistryNetwork) {
   let opened: Promise<Dispatcher> | undefined;
   return {
-    async request(url, options) {
+    /** GET. Redirects aren't followed, and every status is an answer. */
+    async request(url: string, options: Get): Promise<Dispatcher.ResponseData> {
       opened ??= import('./registry-agent.ts').then(({ openAgent }) => openAgent(network));
       const { origin, pathname, search } = new URL(url);
       const where = { method: 'GET', origin, path: `${pathname}${search}` } as const;

@@ -18,15 +18,6 @@ export interface TarEntry {
   readonly xattrs: ReadonlyMap<string, Buffer>;
 }
 
-type TarType =
-  | 'file'
-  | 'directory'
-  | 'symlink'
-  | 'hard-link'
-  | 'char-device'
-  | 'block-device'
-  | 'fifo';
-
 export const blockBytes = 512;
 
 /** One 512-byte header block: ustar, GNU or the old format without a magic. */
@@ -53,10 +44,7 @@ function checksum(block: Buffer): number {
   return sum;
 }
 
-export interface LongNames {
-  readonly path: string | undefined;
-  readonly link: string | undefined;
-}
+export type LongNames = Pick<PaxRecords, 'path' | 'link'>;
 
 /** PAX records win over GNU's long names, which win over the block. */
 export function completeEntry(header: TarHeader, pax: PaxRecords, long: LongNames): TarEntry {
@@ -86,7 +74,7 @@ function headerPath(block: Buffer): string {
   return prefix === '' ? name : `${prefix}/${name}`;
 }
 
-const types: Readonly<Record<string, TarType>> = {
+const types = {
   '0': 'file',
   '1': 'hard-link',
   '2': 'symlink',
@@ -95,11 +83,14 @@ const types: Readonly<Record<string, TarType>> = {
   '5': 'directory',
   '6': 'fifo',
   '7': 'file',
-};
+} as const;
+
+type TarType = (typeof types)[keyof typeof types];
+const typesByFlag: Readonly<Record<string, TarType>> = types;
 
 function typeOf(flag: string, path: string): TarType {
   if (flag === 'S') throw invalidLayer('GNU sparse files are not supported');
-  const type = types[flag];
+  const type = typesByFlag[flag];
   if (type === undefined) throw invalidLayer(`entry type "${flag}" is not supported`);
   return type === 'file' && path.endsWith('/') ? 'directory' : type;
 }

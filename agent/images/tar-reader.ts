@@ -3,6 +3,7 @@ import { noPax, type PaxRecords, parsePax } from './pax.ts';
 import {
   blockBytes,
   completeEntry,
+  type LongNames,
   parseHeader,
   type TarEntry,
   type TarHeader,
@@ -14,21 +15,17 @@ export interface TarHandler {
   content(piece: Buffer): void;
 }
 
-/** Reads a tar from pieces of any size, calling the handler as it goes. Throws ImageError InvalidLayer. */
-export interface TarReader {
-  push(chunk: Buffer): void;
-  /** The archive must be complete here. */
-  end(): void;
-}
-
 /** Of a PAX header or a GNU long name. */
 const maxMetaBytes = 1024 * 1024;
 
 /**
+ * Reads a tar from pieces of any size, calling the handler as it goes; at `end` it must be complete. Throws ImageError
+ * InvalidLayer.
+ *
  * Our own reader, because layers need what tar libraries for Node lose: attribute values and names that are no UTF-8, times
  * in nanoseconds, owners in PAX records, a strict "no" to what it can't represent; and it needs no stream per file.
  */
-export function tarReader(handler: TarHandler): TarReader {
+export function tarReader(handler: TarHandler) {
   let held: Buffer = Buffer.alloc(0);
   let left = 0;
   let padding = 0;
@@ -36,7 +33,7 @@ export function tarReader(handler: TarHandler): TarReader {
   let meta: { readonly flag: string; readonly bytes: number } | undefined;
   let pax: PaxRecords = noPax;
   let globalPax: PaxRecords = noPax;
-  let long: { path: string | undefined; link: string | undefined } = noLong;
+  let long: LongNames = {};
 
   const onHeader = (header: TarHeader | undefined) => {
     if (header === undefined) {
@@ -47,7 +44,7 @@ export function tarReader(handler: TarHandler): TarReader {
     } else {
       const entry = completeEntry(header, pax, long);
       pax = globalPax;
-      long = noLong;
+      long = {};
       left = entry.size;
       padding = padded(entry.size) - entry.size;
       handler.entry(entry);
@@ -81,7 +78,7 @@ export function tarReader(handler: TarHandler): TarReader {
   };
 
   return {
-    push(chunk) {
+    push(chunk: Buffer): void {
       let rest = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
       while (!ended) {
         rest = passContent(rest);
@@ -92,7 +89,7 @@ export function tarReader(handler: TarHandler): TarReader {
       }
       held = ended ? Buffer.alloc(0) : rest;
     },
-    end() {
+    end(): void {
       if (!ended && (left > 0 || held.length > 0 || meta !== undefined))
         throw invalidLayer('it ends in the middle of an entry');
     },
@@ -100,7 +97,6 @@ export function tarReader(handler: TarHandler): TarReader {
 }
 
 const metaFlags = new Set(['x', 'g', 'L', 'K']);
-const noLong = { path: undefined, link: undefined };
 
 function padded(bytes: number): number {
   return Math.ceil(bytes / blockBytes) * blockBytes;

@@ -37,7 +37,7 @@ export async function unpackLayer(request: UnpackRequest, signal: AbortSignal): 
   try {
     await pipeline(
       createReadStream(request.blob, { highWaterMark: readBytes }),
-      decompressor(request.compression),
+      decompressors[request.compression](),
       (chunks) => operations(request, chunks),
       child.stdin,
       { signal },
@@ -55,16 +55,11 @@ const readBytes = 1024 * 1024;
 /** Node's default of 16 KiB halves the speed. */
 const chunkSize = 256 * 1024;
 
-function decompressor(compression: LayerCompression): Transform {
-  switch (compression) {
-    case 'gzip':
-      return createGunzip({ chunkSize });
-    case 'zstd':
-      return createZstdDecompress({ chunkSize });
-    case 'none':
-      return new PassThrough();
-  }
-}
+const decompressors: Readonly<Record<LayerCompression, () => Transform>> = {
+  gzip: () => createGunzip({ chunkSize }),
+  zstd: () => createZstdDecompress({ chunkSize }),
+  none: () => new PassThrough(),
+};
 
 /** The writer's input: the end is told only of a layer whose digest is right, so that no other one counts as done. */
 async function* operations(

@@ -69,24 +69,17 @@ function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>): Buffer {
   return Buffer.concat(parts);
 }
 
-/** `struct unpack_failure`. */
-export interface UnpackFailure {
-  /** Which operation, counted from 0. */
-  readonly index: number;
-  readonly errno: number;
-  /** What the writer was doing: "mkdir", "resolve", "write" … */
-  readonly stage: string;
-  readonly path: string;
-}
-
 const failureBytes = 256;
 
-export function decodeUnpackFailure(bytes: Buffer): UnpackFailure | undefined {
+/** `struct unpack_failure`. */
+export function decodeUnpackFailure(bytes: Buffer) {
   if (bytes.length !== failureBytes) return undefined;
   const text = (from: number, to: number) => bytes.toString('utf8', from, to).replace(/\0.*$/s, '');
   return {
+    /** Which operation, counted from 0. */
     index: bytes.readUInt32LE(0),
     errno: bytes.readInt32LE(4),
+    /** What the writer was doing: "mkdir", "resolve", "write" … */
     stage: text(8, 32),
     path: text(32, failureBytes),
   };

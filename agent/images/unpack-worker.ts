@@ -1,35 +1,29 @@
-import { parentPort } from 'node:worker_threads';
+import { type MessagePort, parentPort } from 'node:worker_threads';
 import { errorChain } from '../../base/error-chain.ts';
 import { ImageError, type ImageErrorReason } from './image-error.ts';
 import { type UnpackRequest, unpackLayer } from './unpack-layer.ts';
 
-/** To the worker. */
-export type UnpackCall =
-  | { readonly id: number; readonly request: UnpackRequest }
-  | { readonly id: number; readonly abort: true };
-
-/** From the worker: one for each request, errors as plain data, as classes don't cross. */
-export interface UnpackReturn {
-  readonly id: number;
-  readonly error: { readonly reason: ImageErrorReason; readonly message: string } | undefined;
+/** To the worker. On the port it says how it went; whatever it hears there means: abort. */
+export interface UnpackCall {
+  readonly request: UnpackRequest;
+  readonly port: MessagePort;
 }
 
-const running = new Map<number, AbortController>();
+/** undefined: it is done. Errors as plain data, as classes don't cross. */
+export type UnpackOutcome =
+  | { readonly reason: ImageErrorReason; readonly message: string }
+  | undefined;
 
-parentPort?.on('message', (call: UnpackCall) => {
-  if ('abort' in call) running.get(call.id)?.abort(new Error('aborted'));
-  else void serve(call.id, call.request);
-});
+parentPort?.on('message', ({ request, port }: UnpackCall) => void serve(request, port));
 
-async function serve(id: number, request: UnpackRequest): Promise<void> {
+async function serve(request: UnpackRequest, port: MessagePort): Promise<void> {
   const controller = new AbortController();
-  running.set(id, controller);
-  const error = await unpackLayer(request, controller.signal).then(() => undefined, describe);
-  running.delete(id);
-  parentPort?.postMessage({ id, error } satisfies UnpackReturn);
+  port.on('message', () => controller.abort(new Error('aborted')));
+  port.postMessage(await unpackLayer(request, controller.signal).then(() => undefined, describe));
+  port.close();
 }
 
-function describe(error: unknown): UnpackReturn['error'] {
+function describe(error: unknown): UnpackOutcome {
   const reason = error instanceof ImageError ? error.reason : 'StorageFailed';
   return { reason, message: errorChain(error) };
 }

@@ -1,25 +1,23 @@
+import { once } from 'node:events';
 import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.ts';
-import { type Deferred, deferred } from '../../base/deadline.ts';
 import { ImageError } from './image-error.ts';
 import type { UnpackRequest } from './unpack-layer.ts';
-import type { UnpackCall, UnpackReturn } from './unpack-worker.ts';
-
-/** Unpacks layers in a thread of their own: hashing and parsing them would hold up everything else. */
-export interface Unpacker {
-  /** Throws ImageError, or the signal's reason. */
-  unpack(request: UnpackRequest, signal: AbortSignal): Promise<void>;
-  close(): Promise<void>;
-}
+import type { UnpackCall, UnpackOutcome } from './unpack-worker.ts';
 
 /** A thread takes 100 ms to start and some MB to keep. */
 const idleMs = 30_000;
 
-/** The thread starts with the first layer and ends when there was none for a while. Idle, it keeps no process alive. */
-export function openUnpacker(clock: Clock): Unpacker {
+export type Unpacker = ReturnType<typeof openUnpacker>;
+
+/**
+ * Unpacks layers in a thread of their own: hashing and parsing them would hold up everything else. The thread starts with
+ * the first layer and ends when there was none for a while. Idle, it keeps no process alive.
+ */
+export function openUnpacker(clock: Clock) {
   let thread: Thread | undefined;
-  let serial = 0;
+  let busy = 0;
   let cancelRetirement = () => {};
   const retire = async () => {
     cancelRetirement();
@@ -27,25 +25,24 @@ export function openUnpacker(clock: Clock): Unpacker {
     thread = undefined;
     await idle?.worker.terminate();
   };
-  const running = () => {
-    cancelRetirement();
-    thread = thread?.ended === false ? thread : startThread();
-    thread.worker.ref();
-    return thread;
-  };
-  const rest = ({ worker, waiting }: Thread) => {
-    if (waiting.size > 0) return;
-    worker.unref();
-    cancelRetirement = clock.after(idleMs, () => void retire());
+  const start = (): Thread => {
+    const started = startThread();
+    started.ended.catch(() => {
+      if (thread === started) thread = undefined;
+    });
+    return started;
   };
   return {
-    async unpack(request, signal) {
+    /** Throws ImageError, or the signal's reason. */
+    async unpack(request: UnpackRequest, signal: AbortSignal): Promise<void> {
       signal.throwIfAborted();
-      const on = running();
+      cancelRetirement();
+      thread ??= start();
+      busy++;
       try {
-        await callThread(on, { id: ++serial, request }, signal);
+        await callThread(thread, request, signal);
       } finally {
-        rest(on);
+        if (--busy === 0) cancelRetirement = clock.after(idleMs, () => void retire());
       }
     },
     close: retire,
@@ -54,43 +51,38 @@ export function openUnpacker(clock: Clock): Unpacker {
 
 interface Thread {
   readonly worker: Worker;
-  readonly waiting: Map<number, Deferred<void>>;
-  ended: boolean;
+  /** Rejects when the thread has ended, whatever the cause. */
+  readonly ended: Promise<never>;
 }
 
 function startThread(): Thread {
   const worker = new Worker(new URL(`./unpack-worker${extname(import.meta.url)}`, import.meta.url));
-  const thread: Thread = { worker, waiting: new Map(), ended: false };
-  const failAll = (cause: unknown) => {
-    thread.ended = true;
-    const error = new ImageError('StorageFailed', 'the unpacking thread ended', { cause });
-    for (const done of thread.waiting.values()) done.reject(error);
-  };
-  worker.on('message', ({ id, error }: UnpackReturn) => {
-    if (error === undefined) thread.waiting.get(id)?.resolve();
-    else thread.waiting.get(id)?.reject(new ImageError(error.reason, error.message));
-  });
-  worker.on('error', failAll).on('exit', failAll);
-  return thread;
+  worker.unref();
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const end = (cause: unknown) =>
+    reject(new ImageError('StorageFailed', 'the unpacking thread ended', { cause }));
+  worker.on('error', end).on('exit', end);
+  return { worker, ended };
 }
 
 async function callThread(
-  { worker, waiting }: Thread,
-  call: { readonly id: number; readonly request: UnpackRequest },
+  { worker, ended }: Thread,
+  request: UnpackRequest,
   signal: AbortSignal,
 ): Promise<void> {
-  const done = deferred<void>();
-  const onAbort = () => worker.postMessage({ id: call.id, abort: true } satisfies UnpackCall);
-  waiting.set(call.id, done);
+  const { port1: ours, port2: port } = new MessageChannel();
+  const outcome = once(ours, 'message') as Promise<[UnpackOutcome]>;
+  const onAbort = () => ours.postMessage('abort');
   signal.addEventListener('abort', onAbort, { once: true });
-  worker.postMessage(call satisfies UnpackCall);
+  worker.postMessage({ request, port } satisfies UnpackCall, [port]);
   try {
-    await done.promise;
+    const [error] = await Promise.race([outcome, ended]);
+    if (error !== undefined) throw new ImageError(error.reason, error.message);
   } catch (error) {
     signal.throwIfAborted();
     throw error;
   } finally {
     signal.removeEventListener('abort', onAbort);
-    waiting.delete(call.id);
+    ours.close();
   }
 }

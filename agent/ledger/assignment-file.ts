@@ -7,13 +7,6 @@ import type { Rng } from '../../base/rng.ts';
 import type { NetworkTable, UserNamespaceRange } from '../ports.ts';
 import type { PodAssignment } from './assignment.ts';
 
-/** How the ledger's files are written. Secrets are in them only encrypted, bound to their pod. */
-export interface AssignmentCodec {
-  encodePod(assignment: PodAssignment): string;
-  /** Throws when the file is not what was written, or was written with another key. */
-  decodePod(text: string): PodAssignment;
-}
-
 interface PodFile {
   readonly uid: string;
   readonly generation: Generation;
@@ -30,28 +23,25 @@ export interface NetworkFile {
   readonly network: NetworkTable;
 }
 
-export function assignmentCodec(key: Uint8Array, rng: Rng): AssignmentCodec {
+/** How the ledger's files are written. Secrets are in them only encrypted, bound to their pod. */
+export function assignmentCodec(key: Uint8Array, rng: Rng) {
   return {
-    encodePod(assignment) {
-      const { uid, generation, pod, configMaps, secrets, userNamespace = null } = assignment;
+    encodePod({ configMaps, secrets, userNamespace, ...rest }: PodAssignment): string {
+      const from = { key, uid: rest.uid, nonce: rng.bytes(nonceBytes) };
       const file: PodFile = {
-        uid,
-        generation,
-        pod,
+        ...rest,
         configMaps: [...configMaps.values()],
-        secrets: seal(JSON.stringify([...secrets.values()]), { key, uid, nonce: rng.bytes(12) }),
-        runtimeHandler: assignment.runtimeHandler,
-        userNamespace,
+        secrets: seal(JSON.stringify([...secrets.values()]), from),
+        userNamespace: userNamespace ?? null,
       };
       return JSON.stringify(file);
     },
-    decodePod(text) {
+    /** Throws when the file is not what was written, or was written with another key. */
+    decodePod(text: string): PodAssignment {
       const file = JSON.parse(text) as PodFile;
       const secrets = JSON.parse(unseal(file.secrets, { key, uid: file.uid })) as Secret[];
       return {
-        uid: file.uid,
-        generation: file.generation,
-        pod: file.pod,
+        ...file,
         configMaps: byName(file.configMaps),
         secrets: byName(secrets),
         runtimeHandler: file.runtimeHandler ?? '',

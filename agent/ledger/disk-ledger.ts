@@ -12,7 +12,7 @@ import {
 import type { Log } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { Ledger, LedgerChange, PodAssignment } from './assignment.ts';
-import { type AssignmentCodec, assignmentCodec, type NetworkFile } from './assignment-file.ts';
+import { assignmentCodec, type NetworkFile } from './assignment-file.ts';
 import { type Assignments, nextAssignments, noAssignments } from './next-assignments.ts';
 
 export interface DiskLedgerOptions {
@@ -106,14 +106,9 @@ function changesBetween(before: Assignments, after: Assignments): readonly strin
   return before.network === after.network ? changed : [...changed, 'network'];
 }
 
-interface LedgerFiles {
-  readonly podsDir: string;
-  read(): Promise<Assignments>;
-  /** Only what differs; on disk when resolved. */
-  write(before: Assignments, after: Assignments): Promise<void>;
-}
+type LedgerFiles = ReturnType<typeof ledgerFiles>;
 
-function ledgerFiles({ dir, key, rng, log }: DiskLedgerOptions): LedgerFiles {
+function ledgerFiles({ dir, key, rng, log }: DiskLedgerOptions) {
   const codec = assignmentCodec(key, rng);
   const podsDir = join(dir, 'pods');
   const networkPath = join(dir, 'network.json');
@@ -122,13 +117,35 @@ function ledgerFiles({ dir, key, rng, log }: DiskLedgerOptions): LedgerFiles {
     pod
       ? replaceFile({ path: podPath(uid), bytes: codec.encodePod(pod), mode: 0o600 })
       : removeFile(podPath(uid));
+  /** undefined: it isn't there, or can't be read: the controller will say it again. */
+  const readFrom = async <T>(path: string, parse: (text: string) => T, complaint: string) => {
+    try {
+      const text = await readIfPresent(readFile(path, 'utf8'));
+      return text === undefined ? undefined : parse(text);
+    } catch (err) {
+      log.error({ err, component: 'ledger', path }, complaint);
+      return undefined;
+    }
+  };
+  const readPod = (name: string) =>
+    readFrom(join(podsDir, name), codec.decodePod, 'unreadable assignment left out');
+  const readNetwork = () =>
+    readFrom(networkPath, parseNetwork, 'unreadable network table left out');
   return {
     podsDir,
-    async read() {
-      const pods = await readPods(podsDir, codec, log);
-      return assembled(pods, await readNetwork(networkPath, log));
+    async read(): Promise<Assignments> {
+      const names = await readdir(podsDir);
+      for (const name of names.filter((each) => each.endsWith(unfinished)))
+        await removeFile(join(podsDir, name));
+      const written = names.filter((name) => name.endsWith('.json'));
+      const pods = await Promise.all(written.map(readPod));
+      return assembled(
+        pods.filter((pod) => pod !== undefined),
+        await readNetwork(),
+      );
     },
-    async write(before, after) {
+    /** Only what differs; on disk when resolved. */
+    async write(before: Assignments, after: Assignments): Promise<void> {
       const changed = changesBetween(before, after);
       const uids = changed.filter((uid) => uid !== 'network');
       await Promise.all(uids.map((uid) => writePod(uid, after.pods.get(uid))));
@@ -142,41 +159,11 @@ function ledgerFiles({ dir, key, rng, log }: DiskLedgerOptions): LedgerFiles {
   };
 }
 
+const parseNetwork = (text: string) => JSON.parse(text) as NetworkFile;
+
 /** The fence has to outlive a restart, even if the new leader changed nothing. */
 const isNewEpoch = (before: Assignments, after: Assignments) =>
   before.generation?.epoch !== after.generation?.epoch;
-
-/** The controller will say it again. */
-async function readNetwork(path: string, log: Log): Promise<NetworkFile | undefined> {
-  try {
-    const text = await readIfPresent(readFile(path, 'utf8'));
-    return text === undefined ? undefined : (JSON.parse(text) as NetworkFile);
-  } catch (err) {
-    log.error({ err, component: 'ledger', path }, 'unreadable network table left out');
-    return undefined;
-  }
-}
-
-async function readPods(
-  dir: string,
-  codec: AssignmentCodec,
-  log: Log,
-): Promise<readonly PodAssignment[]> {
-  const names = await readdir(dir);
-  for (const name of names.filter((each) => each.endsWith(unfinished)))
-    await removeFile(join(dir, name));
-  const written = names.filter((name) => name.endsWith('.json'));
-  const read = written.map(async (name) => {
-    const path = join(dir, name);
-    try {
-      return [codec.decodePod(await readFile(path, 'utf8'))];
-    } catch (err) {
-      log.error({ err, component: 'ledger', path }, 'unreadable assignment left out');
-      return [];
-    }
-  });
-  return (await Promise.all(read)).flat();
-}
 
 function assembled(pods: readonly PodAssignment[], file: NetworkFile | undefined): Assignments {
   const firstIds = pods.flatMap(({ userNamespace }) => userNamespace?.firstId ?? []);

@@ -6,24 +6,6 @@ import type { Log } from '../../base/log.ts';
 import type { PodNetwork } from '../ports.ts';
 import { type AddressPool, allocateAddress, emptyPool, freeAddress } from './address-pool.ts';
 
-/**
- * The pool on disk. Not read back from the kernel's routes, because an address stays promised to its pod while it has
- * no link: between a sandbox that died and the next one, also over a reboot: others find it where it was, though no
- * controller may be there to tell them otherwise. Written before it is used, so that a restarted agent never gives it
- * twice; not synced, because no pod survives the power cut that could take it back.
- */
-export interface AddressBook {
-  /** undefined: the CIDR is full. */
-  allocate(cidr: Ipv4Cidr, uid: string): string | undefined;
-  /** The pod's from now on. False: they were its before. Its address is freed only without any. */
-  setHostPorts(uid: string, ports: readonly HostPort[]): boolean;
-  /** Of all pods. */
-  hostPorts(): readonly OpenHostPort[];
-  free(uid: string): void;
-  find(uid: string): string | undefined;
-  list(): readonly PodNetwork[];
-}
-
 export interface OpenHostPort extends HostPort {
   readonly podIp: string;
 }
@@ -33,7 +15,15 @@ interface Page extends AddressPool {
   readonly hostPorts: Readonly<Record<string, readonly HostPort[]>>;
 }
 
-export function openAddressBook(dir: string, log: Log): AddressBook {
+export type AddressBook = ReturnType<typeof openAddressBook>;
+
+/**
+ * The pool on disk. Not read back from the kernel's routes, because an address stays promised to its pod while it has
+ * no link: between a sandbox that died and the next one, also over a reboot: others find it where it was, though no
+ * controller may be there to tell them otherwise. Written before it is used, so that a restarted agent never gives it
+ * twice; not synced, because no pod survives the power cut that could take it back.
+ */
+export function openAddressBook(dir: string, log: Log) {
   const path = join(dir, 'addresses.json');
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   let page = readPage(path, log);
@@ -45,27 +35,31 @@ export function openAddressBook(dir: string, log: Log): AddressBook {
     page = next;
   };
   return {
-    allocate(cidr, uid) {
+    /** undefined: the CIDR is full. */
+    allocate(cidr: Ipv4Cidr, uid: string): string | undefined {
       const allocated = allocateAddress(page, cidr, uid);
       if (allocated && allocated.pool !== page) save(allocated.pool);
       return allocated?.address;
     },
-    setHostPorts(uid, ports) {
+    /** The pod's from now on. False: they were its before. Its address is freed only without any. */
+    setHostPorts(uid: string, ports: readonly HostPort[]): boolean {
       const { [uid]: before = [], ...others } = page.hostPorts;
       if (JSON.stringify(before) === JSON.stringify(ports)) return false;
       save({ hostPorts: ports.length > 0 ? { ...others, [uid]: ports } : others });
       return true;
     },
-    hostPorts: () =>
+    /** Of all pods. */
+    hostPorts: (): readonly OpenHostPort[] =>
       Object.entries(page.hostPorts).flatMap(([uid, ports]) => {
         const podIp = page.byUid[uid];
         return podIp === undefined ? [] : ports.map((port) => ({ ...port, podIp }));
       }),
-    free(uid) {
+    free(uid: string): void {
       if (uid in page.byUid) save(freeAddress(page, uid));
     },
-    find: (uid) => page.byUid[uid],
-    list: () => Object.entries(page.byUid).map(([uid, podIp]) => ({ uid, podIp })),
+    find: (uid: string) => page.byUid[uid],
+    list: (): readonly PodNetwork[] =>
+      Object.entries(page.byUid).map(([uid, podIp]) => ({ uid, podIp })),
   };
 }
 

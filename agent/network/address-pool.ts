@@ -21,11 +21,9 @@ export function allocateAddress(
   const held = pool.byUid[uid];
   if (held !== undefined && isUsable(cidr, held)) return { pool, address: held };
   const taken = new Set(Object.values(pool.byUid));
-  for (const address of candidates(cidr, pool.last)) {
-    if (taken.has(address)) continue;
-    return { pool: { byUid: { ...pool.byUid, [uid]: address }, last: address }, address };
-  }
-  return undefined;
+  const address = candidates(cidr, pool.last).find((each) => !taken.has(each));
+  if (address === undefined) return undefined;
+  return { pool: { byUid: { ...pool.byUid, [uid]: address }, last: address }, address };
 }
 
 export function freeAddress(pool: AddressPool, uid: string): AddressPool {

@@ -11,17 +11,15 @@ interface ForwardRequest {
   readonly transport: 'udp' | 'tcp';
 }
 
-/** Gives the first reply, with the message's own id; undefined: no server gave one, or too many are being asked. */
-export type DnsForwarder = (request: ForwardRequest) => Promise<Buffer | undefined>;
-
 /**
  * Hands messages on as they are, EDNS and all, and replies too: one that was cut over UDP has the client come again
  * over TCP, and its server is asked over TCP then. Each query has a random id and a socket, that is a random port, of
  * its own: who isn't on the way can't guess a reply (RFC 5452).
  */
-export function dnsForwarder({ clock, rng }: { clock: Clock; rng: Rng }): DnsForwarder {
+export function dnsForwarder({ clock, rng }: { clock: Clock; rng: Rng }) {
   let outstanding = 0;
-  return async ({ message, servers, transport }) => {
+  /** Gives the first reply, with the message's own id; undefined: no server gave one, or too many are being asked. */
+  return async ({ message, servers, transport }: ForwardRequest): Promise<Buffer | undefined> => {
     if (outstanding === maxOutstanding) return undefined;
     const ask = transport === 'udp' ? askUdp : askTcp;
     const query = withId(message, rng.bytes(2));

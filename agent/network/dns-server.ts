@@ -13,34 +13,27 @@ import { frameDns, unframeDns } from './dns-framing.ts';
 import { replyToDns } from './dns-message.ts';
 import { type DnsZone, dnsZone } from './dns-zone.ts';
 
-/** The node's DNS: every node answers at the same address, which is its own (on `lo`) and so never leaves it. */
-export interface DnsServer {
-  /** Answers from this table from now on. */
-  serve(table: NetworkTable): Promise<void>;
-  close(): Promise<void>;
-}
-
 export interface DnsServerOptions extends Base {
   readonly netlink: Netlink;
   /** Path of the node's resolv.conf; read again with each table. */
   readonly resolvConf: string;
 }
 
-export function dnsServer(options: DnsServerOptions): DnsServer {
+export type DnsServer = ReturnType<typeof dnsServer>;
+
+/** The node's DNS: every node answers at the same address, which is its own (on `lo`) and so never leaves it. */
+export function dnsServer(options: DnsServerOptions) {
   let zone: DnsZone | undefined;
   /** The node's own, for names that aren't the cluster's. */
   let servers: readonly string[] = [];
-  let listening: Listening | undefined;
+  let listening: Awaited<ReturnType<typeof listen>> | undefined;
 
   const askNode = dnsForwarder(options);
   const reply: Reply = async (message, transport) => {
-    const forward = (asked: Buffer) => askNode({ message: asked, servers, transport });
-    const { rng } = options;
     if (!zone) return undefined;
-    return replyToDns(message, {
-      ...{ zone, rng, transport },
-      forward: servers.length > 0 ? forward : undefined,
-    });
+    const ask = (asked: Buffer) => askNode({ message: asked, servers, transport });
+    const forward = servers.length > 0 ? ask : undefined;
+    return replyToDns(message, { zone, rng: options.rng, transport, forward });
   };
   const move = async (address: string) => {
     const before = listening;
@@ -51,12 +44,13 @@ export function dnsServer(options: DnsServerOptions): DnsServer {
     listening = await listen(address, reply, options);
   };
   return {
-    async serve(table) {
+    /** Answers from this table from now on. */
+    async serve(table: NetworkTable): Promise<void> {
       zone = dnsZone(table);
       servers = await nodeServers(options.resolvConf, table);
       if (listening?.address !== table.dnsServiceIp) await move(table.dnsServiceIp);
     },
-    async close() {
+    async close(): Promise<void> {
       await listening?.close();
       listening = undefined;
     },
@@ -75,36 +69,30 @@ const dnsPort = 53;
 const tcpIdleMs = 10_000;
 const maxTcpConnections = 256;
 
-interface Listening {
-  readonly address: string;
-  close(): Promise<void>;
-}
-
 type Reply = (message: Buffer, transport: 'udp' | 'tcp') => Promise<Buffer | undefined>;
 
+/** What can't listen is closed: the caller tries again with new ones. */
 async function listen(address: string, reply: Reply, options: DnsServerOptions) {
-  const udp = await listenUdp(address, reply, options.log);
-  try {
-    const connections = new Set<Socket>();
-    const serve = (socket: Socket) => {
-      connections.add(socket);
-      socket.on('close', () => connections.delete(socket));
-      serveConnection(socket, reply, options);
-    };
-    const tcp = await listenTcp(address, serve, options.log);
-    const close = async () => {
-      for (const socket of connections) socket.destroy();
-      await Promise.all([closed(udp), closed(tcp)]);
-    };
-    return { address, close };
-  } catch (error) {
-    udp.close();
-    throw error;
-  }
+  await using opened = new AsyncDisposableStack();
+  const connections = new Set<Socket>();
+  const serve = (socket: Socket) => {
+    connections.add(socket);
+    socket.on('close', () => connections.delete(socket));
+    serveConnection(socket, reply, options);
+  };
+  await listenUdp(opened.use(createSocket('udp4')), { address, reply, ...options });
+  await listenTcp(opened.use(createServer(serve)), { address, ...options });
+  opened.defer(() => {
+    for (const socket of connections) socket.destroy();
+  });
+  const kept = opened.move();
+  return { address, close: () => kept.disposeAsync() };
 }
 
-async function listenUdp(address: string, reply: Reply, log: Log): Promise<UdpSocket> {
-  const socket = createSocket('udp4');
+async function listenUdp(
+  socket: UdpSocket,
+  { address, reply, log }: { readonly address: string; readonly reply: Reply; readonly log: Log },
+): Promise<void> {
   const answer = async (message: Buffer, client: RemoteInfo) => {
     try {
       const bytes = await reply(message, 'udp');
@@ -116,9 +104,8 @@ async function listenUdp(address: string, reply: Reply, log: Log): Promise<UdpSo
   };
   socket.on('message', (message, client) => void answer(message, client));
   socket.bind({ address, port: dnsPort });
-  await listening(socket);
+  await once(socket, 'listening');
   socket.on('error', (err) => log.warn({ err, address }, 'the DNS socket failed'));
-  return socket;
 }
 
 function send(socket: UdpSocket, bytes: Buffer, { port, address }: RemoteInfo): Promise<void> {
@@ -128,26 +115,13 @@ function send(socket: UdpSocket, bytes: Buffer, { port, address }: RemoteInfo): 
 }
 
 async function listenTcp(
-  address: string,
-  serve: (socket: Socket) => void,
-  log: Log,
-): Promise<Server> {
-  const server = createServer(serve);
+  server: Server,
+  { address, log }: { readonly address: string; readonly log: Log },
+): Promise<void> {
   server.maxConnections = maxTcpConnections;
   server.listen({ host: address, port: dnsPort });
-  await listening(server);
+  await once(server, 'listening');
   server.on('error', (err) => log.warn({ err, address }, 'a DNS connection was not accepted'));
-  return server;
-}
-
-/** What can't listen is closed: its caller tries again with a new one. */
-async function listening(socket: UdpSocket | Server): Promise<void> {
-  try {
-    await once(socket, 'listening');
-  } catch (error) {
-    socket.close();
-    throw error;
-  }
 }
 
 /** One message after the other. Who doesn't take the replies, or waits for one, is read no further. */
@@ -180,8 +154,4 @@ function serveConnection(socket: Socket, reply: Reply, { clock, log }: DnsServer
   // A client that goes away in the middle is no one's concern: its connection is closed, and 'close' follows.
   socket.on('error', () => socket.destroy());
   socket.on('close', () => cancel());
-}
-
-function closed(closing: { close(callback: () => void): unknown }): Promise<void> {
-  return new Promise((resolve) => void closing.close(() => resolve()));
 }

@@ -33,14 +33,9 @@ export function dnsZone(table: NetworkTable): DnsZone {
   builder.at(`dns-version.${domain}`).texts.push('1.1.0');
   builder.at(`svc.${domain}`);
   builder.at(`pod.${domain}`);
-  for (const service of table.services) addService(builder, service, domain);
-  return {
-    domain,
-    podCidr: table.clusterPodCidr,
-    serviceCidr: table.serviceCidr,
-    names: builder.names,
-    pointers: builder.pointers,
-  };
+  for (const service of table.services) addService(builder, service);
+  const { names, pointers } = builder;
+  return { domain, podCidr: table.clusterPodCidr, serviceCidr: table.serviceCidr, names, pointers };
 }
 
 interface MutableRecords {
@@ -50,17 +45,12 @@ interface MutableRecords {
   texts: string[];
 }
 
-interface ZoneBuilder {
-  readonly names: Map<string, MutableRecords>;
-  readonly pointers: Map<string, string[]>;
-  /** The name's records, made with all of the names above it if they aren't there. */
-  at(name: string): MutableRecords;
-  point(ip: string, name: string): void;
-}
+type ZoneBuilder = ReturnType<typeof zoneBuilder>;
 
-function zoneBuilder(domain: string): ZoneBuilder {
+function zoneBuilder(domain: string) {
   const names = new Map<string, MutableRecords>();
   const pointers = new Map<string, string[]>();
+  /** The name's records, made with all of the names above it if they aren't there. */
   const at = (name: string): MutableRecords => {
     const found = names.get(name);
     if (found) return found;
@@ -74,11 +64,11 @@ function zoneBuilder(domain: string): ZoneBuilder {
     if (!found) pointers.set(ip, [name]);
     else if (!found.includes(name)) found.push(name);
   };
-  return { names, pointers, at, point };
+  return { domain, names, pointers, at, point };
 }
 
-function addService(zone: ZoneBuilder, service: ServiceEntry, domain: string): void {
-  const name = `${service.name}.${service.namespace}.svc.${domain}`;
+function addService(zone: ZoneBuilder, service: ServiceEntry): void {
+  const name = `${service.name}.${service.namespace}.svc.${zone.domain}`;
   if (service.externalName !== undefined) {
     zone.at(name).alias = service.externalName.replace(/\.$/, '').toLowerCase();
   } else if (service.clusterIp !== undefined) {

@@ -1,3 +1,5 @@
+import { ReasonError } from '../../base/reason-error.ts';
+
 /** Why the network port could not do something. */
 const networkReasons = {
   NetworkNotReady: 'the node has no network table yet',
@@ -12,13 +14,11 @@ const networkReasons = {
 
 export type NetworkReason = keyof typeof networkReasons;
 
-export class NetworkError extends Error {
+export class NetworkError extends ReasonError<NetworkReason> {
   override readonly name = 'NetworkError';
-  readonly reason: NetworkReason;
 
   constructor(reason: NetworkReason, options: { detail?: string; cause?: unknown } = {}) {
     const { detail, cause } = options;
-    super(networkReasons[reason] + (detail ? ` (${detail})` : ''), { cause });
-    this.reason = reason;
+    super(reason, networkReasons[reason] + (detail ? ` (${detail})` : ''), { cause });
   }
 }

@@ -33,10 +33,9 @@ function isCidr(text: string): boolean {
 }
 
 function portsOf(service: ServiceEntry): readonly number[] {
-  return service.ports.flatMap(({ port, nodePort, endpoints }) => [
-    port,
-    ...(nodePort === undefined ? [] : [nodePort]),
-    ...endpoints.map((e) => e.port),
+  return service.ports.flatMap(({ port, nodePort = port, endpoints }) => [
+    ...[port, nodePort],
+    ...endpoints.map((each) => each.port),
   ]);
 }
 
@@ -48,4 +47,9 @@ function addressesOf(service: ServiceEntry): readonly string[] {
 
 function refuse(detail: string): never {
   throw new NetworkError('InvalidTable', { detail });
+}
+
+/** A node knows itself in the table by its pod CIDR. */
+export function ownAddress(table: NetworkTable): string | undefined {
+  return table.nodes.find((node) => node.podCidr === table.podCidr)?.address;
 }

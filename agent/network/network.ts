@@ -16,12 +16,11 @@ import { type AddressBook, openAddressBook } from './address-book.ts';
 import { type DnsServer, dnsServer } from './dns-server.ts';
 import { NetworkError, type NetworkReason } from './network-error.ts';
 import { checkTable } from './network-table.ts';
-import { applyNodeRoutes } from './node-routes.ts';
+import { applyNodeRoutes, findUplink } from './node-routes.ts';
 import { type PodLinks, podLinkName, podLinks } from './pod-link.ts';
 import { type RuleKeeper, ruleKeeper } from './rule-keeper.ts';
 import { serviceRules } from './service-rules.ts';
 import { staleFlows, type UdpTranslations, udpTranslations } from './stale-flows.ts';
-import { findUplink } from './uplink.ts';
 
 export interface NetworkOptions extends Base {
   /** Addresses are kept in its `network/`. */
@@ -101,10 +100,6 @@ function composeNetwork({ netlink, conntrack, links, rules, book, dns }: Parts):
       () => because('DnsFailed', () => dns.serve(next)),
     ]);
   };
-  const applyAfter = async (earlier: Promise<void>, next: NetworkTable) => {
-    await Promise.allSettled([earlier]);
-    await applyAll(next);
-  };
   const admit = (uid: string, podIp: string) => {
     if (!rules.admitPod(podLinkName(uid), podIp) && table) applyRules(table);
   };
@@ -134,8 +129,8 @@ function composeNetwork({ netlink, conntrack, links, rules, book, dns }: Parts):
       return Promise.resolve(podIp === undefined ? undefined : { uid, podIp });
     },
     list: () => Promise.resolve(book.list()),
-    apply(next) {
-      applying = applyAfter(applying, next);
+    apply(wanted) {
+      applying = Promise.allSettled([applying]).then(() => applyAll(wanted));
       return applying;
     },
   };

@@ -1,23 +1,18 @@
 import { parseIpv4Cidr } from '../../base/ipv4.ts';
 import type { Netlink } from '../kernel/netlink.ts';
-import { type Ipv4Route, listRoutes, putRoute, removeRoute } from '../kernel/rtnetlink.ts';
+import type { Ipv4Route, Link } from '../kernel/rtnetlink.ts';
+import * as rtnetlink from '../kernel/rtnetlink.ts';
 import type { NetworkTable } from '../ports.ts';
 import { NetworkError } from './network-error.ts';
-import { findUplink, ownAddress } from './uplink.ts';
+import { ownAddress } from './network-table.ts';
 
 /** rtm_protocol of the routes that this file owns, and by which it knows them again. */
 export const nodeRouteProtocol = 0x6f;
 
-export interface RoutePlan {
-  /** Each takes the place of a route to the same destination. */
-  readonly put: readonly Ipv4Route[];
-  readonly remove: readonly Ipv4Route[];
-}
-
 /** Makes the kernel's routes those of the table; one that fails (a node that is no neighbour) keeps no other back. */
 export function applyNodeRoutes(netlink: Netlink, table: NetworkTable): void {
   const desired = desiredRoutes(table, findUplink(netlink, table)?.index ?? loopback);
-  const plan = planRoutes(listRoutes(netlink, nodeRouteProtocol), desired);
+  const plan = planRoutes(rtnetlink.listRoutes(netlink, nodeRouteProtocol), desired);
   const failures: unknown[] = [];
   const attempt = (step: () => void) => {
     try {
@@ -26,8 +21,8 @@ export function applyNodeRoutes(netlink: Netlink, table: NetworkTable): void {
       failures.push(error);
     }
   };
-  for (const route of plan.remove) attempt(() => removeRoute(netlink, route));
-  for (const route of plan.put) attempt(() => putRoute(netlink, route));
+  for (const route of plan.remove) attempt(() => rtnetlink.removeRoute(netlink, route));
+  for (const route of plan.put) attempt(() => rtnetlink.putRoute(netlink, route));
   if (failures.length === 0) return;
   throw new NetworkError('RoutesFailed', {
     detail: `${failures.length} of ${plan.put.length + plan.remove.length}`,
@@ -35,16 +30,14 @@ export function applyNodeRoutes(netlink: Netlink, table: NetworkTable): void {
   });
 }
 
-export function planRoutes(
-  observed: readonly Ipv4Route[],
-  desired: readonly Ipv4Route[],
-): RoutePlan {
+export function planRoutes(observed: readonly Ipv4Route[], desired: readonly Ipv4Route[]) {
   const target = (route: Ipv4Route) => `${route.destination}/${route.prefix}`;
   const whole = (route: Ipv4Route) =>
     [target(route), route.kind, route.gateway ?? `link ${route.linkIndex}`, route.source].join(' ');
   const wanted = new Set(desired.map(target));
   const there = new Set(observed.map(whole));
   return {
+    /** Each takes the place of a route to the same destination. */
     put: desired.filter((route) => !there.has(whole(route))),
     remove: observed.filter((route) => !wanted.has(target(route))),
   };
@@ -63,6 +56,13 @@ export function desiredRoutes(table: NetworkTable, uplinkIndex: number): readonl
     route(table.podCidr, { kind: 'unreachable' }),
     route(table.serviceCidr, { linkIndex: uplinkIndex, source: ownAddress(table) }),
   ];
+}
+
+/** The link by which this node reaches the others: the one with the node's address. undefined: no link has it. */
+export function findUplink(netlink: Netlink, table: NetworkTable): Link | undefined {
+  const own = ownAddress(table);
+  const found = rtnetlink.listAddresses(netlink).find(({ address }) => address === own);
+  return found && rtnetlink.findLinkByIndex(netlink, found.linkIndex);
 }
 
 /** `lo` in every network namespace; the way to services for a node that has lost its address. */

@@ -18,30 +18,25 @@ import {
 } from '../kernel/rtnetlink.ts';
 import type { AttachRequest } from '../ports.ts';
 
-/**
- * A pod's link: a veth pair without a bridge. The pod sees one neighbour, 169.254.1.1, which is the host end; the host
- * has one route, to the pod's address. So every packet of a pod is routed by the host, and passes all of its rules.
- * The host end goes up last: a link that is up tells of a pod's side that is complete.
- */
-export interface PodLinks {
-  /** Safe to repeat; a link that is complete stays as it is, one that isn't is made anew. */
-  connect(request: AttachRequest, podIp: string, mtu: number): Promise<void>;
-  /** Removes the route. The link goes with the pod's namespace, or soon after. */
-  disconnect(uid: string, podIp: string | undefined): void;
-  close(): Promise<void>;
-}
-
 export interface PodLinkParts extends Pick<Base, 'clock' | 'log'> {
   readonly netlink: Netlink;
   /** A socket of its own: on it the kernel takes its time. */
   readonly reaper: Netlink;
 }
 
-export function podLinks(parts: PodLinkParts): PodLinks {
+export type PodLinks = ReturnType<typeof podLinks>;
+
+/**
+ * A pod's link: a veth pair without a bridge. The pod sees one neighbour, 169.254.1.1, which is the host end; the host
+ * has one route, to the pod's address. So every packet of a pod is routed by the host, and passes all of its rules.
+ * The host end goes up last: a link that is up tells of a pod's side that is complete.
+ */
+export function podLinks(parts: PodLinkParts) {
   const { netlink } = parts;
   const reaper = linkReaper(parts);
   return {
-    async connect(request, podIp, mtu) {
+    /** Safe to repeat; a link that is complete stays as it is, one that isn't is made anew. */
+    async connect(request: AttachRequest, podIp: string, mtu: number): Promise<void> {
       const namespaceFd = openSync(request.networkNamespace, 'r');
       try {
         const name = podLinkName(request.uid);
@@ -59,7 +54,8 @@ export function podLinks(parts: PodLinkParts): PodLinks {
         closeSync(namespaceFd);
       }
     },
-    disconnect(uid, podIp) {
+    /** Removes the route. The link goes with the pod's namespace, or soon after. */
+    disconnect(uid: string, podIp: string | undefined): void {
       const found = findLink(netlink, podLinkName(uid));
       if (podIp !== undefined && found) removeRoute(netlink, podRoute(podIp, found.index));
       if (found) reaper.leave(found.index);
@@ -101,23 +97,15 @@ export function podSideOps(podIp: string, linkIndex: number): readonly Op[] {
 
 const RTPROT_STATIC = 4;
 
-const ipv6Off: readonly Op[] = [
-  ['accept_ra', '0'],
-  ['disable_ipv6', '1'],
-].flatMap(([key, value]) =>
-  ['all', 'default', 'eth0'].map((link): Op => {
-    const path = `/proc/sys/net/ipv6/conf/${link}/${key}`;
-    return writeOp(path, `${value}`);
-  }),
+const ipv6Off: readonly Op[] = Object.entries({ accept_ra: '0', disable_ipv6: '1' }).flatMap(
+  ([key, value]) =>
+    ['all', 'default', 'eth0'].map((link) => {
+      const path = `/proc/sys/net/ipv6/conf/${link}/${key}`;
+      return { op: 'write', path, bytes: Buffer.from(value) };
+    }),
 );
 
-function writeOp(path: string, text: string): Op {
-  return { op: 'write', path, bytes: Buffer.from(text) };
-}
-
-function hasIpv6(): boolean {
-  return existsSync('/proc/sys/net/ipv6/conf/all/disable_ipv6');
-}
+const hasIpv6 = () => existsSync('/proc/sys/net/ipv6/conf/all/disable_ipv6');
 
 function setUpHostEnd(netlink: Netlink, name: string, podIp: string): void {
   const link = findLink(netlink, name);

@@ -13,19 +13,13 @@ import {
 } from './rule-table.ts';
 import { podElement, podSet } from './service-rules.ts';
 
-/** Keeps the kernel's table as it was last asked for. Throws NetworkError, and NetlinkError for pods. */
-export interface RuleKeeper {
-  apply(table: RuleTable): void;
-  /**
-   * Lets the link carry the address from now on, and no other. False: the rules are not there (someone has flushed
-   * them), and must be applied as a whole.
-   */
-  admitPod(link: string, ip: string): boolean;
-  dismissPod(link: string, ip: string): void;
-}
+export type RuleKeeper = ReturnType<typeof ruleKeeper>;
 
-/** `elements` is a socket for nftables. */
-export function ruleKeeper(nftables: Nftables, elements: Netlink): RuleKeeper {
+/**
+ * Keeps the kernel's table as it was last asked for. Throws NetworkError, and NetlinkError for pods. `elements` is a
+ * socket for nftables.
+ */
+export function ruleKeeper(nftables: Nftables, elements: Netlink) {
   let known: RuleState | undefined;
 
   const observe = (): RuleState => {
@@ -55,7 +49,7 @@ export function ruleKeeper(nftables: Nftables, elements: Netlink): RuleKeeper {
   };
 
   return {
-    apply(table) {
+    apply(table: RuleTable) {
       if (!known) return applyLooking(table);
       try {
         bringTo(table, known);
@@ -64,7 +58,11 @@ export function ruleKeeper(nftables: Nftables, elements: Netlink): RuleKeeper {
         applyLooking(table);
       }
     },
-    admitPod(link, ip) {
+    /**
+     * Lets the link carry the address from now on, and no other. False: the rules are not there (someone has flushed
+     * them), and must be applied as a whole.
+     */
+    admitPod(link: string, ip: string): boolean {
       if (!addSetElement(elements, podSetElement(link, ip))) {
         known = undefined;
         return false;
@@ -72,7 +70,7 @@ export function ruleKeeper(nftables: Nftables, elements: Netlink): RuleKeeper {
       remember((pods) => pods.set(podElement(link, ip), ''));
       return true;
     },
-    dismissPod(link, ip) {
+    dismissPod(link: string, ip: string): void {
       deleteSetElement(elements, podSetElement(link, ip));
       remember((pods) => pods.delete(podElement(link, ip)));
     },

@@ -15,8 +15,10 @@ export interface RuleSet {
   /** What stands between the braces of its definition. It may not change under the same name. */
   readonly definition: string;
   /** Key to value ("" in a set); undefined: the kernel itself adds and expires them. */
-  readonly elements: ReadonlyMap<string, string> | undefined;
+  readonly elements: Elements | undefined;
 }
+
+type Elements = ReadonlyMap<string, string>;
 
 export interface RuleChain {
   /** Of a base chain: where it is hooked in. It may not change under the same name. */
@@ -27,29 +29,31 @@ export interface RuleChain {
 
 /** What of a table is in the kernel: fingerprints by chain ("" for an empty one), elements by set. */
 export interface RuleState {
-  readonly sets: ReadonlyMap<string, ReadonlyMap<string, string>>;
+  readonly sets: ReadonlyMap<string, Elements>;
   readonly chains: ReadonlyMap<string, string>;
-}
-
-export interface RulePlan {
-  /** One transaction, "" if there is nothing to do. */
-  readonly change: string;
-  /** A second one: older kernels refuse to delete a chain together with the map element that leads to it. */
-  readonly cleanUp: string;
 }
 
 export const ruleTableName = 'ip orc';
 export const emptyRuleState: RuleState = { sets: new Map(), chains: new Map() };
 
-export function planRules(state: RuleState, next: RuleTable): RulePlan {
+/** Two transactions, "" if there is nothing to do. */
+export function planRules(state: RuleState, next: RuleTable) {
+  const sets = [...next.sets].flatMap(([name, { elements }]) =>
+    elements === undefined ? [] : [[name, elements] as const],
+  );
   const change = [
     ...newSets(state, next),
     ...newChains(state, next),
-    ...goneElements(state, next),
+    ...sets.flatMap(([name, now]) =>
+      differing(state.sets.get(name) ?? new Map(), now).map(([key]) => deleteElement(name, key)),
+    ),
     ...changedRules(state, next),
-    ...newElements(state, next),
+    ...sets.flatMap(([name, now]) =>
+      differing(now, state.sets.get(name)).map(([key, value]) => addElement(name, key, value)),
+    ),
     ...[...state.chains.keys()].filter((name) => !next.chains.has(name)).map(flush),
   ];
+  // A second one: older kernels refuse to delete a chain together with the map element that leads to it.
   const cleanUp = [
     ...missing(state.chains, next.chains).map((name) => `delete chain ${ruleTableName} ${name}`),
     ...missing(state.sets, next.sets).map((name) => `delete set ${ruleTableName} ${name}`),
@@ -67,7 +71,7 @@ export function ruleStateOf(table: RuleTable): RuleState {
 
 /** From the objects that `nft -j list table` prints. Sources: libnftables-json(5). */
 export function observeRules(objects: readonly unknown[]): RuleState {
-  const sets = new Map<string, ReadonlyMap<string, string>>();
+  const sets = new Map<string, Elements>();
   const chains = new Map<string, string>();
   for (const object of objects as readonly ListedObject[]) {
     const set = object.set ?? object.map;
@@ -137,29 +141,9 @@ function changedRules(state: RuleState, next: RuleTable): string[] {
   });
 }
 
-function goneElements(state: RuleState, next: RuleTable): string[] {
-  return changedElements(next, (name, elements) =>
-    [...(state.sets.get(name) ?? [])]
-      .filter(([key, value]) => elements.get(key) !== value)
-      .map(([key]) => deleteElement(name, key)),
-  );
-}
-
-function newElements(state: RuleState, next: RuleTable): string[] {
-  return changedElements(next, (name, elements) =>
-    [...elements]
-      .filter(([key, value]) => state.sets.get(name)?.get(key) !== value)
-      .map(([key, value]) => addElement(name, key, value)),
-  );
-}
-
-function changedElements(
-  next: RuleTable,
-  commands: (name: string, elements: ReadonlyMap<string, string>) => string[],
-): string[] {
-  return [...next.sets].flatMap(([name, set]) =>
-    set.elements === undefined ? [] : commands(name, set.elements),
-  );
+/** What of `some` isn't the same in `others`. */
+function differing(some: Elements, others: Elements = new Map()): readonly [string, string][] {
+  return [...some].filter(([key, value]) => others.get(key) !== value);
 }
 
 function missing(state: ReadonlyMap<string, unknown>, next: ReadonlyMap<string, unknown>) {

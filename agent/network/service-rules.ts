@@ -14,33 +14,38 @@ export function serviceRules(
   pods: ReadonlyMap<string, string>,
   hostPorts: readonly OpenHostPort[],
 ): RuleTable {
-  const parts = [
-    ...table.services.flatMap((service) =>
-      service.ports.flatMap((port) => portRules(service, port)),
-    ),
-    ...hostPorts.map(hostPortRules),
-  ];
   const podElements = [...pods].map(([link, ip]) => [podElement(link, ip), ''] as const);
-  const sets: [string, RuleSet][] = [
-    [podSet, { kind: 'set', definition: podSetDefinition, elements: new Map(podElements) }],
-    ...Object.entries(verdictMaps).map(([name, key]): [string, RuleSet] => [
-      name,
-      {
-        kind: 'map',
-        definition: `type ${key} : verdict;`,
-        elements: new Map(
-          parts.flatMap(({ elements }) =>
-            elements.flatMap(([map, ...element]) => (map === name ? [element] : [])),
-          ),
-        ),
-      },
+  const verdicts = { services: new Map(), 'host-ports': new Map(), 'node-ports': new Map() };
+  const rules: Rules = {
+    verdicts,
+    sets: new Map([
+      [podSet, { kind: 'set', definition: podSetDefinition, elements: new Map(podElements) }],
+      ['services', verdictMap(`ipv4_addr . ${protocolAndPort}`, verdicts.services)],
+      ['host-ports', verdictMap(`ipv4_addr . ${protocolAndPort}`, verdicts['host-ports'])],
+      ['node-ports', verdictMap(protocolAndPort, verdicts['node-ports'])],
     ]),
-  ];
-  return {
-    sets: new Map([...sets, ...parts.flatMap((part) => part.sets)]),
-    chains: new Map([...baseChains(table), ...parts.flatMap((part) => part.chains)]),
+    chains: new Map(baseChains(table)),
   };
+  for (const service of table.services)
+    for (const port of service.ports) addServicePort(rules, service, port);
+  for (const open of hostPorts) addHostPort(rules, open);
+  return { sets: rules.sets, chains: rules.chains };
 }
+
+interface Rules {
+  readonly sets: Map<string, RuleSet>;
+  readonly chains: Map<string, RuleChain>;
+  /** Elements of the maps that lead to chains. Ports of the node's own addresses are in the latter two. */
+  readonly verdicts: Readonly<
+    Record<'services' | 'host-ports' | 'node-ports', Map<string, string>>
+  >;
+}
+
+const verdictMap = (key: string, elements: ReadonlyMap<string, string>): RuleSet => ({
+  kind: 'map',
+  definition: `type ${key} : verdict;`,
+  elements,
+});
 
 /** Of the set that says which source address a pod's link may carry. */
 export const podSet = 'pods';
@@ -52,15 +57,12 @@ export function podElement(link: string, ip: string): string {
 const podSetDefinition = 'type ifname . ipv4_addr;';
 const podLink = `"${podLinkPrefix}*"`;
 const toService = 'ip daddr . meta l4proto . th dport vmap @services';
+const protocolAndPort = 'inet_proto . inet_service';
 
-/** What each is looked up by. Ports of the node's own addresses are in the latter two. */
-const verdictMaps = {
-  services: 'ipv4_addr . inet_proto . inet_service',
-  'host-ports': 'ipv4_addr . inet_proto . inet_service',
-  'node-ports': 'inet_proto . inet_service',
-} as const;
-
-type VerdictMap = keyof typeof verdictMaps;
+const ownAddressRules = [
+  'ip daddr . meta l4proto . th dport vmap @host-ports',
+  'meta l4proto . th dport vmap @node-ports',
+];
 
 /** Set on what comes by a node port: Kubernetes' own bit for it. */
 const fromNodePort = '0x4000';
@@ -87,10 +89,7 @@ function baseChains(table: NetworkTable): readonly [string, RuleChain][] {
     ]),
     chain('services-in', 'nat hook prerouting priority dstnat', translations),
     chain('services-out', 'nat hook output priority -100', translations),
-    plain('own-address', [
-      'ip daddr . meta l4proto . th dport vmap @host-ports',
-      'meta l4proto . th dport vmap @node-ports',
-    ]),
+    ['own-address', plain(ownAddressRules)],
     // What is still bound for the services' addresses after that has no endpoint: refused, not left to time out.
     chain('refuse-in', 'filter hook prerouting priority filter', rejections),
     chain('refuse-out', 'filter hook output priority filter', rejections),
@@ -111,81 +110,65 @@ function sourceRules(table: NetworkTable): readonly string[] {
   ];
 }
 
-interface PortRules {
-  readonly elements: readonly (readonly [map: VerdictMap, key: string, value: string])[];
-  readonly chains: readonly [string, RuleChain][];
-  readonly sets: readonly [string, RuleSet][];
-}
-
-/** [] for what needs no rule: headless, or without a ready endpoint. */
-function portRules(service: ServiceEntry, port: ServicePortEntry): readonly PortRules[] {
-  if (service.clusterIp === undefined || port.endpoints.length === 0) return [];
-  const protocol = port.protocol === 'TCP' ? 'tcp' : 'udp';
+/** Nothing for what needs no rule: headless, or without a ready endpoint. */
+function addServicePort(rules: Rules, service: ServiceEntry, port: ServicePortEntry): void {
+  const { clusterIp, sessionAffinityMs } = service;
+  if (clusterIp === undefined || port.endpoints.length === 0) return;
+  const protocol = protocolOf(port);
   const path = `${service.namespace}/${service.name}/${protocol}/${port.port}`;
   const name = `service/${path}`;
-  const elements: PortRules['elements'] = [
-    ['services', `${service.clusterIp} . ${protocol} . ${port.port}`, `goto ${name}`],
-    ...(port.nodePort ? [nodePortElement(protocol, port.nodePort, `node-port/${path}`)] : []),
-  ];
-  const rules = [`meta mark set meta mark or ${fromNodePort}`, `goto ${name}`];
-  const nodePort = port.nodePort ? [plain(`node-port/${path}`, rules)] : [];
-  if (service.sessionAffinityMs !== undefined) {
-    const timeoutS = Math.max(1, Math.round(service.sessionAffinityMs / 1000));
-    const { sets, chains } = affinityRules(port, path, timeoutS);
-    return [{ elements, sets, chains: [...chains, ...nodePort] }];
-  }
-  return [{ elements, sets: [], chains: [spread(name, port, protocol), ...nodePort] }];
+  rules.verdicts.services.set(`${clusterIp} . ${protocol} . ${port.port}`, `goto ${name}`);
+  if (sessionAffinityMs === undefined) rules.chains.set(name, spread(port));
+  else
+    addAffinity(rules, port, { path, seconds: Math.max(1, Math.round(sessionAffinityMs / 1000)) });
+  if (!port.nodePort) return;
+  const marking = [`meta mark set meta mark or ${fromNodePort}`, `goto ${name}`];
+  rules.chains.set(`node-port/${path}`, plain(marking));
+  rules.verdicts['node-ports'].set(`${protocol} . ${port.nodePort}`, `goto node-port/${path}`);
 }
-
-const nodePortElement = (protocol: string, port: number, chain: string) =>
-  ['node-ports', `${protocol} . ${port}`, `goto ${chain}`] as const;
 
 /** Packets keep their source: the answers pass this node anyway. */
-function hostPortRules({ hostIp, hostPort, podIp, containerPort, ...open }: OpenHostPort) {
-  const protocol = open.protocol === 'TCP' ? 'tcp' : 'udp';
+function addHostPort({ chains, verdicts }: Rules, open: OpenHostPort): void {
+  const { hostIp, hostPort, podIp, containerPort } = open;
+  const protocol = protocolOf(open);
   const name = `host-port/${hostIp ?? 'any'}/${protocol}/${hostPort}`;
-  const rules = [`meta l4proto ${protocol} dnat ip to ${podIp}:${containerPort}`];
-  const element: PortRules['elements'][number] =
-    hostIp === undefined
-      ? nodePortElement(protocol, hostPort, name)
-      : ['host-ports', `${hostIp} . ${protocol} . ${hostPort}`, `goto ${name}`];
-  return { elements: [element], sets: [], chains: [plain(name, rules)] };
+  const key = `${protocol} . ${hostPort}`;
+  if (hostIp === undefined) verdicts['node-ports'].set(key, `goto ${name}`);
+  else verdicts['host-ports'].set(`${hostIp} . ${key}`, `goto ${name}`);
+  chains.set(name, plain([`meta l4proto ${protocol} dnat ip to ${podIp}:${containerPort}`]));
 }
+
+const protocolOf = (port: { readonly protocol: 'TCP' | 'UDP' }) => port.protocol.toLowerCase();
 
 /** A chain that others lead to. */
-function plain(name: string, rules: readonly string[]): [string, RuleChain] {
-  return [name, { hook: undefined, rules }];
-}
+const plain = (rules: readonly string[]): RuleChain => ({ hook: undefined, rules });
 
 /** Each connection to an endpoint by chance. */
-function spread(name: string, { endpoints }: ServicePortEntry, protocol: string) {
-  const choices = endpoints.map(({ ip, port }, i) => `${i} : ${ip} . ${port}`).join(', ');
+function spread(port: ServicePortEntry): RuleChain {
+  const { endpoints } = port;
+  const choices = endpoints.map((each, i) => `${i} : ${each.ip} . ${each.port}`).join(', ');
   const to = `dnat ip addr . port to numgen random mod ${endpoints.length} map { ${choices} }`;
-  return plain(name, [`meta l4proto ${protocol} ${to}`]);
+  return plain([`meta l4proto ${protocolOf(port)} ${to}`]);
 }
 
 /** A set per endpoint remembers its clients; it goes with the endpoint, and so does their memory of it. */
-function affinityRules(port: ServicePortEntry, path: string, timeoutS: number) {
-  const protocol = port.protocol === 'TCP' ? 'tcp' : 'udp';
+function addAffinity(
+  rules: Rules,
+  port: ServicePortEntry,
+  { path, seconds }: { readonly path: string; readonly seconds: number },
+): void {
+  const definition = `type ipv4_addr; flags dynamic, timeout; timeout ${seconds}s;`;
   const endpoints = port.endpoints.map((endpoint) => {
-    const place = `${path}/${endpoint.ip}/${endpoint.port}`;
-    const to = `${endpoint.ip}:${endpoint.port}`;
-    return { to, chain: `endpoint/${place}/${timeoutS}s`, set: `clients/${place}/${timeoutS}s` };
+    const place = `${path}/${endpoint.ip}/${endpoint.port}/${seconds}s`;
+    const to = `meta l4proto ${protocolOf(port)} dnat ip to ${endpoint.ip}:${endpoint.port}`;
+    return { to, chain: `endpoint/${place}`, set: `clients/${place}` };
   });
+  for (const { to, chain, set } of endpoints) {
+    rules.sets.set(set, { kind: 'set', definition, elements: undefined });
+    rules.chains.set(chain, plain([`update @${set} { ip saddr }`, to]));
+  }
   const choices = endpoints.map(({ chain }, i) => `${i} : goto ${chain}`).join(', ');
   const remembered = endpoints.map(({ set, chain }) => `ip saddr @${set} goto ${chain}`);
   const pick = `numgen random mod ${endpoints.length} vmap { ${choices} }`;
-  const definition = `type ipv4_addr; flags dynamic, timeout; timeout ${timeoutS}s;`;
-  return {
-    sets: endpoints.map(({ set }): [string, RuleSet] => [
-      set,
-      { kind: 'set', definition, elements: undefined },
-    ]),
-    chains: [
-      ...endpoints.map(({ to, chain, set }) =>
-        plain(chain, [`update @${set} { ip saddr }`, `meta l4proto ${protocol} dnat ip to ${to}`]),
-      ),
-      plain(`service/${path}`, [...remembered, pick]),
-    ],
-  };
+  rules.chains.set(`service/${path}`, plain([...remembered, pick]));
 }

@@ -1,7 +1,7 @@
 import type { TranslatedFlows } from '../kernel/conntrack.ts';
 import type { NetworkTable } from '../ports.ts';
 import type { OpenHostPort } from './address-book.ts';
-import { ownAddress } from './uplink.ts';
+import { ownAddress } from './network-table.ts';
 
 /** By "address port": where packets to there are led. */
 export type UdpTranslations = ReadonlyMap<string, readonly TranslatedFlows[]>;

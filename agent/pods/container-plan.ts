@@ -2,11 +2,11 @@ import type { Container as ContainerSpecOfPod } from '../../api/container.ts';
 import type { Pod } from '../../api/pod.ts';
 import { type BackoffPolicy, backoffMs } from '../../base/backoff.ts';
 import type { Container, ContainerId } from '../ports.ts';
-import type { PodAction } from './pod-action.ts';
+import type { Plan, Start } from './pod-action.ts';
 import {
   type ContainerMemory,
-  freshMemory,
   hasEnded,
+  memoryOf,
   newestOf,
   type PodObservation,
   succeeded,
@@ -17,60 +17,45 @@ const crashBackoff: BackoffPolicy = { firstMs: 10_000, capMs: 300_000 };
 /** A run this long wipes the slate clean. */
 const goodRunMs = 600_000;
 
-interface Moment {
-  readonly observed: PodObservation;
-  readonly now: number;
-}
-
 /** Start, restart, stop or leave alone: one container whose turn it is. */
 export function planContainer(
   pod: Pod,
-  container: ContainerSpecOfPod,
-  { observed, now }: Moment,
-): readonly PodAction[] {
-  const newest = newestOf(observed, container.name);
-  if (newest && !hasEnded(newest)) return planRunning(pod, newest, { observed, now });
+  { name: container }: ContainerSpecOfPod,
+  observed: PodObservation,
+): Plan {
+  const newest = newestOf(observed, container);
+  if (newest && !hasEnded(newest)) return planRunning(pod, newest.id, observed);
   if (newest && !shouldRestart(pod, newest)) return [];
-  const image = observed.images.get(container.name);
-  const attempt = nextAttempt(observed, container.name);
-  const waits = planBackOff(observed, { container: container.name, attempt }, now);
+  const image = observed.images.get(container);
+  const attempt = nextAttempt(observed, container);
+  const waits = planBackOff(observed, { container, attempt });
   if (waits.length > 0) return waits;
   if (image?.state !== 'present' || image.attempt < attempt) return [];
-  return [{ kind: 'start-container', container: container.name, attempt }];
+  return [{ kind: 'start-container', container, attempt }];
 }
 
-function planRunning(
-  pod: Pod,
-  running: Container,
-  { observed, now }: Moment,
-): readonly PodAction[] {
-  const { name } = running.id;
-  const probes = observed.probes.get(name);
-  const stop = observed.memory.get(name)?.stop;
+function planRunning(pod: Pod, id: ContainerId, observed: PodObservation): Plan {
+  const probes = observed.probes.get(id.name);
+  const { stop } = memoryOf(observed, id.name);
   const failed =
     probes?.startup === false ? 'startup' : probes?.liveness === false ? 'liveness' : undefined;
-  if (failed === undefined && stop?.id.attempt !== running.id.attempt) return [];
-  const because = `Container ${name} failed ${failed} probe, will be restarted`;
-  return planStop(running.id, observed, {
-    graceMs: pod.spec.terminationGracePeriodSeconds * 1000,
-    now,
-    because,
-  });
+  if (failed === undefined && stop?.id.attempt !== id.attempt) return [];
+  const because = `Container ${id.name} failed ${failed} probe, will be restarted`;
+  const graceMs = pod.spec.terminationGracePeriodSeconds * 1000;
+  return planStop(id, observed, { graceMs, because });
 }
 
 /** SIGTERM, then SIGKILL when the grace has passed. */
 export function planStop(
   id: ContainerId,
   observed: PodObservation,
-  order: { readonly graceMs: number; readonly now: number; readonly because: string },
-): readonly PodAction[] {
-  const sent = observed.memory.get(id.name)?.stop;
-  if (sent === undefined || sent.id.attempt !== id.attempt) {
-    return [{ kind: 'stop-container', id, because: order.because }];
-  }
-  if (sent.killed) return [];
-  const killAtMs = sent.sentAtMs + order.graceMs;
-  if (killAtMs > order.now) return [{ kind: 'wait', untilMs: killAtMs }];
+  { graceMs, because }: { readonly graceMs: number; readonly because: string },
+): Plan {
+  const { stop } = memoryOf(observed, id.name);
+  if (stop?.id.attempt !== id.attempt) return [{ kind: 'stop-container', id, because }];
+  if (stop.killed) return [];
+  const killAtMs = stop.sentAtMs + graceMs;
+  if (killAtMs > observed.now) return [{ kind: 'wait', untilMs: killAtMs }];
   return [{ kind: 'kill-container', id }];
 }
 
@@ -83,14 +68,11 @@ export function shouldRestart(pod: Pod, ended: Container): boolean {
 }
 
 /** Of a crash, or of a start that failed. */
-function planBackOff(
-  observed: PodObservation,
-  restart: { readonly container: string; readonly attempt: number },
-  now: number,
-): readonly PodAction[] {
+function planBackOff(observed: PodObservation, restart: Start): Plan {
+  const { now } = observed;
   const afterCrashMs = crashBackoffEndMs(observed, restart.container);
   if (afterCrashMs > now) return [{ kind: 'wait', untilMs: afterCrashMs, restart }];
-  const { startFailure } = observed.memory.get(restart.container) ?? freshMemory;
+  const { startFailure } = memoryOf(observed, restart.container);
   if (!startFailure || startFailure.retryAtMs <= now) return [];
   return [{ kind: 'wait', untilMs: startFailure.retryAtMs }];
 }
@@ -102,7 +84,7 @@ export function crashBackoffEndMs(observed: PodObservation, name: string): numbe
 }
 
 export function crashBackoffMs(observed: PodObservation, name: string): number {
-  const { streak } = observed.memory.get(name) ?? freshMemory;
+  const { streak } = memoryOf(observed, name);
   const ended = newestOf(observed, name);
   if (streak === 0 || ended?.exit === undefined || ranWell(ended)) return 0;
   return backoffMs(crashBackoff, streak);

@@ -6,9 +6,9 @@ import type { Container } from '../ports.ts';
 import { crashBackoffEndMs, crashBackoffMs, shouldRestart } from './container-plan.ts';
 import {
   type FailedPull,
-  freshMemory,
   hasEnded,
   type ImageState,
+  memoryOf,
   newestOf,
   type PodObservation,
   succeeded,
@@ -18,12 +18,11 @@ import {
 export function containerStatus(
   pod: Pod,
   container: ContainerSpecOfPod,
-  at: { readonly observed: PodObservation; readonly now: number },
+  observed: PodObservation,
 ): ContainerStatus {
-  const { observed } = at;
   const newest = newestOf(observed, container.name);
   const running = newest !== undefined && !hasEnded(newest);
-  const waits = waitingState(pod, container, at);
+  const waits = waitingState(pod, container, observed);
   const image = observed.images.get(container.name);
   return {
     name: container.name,
@@ -38,18 +37,14 @@ export function containerStatus(
   };
 }
 
-function hasStarted(container: ContainerSpecOfPod, observed: PodObservation): boolean {
-  return (
-    container.startupProbe === undefined || observed.probes.get(container.name)?.startup === true
-  );
+function hasStarted({ name, startupProbe }: ContainerSpecOfPod, { probes }: PodObservation) {
+  return startupProbe === undefined || probes.get(name)?.startup === true;
 }
 
 function isReady(container: ContainerSpecOfPod, observed: PodObservation): boolean {
+  const { name, readinessProbe } = container;
   if (!hasStarted(container, observed)) return false;
-  return (
-    container.readinessProbe === undefined ||
-    observed.probes.get(container.name)?.readiness === true
-  );
+  return readinessProbe === undefined || observed.probes.get(name)?.readiness === true;
 }
 
 const runningState = ({ startedAtMs }: Container): ContainerState => ({
@@ -65,7 +60,7 @@ function endedState(ended: Container | undefined): ContainerState {
 function waitingState(
   pod: Pod,
   container: ContainerSpecOfPod,
-  { observed, now }: { readonly observed: PodObservation; readonly now: number },
+  observed: PodObservation,
 ): ContainerState | undefined {
   const newest = newestOf(observed, container.name);
   if (newest && !(hasEnded(newest) && shouldRestart(pod, newest))) return undefined;
@@ -75,11 +70,10 @@ function waitingState(
   const image = observed.images.get(container.name);
   const failed = image?.state === 'pulling' ? image.failed : image;
   if (failed?.state === 'failed') return waiting(...pullWords(failed, container));
-  const failure = (observed.memory.get(container.name) ?? freshMemory).startFailure;
-  if (failure) return waiting(failure.reason, failure.message);
-  if (crashBackoffEndMs(observed, container.name) > now) {
+  const { startFailure } = memoryOf(observed, container.name);
+  if (startFailure) return waiting(startFailure.reason, startFailure.message);
+  if (crashBackoffEndMs(observed, container.name) > observed.now)
     return waiting('CrashLoopBackOff', crashWords(pod, container, observed));
-  }
   if (isWaitingForInit(pod, container, observed)) return waiting('PodInitializing');
   if (observed.blocked) return waiting('ContainerCreating', observed.blocked.message);
   return newest ? undefined : waiting('ContainerCreating', progressWords(image));
@@ -129,7 +123,7 @@ function lastState(
   const before = observed.containers.find(
     (c) => c.id.name === newest.id.name && c.id.attempt === newest.id.attempt - 1,
   );
-  const lost = observed.memory.get(newest.id.name)?.lost;
+  const { lost } = memoryOf(observed, newest.id.name);
   const past = before ?? (lost && lost.id.attempt < newest.id.attempt ? lost : undefined);
   return past && hasEnded(past) ? { terminated: terminated(past) } : {};
 }

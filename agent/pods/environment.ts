@@ -68,10 +68,7 @@ function addServiceLinks(
 const linkUrl = (protocol: string, address: string, port: number) =>
   `${protocol.toLowerCase()}://${address}:${port}`;
 
-function entriesOf(
-  { configMapRef, secretRef }: EnvFromSource,
-  assignment: PodAssignment,
-): readonly (readonly [string, Buffer])[] {
+function entriesOf({ configMapRef, secretRef }: EnvFromSource, assignment: PodAssignment) {
   return [
     ...(configMapRef ? configEntries(assignment, { kind: 'ConfigMap', ...configMapRef }) : []),
     ...(secretRef ? configEntries(assignment, { kind: 'Secret', ...secretRef }) : []),

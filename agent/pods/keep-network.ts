@@ -3,23 +3,19 @@ import { runReconciler } from '../../base/run-reconciler.ts';
 import type { Ledger } from '../ledger/assignment.ts';
 import type { NetworkPort } from '../ports.ts';
 
-export interface KeepNetworkOptions extends Base {
-  readonly ledger: Ledger;
-  readonly network: NetworkPort;
-}
-
 /** What somebody else took away (a flushed ruleset, a route) is back after this time. */
 const resyncMs = 30_000;
 
 /** The node's routes, rules and names follow the ledger's network table. Returns stop. */
-export function keepNetwork({ ledger, network, clock, rng, log }: KeepNetworkOptions) {
+export function keepNetwork(
+  options: Base & { readonly ledger: Ledger; readonly network: NetworkPort },
+) {
+  const { ledger, network, ...base } = options;
   const reconciler = runReconciler<'network'>({
     name: 'network',
     workers: 1,
     backoff: { firstMs: 100, capMs: 10_000 },
-    clock,
-    rng,
-    log,
+    ...base,
     async reconcile() {
       const table = ledger.network();
       if (table) await network.apply(table);

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Pod } from '../../api/pod.ts';
 import { parseResolvConf } from '../../base/resolv-conf.ts';
 import type { NetworkTable } from '../ports.ts';
@@ -34,4 +35,13 @@ export function resolvConf(
   const own = [`${pod.metadata.namespace}.svc`, 'svc'].map((s) => `${s}.${clusterDomain}`);
   const search = [...own, clusterDomain, ...parseResolvConf(nodeResolvConf).search];
   return `search ${search.join(' ')}\nnameserver ${dnsServiceIp}\noptions ndots:5\n`;
+}
+
+/** LOG_DIR/NAMESPACE_POD_UID/CONTAINER/ATTEMPT.log, as the kubelet lays logs out. */
+export function containerLogPath(
+  logDir: string,
+  { namespace = '', name, uid }: Pod['metadata'],
+  container: { readonly name: string; readonly attempt: number },
+): string {
+  return join(logDir, `${namespace}_${name}_${uid}`, container.name, `${container.attempt}.log`);
 }

@@ -2,6 +2,8 @@ import type { Container, ContainerId, Image, PodNetwork, PullProgress, Sandbox }
 
 /** What is there of one pod, right now: from the ports, and from what its worker remembers. */
 export interface PodObservation {
+  /** When it was so. */
+  readonly now: number;
   readonly sandbox: Sandbox | undefined;
   /** Its address, if it holds one. */
   readonly network: PodNetwork | undefined;
@@ -74,6 +76,10 @@ export const freshMemory: ContainerMemory = {
   toldBackOff: undefined,
 };
 
+/** What is remembered of a container, or what is of one that is new. */
+export const memoryOf = (of: Pick<PodObservation, 'memory'>, name: string): ContainerMemory =>
+  of.memory.get(name) ?? freshMemory;
+
 /** Nothing of the pod is left on this node. */
 export const isGone = ({ sandbox, network, volumes }: PodObservation): boolean =>
   sandbox === undefined && network === undefined && volumes === 'none';
@@ -84,7 +90,7 @@ export function newestOf(observed: PodObservation, name: string): Container | un
     .filter((c) => c.id.name === name)
     .reduce<Container | undefined>(
       (newest, c) => (newest === undefined || c.id.attempt > newest.id.attempt ? c : newest),
-      observed.memory.get(name)?.lost,
+      memoryOf(observed, name).lost,
     );
 }
 

@@ -1,16 +1,21 @@
+import { isPodFinished } from '../../api/pod-facts.ts';
 import { type RequeueAfter, type Settled, settled } from '../../base/run-reconciler.ts';
 import type { Ledger } from '../ledger/assignment.ts';
-import { observePod } from './observe-pod.ts';
-import type { PodAction } from './pod-action.ts';
-import { tellBackOff } from './pod-back-off.ts';
-import type { PodContext, PodPass } from './pod-context.ts';
+import { observePod, recallPod } from './observe-pod.ts';
+import type { Plan, Step } from './pod-action.ts';
+import { type PodContext, type PodPass, tell } from './pod-context.ts';
 import { keepMemory } from './pod-memory.ts';
-import { isGone } from './pod-observation.ts';
-import { hasItsLastWord, isDeleted, planPod } from './pod-plan.ts';
-import { endBackground, endPulls, type PodRecord, retryWhatWaited } from './pod-record.ts';
+import { isGone, memoryOf } from './pod-observation.ts';
+import { isDeleted, planPod } from './pod-plan.ts';
+import {
+  endBackground,
+  endPulls,
+  type PodRecord,
+  remember,
+  retryWhatWaited,
+} from './pod-record.ts';
 import { podStatus } from './pod-status.ts';
 import { applyPodAction } from './pod-steps.ts';
-import { recallPod } from './recall-pod.ts';
 import type { StatusBoard } from './status-board.ts';
 import { superviseProbes } from './supervise-probes.ts';
 
@@ -37,14 +42,13 @@ export async function passOver(
   records.set(uid, record);
   for (let step = 0; step < stepsPerPass; step++) {
     const pass = await lookAt(record, signal, deps);
-    const now = context.clock.now();
-    const plan = planPod(pass.assignment, pass.observed, now);
+    const plan = planPod(pass.assignment, pass.observed);
     const steps = plan.filter((action) => action.kind !== 'wait');
     // What lies between is over sooner than it could be told: each report is a write to the store.
-    if (step === 0 || steps.length === 0) report(pass, deps);
-    for (const action of plan) if (action.kind === 'wait') tellBackOff(action, pass, context);
-    if (steps.length === 0) return rest(pass, { plan, now }, deps);
-    await applyAll(steps, pass, context);
+    if (step === 0 || steps.length === 0) report(pass, deps.board);
+    for (const action of plan) if (action.kind === 'wait') tellBackOff(action, pass);
+    if (steps.length === 0) return rest(pass, plan, records);
+    await applyAll(steps, pass);
   }
   return { requeueAfterMs: 0 };
 }
@@ -57,46 +61,55 @@ async function lookAt(
   const assignment = ledger.pods().get(record.uid);
   if (!assignment || isDeleted(assignment.pod)) endPulls(record);
   else retryWhatWaited(record, assignment);
-  const observed = await observePod(record, assignment, context.ports);
-  const pass = { record, assignment, observed, signal };
-  superviseProbes(pass, context);
+  const observed = await observePod(record, assignment, context);
+  const pass = { ...context, record, assignment, observed, signal };
+  superviseProbes(pass);
   return pass;
 }
 
 /** Each step runs even if one before it failed, so that one stuck piece doesn't keep the others. */
-async function applyAll(
-  steps: readonly PodAction[],
-  pass: PodPass,
-  context: PodContext,
-): Promise<void> {
+async function applyAll(steps: Plan, pass: PodPass): Promise<void> {
   const errors: unknown[] = [];
   for (const action of steps) {
     pass.signal.throwIfAborted();
-    await applyPodAction(action, pass, context).catch((error: unknown) => errors.push(error));
+    await applyPodAction(action, pass).catch((error: unknown) => errors.push(error));
   }
-  await keepMemory(pass.record, context.memories);
+  await keepMemory(pass.record, pass.memories);
   pass.signal.throwIfAborted();
   if (errors.length === 1) throw errors[0];
   if (errors.length > 1) throw new AggregateError(errors, 'several steps failed');
 }
 
+/** Kubernetes' BackOff event, once for each restart that has to wait. */
+function tellBackOff({ restart }: Step<'wait'>, pass: PodPass): void {
+  const { record, assignment } = pass;
+  if (!restart || !assignment) return;
+  const { container, attempt } = restart;
+  if (memoryOf(record, container).toldBackOff === attempt) return;
+  remember(record, container, { toldBackOff: attempt });
+  const { name, namespace, uid } = assignment.pod.metadata;
+  const message = `Back-off restarting failed container ${container} in pod ${name}_${namespace}(${uid})`;
+  tell(pass, { type: 'Warning', reason: 'BackOff', message, container });
+}
+
 async function rest(
-  { record, assignment, observed }: PodPass,
-  { plan, now }: { readonly plan: readonly PodAction[]; readonly now: number },
-  { records, context }: PassDeps,
+  { record, assignment, observed, memories }: PodPass,
+  plan: Plan,
+  records: Map<string, PodRecord>,
 ): Promise<Settled | RequeueAfter> {
   if (assignment === undefined && isGone(observed)) {
     endBackground(record);
     records.delete(record.uid);
-    await context.memories.remove(record.uid);
+    await memories.remove(record.uid);
     return settled;
   }
-  await keepMemory(record, context.memories);
-  const dueMs = plan.flatMap((a) => (a.kind === 'wait' ? [Math.max(0, a.untilMs - now)] : []));
+  await keepMemory(record, memories);
+  const waits = plan.flatMap((action) => (action.kind === 'wait' ? [action.untilMs] : []));
+  const dueMs = waits.map((untilMs) => Math.max(0, untilMs - observed.now));
   return { requeueAfterMs: Math.min(resyncMs, ...dueMs) };
 }
 
-function report({ assignment, record, observed }: PodPass, { context, board }: PassDeps): void {
+function report({ assignment, record, observed, hostIp }: PodPass, board: StatusBoard): void {
   if (assignment === undefined) {
     board.set(record.uid, undefined);
     return;
@@ -104,15 +117,10 @@ function report({ assignment, record, observed }: PodPass, { context, board }: P
   const { pod, uid, generation } = assignment;
   const terminated = isDeleted(pod) && isGone(observed);
   // What an earlier agent said of the end is better than what can be told from what is left of the pod.
-  if (hasItsLastWord(pod) && record.status === undefined && !terminated) return;
-  record.status = podStatus({
-    pod,
-    observed,
-    hostIp: context.hostIp,
-    startedAtMs: record.startedAtMs,
-    now: context.clock.now(),
-    previous: record.status?.conditions ?? record.conditionsBefore,
-  });
+  if (isPodFinished(pod) && record.status === undefined && !terminated) return;
+  const { startedAtMs, conditionsBefore } = record;
+  const previous = record.status?.conditions ?? conditionsBefore;
+  record.status = podStatus({ pod, observed, hostIp, startedAtMs, previous });
   const { namespace = '', name } = pod.metadata;
   board.set(uid, { uid, namespace, name, generation, status: record.status, terminated });
 }

@@ -1,8 +1,9 @@
 import type { Container as ContainerSpecOfPod } from '../../api/container.ts';
 import type { Pod } from '../../api/pod.ts';
+import { isPodFinished } from '../../api/pod-facts.ts';
 import type { PodAssignment } from '../ledger/assignment.ts';
 import { nextAttempt, planContainer, planStop } from './container-plan.ts';
-import type { PodAction } from './pod-action.ts';
+import type { Plan, PodAction } from './pod-action.ts';
 import {
   hasEnded,
   isRunning,
@@ -18,48 +19,31 @@ const orphanGraceMs = 2000;
  * What to do next for one pod. Pure and total: reads no clock, never throws. Steps that need the outcome of an earlier
  * one are left to the next plan.
  */
-export function planPod(
-  desired: PodAssignment | undefined,
-  observed: PodObservation,
-  now: number,
-): readonly PodAction[] {
-  if (desired === undefined) return planTeardown(observed, { graceMs: orphanGraceMs, now });
+export function planPod(desired: PodAssignment | undefined, observed: PodObservation): Plan {
+  if (desired === undefined) return planTeardown(observed, orphanGraceMs);
   const { pod } = desired;
-  if (isDeleted(pod)) {
-    return planTeardown(observed, { graceMs: graceMsOf(pod), now });
-  }
+  if (isDeleted(pod)) return planTeardown(observed, graceMsOf(pod));
   // Volumes and address belong to the pod: they outlive its sandbox.
   if (observed.sandbox?.state === 'lost') return [{ kind: 'remove-sandbox' }];
   if (isFinished(pod, observed)) return planOldAttempts(observed);
   const turn = containersToRun(pod, observed);
-  const pulls = turn.flatMap((c) => planPull(c, observed, now));
-  if (observed.blocked && observed.blocked.retryAtMs > now) {
-    const running = turn.filter((c) => isRunning(newestOf(observed, c.name)));
-    const runs = running.flatMap((c) => planContainer(pod, c, { observed, now }));
+  const pulls = turn.flatMap((c) => planPull(c, observed));
+  const plan = (container: ContainerSpecOfPod) => planContainer(pod, container, observed);
+  if (observed.blocked && observed.blocked.retryAtMs > observed.now) {
+    const runs = turn.filter((c) => isRunning(newestOf(observed, c.name))).flatMap(plan);
     return [...pulls, ...runs, { kind: 'wait', untilMs: observed.blocked.retryAtMs }];
   }
-  return [...pulls, ...planGround(pod, observed, () => planRuns(pod, turn, { observed, now }))];
+  const ground = planGround(pod, observed);
+  if (ground !== undefined) return [...pulls, ground];
+  return [...pulls, ...turn.flatMap(plan), ...planOldAttempts(observed)];
 }
 
-/** What containers stand on comes first: volumes, then the sandbox, then its network. */
-function planGround(
-  pod: Pod,
-  observed: PodObservation,
-  then: () => readonly PodAction[],
-): readonly PodAction[] {
-  if (observed.volumes !== 'ready') return [{ kind: 'ensure-volumes' }];
-  if (observed.sandbox === undefined) return [{ kind: 'create-sandbox' }];
-  if (!observed.attached && !pod.spec.hostNetwork) return [{ kind: 'attach-network' }];
-  return then();
-}
-
-function planRuns(
-  pod: Pod,
-  turn: readonly ContainerSpecOfPod[],
-  at: { readonly observed: PodObservation; readonly now: number },
-): readonly PodAction[] {
-  const runs = turn.flatMap((container) => planContainer(pod, container, at));
-  return [...runs, ...planOldAttempts(at.observed)];
+/** What containers stand on comes first: volumes, then the sandbox, then its network. undefined: it is there. */
+function planGround(pod: Pod, observed: PodObservation): PodAction | undefined {
+  if (observed.volumes !== 'ready') return { kind: 'ensure-volumes' };
+  if (observed.sandbox === undefined) return { kind: 'create-sandbox' };
+  if (!observed.attached && !pod.spec.hostNetwork) return { kind: 'attach-network' };
+  return undefined;
 }
 
 /** The first init container that has not succeeded; with all of them done, every container. */
@@ -74,26 +58,21 @@ function pendingInitContainer(pod: Pod, observed: PodObservation): ContainerSpec
   return pod.spec.initContainers?.find((c) => !succeeded(newestOf(observed, c.name)));
 }
 
-function planPull(
-  container: ContainerSpecOfPod,
-  observed: PodObservation,
-  now: number,
-): readonly PodAction[] {
-  const newest = newestOf(observed, container.name);
-  if (newest && !hasEnded(newest)) return [];
-  const attempt = nextAttempt(observed, container.name);
-  const image = observed.images.get(container.name);
+function planPull({ name: container }: ContainerSpecOfPod, observed: PodObservation): Plan {
+  if (isRunning(newestOf(observed, container))) return [];
+  const attempt = nextAttempt(observed, container);
+  const image = observed.images.get(container);
   if (image?.state === 'pulling') return [];
   if (image?.state === 'present' && image.attempt >= attempt) return [];
-  if (image?.state === 'failed' && image.retryAtMs > now) {
+  if (image?.state === 'failed' && image.retryAtMs > observed.now)
     return [{ kind: 'wait', untilMs: image.retryAtMs }];
-  }
-  return [{ kind: 'pull-image', container: container.name, attempt }];
+  return [{ kind: 'pull-image', container, attempt }];
 }
 
 /** Nothing will be started again: what ended has ended, by the pod's restart policy. */
 export function isFinished(pod: Pod, observed: PodObservation): boolean {
-  if (hasItsLastWord(pod)) return true;
+  // Its end has been reported: whatever is left of it here, it never runs again.
+  if (isPodFinished(pod)) return true;
   const { restartPolicy, initContainers = [], containers } = pod.spec;
   if (restartPolicy === 'Always') return false;
   const ended = (name: string) => {
@@ -109,17 +88,13 @@ export function isFinished(pod: Pod, observed: PodObservation): boolean {
 
 export const isDeleted = ({ metadata }: Pod): boolean => metadata.deletionTimestamp !== undefined;
 
-/** Its end has been reported: whatever is left of it here, it never runs again. */
-export const hasItsLastWord = ({ status }: Pod): boolean =>
-  status.phase === 'Succeeded' || status.phase === 'Failed';
-
 function graceMsOf(pod: Pod): number {
   const { deletionGracePeriodSeconds } = pod.metadata;
   return (deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds) * 1000;
 }
 
 /** The last but one is kept, for `lastState` and `logs --previous`; older ones go. */
-function planOldAttempts(observed: PodObservation): readonly PodAction[] {
+function planOldAttempts(observed: PodObservation): Plan {
   return observed.containers
     .filter(
       (c) => hasEnded(c) && c.id.attempt < (newestOf(observed, c.id.name)?.id.attempt ?? 0) - 1,
@@ -127,16 +102,13 @@ function planOldAttempts(observed: PodObservation): readonly PodAction[] {
     .map((c) => ({ kind: 'remove-container', id: c.id }));
 }
 
-function planTeardown(
-  observed: PodObservation,
-  order: { readonly graceMs: number; readonly now: number },
-): readonly PodAction[] {
-  const running = observed.containers.filter((c) => !hasEnded(c));
+function planTeardown(observed: PodObservation, graceMs: number): Plan {
+  const running = observed.containers.filter(isRunning);
   if (running.length === 0) return removeAll(observed);
-  return running.flatMap((c) => planStop(c.id, observed, { ...order, because: '' }));
+  return running.flatMap((c) => planStop(c.id, observed, { graceMs, because: '' }));
 }
 
-function removeAll(observed: PodObservation): readonly PodAction[] {
+function removeAll(observed: PodObservation): Plan {
   const actions: PodAction[] = [];
   if (observed.network) actions.push({ kind: 'detach-network' });
   if (observed.sandbox) actions.push({ kind: 'remove-sandbox' });

@@ -1,5 +1,7 @@
+import type { Container as ContainerSpecOfPod } from '../../api/container.ts';
+import type { Pod } from '../../api/pod.ts';
 import type { ExecSession } from '../kernel/shim.ts';
-import type { Ledger, PodAssignment } from '../ledger/assignment.ts';
+import type { Ledger } from '../ledger/assignment.ts';
 import type { Container, ContainerId, ContainerPort, SandboxPort } from '../ports.ts';
 import {
   type AttachTarget,
@@ -8,9 +10,9 @@ import {
   type PodSessions,
   type PortTarget,
   SessionError,
-} from '../session/session-handlers.ts';
+} from '../session/session-options.ts';
 import { containerNamed } from './container-spec.ts';
-import { containerLogPath } from './log-path.ts';
+import { containerLogPath } from './pod-files.ts';
 
 export interface PodReachOptions {
   readonly ledger: Ledger;
@@ -25,14 +27,9 @@ type ReadLogs = (
   signals: { readonly abort: AbortSignal; readonly ended: AbortSignal },
 ) => Promise<AsyncIterable<Uint8Array> | undefined>;
 
-interface LogRequest {
+type LogRequest = Required<Omit<LogsTarget, 'podUid' | 'container' | 'previous'>> & {
   readonly path: string;
-  readonly timestamps: boolean;
-  readonly tailLines: number | undefined;
-  readonly sinceMs: number | undefined;
-  readonly limitBytes: number | undefined;
-  readonly follow: boolean;
-}
+};
 
 /** What the API server may reach in this node's pods: a container's process and log, a command in it, a port. */
 export function podReach(options: PodReachOptions): PodSessions {
@@ -45,10 +42,8 @@ export function podReach(options: PodReachOptions): PodSessions {
   };
 }
 
-interface ContainerEnds {
-  /** Aborts when this attempt no longer runs, or the reader lets go. */
-  of(id: ContainerId, reader: AbortSignal): Promise<AbortSignal>;
-}
+/** Aborts when this attempt no longer runs, or the reader lets go. */
+type ContainerEnds = (id: ContainerId, reader: AbortSignal) => Promise<AbortSignal>;
 
 function containerEnds(containers: ContainerPort): ContainerEnds {
   const watched = new Map<AbortController, ContainerId>();
@@ -67,21 +62,19 @@ function containerEnds(containers: ContainerPort): ContainerEnds {
       for (const [ended, id] of watched) if (id.uid === uid) ended.abort();
     });
   });
-  return {
-    async of(id, reader) {
-      const ended = new AbortController();
-      watched.set(ended, id);
-      const letGo = () => watched.delete(ended);
-      reader.addEventListener('abort', letGo, { once: true });
-      ended.signal.addEventListener('abort', letGo, { once: true });
-      await check(id.uid);
-      return ended.signal;
-    },
+  return async (id, reader) => {
+    const ended = new AbortController();
+    watched.set(ended, id);
+    const letGo = () => watched.delete(ended);
+    reader.addEventListener('abort', letGo, { once: true });
+    ended.signal.addEventListener('abort', letGo, { once: true });
+    await check(id.uid);
+    return ended.signal;
   };
 }
 
 async function exec(target: ExecTarget, options: PodReachOptions): Promise<ExecSession> {
-  return options.containers.exec(await runningAttempt(target, options), {
+  return options.containers.exec(running(await find(target, options)), {
     command: target.command,
     stdin: target.stdin,
     terminal: target.tty ? (target.size ?? { columns: 80, rows: 24 }) : undefined,
@@ -89,9 +82,9 @@ async function exec(target: ExecTarget, options: PodReachOptions): Promise<ExecS
 }
 
 async function attach(target: AttachTarget, options: PodReachOptions): Promise<ExecSession> {
-  const id = await runningAttempt(target, options);
-  const { stdin } = containerNamed(assigned(target, options).pod, target.container) ?? {};
-  if (target.stdin && !stdin)
+  const found = await find(target, options);
+  const id = running(found);
+  if (target.stdin && !found.container.stdin)
     throw new SessionError('BadRequest', `container ${target.container} has no stdin: true`);
   return options.containers.attach(id, target.stdin);
 }
@@ -117,16 +110,15 @@ async function logs(
   options: PodReachOptions & { readonly ends: ContainerEnds },
   signal: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> {
-  const { pod } = assigned(target, options);
-  const newest = await newestAttempt(target, options);
+  const { pod, newest } = await find(target, options);
   const attempt = newest === undefined ? -1 : newest.id.attempt - (target.previous ? 1 : 0);
   if (attempt < 0) throw new SessionError('BadRequest', noLog(target, newest));
   const id = { uid: target.podUid, name: target.container, attempt };
-  const { timestamps, tailLines, sinceMs, limitBytes, follow } = target;
   const path = containerLogPath(options.logDir, pod.metadata, id);
+  const { timestamps, tailLines, sinceMs, limitBytes, follow } = target;
   const chunks = await options.readLogs(
     { path, timestamps, tailLines, sinceMs, limitBytes, follow },
-    { abort: signal, ended: await options.ends.of(id, signal) },
+    { abort: signal, ended: await options.ends(id, signal) },
   );
   if (!chunks) throw new SessionError('NotFound', noLog(target, newest));
   return chunks;
@@ -137,34 +129,28 @@ const noLog = ({ container, previous }: LogsTarget, newest: Container | undefine
     ? `previous terminated container "${container}" not found`
     : `container "${container}" is waiting to start`;
 
-function assigned(
-  { podUid, container }: { readonly podUid: string; readonly container: string },
-  { ledger }: PodReachOptions,
-): PodAssignment {
-  const assignment = ledger.pods().get(podUid);
-  if (!assignment) throw new SessionError('NotFound', 'the pod is not on this node');
-  if (!containerNamed(assignment.pod, container)) {
-    throw new SessionError('BadRequest', `container ${container} is not valid for this pod`);
-  }
-  return assignment;
+interface Found {
+  readonly pod: Pod;
+  readonly container: ContainerSpecOfPod;
+  /** Its newest attempt. */
+  readonly newest: Container | undefined;
 }
 
-async function runningAttempt(
-  target: { readonly podUid: string; readonly container: string },
-  options: PodReachOptions,
-): Promise<ContainerId> {
-  const newest = await newestAttempt(target, options);
+async function find(
+  { podUid, container: name }: { readonly podUid: string; readonly container: string },
+  { ledger, containers }: PodReachOptions,
+): Promise<Found> {
+  const pod = ledger.pods().get(podUid)?.pod;
+  if (!pod) throw new SessionError('NotFound', 'the pod is not on this node');
+  const container = containerNamed(pod, name);
+  if (!container)
+    throw new SessionError('BadRequest', `container ${name} is not valid for this pod`);
+  const attempts = (await containers.list(podUid)).filter(({ id }) => id.name === name);
+  const [newest] = attempts.toSorted((a, b) => b.id.attempt - a.id.attempt);
+  return { pod, container, newest };
+}
+
+function running({ container, newest }: Found): ContainerId {
   if (newest?.state === 'running') return newest.id;
-  throw new SessionError('BadRequest', `container ${target.container} is not running`);
-}
-
-async function newestAttempt(
-  target: { readonly podUid: string; readonly container: string },
-  options: PodReachOptions,
-): Promise<Container | undefined> {
-  assigned(target, options);
-  const all = await options.containers.list(target.podUid);
-  return all
-    .filter((c) => c.id.name === target.container)
-    .toSorted((a, b) => b.id.attempt - a.id.attempt)[0];
+  throw new SessionError('BadRequest', `container ${container.name} is not running`);
 }

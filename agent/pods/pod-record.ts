@@ -4,21 +4,21 @@ import type { VolumeSource } from '../ports.ts';
 import {
   type Blocked,
   type ContainerMemory,
-  freshMemory,
   type ImageState,
+  memoryOf,
 } from './pod-observation.ts';
 import type { Prober } from './prober.ts';
 import { volumesSignature } from './volume-specs.ts';
 
 /** What a worker remembers of its pod between two passes. Only its own worker writes it. */
-export interface PodRecord {
+export class PodRecord {
   readonly uid: string;
   readonly startedAtMs: number;
-  readonly images: Map<string, ImageState>;
-  readonly memory: Map<string, ContainerMemory>;
-  readonly probers: Map<string, { readonly attempt: number; readonly prober: Prober }>;
-  readonly pulls: Map<string, AbortController>;
-  volumes: ReadonlyMap<string, VolumeSource>;
+  readonly images = new Map<string, ImageState>();
+  readonly memory = new Map<string, ContainerMemory>();
+  readonly probers = new Map<string, { readonly attempt: number; readonly prober: Prober }>();
+  readonly pulls = new Map<string, AbortController>();
+  volumes: ReadonlyMap<string, VolumeSource> = new Map();
   /** Of the assignment that the volumes were made for. */
   volumesFor: string | undefined;
   /** The network namespace that was connected last. */
@@ -26,36 +26,21 @@ export interface PodRecord {
   /** Of the assignment that was tried last. */
   triedWith: string | undefined;
   blocked: Blocked | undefined;
-  blockedTimes: number;
+  blockedTimes = 0;
   status: PodStatus | undefined;
   /** What an earlier agent reported last. */
   conditionsBefore: PodStatus['conditions'];
   /** The memory that was written last, as text. */
   kept: string | undefined;
-}
 
-export function newRecord(uid: string, startedAtMs: number): PodRecord {
-  return {
-    uid,
-    startedAtMs,
-    images: new Map(),
-    memory: new Map(),
-    probers: new Map(),
-    pulls: new Map(),
-    volumes: new Map(),
-    volumesFor: undefined,
-    attachedTo: undefined,
-    triedWith: undefined,
-    blocked: undefined,
-    blockedTimes: 0,
-    status: undefined,
-    conditionsBefore: undefined,
-    kept: undefined,
-  };
+  constructor(uid: string, startedAtMs: number) {
+    this.uid = uid;
+    this.startedAtMs = startedAtMs;
+  }
 }
 
 export function remember(record: PodRecord, name: string, change: Partial<ContainerMemory>): void {
-  record.memory.set(name, { ...(record.memory.get(name) ?? freshMemory), ...change });
+  record.memory.set(name, { ...memoryOf(record, name), ...change });
 }
 
 /** What was missing may be there now: with other ConfigMaps or Secrets nothing waits out its back-off. */

@@ -1,29 +1,28 @@
 import { transitionTime } from '../../api/condition.ts';
 import type { Pod } from '../../api/pod.ts';
-import { qosClass } from '../../api/pod-facts.ts';
+import { isPodFinished, qosClass } from '../../api/pod-facts.ts';
 import type { ContainerStatus, PodCondition, PodStatus } from '../../api/pod-status.ts';
 import { formatTime } from '../../base/clock.ts';
 import { containerStatus } from './container-status.ts';
 import type { PodObservation } from './pod-observation.ts';
-import { hasItsLastWord, isFinished } from './pod-plan.ts';
+import { isFinished } from './pod-plan.ts';
 
 export interface StatusInput {
   readonly pod: Pod;
   readonly observed: PodObservation;
   readonly hostIp: string;
   readonly startedAtMs: number;
-  readonly now: number;
   /** The conditions before: transition times are kept where nothing changed. */
   readonly previous: PodStatus['conditions'];
 }
 
 /** What the agent says of a pod. Pure. PodScheduled is the scheduler's and not in it. */
 export function podStatus(input: StatusInput): PodStatus {
-  const { pod, observed, now } = input;
-  const statusOf = (c: Pod['spec']['containers'][number]) =>
-    containerStatus(pod, c, { observed, now });
-  const init = (pod.spec.initContainers ?? []).map((c) => initStatus(statusOf(c)));
-  const containers = pod.spec.containers.map(statusOf);
+  const { pod, observed } = input;
+  const statusesOf = (containers: Pod['spec']['containers'] = []) =>
+    containers.map((container) => containerStatus(pod, container, observed));
+  const init = statusesOf(pod.spec.initContainers).map(initStatus);
+  const containers = statusesOf(pod.spec.containers);
   const phase = podPhase(pod, observed, containers);
   const podIp = pod.spec.hostNetwork ? input.hostIp : observed.network?.podIp;
   return {
@@ -53,7 +52,7 @@ function podPhase(
   observed: PodObservation,
   containers: readonly ContainerStatus[],
 ): Phase {
-  if (hasItsLastWord(pod)) return pod.status.phase;
+  if (isPodFinished(pod)) return pod.status.phase;
   if (isFinished(pod, observed)) {
     const ok = containers.every((c) => c.state.terminated?.exitCode === 0);
     return ok ? 'Succeeded' : 'Failed';
@@ -74,26 +73,22 @@ function conditions(
 ): readonly PodCondition[] {
   const notInit = found.init.filter((c) => !c.ready).map((c) => c.name);
   const notReady = found.containers.filter((c) => !c.ready).map((c) => c.name);
-  const done = found.phase === 'Succeeded';
-  const ended = done ? 'PodCompleted' : found.phase === 'Failed' ? 'PodFailed' : undefined;
+  const completed = found.phase === 'Succeeded' ? { reason: 'PodCompleted' } : undefined;
+  const ended = found.phase === 'Failed' ? { reason: 'PodFailed' } : completed;
   const ready: Verdict = ended
-    ? { ok: false, reason: ended }
+    ? { ok: false, ...ended }
     : verdict(notReady, 'ContainersNotReady', 'containers with unready status');
   const initialized: Verdict =
-    found.phase === 'Running' || done
-      ? { ok: true }
+    found.phase === 'Running' || completed
+      ? { ok: true, ...completed }
       : verdict(notInit, 'ContainersNotInitialized', 'containers with incomplete status');
-  const hasSandbox = input.observed.sandbox?.state === 'ready';
-  return [
-    condition(input, 'PodReadyToStartContainers', { ok: hasSandbox }),
-    condition(
-      input,
-      'Initialized',
-      done ? { ...initialized, reason: 'PodCompleted' } : initialized,
-    ),
-    condition(input, 'Ready', ready),
-    condition(input, 'ContainersReady', ready),
-  ];
+  const verdicts: Readonly<Record<string, Verdict>> = {
+    PodReadyToStartContainers: { ok: input.observed.sandbox?.state === 'ready' },
+    Initialized: initialized,
+    Ready: ready,
+    ContainersReady: ready,
+  };
+  return Object.entries(verdicts).map(([type, of]) => condition(input, type, of));
 }
 
 interface Verdict {
@@ -110,6 +105,6 @@ function verdict(missing: readonly string[], reason: string, words: string): Ver
 function condition(input: StatusInput, type: string, { ok, ...why }: Verdict): PodCondition {
   const status = ok ? 'True' : 'False';
   const before = input.previous?.find((c) => c.type === type);
-  const lastTransitionTime = transitionTime({ status }, before, formatTime(input.now));
+  const lastTransitionTime = transitionTime({ status }, before, formatTime(input.observed.now));
   return { type, status, ...why, lastTransitionTime };
 }

@@ -2,7 +2,6 @@ import type { Metrics } from '../../base/metrics.ts';
 import type { Rng } from '../../base/rng.ts';
 import { type Reconciler, runReconciler } from '../../base/run-reconciler.ts';
 import type { Ledger } from '../ledger/assignment.ts';
-import type { StatusSource } from '../session/status-source.ts';
 import type { PodContext } from './pod-context.ts';
 import { passOver } from './pod-pass.ts';
 import { endBackground, type PodRecord } from './pod-record.ts';
@@ -16,16 +15,11 @@ export interface PodWorkersOptions extends Omit<PodContext, 'wake' | 'network'> 
   readonly workers: number;
 }
 
-export interface PodWorkers extends StatusSource {
-  /** Ids of images that pods start from, and references that they name. */
-  neededImages(): ReadonlySet<string>;
-  /** Pods go on without it; nothing of this object does. */
-  stop(): Promise<void>;
-}
+export type PodWorkers = Awaited<ReturnType<typeof startPodWorkers>>;
 
 /** One worker per pod, woken whenever something about the pod changes. */
-export async function startPodWorkers(options: PodWorkersOptions): Promise<PodWorkers> {
-  const { ledger, ports, clock, rng, log } = options;
+export async function startPodWorkers(options: PodWorkersOptions) {
+  const { ledger, ports, clock, rng, log, metrics, workers } = options;
   const records = new Map<string, PodRecord>();
   const board = statusBoard();
   const context: PodContext = {
@@ -36,12 +30,8 @@ export async function startPodWorkers(options: PodWorkersOptions): Promise<PodWo
   const reconciler: Reconciler<string> = runReconciler({
     name: 'pods',
     reconcile: (uid, signal) => passOver(uid, signal, { context, ledger, records, board }),
-    workers: options.workers,
     backoff: { firstMs: 200, capMs: 30_000 },
-    clock,
-    rng,
-    log,
-    metrics: options.metrics,
+    ...{ workers, clock, rng, log, metrics },
   });
   const unsubscribe = ledger.onChange((changed) => {
     if (changed !== 'network') reconciler.wake(changed);
@@ -51,8 +41,10 @@ export async function startPodWorkers(options: PodWorkersOptions): Promise<PodWo
   return {
     statuses: board.statuses,
     onChange: board.onChange,
+    /** Ids of images that pods start from, and references that they name. */
     neededImages: () => neededImages(records.values(), ledger),
-    async stop() {
+    /** Pods go on without it; nothing of this object does. */
+    async stop(): Promise<void> {
       unsubscribe();
       await reconciler.stop();
       for (const record of records.values()) endBackground(record);

@@ -23,10 +23,20 @@ export function runCheck(
   target: CheckTarget,
   signal: AbortSignal,
 ): Promise<CheckOutcome> {
-  if (probe.exec) return execCheck(probe.exec.command ?? [], target, signal);
-  if (probe.httpGet) return httpCheck(probe.httpGet, target, signal);
-  if (probe.tcpSocket) return tcpCheck(probe.tcpSocket, target, signal);
-  return Promise.resolve({ ok: true });
+  const { exec, httpGet, tcpSocket } = probe;
+  if (exec) return execCheck(exec.command ?? [], target, signal);
+  const wanted = (httpGet ?? tcpSocket)?.port;
+  if (wanted === undefined) return Promise.resolve({ ok: true });
+  const port = portOf(wanted, target.container);
+  if (port === undefined)
+    return Promise.resolve({ ok: false, why: `the container has no port named ${wanted}` });
+  if (httpGet) return httpCheck(httpGet, { host: httpGet.host ?? target.podIp, port }, signal);
+  return tcpCheck({ host: tcpSocket?.host ?? target.podIp, port }, signal);
+}
+
+interface Place {
+  readonly host: string;
+  readonly port: number;
 }
 
 async function execCheck(
@@ -60,17 +70,14 @@ async function execCheck(
 
 function httpCheck(
   get: NonNullable<Probe['httpGet']>,
-  target: CheckTarget,
+  place: Place,
   signal: AbortSignal,
 ): Promise<CheckOutcome> {
-  const port = portOf(get.port, target.container);
-  if (port === undefined) return Promise.resolve(noSuchPort(get.port));
   const request = get.scheme === 'HTTPS' ? httpsRequest : httpRequest;
   const headers = Object.fromEntries((get.httpHeaders ?? []).map((h) => [h.name, h.value]));
   return new Promise((resolve) => {
     const sent = request({
-      host: get.host ?? target.podIp,
-      port,
+      ...place,
       path: get.path.startsWith('/') ? get.path : `/${get.path}`,
       headers: { 'user-agent': 'kube-probe/orc', connection: 'close', ...headers },
       signal,
@@ -90,15 +97,9 @@ function httpCheck(
   });
 }
 
-function tcpCheck(
-  tcp: NonNullable<Probe['tcpSocket']>,
-  target: CheckTarget,
-  signal: AbortSignal,
-): Promise<CheckOutcome> {
-  const port = portOf(tcp.port, target.container);
-  if (port === undefined) return Promise.resolve(noSuchPort(tcp.port));
+function tcpCheck(place: Place, signal: AbortSignal): Promise<CheckOutcome> {
   return new Promise((resolve) => {
-    const socket = connect({ host: tcp.host ?? target.podIp, port, signal });
+    const socket = connect({ ...place, signal });
     socket.on('connect', () => {
       socket.destroy();
       resolve({ ok: true });
@@ -112,8 +113,3 @@ function portOf(port: number | string, container: Container): number | undefined
   const named = container.ports?.find((p) => p.name === port)?.containerPort;
   return named ?? (/^\d+$/.test(port) ? Number(port) : undefined);
 }
-
-const noSuchPort = (port: number | string): CheckOutcome => ({
-  ok: false,
-  why: `the container has no port named ${port}`,
-});

@@ -4,15 +4,10 @@ import { withDeadline } from '../../base/deadline.ts';
 import { rootCause } from '../../base/error-chain.ts';
 import type { ProbeStates } from './pod-observation.ts';
 import { type CheckOutcome, type CheckTarget, runCheck } from './probe-check.ts';
-import { afterCheck, type ProbeState, unprobed } from './probe-state.ts';
 
 export type ProbeKind = keyof ProbeStates;
 
-/** The probes of one running container. Startup first; the other two begin once it has succeeded. */
-export interface Prober {
-  states(): ProbeStates;
-  stop(): void;
-}
+export type Prober = ReturnType<typeof startProber>;
 
 export interface ProberOptions {
   readonly target: CheckTarget;
@@ -23,7 +18,8 @@ export interface ProberOptions {
   readonly onFailure: (kind: ProbeKind, why: string) => void;
 }
 
-export function startProber(options: ProberOptions): Prober {
+/** The probes of one running container. Startup first; the other two begin once it has succeeded. */
+export function startProber(options: ProberOptions) {
   const { startupProbe, readinessProbe, livenessProbe } = options.target.container;
   const states = new Map<ProbeKind, ProbeState>();
   const stopping = new AbortController();
@@ -56,13 +52,32 @@ export function startProber(options: ProberOptions): Prober {
 
   const verdict = (kind: ProbeKind) => states.get(kind)?.healthy;
   return {
-    states: () => ({
+    states: (): ProbeStates => ({
       startup: verdict('startup'),
       readiness: verdict('readiness'),
       liveness: verdict('liveness'),
     }),
     stop: () => stopping.abort(new Error('the container is no longer probed')),
   };
+}
+
+/** How a probe stands: its verdict, and what counts towards the other one. */
+export interface ProbeState {
+  /** undefined until a threshold was reached for the first time. */
+  readonly healthy: boolean | undefined;
+  readonly successes: number;
+  readonly failures: number;
+}
+
+export const unprobed: ProbeState = { healthy: undefined, successes: 0, failures: 0 };
+
+/** The state after one more check. Thresholds count checks in a row. Pure. */
+export function afterCheck(state: ProbeState, ok: boolean, probe: Probe): ProbeState {
+  const successes = ok ? state.successes + 1 : 0;
+  const failures = ok ? 0 : state.failures + 1;
+  if (successes >= probe.successThreshold) return { healthy: true, successes, failures };
+  if (failures >= probe.failureThreshold) return { healthy: false, successes, failures };
+  return { healthy: state.healthy, successes, failures };
 }
 
 async function check(

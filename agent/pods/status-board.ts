@@ -1,31 +1,23 @@
-import type { ReportedStatus, StatusSource } from '../session/status-source.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { ReportedStatus } from '../session/session-options.ts';
+
+export type StatusBoard = ReturnType<typeof statusBoard>;
 
 /** Where the workers put their pods' statuses; the session reads them there. */
-export interface StatusBoard extends StatusSource {
-  /** undefined: nothing (more) is to be said of this pod. Listeners hear only of what is not what was there. */
-  set(uid: string, report: ReportedStatus | undefined): void;
-}
-
-export function statusBoard(): StatusBoard {
+export function statusBoard() {
   const reports = new Map<string, ReportedStatus>();
-  const shown = new Map<string, string>();
   const listeners = new Set<(uid: string) => void>();
   return {
-    statuses: () => reports,
-    onChange(listener) {
+    statuses: (): ReadonlyMap<string, ReportedStatus> => reports,
+    onChange(listener: (uid: string) => void) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    set(uid, report) {
-      const text = report && JSON.stringify(report);
-      if (shown.get(uid) === text) return;
-      if (report && text) {
-        reports.set(uid, report);
-        shown.set(uid, text);
-      } else {
-        reports.delete(uid);
-        shown.delete(uid);
-      }
+    /** undefined: nothing (more) is to be said of this pod. Listeners hear only of what is not what was there. */
+    set(uid: string, report: ReportedStatus | undefined): void {
+      if (isDeepStrictEqual(reports.get(uid), report)) return;
+      if (report) reports.set(uid, report);
+      else reports.delete(uid);
       for (const listener of listeners) listener(uid);
     },
   };

@@ -1,6 +1,6 @@
+import type { ContainerId } from '../ports.ts';
 import { containerNamed } from './container-spec.ts';
-import type { PodContext, PodPass } from './pod-context.ts';
-import { tell } from './pod-events.ts';
+import { type PodPass, tell } from './pod-context.ts';
 import { hasEnded, newestOf } from './pod-observation.ts';
 import { isDeleted } from './pod-plan.ts';
 import { type ProbeKind, startProber } from './prober.ts';
@@ -12,7 +12,7 @@ const probeTitle: Readonly<Record<ProbeKind, string>> = {
 };
 
 /** Every running container with probes has a prober of its own; nobody else has one. */
-export function superviseProbes(pass: PodPass, context: PodContext): void {
+export function superviseProbes(pass: PodPass): void {
   const { record, assignment, observed } = pass;
   for (const [name, { attempt, prober }] of record.probers) {
     const newest = newestOf(observed, name);
@@ -21,18 +21,12 @@ export function superviseProbes(pass: PodPass, context: PodContext): void {
     record.probers.delete(name);
   }
   if (!assignment || isDeleted(assignment.pod)) return;
-  for (const container of observed.containers) {
-    if (!hasEnded(container) && !record.probers.has(container.id.name)) {
-      probe(container.id, pass, context);
-    }
-  }
+  for (const { id, state } of observed.containers)
+    if (state === 'running' && !record.probers.has(id.name)) probe(id, pass);
 }
 
-function probe(
-  id: { readonly uid: string; readonly name: string; readonly attempt: number },
-  { record, assignment, observed }: PodPass,
-  { ports, clock, events, wake, hostIp }: PodContext,
-): void {
+function probe(id: ContainerId, pass: PodPass): void {
+  const { record, assignment, observed, ports, clock, wake, hostIp } = pass;
   const container = assignment && containerNamed(assignment.pod, id.name);
   const podIp = assignment?.pod.spec.hostNetwork ? hostIp : observed.network?.podIp;
   if (!container || podIp === undefined) return;
@@ -42,7 +36,7 @@ function probe(
     clock,
     onChange: () => wake(id.uid),
     onFailure: (kind, why) =>
-      tell(events, assignment.pod, {
+      tell(pass, {
         type: 'Warning',
         reason: 'Unhealthy',
         message: `${probeTitle[kind]} probe failed: ${why}`,

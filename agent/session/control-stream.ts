@@ -6,6 +6,7 @@ import type {
   PodEvent,
   Welcome,
 } from '../../api/generated/agent.ts';
+import { repeat } from '../../base/clock.ts';
 import { deferred } from '../../base/deadline.ts';
 import { errorChain } from '../../base/error-chain.ts';
 import type { LedgerChange, NewAssignment } from '../ledger/assignment.ts';
@@ -52,10 +53,13 @@ export function openControlStream(parts: ControlStreamParts): ControlStream {
   const ended = deferred<void>();
   const send = (message: NonNullable<AgentMessage['message']>) =>
     call.destroyed || call.write({ message });
-  let stopHeartbeats = () => {};
+  const beat = () => {
+    if (!call.writableNeedDrain) call.write({ message: { $case: 'heartbeat', value: {} } });
+  };
+  let stopHeartbeats: (() => Promise<void>) | undefined;
   let outbox: StatusOutbox | undefined;
   const close = () => {
-    stopHeartbeats();
+    void stopHeartbeats?.();
     outbox?.close();
   };
   const stream: ControlStream = {
@@ -71,7 +75,8 @@ export function openControlStream(parts: ControlStreamParts): ControlStream {
     onWelcome({ leading, fenceEpoch }) {
       close();
       outbox = undefined;
-      if (leading) stopHeartbeats = startHeartbeats(call, options);
+      // For the leader: nobody else asks whether this node lives.
+      if (leading) stopHeartbeats = repeat(options.clock, heartbeatIntervalMs, beat);
       parts.onWelcome(stream, leading ? fenceEpoch : undefined);
     },
     onSnapshot() {
@@ -102,19 +107,6 @@ function helloOf({ describeNode, nodeName, ledger }: SessionOptions) {
   return { ...describeNode(), nodeName, known: known && { ...known } };
 }
 
-/** For the leader: nobody else asks whether this node lives. Returns how to stop them. */
-function startHeartbeats(call: ControlCall, { clock }: SessionOptions): () => void {
-  let cancel = () => {};
-  const next = () => {
-    cancel = clock.after(heartbeatIntervalMs, () => {
-      if (!call.writableNeedDrain) call.write({ message: { $case: 'heartbeat', value: {} } });
-      next();
-    });
-  };
-  next();
-  return () => cancel();
-}
-
 interface Milestones {
   onWelcome(welcome: Welcome): void;
   onSnapshot(): void;
@@ -123,14 +115,14 @@ interface Milestones {
 /** The stream is read no faster than the ledger gets to the disk. Returns what waits for the ledger. */
 function takeMessages(parts: ControlStreamParts, on: Milestones): () => Promise<void> {
   const { call } = parts;
-  const feed = ledgerFeed();
+  const changeFor = ledgerFeed();
   const maxPending = 256;
   const pending = new Set<Promise<void>>();
   call.on('data', ({ message }: ControllerMessage) => {
     if (!message) return;
     if (message.$case === 'openSession') parts.openSession(message.value);
     if (message.$case === 'closeSession') parts.closeSession(message.value);
-    const change = feed.next(message);
+    const change = changeFor(message);
     if (message.$case === 'welcome') on.onWelcome(message.value);
     if (message.$case === 'snapshotEnd') on.onSnapshot();
     if (!change) return;

@@ -1,19 +1,15 @@
 import { X509Certificate } from 'node:crypto';
 import type { AgentLinkClient, RenewResponse } from '../../api/generated/agent.ts';
-import { formatTime } from '../../base/clock.ts';
+import { formatTime, repeat } from '../../base/clock.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import type { SessionOptions } from './session-options.ts';
 
-/** The node's certificate, renewed over any link long before it expires. The next connection uses the new one. */
-export interface IdentityKeeper {
-  current(): NodeIdentity;
-  /** Looks now and every hour whether it has to be renewed. Returns stop. */
-  keepRenewed(client: AgentLinkClient): () => void;
-}
+export type IdentityKeeper = ReturnType<typeof identityKeeper>;
 
 const checkIntervalMs = 60 * 60 * 1000;
 
-export function identityKeeper(options: SessionOptions): IdentityKeeper {
+/** The node's certificate, renewed over any link long before it expires. The next connection uses the new one. */
+export function identityKeeper(options: SessionOptions) {
   const { clock, log, nodeName } = options;
   let identity = options.identity;
   let renewing = false;
@@ -37,22 +33,18 @@ export function identityKeeper(options: SessionOptions): IdentityKeeper {
 
   return {
     current: () => identity,
-    keepRenewed(client) {
-      let cancel = () => {};
+    /** Looks now and every hour whether it has to be renewed. Returns stop. */
+    keepRenewed(client: AgentLinkClient): () => void {
       let stopped = false;
-      const next = () => {
-        renewIfDue(client)
-          .catch((err: unknown) => {
-            if (!stopped) log.warn({ err, component: 'session' }, 'certificate not renewed');
-          })
-          .finally(() => {
-            if (!stopped) cancel = clock.after(checkIntervalMs, next);
-          });
-      };
-      next();
+      const look = () =>
+        renewIfDue(client).catch((err: unknown) => {
+          if (!stopped) log.warn({ err, component: 'session' }, 'certificate not renewed');
+        });
+      void look();
+      const stopLooking = repeat(clock, checkIntervalMs, look);
       return () => {
         stopped = true;
-        cancel();
+        void stopLooking();
       };
     },
   };

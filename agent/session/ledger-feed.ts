@@ -13,57 +13,53 @@ import type { LedgerChange, NewAssignment } from '../ledger/assignment.ts';
 import { byName } from '../ledger/assignment-file.ts';
 import type { NetworkTable, ServiceEntry } from '../ports.ts';
 
-/** Turns what one connection's controller says into changes of the ledger. */
-export interface LedgerFeed {
-  /** undefined: nothing to be taken yet, or no business of the ledger. */
-  next(message: NonNullable<ControllerMessage['message']>): LedgerChange | undefined;
-}
-
 interface Snapshot {
   readonly generation: Generation;
   readonly pods: NewAssignment[];
 }
 
-/** Deltas of the network are laid over the table as this connection knows it: the snapshot began with all of it. */
-export function ledgerFeed(): LedgerFeed {
+/**
+ * Turns what one connection's controller says into changes of the ledger; undefined: nothing to be taken yet, or no
+ * business of the ledger. Deltas of the network are laid over the table as this connection knows it: the snapshot began
+ * with all of it.
+ */
+export function ledgerFeed() {
   let table: NetworkTable | undefined;
   let snapshot: Snapshot | undefined;
-  return {
-    next(message) {
-      switch (message.$case) {
-        case 'welcome':
-          table = emptyTable(message.value);
-          return undefined;
-        case 'snapshotBegin':
-          snapshot = { generation: generationOf(message.value), pods: [] };
-          return undefined;
-        case 'assign': {
-          const pod = newAssignment(message.value);
-          if (!snapshot) return { kind: 'assign', generation: generationOf(message.value), pod };
-          snapshot.pods.push(pod);
-          return undefined;
-        }
-        case 'remove': {
-          const { uid } = message.value;
-          return { kind: 'remove', generation: generationOf(message.value), uid };
-        }
-        case 'network': {
-          if (!table) return undefined;
-          table = withDelta(table, message.value);
-          if (snapshot) return undefined;
-          return { kind: 'network', generation: generationOf(message.value), network: table };
-        }
-        case 'snapshotEnd': {
-          if (!snapshot || !table) return undefined;
-          const whole = snapshot;
-          snapshot = undefined;
-          return { kind: 'snapshot', ...whole, network: table };
-        }
-        case 'openSession':
-        case 'closeSession':
-          return undefined;
+  return (message: NonNullable<ControllerMessage['message']>): LedgerChange | undefined => {
+    switch (message.$case) {
+      case 'welcome':
+        table = emptyTable(message.value);
+        return undefined;
+      case 'snapshotBegin':
+        snapshot = { generation: generationOf(message.value), pods: [] };
+        return undefined;
+      case 'assign': {
+        const pod = newAssignment(message.value);
+        if (!snapshot) return { kind: 'assign', generation: generationOf(message.value), pod };
+        snapshot.pods.push(pod);
+        return undefined;
       }
-    },
+      case 'remove': {
+        const { uid } = message.value;
+        return { kind: 'remove', generation: generationOf(message.value), uid };
+      }
+      case 'network': {
+        if (!table) return undefined;
+        table = withDelta(table, message.value);
+        if (snapshot) return undefined;
+        return { kind: 'network', generation: generationOf(message.value), network: table };
+      }
+      case 'snapshotEnd': {
+        if (!snapshot || !table) return undefined;
+        const whole = snapshot;
+        snapshot = undefined;
+        return { kind: 'snapshot', ...whole, network: table };
+      }
+      case 'openSession':
+      case 'closeSession':
+        return undefined;
+    }
   };
 }
 
@@ -107,20 +103,15 @@ const serviceKey = ({ namespace, name }: { namespace: string; name: string }) =>
 const ordered = <T>(rows: ReadonlyMap<string, T>): readonly T[] =>
   [...rows].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
 
-function serviceEntry(row: ServiceRow): ServiceEntry {
-  return {
-    namespace: row.namespace,
-    name: row.name,
-    clusterIp: row.clusterIp,
-    sessionAffinityMs: row.sessionAffinityMs,
-    ports: row.ports.map((port) => ({
-      name: port.name,
-      protocol: port.protocol === 'UDP' ? 'UDP' : 'TCP',
-      port: port.port,
-      nodePort: port.nodePort || undefined,
-      endpoints: port.endpoints,
-    })),
-    addresses: row.addresses.map(({ ip, hostname }) => ({ ip, hostname })),
-    externalName: row.externalName,
-  };
-}
+const serviceEntry = (row: ServiceRow): ServiceEntry => ({
+  clusterIp: undefined,
+  sessionAffinityMs: undefined,
+  externalName: undefined,
+  ...row,
+  ports: row.ports.map((port) => ({
+    ...port,
+    protocol: port.protocol === 'UDP' ? 'UDP' : 'TCP',
+    nodePort: port.nodePort || undefined,
+  })),
+  addresses: row.addresses.map(({ ip, hostname }) => ({ ip, hostname })),
+});

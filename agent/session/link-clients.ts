@@ -3,13 +3,6 @@ import { AgentLinkClient } from '../../api/generated/agent.ts';
 import { controllerTlsName } from '../../api/join.ts';
 import type { NodeIdentity } from './node-identity.ts';
 
-/** The two connections to one controller: what flows in bulk can't hold up the control stream. */
-export interface LinkClients {
-  readonly control: AgentLinkClient;
-  readonly bulk: AgentLinkClient;
-  close(): void;
-}
-
 const maxMessageBytes = 64 * 2 ** 20;
 
 /**
@@ -28,15 +21,13 @@ const channelOptions: ChannelOptions = {
   'grpc.enable_http_proxy': 0,
 };
 
-export function dialController(address: string, identity: NodeIdentity): LinkClients {
-  const { ca, key, certificate } = identity;
-  const [caBytes, keyBytes, chain] = [ca, key, certificate].map((pem) => Buffer.from(pem));
-  const dial = () =>
-    new AgentLinkClient(
-      address,
-      credentials.createSsl(caBytes ?? null, keyBytes ?? null, chain ?? null),
-      channelOptions,
-    );
+/** The two connections to one controller: what flows in bulk can't hold up the control stream. */
+export function dialController(address: string, { ca, key, certificate }: NodeIdentity) {
+  const pem = (text: string) => Buffer.from(text);
+  const dial = () => {
+    const tls = credentials.createSsl(pem(ca), pem(key), pem(certificate));
+    return new AgentLinkClient(address, tls, channelOptions);
+  };
   const [control, bulk] = [dial(), dial()];
   return {
     control,

@@ -8,18 +8,7 @@ import { flawOf, type IdentityKeeper, identityKeeper } from './identity-keeper.t
 import { dialController } from './link-clients.ts';
 import type { SessionOptions } from './session-options.ts';
 
-/** This node's links to its controllers, for as long as the agent runs. */
-export interface Session {
-  /** Kept until it can be sent; of more than a thousand the oldest are dropped. */
-  reportEvent(event: PodEvent): void;
-  /** The newest ones are told to every leader. */
-  reportConditions(conditions: readonly NodeCondition[]): void;
-  /** To every controller that there is a link to just now. */
-  reportUsage(usage: Usage): void;
-  /** With the leader. */
-  readonly connected: boolean;
-  stop(): Promise<void>;
-}
+export type Session = ReturnType<typeof startSession>;
 
 const reconnectBackoff = { firstMs: 100, capMs: 2000 };
 /** While there is a leader, the others are not in a hurry: one of them may be off for days. */
@@ -31,8 +20,11 @@ const followerBackoff = { firstMs: 100, capMs: 10_000 };
 const connectBackoff = { firstMs: 5000, capMs: 10_000 };
 const maxEvents = 1000;
 
-/** Dials every controller, and dials again: each with growing pauses while it doesn't welcome this node. */
-export function startSession(options: SessionOptions): Session {
+/**
+ * This node's links to its controllers, for as long as the agent runs. Dials every one, and dials again: each with growing
+ * pauses while it doesn't welcome this node.
+ */
+export function startSession(options: SessionOptions) {
   const stopping = new AbortController();
   const shared: Shared = {
     options,
@@ -43,15 +35,19 @@ export function startSession(options: SessionOptions): Session {
   };
   const running = options.controllers.map((address) => keepLink(shared, address));
   return {
+    /** Kept until it can be sent; of more than a thousand the oldest are dropped. */
     reportEvent: shared.leader.addEvent,
+    /** The newest ones are told to every leader. */
     reportConditions: shared.leader.setConditions,
-    reportUsage(value) {
+    /** To every controller that there is a link to just now. */
+    reportUsage(value: Usage): void {
       for (const stream of shared.welcomed) stream.send({ $case: 'usage', value });
     },
+    /** With the leader. */
     get connected() {
       return shared.leader.isConnected();
     },
-    async stop() {
+    async stop(): Promise<void> {
       stopping.abort(new Error('the session is stopping'));
       await Promise.all(running);
     },

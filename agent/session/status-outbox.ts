@@ -1,6 +1,6 @@
 import type { PodReport } from '../../api/generated/agent.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { ReportedStatus, StatusSource } from './status-source.ts';
+import type { ReportedStatus, StatusSource } from './session-options.ts';
 
 export interface StatusOutboxOptions {
   readonly source: StatusSource;
@@ -9,18 +9,13 @@ export interface StatusOutboxOptions {
   readonly send: (pods: PodReport[]) => boolean;
 }
 
-export interface StatusOutbox {
-  /** Every pod, once: the controller may have missed anything. */
-  sendAll(): void;
-  drained(): void;
-  close(): void;
-}
+export type StatusOutbox = ReturnType<typeof statusOutbox>;
 
 /** At most one message in so long; a lone change goes at once. */
 const batchMs = 20;
 
 /** Sends what changed, as it is when it is sent: however long the stream was full, each pod is in it once. */
-export function statusOutbox({ source, clock, send }: StatusOutboxOptions): StatusOutbox {
+export function statusOutbox({ source, clock, send }: StatusOutboxOptions) {
   const changed = new Set<string>();
   let lastSentAt = Number.NEGATIVE_INFINITY;
   let full = false;
@@ -45,26 +40,24 @@ export function statusOutbox({ source, clock, send }: StatusOutboxOptions): Stat
     schedule();
   });
   return {
-    sendAll() {
+    /** Every pod, once: the controller may have missed anything. */
+    sendAll(): void {
       for (const uid of source.statuses().keys()) changed.add(uid);
       schedule();
     },
-    drained() {
+    drained(): void {
       full = false;
       schedule();
     },
-    close() {
+    close(): void {
       unsubscribe();
       cancel?.();
     },
   };
 }
 
-const report = (pod: ReportedStatus): PodReport => ({
-  uid: pod.uid,
-  namespace: pod.namespace,
-  name: pod.name,
-  generation: { ...pod.generation },
-  statusJson: JSON.stringify(pod.status),
-  terminated: pod.terminated,
+const report = ({ status, generation, ...pod }: ReportedStatus): PodReport => ({
+  ...pod,
+  generation: { ...generation },
+  statusJson: JSON.stringify(status),
 });

@@ -1,24 +1,10 @@
 import { createHash } from 'node:crypto';
-import {
-  chmod,
-  chown,
-  lchown,
-  mkdir,
-  readdir,
-  readlink,
-  rename,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import * as fs from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { readIfPresent } from '../../base/durable-file.ts';
-import type { VolumeFile } from '../ports.ts';
+import type { VolumeFile, VolumeSpec } from '../ports.ts';
 
-interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
+type Owner = VolumeSpec['owner'];
 
 /**
  * Files as Kubernetes lays them out: NAME → ..data/NAME, ..data → ..CONTENTHASH/, so that exchanging the link ..data
@@ -32,22 +18,20 @@ export async function writeVolumeFiles(
 ): Promise<void> {
   for (const { path } of files) refuseEscape(path);
   const payload = `..${hashOf(files, owner)}`;
-  const previous = await readIfPresent(readlink(join(volume, '..data')));
-  if (previous !== payload) await publish(volume, payload, { files, owner });
-  await linkNames(volume, namesOf(files), owner);
+  const previous = await readIfPresent(fs.readlink(join(volume, '..data')));
+  if (previous !== payload) await publish(join(volume, payload), files, owner);
+  // First step of each path: what is linked at the volume's top.
+  const names = new Set(files.map(({ path }) => path.split('/')[0] ?? ''));
+  await linkNames(volume, names, owner);
   await removeStale(volume, payload);
 }
 
-async function publish(
-  volume: string,
-  payload: string,
-  { files, owner }: { readonly files: readonly VolumeFile[]; readonly owner: Owner },
-): Promise<void> {
-  await makeDirectory(volume, owner);
-  await rm(join(volume, payload), { recursive: true, force: true });
-  await makeDirectory(join(volume, payload), owner);
-  for (const file of files) await writePayload(join(volume, payload), file, owner);
-  await replaceLink(join(volume, '..data'), payload, owner);
+async function publish(payload: string, files: readonly VolumeFile[], owner: Owner): Promise<void> {
+  await makeDirectory(dirname(payload), owner);
+  await fs.rm(payload, { recursive: true, force: true });
+  await makeDirectory(payload, owner);
+  for (const file of files) await writePayload(payload, file, owner);
+  await replaceLink(join(dirname(payload), '..data'), basename(payload), owner);
 }
 
 /** Anything outside of the payload, or that the links use themselves, would be a way to write elsewhere. */
@@ -67,9 +51,9 @@ function hashOf(files: readonly VolumeFile[], owner: Owner): string {
 
 /** chmod after mkdir: the process' umask must not decide. */
 async function makeDirectory(path: string, owner: Owner): Promise<void> {
-  await mkdir(path, { recursive: true });
-  await chown(path, owner.uid, owner.gid);
-  await chmod(path, 0o755);
+  await fs.mkdir(path, { recursive: true });
+  await fs.chown(path, owner.uid, owner.gid);
+  await fs.chmod(path, 0o755);
 }
 
 async function writePayload(
@@ -82,37 +66,32 @@ async function writePayload(
     await makeDirectory(join(payload, ...steps.slice(0, depth)), owner);
   const target = join(payload, path);
   // On disk before it is linked to: after a power cut the link alone would say that all is there.
-  await writeFile(target, bytes, { flag: 'wx', mode: 0o600, flush: true });
-  await chown(target, owner.uid, owner.gid);
-  await chmod(target, mode);
+  await fs.writeFile(target, bytes, { flag: 'wx', mode: 0o600, flush: true });
+  await fs.chown(target, owner.uid, owner.gid);
+  await fs.chmod(target, mode);
 }
 
-/** First step of each path: what is linked at the volume's top. */
-function namesOf(files: readonly VolumeFile[]): readonly string[] {
-  return [...new Set(files.map(({ path }) => path.split('/')[0] ?? ''))];
-}
-
-async function linkNames(volume: string, names: readonly string[], owner: Owner): Promise<void> {
+async function linkNames(volume: string, names: ReadonlySet<string>, owner: Owner): Promise<void> {
   for (const name of names) {
     const to = `..data/${name}`;
-    if ((await readIfPresent(readlink(join(volume, name)))) === to) continue;
+    if ((await readIfPresent(fs.readlink(join(volume, name)))) === to) continue;
     await replaceLink(join(volume, name), to, owner);
   }
-  for (const name of await readdir(volume))
-    if (!name.startsWith('..') && !names.includes(name))
-      await rm(join(volume, name), { recursive: true, force: true });
+  for (const name of await fs.readdir(volume))
+    if (!name.startsWith('..') && !names.has(name))
+      await fs.rm(join(volume, name), { recursive: true, force: true });
 }
 
 async function replaceLink(path: string, to: string, owner: Owner): Promise<void> {
   const temporary = join(dirname(path), '..new');
-  await rm(temporary, { force: true });
-  await symlink(to, temporary);
-  await lchown(temporary, owner.uid, owner.gid);
-  await rename(temporary, path);
+  await fs.rm(temporary, { force: true });
+  await fs.symlink(to, temporary);
+  await fs.lchown(temporary, owner.uid, owner.gid);
+  await fs.rename(temporary, path);
 }
 
 async function removeStale(volume: string, payload: string): Promise<void> {
-  for (const name of await readdir(volume))
+  for (const name of await fs.readdir(volume))
     if (name.startsWith('..') && name !== '..data' && name !== payload)
-      await rm(join(volume, name), { recursive: true, force: true });
+      await fs.rm(join(volume, name), { recursive: true, force: true });
 }

@@ -49,10 +49,8 @@ const SETGID = 0o2000;
  * Everybody in the pod may write, as in Kubernetes. With an fsGroup, whose group then differs from the root's, files
  * made inside get that group. Left alone once it is there: it is the containers'.
  */
-async function makeEmptyDirectory(
-  path: string,
-  { uid, gid }: { readonly uid: number; readonly gid: number },
-): Promise<void> {
+async function makeEmptyDirectory(path: string, owner: VolumeSpec['owner']): Promise<void> {
+  const { uid, gid } = owner;
   if (await readIfPresent(stat(path))) return;
   // Under a name that no volume can have, until it is complete: a crash in between leaves none that
   // is root's alone.

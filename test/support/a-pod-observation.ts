@@ -2,6 +2,7 @@ import type { PodObservation } from '../../agent/pods/pod-observation.ts';
 
 /** Nothing of the pod is there. */
 export const nothingThere: PodObservation = {
+  now: 0,
   sandbox: undefined,
   network: undefined,
   attached: false,

@@ -6,9 +6,12 @@ import { openLedger } from '../../agent/ledger/disk-ledger.ts';
 import { newCertificateRequest } from '../../agent/session/certificate-request.ts';
 import type { NodeIdentity } from '../../agent/session/node-identity.ts';
 import { type Session, startSession } from '../../agent/session/session.ts';
-import { SessionError, type SessionHandlers } from '../../agent/session/session-handlers.ts';
-import type { NodeFacts } from '../../agent/session/session-options.ts';
-import type { ReportedStatus, StatusSource } from '../../agent/session/status-source.ts';
+import type {
+  NodeFacts,
+  ReportedStatus,
+  StatusSource,
+} from '../../agent/session/session-options.ts';
+import { SessionError, type SessionHandlers } from '../../agent/session/session-options.ts';
 import { kinds } from '../../api/kinds.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';

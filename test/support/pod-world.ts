@@ -1,9 +1,9 @@
 import type { NewAssignment } from '../../agent/ledger/assignment.ts';
-import type { PodEvent } from '../../agent/pods/pod-events.ts';
+import type { PodEvent } from '../../agent/pods/pod-context.ts';
 import type { PodMemories, PodMemory } from '../../agent/pods/pod-memory.ts';
 import { type PodWorkers, startPodWorkers } from '../../agent/pods/pod-workers.ts';
 import type { Container, NetworkTable } from '../../agent/ports.ts';
-import type { ReportedStatus } from '../../agent/session/status-source.ts';
+import type { ReportedStatus } from '../../agent/session/session-options.ts';
 import { silentLog } from '../../base/log.ts';
 import { fakeContainers } from '../contract/fakes/fake-containers.ts';
 import { fakeImages } from '../contract/fakes/fake-images.ts';

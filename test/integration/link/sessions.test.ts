@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { LogsTarget } from '../../../agent/session/session-handlers.ts';
-import { SessionError } from '../../../agent/session/session-handlers.ts';
+import type { LogsTarget } from '../../../agent/session/session-options.ts';
+import { SessionError } from '../../../agent/session/session-options.ts';
 import type { PodExecRequest, PodLogOptions } from '../../../controller/pod-access.ts';
 import { type LinkWorld, openLinkWorld } from '../../support/link-world.ts';
 import { type ScriptedExec, scriptedExec } from '../../support/scripted-exec.ts';

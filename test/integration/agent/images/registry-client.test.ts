@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openContentStore } from '../../../../agent/images/content-store.ts';
+import { type BlobSink, openContentStore } from '../../../../agent/images/content-store.ts';
 import type { Descriptor } from '../../../../agent/images/manifest.ts';
 import { parseReference } from '../../../../agent/images/reference.ts';
 import { registryClient } from '../../../../agent/images/registry-client.ts';
@@ -95,12 +95,10 @@ async function download(blob: Buffer): Promise<Buffer> {
 async function downloadAs(descriptor: Descriptor): Promise<Buffer> {
   const store = await openContentStore(directory);
   const from = client();
-  const path = await store.ensure(
-    descriptor,
-    (sink, shared) => from.downloadBlob(descriptor, sink, shared),
-    signal(),
+  const transfer = (sink: BlobSink) => from.downloadBlob(descriptor, sink, signal());
+  return store.withBlob({ descriptor, transfer, onBytes: () => {} }, async (path) =>
+    readFileSync(path),
   );
-  return readFileSync(path);
 }
 
 const answer =

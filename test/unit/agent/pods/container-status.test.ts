@@ -16,7 +16,7 @@ function statusOf(
 ): Status {
   const pod = aPod(spec);
   const [container] = pod.spec.containers;
-  return containerStatus(pod, container!, { observed: { ...groundThere, ...observed }, now });
+  return containerStatus(pod, container!, { ...groundThere, ...observed, now });
 }
 
 function check(

@@ -29,7 +29,8 @@ function check(
   expected: readonly PodAction[],
 ): void {
   it(sentence, () => {
-    expect(planPod(input.desired, input.observed, input.now ?? 0)).toEqual(expected);
+    const observed = { ...input.observed, now: input.now ?? 0 };
+    expect(planPod(input.desired, observed)).toEqual(expected);
   });
 }
 

@@ -13,10 +13,9 @@ function statusOf(
 ): PodStatus {
   return podStatus({
     pod: aPod(change.spec),
-    observed: { ...groundThere, ...observed },
+    observed: { ...groundThere, ...observed, now: change.now ?? 2000 },
     hostIp: '172.30.0.11',
     startedAtMs: 1000,
-    now: change.now ?? 2000,
     previous: change.previous?.conditions,
   });
 }
@@ -64,7 +63,7 @@ describe('the phase', () => {
     const lost = { ...running('web', 0), state: 'lost' as const };
     const status = podStatus({
       ...{ pod, observed: { ...groundThere, containers: [lost] } },
-      ...{ hostIp: '1.2.3.4', startedAtMs: 0, now: 0, previous: undefined },
+      ...{ hostIp: '1.2.3.4', startedAtMs: 0, previous: undefined },
     });
     expect(status.phase).toBe('Succeeded');
   });

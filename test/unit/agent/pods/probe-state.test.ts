@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { afterCheck, unprobed } from '../../../../agent/pods/probe-state.ts';
+import { afterCheck, unprobed } from '../../../../agent/pods/prober.ts';
 import type { Probe } from '../../../../api/probe.ts';
 
 const probe: Probe = {

@@ -45,8 +45,8 @@ const delta = (parts: Partial<NetworkDelta>, revision = 6): Said => ({
 const service = (name: string) => ({ namespace: 'default', name, ports: [], addresses: [] });
 
 const changesOf = (...messages: readonly Said[]) => {
-  const feed = ledgerFeed();
-  return messages.flatMap((message) => feed.next(message) ?? []);
+  const changeFor = ledgerFeed();
+  return messages.flatMap((message) => changeFor(message) ?? []);
 };
 
 describe('what the controller says, as changes of the ledger', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { ReportedStatus } from '../../../../agent/session/session-options.ts';
 import { statusOutbox } from '../../../../agent/session/status-outbox.ts';
-import type { ReportedStatus } from '../../../../agent/session/status-source.ts';
 import { fakeClock } from '../../../support/fake-clock.ts';
 
 function anOutbox() {
