@@ -1,4 +1,3 @@
-import type { Command } from 'commander';
 import { text, type ValuesOf } from '../base/flags.ts';
 import type { ApiClient } from './client.ts';
 import type { Io } from './io.ts';
@@ -23,14 +22,6 @@ export const globalFlags = {
 };
 
 export type GlobalFlags = Partial<ValuesOf<typeof globalFlags>>;
-
-/** Turns what a verb does into a commander action that keeps the exit code. */
-export type Act = <F extends object>(
-  run: (cli: Cli, words: readonly string[], flags: F) => Promise<number>,
-) => (...given: unknown[]) => Promise<void>;
-
-/** Declares a verb: its flags, and `act` for what it does. */
-export type DefineVerb = (command: Command, act: Act) => void;
 
 export function openCli(io: Io, flags: GlobalFlags): Cli {
   let client: Promise<ApiClient> | undefined;

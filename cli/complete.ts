@@ -13,7 +13,7 @@ import { type Io, processIo } from './io.ts';
 import { containersOf, pickPod } from './pods-of.ts';
 import { collectionPath, type ObjectList } from './resources.ts';
 import { parsePodTarget } from './targets.ts';
-import { inert, type Programs, programCommand, splitVerb, verbCommand } from './verb-command.ts';
+import { type Programs, programCommand, splitVerb, verbCommand } from './verb-command.ts';
 import { isVerb, verbs } from './verbs.ts';
 
 const answerWithinMs = 1000;
@@ -48,7 +48,7 @@ const namesOf = (of: Readonly<Record<string, { readonly about: string }>>): read
   Object.entries(of).map(([word, { about }]) => ({ word, about }));
 
 async function commandOf(name: string, programs: Programs): Promise<Command> {
-  if (isVerb(name)) return verbCommand(name, inert);
+  if (isVerb(name)) return verbCommand(name);
   const program = programs[name];
   return program ? programCommand(name, program) : addFlags(new Command(), globalFlags);
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { globalFlags } from '../cli/cli.ts';
 import { addFlags } from '../cli/define-verb.ts';
-import { inert, programCommand, verbCommand } from '../cli/verb-command.ts';
+import { programCommand, verbCommand } from '../cli/verb-command.ts';
 import { type VerbName, verbs } from '../cli/verbs.ts';
 import { programs } from '../programs.ts';
 
@@ -57,7 +57,7 @@ function nameSection(name: string, about: string): readonly string[] {
 
 async function verbOf(name: VerbName): Promise<readonly string[]> {
   const { about, examples } = verbs[name];
-  const command = await verbCommand(name, inert);
+  const command = await verbCommand(name);
   const own = new Command();
   for (const option of command.options)
     if (!(option.attributeName() in globalFlags)) own.addOption(option);
