@@ -20,7 +20,7 @@ export interface ApiRequest {
   readonly body?: unknown;
   /** Of the body. */
   readonly type?: string;
-  readonly accept?: string;
+  readonly accept?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -66,19 +66,18 @@ async function candidates(
     const names = await withDeadline(limit, () => live(cli, plan));
     return names.map((name) => ({ word: prefix + name + suffix }));
   } finally {
-    cli.close();
+    cli.api.close();
   }
 }
 
 async function live(cli: Cli, { kind, containersOf: target }: Completion) {
-  const client = await cli.client();
   const namespace = await cli.namespace();
   if (target !== undefined) {
-    const pod = await pickPod(client, { ...parsePodTarget(target), namespace });
+    const pod = await pickPod(cli.api, { ...parsePodTarget(target), namespace });
     return containersOf(pod).map(({ name }) => name);
   }
   if (kind === undefined) return [];
-  const { body } = await client.send<ObjectList>({
+  const { body } = await cli.api.send<ObjectList>({
     path: collectionPath({ kind, namespace }),
     query: { limit: maxNames },
   });

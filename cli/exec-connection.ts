@@ -1,9 +1,9 @@
-import { Pod } from '../api/pod.ts';
+import type { Pod } from '../api/pod.ts';
 import { openChannels } from './channels.ts';
 import { CliError } from './cli-error.ts';
-import { type ApiClient, refusal } from './client.ts';
-import type { ObjectRef } from './resources.ts';
-import { objectPath } from './resources.ts';
+import { refusal } from './client.ts';
+import { podRef } from './pods-of.ts';
+import { type Api, objectPath } from './resources.ts';
 
 /** A command in a container, or its first process: {@link openExec}. */
 export interface ExecConnection {
@@ -39,7 +39,7 @@ const channel = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4 };
 
 /** Throws StatusError for what the server refuses, CliError otherwise. */
 export async function openExec(
-  client: ApiClient,
+  api: Api,
   wanted: ExecWanted,
   onOutput: OnOutput,
 ): Promise<ExecConnection> {
@@ -47,12 +47,13 @@ export async function openExec(
   const subresource = command === undefined ? 'attach' : 'exec';
   const streams = { stdin, stdout: output, stderr: output && !tty, tty };
   const request = {
-    path: objectPath(refOf(pod), subresource),
+    path: objectPath(podRef(pod), subresource),
     query: { command, container, ...streams },
   };
   const ended = Promise.withResolvers<number>();
   ended.promise.catch(() => {});
-  const channels = await openChannels(client.connection, request, (from, payload) => {
+  const { connection } = await api.connected();
+  const channels = await openChannels(connection, request, (from, payload) => {
     if (from === channel.stdout) onOutput('stdout', payload);
     if (from === channel.stderr) onOutput('stderr', payload);
     if (from === channel.status) settle(payload.toString(), ended);
@@ -73,10 +74,6 @@ export async function openExec(
     close: () => channels.close(),
   };
 }
-
-const refOf = ({ metadata: { name, namespace = '' } }: Pod): ObjectRef => ({
-  ...{ kind: Pod, namespace, name },
-});
 
 interface ExecStatus {
   readonly status?: string;

@@ -46,7 +46,7 @@ async function runVerb(name: VerbName, args: readonly string[], io: Io): Promise
   try {
     return await verb.run(cli, command.args, flagsOf(command, verb.flags ?? {}));
   } finally {
-    cli.close();
+    cli.api.close();
   }
 }
 

@@ -6,11 +6,11 @@ import type { Pod } from '../api/pod.ts';
 import { RuntimeClass } from '../api/runtime-class.ts';
 import { StatusError } from '../api/status.ts';
 import { closestTo } from '../base/closest.ts';
-import type { ApiClient, Reply } from './client.ts';
+import type { Reply } from './client.ts';
 import { kindOf } from './kind-lookup.ts';
 import { mapLimited } from './limited.ts';
 import type { Finding, Manifest, ManifestObject } from './manifest.ts';
-import { applyObject, type ObjectRef } from './resources.ts';
+import type { Api, ObjectRef } from './resources.ts';
 
 /** An object that says what it is. */
 export interface NamedObject {
@@ -35,14 +35,14 @@ const checksAtOnce = 4;
 
 /** Asks the server about every object before anything is changed, and gathers all that is wrong. */
 export async function checkManifest(
-  client: ApiClient,
+  api: Api,
   manifest: Manifest,
   options: CheckOptions,
 ): Promise<{ checked: readonly CheckedObject[]; findings: readonly Finding[] }> {
   const { named, findings } = nameObjects(manifest, options.namespace);
   const grounds = new Set(named.filter(isGround).map(({ ref }) => subjectOf(ref)));
   const answers = await mapLimited(named, checksAtOnce, (one) =>
-    checkOne(client, one, { ...options, grounds }),
+    checkOne(api, one, { ...options, grounds }),
   );
   const refused = answers.flatMap((answer) => ('findings' in answer ? answer.findings : []));
   return {
@@ -136,13 +136,13 @@ interface Check extends CheckOptions {
 }
 
 async function checkOne(
-  client: ApiClient,
+  api: Api,
   one: NamedObject,
   { force, grounds }: Check,
 ): Promise<CheckedObject | { findings: readonly Finding[] }> {
   const { ref, body } = one;
   try {
-    return { ...one, dryRun: await applyObject(client, ref, { body, force, dryRun: true }) };
+    return { ...one, dryRun: await api.apply(ref, { body, force, dryRun: true }) };
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
     // The server looks for these last: everything else about the object is right.

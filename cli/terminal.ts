@@ -12,7 +12,7 @@ export function hasTerminal({ io, err }: Cli, tty: boolean): boolean {
 
 /** Joins this terminal and a container until that has ended; the terminal is then as it was. Gives the exit code; Ctrl-C where it is no key hangs up. */
 export async function runInTerminal(cli: Cli, wanted: ExecWanted): Promise<number> {
-  const connection = await openExec(await cli.client(), wanted, (stream, chunk) => {
+  const connection = await openExec(cli.api, wanted, (stream, chunk) => {
     cli.io[stream].write(chunk);
   });
   const restore = [

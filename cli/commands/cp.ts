@@ -72,7 +72,7 @@ async function isDirectoryThere(there: There, path: string): Promise<boolean> {
   if (path.endsWith('/')) return true;
   const { cli, ...where } = there;
   const wanted = { ...where, command: ['test', '-d', path], ...quietly };
-  const connection = await openExec(await cli.client(), wanted, () => {});
+  const connection = await openExec(cli.api, wanted, () => {});
   // Where there is no `test`, it is a file until `tar` says otherwise.
   return (await connection.exited.catch(() => 1)) === 0;
 }
@@ -90,7 +90,7 @@ async function runThere({ cli, ...where }: There, { command, input, output }: Ru
   let said = '';
   let connection: ExecConnection | undefined;
   const wanted = { ...where, ...quietly, command, stdin: input !== undefined };
-  connection = await openExec(await cli.client(), wanted, (stream, chunk) => {
+  connection = await openExec(cli.api, wanted, (stream, chunk) => {
     if (stream === 'stderr') said += chunk.toString().slice(0, maxSaid - said.length);
     else if (output?.write(chunk) === false) connection?.pause();
   });

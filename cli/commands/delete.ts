@@ -100,9 +100,8 @@ async function deleteOne(
   ref: ObjectRef,
   options: DeleteBody,
 ): Promise<Deleted | undefined> {
-  const { send } = await cli.client();
-  const path = objectPath(ref);
-  const answer = await ifFound(send<DeleteAnswer>({ method: 'DELETE', path, body: options }));
+  const request = { method: 'DELETE', path: objectPath(ref), body: options } as const;
+  const answer = await ifFound(cli.api.send<DeleteAnswer>(request));
   if (answer === undefined) return undefined;
   cli.out(`${resultName(ref.kind)}/${ref.name} deleted${options.dryRun ? ' (dry run)' : ''}`);
   const { metadata, details } = answer.body;

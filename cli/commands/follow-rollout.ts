@@ -1,10 +1,10 @@
 import { text } from 'node:stream/consumers';
-import { Pod } from '../../api/pod.ts';
 import { repeat } from '../../base/clock.ts';
 import type { Cli } from '../cli.ts';
 import { AlreadyTold } from '../cli-error.ts';
-import type { ApiClient } from '../client.ts';
 import { formatPull } from '../image-pulls.ts';
+import { openWait } from '../io.ts';
+import { podRef } from '../pods-of.ts';
 import { formatDuration } from '../print/duration.ts';
 import { openProgress } from '../print/progress.ts';
 import { formatRollout, topic } from '../print/rollout.ts';
@@ -75,38 +75,30 @@ interface Following {
 }
 
 async function followOne(cli: Cli, ref: ObjectRef, follow: Following): Promise<Outcome> {
-  const ended = new AbortController();
-  const interruption = cli.io.interruption();
+  using wait = openWait(cli.io, follow.timeoutMs);
   let outcome: Outcome | undefined;
-  const cancel = cli.io.clock.after(follow.timeoutMs, () => ended.abort());
-  try {
-    await watchRollout(await cli.client(), ref, {
-      signal: AbortSignal.any([ended.signal, interruption]),
-      onChange(view) {
-        follow.show(ref, view);
-        if (view.phase === 'going') return;
-        outcome ??= view.phase;
-        ended.abort();
-      },
-    });
-    return outcome ?? (interruption.aborted ? 'interrupted' : 'timeout');
-  } finally {
-    cancel();
-    ended.abort();
-  }
+  await watchRollout(cli.api, ref, {
+    signal: wait.signal,
+    onChange(view) {
+      follow.show(ref, view);
+      if (view.phase === 'going') return;
+      outcome ??= view.phase;
+      wait.end();
+    },
+  });
+  return outcome ?? (cli.io.interruption().aborted ? 'interrupted' : 'timeout');
 }
 
 const mostTold = 3;
 
 /** Why pods don't run: the reason, and the last thing they said. */
 async function tellFailing(cli: Cli, views: readonly RolloutView[]): Promise<void> {
-  const client = await cli.client();
   for (const { message } of views) if (message !== '') cli.err(message);
   const failing = views.flatMap((view) => view.failing);
   for (const one of failing.slice(0, mostTold)) {
     const { pod, reason, message, exitCode } = one;
     const exit = exitCode === undefined ? '' : `: exit ${exitCode}`;
-    const line = exitCode === undefined ? undefined : await lastLogLine(client, one);
+    const line = exitCode === undefined ? undefined : await lastLogLine(cli, one);
     const said = line ? `, "${line}" (last line of its log)` : message && `: ${message}`;
     cli.err(`pod/${pod.metadata.name} ${reason}${exit}${said}`);
   }
@@ -115,14 +107,13 @@ async function tellFailing(cli: Cli, views: readonly RolloutView[]): Promise<voi
 
 /** undefined: there is none to be had, and that is not what the user asked for. */
 async function lastLogLine(
-  client: ApiClient,
+  { api }: Cli,
   { pod, container }: FailingPod,
 ): Promise<string | undefined> {
-  const { name, namespace = '' } = pod.metadata;
-  const path = objectPath({ kind: Pod, namespace, name }, 'log');
+  const path = objectPath(podRef(pod), 'log');
   const last = async (previous: boolean) => {
     const query = { container, tailLines: 1, previous };
-    return (await text(await client.open({ path, query }))).trim();
+    return (await text(await api.open({ path, query }))).trim();
   };
   return (await last(false).catch(() => '')) || (await last(true).catch(() => '')) || undefined;
 }

@@ -13,10 +13,11 @@ import {
   containerNamed,
   containersOf,
   firstContainer,
+  podRef,
   podSelection,
 } from '../pods-of.ts';
 import { parseDuration } from '../print/duration.ts';
-import { getObject, listObjects, objectPath, type Selection } from '../resources.ts';
+import { objectPath, type Selection } from '../resources.ts';
 import { parsePodTarget } from '../targets.ts';
 
 const logFlags = {
@@ -68,18 +69,18 @@ async function podsMeant(
 ): Promise<Meant> {
   if (word !== undefined && labelSelector !== undefined)
     throw new UsageError('give a pod or -l, not both');
-  const [client, namespace] = [await cli.client(), await cli.namespace()];
+  const namespace = await cli.namespace();
   if (labelSelector !== undefined)
     return { selection: { kind: Pod, namespace, labelSelector }, named: labelSelector };
   if (word === undefined) throw new UsageError('say of what: a pod, deploy/NAME, or -l LABELS');
   const ref = { ...parsePodTarget(word), namespace };
-  if (ref.kind.kind === Pod.kind) return { pod: await getObject<Pod>(client, ref) };
-  return { selection: await podSelection(client, ref), named: `${ref.kind.singular}/${ref.name}` };
+  if (ref.kind.kind === Pod.kind) return { pod: await cli.api.get<Pod>(ref) };
+  return { selection: await podSelection(cli.api, ref), named: `${ref.kind.singular}/${ref.name}` };
 }
 
 async function podsNow(cli: Cli, meant: Meant): Promise<readonly Pod[]> {
   if ('pod' in meant) return [meant.pod];
-  const { items } = await listObjects<Pod>(await cli.client(), meant.selection);
+  const { items } = await cli.api.list<Pod>(meant.selection);
   if (items.length === 0)
     cli.err(`no pods of ${meant.named} in namespace ${await cli.namespace()}`);
   return items;
@@ -114,7 +115,7 @@ async function followAll(cli: Cli, selection: Selection, flags: LogFlags): Promi
     query = { ...query, tailLines: undefined };
     if (pods.length > 0 && pods.every(isPodFinished)) over.abort();
   };
-  await followList<Pod>(await cli.client(), selection, { signal: over.signal, onChange });
+  await followList<Pod>(cli.api, selection, { signal: over.signal, onChange });
   return (await Promise.all(followed.values())).every((isRead) => isRead) ? 0 : 1;
 }
 
@@ -141,11 +142,8 @@ function timestamp(text: string, flag: string): string {
   throw new UsageError(`--${flag} must be like 2026-01-31T12:00:00Z, not "${text}"`);
 }
 
-async function openLog(cli: Cli, { pod, container }: Source, query: LogQuery) {
-  const { name, namespace = '' } = pod.metadata;
-  const path = objectPath({ kind: Pod, namespace, name }, 'log');
-  return (await cli.client()).open({ path, query: { ...query, container } });
-}
+const openLog = ({ api }: Cli, { pod, container }: Source, query: LogQuery) =>
+  api.open({ path: objectPath(podRef(pod), 'log'), query: { ...query, container } });
 
 /** As it is, byte for byte. */
 async function printLog(cli: Cli, source: Source, query: LogQuery): Promise<void> {

@@ -10,9 +10,8 @@ import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { replicaSetsOf } from '../pods-of.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import { layoutOf } from '../print/layout.ts';
-import { formatTable } from '../print/table.ts';
-import { getObject, mergePatch, type ObjectRef, objectPath } from '../resources.ts';
+import { printTable } from '../print/print-table.ts';
+import { type ObjectRef, objectPath } from '../resources.ts';
 import { parseNamedTargets } from '../targets.ts';
 import { followRollouts } from './follow-rollout.ts';
 
@@ -73,12 +72,12 @@ function unknownStep(verb: string): UsageError {
 async function restart(cli: Cli, ref: ObjectRef): Promise<string> {
   const annotations = { 'kubectl.kubernetes.io/restartedAt': formatTime(cli.io.clock.now()) };
   const patch = { spec: { template: { metadata: { annotations } } } };
-  await mergePatch(await cli.client(), ref, { patch });
+  await cli.api.mergePatch(ref, patch);
   return 'restarted';
 }
 
 async function setPaused(cli: Cli, ref: ObjectRef, paused: boolean): Promise<string> {
-  await mergePatch(await cli.client(), ref, { patch: { spec: { paused } } });
+  await cli.api.mergePatch(ref, { spec: { paused } });
   return paused ? 'paused: changes of its template wait for orc rollout resume' : 'resumed';
 }
 
@@ -92,8 +91,7 @@ async function undo(cli: Cli, ref: ObjectRef, { toRevision }: RolloutFlags): Pro
         ? `deployment/${ref.name} has no revision before this one (orc rollout history lists them)`
         : `deployment/${ref.name} has no revision ${toRevision} (orc rollout history lists them)`,
     );
-  const client = await cli.client();
-  await client.send({
+  await cli.api.send({
     method: 'PATCH',
     path: objectPath(ref),
     type: 'application/json-patch+json',
@@ -113,15 +111,14 @@ async function history(cli: Cli, ref: ObjectRef): Promise<undefined> {
     revisionOf(set) === now ? 'now' : '',
   ]);
   const table = { headers: ['REVISION', 'IMAGES', 'READY', 'AGE', ''], rows };
-  for (const line of formatTable(table, layoutOf(cli.io))) cli.out(line);
+  printTable(cli, table);
   return undefined;
 }
 
 /** Its ReplicaSets, the latest revision last. */
 async function revisionsOf(cli: Cli, ref: ObjectRef) {
-  const client = await cli.client();
-  const deployment = await getObject<Deployment>(client, ref);
-  const sets = await replicaSetsOf(client, deployment);
+  const deployment = await cli.api.get<Deployment>(ref);
+  const sets = await replicaSetsOf(cli.api, deployment);
   return { deployment, sets: sets.toSorted((a, b) => revisionOf(a) - revisionOf(b)) };
 }
 

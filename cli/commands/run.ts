@@ -5,7 +5,7 @@ import { AlreadyTold, CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { followList } from '../live-list.ts';
 import { openProgress } from '../print/progress.ts';
-import { collectionPath, ifFound, type ObjectRef, objectPath } from '../resources.ts';
+import { collectionPath, ifFound, justThis, type ObjectRef, objectPath } from '../resources.ts';
 import { failureOf } from '../rollout-state.ts';
 import { hasTerminal, runInTerminal } from '../terminal.ts';
 
@@ -36,8 +36,7 @@ async function run(cli: Cli, words: readonly string[], flags: RunFlags): Promise
   const { stdin, rm } = flags;
   const tty = stdin && hasTerminal(cli, flags.tty);
   const body = podOf(name, args, { ...flags, stdin, tty });
-  const client = await cli.client();
-  await client.send({
+  await cli.api.send({
     ...{ method: 'POST', path: collectionPath(ref), query: { fieldManager: 'orc' }, body },
   });
   if (!stdin && !rm) {
@@ -47,7 +46,7 @@ async function run(cli: Cli, words: readonly string[], flags: RunFlags): Promise
   try {
     return await follow(cli, ref, { stdin, tty });
   } finally {
-    if (rm) await ifFound(client.send({ method: 'DELETE', path: objectPath(ref) }));
+    if (rm) await ifFound(cli.api.send({ method: 'DELETE', path: objectPath(ref) }));
     cli.err(rm ? `pod/${name} deleted` : `pod/${name} is still there: orc delete pod ${name}`);
   }
 }
@@ -109,7 +108,7 @@ async function follow(cli: Cli, ref: ObjectRef, { stdin, tty }: Mode): Promise<n
 async function printLog(cli: Cli, ref: ObjectRef): Promise<void> {
   const signal = cli.io.interruption();
   const query = { container: ref.name, follow: true };
-  const log = await (await cli.client()).open({ path: objectPath(ref, 'log'), query, signal });
+  const log = await cli.api.open({ path: objectPath(ref, 'log'), query, signal });
   try {
     for await (const chunk of log) cli.io.stdout.write(chunk as Buffer);
   } catch (error) {
@@ -144,10 +143,8 @@ async function whenPod(cli: Cli, ref: ObjectRef, holds: (pod: Pod) => unknown): 
     }
     if (found || failure) done.abort();
   };
-  const { namespace, kind, name } = ref;
-  const selection = { kind, namespace, fieldSelector: `metadata.name=${name}` };
   const signal = AbortSignal.any([done.signal, cli.io.interruption()]);
-  await followList<Pod>(await cli.client(), selection, { signal, onChange: look });
+  await followList<Pod>(cli.api, justThis(ref), { signal, onChange: look });
   progress.end();
   if (found) return found;
   if (failure) throw new CliError(failure);

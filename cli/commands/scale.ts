@@ -3,7 +3,7 @@ import { on, text, UsageError } from '../../base/flags.ts';
 import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import { mergePatch, type ObjectRef } from '../resources.ts';
+import type { ObjectRef } from '../resources.ts';
 import { parseNamedTargets } from '../targets.ts';
 import { followRollouts } from './follow-rollout.ts';
 
@@ -18,11 +18,11 @@ export const defineScale = defineVerb({
     const targets = parseNamedTargets(words);
     const fixed = targets.find(({ kind }) => !kind.subresources.includes('scale'));
     if (fixed) throw new UsageError(`${fixed.kind.plural} have no number of replicas`);
-    const [client, namespace] = [await cli.client(), await cli.namespace()];
+    const namespace = await cli.namespace();
     const scaled: ObjectRef[] = [];
     for (const { kind, name } of targets) {
       const ref = { kind, name, namespace };
-      await mergePatch(client, ref, { subresource: 'scale', patch: { spec: { replicas } } });
+      await cli.api.mergePatch(ref, { spec: { replicas } }, 'scale');
       cli.out(`${resultName(kind)}/${name} scaled to ${replicas}`);
       scaled.push(ref);
     }

@@ -4,9 +4,7 @@ import { NodeMetrics, PodMetrics } from '../../api/resource-metrics.ts';
 import { on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
-import { layoutOf } from '../print/layout.ts';
-import { formatTable } from '../print/table.ts';
-import { listObjects } from '../resources.ts';
+import { printTable } from '../print/print-table.ts';
 
 const topFlags = {
   'all-namespaces': on('pods of every namespace').short('A'),
@@ -62,11 +60,10 @@ async function nodeRows(
   name: string | undefined,
   flags: TopFlags,
 ): Promise<readonly Row[]> {
-  const client = await cli.client();
   const selection = { namespace: '', ...selectorsFor(name, flags) };
   const [measured, nodes] = await Promise.all([
-    listObjects<NodeMetrics>(client, { kind: NodeMetrics, ...selection }),
-    listObjects<Node>(client, { kind: Node, ...selection }),
+    cli.api.list<NodeMetrics>({ kind: NodeMetrics, ...selection }),
+    cli.api.list<Node>({ kind: Node, ...selection }),
   ]);
   const sizes = new Map(nodes.items.map((node) => [node.metadata.name, node.status.allocatable]));
   return measured.items.map(({ metadata, usage }) => ({
@@ -83,7 +80,7 @@ async function podRows(
 ): Promise<readonly Row[]> {
   const namespace = flags.allNamespaces ? '' : await cli.namespace();
   const selection = { kind: PodMetrics, namespace, ...selectorsFor(name, flags) };
-  const { items } = await listObjects<PodMetrics>(await cli.client(), selection);
+  const { items } = await cli.api.list<PodMetrics>(selection);
   return items.flatMap(({ metadata, containers }) => {
     const names = [...(flags.allNamespaces ? [metadata.namespace ?? ''] : []), metadata.name];
     return flags.containers
@@ -126,5 +123,5 @@ function print(
   const key = flags.sortBy === 'cpu' ? 'cpuMilli' : 'memoryBytes';
   const sorted = flags.sortBy ? rows.toSorted((a, b) => b[key] - a[key]) : rows;
   const table = { headers, rows: sorted.map(cellsOf) };
-  for (const line of formatTable(table, layoutOf(cli.io, !flags.noHeaders))) cli.out(line);
+  printTable(cli, table, !flags.noHeaders);
 }
