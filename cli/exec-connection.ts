@@ -1,23 +1,17 @@
+import type { Writable } from 'node:stream';
 import type { Pod } from '../api/pod.ts';
-import { openChannels } from './channels.ts';
+import { type Channels, openChannels } from './channels.ts';
 import { CliError } from './cli-error.ts';
 import { refusal } from './client.ts';
 import { podRef } from './pods-of.ts';
 import { type Api, objectPath } from './resources.ts';
 
 /** A command in a container, or its first process: {@link openExec}. */
-export interface ExecConnection {
-  /** False: taken, but wait for {@link drained}. */
-  write(chunk: Uint8Array): boolean;
-  drained(): Promise<void>;
-  endInput(): void;
+export interface ExecConnection extends Omit<Channels, 'input' | 'closed'> {
+  readonly input: Writable;
   resize(columns: number, rows: number): void;
   /** Its exit code. Rejects with StatusError when it couldn't be run, CliError when the connection broke. */
   readonly exited: Promise<number>;
-  /** Back-pressure on its output. */
-  pause(): void;
-  resume(): void;
-  close(): void;
 }
 
 /** What is asked of a container. */
@@ -61,17 +55,12 @@ export async function openExec(
   void channels.closed.then((broke) =>
     ended.reject(broke ?? new CliError('the connection ended before the command did')),
   );
+  const sizes = channels.input(channel.resize);
   return {
+    ...channels,
+    input: channels.input(channel.stdin),
     exited: ended.promise,
-    write: (chunk) => channels.send(channel.stdin, chunk),
-    drained: () => channels.drained(),
-    endInput: () => channels.end(channel.stdin),
-    resize(columns, rows) {
-      channels.send(channel.resize, Buffer.from(JSON.stringify({ Width: columns, Height: rows })));
-    },
-    pause: () => channels.pause(),
-    resume: () => channels.resume(),
-    close: () => channels.close(),
+    resize: (columns, rows) => void sizes.write(JSON.stringify({ Width: columns, Height: rows })),
   };
 }
 

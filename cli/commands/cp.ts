@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, join, posix, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Pack } from 'tar-stream';
 import { UsageError } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
@@ -96,7 +97,8 @@ async function runThere({ cli, ...where }: There, { command, input, output }: Ru
   });
   output?.on('drain', () => connection.resume()).on('close', () => connection.close());
   try {
-    const [exitCode] = await Promise.all([connection.exited, input && feed(connection, input)]);
+    const fed = input && pipeline(input, connection.input);
+    const [exitCode] = await Promise.all([connection.exited, fed]);
     if (exitCode !== 0) throw new CliError(said.trim() || `tar ended with ${exitCode}`);
   } catch (cause) {
     if (cause instanceof CliError) throw cause;
@@ -108,9 +110,3 @@ async function runThere({ cli, ...where }: There, { command, input, output }: Ru
 }
 
 const maxSaid = 4_000;
-
-async function feed(connection: ExecConnection, input: Pack): Promise<void> {
-  for await (const chunk of input)
-    if (!connection.write(chunk as Buffer)) await connection.drained();
-  connection.endInput();
-}

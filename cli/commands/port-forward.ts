@@ -137,15 +137,8 @@ async function forward(cli: Cli, socket: Socket, find: () => Promise<End>): Prom
     },
   );
   socket.on('drain', () => channels.resume());
-  socket.on('data', (chunk: Buffer) => {
-    if (channels.send(0, chunk)) return;
-    socket.pause();
-    void channels.drained().then(() => socket.resume());
-  });
-  socket.on('end', () => channels.end(0));
+  socket.pipe(channels.input(0));
   socket.on('close', () => channels.close());
-  // Whoever has nothing to say may have ended before this.
-  if (socket.readableEnded) channels.end(0);
   if (socket.destroyed) channels.close();
   const broke = await channels.closed;
   if (failure !== '') throw new CliError(failure);
