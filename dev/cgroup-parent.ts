@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../base/clock.ts';
+import { readIfPresent } from '../base/durable-file.ts';
 
 /** Where the hosts' pods get their cgroups: below this process's own, never anywhere else. */
 export interface CgroupParent {
@@ -68,25 +69,19 @@ async function removeTrees(tops: readonly string[], clock: Clock): Promise<void>
   const deadline = clock.monotonic() + removeDeadlineMs;
   for (const top of tops) {
     for (;;) {
-      const error = await removeTree(top);
-      if (error === undefined) break;
-      if (clock.monotonic() > deadline) throw error;
-      await sleep(clock, pauseMs);
+      try {
+        await removeTree(top);
+        break;
+      } catch (error) {
+        if (clock.monotonic() > deadline) throw error;
+        await sleep(clock, pauseMs);
+      }
     }
   }
 }
 
-async function removeTree(top: string): Promise<unknown> {
-  try {
-    for (const entry of await readdir(top, { withFileTypes: true })) {
-      if (entry.isDirectory()) {
-        const error = await removeTree(join(top, entry.name));
-        if (error !== undefined) return error;
-      }
-    }
-    await rmdir(top);
-    return undefined;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : error;
-  }
+async function removeTree(top: string): Promise<void> {
+  const entries = (await readIfPresent(readdir(top, { withFileTypes: true }))) ?? [];
+  for (const entry of entries) if (entry.isDirectory()) await removeTree(join(top, entry.name));
+  await readIfPresent(rmdir(top));
 }
