@@ -30,11 +30,10 @@ export async function openChannels(
 ): Promise<Channels> {
   const url = urlOf(connection, request);
   url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
-  const { token, tls } = connection;
   const socket = new WebSocket(url, ['v5.channel.k8s.io'], {
-    ...tls,
+    ...connection.tls,
     perMessageDeflate: false,
-    ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+    headers: connection.headers,
   });
   socket.on('message', (raw) => {
     const message = bytesOf(raw);

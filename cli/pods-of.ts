@@ -41,8 +41,7 @@ export async function pickContainer(
 ): Promise<{ readonly pod: Pod; readonly container: string }> {
   const ref = { ...parsePodTarget(word), namespace: await cli.namespace() };
   const pod = await pickPod(cli.api, ref);
-  if (wanted === undefined) return { pod, container: firstContainer(pod) };
-  return { pod, container: containerNamed(pod, wanted) };
+  return { pod, container: containerOf(pod, wanted) };
 }
 
 export const podRef = ({ metadata: { name, namespace = '' } }: Pod): ObjectRef => ({
@@ -60,18 +59,17 @@ export const containersOf = ({ spec }: Pod): readonly Container[] => [
   ...(spec.initContainers ?? []),
 ];
 
-/** The one that is meant when none is named: the first, unless the pod says another. */
-export const firstContainer = ({ metadata, spec }: Pod): string =>
-  metadata.annotations?.['kubectl.kubernetes.io/default-container'] ??
-  spec.containers[0]?.name ??
-  '';
-
-/** Throws CliError with those that there are. */
-export function containerNamed(pod: Pod, wanted: string): string {
+/** The one that is wanted; else the first, unless the pod says another. Throws CliError with those that there are. */
+export function containerOf(pod: Pod, wanted: string | undefined): string {
+  const { metadata, spec } = pod;
+  if (wanted === undefined) {
+    const usual = metadata.annotations?.['kubectl.kubernetes.io/default-container'];
+    return usual ?? spec.containers[0]?.name ?? '';
+  }
   const names = containersOf(pod).map(({ name }) => name);
   if (names.includes(wanted)) return wanted;
   throw new CliError(
-    `pod ${pod.metadata.name} has no container "${wanted}"; it has ${names.join(', ')}`,
+    `pod ${metadata.name} has no container "${wanted}"; it has ${names.join(', ')}`,
   );
 }
 

@@ -2,15 +2,16 @@ import { Command } from 'commander';
 import type { Flags } from '../base/flags.ts';
 import { globalFlags } from './cli.ts';
 import { addFlags } from './define-verb.ts';
-import { verbHelp } from './print/help.ts';
 import { definitions, type VerbName, verbs } from './verbs.ts';
 
 /** A verb's words and flags as commander reads and explains them. */
 export async function verbCommand(name: VerbName): Promise<Command> {
+  const { about, examples } = verbs[name];
   const { words = {}, flags = {}, usage, notes = '' } = await definitions[name]();
   const command = new Command(`orc ${name}`).exitOverride().helpOption('-h, --help', 'this');
-  verbHelp(command, verbs[name]);
-  for (const [word, about] of Object.entries(words)) command.argument(word, about);
+  command.summary(about);
+  command.addHelpText('before', `${examples.map((line) => `  ${line}`).join('\n')}\n`);
+  for (const [word, meaning] of Object.entries(words)) command.argument(word, meaning);
   if (usage !== undefined) command.usage(usage);
   command.addHelpText('after', notes);
   return addFlags(addFlags(command, globalFlags), flags);

@@ -3,6 +3,7 @@ import { basename, join, posix, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Pack } from 'tar-stream';
+import { about } from '../../base/error-chain.ts';
 import { UsageError } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
@@ -43,9 +44,7 @@ interface There extends Awaited<ReturnType<typeof pickContainer>> {
 }
 
 async function copyIn(there: There, path: string, wanted: string): Promise<void> {
-  await stat(path).catch((cause: unknown) => {
-    throw new CliError(`${path} can't be read`, { cause });
-  });
+  await about(`${path} can't be read`, stat(path));
   const target = (await isDirectoryThere(there, wanted))
     ? posix.join(wanted, basename(resolve(path)))
     : posix.normalize(wanted);

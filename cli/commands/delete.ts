@@ -53,20 +53,13 @@ export const defineDelete = defineVerb({
 
 type DeleteFlags = ValuesOf<typeof deleteFlags>;
 
-interface DeleteBody {
-  readonly propagationPolicy: string;
-  readonly gracePeriodSeconds?: number;
-  readonly dryRun?: readonly string[];
-}
+type DeleteBody = ReturnType<typeof deleteOptions>;
 
-function deleteOptions({ gracePeriod, force, cascade, dryRun }: DeleteFlags): DeleteBody {
-  const gracePeriodSeconds = gracePeriod ?? (force ? 0 : undefined);
-  return {
-    propagationPolicy: policies[cascade],
-    ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
-    ...(dryRun ? { dryRun: ['All'] } : {}),
-  };
-}
+const deleteOptions = ({ gracePeriod, force, cascade, dryRun }: DeleteFlags) => ({
+  propagationPolicy: policies[cascade],
+  gracePeriodSeconds: gracePeriod ?? (force ? 0 : undefined),
+  dryRun: dryRun ? ['All'] : undefined,
+});
 
 /** In the opposite order of their making: what is in a namespace before it. */
 async function refsInFiles(cli: Cli, flags: DeleteFlags): Promise<readonly ObjectRef[]> {

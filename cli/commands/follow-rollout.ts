@@ -7,7 +7,6 @@ import { openWait } from '../io.ts';
 import { podRef } from '../pods-of.ts';
 import { formatDuration } from '../print/duration.ts';
 import { openProgress } from '../print/progress.ts';
-import { formatRollout, topic } from '../print/rollout.ts';
 import { type ObjectRef, objectPath } from '../resources.ts';
 import type { FailingPod } from '../rollout-state.ts';
 import { type RolloutView, watchRollout } from '../rollout-watch.ts';
@@ -26,14 +25,13 @@ export async function followRollouts(
   const startMs = clock.monotonic();
   const passed = () => formatDuration(clock.monotonic() - startMs);
   const views = new Map<string, RolloutView>();
+  const draw = () => progress.update(formatRollout([...views.values()], `after ${passed()}`));
   const show = (ref: ObjectRef, view: RolloutView) => {
     views.set(`${ref.namespace}/${ref.name}`, view);
-    progress.update(formatRollout([...views.values()], `after ${passed()}`));
+    draw();
   };
   // So that the time goes on where nothing else changes.
-  const stopTicking = repeat(clock, 1000, () =>
-    progress.update(formatRollout([...views.values()], `after ${passed()}`)),
-  );
+  const stopTicking = repeat(clock, 1000, draw);
   const outcomes = await Promise.all(
     refs.map((ref) => followOne(cli, ref, { timeoutMs, show })),
   ).finally(() => void stopTicking());
@@ -46,28 +44,36 @@ export async function followRollouts(
   );
   if (worst === undefined) return;
   if (worst !== 'interrupted') await tellFailing(cli, last);
-  const unfinished = refs.filter((_, i) => outcomes[i] !== 'done');
-  cli.err(endings[worst](unfinished, passed()));
+  const unfinished = refs.filter((_, i) => outcomes[i] !== 'done').map(wordsFor);
+  cli.err(endings[worst](unfinished.join(' '), passed()));
   throw new AlreadyTold(1);
 }
 
-type Outcome = 'done' | 'stuck' | 'timeout' | 'interrupted';
-
-const endings: Readonly<
-  Record<Exclude<Outcome, 'done'>, (refs: readonly ObjectRef[], passed: string) => string>
-> = {
-  interrupted: (refs) => `interrupted: the rollout goes on; orc rollout status ${names(refs)}`,
-  stuck: (refs) => `orc: no progress any more; orc rollout undo ${names(refs)} takes it back`,
-  timeout: (refs, passed) =>
-    `orc: not ready after ${passed}; the rollout goes on: orc rollout status ${names(refs)}`,
+const endings = {
+  interrupted: (names: string) => `interrupted: the rollout goes on; orc rollout status ${names}`,
+  stuck: (names: string) => `orc: no progress any more; orc rollout undo ${names} takes it back`,
+  timeout: (names: string, passed: string) =>
+    `orc: not ready after ${passed}; the rollout goes on: orc rollout status ${names}`,
 };
 
-const names = (refs: readonly ObjectRef[]) =>
-  refs
-    .map(
-      ({ name, namespace }) => `deploy/${name}${namespace === 'default' ? '' : ` -n ${namespace}`}`,
-    )
-    .join(' ');
+type Outcome = 'done' | keyof typeof endings;
+
+/** As rollout's other verbs take them. */
+const wordsFor = ({ name, namespace }: ObjectRef) =>
+  `deploy/${name}${namespace === 'default' ? '' : ` -n ${namespace}`}`;
+
+/** "rollout     4/6 ready in 0.9 s · web-8f2c1 CrashLoopBackOff". Pure. */
+function formatRollout(views: readonly RolloutView[], time: string): string {
+  const sum = (of: (view: RolloutView) => number) => views.reduce((all, one) => all + of(one), 0);
+  const ready = `${sum((view) => view.ready)}/${sum(({ wanted }) => wanted)} ready ${time}`;
+  const [failing] = views.flatMap((view) => view.failing);
+  const trouble = failing && `${failing.pod.metadata.name} ${failing.reason}`;
+  const pulling = views.flatMap((view) => view.pulling ?? [])[0];
+  return topic('rollout') + [ready, trouble, pulling].filter(Boolean).join(' · ');
+}
+
+/** The word that begins a line of progress. */
+const topic = (word: string): string => word.padEnd(12);
 
 interface Following {
   readonly timeoutMs: number;

@@ -8,14 +8,7 @@ import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { mapLimited } from '../limited.ts';
 import { followList } from '../live-list.ts';
-import {
-  containerFlag,
-  containerNamed,
-  containersOf,
-  firstContainer,
-  podRef,
-  podSelection,
-} from '../pods-of.ts';
+import { containerFlag, containerOf, containersOf, podRef, podSelection } from '../pods-of.ts';
 import { parseDuration } from '../print/duration.ts';
 import { objectPath, type Selection } from '../resources.ts';
 import { parsePodTarget } from '../targets.ts';
@@ -93,8 +86,7 @@ interface Source {
 
 function sourcesIn(pod: Pod, { container, allContainers }: LogFlags): readonly Source[] {
   if (allContainers) return containersOf(pod).map(({ name }) => ({ pod, container: name }));
-  const name = container === undefined ? firstContainer(pod) : containerNamed(pod, container);
-  return [{ pod, container: name }];
+  return [{ pod, container: containerOf(pod, container) }];
 }
 
 /** Also of pods and attempts that are yet to come; until Ctrl-C, or until all the pods have ended. */

@@ -84,13 +84,14 @@ async function setPaused(cli: Cli, ref: ObjectRef, paused: boolean): Promise<str
 async function undo(cli: Cli, ref: ObjectRef, { toRevision }: RolloutFlags): Promise<string> {
   const { deployment, sets } = await revisionsOf(cli, ref);
   const now = revisionOf(deployment);
-  const wanted = toRevision === undefined ? before(sets, now) : findRevision(sets, toRevision);
-  if (wanted === undefined)
-    throw new CliError(
-      toRevision === undefined
-        ? `deployment/${ref.name} has no revision before this one (orc rollout history lists them)`
-        : `deployment/${ref.name} has no revision ${toRevision} (orc rollout history lists them)`,
-    );
+  const [wanted, title] =
+    toRevision === undefined
+      ? [sets.findLast((set) => revisionOf(set) < now), 'before this one']
+      : [sets.find((set) => revisionOf(set) === toRevision), `${toRevision}`];
+  if (wanted === undefined) {
+    const hint = 'orc rollout history lists them';
+    throw new CliError(`deployment/${ref.name} has no revision ${title} (${hint})`);
+  }
   await cli.api.send({
     method: 'PATCH',
     path: objectPath(ref),
@@ -124,12 +125,6 @@ async function revisionsOf(cli: Cli, ref: ObjectRef) {
 
 const revisionOf = ({ metadata }: Deployment | ReplicaSet): number =>
   Number(metadata.annotations?.['deployment.kubernetes.io/revision'] ?? 0);
-
-const before = (sets: readonly ReplicaSet[], now: number) =>
-  sets.findLast((set) => revisionOf(set) < now);
-
-const findRevision = (sets: readonly ReplicaSet[], revision: number) =>
-  sets.find((set) => revisionOf(set) === revision);
 
 /** Without the label by which the ReplicaSet tells its pods. */
 function templateOf({ spec: { template } }: ReplicaSet) {

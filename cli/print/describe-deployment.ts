@@ -1,10 +1,10 @@
 import type { Deployment } from '../../api/deployment.ts';
 import { formatSince } from '../../api/format-age.ts';
 import type { Pod } from '../../api/pod.ts';
+import { podColumns } from '../../api/pod-columns.ts';
 import type { ReplicaSet } from '../../api/replica-set.ts';
 import { formatLabelSelector } from '../../api/selector.ts';
 import { conditionSection } from './describe-any.ts';
-import { podTable } from './pod-table.ts';
 import type { Description, Fact } from './sections.ts';
 
 export interface OfDeployment {
@@ -58,4 +58,14 @@ const revisionTable = (sets: readonly ReplicaSet[], now: number) => ({
       spec.template.spec.containers.map(({ image }) => image).join(','),
     ])
     .toSorted(([a], [b]) => Number(b) - Number(a)),
+});
+
+const podTable = (pods: readonly Pod[], now: number) => ({
+  headers: ['NAME', 'READY', 'STATUS', 'RESTARTS', 'NODE', 'IP', 'AGE'],
+  rows: pods.map((pod) => {
+    const cell = (name: string) =>
+      String(podColumns.find((column) => column.name === name)?.of(pod, now) ?? '');
+    const cells = ['Ready', 'Status', 'Restarts', 'Node', 'IP'].map(cell);
+    return [pod.metadata.name, ...cells, formatSince(pod.metadata.creationTimestamp, now)];
+  }),
 });
