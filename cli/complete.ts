@@ -11,7 +11,6 @@ import {
 import { addFlags } from './define-verb.ts';
 import { type Io, processIo } from './io.ts';
 import { containersOf, pickPod } from './pods-of.ts';
-import { collectionPath, type ObjectList } from './resources.ts';
 import { parsePodTarget } from './targets.ts';
 import { type Programs, programCommand, splitVerb, verbCommand } from './verb-command.ts';
 import { isVerb, verbs } from './verbs.ts';
@@ -77,9 +76,6 @@ async function live(cli: Cli, { kind, containersOf: target }: Completion) {
     return containersOf(pod).map(({ name }) => name);
   }
   if (kind === undefined) return [];
-  const { body } = await cli.api.send<ObjectList>({
-    path: collectionPath({ kind, namespace }),
-    query: { limit: maxNames },
-  });
-  return body.items.map(({ metadata }) => metadata.name);
+  const { items } = await cli.api.list({ kind, namespace, limit: maxNames });
+  return items.map(({ metadata }) => metadata.name);
 }

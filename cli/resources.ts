@@ -17,9 +17,11 @@ export interface Selection {
   readonly namespace: string;
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
+  /** At most so many. */
+  readonly limit?: number;
 }
 
-export interface ObjectList<T extends AnyObject = AnyObject> {
+interface ObjectList<T extends AnyObject = AnyObject> {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
   readonly items: readonly T[];
 }
@@ -83,8 +85,8 @@ export class Api {
   }
 
   async list<T extends AnyObject = AnyObject>(selection: Selection): Promise<ObjectList<T>> {
-    const request = { path: collectionPath(selection), query: selectorsOf(selection) };
-    return (await this.send<ObjectList<T>>(request)).body;
+    const query = { ...selectorsOf(selection), limit: selection.limit };
+    return (await this.send<ObjectList<T>>({ path: collectionPath(selection), query })).body;
   }
 
   /** Server-side apply. 201: it was made. */

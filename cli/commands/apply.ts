@@ -25,7 +25,7 @@ export const defineApply = defineVerb({
   },
   usage: '-f FILE [flags]',
   async run(cli, words, flags) {
-    const { filename, recursive, forceConflicts: force, timeout: timeoutMs } = flags;
+    const { filename, recursive, forceConflicts: force } = flags;
     requireFiles(filename, words);
     const manifest = await readManifests(filename, { recursive, io: cli.io });
     const options = { namespace: await cli.namespace(), force };
@@ -43,30 +43,21 @@ export const defineApply = defineVerb({
       .filter(({ ref }) => ref.kind.kind === Deployment.kind)
       .filter(({ outcome }) => flags.wait || outcome !== 'unchanged')
       .map(({ ref }) => ref);
-    if (wait && rollouts.length > 0) await followRollouts(cli, rollouts, { timeoutMs });
+    if (wait && rollouts.length > 0) await followRollouts(cli, rollouts, flags.timeout);
     return 0;
   },
 });
 
 type Outcome = 'created' | 'configured' | 'unchanged';
 
-interface Applied {
-  readonly ref: ObjectRef;
-  readonly outcome: Outcome;
-}
-
-async function applyAll(
-  cli: Cli,
-  checked: readonly CheckedObject[],
-  force: boolean,
-): Promise<readonly Applied[]> {
-  const results: Applied[] = [];
+async function applyAll({ api, out }: Cli, checked: readonly CheckedObject[], force: boolean) {
+  const results: { readonly ref: ObjectRef; readonly outcome: Outcome }[] = [];
   for (const { ref, body, dryRun } of groundsFirst(checked)) {
-    const { code, body: applied } = await cli.api.apply(ref, { body, force });
+    const { code, body: applied } = await api.apply(ref, { body, force });
     const before = dryRun?.body.metadata.resourceVersion;
     const same = applied.metadata.resourceVersion === before;
     const outcome = code === 201 ? 'created' : same ? 'unchanged' : 'configured';
-    cli.out(resultLine(ref, outcome));
+    out(resultLine(ref, outcome));
     results.push({ ref, outcome });
   }
   return results;

@@ -18,7 +18,7 @@ import { type RolloutView, watchRollout } from '../rollout-watch.ts';
 export async function followRollouts(
   cli: Cli,
   refs: readonly ObjectRef[],
-  { timeoutMs }: { readonly timeoutMs: number },
+  timeoutMs: number,
 ): Promise<void> {
   const { clock, stdout } = cli.io;
   const progress = openProgress(stdout, clock);

@@ -64,7 +64,7 @@ async function listen(cli: Cli, ref: ObjectRef, wanted: Listening): Promise<() =
     sockets.add(socket);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => sockets.delete(socket));
-    forward(cli, socket, () => findEnd(cli, ref, remote)).catch((error: unknown) => {
+    forward(cli, socket, findEnd(cli, ref, remote)).catch((error: unknown) => {
       cli.err(`orc: a connection to port ${remote}: ${errorChain(error)}`);
       socket.destroy();
     });
@@ -91,13 +91,8 @@ function cannotListen({ host, local, remote }: Listening, cause: unknown): CliEr
   return new CliError(`can't listen on ${host}:${local}`, { cause });
 }
 
-interface End {
-  readonly pod: ObjectRef;
-  readonly port: number;
-}
-
 /** Looked up for each connection: a Deployment's pods come and go. */
-async function findEnd({ api }: Cli, ref: ObjectRef, remote: string): Promise<End> {
+async function findEnd({ api }: Cli, ref: ObjectRef, remote: string) {
   const pod = await pickPod(api, ref);
   const service = ref.kind.kind === Service.kind ? await api.get<Service>(ref) : undefined;
   const port = service ? targetPort(service, pod, remote) : portOfPod(pod, remote);
@@ -121,8 +116,8 @@ function portOfPod({ metadata, spec }: Pod, remote: string): number {
 }
 
 /** Channel 0 is the connection's data, 1 what went wrong; each begins with the port in two bytes. */
-async function forward(cli: Cli, socket: Socket, find: () => Promise<End>): Promise<void> {
-  const { pod, port } = await find();
+async function forward(cli: Cli, socket: Socket, end: ReturnType<typeof findEnd>): Promise<void> {
+  const { pod, port } = await end;
   const { connection } = await cli.api.connected();
   const path = objectPath(pod, 'portforward');
   const begun = new Set<number>();

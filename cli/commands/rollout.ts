@@ -41,7 +41,7 @@ export const defineRollout = defineVerb({
       if (outcome !== undefined) cli.out(`${resultName(ref.kind)}/${ref.name} ${outcome}`);
     }
     if (waiting.includes(verb) && (!flags.noWait || verb === 'status'))
-      await followRollouts(cli, refs, { timeoutMs: flags.timeout });
+      await followRollouts(cli, refs, flags.timeout);
     return 0;
   },
 });

@@ -29,6 +29,7 @@ export const defineRun = defineVerb({
 });
 
 type RunFlags = ValuesOf<typeof runFlags>;
+type Mode = Pick<RunFlags, 'stdin' | 'tty'>;
 
 async function run(cli: Cli, words: readonly string[], flags: RunFlags): Promise<number> {
   const [name = '', ...args] = words;
@@ -79,11 +80,6 @@ function pair(text: string, flag: string): readonly [string, string] {
 
 function pairs(text: string, flag: string): Readonly<Record<string, string>> {
   return Object.fromEntries(text.split(',').map((one) => pair(one, flag)));
-}
-
-interface Mode {
-  readonly stdin: boolean;
-  readonly tty: boolean;
 }
 
 /**

@@ -14,7 +14,7 @@ export const defineScale = defineVerb({
     'no-wait': on('don’t wait until they are ready'),
     timeout: timeoutFlag,
   },
-  async run(cli, words, { replicas, noWait, timeout: timeoutMs }) {
+  async run(cli, words, { replicas, noWait, timeout }) {
     const targets = parseNamedTargets(words);
     const fixed = targets.find(({ kind }) => !kind.subresources.includes('scale'));
     if (fixed) throw new UsageError(`${fixed.kind.plural} have no number of replicas`);
@@ -27,7 +27,7 @@ export const defineScale = defineVerb({
       scaled.push(ref);
     }
     const rollouts = scaled.filter(({ kind }) => kind.kind === Deployment.kind);
-    if (!noWait && rollouts.length > 0) await followRollouts(cli, rollouts, { timeoutMs });
+    if (!noWait && rollouts.length > 0) await followRollouts(cli, rollouts, timeout);
     return 0;
   },
 });

@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import type { Condition } from '../../api/condition.ts';
 import type { Event } from '../../api/event.ts';
 import { formatSince } from '../../api/format-age.ts';
 import type { AnyObject } from '../../api/kind.ts';
@@ -35,14 +36,6 @@ export const pairs = (map: Readonly<Record<string, string>>): string =>
     .filter(([, value]) => value.length <= longest)
     .map(([name, value]) => `${name}=${value}`)
     .join('\n');
-
-interface Condition {
-  readonly type: string;
-  readonly status: string;
-  readonly reason?: string | undefined;
-  readonly message?: string | undefined;
-  readonly lastTransitionTime?: string | undefined;
-}
 
 export const conditionSection = (
   conditions: readonly Condition[] | undefined,
