@@ -24,36 +24,40 @@ export async function* watchObjects<T>(
     accept,
     signal,
   });
-  for await (const line of createInterface({ input: response })) {
-    const event = JSON.parse(line) as WatchEvent<T>;
-    if (event.type === 'ERROR') throw refusal(500, JSON.stringify(event.object));
-    if (event.type !== 'BOOKMARK') yield event;
+  try {
+    for await (const line of createInterface({ input: response })) {
+      const event = JSON.parse(line) as WatchEvent<T>;
+      if (event.type === 'ERROR') throw refusal(500, JSON.stringify(event.object));
+      if (event.type !== 'BOOKMARK') yield event;
+    }
+  } finally {
+    response.destroy();
   }
 }
 
 /**
- * Calls `onChange` with everything that is selected: at first, and after each change. Ends (resolves) when `signal`
- * aborts; throws when the server can't be reached.
+ * Everything that is selected: at first, and after each change. Ends when `signal` aborts; throws when the server can't
+ * be reached.
  */
-export async function followList<T extends AnyObject>(
+export async function* liveList<T extends AnyObject>(
   api: Api,
   selection: Selection,
-  { signal, onChange }: { signal: AbortSignal; onChange: (objects: readonly T[]) => void },
-): Promise<void> {
+  signal?: AbortSignal,
+): AsyncGenerator<readonly T[]> {
   try {
     // What one watch missed is in the next list.
-    while (!signal.aborted) {
+    while (!signal?.aborted) {
       const { items, metadata } = await api.list<T>(selection);
       const objects = new Map(items.map((object) => [object.metadata.uid, object]));
-      onChange([...objects.values()]);
+      yield [...objects.values()];
       const start = { resourceVersion: metadata.resourceVersion, signal };
       for await (const { type, object } of watchObjects<T>(api, selection, start)) {
         if (type === 'DELETED') objects.delete(object.metadata.uid);
         else objects.set(object.metadata.uid, object);
-        onChange([...objects.values()]);
+        yield [...objects.values()];
       }
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!signal?.aborted) throw error;
   }
 }

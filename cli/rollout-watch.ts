@@ -4,7 +4,7 @@ import { Pod } from '../api/pod.ts';
 import { isPodReady } from '../api/pod-facts.ts';
 import { CliError } from './cli-error.ts';
 import { type ImagePull, imagePulls, pullProgress } from './image-pulls.ts';
-import { followList } from './live-list.ts';
+import { liveList } from './live-list.ts';
 import { podSelectorOf } from './pods-of.ts';
 import { type Api, justThis, type ObjectRef } from './resources.ts';
 import { type RolloutState, rolloutState } from './rollout-state.ts';
@@ -39,29 +39,25 @@ export async function watchRollout(
     const [pulls, pulling] = [imagePulls(events, fresh), pullProgress(fresh)];
     onChange({ ...rolloutState(deployment, pods), pulls, pulling });
   };
-  const pullEvents = 'involvedObject.kind=Pod,reason=Pulled';
+  const pulled = 'involvedObject.kind=Pod,reason=Pulled';
+  const pullEvents = { kind: Event, namespace, fieldSelector: pulled };
   const itsPods = { kind: Pod, namespace, labelSelector: podSelectorOf(deployment) };
-  await Promise.all([
-    followList<Deployment>(api, justThis(ref), {
-      signal,
-      onChange([next]) {
-        if (next === undefined) throw new CliError(`deployment/${name} was deleted`);
-        deployment = next;
-        look();
-      },
-    }),
-    followList<Pod>(api, itsPods, {
-      signal,
-      onChange(next) {
-        pods = next;
-        for (const pod of next) if (!isPodReady(pod)) newPods.add(pod.metadata.uid);
-        look();
-      },
-    }),
-    followList<Event>(
-      api,
-      { kind: Event, namespace, fieldSelector: pullEvents },
-      { signal, onChange: (next) => void (events = next) },
-    ),
-  ]);
+  const watchItself = async () => {
+    for await (const [next] of liveList<Deployment>(api, justThis(ref), signal)) {
+      if (next === undefined) throw new CliError(`deployment/${name} was deleted`);
+      deployment = next;
+      look();
+    }
+  };
+  const watchPods = async () => {
+    for await (const next of liveList<Pod>(api, itsPods, signal)) {
+      pods = next;
+      for (const pod of next) if (!isPodReady(pod)) newPods.add(pod.metadata.uid);
+      look();
+    }
+  };
+  const watchPulls = async () => {
+    for await (const next of liveList<Event>(api, pullEvents, signal)) events = next;
+  };
+  await Promise.all([watchItself(), watchPods(), watchPulls()]);
 }

@@ -7,7 +7,7 @@ import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { mapLimited } from '../limited.ts';
-import { followList } from '../live-list.ts';
+import { liveList } from '../live-list.ts';
 import { containerFlag, containerOf, containersOf, podRef, podSelection } from '../pods-of.ts';
 import { parseDuration } from '../print/duration.ts';
 import { objectPath, type Selection } from '../resources.ts';
@@ -92,9 +92,8 @@ function sourcesIn(pod: Pod, { container, allContainers }: LogFlags): readonly S
 /** Also of pods and attempts that are yet to come; until Ctrl-C, or until all the pods have ended. */
 async function followAll(cli: Cli, selection: Selection, flags: LogFlags): Promise<number> {
   const followed = new Map<string, Promise<boolean>>();
-  const over = new AbortController();
   let query = logQuery(flags);
-  const onChange = (pods: readonly Pod[]) => {
+  for await (const pods of liveList<Pod>(cli.api, selection)) {
     const sources = pods.flatMap((pod) => sourcesIn(pod, flags));
     if (sources.length > maxFollowed)
       throw new CliError(
@@ -105,9 +104,8 @@ async function followAll(cli: Cli, selection: Selection, flags: LogFlags): Promi
       if (id !== '' && !followed.has(id)) followed.set(id, printLines(cli, source, query));
     }
     query = { ...query, tailLines: undefined };
-    if (pods.length > 0 && pods.every(isPodFinished)) over.abort();
-  };
-  await followList<Pod>(cli.api, selection, { signal: over.signal, onChange });
+    if (pods.length > 0 && pods.every(isPodFinished)) break;
+  }
   return (await Promise.all(followed.values())).every((isRead) => isRead) ? 0 : 1;
 }
 

@@ -3,7 +3,7 @@ import { listOf, on, oneOf, text, UsageError, type ValuesOf } from '../../base/f
 import type { Cli } from '../cli.ts';
 import { AlreadyTold, CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
-import { followList } from '../live-list.ts';
+import { liveList } from '../live-list.ts';
 import { openProgress } from '../print/progress.ts';
 import { collectionPath, ifFound, justThis, type ObjectRef, objectPath } from '../resources.ts';
 import { failureOf } from '../rollout-state.ts';
@@ -126,23 +126,18 @@ const exitOf = ({ status }: Pod): number | undefined =>
 
 /** Waits until the pod is so. Throws CliError when it can't be, AlreadyTold at Ctrl-C. */
 async function whenPod(cli: Cli, ref: ObjectRef, holds: (pod: Pod) => unknown): Promise<Pod> {
-  const progress = openProgress(cli.io.stderr, cli.io.clock);
-  const done = new AbortController();
-  let [found, failure]: [Pod | undefined, string] = [undefined, ''];
-  const look = ([pod]: readonly Pod[]) => {
-    if (pod && holds(pod) !== undefined) found = pod;
-    else if (!pod) failure = `pod/${ref.name} is gone`;
-    else {
+  const { stderr, clock, interruption } = cli.io;
+  const progress = openProgress(stderr, clock);
+  try {
+    for await (const [pod] of liveList<Pod>(cli.api, justThis(ref), interruption())) {
+      if (!pod) throw new CliError(`pod/${ref.name} is gone`);
+      if (holds(pod) !== undefined) return pod;
       const [failing] = failureOf(pod);
-      if (failing) failure = `pod/${ref.name} ${failing.reason}: ${failing.message}`;
+      if (failing) throw new CliError(`pod/${ref.name} ${failing.reason}: ${failing.message}`);
       progress.update(`waiting for pod/${ref.name}`);
     }
-    if (found || failure) done.abort();
-  };
-  const signal = AbortSignal.any([done.signal, cli.io.interruption()]);
-  await followList<Pod>(cli.api, justThis(ref), { signal, onChange: look });
-  progress.end();
-  if (found) return found;
-  if (failure) throw new CliError(failure);
+  } finally {
+    progress.end();
+  }
   throw interrupted(cli);
 }

@@ -1,7 +1,7 @@
 import type { Cli } from '../cli.ts';
 import { AlreadyTold } from '../cli-error.ts';
 import { openWait } from '../io.ts';
-import { followList } from '../live-list.ts';
+import { liveList } from '../live-list.ts';
 import { formatDuration } from '../print/duration.ts';
 import { openProgress } from '../print/progress.ts';
 import { justThis, type ObjectRef } from '../resources.ts';
@@ -64,15 +64,12 @@ async function watchPlace(
   const [first, ...others] = there;
   if (first === undefined) return;
   const { kind, namespace } = first.ref;
-  const done = new AbortController();
-  await followList(api, others.length > 0 ? { kind, namespace } : justThis(first.ref), {
-    signal: AbortSignal.any([done.signal, signal]),
-    onChange(objects) {
-      const present = new Set(objects.map(({ metadata }) => metadata.uid));
-      const gone = there.filter(({ uid }) => !present.has(uid));
-      for (const { uid } of gone) left.delete(uid);
-      if (gone.length === there.length) done.abort();
-      else show();
-    },
-  });
+  const selection = others.length > 0 ? { kind, namespace } : justThis(first.ref);
+  for await (const objects of liveList(api, selection, signal)) {
+    const present = new Set(objects.map(({ metadata }) => metadata.uid));
+    const gone = there.filter(({ uid }) => !present.has(uid));
+    for (const { uid } of gone) left.delete(uid);
+    if (gone.length === there.length) return;
+    show();
+  }
 }
