@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import type { AnyObject, Kind } from '../api/kind.ts';
-import { apiVersionOf } from '../api/kind.ts';
 import { StatusError } from '../api/status.ts';
 import type { ApiClient, ApiRequest, Query, Reply } from './client.ts';
 
@@ -27,10 +26,10 @@ interface ObjectList<T extends AnyObject = AnyObject> {
 }
 
 export function collectionPath({ kind, namespace }: Pick<Selection, 'kind' | 'namespace'>): string {
-  const root = kind.group === '' ? '/api' : '/apis';
+  const root = kind.group === '' ? '/api' : `/apis/${kind.group}`;
   const scope =
     kind.namespaced && namespace !== '' ? `/namespaces/${encodeURIComponent(namespace)}` : '';
-  return `${root}/${apiVersionOf(kind)}${scope}/${kind.plural}`;
+  return `${root}/${kind.version}${scope}/${kind.plural}`;
 }
 
 export const objectPath = (ref: ObjectRef, subresource = ''): string =>
