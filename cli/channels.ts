@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type RawData, WebSocket } from 'ws';
 import { CliError } from './cli-error.ts';
@@ -7,12 +8,8 @@ import type { Connection } from './kubeconfig.ts';
 
 /** A WebSocket with Kubernetes' subprotocol v5.channel.k8s.io: each message's first byte is its channel; 255 ends one. */
 export interface Channels {
-  /** False: taken, but wait for {@link drained}. */
-  send(channel: number, chunk: Uint8Array): boolean;
-  /** When all that was sent has gone out. */
-  drained(): Promise<void>;
-  /** Half-close: nothing more comes on this channel. */
-  end(channel: number): void;
+  /** What is written to it goes out on this channel; its end half-closes that. Takes all, to no effect, once closed. */
+  input(channel: number): Writable;
   /** Back-pressure on what is received. */
   pause(): void;
   resume(): void;
@@ -33,11 +30,10 @@ export async function openChannels(
 ): Promise<Channels> {
   const url = urlOf(connection, request);
   url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
-  const { token, tls } = connection;
   const socket = new WebSocket(url, ['v5.channel.k8s.io'], {
-    ...tls,
+    ...connection.tls,
     perMessageDeflate: false,
-    ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+    headers: connection.headers,
   });
   socket.on('message', (raw) => {
     const message = bytesOf(raw);
@@ -48,15 +44,14 @@ export async function openChannels(
     socket.on('close', () => resolve(undefined));
   });
   await opened(socket, connection);
+  const send = (message: Buffer, sent: () => void) => socket.send(message, () => sent());
   return {
-    send(channel, chunk) {
-      if (socket.readyState !== socket.OPEN) return true;
-      socket.send(Buffer.concat([Buffer.of(channel), chunk]));
-      return socket.bufferedAmount < highWaterBytes;
-    },
-    // An empty message is sent when all before it has been.
-    drained: () => new Promise((resolve) => socket.send(Buffer.of(0), () => resolve())),
-    end: (channel) => socket.send(Buffer.of(closeChannel, channel), () => {}),
+    input: (channel) =>
+      new Writable({
+        highWaterMark: highWaterBytes,
+        write: (chunk: Buffer, _, sent) => send(Buffer.concat([Buffer.of(channel), chunk]), sent),
+        final: (sent) => send(Buffer.of(closeChannel, channel), sent),
+      }),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     closed,

@@ -1,18 +1,16 @@
-import type { Command } from 'commander';
 import { text, type ValuesOf } from '../base/flags.ts';
-import type { ApiClient } from './client.ts';
 import type { Io } from './io.ts';
+import { Api } from './resources.ts';
 
 /** What a verb works with. */
 export interface Cli {
   readonly io: Io;
-  /** The same client each time; reads the kubeconfig at the first. Throws CliError. */
-  client(): Promise<ApiClient>;
+  /** Reads the kubeconfig for the first question. */
+  readonly api: Api;
   /** -n, or the context's. */
   namespace(): Promise<string>;
   out(line: string): void;
   err(line: string): void;
-  close(): void;
 }
 
 /** Flags that every verb has. */
@@ -24,19 +22,10 @@ export const globalFlags = {
 
 export type GlobalFlags = Partial<ValuesOf<typeof globalFlags>>;
 
-/** Turns what a verb does into a commander action that keeps the exit code. */
-export type Act = <F extends object>(
-  run: (cli: Cli, words: readonly string[], flags: F) => Promise<number>,
-) => (...given: unknown[]) => Promise<void>;
-
-/** Declares a verb: its flags, and `act` for what it does. */
-export type DefineVerb = (command: Command, act: Act) => void;
-
 export function openCli(io: Io, flags: GlobalFlags): Cli {
-  let client: Promise<ApiClient> | undefined;
   const err = (line: string) => void io.stderr.write(`${line}\n`);
   // TLS and YAML are loaded only by verbs that talk to the controller: starting is a part of every answer.
-  const open = async () => {
+  const api = new Api(async () => {
     const [{ connect }, { findKubeconfig, readConnection }] = await Promise.all([
       import('./client.ts'),
       import('./kubeconfig.ts'),
@@ -44,14 +33,12 @@ export function openCli(io: Io, flags: GlobalFlags): Cli {
     const path = await findKubeconfig(flags.kubeconfig, io.environment.kubeconfigs);
     const connection = await readConnection(path, flags.context);
     return connect(connection, (warning) => err(`warning: ${warning}`));
-  };
-  const theClient = () => (client ??= open());
+  });
   return {
     io,
-    client: theClient,
-    namespace: async () => flags.namespace ?? (await theClient()).connection.namespace,
+    api,
+    namespace: async () => flags.namespace ?? (await api.connected()).connection.namespace,
     out: (line) => void io.stdout.write(`${line}\n`),
     err,
-    close: () => void client?.then((opened) => opened.close()).catch(() => {}),
   };
 }

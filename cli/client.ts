@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Agent, type RequestOptions, request } from 'node:https';
+import { Agent, request } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { isObject } from '../api/normalize.ts';
 import {
@@ -20,7 +20,7 @@ export interface ApiRequest {
   readonly body?: unknown;
   /** Of the body. */
   readonly type?: string;
-  readonly accept?: string;
+  readonly accept?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -46,8 +46,17 @@ export interface ApiClient {
 
 export function connect(connection: Connection, onWarning: (text: string) => void): ApiClient {
   const agent = new Agent({ keepAlive: true, ...connection.tls });
-  const open = async (wanted: ApiRequest, timeoutMs?: number): Promise<IncomingMessage> => {
-    const response = await exchange({ connection, agent, timeoutMs }, wanted);
+  const open = async (wanted: ApiRequest, timeout?: number): Promise<IncomingMessage> => {
+    const { method = 'GET', signal } = wanted;
+    const body = wanted.body === undefined ? undefined : JSON.stringify(wanted.body);
+    const headers = headersOf(connection, wanted, body);
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const options = { agent, method, headers, signal, timeout };
+      const sent = request(urlOf(connection, wanted), options, resolve);
+      sent.on('error', (error) => reject(unreachable(connection, error)));
+      sent.on('timeout', () => sent.destroy(new Error(`no answer within ${timeout} ms`)));
+      sent.end(body);
+    });
     for (const warning of warningsOf(response)) onWarning(warning);
     const { statusCode = 0 } = response;
     if (statusCode >= 200 && statusCode < 300) return response;
@@ -58,53 +67,23 @@ export function connect(connection: Connection, onWarning: (text: string) => voi
     open,
     async send<T>(wanted: ApiRequest) {
       const response = await open(wanted, answerTimeoutMs);
-      const body = objectIn<T>(connection, await received(connection, response));
-      return { code: response.statusCode ?? 0, body };
+      const answer = await text(response).catch((error: unknown) => {
+        throw unreachable(connection, error);
+      });
+      return { code: response.statusCode ?? 0, body: objectIn<T>(connection, answer) };
     },
     close: () => agent.destroy(),
   };
 }
 
-/** Twice as long until TLS is agreed. */
+/** How long the server may be silent. Twice as long until TLS is agreed. */
 const answerTimeoutMs = 15_000;
 
-interface Line {
-  readonly connection: Connection;
-  readonly agent: Agent;
-  /** How long the server may be silent; undefined: as long as it likes. */
-  readonly timeoutMs: number | undefined;
-}
-
-function exchange(line: Line, wanted: ApiRequest): Promise<IncomingMessage> {
-  const { connection, agent, timeoutMs } = line;
-  const body = wanted.body === undefined ? undefined : JSON.stringify(wanted.body);
-  const options: RequestOptions = {
-    agent,
-    method: wanted.method ?? 'GET',
-    headers: headersOf(connection, wanted, body),
-    ...(wanted.signal === undefined ? {} : { signal: wanted.signal }),
-    ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
-  };
-  return new Promise((resolve, reject) => {
-    const sent = request(urlOf(connection, wanted), options, resolve);
-    sent.on('error', (error) => reject(unreachable(connection, error)));
-    sent.on('timeout', () => sent.destroy(new Error(`no answer within ${answerTimeoutMs} ms`)));
-    sent.end(body);
-  });
-}
-
-function headersOf(connection: Connection, wanted: ApiRequest, body: string | undefined) {
-  return {
-    accept: wanted.accept ?? 'application/json',
-    'user-agent': 'orc',
-    ...(connection.token === undefined ? {} : { authorization: `Bearer ${connection.token}` }),
-    ...(body === undefined
-      ? {}
-      : {
-          'content-type': wanted.type ?? 'application/json',
-          'content-length': Buffer.byteLength(body),
-        }),
-  };
+function headersOf({ headers }: Connection, wanted: ApiRequest, body: string | undefined) {
+  const { accept = 'application/json', type = 'application/json' } = wanted;
+  const common = { accept, 'user-agent': 'orc', ...headers };
+  if (body === undefined) return common;
+  return { ...common, 'content-type': type, 'content-length': Buffer.byteLength(body) };
 }
 
 export function urlOf({ server }: Connection, { path, query = {} }: ApiRequest): URL {
@@ -115,14 +94,6 @@ export function urlOf({ server }: Connection, { path, query = {} }: ApiRequest):
       url.searchParams.append(name, String(one));
   }
   return url;
-}
-
-async function received(connection: Connection, response: IncomingMessage): Promise<string> {
-  try {
-    return await text(response);
-  } catch (error) {
-    throw unreachable(connection, error);
-  }
 }
 
 /** What went wrong on the way, in words; an abort stays what it is. */
@@ -146,14 +117,12 @@ interface WireStatus {
 }
 
 export function refusal(code: number, body: string): Error {
-  const { message, reason = '', details } = statusIn(body);
+  const { message, reason = '', details = {} }: WireStatus = jsonObject(body) ?? {};
   if (message === undefined)
     return new CliError(`the server answered ${code}: ${body.trim().slice(0, 500)}`);
   const known = Object.hasOwn(statusReasons, reason) ? (reason as StatusReason) : reasonOf(code);
-  return new StatusError(known, message, details === undefined ? {} : { details });
+  return new StatusError(known, message, { details });
 }
-
-const statusIn = (body: string): WireStatus => jsonObject(body) ?? {};
 
 function objectIn<T>({ server }: Connection, body: string): T {
   const object = jsonObject(body);
@@ -179,10 +148,7 @@ function reasonOf(code: number): StatusReason {
 }
 
 /** `Warning: 299 - "text"`: Kubernetes' way to say "done, but". */
-function warningsOf({ headers }: IncomingMessage): readonly string[] {
-  const { warning } = headers;
-  if (typeof warning !== 'string') return [];
-  return [...warning.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)].map(([, quoted = '']) =>
+const warningsOf = ({ headers: { warning = '' } }: IncomingMessage): readonly string[] =>
+  [...warning.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)].map(([, quoted = '']) =>
     quoted.replace(/\\(.)/g, '$1'),
   );
-}

@@ -11,9 +11,8 @@ import {
 import { addFlags } from './define-verb.ts';
 import { type Io, processIo } from './io.ts';
 import { containersOf, pickPod } from './pods-of.ts';
-import { collectionPath, type ObjectList } from './resources.ts';
 import { parsePodTarget } from './targets.ts';
-import { inert, type Programs, programCommand, splitVerb, verbCommand } from './verb-command.ts';
+import { type Programs, programCommand, splitVerb, verbCommand } from './verb-command.ts';
 import { isVerb, verbs } from './verbs.ts';
 
 const answerWithinMs = 1000;
@@ -48,7 +47,7 @@ const namesOf = (of: Readonly<Record<string, { readonly about: string }>>): read
   Object.entries(of).map(([word, { about }]) => ({ word, about }));
 
 async function commandOf(name: string, programs: Programs): Promise<Command> {
-  if (isVerb(name)) return verbCommand(name, inert);
+  if (isVerb(name)) return verbCommand(name);
   const program = programs[name];
   return program ? programCommand(name, program) : addFlags(new Command(), globalFlags);
 }
@@ -66,21 +65,17 @@ async function candidates(
     const names = await withDeadline(limit, () => live(cli, plan));
     return names.map((name) => ({ word: prefix + name + suffix }));
   } finally {
-    cli.close();
+    cli.api.close();
   }
 }
 
 async function live(cli: Cli, { kind, containersOf: target }: Completion) {
-  const client = await cli.client();
   const namespace = await cli.namespace();
   if (target !== undefined) {
-    const pod = await pickPod(client, { ...parsePodTarget(target), namespace });
+    const pod = await pickPod(cli.api, { ...parsePodTarget(target), namespace });
     return containersOf(pod).map(({ name }) => name);
   }
   if (kind === undefined) return [];
-  const { body } = await client.send<ObjectList>({
-    path: collectionPath({ kind, namespace }),
-    query: { limit: maxNames },
-  });
-  return body.items.map(({ metadata }) => metadata.name);
+  const { items } = await cli.api.list({ kind, namespace, limit: maxNames });
+  return items.map(({ metadata }) => metadata.name);
 }

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
-import { camelCase, type Flags, type GivenTexts, readFlags, type ValuesOf } from '../base/flags.ts';
-import type { Cli, DefineVerb } from './cli.ts';
+import { camelCase, type Flags, readFlags, type ValuesOf } from '../base/flags.ts';
+import type { Cli } from './cli.ts';
 
 /** What a verb takes, and what it does. */
-interface Declaration<F extends Flags> {
+export interface Declaration<F extends Flags = Flags> {
   /** As commander writes them: '<pod>', '[args...]'. */
   readonly words?: Readonly<Record<string, string>>;
   readonly flags?: F;
@@ -14,20 +14,8 @@ interface Declaration<F extends Flags> {
   run(cli: Cli, words: readonly string[], flags: ValuesOf<F>): Promise<number>;
 }
 
-export const defineVerb =
-  <F extends Flags>(verb: Declaration<F>): DefineVerb =>
-  (command, act) => {
-    const { words = {}, flags = {} as F, usage, notes = '', run } = verb;
-    for (const [name, about] of Object.entries(words)) command.argument(name, about);
-    addFlags(command, flags);
-    if (usage !== undefined) command.usage(usage);
-    command.addHelpText('after', notes);
-    command.action(
-      act((cli, given, options: Options) =>
-        run(cli, given, readFlags(flags, textsIn(options, flags))),
-      ),
-    );
-  };
+/** Its flags' types are `run`'s. */
+export const defineVerb = <F extends Flags>(verb: Declaration<F>): Declaration => verb;
 
 export function addFlags(command: Command, flags: Flags): Command {
   for (const [name, { look }] of Object.entries(flags)) {
@@ -42,10 +30,9 @@ export function addFlags(command: Command, flags: Flags): Command {
   return command;
 }
 
-type Options = Readonly<Record<string, unknown>>;
-
-/** commander's --no-wait is "wait", and true without it. */
-function textsIn(options: Options, flags: Flags): GivenTexts {
+/** What commander has read of them; its --no-wait is "wait", and true without it. Throws UsageError. */
+export function flagsOf<F extends Flags>(command: Command, flags: F): ValuesOf<F> {
+  const options: Readonly<Record<string, unknown>> = command.opts();
   const given = Object.keys(flags).map((name) => {
     const value = options[camelCase(name.replace(/^no-/, ''))];
     const isGiven = name.startsWith('no-')
@@ -53,5 +40,5 @@ function textsIn(options: Options, flags: Flags): GivenTexts {
       : value !== undefined && value !== false;
     return [name, isGiven ? [value].flat().map(String) : undefined];
   });
-  return Object.fromEntries(given);
+  return readFlags(flags, Object.fromEntries(given));
 }

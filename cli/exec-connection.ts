@@ -1,23 +1,17 @@
-import { Pod } from '../api/pod.ts';
-import { openChannels } from './channels.ts';
+import type { Writable } from 'node:stream';
+import type { Pod } from '../api/pod.ts';
+import { type Channels, openChannels } from './channels.ts';
 import { CliError } from './cli-error.ts';
-import { type ApiClient, refusal } from './client.ts';
-import type { ObjectRef } from './resources.ts';
-import { objectPath } from './resources.ts';
+import { refusal } from './client.ts';
+import { podRef } from './pods-of.ts';
+import { type Api, objectPath } from './resources.ts';
 
 /** A command in a container, or its first process: {@link openExec}. */
-export interface ExecConnection {
-  /** False: taken, but wait for {@link drained}. */
-  write(chunk: Uint8Array): boolean;
-  drained(): Promise<void>;
-  endInput(): void;
+export interface ExecConnection extends Omit<Channels, 'input' | 'closed'> {
+  readonly input: Writable;
   resize(columns: number, rows: number): void;
   /** Its exit code. Rejects with StatusError when it couldn't be run, CliError when the connection broke. */
   readonly exited: Promise<number>;
-  /** Back-pressure on its output. */
-  pause(): void;
-  resume(): void;
-  close(): void;
 }
 
 /** What is asked of a container. */
@@ -39,7 +33,7 @@ const channel = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4 };
 
 /** Throws StatusError for what the server refuses, CliError otherwise. */
 export async function openExec(
-  client: ApiClient,
+  api: Api,
   wanted: ExecWanted,
   onOutput: OnOutput,
 ): Promise<ExecConnection> {
@@ -47,12 +41,13 @@ export async function openExec(
   const subresource = command === undefined ? 'attach' : 'exec';
   const streams = { stdin, stdout: output, stderr: output && !tty, tty };
   const request = {
-    path: objectPath(refOf(pod), subresource),
+    path: objectPath(podRef(pod), subresource),
     query: { command, container, ...streams },
   };
   const ended = Promise.withResolvers<number>();
   ended.promise.catch(() => {});
-  const channels = await openChannels(client.connection, request, (from, payload) => {
+  const { connection } = await api.connected();
+  const channels = await openChannels(connection, request, (from, payload) => {
     if (from === channel.stdout) onOutput('stdout', payload);
     if (from === channel.stderr) onOutput('stderr', payload);
     if (from === channel.status) settle(payload.toString(), ended);
@@ -60,23 +55,14 @@ export async function openExec(
   void channels.closed.then((broke) =>
     ended.reject(broke ?? new CliError('the connection ended before the command did')),
   );
+  const sizes = channels.input(channel.resize);
   return {
+    ...channels,
+    input: channels.input(channel.stdin),
     exited: ended.promise,
-    write: (chunk) => channels.send(channel.stdin, chunk),
-    drained: () => channels.drained(),
-    endInput: () => channels.end(channel.stdin),
-    resize(columns, rows) {
-      channels.send(channel.resize, Buffer.from(JSON.stringify({ Width: columns, Height: rows })));
-    },
-    pause: () => channels.pause(),
-    resume: () => channels.resume(),
-    close: () => channels.close(),
+    resize: (columns, rows) => void sizes.write(JSON.stringify({ Width: columns, Height: rows })),
   };
 }
-
-const refOf = ({ metadata: { name, namespace = '' } }: Pod): ObjectRef => ({
-  ...{ kind: Pod, namespace, name },
-});
 
 interface ExecStatus {
   readonly status?: string;

@@ -45,6 +45,19 @@ export function processIo(): Io {
   };
 }
 
+/** What goes on until Ctrl-C, `end`, or that much time: at the latest until the block that holds it is left. */
+export function openWait({ clock, interruption }: Io, timeoutMs: number) {
+  const ended = new AbortController();
+  const end = () => ended.abort();
+  const signal = AbortSignal.any([ended.signal, interruption()]);
+  const cancel = clock.after(timeoutMs, end);
+  const dispose = () => {
+    cancel();
+    end();
+  };
+  return { signal, end, [Symbol.dispose]: dispose };
+}
+
 function onInterrupt(): AbortSignal {
   const controller = new AbortController();
   process.once('SIGINT', () => controller.abort(new Error('interrupted')));

@@ -34,10 +34,7 @@ export const resultName = ({ singular, group }: Kind): string =>
   group === '' ? singular : `${singular}.${group}`;
 
 function namesOf({ plural, singular, shortNames, group, version }: Kind): readonly string[] {
-  const qualified = group === '' ? [] : [`${plural}.${group}`, `${plural}.${version}.${group}`];
-  return [plural, singular, ...shortNames, ...qualified, ...qualified.map(singularOf)];
-
-  function singularOf(name: string): string {
-    return singular + name.slice(plural.length);
-  }
+  const suffixes = group === '' ? [] : [`.${group}`, `.${version}.${group}`];
+  const qualified = suffixes.flatMap((suffix) => [plural + suffix, singular + suffix]);
+  return [plural, singular, ...shortNames, ...qualified];
 }

@@ -1,8 +1,10 @@
-import { access, readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { type ConnectionOptions, createSecureContext } from 'node:tls';
 import { parse } from 'yaml';
 import { isObject } from '../api/normalize.ts';
+import { readIfPresent } from '../base/durable-file.ts';
+import { about } from '../base/error-chain.ts';
 import { CliError } from './cli-error.ts';
 
 /** Where the API is, and who asks. */
@@ -11,11 +13,12 @@ export interface Connection {
   readonly server: string;
   /** The context's; "default" when it names none. */
   readonly namespace: string;
-  readonly tls: Pick<SecureContextOptions, 'ca' | 'cert' | 'key'> & {
-    readonly servername?: string;
-    readonly rejectUnauthorized?: boolean;
-  };
-  readonly token: string | undefined;
+  readonly tls: Pick<
+    ConnectionOptions,
+    'ca' | 'cert' | 'key' | 'servername' | 'rejectUnauthorized'
+  >;
+  /** Of every request: who asks, if the certificate doesn't say it. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** The first of these files that exists. Throws CliError. */
@@ -24,26 +27,30 @@ export async function findKubeconfig(
   usual: readonly string[],
 ): Promise<string> {
   if (given !== undefined) return given;
-  for (const path of usual) if (await exists(path)) return path;
+  for (const path of usual)
+    if (await about(`cannot read ${path}`, readIfPresent(stat(path)))) return path;
   throw new CliError(
     `no kubeconfig: none of ${usual.join(', ')} is there; start a cluster with \`orc dev\`, or give --kubeconfig`,
   );
 }
 
-/** Throws CliError. */
+/** Throws what says why not. */
 export async function readConnection(path: string, context?: string): Promise<Connection> {
-  const config = record(parseFile(path, await readText(path)));
+  const content = await readText(path);
+  const parsed = Promise.try(() => parse(content) as unknown);
+  const config = record(await about(`${path} is not valid YAML`, parsed));
+  const entry = (part: 'context' | 'cluster' | 'user', name: string): Fields => {
+    const entries = config[`${part}s`];
+    const found = Array.isArray(entries) && entries.find((one) => record(one).name === name);
+    if (found) return record(record(found)[part]);
+    throw new CliError(`${path} has no ${part} "${name}" among its ${part}s`);
+  };
   const contextName = context ?? text(config['current-context']);
   if (contextName === undefined)
     throw new CliError(`${path} has no current-context: give --context`);
-  const chosen = entry(path, config, { list: 'contexts', part: 'context', name: contextName });
-  const cluster = entry(path, config, {
-    ...{ list: 'clusters', part: 'cluster' },
-    name: text(chosen.cluster) ?? '',
-  });
-  const user = chosen.user
-    ? entry(path, config, { list: 'users', part: 'user', name: text(chosen.user) ?? '' })
-    : {};
+  const chosen = entry('context', contextName);
+  const cluster = entry('cluster', text(chosen.cluster) ?? '');
+  const user = chosen.user ? entry('user', text(chosen.user) ?? '') : {};
   return connection(path, { namespace: text(chosen.namespace) ?? 'default', cluster, user });
 }
 
@@ -64,22 +71,18 @@ async function connection(
     pem(user, 'client-certificate'),
     pem(user, 'client-key'),
   ]);
-  try {
-    createSecureContext({ ca, cert, key });
-  } catch (cause) {
-    throw new CliError(`${path}: its certificates and key don't fit`, { cause });
-  }
-  const servername = text(cluster['tls-server-name']);
+  const identity = { ca, cert, key };
+  const isFitting = Promise.try(createSecureContext, identity);
+  await about(`${path}: its certificates and key don't fit`, isFitting);
+  const isInsecure = cluster['insecure-skip-tls-verify'] === true;
+  const token = text(user.token);
   return {
     server: server.replace(/\/+$/, ''),
     namespace,
-    token: text(user.token),
+    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
     tls: {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      ...(servername === undefined ? {} : { servername }),
-      ...(cluster['insecure-skip-tls-verify'] === true ? { rejectUnauthorized: false } : {}),
+      ...{ ...identity, servername: text(cluster['tls-server-name']) },
+      ...(isInsecure ? { rejectUnauthorized: false } : {}),
     },
   };
 }
@@ -92,45 +95,7 @@ async function pemOf(path: string, fields: Fields, name: string): Promise<string
   return file === undefined ? undefined : readText(resolve(dirname(path), file));
 }
 
-function entry(
-  path: string,
-  config: Fields,
-  { list, part, name }: { list: string; part: string; name: string },
-): Fields {
-  const entries = config[list];
-  const found = Array.isArray(entries)
-    ? entries.find((one) => isObject(one) && one.name === name)
-    : undefined;
-  if (found === undefined) throw new CliError(`${path} has no ${part} "${name}" among its ${list}`);
-  return record(record(found)[part]);
-}
-
+const readText = (path: string) => about(`cannot read ${path}`, readFile(path, 'utf8'));
 const record = (value: unknown): Fields => (isObject(value) ? value : {});
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined;
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new CliError(`cannot read ${path}`, { cause });
-  }
-}
-
-function parseFile(path: string, content: string): unknown {
-  try {
-    return parse(content);
-  } catch (cause) {
-    throw new CliError(`${path} is not valid YAML`, { cause });
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw new CliError(`cannot read ${path}`, { cause: error });
-  }
-}

@@ -1,14 +1,15 @@
-import { type Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import { StatusError } from '../api/status.ts';
 import { closestTo } from '../base/closest.ts';
 import { errorChain } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
-import { type Act, type Cli, type GlobalFlags, openCli } from './cli.ts';
+import { openCli } from './cli.ts';
 import { AlreadyTold } from './cli-error.ts';
+import { flagsOf } from './define-verb.ts';
 import { type Io, processIo } from './io.ts';
 import { formatVerbs } from './print/help.ts';
 import { type Programs, splitVerb, verbCommand } from './verb-command.ts';
-import { isVerb, type VerbName, verbs } from './verbs.ts';
+import { definitions, isVerb, type VerbName, verbs } from './verbs.ts';
 
 /** `orc VERB …`. Gives the exit code: 0 done, 1 failed, 2 wrong usage. */
 export async function runCli(argv: readonly string[], programs: Programs): Promise<number> {
@@ -33,35 +34,19 @@ async function run(argv: readonly string[], programs: Programs, io: Io): Promise
 }
 
 async function runVerb(name: VerbName, args: readonly string[], io: Io): Promise<number> {
-  let exitCode = 0;
-  const act: Act =
-    (work) =>
-    async (...given) => {
-      const command = given.at(-1) as Command;
-      const words = command.args;
-      const flags = command.opts();
-      exitCode = await withCli(io, flags, (cli) => work(cli, words, flags as never));
-    };
-  const command = await verbCommand(name, act);
+  const command = await verbCommand(name);
   command.configureOutput({
     writeOut: (text) => void io.stdout.write(text),
     outputError: () => {},
   });
   command.configureHelp({ helpWidth: Math.min(io.stdout.columns ?? 100, 100) });
-  await command.parseAsync([...args], { from: 'user' });
-  return exitCode;
-}
-
-async function withCli(
-  io: Io,
-  flags: GlobalFlags,
-  work: (cli: Cli) => Promise<number>,
-): Promise<number> {
-  const cli = openCli(io, flags);
+  command.parse(args, { from: 'user' });
+  const verb = await definitions[name]();
+  const cli = openCli(io, command.opts());
   try {
-    return await work(cli);
+    return await verb.run(cli, command.args, flagsOf(command, verb.flags ?? {}));
   } finally {
-    cli.close();
+    cli.api.close();
   }
 }
 

@@ -6,11 +6,11 @@ import type { Pod } from '../api/pod.ts';
 import { RuntimeClass } from '../api/runtime-class.ts';
 import { StatusError } from '../api/status.ts';
 import { closestTo } from '../base/closest.ts';
-import type { ApiClient, Reply } from './client.ts';
+import type { Reply } from './client.ts';
 import { kindOf } from './kind-lookup.ts';
 import { mapLimited } from './limited.ts';
 import type { Finding, Manifest, ManifestObject } from './manifest.ts';
-import { applyObject, type ObjectRef } from './resources.ts';
+import type { Api, ObjectRef } from './resources.ts';
 
 /** An object that says what it is. */
 export interface NamedObject {
@@ -35,14 +35,14 @@ const checksAtOnce = 4;
 
 /** Asks the server about every object before anything is changed, and gathers all that is wrong. */
 export async function checkManifest(
-  client: ApiClient,
+  api: Api,
   manifest: Manifest,
   options: CheckOptions,
 ): Promise<{ checked: readonly CheckedObject[]; findings: readonly Finding[] }> {
   const { named, findings } = nameObjects(manifest, options.namespace);
   const grounds = new Set(named.filter(isGround).map(({ ref }) => subjectOf(ref)));
   const answers = await mapLimited(named, checksAtOnce, (one) =>
-    checkOne(client, one, { ...options, grounds }),
+    checkOne(api, one, { ...options, grounds }),
   );
   const refused = answers.flatMap((answer) => ('findings' in answer ? answer.findings : []));
   return {
@@ -71,12 +71,12 @@ export function nameObjects(
   const named = new Map<string, NamedObject>();
   for (const written of objects) {
     const result = nameObject(written, namespace);
-    if ('message' in result) {
-      wrong.push(findingAt(written, { path: result.path, message: result.message }));
+    if (!('ref' in result)) {
+      wrong.push(result);
       continue;
     }
-    const { kind } = result.ref;
-    const key = `${kind.plural}.${kind.group}/${result.ref.namespace}/${result.ref.name}`;
+    const { kind, namespace: place, name } = result.ref;
+    const key = `${kind.plural}.${kind.group}/${place}/${name}`;
     const first = named.get(key);
     if (first === undefined) named.set(key, result);
     else wrong.push(findingAt(written, { subject: subjectOf(result.ref), message: twice(first) }));
@@ -89,45 +89,34 @@ function twice({ written }: NamedObject): string {
   return `is described twice: first in ${written.file}:${line}`;
 }
 
-function nameObject(
-  written: ManifestObject,
-  namespace: string,
-): NamedObject | { path: string; message: string } {
+function nameObject(written: ManifestObject, namespace: string): NamedObject | Finding {
   const { body } = written;
+  const wrong = (path: string, what: string, subject = '') =>
+    findingAt(written, { subject, path, message: `${path}: ${what}` });
   const { apiVersion, kind: kindName } = body;
-  const metadata = isObject(body.metadata) ? body.metadata : {};
-  if (typeof apiVersion !== 'string')
-    return { path: 'apiVersion', message: 'apiVersion: is missing' };
-  if (typeof kindName !== 'string') return { path: 'kind', message: 'kind: is missing' };
+  if (typeof apiVersion !== 'string') return wrong('apiVersion', 'is missing');
+  if (typeof kindName !== 'string') return wrong('kind', 'is missing');
   const kind = kindOf(apiVersion, kindName);
-  if (kind === undefined) return unknownKind(apiVersion, kindName);
-  const { name, namespace: own } = metadata;
-  if (typeof name !== 'string' || name === '')
-    return {
-      path: 'metadata.name',
-      message: `${kindName}  metadata.name: ${name === undefined || name === '' ? 'is missing' : `must be a string, not ${JSON.stringify(name)}`}`,
-    };
+  if (kind === undefined) return wrong(...unknownKind(apiVersion, kindName));
+  const { name, namespace: own } = isObject(body.metadata) ? body.metadata : {};
+  if (name === undefined || name === '') return wrong('metadata.name', 'is missing', kindName);
+  if (typeof name !== 'string')
+    return wrong('metadata.name', `must be a string, not ${JSON.stringify(name)}`, kindName);
   const place = typeof own === 'string' && own !== '' ? own : namespace;
   return { written, body, ref: { kind, name, namespace: kind.namespaced ? place : '' } };
 }
 
-function unknownKind(apiVersion: string, kindName: string): { path: string; message: string } {
+function unknownKind(apiVersion: string, kindName: string): [path: string, what: string] {
   const sameName = kinds.find(({ kind }) => kind === kindName);
   if (sameName !== undefined) {
     const right = apiVersionOf(sameName);
-    const message = `apiVersion: there is no ${kindName} in "${apiVersion}"; use "${right}"`;
-    return { path: 'apiVersion', message };
+    return ['apiVersion', `there is no ${kindName} in "${apiVersion}"; use "${right}"`];
   }
-  const nearest = closestTo(
-    kindName,
-    kinds.map(({ kind }) => kind),
-  );
+  const names = kinds.map(({ kind }) => kind);
+  const nearest = closestTo(kindName, names);
   const hint =
     nearest === undefined ? 'orc api-resources lists the kinds' : `did you mean "${nearest}"?`;
-  return {
-    path: 'kind',
-    message: `kind: orc does not serve "${kindName}" (${apiVersion}); ${hint}`,
-  };
+  return ['kind', `orc does not serve "${kindName}" (${apiVersion}); ${hint}`];
 }
 
 interface Check extends CheckOptions {
@@ -136,13 +125,13 @@ interface Check extends CheckOptions {
 }
 
 async function checkOne(
-  client: ApiClient,
+  api: Api,
   one: NamedObject,
   { force, grounds }: Check,
 ): Promise<CheckedObject | { findings: readonly Finding[] }> {
   const { ref, body } = one;
   try {
-    return { ...one, dryRun: await applyObject(client, ref, { body, force, dryRun: true }) };
+    return { ...one, dryRun: await api.apply(ref, { body, force, dryRun: true }) };
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
     // The server looks for these last: everything else about the object is right.

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { about } from '../base/error-chain.ts';
 import { CliError } from './cli-error.ts';
 import type { Io } from './io.ts';
 import { joinManifests, type Manifest, parseManifest } from './manifest.ts';
@@ -24,7 +25,8 @@ export async function readManifests(
 
 async function filesAt(path: string, recursive: boolean): Promise<readonly string[]> {
   if (path === '-') return ['-'];
-  if (!(await isDirectory(path))) return [path];
+  const found = await about(`there is no file or directory ${path}`, stat(path));
+  if (!found.isDirectory()) return [path];
   const names = await readdir(path, { recursive });
   const files = names.filter((name) => /\.(ya?ml|json)$/.test(name)).sort();
   if (files.length === 0)
@@ -34,19 +36,8 @@ async function filesAt(path: string, recursive: boolean): Promise<readonly strin
   return files.map((name) => join(path, name));
 }
 
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (cause) {
-    throw new CliError(`there is no file or directory ${path}`, { cause });
-  }
-}
-
 async function readOne(file: string, { stdin }: Pick<Io, 'stdin'>): Promise<string> {
-  try {
-    const bytes = file === '-' ? await buffer(stdin) : await readFile(file);
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new CliError(`cannot read ${file}`, { cause });
-  }
+  const read = file === '-' ? buffer(stdin) : readFile(file);
+  const decoded = read.then((bytes) => new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  return about(`cannot read ${file}`, decoded);
 }

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Pair } from 'yaml';
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter } from 'yaml';
 import { isObject } from '../api/normalize.ts';
 import { readYaml, type YamlDocument } from '../base/yaml-text.ts';
 
@@ -34,12 +34,11 @@ export interface Manifest {
 export function parseManifest(file: string, text: string): Manifest {
   const lines = new LineCounter();
   const { documents, faults } = readYaml(text, lines);
-  const positionAt = positionIn(lines);
   const parts = documents
     .filter(({ value }) => value !== null && value !== undefined)
-    .map(({ document, value }) => partsOf({ file, document, positionAt }, value, ''));
+    .map(({ document, value }) => partsOf({ file, document, lines }, value, ''));
   const unread = faults.map(({ offset, message }) => ({
-    ...{ file, position: positionAt(offset), subject: '', message },
+    ...{ file, position: positionAt(lines, offset), subject: '', message },
   }));
   return joinManifests([{ objects: [], findings: unread }, ...parts]);
 }
@@ -49,18 +48,14 @@ export const joinManifests = (parts: readonly Manifest[]): Manifest => ({
   findings: parts.flatMap(({ findings }) => findings),
 });
 
-type PositionAt = (offset: number) => Position;
-
-const positionIn =
-  (lines: LineCounter): PositionAt =>
-  (offset) => {
-    const { line, col } = lines.linePos(offset);
-    return { line: Math.max(line, 1), column: Math.max(col, 1) };
-  };
+function positionAt(lines: LineCounter, offset: number): Position {
+  const { line, col } = lines.linePos(offset);
+  return { line: Math.max(line, 1), column: Math.max(col, 1) };
+}
 
 interface Written extends Pick<YamlDocument, 'document'> {
   readonly file: string;
-  readonly positionAt: PositionAt;
+  readonly lines: LineCounter;
 }
 
 /** A List stands for what is in it. */
@@ -87,39 +82,32 @@ const joined = (path: string, field: string) => [path, field].filter(Boolean).jo
 
 /** A scalar is found at its value, everything else at its key; what isn't there, at what would hold it. */
 function locate(
-  { document, positionAt }: Written,
+  { document, lines }: Written,
   { path, atKey }: { path: string; atKey: boolean },
 ): Position {
   let node: unknown = document.contents;
   let offset = offsetOf(node) ?? 0;
   for (const step of stepsOf(path)) {
-    const place = placeIn(isAlias(node) ? node.resolve(document) : node, step);
+    const [value, place] = placeIn(isAlias(node) ? node.resolve(document) : node, step);
     if (place === undefined) break;
-    node = place.value;
-    offset = atKey || !isPresentScalar(node) ? place.offset : (offsetOf(node) ?? place.offset);
+    node = value;
+    offset = atKey || !isPresentScalar(node) ? place : (offsetOf(node) ?? place);
   }
-  return positionAt(offset);
+  return positionAt(lines, offset);
 }
 
-interface Place {
-  readonly value: unknown;
-  /** Of the key, or of the list's item. */
-  readonly offset: number;
-}
-
-function placeIn(node: unknown, step: string): Place | undefined {
-  const [value, marker] = isSeq(node)
-    ? [node.items[Number(step)], node.items[Number(step)]]
-    : isMap(node)
-      ? valueAndKey(node.items, step)
-      : [];
-  const offset = offsetOf(marker);
-  return offset === undefined ? undefined : { value, offset };
-}
-
-function valueAndKey(pairs: readonly Pair[], step: string): readonly unknown[] {
+/** Offsets are of a key, or of a list's item; undefined: it isn't there. */
+function placeIn(
+  node: unknown,
+  step: string,
+): readonly [value: unknown, offset: number | undefined] {
+  if (isSeq(node)) {
+    const item = node.items[Number(step)];
+    return [item, offsetOf(item)];
+  }
+  const pairs = isMap(node) ? node.items : [];
   const pair = pairs.find(({ key }) => isScalar(key) && String(key.value) === step);
-  return [pair?.value, pair?.key];
+  return [pair?.value, offsetOf(pair?.key)];
 }
 
 const isPresentScalar = (node: unknown) => isScalar(node) && node.value !== null;

@@ -11,8 +11,7 @@ import { Service } from '../api/service.ts';
 import { text } from '../base/flags.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './cli-error.ts';
-import type { ApiClient } from './client.ts';
-import { getObject, listObjects, type ObjectRef, type Selection } from './resources.ts';
+import type { Api, ObjectRef, Selection } from './resources.ts';
 import { parsePodTarget } from './targets.ts';
 
 /** The label selector of whatever has pods: "app=web,tier in (a,b)". undefined: it has none. Pure. */
@@ -24,10 +23,10 @@ export function podSelectorOf({ kind, spec }: AnyObject): string | undefined {
 }
 
 /** A pod by name; or one of those that a Deployment, ReplicaSet or Service has. Throws CliError, StatusError. */
-export async function pickPod(client: ApiClient, ref: ObjectRef): Promise<Pod> {
-  if (ref.kind.kind === Pod.kind) return getObject<Pod>(client, ref);
-  const pods = await podsOf(client, ref);
-  const best = [...pods].sort(byUsefulness)[0];
+export async function pickPod(api: Api, ref: ObjectRef): Promise<Pod> {
+  if (ref.kind.kind === Pod.kind) return api.get<Pod>(ref);
+  const { items } = await api.list<Pod>(await podSelection(api, ref));
+  const [best] = items.toSorted((a, b) => uselessness(a) - uselessness(b));
   if (best === undefined) throw new CliError(`${ref.kind.singular}/${ref.name} has no pods`);
   return best;
 }
@@ -41,10 +40,18 @@ export async function pickContainer(
   wanted: string | undefined,
 ): Promise<{ readonly pod: Pod; readonly container: string }> {
   const ref = { ...parsePodTarget(word), namespace: await cli.namespace() };
-  const pod = await pickPod(await cli.client(), ref);
-  if (wanted === undefined) return { pod, container: firstContainer(pod) };
-  return { pod, container: containerNamed(pod, wanted) };
+  const pod = await pickPod(cli.api, ref);
+  return { pod, container: containerOf(pod, wanted) };
 }
+
+export const podRef = ({ metadata: { name, namespace = '' } }: Pod): ObjectRef => ({
+  ...{ kind: Pod, namespace, name },
+});
+
+/** The pods of a node. */
+export const onNode = (node: string): Selection => ({
+  ...{ kind: Pod, namespace: '', fieldSelector: `spec.nodeName=${node}` },
+});
 
 /** The init containers last. */
 export const containersOf = ({ spec }: Pod): readonly Container[] => [
@@ -52,27 +59,23 @@ export const containersOf = ({ spec }: Pod): readonly Container[] => [
   ...(spec.initContainers ?? []),
 ];
 
-/** The one that is meant when none is named: the first, unless the pod says another. */
-export const firstContainer = ({ metadata, spec }: Pod): string =>
-  metadata.annotations?.['kubectl.kubernetes.io/default-container'] ??
-  spec.containers[0]?.name ??
-  '';
-
-/** Throws CliError with those that there are. */
-export function containerNamed(pod: Pod, wanted: string): string {
+/** The one that is wanted; else the first, unless the pod says another. Throws CliError with those that there are. */
+export function containerOf(pod: Pod, wanted: string | undefined): string {
+  const { metadata, spec } = pod;
+  if (wanted === undefined) {
+    const usual = metadata.annotations?.['kubectl.kubernetes.io/default-container'];
+    return usual ?? spec.containers[0]?.name ?? '';
+  }
   const names = containersOf(pod).map(({ name }) => name);
   if (names.includes(wanted)) return wanted;
   throw new CliError(
-    `pod ${pod.metadata.name} has no container "${wanted}"; it has ${names.join(', ')}`,
+    `pod ${metadata.name} has no container "${wanted}"; it has ${names.join(', ')}`,
   );
 }
 
-const podsOf = async (client: ApiClient, ref: ObjectRef): Promise<readonly Pod[]> =>
-  (await listObjects<Pod>(client, await podSelection(client, ref))).items;
-
 /** Of the pods that something has. Throws CliError, StatusError. */
-export async function podSelection(client: ApiClient, ref: ObjectRef): Promise<Selection> {
-  const owner = await getObject(client, ref);
+export async function podSelection(api: Api, ref: ObjectRef): Promise<Selection> {
+  const owner = await api.get(ref);
   const labelSelector = podSelectorOf(owner);
   if (labelSelector === undefined)
     throw new CliError(`${ref.kind.singular}/${ref.name} selects no pods: name a pod instead`);
@@ -81,22 +84,19 @@ export async function podSelection(client: ApiClient, ref: ObjectRef): Promise<S
 
 /** Those that a Deployment controls. */
 export async function replicaSetsOf(
-  client: ApiClient,
+  api: Api,
   { spec, metadata: { namespace = '', uid } }: Deployment,
 ): Promise<readonly ReplicaSet[]> {
   const labelSelector = formatLabelSelector(spec.selector);
   const selection = { kind: ReplicaSet, namespace, labelSelector };
-  const { items } = await listObjects<ReplicaSet>(client, selection);
+  const { items } = await api.list<ReplicaSet>(selection);
   return items.filter(({ metadata: { ownerReferences = [] } }) =>
     ownerReferences.some((owner) => owner.uid === uid),
   );
 }
 
 /** Ready ones first, then running ones; those that are going last. */
-function byUsefulness(a: Pod, b: Pod): number {
-  const rank = (pod: Pod) =>
-    (pod.metadata.deletionTimestamp === undefined ? 0 : 4) +
-    (pod.status.phase === 'Running' ? 0 : 2) +
-    (isPodReady(pod) ? 0 : 1);
-  return rank(a) - rank(b);
-}
+const uselessness = (pod: Pod): number =>
+  (pod.metadata.deletionTimestamp === undefined ? 0 : 4) +
+  (pod.status.phase === 'Running' ? 0 : 2) +
+  (isPodReady(pod) ? 0 : 1);

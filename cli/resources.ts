@@ -1,7 +1,7 @@
+import type { IncomingMessage } from 'node:http';
 import type { AnyObject, Kind } from '../api/kind.ts';
-import { apiVersionOf } from '../api/kind.ts';
 import { StatusError } from '../api/status.ts';
-import type { ApiClient, Query, Reply } from './client.ts';
+import type { ApiClient, ApiRequest, Query, Reply } from './client.ts';
 
 /** An object's place; "" where the kind has no namespaces. */
 export interface ObjectRef {
@@ -16,29 +16,24 @@ export interface Selection {
   readonly namespace: string;
   readonly labelSelector?: string | undefined;
   readonly fieldSelector?: string | undefined;
+  /** At most so many. */
+  readonly limit?: number;
 }
 
-export interface ObjectList<T extends AnyObject = AnyObject> {
+interface ObjectList<T extends AnyObject = AnyObject> {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
   readonly items: readonly T[];
 }
 
 export function collectionPath({ kind, namespace }: Pick<Selection, 'kind' | 'namespace'>): string {
-  const root = kind.group === '' ? '/api' : '/apis';
+  const root = kind.group === '' ? '/api' : `/apis/${kind.group}`;
   const scope =
     kind.namespaced && namespace !== '' ? `/namespaces/${encodeURIComponent(namespace)}` : '';
-  return `${root}/${apiVersionOf(kind)}${scope}/${kind.plural}`;
+  return `${root}/${kind.version}${scope}/${kind.plural}`;
 }
 
 export const objectPath = (ref: ObjectRef, subresource = ''): string =>
   `${collectionPath(ref)}/${encodeURIComponent(ref.name)}${subresource && `/${subresource}`}`;
-
-export async function getObject<T extends AnyObject>(
-  client: ApiClient,
-  ref: ObjectRef,
-): Promise<T> {
-  return (await client.send<T>({ path: objectPath(ref) })).body;
-}
 
 /** What was asked for; undefined: it isn't there. */
 export async function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
@@ -50,13 +45,10 @@ export async function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
   }
 }
 
-export async function listObjects<T extends AnyObject>(
-  client: ApiClient,
-  selection: Selection,
-): Promise<ObjectList<T>> {
-  const path = collectionPath(selection);
-  return (await client.send<ObjectList<T>>({ path, query: selectorsOf(selection) })).body;
-}
+/** Of one object alone. */
+export const justThis = ({ kind, namespace, name }: ObjectRef): Selection => ({
+  ...{ kind, namespace, fieldSelector: `metadata.name=${name}` },
+});
 
 export const selectorsOf = ({ labelSelector, fieldSelector }: Selection): Query => ({
   labelSelector,
@@ -65,37 +57,65 @@ export const selectorsOf = ({ labelSelector, fieldSelector }: Selection): Query 
 
 const fieldManager = 'orc';
 
-export interface ApplyOptions {
+/** The cluster's objects, over a connection that is made for the first question. Throws StatusError, CliError. */
+export class Api {
+  readonly #connect: () => Promise<ApiClient>;
+  #client: Promise<ApiClient> | undefined;
+
+  constructor(connect: () => Promise<ApiClient>) {
+    this.#connect = connect;
+  }
+
+  connected(): Promise<ApiClient> {
+    return (this.#client ??= this.#connect());
+  }
+
+  async send<T>(request: ApiRequest): Promise<Reply<T>> {
+    return (await this.connected()).send(request);
+  }
+
+  /** The answer as it arrives. */
+  async open(request: ApiRequest): Promise<IncomingMessage> {
+    return (await this.connected()).open(request);
+  }
+
+  async get<T = AnyObject>(ref: ObjectRef): Promise<T> {
+    return (await this.send<T>({ path: objectPath(ref) })).body;
+  }
+
+  async list<T extends AnyObject = AnyObject>(selection: Selection): Promise<ObjectList<T>> {
+    const query = { ...selectorsOf(selection), limit: selection.limit };
+    return (await this.send<ObjectList<T>>({ path: collectionPath(selection), query })).body;
+  }
+
+  /** Server-side apply. 201: it was made. */
+  apply(ref: ObjectRef, { body, dryRun = false, force = false }: Apply): Promise<Reply<AnyObject>> {
+    return this.send({
+      method: 'PATCH',
+      path: objectPath(ref),
+      query: { fieldManager, force, ...(dryRun ? { dryRun: 'All' } : {}) },
+      type: 'application/apply-patch+yaml',
+      body,
+    });
+  }
+
+  async mergePatch(ref: ObjectRef, patch: unknown, subresource = ''): Promise<void> {
+    await this.send({
+      method: 'PATCH',
+      path: objectPath(ref, subresource),
+      query: { fieldManager },
+      type: 'application/merge-patch+json',
+      body: patch,
+    });
+  }
+
+  close(): void {
+    void this.#client?.then((client) => client.close()).catch(() => {});
+  }
+}
+
+interface Apply {
+  readonly body: unknown;
   readonly dryRun?: boolean;
   readonly force?: boolean;
-}
-
-/** Server-side apply. 201: it was made. */
-export function applyObject(
-  client: ApiClient,
-  ref: ObjectRef,
-  { body, dryRun = false, force = false }: ApplyOptions & { readonly body: unknown },
-): Promise<Reply<AnyObject>> {
-  return client.send({
-    method: 'PATCH',
-    path: objectPath(ref),
-    query: { fieldManager, force, ...(dryRun ? { dryRun: 'All' } : {}) },
-    type: 'application/apply-patch+yaml',
-    body,
-  });
-}
-
-export async function mergePatch<T extends AnyObject>(
-  client: ApiClient,
-  ref: ObjectRef,
-  { patch, subresource = '' }: { readonly patch: unknown; readonly subresource?: string },
-): Promise<T> {
-  const reply = await client.send<T>({
-    method: 'PATCH',
-    path: objectPath(ref, subresource),
-    query: { fieldManager },
-    type: 'application/merge-patch+json',
-    body: patch,
-  });
-  return reply.body;
 }

@@ -3,11 +3,10 @@ import { Event } from '../api/event.ts';
 import { Pod } from '../api/pod.ts';
 import { isPodReady } from '../api/pod-facts.ts';
 import { CliError } from './cli-error.ts';
-import type { ApiClient } from './client.ts';
 import { type ImagePull, imagePulls, pullProgress } from './image-pulls.ts';
-import { followList } from './live-list.ts';
+import { liveList } from './live-list.ts';
 import { podSelectorOf } from './pods-of.ts';
-import { getObject, type ObjectRef } from './resources.ts';
+import { type Api, justThis, type ObjectRef } from './resources.ts';
 import { type RolloutState, rolloutState } from './rollout-state.ts';
 
 /** A rollout and what its new pods wait for. */
@@ -25,12 +24,12 @@ export interface RolloutWatch {
 
 /** Follows the Deployment, its pods and their events until `signal` aborts. Throws CliError when it is deleted. */
 export async function watchRollout(
-  client: ApiClient,
+  api: Api,
   ref: ObjectRef,
   { signal, onChange }: RolloutWatch,
 ): Promise<void> {
-  const { kind, namespace, name } = ref;
-  let deployment = await getObject<Deployment>(client, ref);
+  const { namespace, name } = ref;
+  let deployment = await api.get<Deployment>(ref);
   let pods: readonly Pod[] | undefined;
   let events: readonly Event[] = [];
   const newPods = new Set<string>();
@@ -40,30 +39,25 @@ export async function watchRollout(
     const [pulls, pulling] = [imagePulls(events, fresh), pullProgress(fresh)];
     onChange({ ...rolloutState(deployment, pods), pulls, pulling });
   };
-  const itself = { kind, namespace, fieldSelector: `metadata.name=${name}` };
-  const pullEvents = 'involvedObject.kind=Pod,reason=Pulled';
+  const pulled = 'involvedObject.kind=Pod,reason=Pulled';
+  const pullEvents = { kind: Event, namespace, fieldSelector: pulled };
   const itsPods = { kind: Pod, namespace, labelSelector: podSelectorOf(deployment) };
-  await Promise.all([
-    followList<Deployment>(client, itself, {
-      signal,
-      onChange([next]) {
-        if (next === undefined) throw new CliError(`deployment/${name} was deleted`);
-        deployment = next;
-        look();
-      },
-    }),
-    followList<Pod>(client, itsPods, {
-      signal,
-      onChange(next) {
-        pods = next;
-        for (const pod of next) if (!isPodReady(pod)) newPods.add(pod.metadata.uid);
-        look();
-      },
-    }),
-    followList<Event>(
-      client,
-      { kind: Event, namespace, fieldSelector: pullEvents },
-      { signal, onChange: (next) => void (events = next) },
-    ),
-  ]);
+  const watchItself = async () => {
+    for await (const [next] of liveList<Deployment>(api, justThis(ref), signal)) {
+      if (next === undefined) throw new CliError(`deployment/${name} was deleted`);
+      deployment = next;
+      look();
+    }
+  };
+  const watchPods = async () => {
+    for await (const next of liveList<Pod>(api, itsPods, signal)) {
+      pods = next;
+      for (const pod of next) if (!isPodReady(pod)) newPods.add(pod.metadata.uid);
+      look();
+    }
+  };
+  const watchPulls = async () => {
+    for await (const next of liveList<Event>(api, pullEvents, signal)) events = next;
+  };
+  await Promise.all([watchItself(), watchPods(), watchPulls()]);
 }

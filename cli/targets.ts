@@ -2,7 +2,7 @@ import type { Kind } from '../api/kind.ts';
 import { UsageError } from '../base/flags.ts';
 import type { Cli } from './cli.ts';
 import { findKind, findKinds } from './kind-lookup.ts';
-import { listObjects, type ObjectRef } from './resources.ts';
+import type { ObjectRef } from './resources.ts';
 
 /** What the words behind a verb mean: one object, or (without a name) all of a kind. */
 export interface Target {
@@ -30,11 +30,11 @@ export async function refsOf(
   targets: readonly Target[],
   labelSelector: string | undefined,
 ): Promise<readonly ObjectRef[]> {
-  const [client, place] = [await cli.client(), await cli.namespace()];
+  const place = await cli.namespace();
   const refs = targets.map(async ({ kind, name }) => {
     const namespace = kind.namespaced ? place : '';
     if (name !== undefined) return [{ kind, name, namespace }];
-    const { items } = await listObjects(client, { kind, namespace, labelSelector });
+    const { items } = await cli.api.list({ kind, namespace, labelSelector });
     return items.map(({ metadata }) => ({ kind, name: metadata.name, namespace }));
   });
   return (await Promise.all(refs)).flat();

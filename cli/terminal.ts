@@ -12,7 +12,7 @@ export function hasTerminal({ io, err }: Cli, tty: boolean): boolean {
 
 /** Joins this terminal and a container until that has ended; the terminal is then as it was. Gives the exit code; Ctrl-C where it is no key hangs up. */
 export async function runInTerminal(cli: Cli, wanted: ExecWanted): Promise<number> {
-  const connection = await openExec(await cli.client(), wanted, (stream, chunk) => {
+  const connection = await openExec(cli.api, wanted, (stream, chunk) => {
     cli.io[stream].write(chunk);
   });
   const restore = [
@@ -36,15 +36,9 @@ export async function runInTerminal(cli: Cli, wanted: ExecWanted): Promise<numbe
 
 type Undo = () => void;
 
-function passInput({ stdin }: Io, connection: ExecConnection): Undo {
-  const onInput = (chunk: Buffer) => {
-    if (connection.write(chunk)) return;
-    stdin.pause();
-    void connection.drained().then(() => stdin.resume());
-  };
-  const onEnd = () => connection.endInput();
-  stdin.on('data', onInput).on('end', onEnd);
-  return () => stdin.off('data', onInput).off('end', onEnd).pause();
+function passInput({ stdin }: Io, { input }: ExecConnection): Undo {
+  stdin.pipe(input);
+  return () => stdin.unpipe(input);
 }
 
 function passSize({ stdout }: Io, connection: ExecConnection): Undo {

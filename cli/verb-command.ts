@@ -1,16 +1,20 @@
 import { Command } from 'commander';
 import type { Flags } from '../base/flags.ts';
-import { type Act, globalFlags } from './cli.ts';
+import { globalFlags } from './cli.ts';
 import { addFlags } from './define-verb.ts';
-import { verbHelp } from './print/help.ts';
 import { definitions, type VerbName, verbs } from './verbs.ts';
 
-/** A verb's own declaration of its words and flags; `act` is what it does. */
-export async function verbCommand(name: VerbName, act: Act): Promise<Command> {
+/** A verb's words and flags as commander reads and explains them. */
+export async function verbCommand(name: VerbName): Promise<Command> {
+  const { about, examples } = verbs[name];
+  const { words = {}, flags = {}, usage, notes = '' } = await definitions[name]();
   const command = new Command(`orc ${name}`).exitOverride().helpOption('-h, --help', 'this');
-  verbHelp(command, verbs[name]);
-  (await definitions[name]())(addFlags(command, globalFlags), act);
-  return command;
+  command.summary(about);
+  command.addHelpText('before', `${examples.map((line) => `  ${line}`).join('\n')}\n`);
+  for (const [word, meaning] of Object.entries(words)) command.argument(word, meaning);
+  if (usage !== undefined) command.usage(usage);
+  command.addHelpText('after', notes);
+  return addFlags(addFlags(command, globalFlags), flags);
 }
 
 const globalsWithValue = ['-n', '--namespace', '--kubeconfig', '--context'];
@@ -25,9 +29,6 @@ export function splitVerb(argv: readonly string[]): {
   const name = argv[at];
   return { name, args: [...argv.slice(0, at), ...argv.slice(at + 1)] };
 }
-
-/** For who only wants to know what there is. */
-export const inert: Act = () => async () => {};
 
 /** What `orc` does besides its verbs. */
 export interface Program {

@@ -1,4 +1,4 @@
-import type { DefineVerb } from './cli.ts';
+import type { Declaration } from './define-verb.ts';
 
 export interface Verb {
   readonly about: string;
@@ -105,7 +105,7 @@ export type VerbName = keyof typeof verbs;
 export const isVerb = (name: string): name is VerbName => Object.hasOwn(verbs, name);
 
 /** Only the verb that is asked for is loaded. */
-export const definitions: Readonly<Record<VerbName, () => Promise<DefineVerb>>> = {
+export const definitions: Readonly<Record<VerbName, () => Promise<Declaration>>> = {
   apply: async () => (await import('./commands/apply.ts')).defineApply,
   get: async () => (await import('./commands/get.ts')).defineGet,
   describe: async () => (await import('./commands/describe.ts')).defineDescribe,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { globalFlags } from '../cli/cli.ts';
 import { addFlags } from '../cli/define-verb.ts';
-import { inert, programCommand, verbCommand } from '../cli/verb-command.ts';
+import { programCommand, verbCommand } from '../cli/verb-command.ts';
 import { type VerbName, verbs } from '../cli/verbs.ts';
 import { programs } from '../programs.ts';
 
@@ -57,14 +57,11 @@ function nameSection(name: string, about: string): readonly string[] {
 
 async function verbOf(name: VerbName): Promise<readonly string[]> {
   const { about, examples } = verbs[name];
-  const command = await verbCommand(name, inert);
-  const own = new Command();
-  for (const option of command.options)
-    if (!(option.attributeName() in globalFlags)) own.addOption(option);
+  const command = await verbCommand(name);
   return [
     ...[`.SS ${name}`, `${text(about)}.`, '.PP', usageOf(command)],
     ...['.PP', '.nf', '.RS', ...examples.map(text), '.RE', '.fi'],
-    ...flagsOf(own),
+    ...flagsOf(command, globalFlags),
   ];
 }
 
@@ -76,10 +73,11 @@ function usageOf(command: Command): string {
     .join(' ');
 }
 
-function flagsOf(command: Command): readonly string[] {
+function flagsOf(command: Command, besides: object = {}): readonly string[] {
   const help = command.helpOption(false).createHelp();
   return help
     .visibleOptions(command)
+    .filter((one) => !(one.attributeName() in besides))
     .flatMap((one) => [
       '.TP',
       `.B ${text(help.optionTerm(one))}`,

@@ -1,23 +1,19 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../base/clock.ts';
-
-/** Where the hosts' pods get their cgroups: below this process's own, never anywhere else. */
-export interface CgroupParent {
-  /** The agent's --cgroup-parent for a host. */
-  of(host: string): string;
-  /** Removes every group that was made here; all their processes must have been ended. */
-  remove(): Promise<void>;
-}
+import { readIfPresent } from '../base/durable-file.ts';
 
 const mount = '/sys/fs/cgroup';
 
 /**
+ * Where the hosts' pods get their cgroups: below this process's own, never anywhere else.
+ *
  * On pure cgroup v2 a group with processes can't hand its controllers down, so this process moves to a leaf beside the
  * hosts' groups (cgroups(7), "no internal processes"); under systemd it must have been started in a delegated scope.
- * On v1 and hybrid machines the hosts' groups are made below its own place in every hierarchy.
+ * On v1 and hybrid machines the hosts' groups are made below its own place in every hierarchy. Gives `of`, the agent's
+ * --cgroup-parent for a host, and `remove`, for all that was made here; all its processes must have been ended.
  */
-export async function takeCgroupParent(name: string, clock: Clock): Promise<CgroupParent> {
+export async function takeCgroupParent(name: string, clock: Clock) {
   const places = await ownPlaces();
   const [unified] = places;
   if (places.length === 1 && unified?.controllers === '') {
@@ -25,12 +21,12 @@ export async function takeCgroupParent(name: string, clock: Clock): Promise<Cgro
     await mkdir(join(own, name), { recursive: true });
     await writeFile(join(own, name, 'cgroup.procs'), String(process.pid));
     return {
-      of: (host) => join(unified.path, `${name}-pods`, host),
+      of: (host: string) => join(unified.path, `${name}-pods`, host),
       remove: () => removeTrees([join(own, `${name}-pods`)], clock),
     };
   }
   const tops = topsBelow(places, name);
-  return { of: (host) => join(name, host), remove: () => removeTrees(tops, clock) };
+  return { of: (host: string) => join(name, host), remove: () => removeTrees(tops, clock) };
 }
 
 /** What a killed process has left below the place that it shared with this one. */
@@ -68,25 +64,19 @@ async function removeTrees(tops: readonly string[], clock: Clock): Promise<void>
   const deadline = clock.monotonic() + removeDeadlineMs;
   for (const top of tops) {
     for (;;) {
-      const error = await removeTree(top);
-      if (error === undefined) break;
-      if (clock.monotonic() > deadline) throw error;
-      await sleep(clock, pauseMs);
+      try {
+        await removeTree(top);
+        break;
+      } catch (error) {
+        if (clock.monotonic() > deadline) throw error;
+        await sleep(clock, pauseMs);
+      }
     }
   }
 }
 
-async function removeTree(top: string): Promise<unknown> {
-  try {
-    for (const entry of await readdir(top, { withFileTypes: true })) {
-      if (entry.isDirectory()) {
-        const error = await removeTree(join(top, entry.name));
-        if (error !== undefined) return error;
-      }
-    }
-    await rmdir(top);
-    return undefined;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : error;
-  }
+async function removeTree(top: string): Promise<void> {
+  const entries = (await readIfPresent(readdir(top, { withFileTypes: true }))) ?? [];
+  for (const entry of entries) if (entry.isDirectory()) await removeTree(join(top, entry.name));
+  await readIfPresent(rmdir(top));
 }

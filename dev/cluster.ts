@@ -1,19 +1,18 @@
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { takeCgroupParent } from './cgroup-parent.ts';
-import type { DevConfig } from './config.ts';
-import { type Controllers, forwardControllers, keepControllers } from './controllers.ts';
+import { forwardControllers, keepControllers } from './controllers.ts';
 import { serveEgressProxy } from './egress-proxy.ts';
-import { findEtcd, keepEtcd } from './etcd.ts';
+import { keepEtcd } from './etcd.ts';
 import { startRegistry } from './images/registry.ts';
 import { makeRunDir, sweepLeftovers } from './leftovers.ts';
-import { publishServices } from './publish.ts';
-import { keepRole, orcCommand } from './roles.ts';
+import { keepRelays, publishServices } from './publish.ts';
+import { keepRole, orcCommand, type Site, stateDirectory } from './roles.ts';
 import { startVirtualHost, type VirtualHost } from './virtual-host.ts';
-import { connectHosts, network, type PlacedHost } from './virtual-network.ts';
+import { connectHosts, network } from './virtual-network.ts';
 
 /** Takes everything down at its end; each step runs even if one before it failed. */
 export interface DevCluster extends AsyncDisposable {
@@ -28,108 +27,71 @@ export interface DevCluster extends AsyncDisposable {
   readonly lost: Promise<string>;
 }
 
-export type ClusterConfig = DevConfig & { readonly dataDir: string };
-
-interface Surroundings {
-  readonly clock: Clock;
-  /** Aborted: no further step is begun, and what there is is taken down. */
-  readonly signal: AbortSignal;
-}
-
+/** @param signal aborted: no further step is begun, and what there is is taken down. */
 export async function startDevCluster(
-  config: ClusterConfig,
-  { clock, signal }: Surroundings,
+  config: Omit<Site, 'runDir' | 'opened'>,
+  signal: AbortSignal,
 ): Promise<DevCluster> {
+  const { clock } = config;
   await using started = new AsyncDisposableStack();
   await sweepLeftovers(clock);
   const { name, path: runDir } = await makeRunDir();
   started.defer(() => rm(runDir, { recursive: true, force: true }));
-  const opened = (server: Server) => void started.adopt(server, close);
-  const published = await publishServices(config.publish, { runDir, opened });
+  const site = { ...config, runDir, opened: (server: Server) => void started.adopt(server, close) };
+  const published = await publishServices(site);
   const cgroups = await takeCgroupParent(name, clock);
   started.defer(() => cgroups.remove());
-  const hosts = await startHosts(config, started, clock);
+  const hosts = await startHosts(site, started);
   signal.throwIfAborted();
-  await writeFile(join(runDir, 'hosts'), hostsFile(hosts.placed));
-  await Promise.all(hosts.placed.map(({ host }) => bindHostsFile(host, runDir)));
-  if (config.registry) await startRegistry(registryOptions(config, hosts.registry));
-  opened(await serveEgressProxy(join(runDir, 'proxy.sock')));
-  const around = supervision(clock);
-  const etcd = await keepStore(config, hosts.etcd, around);
+  await nameHosts(hosts.placed, join(runDir, 'hosts'));
+  if (config.registry) await startRegistry(registryOptions(site, hosts.registry));
+  site.opened(await serveEgressProxy(join(runDir, 'proxy.sock')));
+  const etcd = await keepEtcd(site, hosts.etcd);
   signal.throwIfAborted();
-  const controllers = await keepControllers(config, {
-    ...{ hosts: hosts.controllers, runDir, etcd, around },
-  });
-  const { sockets } = controllers;
-  const forwarded = await forwardControllers(config, { hosts: hosts.controllers, sockets });
-  forwarded.forwards.forEach(opened);
+  const joining = await keepControllers(site, hosts.controllers, etcd);
+  const { port, kubeconfig } = await forwardControllers(site, hosts.controllers);
   signal.throwIfAborted();
-  const token = await controllers.agentToken();
   await Promise.all(
-    hosts.nodes.map((placed) => {
-      const cgroupParent = cgroups.of(placed.host.name);
-      return keepAgent(config, { placed, runDir, token, controllers, cgroupParent, around });
-    }),
+    hosts.nodes.map((host) =>
+      keepAgent(site, host, [...joining, '--cgroup-parent', cgroups.of(host.name)]),
+    ),
   );
-  await published.keepRelays(hosts.nodes, { dataDir: config.dataDir, around });
+  await keepRelays(site, hosts.nodes);
   signal.throwIfAborted();
   const all = started.move();
   return {
-    published: published.lines,
-    port: forwarded.port,
-    kubeconfig: forwarded.kubeconfig,
-    hosts: Object.fromEntries(hosts.all.map(({ name, pid }) => [name, pid])),
-    lost: hosts.lost,
+    ...{ published, port, kubeconfig, lost: hosts.lost },
+    hosts: Object.fromEntries([hosts.bridge, ...hosts.placed].map(({ name, pid }) => [name, pid])),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
 
-interface Hosts {
-  readonly registry: VirtualHost;
-  readonly controllers: readonly PlacedHost[];
-  readonly etcd: readonly PlacedHost[];
-  readonly nodes: readonly PlacedHost[];
-  readonly placed: readonly PlacedHost[];
-  /** The switch too. */
-  readonly all: readonly VirtualHost[];
-  readonly lost: Promise<string>;
-}
-
-async function startHosts(
-  config: ClusterConfig,
-  undo: AsyncDisposableStack,
-  clock: Clock,
-): Promise<Hosts> {
+/** `placed` are all but the switch. */
+async function startHosts(config: Site, undo: AsyncDisposableStack) {
   const started: VirtualHost[] = [];
-  undo.defer(() => stopHosts(started, clock));
-  const start = async (name: string) => {
-    const host = await startVirtualHost(name);
+  undo.defer(() => stopHosts(started, config.clock));
+  const start = async (name: string, address?: string) => {
+    const host = await startVirtualHost(name, address);
     started.push(host);
     return host;
   };
   const several = (count: number, nameOf: (n: number) => string, at: (n: number) => string) =>
-    Promise.all(
-      Array.from({ length: count }, async (_, i) => ({
-        host: await start(nameOf(i + 1)),
-        address: at(i + 1),
-      })),
-    );
+    Promise.all(Array.from({ length: count }, (_, i) => start(nameOf(i + 1), at(i + 1))));
   const [bridge, registry, controllers, etcd, nodes] = await Promise.all([
     start('switch'),
-    start('registry'),
+    start('registry', network.registry),
     several(config.controllers, (n) => `controller${n === 1 ? '' : n}`, network.controllerAddress),
     several(config.etcd, (n) => `etcd${n}`, network.etcdAddress),
     several(config.nodes, (n) => `host${n}`, network.hostAddress),
   ]);
-  const placed = [...controllers, { host: registry, address: network.registry }, ...etcd, ...nodes];
+  const placed = [...controllers, registry, ...etcd, ...nodes];
   await connectHosts(bridge, placed);
   // Of several controllers any may be killed.
-  const needed = [bridge, ...(controllers.length === 1 ? controllers.map(({ host }) => host) : [])];
+  const needed = [bridge, ...(controllers.length === 1 ? controllers : [])];
   const lost = Promise.race(
     needed.map(({ name, ended }) => ended.then(() => `the host "${name}" has ended`)),
   );
-  const all = [bridge, ...placed.map(({ host }) => host)];
-  return { registry, controllers, etcd, nodes, placed, all, lost };
+  return { bridge, registry, controllers, etcd, nodes, placed, lost };
 }
 
 /** Controllers in order, if they can; then everything at once. */
@@ -140,15 +102,13 @@ async function stopHosts(hosts: readonly VirtualHost[], clock: Clock): Promise<v
   await Promise.all(hosts.map((host) => host.stop()));
 }
 
-const hostsFile = (placed: readonly PlacedHost[]): string =>
-  ['127.0.0.1 localhost', ...placed.map(({ host, address }) => `${address} ${host.name}`), ''].join(
-    '\n',
-  );
+async function nameHosts(hosts: readonly VirtualHost[], path: string): Promise<void> {
+  const lines = hosts.map(({ name, address }) => `${address} ${name}\n`);
+  await writeFile(path, `127.0.0.1 localhost\n${lines.join('')}`);
+  await Promise.all(hosts.map((host) => host.exec(['mount', '--bind', path, '/etc/hosts'])));
+}
 
-const bindHostsFile = (host: VirtualHost, runDir: string): Promise<void> =>
-  host.exec(['mount', '--bind', join(runDir, 'hosts'), '/etc/hosts']);
-
-const registryOptions = ({ dataDir, cacheDir }: ClusterConfig, host: VirtualHost) => ({
+const registryOptions = ({ dataDir, cacheDir }: Site, host: VirtualHost) => ({
   address: '0.0.0.0',
   port: 5000,
   dataDir: join(dataDir, 'registry'),
@@ -157,54 +117,22 @@ const registryOptions = ({ dataDir, cacheDir }: ClusterConfig, host: VirtualHost
     host.run([command, ...args], options),
 });
 
-async function keepStore(
-  { dataDir, cacheDir }: ClusterConfig,
-  hosts: readonly PlacedHost[],
-  around: Supervision,
-): Promise<readonly string[]> {
-  if (hosts.length === 0) return [];
-  const binary = await findEtcd(cacheDir);
-  return keepEtcd({ hosts, dataDir: join(dataDir, 'etcd'), binary, around });
-}
-
-async function keepAgent(
-  { dataDir, logLevel, runtimeHandler }: ClusterConfig,
-  on: {
-    readonly placed: PlacedHost;
-    readonly runDir: string;
-    readonly token: string;
-    readonly controllers: Controllers;
-    readonly cgroupParent: string;
-    readonly around: Supervision;
-  },
-): Promise<void> {
-  const { host, address } = on.placed;
-  const { joinUrl, agentAddresses } = on.controllers;
-  const { name } = host;
-  const directory = join(dataDir, name);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+async function keepAgent(site: Site, host: VirtualHost, flags: readonly string[]): Promise<void> {
+  const { name, address } = host;
+  const directory = await stateDirectory(site.dataDir, host);
   await chmod(directory, 0o700);
   const command = orcCommand(
     'agent',
     ...['--node-name', name, '--address', address],
-    ...['--data-dir', directory, '--run-dir', join(on.runDir, name)],
-    ...['--join', joinUrl, '--token', on.token],
-    ...agentAddresses.flatMap((controller) => ['--controller', controller]),
-    ...['--cgroup-parent', on.cgroupParent],
-    ...['--insecure-registry', 'registry:5000', '--registry-proxy', join(on.runDir, 'proxy.sock')],
-    ...runtimeHandler.flatMap((handler) => ['--runtime-handler', handler]),
-    ...['--log-level', logLevel],
+    ...['--data-dir', directory, '--run-dir', join(site.runDir, name)],
+    ...['--insecure-registry', 'registry:5000'],
+    ...['--registry-proxy', join(site.runDir, 'proxy.sock')],
+    ...site.runtimeHandler.flatMap((handler) => ['--runtime-handler', handler]),
+    ...['--log-level', site.logLevel],
+    ...flags,
   );
-  const logPath = join(dataDir, `${name}.log`);
-  await keepRole({ host, name, command, logPath }, on.around);
+  await keepRole({ host, command }, site);
 }
-
-type Supervision = ReturnType<typeof supervision>;
-
-const supervision = (clock: Clock) => ({
-  clock,
-  log: (line: string) => console.error(`orc dev: ${line}`),
-});
 
 async function close(server: Server): Promise<void> {
   server.close();

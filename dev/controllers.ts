@@ -1,116 +1,83 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import type { Server } from 'node:net';
+import { readFile, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { about } from '../base/error-chain.ts';
-import type { ClusterConfig } from './cluster.ts';
 import { forwardPort } from './forward.ts';
 import { createJoinToken } from './join-token.ts';
-import { keepRole, orcCommand } from './roles.ts';
-import type { PlacedHost } from './virtual-network.ts';
+import { keepRole, orcCommand, type Site, stateDirectory } from './roles.ts';
+import type { VirtualHost } from './virtual-host.ts';
 
-export interface KeepControllersOptions {
-  readonly hosts: readonly PlacedHost[];
-  readonly runDir: string;
-  /** URLs of etcd; none: the embedded store, for one controller. */
-  readonly etcd: readonly string[];
-  readonly around: Parameters<typeof keepRole>[1];
-}
-
-export interface Controllers {
-  /** "https://host:6443" of the first, to join at. */
-  readonly joinUrl: string;
-  /** "host:6444" of each. */
-  readonly agentAddresses: readonly string[];
-  /** Unix sockets of their APIs. */
-  readonly sockets: readonly string[];
-  /** For one agent or all of them. */
-  agentToken(): Promise<string>;
-}
-
-/** One in each host, started again whenever it ends. The first makes the cluster, the others join it. */
+/**
+ * One in each host, started again whenever it ends. The first makes the cluster, the others join it. Gives the flags
+ * by which agents join.
+ *
+ * @param etcd its URLs; none: the embedded store, for one controller.
+ */
 export async function keepControllers(
-  config: ClusterConfig,
-  options: KeepControllersOptions,
-): Promise<Controllers> {
-  const { hosts, runDir } = options;
+  site: Site,
+  hosts: readonly VirtualHost[],
+  etcd: readonly string[],
+): Promise<readonly string[]> {
   const [first, ...others] = hosts;
   if (!first) throw new TypeError('no host for a controller');
-  const socketOf = ({ host }: PlacedHost) => join(runDir, `${host.name}.sock`);
-  const pki = join(config.dataDir, first.host.name, 'pki');
-  const token = (use: 'node' | 'controller') => createJoinToken(pki, socketOf(first), use);
-  const joinUrl = `https://${first.address}:6443`;
-  const keep = async (placed: PlacedHost, joining: readonly string[]) =>
-    keepController(config, options, { placed, socket: socketOf(placed), joining });
-  await keep(first, []);
-  const keepJoined = async (placed: PlacedHost) =>
-    keep(placed, ['--join', joinUrl, '--token', await token('controller')]);
-  await Promise.all(others.map(keepJoined));
-  return {
-    joinUrl,
-    agentAddresses: hosts.map(({ address }) => `${address}:6444`),
-    sockets: hosts.map(socketOf),
-    agentToken: () => token('node'),
+  const pki = join(site.dataDir, first.name, 'pki');
+  const joiningAs = async (use: 'node' | 'controller') => {
+    const token = await createJoinToken(pki, apiSocket(site, first), use);
+    return ['--join', `https://${first.address}:6443`, '--token', token];
   };
+  const store = etcd.flatMap((url) => ['--etcd', url]);
+  await keepController(site, first, store);
+  await Promise.all(
+    others.map(async (host) =>
+      keepController(site, host, [...store, ...(await joiningAs('controller'))]),
+    ),
+  );
+  const controllers = hosts.flatMap(({ address }) => ['--controller', `${address}:6444`]);
+  return [...(await joiningAs('node')), ...controllers];
 }
 
-interface Place {
-  readonly placed: PlacedHost;
-  readonly socket: string;
-  readonly joining: readonly string[];
-}
+const apiSocket = ({ runDir }: Site, { name }: VirtualHost) => join(runDir, `${name}.sock`);
 
 async function keepController(
-  { dataDir, logLevel }: ClusterConfig,
-  { etcd, around }: KeepControllersOptions,
-  { placed, socket, joining }: Place,
+  site: Site,
+  host: VirtualHost,
+  flags: readonly string[],
 ): Promise<void> {
-  const { host, address } = placed;
-  const directory = join(dataDir, host.name);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const directory = await stateDirectory(site.dataDir, host);
   const command = orcCommand(
     'controller',
-    ...['--data-dir', directory, '--api-socket', socket, '--log-level', logLevel],
-    ...['--api-address', `${address}:6443`, '--agent-address', `${address}:6444`],
+    ...['--data-dir', directory, '--api-socket', apiSocket(site, host)],
+    ...['--log-level', site.logLevel],
+    ...['--api-address', `${host.address}:6443`, '--agent-address', `${host.address}:6444`],
     ...['--server-name', '127.0.0.1', '--server-name', 'localhost'],
-    ...etcd.flatMap((url) => ['--etcd', url]),
-    ...joining,
+    ...flags,
   );
-  const logPath = join(dataDir, `${host.name}.log`);
-  await keepRole({ host, name: host.name, command, logPath }, around);
-}
-
-interface Forwarded {
-  readonly port: number;
-  readonly kubeconfig: string;
-  readonly forwards: readonly Server[];
+  await keepRole({ host, command }, site);
 }
 
 /**
- * The administrator's kubeconfigs, with ports of this machine: `kubeconfig` leads to the first controller that listens,
- * and where there are several, `NAME.kubeconfig` to each. Returns what forwards, the first one first.
+ * The administrator's kubeconfigs, with ports of this machine: the one given leads to the first controller that
+ * listens, and where there are several, `NAME.kubeconfig` to each.
  */
 export async function forwardControllers(
-  { dataDir, port }: ClusterConfig,
-  {
-    hosts,
-    sockets,
-  }: { readonly hosts: readonly PlacedHost[]; readonly sockets: readonly string[] },
-): Promise<Forwarded> {
+  site: Site,
+  hosts: readonly VirtualHost[],
+): Promise<{ readonly port: number; readonly kubeconfig: string }> {
+  const { dataDir } = site;
   const admin = await readFile(join(dataDir, 'controller/admin.kubeconfig'), 'utf8');
-  const forward = async (wanted: number, to: readonly string[]) => {
-    const server = await about(`--port ${wanted} (0 is any free one)`, forwardPort(wanted, to));
-    const address = server.address();
-    const given = typeof address === 'object' && address !== null ? address.port : 0;
-    const text = admin.replace(/server: .*/, `server: https://127.0.0.1:${given}`);
-    return { server, port: given, text };
+  const forward = async (wanted: number, to: readonly VirtualHost[]) => {
+    const sockets = to.map((host) => apiSocket(site, host));
+    const setting = `--port ${wanted} (0 is any free one)`;
+    const server = await about(setting, forwardPort(wanted, sockets));
+    site.opened(server);
+    const { port } = server.address() as AddressInfo;
+    return { port, kubeconfig: admin.replace(/server: .*/, `server: https://127.0.0.1:${port}`) };
   };
-  const all = await forward(port, sockets);
-  const forwards = [all.server];
+  const all = await forward(site.port, hosts);
   if (hosts.length > 1)
-    for (const [i, { host }] of hosts.entries()) {
-      const { server, text } = await forward(0, sockets.slice(i, i + 1));
-      forwards.push(server);
-      await writeFile(join(dataDir, `${host.name}.kubeconfig`), text, { mode: 0o600 });
+    for (const host of hosts) {
+      const { kubeconfig } = await forward(0, [host]);
+      await writeFile(join(dataDir, `${host.name}.kubeconfig`), kubeconfig, { mode: 0o600 });
     }
-  return { port: all.port, kubeconfig: all.text, forwards };
+  return all;
 }

@@ -18,18 +18,12 @@ const kubeconfig = join(demoDir, 'kubeconfig');
 const pidFile = join(demoDir, 'dev.pid');
 const cacheDir = join(root, '.cache');
 
-async function main([verb]: readonly string[]): Promise<number> {
-  switch (verb) {
-    case 'start':
-      return start();
-    case 'stop':
-      return stop();
-    case 'push':
-      return push();
-    default:
-      console.error('usage: demo start|stop');
-      return 2;
-  }
+async function main([verb = '']: readonly string[]): Promise<number> {
+  const verbs: Readonly<Record<string, () => Promise<number>>> = { start, stop, push };
+  const run = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
+  if (run !== undefined) return run();
+  console.error('usage: demo start|stop');
+  return 2;
 }
 
 async function start(): Promise<number> {

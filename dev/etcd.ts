@@ -1,7 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensurePackages } from './images/packages.ts';
-import { keepRole } from './roles.ts';
+import { keepRole, type Site, stateDirectory } from './roles.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
 /** A member of an etcd cluster; where it listens is IPv4 and a port. */
@@ -10,15 +9,6 @@ export interface EtcdMember {
   readonly dataDir: string;
   readonly client: string;
   readonly peer: string;
-}
-
-export interface KeepEtcdOptions {
-  readonly hosts: readonly { readonly host: VirtualHost; readonly address: string }[];
-  /** State and logs are in a directory and a file below it, named for the host. */
-  readonly dataDir: string;
-  /** See {@link findEtcd}. */
-  readonly binary: string;
-  readonly around: Parameters<typeof keepRole>[1];
 }
 
 /** Debian's etcd, fetched if need be; see ensurePackages. Resolves to its path. */
@@ -31,20 +21,25 @@ export async function findEtcd(cacheDir: string): Promise<string> {
  * One member in each host, started again whenever it ends. Resolves to the URLs for clients when the cluster answers;
  * ends with its hosts.
  */
-export async function keepEtcd(options: KeepEtcdOptions): Promise<readonly string[]> {
-  const { hosts, dataDir, binary, around } = options;
-  const members = hosts.map(({ host, address }) => ({
-    host,
-    name: host.name,
-    dataDir: join(dataDir, host.name),
-    client: `${address}:2379`,
-    peer: `${address}:2380`,
-  }));
-  const keep = async ({ host, ...member }: EtcdMember & { readonly host: VirtualHost }) => {
-    await mkdir(member.dataDir, { recursive: true, mode: 0o700 });
+export async function keepEtcd(
+  site: Site,
+  hosts: readonly VirtualHost[],
+): Promise<readonly string[]> {
+  if (hosts.length === 0) return [];
+  const binary = await findEtcd(site.cacheDir);
+  const inside = { ...site, dataDir: join(site.dataDir, 'etcd') };
+  const members = await Promise.all(
+    hosts.map(async (host) => ({
+      host,
+      name: host.name,
+      dataDir: await stateDirectory(inside.dataDir, host),
+      client: `${host.address}:2379`,
+      peer: `${host.address}:2380`,
+    })),
+  );
+  const keep = ({ host, ...member }: (typeof members)[number]) => {
     const command = [binary, ...etcdArgs(member, members)];
-    const logPath = join(dataDir, `${member.name}.log`);
-    await keepRole({ host, name: member.name, command, logPath, readyLine: etcdReady }, around);
+    return keepRole({ host, command, readyLine: etcdReady }, inside);
   };
   await Promise.all(members.map(keep));
   return members.map(({ client }) => `http://${client}`);

@@ -31,7 +31,7 @@ async function runCluster(config: DevConfig): Promise<number> {
   await using undo = new AsyncDisposableStack();
   if (config.dataDir === undefined) undo.defer(() => rm(dataDir, { recursive: true, force: true }));
   try {
-    const cluster = undo.use(await startDevCluster({ ...config, dataDir }, { clock, signal }));
+    const cluster = undo.use(await startDevCluster({ ...config, dataDir, clock }, signal));
     await handOver(config, dataDir, cluster);
     const seconds = ((clock.monotonic() - startedAt) / 1000).toFixed(1);
     announce(config, { seconds, dataDir, cluster });

@@ -1,58 +1,46 @@
 import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join as joinPath } from 'node:path';
 import { terminated } from '../base/termination.ts';
 import { forwardPort, join } from './forward.ts';
 import type { Publication } from './publication.ts';
-import { keepRole, orcCommand } from './roles.ts';
-import { network, type PlacedHost } from './virtual-network.ts';
+import { keepRole, orcCommand, type Site } from './roles.ts';
+import type { VirtualHost } from './virtual-host.ts';
+import { network } from './virtual-network.ts';
 
 /**
  * Listens on this machine; each connection goes by a unix socket to a relay in one of the hosts, and from there to the
- * Service. Two hosts have one, so that either may be killed.
+ * Service. Two hosts have one, so that either may be killed. Gives what leads where, for people.
  */
-export async function publishServices(
-  publications: readonly Publication[],
-  { runDir, opened }: { readonly runDir: string; readonly opened: (server: Server) => void },
-): Promise<Published> {
-  const socketOf = (relay: number, i: number) => joinPath(runDir, `publish${relay}-${i}.sock`);
+export function publishServices(site: Site): Promise<readonly string[]> {
   const listen = async (wanted: Publication, i: number) => {
-    const sockets = relays.map((relay) => socketOf(relay, i));
+    const sockets = relays.map((relay) => socketOf(site, relay, i));
     const server = await forwardPort(wanted.port, sockets, wanted.address).catch((cause) => {
       throw new Error(`--publish: no port for ${wanted.service}`, { cause });
     });
-    opened(server);
+    site.opened(server);
     const { address, port } = server.address() as AddressInfo;
     return `${address}:${port} → ${wanted.service}:${wanted.servicePort}`;
   };
-  return {
-    lines: await Promise.all(publications.map(listen)),
-    async keepRelays(hosts, { dataDir, around }) {
-      if (publications.length === 0) return;
-      const keep = ({ host }: PlacedHost, relay: number) => {
-        const routes = publications.map(
-          ({ service, servicePort }, i) => `${socketOf(relay, i)}=${service}:${servicePort}`,
-        );
-        const name = `${host.name}-relay`;
-        const logPath = joinPath(dataDir, `${name}.log`);
-        const command = orcCommand('dev', 'relay', ...routes);
-        return keepRole({ host, name, command, logPath }, around);
-      };
-      await Promise.all(hosts.slice(0, relays.length).map(keep));
-    },
-  };
+  return Promise.all(site.publish.map(listen));
 }
 
-interface Published {
-  /** What leads where, for people. */
-  readonly lines: readonly string[];
-  keepRelays(
-    hosts: readonly PlacedHost[],
-    options: { readonly dataDir: string; readonly around: Parameters<typeof keepRole>[1] },
-  ): Promise<void>;
+export async function keepRelays(site: Site, hosts: readonly VirtualHost[]): Promise<void> {
+  if (site.publish.length === 0) return;
+  const keep = (host: VirtualHost, relay: number) => {
+    const routes = site.publish.map(
+      ({ service, servicePort }, i) => `${socketOf(site, relay, i)}=${service}:${servicePort}`,
+    );
+    const command = orcCommand('dev', 'relay', ...routes);
+    return keepRole({ host, name: `${host.name}-relay`, command }, site);
+  };
+  await Promise.all(hosts.slice(0, relays.length).map(keep));
 }
+
+const socketOf = ({ runDir }: Site, relay: number, i: number) =>
+  joinPath(runDir, `publish${relay}-${i}.sock`);
 
 const relays = [0, 1];
 

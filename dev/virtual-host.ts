@@ -9,6 +9,8 @@ import { readFileSync } from 'node:fs';
  */
 export interface VirtualHost {
   readonly name: string;
+  /** On the virtual switch's network; "": not on it. */
+  readonly address: string;
   /** Its pid 1, seen from outside. */
   readonly pid: number;
   isUp(): boolean;
@@ -30,7 +32,7 @@ const pipes: SpawnOptions['stdio'] = ['pipe', 'ignore', 'pipe'];
 /** SIGCHLD ignored and kept so over exec: whoever is orphaned in the host is reaped by the kernel. */
 const firstProcess = 'trap \'\' CHLD; hostname "$1"; ip link set lo up; echo ready; exec cat';
 
-export async function startVirtualHost(name: string): Promise<VirtualHost> {
+export async function startVirtualHost(name: string, address = ''): Promise<VirtualHost> {
   const unshare = spawn(
     'unshare',
     [
@@ -56,16 +58,12 @@ export async function startVirtualHost(name: string): Promise<VirtualHost> {
     return child;
   };
   return {
-    name,
-    pid,
-    run,
+    ...{ name, address, pid, isUp, ended, run },
     exec: (command) => finished(run(command, { stdio: pipes }), { command, input: '' }),
     execInNetwork: (command, input) => {
       const args = ['--target', String(pid), '--net', '--', ...command];
       return finished(spawn('nsenter', args, { stdio: pipes }), { command, input });
     },
-    isUp,
-    ended,
     async terminate() {
       stopping = true;
       const ends = [...running].map((child) => once(child, 'exit'));

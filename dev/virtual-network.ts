@@ -15,31 +15,26 @@ export const network = {
   etcdAddress: (number: number) => `172.30.0.${200 + number}`,
 };
 
-export interface PlacedHost {
-  readonly host: VirtualHost;
-  readonly address: string;
-}
-
 /**
  * Makes a host the switch: a bridge there, and for each other host a link of its name. Runs inside the hosts' network
  * namespaces only; both ends of a link go with the namespace that they are in.
  */
 export async function connectHosts(
   bridge: VirtualHost,
-  others: readonly PlacedHost[],
+  others: readonly VirtualHost[],
 ): Promise<void> {
   await ip(bridge, [
     'link add switch type bridge',
     'link set switch up',
-    ...others.flatMap(({ host: { name, pid } }) => [
+    ...others.flatMap(({ name, pid }) => [
       `link add ${name} type veth peer name eth0 netns ${pid}`,
       `link set ${name} master switch`,
       `link set ${name} up`,
     ]),
   ]);
   await Promise.all(
-    others.map(({ host, address }) =>
-      ip(host, [`addr add ${address}/${network.prefix} dev eth0`, 'link set eth0 up']),
+    others.map((host) =>
+      ip(host, [`addr add ${host.address}/${network.prefix} dev eth0`, 'link set eth0 up']),
     ),
   );
 }

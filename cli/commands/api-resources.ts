@@ -2,8 +2,7 @@ import { apiVersionOf } from '../../api/kind.ts';
 import { kinds } from '../../api/kinds.ts';
 import { oneOf } from '../../base/flags.ts';
 import { defineVerb } from '../define-verb.ts';
-import { layoutOf } from '../print/layout.ts';
-import { formatTable } from '../print/table.ts';
+import { printTable } from '../print/print-table.ts';
 
 export const defineApiResources = defineVerb({
   flags: { output: oneOf('format', ['name']).short('o') },
@@ -22,7 +21,7 @@ export const defineApiResources = defineVerb({
         kind.kind,
       ]),
     };
-    for (const line of formatTable(table, layoutOf(cli.io))) cli.out(line);
+    printTable(cli, table);
     return 0;
   },
 });

@@ -3,14 +3,13 @@ import type { AnyObject } from '../../api/kind.ts';
 import { isSame } from '../../api/same.ts';
 import { list, on, UsageError } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
-import type { ApiClient } from '../client.ts';
 import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { formatFinding } from '../manifest.ts';
 import { type CheckedObject, checkManifest, groundsFirst } from '../manifest-check.ts';
 import { readManifests } from '../manifest-files.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import { applyObject, getObject, ifFound, type ObjectRef } from '../resources.ts';
+import { ifFound, type ObjectRef } from '../resources.ts';
 import { followRollouts } from './follow-rollout.ts';
 
 export const defineApply = defineVerb({
@@ -26,12 +25,11 @@ export const defineApply = defineVerb({
   },
   usage: '-f FILE [flags]',
   async run(cli, words, flags) {
-    const { filename, recursive, forceConflicts: force, timeout: timeoutMs } = flags;
+    const { filename, recursive, forceConflicts: force } = flags;
     requireFiles(filename, words);
     const manifest = await readManifests(filename, { recursive, io: cli.io });
-    const client = await cli.client();
     const options = { namespace: await cli.namespace(), force };
-    const { checked, findings } = await checkManifest(client, manifest, options);
+    const { checked, findings } = await checkManifest(cli.api, manifest, options);
     if (findings.length > 0) {
       for (const finding of findings) cli.err(formatFinding(finding));
       cli.err('nothing was applied');
@@ -45,46 +43,35 @@ export const defineApply = defineVerb({
       .filter(({ ref }) => ref.kind.kind === Deployment.kind)
       .filter(({ outcome }) => flags.wait || outcome !== 'unchanged')
       .map(({ ref }) => ref);
-    if (wait && rollouts.length > 0) await followRollouts(cli, rollouts, { timeoutMs });
+    if (wait && rollouts.length > 0) await followRollouts(cli, rollouts, flags.timeout);
     return 0;
   },
 });
 
 type Outcome = 'created' | 'configured' | 'unchanged';
 
-interface Applied {
-  readonly ref: ObjectRef;
-  readonly outcome: Outcome;
-}
-
-async function applyAll(
-  cli: Cli,
-  checked: readonly CheckedObject[],
-  force: boolean,
-): Promise<readonly Applied[]> {
-  const client = await cli.client();
-  const results: Applied[] = [];
+async function applyAll({ api, out }: Cli, checked: readonly CheckedObject[], force: boolean) {
+  const results: { readonly ref: ObjectRef; readonly outcome: Outcome }[] = [];
   for (const { ref, body, dryRun } of groundsFirst(checked)) {
-    const { code, body: applied } = await applyObject(client, ref, { body, force });
+    const { code, body: applied } = await api.apply(ref, { body, force });
     const before = dryRun?.body.metadata.resourceVersion;
     const same = applied.metadata.resourceVersion === before;
     const outcome = code === 201 ? 'created' : same ? 'unchanged' : 'configured';
-    cli.out(resultLine(ref, outcome));
+    out(resultLine(ref, outcome));
     results.push({ ref, outcome });
   }
   return results;
 }
 
 async function showDryRun(cli: Cli, checked: readonly CheckedObject[]): Promise<number> {
-  const client = await cli.client();
   for (const one of groundsFirst(checked))
-    cli.out(`${resultLine(one.ref, await wouldBe(client, one))} (dry run)`);
+    cli.out(`${resultLine(one.ref, await wouldBe(cli, one))} (dry run)`);
   return 0;
 }
 
-async function wouldBe(client: ApiClient, { ref, dryRun }: CheckedObject): Promise<Outcome> {
+async function wouldBe({ api }: Cli, { ref, dryRun }: CheckedObject): Promise<Outcome> {
   if (dryRun === undefined || dryRun.code === 201) return 'created';
-  const live = await ifFound(getObject(client, ref));
+  const live = await ifFound(api.get(ref));
   if (live === undefined) return 'created';
   return isSame(comparable(live), comparable(dryRun.body)) ? 'unchanged' : 'configured';
 }

@@ -13,11 +13,10 @@ export const defineBackup = defineVerb({
   words: { '<file>': 'what is there is replaced, once the new one is whole' },
   notes,
   async run(cli, [file = '']) {
-    const { open } = await cli.client();
     const unfinished = `${file}.unfinished`;
     await rm(unfinished, { force: true });
     try {
-      const answer = await open({ path: '/orc/v1/backup' });
+      const answer = await cli.api.open({ path: '/orc/v1/backup' });
       const target = createWriteStream(unfinished, { flags: 'wx', mode: 0o600, flush: true });
       await about('the backup did not become whole', pipeline(answer, target));
       await rename(unfinished, file);

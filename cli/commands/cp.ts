@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { basename, join, posix, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Pack } from 'tar-stream';
+import { about } from '../../base/error-chain.ts';
 import { UsageError } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
@@ -42,9 +44,7 @@ interface There extends Awaited<ReturnType<typeof pickContainer>> {
 }
 
 async function copyIn(there: There, path: string, wanted: string): Promise<void> {
-  await stat(path).catch((cause: unknown) => {
-    throw new CliError(`${path} can't be read`, { cause });
-  });
+  await about(`${path} can't be read`, stat(path));
   const target = (await isDirectoryThere(there, wanted))
     ? posix.join(wanted, basename(resolve(path)))
     : posix.normalize(wanted);
@@ -72,7 +72,7 @@ async function isDirectoryThere(there: There, path: string): Promise<boolean> {
   if (path.endsWith('/')) return true;
   const { cli, ...where } = there;
   const wanted = { ...where, command: ['test', '-d', path], ...quietly };
-  const connection = await openExec(await cli.client(), wanted, () => {});
+  const connection = await openExec(cli.api, wanted, () => {});
   // Where there is no `test`, it is a file until `tar` says otherwise.
   return (await connection.exited.catch(() => 1)) === 0;
 }
@@ -90,13 +90,14 @@ async function runThere({ cli, ...where }: There, { command, input, output }: Ru
   let said = '';
   let connection: ExecConnection | undefined;
   const wanted = { ...where, ...quietly, command, stdin: input !== undefined };
-  connection = await openExec(await cli.client(), wanted, (stream, chunk) => {
+  connection = await openExec(cli.api, wanted, (stream, chunk) => {
     if (stream === 'stderr') said += chunk.toString().slice(0, maxSaid - said.length);
     else if (output?.write(chunk) === false) connection?.pause();
   });
   output?.on('drain', () => connection.resume()).on('close', () => connection.close());
   try {
-    const [exitCode] = await Promise.all([connection.exited, input && feed(connection, input)]);
+    const fed = input && pipeline(input, connection.input);
+    const [exitCode] = await Promise.all([connection.exited, fed]);
     if (exitCode !== 0) throw new CliError(said.trim() || `tar ended with ${exitCode}`);
   } catch (cause) {
     if (cause instanceof CliError) throw cause;
@@ -108,9 +109,3 @@ async function runThere({ cli, ...where }: There, { command, input, output }: Ru
 }
 
 const maxSaid = 4_000;
-
-async function feed(connection: ExecConnection, input: Pack): Promise<void> {
-  for await (const chunk of input)
-    if (!connection.write(chunk as Buffer)) await connection.drained();
-  connection.endInput();
-}

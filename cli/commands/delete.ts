@@ -53,20 +53,13 @@ export const defineDelete = defineVerb({
 
 type DeleteFlags = ValuesOf<typeof deleteFlags>;
 
-interface DeleteBody {
-  readonly propagationPolicy: string;
-  readonly gracePeriodSeconds?: number;
-  readonly dryRun?: readonly string[];
-}
+type DeleteBody = ReturnType<typeof deleteOptions>;
 
-function deleteOptions({ gracePeriod, force, cascade, dryRun }: DeleteFlags): DeleteBody {
-  const gracePeriodSeconds = gracePeriod ?? (force ? 0 : undefined);
-  return {
-    propagationPolicy: policies[cascade],
-    ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
-    ...(dryRun ? { dryRun: ['All'] } : {}),
-  };
-}
+const deleteOptions = ({ gracePeriod, force, cascade, dryRun }: DeleteFlags) => ({
+  propagationPolicy: policies[cascade],
+  gracePeriodSeconds: gracePeriod ?? (force ? 0 : undefined),
+  dryRun: dryRun ? ['All'] : undefined,
+});
 
 /** In the opposite order of their making: what is in a namespace before it. */
 async function refsInFiles(cli: Cli, flags: DeleteFlags): Promise<readonly ObjectRef[]> {
@@ -100,9 +93,8 @@ async function deleteOne(
   ref: ObjectRef,
   options: DeleteBody,
 ): Promise<Deleted | undefined> {
-  const { send } = await cli.client();
-  const path = objectPath(ref);
-  const answer = await ifFound(send<DeleteAnswer>({ method: 'DELETE', path, body: options }));
+  const request = { method: 'DELETE', path: objectPath(ref), body: options } as const;
+  const answer = await ifFound(cli.api.send<DeleteAnswer>(request));
   if (answer === undefined) return undefined;
   cli.out(`${resultName(ref.kind)}/${ref.name} deleted${options.dryRun ? ' (dry run)' : ''}`);
   const { metadata, details } = answer.body;

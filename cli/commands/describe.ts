@@ -9,31 +9,29 @@ import { formatLabelSelector } from '../../api/selector.ts';
 import { Service } from '../../api/service.ts';
 import { text } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
-import type { ApiClient } from '../client.ts';
 import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { sortEvents } from '../object-events.ts';
-import { replicaSetsOf } from '../pods-of.ts';
-import { type Described, describeAny } from '../print/describe-any.ts';
+import { onNode, replicaSetsOf } from '../pods-of.ts';
+import { commonFacts, describeAny, eventSection } from '../print/describe-any.ts';
 import { describeDeployment } from '../print/describe-deployment.ts';
 import { describeNode } from '../print/describe-node.ts';
 import { describePod } from '../print/describe-pod.ts';
 import { describeService } from '../print/describe-service.ts';
-import { layoutOf } from '../print/layout.ts';
-import { formatSections, type Section } from '../print/sections.ts';
-import { getObject, listObjects, type ObjectRef } from '../resources.ts';
+import { layoutOf } from '../print/print-table.ts';
+import { type Description, formatDescription } from '../print/sections.ts';
+import type { Api, ObjectRef } from '../resources.ts';
 import { parseTargets, refsOf } from '../targets.ts';
 
 export const defineDescribe = defineVerb({
   words: { '<what...>': 'deploy/web · pod a b · nodes' },
   flags: { selector: text('labels', 'only those: app=web').short('l') },
   async run(cli, words, { selector }) {
-    const [client, namespace] = [await cli.client(), await cli.namespace()];
     const refs = await refsOf(cli, parseTargets(words), selector);
-    if (refs.length === 0) cli.err(`nothing to describe in namespace ${namespace}`);
+    if (refs.length === 0) cli.err(`nothing to describe in namespace ${await cli.namespace()}`);
     for (const [index, ref] of refs.entries()) {
       if (index > 0) cli.out('');
-      cli.out(formatSections(headline(ref), await sectionsOf(cli, client, ref), layoutOf(cli.io)));
+      cli.out(formatDescription(headline(ref), await describe(cli, ref), layoutOf(cli.io)));
     }
     return 0;
   },
@@ -42,68 +40,52 @@ export const defineDescribe = defineVerb({
 const headline = ({ kind, namespace, name }: ObjectRef) =>
   `${resultName(kind)}/${name}${namespace === '' ? '' : `   in ${namespace}`}`;
 
-async function sectionsOf(
-  cli: Cli,
-  client: ApiClient,
-  ref: ObjectRef,
-): Promise<readonly Section[]> {
-  const object = await getObject(client, ref);
-  const events = await eventsOf(client, object);
-  return (
-    describers[ref.kind.kind]?.(client, { object, events, now: cli.io.clock.now() }) ??
-    describeAny({ object, events, now: cli.io.clock.now() })
-  );
+/** What is said of its kind, and what is said of every object. */
+async function describe({ api, io }: Cli, ref: ObjectRef): Promise<Description> {
+  const object = await api.get(ref);
+  const { namespace = '', uid } = object.metadata;
+  const fieldSelector = `involvedObject.uid=${uid}`;
+  const events = await api.list<Event>({ kind: Event, namespace, fieldSelector });
+  const now = io.clock.now();
+  const { facts, sections } = await (describers[ref.kind.kind] ?? describeAny)(object, now, api);
+  return {
+    facts: [...facts, ...commonFacts(object, now)],
+    sections: [...sections, eventSection(sortEvents(events.items), now)],
+  };
 }
 
-async function eventsOf(client: ApiClient, { metadata }: AnyObject): Promise<readonly Event[]> {
-  const fieldSelector = `involvedObject.uid=${metadata.uid}`;
-  const namespace = metadata.namespace ?? '';
-  return sortEvents(
-    (await listObjects<Event>(client, { kind: Event, namespace, fieldSelector })).items,
-  );
-}
-
-type Describe = (
-  client: ApiClient,
-  described: Described<AnyObject>,
-) => readonly Section[] | Promise<readonly Section[]>;
+type Describe = (object: AnyObject, now: number, api: Api) => Description | Promise<Description>;
 
 /** Each knows what else it has to ask for. */
 const describers: Readonly<Record<string, Describe>> = {
-  [Pod.kind]: (_, described) => describePod(described as Described<Pod>),
-  [Node.kind]: async (client, described) => {
-    const fieldSelector = `spec.nodeName=${described.object.metadata.name}`;
-    const pods = await listObjects<Pod>(client, { kind: Pod, namespace: '', fieldSelector });
-    return describeNode(described as Described<Node>, pods.items);
+  [Pod.kind]: (object, now) => describePod(object as Pod, now),
+  [Node.kind]: async (object, now, api) => {
+    const { items } = await api.list<Pod>(onNode(object.metadata.name));
+    return describeNode(object as Node, items, now);
   },
-  [Deployment.kind]: async (client, described) => {
-    const deployment = described as Described<Deployment>;
-    return describeDeployment(deployment, await partsOf(client, deployment.object));
+  [Deployment.kind]: async (object, now, api) => {
+    const deployment = object as Deployment;
+    const { namespace = '' } = deployment.metadata;
+    const labelSelector = formatLabelSelector(deployment.spec.selector);
+    const [sets, pods] = await Promise.all([
+      replicaSetsOf(api, deployment),
+      api.list<Pod>({ kind: Pod, namespace, labelSelector }),
+    ]);
+    return describeDeployment(deployment, { sets, pods: pods.items }, now);
   },
-  [Service.kind]: async (client, described) => {
-    const { name, namespace = '' } = described.object.metadata;
+  [Service.kind]: async (object, _, api) => {
+    const { name, namespace = '' } = object.metadata;
     const labelSelector = `kubernetes.io/service-name=${name}`;
-    const selection = { kind: EndpointSlice, namespace, labelSelector };
-    const slices = await listObjects<EndpointSlice>(client, selection);
-    return describeService(described as Described<Service>, slices.items);
+    const slices = await api.list<EndpointSlice>({ kind: EndpointSlice, namespace, labelSelector });
+    return describeService(object as Service, slices.items);
   },
-  [Secret.kind]: (_, described) => describeAny(withoutValues(described as Described<Secret>)),
+  [Secret.kind]: (object) => describeAny(withoutValues(object as Secret)),
 };
 
-async function partsOf(client: ApiClient, deployment: Deployment) {
-  const { namespace = '' } = deployment.metadata;
-  const labelSelector = formatLabelSelector(deployment.spec.selector);
-  const [sets, pods] = await Promise.all([
-    replicaSetsOf(client, deployment),
-    listObjects<Pod>(client, { kind: Pod, namespace, labelSelector }),
-  ]);
-  return { sets, pods: pods.items };
-}
-
 /** A Secret is described by its sizes. */
-function withoutValues({ object, ...rest }: Described<Secret>): Described<AnyObject> {
-  const sizes = Object.entries(object.data ?? {}).map(
+function withoutValues(secret: Secret): AnyObject {
+  const sizes = Object.entries(secret.data ?? {}).map(
     ([key, value]) => [key, `${Buffer.from(value, 'base64').length} bytes`] as const,
   );
-  return { ...rest, object: { ...object, data: Object.fromEntries(sizes) } as AnyObject };
+  return { ...secret, data: Object.fromEntries(sizes) } as AnyObject;
 }

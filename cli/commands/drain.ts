@@ -1,19 +1,13 @@
 import { Node } from '../../api/node.ts';
-import { Pod } from '../../api/pod.ts';
+import type { Pod } from '../../api/pod.ts';
 import { isPodFinished } from '../../api/pod-facts.ts';
 import { on, text, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { AlreadyTold } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
+import { onNode, podRef } from '../pods-of.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import {
-  getObject,
-  ifFound,
-  listObjects,
-  mergePatch,
-  type ObjectRef,
-  objectPath,
-} from '../resources.ts';
+import { ifFound, type ObjectRef, objectPath } from '../resources.ts';
 import { untilGone } from './until-gone.ts';
 
 const words = { '<nodes...>': 'their names' };
@@ -33,12 +27,11 @@ const drainFlags = {
 export const defineDrain = defineVerb({ words, flags: drainFlags, run: drain });
 
 async function mark(cli: Cli, names: readonly string[], unschedulable: boolean): Promise<number> {
-  const client = await cli.client();
   const word = unschedulable ? 'cordoned' : 'uncordoned';
   for (const ref of names.map(nodeRef)) {
-    const { spec } = await getObject<Node>(client, ref);
+    const { spec } = await cli.api.get<Node>(ref);
     const isSo = (spec.unschedulable ?? false) === unschedulable;
-    if (!isSo) await mergePatch(client, ref, { patch: { spec: { unschedulable } } });
+    if (!isSo) await cli.api.mergePatch(ref, { spec: { unschedulable } });
     cli.out(`node/${ref.name} ${isSo ? 'already ' : ''}${word}`);
   }
   return 0;
@@ -65,32 +58,23 @@ async function drain(cli: Cli, names: readonly string[], flags: DrainFlags): Pro
   const { gracePeriod: gracePeriodSeconds } = flags;
   const deleteOptions = gracePeriodSeconds === undefined ? undefined : { gracePeriodSeconds };
   for (const pod of pods) await evict(cli, pod, deleteOptions);
-  const evicted = pods.map(({ metadata: { name, namespace = '', uid } }) => ({
-    ref: { kind: Pod, namespace, name },
-    uid,
-  }));
+  const evicted = pods.map((pod) => ({ ref: podRef(pod), uid: pod.metadata.uid }));
   await untilGone(cli, evicted, flags.timeout);
   for (const { name } of names.map(nodeRef)) cli.out(`node/${name} drained`);
   return 0;
 }
 
-async function evict(cli: Cli, { metadata }: Pod, deleteOptions: unknown): Promise<void> {
-  const { name, namespace = '' } = metadata;
-  const client = await cli.client();
-  const path = objectPath({ kind: Pod, namespace, name }, 'eviction');
+async function evict(cli: Cli, pod: Pod, deleteOptions: unknown): Promise<void> {
+  const { name, namespace } = pod.metadata;
+  const path = objectPath(podRef(pod), 'eviction');
   const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } };
-  const sent = client.send({ method: 'POST', path, body: { ...body, deleteOptions } });
+  const sent = cli.api.send({ method: 'POST', path, body: { ...body, deleteOptions } });
   if (await ifFound(sent)) cli.out(`pod/${name} evicted`);
 }
 
-async function podsOn(cli: Cli, names: readonly string[]): Promise<readonly Pod[]> {
-  const client = await cli.client();
-  const lists = names.map(nodeRef).map(({ name }) =>
-    listObjects<Pod>(client, {
-      ...{ kind: Pod, namespace: '', fieldSelector: `spec.nodeName=${name}` },
-    }),
-  );
-  return (await Promise.all(lists)).flatMap(({ items }) => items);
+async function podsOn({ api }: Cli, names: readonly string[]): Promise<readonly Pod[]> {
+  const lists = await Promise.all(names.map((name) => api.list<Pod>(onNode(nodeRef(name).name))));
+  return lists.flatMap(({ items }) => items);
 }
 
 /** What would be gone for good with a pod, unless the flags allow it. */

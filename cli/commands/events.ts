@@ -4,9 +4,9 @@ import { on, text } from '../../base/flags.ts';
 import { defineVerb } from '../define-verb.ts';
 import { watchObjects } from '../live-list.ts';
 import { eventTime, sortEvents } from '../object-events.ts';
-import { layoutOf } from '../print/layout.ts';
-import { columnWidths, formatTable, linesOf, type TextTable } from '../print/table.ts';
-import { listObjects, type Selection } from '../resources.ts';
+import { printRows, printTable } from '../print/print-table.ts';
+import type { TextTable } from '../print/table.ts';
+import type { Selection } from '../resources.ts';
 import { parseNamedTargets } from '../targets.ts';
 
 export const defineEvents = defineVerb({
@@ -17,23 +17,19 @@ export const defineEvents = defineVerb({
     watch: on('and then every one that comes, until Ctrl-C').short('w'),
   },
   async run(cli, _, flags) {
-    const client = await cli.client();
     const namespace = flags.allNamespaces ? '' : await cli.namespace();
     const selection = { kind: Event, namespace, fieldSelector: fieldsOf(flags.for) };
-    const { items, metadata } = await listObjects<Event>(client, selection);
+    const { items, metadata } = await cli.api.list<Event>(selection);
     const found = sortEvents(items).filter(({ type }) => isWanted(type, flags.types));
     const withNamespace = flags.allNamespaces;
     const now = () => cli.io.clock.now();
     const table = eventTable(found, { withNamespace, now: now() });
     if (found.length === 0) cli.err('no events; they are kept for an hour');
-    else for (const line of formatTable(table, layoutOf(cli.io))) cli.out(line);
+    else printTable(cli, table);
     if (!flags.watch) return 0;
-    const widths = columnWidths(table);
-    const layout = { ...layoutOf(cli.io, false), width: undefined };
-    for await (const { type, object } of watchObjects<Event>(client, selection, metadata)) {
+    for await (const { type, object } of watchObjects<Event>(cli.api, selection, metadata)) {
       if (type === 'DELETED' || !isWanted(object.type, flags.types)) continue;
-      const row = eventTable([object], { withNamespace, now: now() });
-      for (const line of linesOf(row, widths, layout)) cli.out(line);
+      printRows(cli, eventTable([object], { withNamespace, now: now() }).rows, table);
     }
     return 0;
   },

@@ -1,13 +1,12 @@
 import { text } from 'node:stream/consumers';
-import { Pod } from '../../api/pod.ts';
 import { repeat } from '../../base/clock.ts';
 import type { Cli } from '../cli.ts';
 import { AlreadyTold } from '../cli-error.ts';
-import type { ApiClient } from '../client.ts';
 import { formatPull } from '../image-pulls.ts';
+import { openWait } from '../io.ts';
+import { podRef } from '../pods-of.ts';
 import { formatDuration } from '../print/duration.ts';
 import { openProgress } from '../print/progress.ts';
-import { formatRollout, topic } from '../print/rollout.ts';
 import { type ObjectRef, objectPath } from '../resources.ts';
 import type { FailingPod } from '../rollout-state.ts';
 import { type RolloutView, watchRollout } from '../rollout-watch.ts';
@@ -19,21 +18,20 @@ import { type RolloutView, watchRollout } from '../rollout-watch.ts';
 export async function followRollouts(
   cli: Cli,
   refs: readonly ObjectRef[],
-  { timeoutMs }: { readonly timeoutMs: number },
+  timeoutMs: number,
 ): Promise<void> {
   const { clock, stdout } = cli.io;
   const progress = openProgress(stdout, clock);
   const startMs = clock.monotonic();
   const passed = () => formatDuration(clock.monotonic() - startMs);
   const views = new Map<string, RolloutView>();
+  const draw = () => progress.update(formatRollout([...views.values()], `after ${passed()}`));
   const show = (ref: ObjectRef, view: RolloutView) => {
     views.set(`${ref.namespace}/${ref.name}`, view);
-    progress.update(formatRollout([...views.values()], `after ${passed()}`));
+    draw();
   };
   // So that the time goes on where nothing else changes.
-  const stopTicking = repeat(clock, 1000, () =>
-    progress.update(formatRollout([...views.values()], `after ${passed()}`)),
-  );
+  const stopTicking = repeat(clock, 1000, draw);
   const outcomes = await Promise.all(
     refs.map((ref) => followOne(cli, ref, { timeoutMs, show })),
   ).finally(() => void stopTicking());
@@ -46,28 +44,36 @@ export async function followRollouts(
   );
   if (worst === undefined) return;
   if (worst !== 'interrupted') await tellFailing(cli, last);
-  const unfinished = refs.filter((_, i) => outcomes[i] !== 'done');
-  cli.err(endings[worst](unfinished, passed()));
+  const unfinished = refs.filter((_, i) => outcomes[i] !== 'done').map(wordsFor);
+  cli.err(endings[worst](unfinished.join(' '), passed()));
   throw new AlreadyTold(1);
 }
 
-type Outcome = 'done' | 'stuck' | 'timeout' | 'interrupted';
-
-const endings: Readonly<
-  Record<Exclude<Outcome, 'done'>, (refs: readonly ObjectRef[], passed: string) => string>
-> = {
-  interrupted: (refs) => `interrupted: the rollout goes on; orc rollout status ${names(refs)}`,
-  stuck: (refs) => `orc: no progress any more; orc rollout undo ${names(refs)} takes it back`,
-  timeout: (refs, passed) =>
-    `orc: not ready after ${passed}; the rollout goes on: orc rollout status ${names(refs)}`,
+const endings = {
+  interrupted: (names: string) => `interrupted: the rollout goes on; orc rollout status ${names}`,
+  stuck: (names: string) => `orc: no progress any more; orc rollout undo ${names} takes it back`,
+  timeout: (names: string, passed: string) =>
+    `orc: not ready after ${passed}; the rollout goes on: orc rollout status ${names}`,
 };
 
-const names = (refs: readonly ObjectRef[]) =>
-  refs
-    .map(
-      ({ name, namespace }) => `deploy/${name}${namespace === 'default' ? '' : ` -n ${namespace}`}`,
-    )
-    .join(' ');
+type Outcome = 'done' | keyof typeof endings;
+
+/** As rollout's other verbs take them. */
+const wordsFor = ({ name, namespace }: ObjectRef) =>
+  `deploy/${name}${namespace === 'default' ? '' : ` -n ${namespace}`}`;
+
+/** "rollout     4/6 ready in 0.9 s · web-8f2c1 CrashLoopBackOff". Pure. */
+function formatRollout(views: readonly RolloutView[], time: string): string {
+  const sum = (of: (view: RolloutView) => number) => views.reduce((all, one) => all + of(one), 0);
+  const ready = `${sum((view) => view.ready)}/${sum(({ wanted }) => wanted)} ready ${time}`;
+  const [failing] = views.flatMap((view) => view.failing);
+  const trouble = failing && `${failing.pod.metadata.name} ${failing.reason}`;
+  const pulling = views.flatMap((view) => view.pulling ?? [])[0];
+  return topic('rollout') + [ready, trouble, pulling].filter(Boolean).join(' · ');
+}
+
+/** The word that begins a line of progress. */
+const topic = (word: string): string => word.padEnd(12);
 
 interface Following {
   readonly timeoutMs: number;
@@ -75,38 +81,30 @@ interface Following {
 }
 
 async function followOne(cli: Cli, ref: ObjectRef, follow: Following): Promise<Outcome> {
-  const ended = new AbortController();
-  const interruption = cli.io.interruption();
+  using wait = openWait(cli.io, follow.timeoutMs);
   let outcome: Outcome | undefined;
-  const cancel = cli.io.clock.after(follow.timeoutMs, () => ended.abort());
-  try {
-    await watchRollout(await cli.client(), ref, {
-      signal: AbortSignal.any([ended.signal, interruption]),
-      onChange(view) {
-        follow.show(ref, view);
-        if (view.phase === 'going') return;
-        outcome ??= view.phase;
-        ended.abort();
-      },
-    });
-    return outcome ?? (interruption.aborted ? 'interrupted' : 'timeout');
-  } finally {
-    cancel();
-    ended.abort();
-  }
+  await watchRollout(cli.api, ref, {
+    signal: wait.signal,
+    onChange(view) {
+      follow.show(ref, view);
+      if (view.phase === 'going') return;
+      outcome ??= view.phase;
+      wait.end();
+    },
+  });
+  return outcome ?? (cli.io.interruption().aborted ? 'interrupted' : 'timeout');
 }
 
 const mostTold = 3;
 
 /** Why pods don't run: the reason, and the last thing they said. */
 async function tellFailing(cli: Cli, views: readonly RolloutView[]): Promise<void> {
-  const client = await cli.client();
   for (const { message } of views) if (message !== '') cli.err(message);
   const failing = views.flatMap((view) => view.failing);
   for (const one of failing.slice(0, mostTold)) {
     const { pod, reason, message, exitCode } = one;
     const exit = exitCode === undefined ? '' : `: exit ${exitCode}`;
-    const line = exitCode === undefined ? undefined : await lastLogLine(client, one);
+    const line = exitCode === undefined ? undefined : await lastLogLine(cli, one);
     const said = line ? `, "${line}" (last line of its log)` : message && `: ${message}`;
     cli.err(`pod/${pod.metadata.name} ${reason}${exit}${said}`);
   }
@@ -115,14 +113,13 @@ async function tellFailing(cli: Cli, views: readonly RolloutView[]): Promise<voi
 
 /** undefined: there is none to be had, and that is not what the user asked for. */
 async function lastLogLine(
-  client: ApiClient,
+  { api }: Cli,
   { pod, container }: FailingPod,
 ): Promise<string | undefined> {
-  const { name, namespace = '' } = pod.metadata;
-  const path = objectPath({ kind: Pod, namespace, name }, 'log');
+  const path = objectPath(podRef(pod), 'log');
   const last = async (previous: boolean) => {
     const query = { container, tailLines: 1, previous };
-    return (await text(await client.open({ path, query }))).trim();
+    return (await text(await api.open({ path, query }))).trim();
   };
   return (await last(false).catch(() => '')) || (await last(true).catch(() => '')) || undefined;
 }

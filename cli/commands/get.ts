@@ -1,21 +1,11 @@
-import type { AnyObject, Kind } from '../../api/kind.ts';
 import { apiVersionOf } from '../../api/kind.ts';
 import { on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
-import type { ApiClient } from '../client.ts';
 import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { watchObjects } from '../live-list.ts';
-import { layoutOf } from '../print/layout.ts';
-import { columnWidths, formatTable, linesOf } from '../print/table.ts';
-import {
-  collectionPath,
-  getObject,
-  listObjects,
-  objectPath,
-  type Selection,
-  selectorsOf,
-} from '../resources.ts';
+import { printRows, printTable } from '../print/print-table.ts';
+import * as resources from '../resources.ts';
 import { type ServerTable, type TableView, tableType, textTable } from '../server-table.ts';
 import { parseTargets, type Target } from '../targets.ts';
 
@@ -47,7 +37,7 @@ type GetFlags = ValuesOf<typeof getFlags>;
 
 /** All of one kind, or some by name. */
 interface GetQuery {
-  readonly selection: Selection;
+  readonly selection: resources.Selection;
   readonly names: readonly string[];
 }
 
@@ -71,14 +61,13 @@ async function printObjects(
   queries: readonly GetQuery[],
   output: 'yaml' | 'json' | 'name',
 ): Promise<number> {
-  const client = await cli.client();
-  const found = (await Promise.all(queries.map((query) => fetchObjects(client, query)))).flat();
+  const found = (await Promise.all(queries.map((query) => fetchObjects(cli, query)))).flat();
   if (output === 'name') {
     for (const { kind, object } of found) cli.out(`${resultName(kind)}/${object.metadata.name}`);
     return 0;
   }
   const isOne = queries.length === 1 && queries[0]?.names.length === 1;
-  const objects = found.map(({ kind, object }) => typed(kind, object));
+  const objects = found.map(({ object }) => object);
   const list = { apiVersion: 'v1', kind: 'List', metadata: {}, items: objects };
   const { formatObject } = await import('../print/object.ts');
   cli.io.stdout.write(formatObject(isOne ? objects[0] : list, output));
@@ -86,19 +75,14 @@ async function printObjects(
 }
 
 /** Items of a list may come without their type. */
-const typed = (kind: Kind, object: AnyObject): AnyObject => ({
-  ...object,
-  apiVersion: apiVersionOf(kind),
-  kind: kind.kind,
-});
-
-async function fetchObjects(client: ApiClient, { selection, names }: GetQuery) {
+async function fetchObjects({ api }: Cli, { selection, names }: GetQuery) {
   const { kind } = selection;
+  const type = { apiVersion: apiVersionOf(kind), kind: kind.kind };
   const objects =
     names.length === 0
-      ? (await listObjects(client, selection)).items
-      : await Promise.all(names.map((name) => getObject(client, { ...selection, name })));
-  return objects.map((object) => ({ kind, object }));
+      ? (await api.list(selection)).items
+      : await Promise.all(names.map((name) => api.get({ ...selection, name })));
+  return objects.map((object) => ({ kind, object: { ...object, ...type } }));
 }
 
 async function printTables(
@@ -106,33 +90,32 @@ async function printTables(
   queries: readonly GetQuery[],
   flags: GetFlags,
 ): Promise<number> {
-  const client = await cli.client();
-  const [only, ...others] = queries;
-  if (flags.watch && (only === undefined || others.length > 0))
-    throw new UsageError('-w watches one kind at a time');
-  const tables = await Promise.all(queries.map((query) => fetchTable(client, query)));
-  const layout = layoutOf(cli.io, !flags.noHeaders);
-  const shown = queries.flatMap(({ selection }, i) => {
-    const table = tables[i];
-    const view = viewOf(selection, flags, others.length > 0);
-    return table === undefined || table.rows.length === 0 ? [] : [textTable(table, view)];
-  });
-  const blocks = shown.map((table) => formatTable(table, layout).join('\n'));
-  if (blocks.length > 0) cli.out(blocks.join('\n\n'));
-  else tellNothing(cli, queries);
-  if (flags.watch && only !== undefined && tables[0] !== undefined)
-    await followTable(cli, only, { first: tables[0], view: viewOf(only.selection, flags, false) });
+  if (flags.watch && queries.length !== 1) throw new UsageError('-w watches one kind at a time');
+  const found = await Promise.all(
+    queries.map(async (query): Promise<Shown> => {
+      const { kind } = query.selection;
+      const view = {
+        ...{ kind, wide: flags.output === 'wide', withKind: queries.length > 1 },
+        withNamespace: flags.allNamespaces && kind.namespaced,
+      };
+      return { query, view, table: await fetchTable(cli.api, query) };
+    }),
+  );
+  const filled = found.filter(({ table }) => table.rows.length > 0);
+  for (const [index, { table, view }] of filled.entries()) {
+    if (index > 0) cli.out('');
+    printTable(cli, textTable(table, view), !flags.noHeaders);
+  }
+  if (filled.length === 0) tellNothing(cli, queries);
+  if (flags.watch) for (const one of found) await followTable(cli, one);
   return 0;
 }
 
-const viewOf = (
-  { kind }: Selection,
-  { output, allNamespaces }: GetFlags,
-  withKind: boolean,
-): TableView => ({
-  ...{ kind, withKind, wide: output === 'wide' },
-  withNamespace: allNamespaces && kind.namespaced,
-});
+interface Shown {
+  readonly query: GetQuery;
+  readonly view: TableView;
+  readonly table: ServerTable;
+}
 
 function tellNothing(cli: Cli, queries: readonly GetQuery[]): void {
   const plurals = queries.map(({ selection }) => selection.kind.plural);
@@ -143,34 +126,35 @@ function tellNothing(cli: Cli, queries: readonly GetQuery[]): void {
   cli.err(`no ${what}${matching}${where}`);
 }
 
-async function fetchTable(client: ApiClient, query: GetQuery): Promise<ServerTable> {
-  const { selection, names } = query;
-  const fetched = async (path: string, query = {}) =>
-    (await client.send<ServerTable>({ path, query, accept: tableType })).body;
-  if (names.length === 0) return fetched(collectionPath(selection), selectorsOf(selection));
-  const tables = await Promise.all(
-    names.map((name) => fetched(objectPath({ ...selection, name }))),
+/** Objects that were named come one by one. */
+async function fetchTable(
+  api: resources.Api,
+  { selection, names }: GetQuery,
+): Promise<ServerTable> {
+  const requests =
+    names.length === 0
+      ? [{ path: resources.collectionPath(selection), query: resources.selectorsOf(selection) }]
+      : names.map((name) => ({ path: resources.objectPath({ ...selection, name }) }));
+  const replies = await Promise.all(
+    requests.map((request) => api.send<ServerTable>({ ...request, accept: tableType })),
   );
-  const [first] = tables;
-  if (first === undefined) throw new UsageError('say which one');
-  return { ...first, rows: tables.flatMap(({ rows }) => rows) };
+  const tables = replies.map(({ body }) => body);
+  return tables.reduce((all, { rows }) => ({ ...all, rows: [...all.rows, ...rows] }));
 }
 
 /** One line for each change, under the headers that are there already. */
-async function followTable(
-  cli: Cli,
-  { selection, names }: GetQuery,
-  { first, view }: { first: ServerTable; view: TableView },
-): Promise<void> {
-  const { columnDefinitions } = first;
-  const layout = { ...layoutOf(cli.io), width: undefined, showHeaders: false };
-  const widths = columnWidths(textTable(first, view));
-  const client = await cli.client();
+async function followTable(cli: Cli, { query, view, table }: Shown): Promise<void> {
+  const {
+    selection,
+    names: [name, ...others],
+  } = query;
   const wanted =
-    names.length === 1 ? { ...selection, fieldSelector: `metadata.name=${names[0]}` } : selection;
-  const start = { resourceVersion: first.metadata.resourceVersion, accept: tableType };
-  for await (const { object } of watchObjects<ServerTable>(client, wanted, start)) {
-    const table = textTable({ columnDefinitions, rows: object.rows }, view);
-    for (const line of linesOf(table, widths, layout)) cli.out(line);
+    name !== undefined && others.length === 0
+      ? resources.justThis({ ...selection, name })
+      : selection;
+  const start = { resourceVersion: table.metadata.resourceVersion, accept: tableType };
+  for await (const { object } of watchObjects<ServerTable>(cli.api, wanted, start)) {
+    const { rows } = textTable({ ...table, rows: object.rows }, view);
+    printRows(cli, rows, textTable(table, view));
   }
 }

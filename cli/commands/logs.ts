@@ -7,16 +7,10 @@ import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { mapLimited } from '../limited.ts';
-import { followList } from '../live-list.ts';
-import {
-  containerFlag,
-  containerNamed,
-  containersOf,
-  firstContainer,
-  podSelection,
-} from '../pods-of.ts';
+import { liveList } from '../live-list.ts';
+import { containerFlag, containerOf, containersOf, podRef, podSelection } from '../pods-of.ts';
 import { parseDuration } from '../print/duration.ts';
-import { getObject, listObjects, objectPath, type Selection } from '../resources.ts';
+import { objectPath, type Selection } from '../resources.ts';
 import { parsePodTarget } from '../targets.ts';
 
 const logFlags = {
@@ -68,18 +62,18 @@ async function podsMeant(
 ): Promise<Meant> {
   if (word !== undefined && labelSelector !== undefined)
     throw new UsageError('give a pod or -l, not both');
-  const [client, namespace] = [await cli.client(), await cli.namespace()];
+  const namespace = await cli.namespace();
   if (labelSelector !== undefined)
     return { selection: { kind: Pod, namespace, labelSelector }, named: labelSelector };
   if (word === undefined) throw new UsageError('say of what: a pod, deploy/NAME, or -l LABELS');
   const ref = { ...parsePodTarget(word), namespace };
-  if (ref.kind.kind === Pod.kind) return { pod: await getObject<Pod>(client, ref) };
-  return { selection: await podSelection(client, ref), named: `${ref.kind.singular}/${ref.name}` };
+  if (ref.kind.kind === Pod.kind) return { pod: await cli.api.get<Pod>(ref) };
+  return { selection: await podSelection(cli.api, ref), named: `${ref.kind.singular}/${ref.name}` };
 }
 
 async function podsNow(cli: Cli, meant: Meant): Promise<readonly Pod[]> {
   if ('pod' in meant) return [meant.pod];
-  const { items } = await listObjects<Pod>(await cli.client(), meant.selection);
+  const { items } = await cli.api.list<Pod>(meant.selection);
   if (items.length === 0)
     cli.err(`no pods of ${meant.named} in namespace ${await cli.namespace()}`);
   return items;
@@ -92,16 +86,14 @@ interface Source {
 
 function sourcesIn(pod: Pod, { container, allContainers }: LogFlags): readonly Source[] {
   if (allContainers) return containersOf(pod).map(({ name }) => ({ pod, container: name }));
-  const name = container === undefined ? firstContainer(pod) : containerNamed(pod, container);
-  return [{ pod, container: name }];
+  return [{ pod, container: containerOf(pod, container) }];
 }
 
 /** Also of pods and attempts that are yet to come; until Ctrl-C, or until all the pods have ended. */
 async function followAll(cli: Cli, selection: Selection, flags: LogFlags): Promise<number> {
   const followed = new Map<string, Promise<boolean>>();
-  const over = new AbortController();
   let query = logQuery(flags);
-  const onChange = (pods: readonly Pod[]) => {
+  for await (const pods of liveList<Pod>(cli.api, selection)) {
     const sources = pods.flatMap((pod) => sourcesIn(pod, flags));
     if (sources.length > maxFollowed)
       throw new CliError(
@@ -112,9 +104,8 @@ async function followAll(cli: Cli, selection: Selection, flags: LogFlags): Promi
       if (id !== '' && !followed.has(id)) followed.set(id, printLines(cli, source, query));
     }
     query = { ...query, tailLines: undefined };
-    if (pods.length > 0 && pods.every(isPodFinished)) over.abort();
-  };
-  await followList<Pod>(await cli.client(), selection, { signal: over.signal, onChange });
+    if (pods.length > 0 && pods.every(isPodFinished)) break;
+  }
   return (await Promise.all(followed.values())).every((isRead) => isRead) ? 0 : 1;
 }
 
@@ -141,11 +132,8 @@ function timestamp(text: string, flag: string): string {
   throw new UsageError(`--${flag} must be like 2026-01-31T12:00:00Z, not "${text}"`);
 }
 
-async function openLog(cli: Cli, { pod, container }: Source, query: LogQuery) {
-  const { name, namespace = '' } = pod.metadata;
-  const path = objectPath({ kind: Pod, namespace, name }, 'log');
-  return (await cli.client()).open({ path, query: { ...query, container } });
-}
+const openLog = ({ api }: Cli, { pod, container }: Source, query: LogQuery) =>
+  api.open({ path: objectPath(podRef(pod), 'log'), query: { ...query, container } });
 
 /** As it is, byte for byte. */
 async function printLog(cli: Cli, source: Source, query: LogQuery): Promise<void> {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { Pod } from '../../api/pod.ts';
+import type { Pod } from '../../api/pod.ts';
 import { Service } from '../../api/service.ts';
 import { errorChain } from '../../base/error-chain.ts';
 import { text, UsageError } from '../../base/flags.ts';
@@ -8,8 +8,8 @@ import { openChannels } from '../channels.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
-import { pickPod } from '../pods-of.ts';
-import { getObject, type ObjectRef, objectPath } from '../resources.ts';
+import { pickPod, podRef } from '../pods-of.ts';
+import { type ObjectRef, objectPath } from '../resources.ts';
 import { parsePodTarget } from '../targets.ts';
 
 export const definePortForward = defineVerb({
@@ -64,7 +64,7 @@ async function listen(cli: Cli, ref: ObjectRef, wanted: Listening): Promise<() =
     sockets.add(socket);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => sockets.delete(socket));
-    forward(cli, socket, () => findEnd(cli, ref, remote)).catch((error: unknown) => {
+    forward(cli, socket, findEnd(cli, ref, remote)).catch((error: unknown) => {
       cli.err(`orc: a connection to port ${remote}: ${errorChain(error)}`);
       socket.destroy();
     });
@@ -91,20 +91,12 @@ function cannotListen({ host, local, remote }: Listening, cause: unknown): CliEr
   return new CliError(`can't listen on ${host}:${local}`, { cause });
 }
 
-interface End {
-  readonly pod: ObjectRef;
-  readonly port: number;
-}
-
 /** Looked up for each connection: a Deployment's pods come and go. */
-async function findEnd(cli: Cli, ref: ObjectRef, remote: string): Promise<End> {
-  const client = await cli.client();
-  const pod = await pickPod(client, ref);
-  const service =
-    ref.kind.kind === Service.kind ? await getObject<Service>(client, ref) : undefined;
+async function findEnd({ api }: Cli, ref: ObjectRef, remote: string) {
+  const pod = await pickPod(api, ref);
+  const service = ref.kind.kind === Service.kind ? await api.get<Service>(ref) : undefined;
   const port = service ? targetPort(service, pod, remote) : portOfPod(pod, remote);
-  const { name, namespace = '' } = pod.metadata;
-  return { pod: { kind: Pod, namespace, name }, port };
+  return { pod: podRef(pod), port };
 }
 
 function targetPort(service: Service, pod: Pod, remote: string): number {
@@ -124,9 +116,9 @@ function portOfPod({ metadata, spec }: Pod, remote: string): number {
 }
 
 /** Channel 0 is the connection's data, 1 what went wrong; each begins with the port in two bytes. */
-async function forward(cli: Cli, socket: Socket, find: () => Promise<End>): Promise<void> {
-  const { pod, port } = await find();
-  const { connection } = await cli.client();
+async function forward(cli: Cli, socket: Socket, end: ReturnType<typeof findEnd>): Promise<void> {
+  const { pod, port } = await end;
+  const { connection } = await cli.api.connected();
   const path = objectPath(pod, 'portforward');
   const begun = new Set<number>();
   let failure = '';
@@ -140,15 +132,8 @@ async function forward(cli: Cli, socket: Socket, find: () => Promise<End>): Prom
     },
   );
   socket.on('drain', () => channels.resume());
-  socket.on('data', (chunk: Buffer) => {
-    if (channels.send(0, chunk)) return;
-    socket.pause();
-    void channels.drained().then(() => socket.resume());
-  });
-  socket.on('end', () => channels.end(0));
+  socket.pipe(channels.input(0));
   socket.on('close', () => channels.close());
-  // Whoever has nothing to say may have ended before this.
-  if (socket.readableEnded) channels.end(0);
   if (socket.destroyed) channels.close();
   const broke = await channels.closed;
   if (failure !== '') throw new CliError(failure);

@@ -10,9 +10,8 @@ import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { replicaSetsOf } from '../pods-of.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import { layoutOf } from '../print/layout.ts';
-import { formatTable } from '../print/table.ts';
-import { getObject, mergePatch, type ObjectRef, objectPath } from '../resources.ts';
+import { printTable } from '../print/print-table.ts';
+import { type ObjectRef, objectPath } from '../resources.ts';
 import { parseNamedTargets } from '../targets.ts';
 import { followRollouts } from './follow-rollout.ts';
 
@@ -42,7 +41,7 @@ export const defineRollout = defineVerb({
       if (outcome !== undefined) cli.out(`${resultName(ref.kind)}/${ref.name} ${outcome}`);
     }
     if (waiting.includes(verb) && (!flags.noWait || verb === 'status'))
-      await followRollouts(cli, refs, { timeoutMs: flags.timeout });
+      await followRollouts(cli, refs, flags.timeout);
     return 0;
   },
 });
@@ -73,27 +72,27 @@ function unknownStep(verb: string): UsageError {
 async function restart(cli: Cli, ref: ObjectRef): Promise<string> {
   const annotations = { 'kubectl.kubernetes.io/restartedAt': formatTime(cli.io.clock.now()) };
   const patch = { spec: { template: { metadata: { annotations } } } };
-  await mergePatch(await cli.client(), ref, { patch });
+  await cli.api.mergePatch(ref, patch);
   return 'restarted';
 }
 
 async function setPaused(cli: Cli, ref: ObjectRef, paused: boolean): Promise<string> {
-  await mergePatch(await cli.client(), ref, { patch: { spec: { paused } } });
+  await cli.api.mergePatch(ref, { spec: { paused } });
   return paused ? 'paused: changes of its template wait for orc rollout resume' : 'resumed';
 }
 
 async function undo(cli: Cli, ref: ObjectRef, { toRevision }: RolloutFlags): Promise<string> {
   const { deployment, sets } = await revisionsOf(cli, ref);
   const now = revisionOf(deployment);
-  const wanted = toRevision === undefined ? before(sets, now) : findRevision(sets, toRevision);
-  if (wanted === undefined)
-    throw new CliError(
-      toRevision === undefined
-        ? `deployment/${ref.name} has no revision before this one (orc rollout history lists them)`
-        : `deployment/${ref.name} has no revision ${toRevision} (orc rollout history lists them)`,
-    );
-  const client = await cli.client();
-  await client.send({
+  const [wanted, title] =
+    toRevision === undefined
+      ? [sets.findLast((set) => revisionOf(set) < now), 'before this one']
+      : [sets.find((set) => revisionOf(set) === toRevision), `${toRevision}`];
+  if (wanted === undefined) {
+    const hint = 'orc rollout history lists them';
+    throw new CliError(`deployment/${ref.name} has no revision ${title} (${hint})`);
+  }
+  await cli.api.send({
     method: 'PATCH',
     path: objectPath(ref),
     type: 'application/json-patch+json',
@@ -113,26 +112,19 @@ async function history(cli: Cli, ref: ObjectRef): Promise<undefined> {
     revisionOf(set) === now ? 'now' : '',
   ]);
   const table = { headers: ['REVISION', 'IMAGES', 'READY', 'AGE', ''], rows };
-  for (const line of formatTable(table, layoutOf(cli.io))) cli.out(line);
+  printTable(cli, table);
   return undefined;
 }
 
 /** Its ReplicaSets, the latest revision last. */
 async function revisionsOf(cli: Cli, ref: ObjectRef) {
-  const client = await cli.client();
-  const deployment = await getObject<Deployment>(client, ref);
-  const sets = await replicaSetsOf(client, deployment);
+  const deployment = await cli.api.get<Deployment>(ref);
+  const sets = await replicaSetsOf(cli.api, deployment);
   return { deployment, sets: sets.toSorted((a, b) => revisionOf(a) - revisionOf(b)) };
 }
 
 const revisionOf = ({ metadata }: Deployment | ReplicaSet): number =>
   Number(metadata.annotations?.['deployment.kubernetes.io/revision'] ?? 0);
-
-const before = (sets: readonly ReplicaSet[], now: number) =>
-  sets.findLast((set) => revisionOf(set) < now);
-
-const findRevision = (sets: readonly ReplicaSet[], revision: number) =>
-  sets.find((set) => revisionOf(set) === revision);
 
 /** Without the label by which the ReplicaSet tells its pods. */
 function templateOf({ spec: { template } }: ReplicaSet) {

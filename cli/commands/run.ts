@@ -3,9 +3,9 @@ import { listOf, on, oneOf, text, UsageError, type ValuesOf } from '../../base/f
 import type { Cli } from '../cli.ts';
 import { AlreadyTold, CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
-import { followList } from '../live-list.ts';
+import { liveList } from '../live-list.ts';
 import { openProgress } from '../print/progress.ts';
-import { collectionPath, ifFound, type ObjectRef, objectPath } from '../resources.ts';
+import { collectionPath, ifFound, justThis, type ObjectRef, objectPath } from '../resources.ts';
 import { failureOf } from '../rollout-state.ts';
 import { hasTerminal, runInTerminal } from '../terminal.ts';
 
@@ -29,6 +29,7 @@ export const defineRun = defineVerb({
 });
 
 type RunFlags = ValuesOf<typeof runFlags>;
+type Mode = Pick<RunFlags, 'stdin' | 'tty'>;
 
 async function run(cli: Cli, words: readonly string[], flags: RunFlags): Promise<number> {
   const [name = '', ...args] = words;
@@ -36,8 +37,7 @@ async function run(cli: Cli, words: readonly string[], flags: RunFlags): Promise
   const { stdin, rm } = flags;
   const tty = stdin && hasTerminal(cli, flags.tty);
   const body = podOf(name, args, { ...flags, stdin, tty });
-  const client = await cli.client();
-  await client.send({
+  await cli.api.send({
     ...{ method: 'POST', path: collectionPath(ref), query: { fieldManager: 'orc' }, body },
   });
   if (!stdin && !rm) {
@@ -47,7 +47,7 @@ async function run(cli: Cli, words: readonly string[], flags: RunFlags): Promise
   try {
     return await follow(cli, ref, { stdin, tty });
   } finally {
-    if (rm) await ifFound(client.send({ method: 'DELETE', path: objectPath(ref) }));
+    if (rm) await ifFound(cli.api.send({ method: 'DELETE', path: objectPath(ref) }));
     cli.err(rm ? `pod/${name} deleted` : `pod/${name} is still there: orc delete pod ${name}`);
   }
 }
@@ -82,11 +82,6 @@ function pairs(text: string, flag: string): Readonly<Record<string, string>> {
   return Object.fromEntries(text.split(',').map((one) => pair(one, flag)));
 }
 
-interface Mode {
-  readonly stdin: boolean;
-  readonly tty: boolean;
-}
-
 /**
  * Until its first run ends; gives the exit code. A terminal is attached to; otherwise the output is read from the log,
  * so that nothing is missing of what was printed before anybody could attach.
@@ -109,7 +104,7 @@ async function follow(cli: Cli, ref: ObjectRef, { stdin, tty }: Mode): Promise<n
 async function printLog(cli: Cli, ref: ObjectRef): Promise<void> {
   const signal = cli.io.interruption();
   const query = { container: ref.name, follow: true };
-  const log = await (await cli.client()).open({ path: objectPath(ref, 'log'), query, signal });
+  const log = await cli.api.open({ path: objectPath(ref, 'log'), query, signal });
   try {
     for await (const chunk of log) cli.io.stdout.write(chunk as Buffer);
   } catch (error) {
@@ -131,25 +126,18 @@ const exitOf = ({ status }: Pod): number | undefined =>
 
 /** Waits until the pod is so. Throws CliError when it can't be, AlreadyTold at Ctrl-C. */
 async function whenPod(cli: Cli, ref: ObjectRef, holds: (pod: Pod) => unknown): Promise<Pod> {
-  const progress = openProgress(cli.io.stderr, cli.io.clock);
-  const done = new AbortController();
-  let [found, failure]: [Pod | undefined, string] = [undefined, ''];
-  const look = ([pod]: readonly Pod[]) => {
-    if (pod && holds(pod) !== undefined) found = pod;
-    else if (!pod) failure = `pod/${ref.name} is gone`;
-    else {
+  const { stderr, clock, interruption } = cli.io;
+  const progress = openProgress(stderr, clock);
+  try {
+    for await (const [pod] of liveList<Pod>(cli.api, justThis(ref), interruption())) {
+      if (!pod) throw new CliError(`pod/${ref.name} is gone`);
+      if (holds(pod) !== undefined) return pod;
       const [failing] = failureOf(pod);
-      if (failing) failure = `pod/${ref.name} ${failing.reason}: ${failing.message}`;
+      if (failing) throw new CliError(`pod/${ref.name} ${failing.reason}: ${failing.message}`);
       progress.update(`waiting for pod/${ref.name}`);
     }
-    if (found || failure) done.abort();
-  };
-  const { namespace, kind, name } = ref;
-  const selection = { kind, namespace, fieldSelector: `metadata.name=${name}` };
-  const signal = AbortSignal.any([done.signal, cli.io.interruption()]);
-  await followList<Pod>(await cli.client(), selection, { signal, onChange: look });
-  progress.end();
-  if (found) return found;
-  if (failure) throw new CliError(failure);
+  } finally {
+    progress.end();
+  }
   throw interrupted(cli);
 }

@@ -3,7 +3,7 @@ import { on, text, UsageError } from '../../base/flags.ts';
 import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import { mergePatch, type ObjectRef } from '../resources.ts';
+import type { ObjectRef } from '../resources.ts';
 import { parseNamedTargets } from '../targets.ts';
 import { followRollouts } from './follow-rollout.ts';
 
@@ -14,20 +14,20 @@ export const defineScale = defineVerb({
     'no-wait': on('don’t wait until they are ready'),
     timeout: timeoutFlag,
   },
-  async run(cli, words, { replicas, noWait, timeout: timeoutMs }) {
+  async run(cli, words, { replicas, noWait, timeout }) {
     const targets = parseNamedTargets(words);
     const fixed = targets.find(({ kind }) => !kind.subresources.includes('scale'));
     if (fixed) throw new UsageError(`${fixed.kind.plural} have no number of replicas`);
-    const [client, namespace] = [await cli.client(), await cli.namespace()];
+    const namespace = await cli.namespace();
     const scaled: ObjectRef[] = [];
     for (const { kind, name } of targets) {
       const ref = { kind, name, namespace };
-      await mergePatch(client, ref, { subresource: 'scale', patch: { spec: { replicas } } });
+      await cli.api.mergePatch(ref, { spec: { replicas } }, 'scale');
       cli.out(`${resultName(kind)}/${name} scaled to ${replicas}`);
       scaled.push(ref);
     }
     const rollouts = scaled.filter(({ kind }) => kind.kind === Deployment.kind);
-    if (!noWait && rollouts.length > 0) await followRollouts(cli, rollouts, { timeoutMs });
+    if (!noWait && rollouts.length > 0) await followRollouts(cli, rollouts, timeout);
     return 0;
   },
 });

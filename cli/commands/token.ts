@@ -13,14 +13,13 @@ export const defineToken = defineVerb({
   },
   async run(cli, [verb = ''], { ttl, controller }) {
     if (verb !== 'create') throw new UsageError(`there is only "orc token create", not "${verb}"`);
-    const client = await cli.client();
     const ttlSeconds = ttl === undefined ? undefined : Math.ceil(ttl / 1000);
-    const { body } = await client.send<{ token: string; expiresAt: string }>({
+    const { body } = await cli.api.send<{ token: string; expiresAt: string }>({
       method: 'POST',
       path: '/orc/v1/tokens',
       body: { use: controller ? 'controller' : 'node', ttlSeconds },
     });
-    const [server = '', ...others] = reachable(client.connection.server);
+    const [server = '', ...others] = reachable((await cli.api.connected()).connection.server);
     const start = controller
       ? `sudo orc controller --join ${server} --etcd URL-OF-THE-STORE --token ${body.token}`
       : `sudo orc agent join ${server} ${body.token}`;

@@ -4,9 +4,7 @@ import { NodeMetrics, PodMetrics } from '../../api/resource-metrics.ts';
 import { on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
-import { layoutOf } from '../print/layout.ts';
-import { formatTable } from '../print/table.ts';
-import { listObjects } from '../resources.ts';
+import { printTable } from '../print/print-table.ts';
 
 const topFlags = {
   'all-namespaces': on('pods of every namespace').short('A'),
@@ -25,16 +23,9 @@ export const defineTop = defineVerb({
     const wantsPods = /^(pods?|po|both)$/.test(what);
     if (!wantsNodes && !wantsPods)
       throw new UsageError(`orc top knows pods and nodes, not "${what}"`);
-    if (wantsNodes) print(cli, ['NAME'], { rows: await nodeRows(cli, name, flags), flags });
+    if (wantsNodes) print(cli, await nodesUse(cli, name, flags), flags);
     if (what === 'both') cli.out('');
-    if (!wantsPods) return 0;
-    const { allNamespaces, containers } = flags;
-    const headers = [
-      ...(allNamespaces ? ['NAMESPACE'] : []),
-      ...(containers ? ['POD'] : []),
-      'NAME',
-    ];
-    print(cli, headers, { rows: await podRows(cli, name, flags), flags });
+    if (wantsPods) print(cli, await podsUse(cli, name, flags), flags);
     return 0;
   },
 });
@@ -46,10 +37,13 @@ interface Amounts {
   readonly memoryBytes: number;
 }
 
-/** A line: what it is about, what that uses, and of how much. */
-interface Row extends Amounts {
-  readonly names: readonly string[];
-  readonly of?: Amounts;
+/** Each row says what it is about, what that uses, and of how much. */
+interface Measured {
+  readonly titles: readonly string[];
+  readonly rows: readonly ({
+    readonly names: readonly string[];
+    readonly of?: Amounts;
+  } & Amounts)[];
 }
 
 const selectorsFor = (name: string | undefined, { selector }: TopFlags) => ({
@@ -57,39 +51,36 @@ const selectorsFor = (name: string | undefined, { selector }: TopFlags) => ({
   fieldSelector: name && `metadata.name=${name}`,
 });
 
-async function nodeRows(
-  cli: Cli,
-  name: string | undefined,
-  flags: TopFlags,
-): Promise<readonly Row[]> {
-  const client = await cli.client();
+async function nodesUse(cli: Cli, name: string | undefined, flags: TopFlags): Promise<Measured> {
   const selection = { namespace: '', ...selectorsFor(name, flags) };
   const [measured, nodes] = await Promise.all([
-    listObjects<NodeMetrics>(client, { kind: NodeMetrics, ...selection }),
-    listObjects<Node>(client, { kind: Node, ...selection }),
+    cli.api.list<NodeMetrics>({ kind: NodeMetrics, ...selection }),
+    cli.api.list<Node>({ kind: Node, ...selection }),
   ]);
   const sizes = new Map(nodes.items.map((node) => [node.metadata.name, node.status.allocatable]));
-  return measured.items.map(({ metadata, usage }) => ({
+  const rows = measured.items.map(({ metadata, usage }) => ({
     names: [metadata.name],
     ...amountsOf([usage]),
     of: amountsOf([sizes.get(metadata.name) ?? {}]),
   }));
+  return { titles: ['NAME'], rows };
 }
 
-async function podRows(
-  cli: Cli,
-  name: string | undefined,
-  flags: TopFlags,
-): Promise<readonly Row[]> {
-  const namespace = flags.allNamespaces ? '' : await cli.namespace();
+async function podsUse(cli: Cli, name: string | undefined, flags: TopFlags): Promise<Measured> {
+  const { allNamespaces, containers: each } = flags;
+  const namespace = allNamespaces ? '' : await cli.namespace();
   const selection = { kind: PodMetrics, namespace, ...selectorsFor(name, flags) };
-  const { items } = await listObjects<PodMetrics>(await cli.client(), selection);
-  return items.flatMap(({ metadata, containers }) => {
-    const names = [...(flags.allNamespaces ? [metadata.namespace ?? ''] : []), metadata.name];
-    return flags.containers
+  const { items } = await cli.api.list<PodMetrics>(selection);
+  const rows = items.flatMap(({ metadata, containers }) => {
+    const names = [...(allNamespaces ? [metadata.namespace ?? ''] : []), metadata.name];
+    return each
       ? containers.map((one) => ({ names: [...names, one.name], ...amountsOf([one.usage]) }))
       : [{ names, ...amountsOf(containers.map(({ usage }) => usage)) }];
   });
+  return {
+    titles: [...(allNamespaces ? ['NAMESPACE'] : []), ...(each ? ['POD'] : []), 'NAME'],
+    rows,
+  };
 }
 
 function amountsOf(usages: readonly Readonly<Record<string, string>>[]): Amounts {
@@ -102,11 +93,7 @@ function amountsOf(usages: readonly Readonly<Record<string, string>>[]): Amounts
 }
 
 /** As kubectl: cores in thousandths, memory in MiB. */
-function print(
-  cli: Cli,
-  names: readonly string[],
-  { rows, flags }: { readonly rows: readonly Row[]; readonly flags: TopFlags },
-): void {
+function print(cli: Cli, { titles, rows }: Measured, { sortBy, noHeaders }: TopFlags): void {
   if (rows.length === 0) {
     cli.err('nothing has been measured yet; nodes tell every 10 seconds');
     return;
@@ -116,15 +103,14 @@ function print(
   const isNode = rows[0]?.of !== undefined;
   const percent = (...cells: readonly string[]) => (isNode ? cells : []);
   const headers = [
-    ...[...names, 'CPU(cores)', ...percent('CPU(%)')],
+    ...[...titles, 'CPU(cores)', ...percent('CPU(%)')],
     ...['MEMORY(bytes)', ...percent('MEMORY(%)')],
   ];
-  const cellsOf = ({ names: first, cpuMilli, memoryBytes, of }: Row) => [
-    ...[...first, `${cpuMilli}m`, ...percent(share(cpuMilli, of?.cpuMilli))],
+  const key = sortBy === 'cpu' ? 'cpuMilli' : 'memoryBytes';
+  const sorted = sortBy ? rows.toSorted((a, b) => b[key] - a[key]) : rows;
+  const cells = sorted.map(({ names, cpuMilli, memoryBytes, of }) => [
+    ...[...names, `${cpuMilli}m`, ...percent(share(cpuMilli, of?.cpuMilli))],
     ...[`${Math.floor(memoryBytes / 2 ** 20)}Mi`, ...percent(share(memoryBytes, of?.memoryBytes))],
-  ];
-  const key = flags.sortBy === 'cpu' ? 'cpuMilli' : 'memoryBytes';
-  const sorted = flags.sortBy ? rows.toSorted((a, b) => b[key] - a[key]) : rows;
-  const table = { headers, rows: sorted.map(cellsOf) };
-  for (const line of formatTable(table, layoutOf(cli.io, !flags.noHeaders))) cli.out(line);
+  ]);
+  printTable(cli, { headers, rows: cells }, !noHeaders);
 }

@@ -4,12 +4,11 @@ import { defineVerb } from '../define-verb.ts';
 
 export const defineVersion = defineVerb({
   flags: { client: on('without asking the controller') },
-  async run(cli, _, { client: clientOnly }) {
+  async run(cli, _, { client }) {
     cli.out(`orc ${packageJson.version}`);
-    if (clientOnly) return 0;
-    const client = await cli.client();
-    const { body } = await client.send<{ major: string; minor: string }>({ path: '/version' });
-    const { server } = client.connection;
+    if (client) return 0;
+    const { body } = await cli.api.send<{ major: string; minor: string }>({ path: '/version' });
+    const { server } = (await cli.api.connected()).connection;
     cli.out(`controller at ${server}, Kubernetes API ${body.major}.${body.minor}`);
     return 0;
   },

@@ -1,27 +1,19 @@
 import { stringify } from 'yaml';
+import type { Condition } from '../../api/condition.ts';
 import type { Event } from '../../api/event.ts';
 import { formatSince } from '../../api/format-age.ts';
 import type { AnyObject } from '../../api/kind.ts';
 import { eventTime } from '../object-events.ts';
-import type { Fact, Section } from './sections.ts';
+import type { Description, Fact, Section } from './sections.ts';
 
-/** What a description is made of: the object, what belongs to it, and the time. */
-export interface Described<T extends AnyObject> {
-  readonly object: T;
-  /** Sorted. */
-  readonly events: readonly Event[];
-  readonly now: number;
-}
-
-/** A kind without a description of its own: what everything has, and the rest as YAML. Pure. */
-export function describeAny({ object, events, now }: Described<AnyObject>): readonly Section[] {
+/** A kind without a description of its own: the rest of it as YAML. Pure. */
+export function describeAny(object: AnyObject): Description {
   const { apiVersion: _a, kind: _k, metadata: _m, ...rest } = object;
   const text = stringify(rest, { lineWidth: 0 }).trimEnd();
-  return [
-    { facts: commonFacts(object, now) },
-    { title: 'CONTENT', lines: text === '{}' ? [] : text.split('\n') },
-    eventSection(events, now),
-  ];
+  return {
+    facts: [],
+    sections: [{ title: 'CONTENT', lines: text === '{}' ? [] : text.split('\n') }],
+  };
 }
 
 /** Labels, annotations, owner, age: of any object. */
@@ -44,14 +36,6 @@ export const pairs = (map: Readonly<Record<string, string>>): string =>
     .filter(([, value]) => value.length <= longest)
     .map(([name, value]) => `${name}=${value}`)
     .join('\n');
-
-interface Condition {
-  readonly type: string;
-  readonly status: string;
-  readonly reason?: string | undefined;
-  readonly message?: string | undefined;
-  readonly lastTransitionTime?: string | undefined;
-}
 
 export const conditionSection = (
   conditions: readonly Condition[] | undefined,

@@ -1,11 +1,11 @@
 import type { Deployment } from '../../api/deployment.ts';
 import { formatSince } from '../../api/format-age.ts';
 import type { Pod } from '../../api/pod.ts';
+import { podColumns } from '../../api/pod-columns.ts';
 import type { ReplicaSet } from '../../api/replica-set.ts';
 import { formatLabelSelector } from '../../api/selector.ts';
-import { commonFacts, conditionSection, type Described, eventSection } from './describe-any.ts';
-import { podTable } from './pod-table.ts';
-import type { Fact, Section } from './sections.ts';
+import { conditionSection } from './describe-any.ts';
+import type { Description, Fact } from './sections.ts';
 
 export interface OfDeployment {
   /** Those that it controls. */
@@ -15,16 +15,18 @@ export interface OfDeployment {
 
 /** Pure. */
 export function describeDeployment(
-  { object: deployment, events, now }: Described<Deployment>,
+  deployment: Deployment,
   { sets, pods }: OfDeployment,
-): readonly Section[] {
-  return [
-    { facts: [...deploymentFacts(deployment), ...commonFacts(deployment, now)] },
-    { title: 'REVISIONS', table: revisionTable(sets, now) },
-    { title: `PODS (${pods.length})`, table: podTable(pods, now) },
-    conditionSection(deployment.status.conditions, now),
-    eventSection(events, now),
-  ];
+  now: number,
+): Description {
+  return {
+    facts: deploymentFacts(deployment),
+    sections: [
+      { title: 'REVISIONS', table: revisionTable(sets, now) },
+      { title: `PODS (${pods.length})`, table: podTable(pods, now) },
+      conditionSection(deployment.status.conditions, now),
+    ],
+  };
 }
 
 function deploymentFacts({ spec, status }: Deployment): readonly Fact[] {
@@ -56,4 +58,14 @@ const revisionTable = (sets: readonly ReplicaSet[], now: number) => ({
       spec.template.spec.containers.map(({ image }) => image).join(','),
     ])
     .toSorted(([a], [b]) => Number(b) - Number(a)),
+});
+
+const podTable = (pods: readonly Pod[], now: number) => ({
+  headers: ['NAME', 'READY', 'STATUS', 'RESTARTS', 'NODE', 'IP', 'AGE'],
+  rows: pods.map((pod) => {
+    const cell = (name: string) =>
+      String(podColumns.find((column) => column.name === name)?.of(pod, now) ?? '');
+    const cells = ['Ready', 'Status', 'Restarts', 'Node', 'IP'].map(cell);
+    return [pod.metadata.name, ...cells, formatSince(pod.metadata.creationTimestamp, now)];
+  }),
 });

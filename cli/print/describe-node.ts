@@ -3,22 +3,20 @@ import type { Node } from '../../api/node.ts';
 import type { Pod } from '../../api/pod.ts';
 import { isPodFinished, podRequests } from '../../api/pod-facts.ts';
 import { formatQuantity, milliOf, wholeOf } from '../../api/quantity.ts';
-import { commonFacts, conditionSection, type Described, eventSection } from './describe-any.ts';
-import type { Fact, Section } from './sections.ts';
+import { conditionSection } from './describe-any.ts';
+import type { Description, Fact } from './sections.ts';
 
 /** `pods`: those on the node. Pure. */
-export function describeNode(
-  { object: node, events, now }: Described<Node>,
-  pods: readonly Pod[],
-): readonly Section[] {
+export function describeNode(node: Node, pods: readonly Pod[], now: number): Description {
   const running = pods.filter((pod) => !isPodFinished(pod));
-  return [
-    { facts: [...nodeFacts(node), ...commonFacts(node, now)] },
-    { title: 'ROOM', table: roomTable(node, running) },
-    conditionSection(node.status.conditions, now),
-    { title: `PODS (${running.length})`, table: podTable(running, now) },
-    eventSection(events, now),
-  ];
+  return {
+    facts: nodeFacts(node),
+    sections: [
+      { title: 'ROOM', table: roomTable(node, running) },
+      conditionSection(node.status.conditions, now),
+      { title: `PODS (${running.length})`, table: podTable(running, now) },
+    ],
+  };
 }
 
 function nodeFacts({ spec, status }: Node): readonly Fact[] {

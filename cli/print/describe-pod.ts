@@ -4,32 +4,27 @@ import type { Pod } from '../../api/pod.ts';
 import type { ContainerState, ContainerStatus } from '../../api/pod-status.ts';
 import type { Probe } from '../../api/probe.ts';
 import type { Volume } from '../../api/volume.ts';
-import {
-  commonFacts,
-  conditionSection,
-  type Described,
-  eventSection,
-  pairs,
-} from './describe-any.ts';
-import type { Fact, Section } from './sections.ts';
+import { conditionSection, pairs } from './describe-any.ts';
+import type { Description, Fact, Section } from './sections.ts';
 
 /** Pure. */
-export function describePod({ object: pod, events, now }: Described<Pod>): readonly Section[] {
+export function describePod(pod: Pod, now: number): Description {
   const { spec, status } = pod;
   const { initContainers = [], containers } = spec;
   const { initContainerStatuses = [], containerStatuses = [] } = status;
-  return [
-    { facts: [...podFacts(pod), ...commonFacts(pod, now)] },
-    containerTable('INIT CONTAINERS', initContainers, { statuses: initContainerStatuses, now }),
-    containerTable('CONTAINERS', containers, { statuses: containerStatuses, now }),
-    ...[...initContainers, ...containers].map((container) => ({
-      title: `CONTAINER ${container.name}`,
-      lines: containerLines(container),
-    })),
-    { title: 'VOLUMES', table: volumeTable(spec.volumes ?? []) },
-    conditionSection(status.conditions, now),
-    eventSection(events, now),
-  ];
+  return {
+    facts: podFacts(pod),
+    sections: [
+      containerTable('INIT CONTAINERS', initContainers, { statuses: initContainerStatuses, now }),
+      containerTable('CONTAINERS', containers, { statuses: containerStatuses, now }),
+      ...[...initContainers, ...containers].map((container) => ({
+        title: `CONTAINER ${container.name}`,
+        lines: containerLines(container),
+      })),
+      { title: 'VOLUMES', table: volumeTable(spec.volumes ?? []) },
+      conditionSection(status.conditions, now),
+    ],
+  };
 }
 
 function podFacts({ spec, status }: Pod): readonly Fact[] {

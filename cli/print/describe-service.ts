@@ -1,13 +1,10 @@
 import type { EndpointSlice } from '../../api/endpoint-slice.ts';
 import type { Service } from '../../api/service.ts';
-import { commonFacts, type Described, eventSection, pairs } from './describe-any.ts';
-import type { Fact, Section } from './sections.ts';
+import { pairs } from './describe-any.ts';
+import type { Description, Fact } from './sections.ts';
 
 /** `slices`: its endpoints. Pure. */
-export function describeService(
-  { object: service, events, now }: Described<Service>,
-  slices: readonly EndpointSlice[],
-): readonly Section[] {
+export function describeService(service: Service, slices: readonly EndpointSlice[]): Description {
   const rows = slices.flatMap(({ endpoints, ports = [] }) =>
     endpoints.map(({ addresses, conditions, targetRef, nodeName = '' }) => [
       addresses.map((address) => ports.map(({ port }) => `${address}:${port}`).join(',')).join(','),
@@ -17,14 +14,9 @@ export function describeService(
     ]),
   );
   const ready = rows.filter(([, isReady]) => isReady === 'yes').length;
-  return [
-    { facts: [...serviceFacts(service), ...commonFacts(service, now)] },
-    {
-      title: `ENDPOINTS (${ready} ready of ${rows.length})`,
-      table: { headers: ['ADDRESS', 'READY', 'POD', 'NODE'], rows },
-    },
-    eventSection(events, now),
-  ];
+  const title = `ENDPOINTS (${ready} ready of ${rows.length})`;
+  const table = { headers: ['ADDRESS', 'READY', 'POD', 'NODE'], rows };
+  return { facts: serviceFacts(service), sections: [{ title, table }] };
 }
 
 function serviceFacts({ metadata, spec }: Service): readonly Fact[] {

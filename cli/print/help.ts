@@ -1,6 +1,3 @@
-import type { Command } from 'commander';
-import type { Verb } from '../verbs.ts';
-
 type Described = Readonly<Record<string, { readonly about: string }>>;
 
 /** `orc --help`. */
@@ -20,10 +17,4 @@ export function formatVerbs(verbs: Described, programs: Described): string {
     '  orc VERB --help shows examples and flags.',
     '',
   ].join('\n');
-}
-
-/** A verb's help starts with its examples. */
-export function verbHelp(command: Command, { about, examples }: Verb): void {
-  command.addHelpText('before', `${examples.map((line) => `  ${line}`).join('\n')}\n`);
-  command.summary(about);
 }

@@ -1,33 +1,38 @@
 import { formatTable, type TableLayout, type TextTable } from './table.ts';
 
-/** A part of a description: facts one a line, or a table under a title. */
-export type Section =
-  | { readonly facts: readonly Fact[] }
-  | { readonly title: string; readonly table: TextTable }
-  | { readonly title: string; readonly lines: readonly string[] };
+/** Facts one a line, and parts under a title. What is empty is left out. */
+export interface Description {
+  readonly facts: readonly Fact[];
+  readonly sections: readonly Section[];
+}
+
+export type Section = { readonly title: string } & (
+  | { readonly table: TextTable }
+  | { readonly lines: readonly string[] }
+);
 
 /** Without a value it isn't shown. */
 export type Fact = readonly [label: string, value: string | undefined];
 
 const indent = '  ';
 
-/** A headline, and the parts below it. What is empty is left out. Pure. */
-export function formatSections(
+/** Pure. */
+export function formatDescription(
   headline: string,
-  sections: readonly Section[],
+  { facts, sections }: Description,
   layout: TableLayout,
 ): string {
-  const blocks = sections.map((section) => linesOf(section, layout)).filter((b) => b.length > 0);
-  return [[layout.paint('bold', headline)], ...blocks].map((b) => b.join('\n')).join('\n\n');
+  const parts = sections.map((section) => {
+    const lines = 'lines' in section ? section.lines : tableLines(section.table, layout);
+    return lines.length === 0 ? [] : [layout.paint('bold', section.title), ...lines.map(indented)];
+  });
+  return [[layout.paint('bold', headline)], factLines(facts), ...parts]
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n');
 }
 
-function linesOf(section: Section, layout: TableLayout): readonly string[] {
-  if ('facts' in section) return factLines(section.facts);
-  const { title } = section;
-  const lines = 'lines' in section ? section.lines : tableLines(section.table, layout);
-  if (lines.length === 0) return [];
-  return [layout.paint('bold', title), ...lines.map((line) => indent + line)];
-}
+const indented = (line: string) => indent + line;
 
 function factLines(facts: readonly Fact[]): readonly string[] {
   const told = facts.filter(([, value]) => value !== undefined && value !== '');

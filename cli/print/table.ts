@@ -17,36 +17,47 @@ const narrowest = 12;
 
 /** Aligned lines. Too wide for the terminal: the widest columns but the first are cut, never a name. Pure. */
 export function formatTable(table: TextTable, layout: TableLayout): readonly string[] {
-  return linesOf(table, columnWidths(table, layout.width), layout);
+  const { headers } = table;
+  const widths = columnWidths(table, layout.width);
+  const isHeaded = layout.showHeaders ?? true;
+  const head = isHeaded ? [formatLine(headers, widths, (cell) => layout.paint('bold', cell))] : [];
+  return [...head, ...linesOf(table, widths, layout)];
 }
 
-/** The same with widths from before: rows that come later, under the same headers. */
-export function linesOf(
+/** Rows that come later, under the headers of a table as wide as need be. Pure. */
+export const formatRows = (
+  rows: TextTable['rows'],
+  first: TextTable,
+  layout: TableLayout,
+): readonly string[] => linesOf({ ...first, rows }, columnWidths(first), layout);
+
+function linesOf(
   { headers, rows }: TextTable,
   widths: readonly number[],
-  { paint, showHeaders = true }: TableLayout,
+  { paint }: TableLayout,
 ): readonly string[] {
-  const line = (cells: readonly string[], style: (cell: string, column: number) => string) =>
-    cells
-      .map((cell, i) => {
-        const cut = shorten(cell, widths[i] ?? cell.length);
-        const isLast = i === cells.length - 1;
-        return (
-          style(cut, i) +
-          (isLast ? '' : ' '.repeat(Math.max(widths[i] ?? 0, cut.length) - cut.length + gap))
-        );
-      })
-      .join('')
-      .trimEnd();
   const painted = (cell: string, column: number) => {
     const style = isStatusColumn(headers[column] ?? '') ? styleOf(cell) : undefined;
     return style === undefined ? cell : paint(style, cell);
   };
-  const head = showHeaders ? [line(headers, (cell) => paint('bold', cell))] : [];
-  return [...head, ...rows.map((cells) => line(cells, painted))];
+  return rows.map((cells) => formatLine(cells, widths, painted));
 }
 
-export function columnWidths({ headers, rows }: TextTable, width?: number): readonly number[] {
+function formatLine(
+  cells: readonly string[],
+  widths: readonly number[],
+  painted: (cell: string, column: number) => string,
+): string {
+  const padded = cells.map((cell, i) => {
+    const cut = shorten(cell, widths[i] ?? cell.length);
+    const space =
+      i === cells.length - 1 ? 0 : Math.max(widths[i] ?? 0, cut.length) - cut.length + gap;
+    return painted(cut, i) + ' '.repeat(space);
+  });
+  return padded.join('').trimEnd();
+}
+
+function columnWidths({ headers, rows }: TextTable, width?: number): readonly number[] {
   const natural = headers.map((header, i) =>
     Math.max(header.length, ...rows.map((cells) => cells[i]?.length ?? 0)),
   );
@@ -60,18 +71,14 @@ function fitted(
   width: number,
 ): readonly number[] {
   const widths = [...natural];
-  const total = () => widths.reduce((sum, one) => sum + one + gap, -gap);
   for (;;) {
-    const excess = total() - width;
-    if (excess <= 0) return widths;
-    const order = widths
+    const excess = widths.reduce((sum, one) => sum + one + gap, -gap) - width;
+    const [widest, second] = widths
       .map((size, column) => ({ size, column }))
-      .filter(
-        ({ size, column }) => size > narrowest && !/^(NAME|NAMESPACE)$/.test(headers[column] ?? ''),
-      )
+      .filter(({ size }) => size > narrowest)
+      .filter(({ column }) => !/^(NAME|NAMESPACE)$/.test(headers[column] ?? ''))
       .sort((a, b) => b.size - a.size);
-    const [widest, second] = order;
-    if (widest === undefined) return widths;
+    if (excess <= 0 || widest === undefined) return widths;
     const floor = Math.max(narrowest, second?.size ?? narrowest);
     const step = Math.max(1, Math.min(excess, widest.size - floor));
     widths[widest.column] = widest.size - step;

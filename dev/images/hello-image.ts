@@ -5,9 +5,7 @@ import { buildImage, type ImageRecipe, type OciImage } from './oci-image.ts';
 export const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Answers HTTP with `hello from $HOSTNAME on $NODE` on port 8080 ($PORT); has busybox's commands, a shell too. */
-export function buildHelloImage(cacheDir: string): Promise<OciImage> {
-  return buildImage(hello, cacheDir);
-}
+export const buildHelloImage = (cacheDir: string): Promise<OciImage> => buildImage(hello, cacheDir);
 
 /** The first process of a pid namespace gets no signal that it doesn't handle: so the shell stays, and traps. */
 const serveHello = `#!/bin/sh

@@ -33,18 +33,11 @@ function parentsOf(path: string): readonly string[] {
 }
 
 function addEntry(tar: ReturnType<typeof pack>, file: LayerFile): void {
-  const owner = { mtime, uid: file.uid ?? 0, gid: file.gid ?? 0 };
-  switch (file.type) {
-    case 'directory':
-      tar.entry({ ...owner, name: `${file.path}/`, type: 'directory', mode: file.mode });
-      return;
-    case 'file':
-      tar.entry({ ...owner, name: file.path, mode: file.mode }, Buffer.from(file.bytes));
-      return;
-    case 'symlink':
-      tar.entry({ ...owner, name: file.path, type: 'symlink', linkname: file.to, mode: 0o777 });
-      return;
-  }
+  const { path, type, uid = 0, gid = 0 } = file;
+  const header = { mtime, uid, gid, type };
+  if (type === 'directory') tar.entry({ ...header, name: `${path}/`, mode: file.mode });
+  else if (type === 'symlink') tar.entry({ ...header, name: path, linkname: file.to, mode: 0o777 });
+  else tar.entry({ ...header, name: path, mode: file.mode }, Buffer.from(file.bytes));
 }
 
 /** Every file below a directory for which `keep` (given its relative path) holds. */

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { packLayer } from './layer.ts';
 import { type LayerRecipe, layerFiles } from './layer-recipe.ts';
-import { type DebianPackage, ensurePackages, publishDirectory } from './packages.ts';
+import { type DebianPackage, ensureDirectory, ensurePackages } from './packages.ts';
 
 /** What an image is made of: inert data; its JSON and the package versions are the key of the cache. */
 export interface ImageRecipe {
@@ -53,7 +52,10 @@ export async function buildImage(recipe: ImageRecipe, cacheDir: string): Promise
   const packages = await ensurePackages(names, cacheDir);
   const key = cacheKey(recipe, packages);
   const directory = join(cacheDir, 'images', `${recipe.name}-${key}`);
-  if (!existsSync(directory)) await build(recipe, packages, directory);
+  await ensureDirectory(directory, async (partial) => {
+    await mkdir(join(partial, 'blobs/sha256'), { recursive: true });
+    await writeLayout(partial, await assemble(recipe, packages, partial));
+  });
   return JSON.parse(await readFile(join(directory, 'orc-image.json'), 'utf8'), (field, value) =>
     field === 'directory' ? directory : value,
   ) as OciImage;
@@ -62,23 +64,6 @@ export async function buildImage(recipe: ImageRecipe, cacheDir: string): Promise
 function cacheKey(recipe: ImageRecipe, packages: readonly DebianPackage[]): string {
   const text = JSON.stringify([recipe, packages.map((p) => p.file), architecture, 'layout 1']);
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
-}
-
-async function build(
-  recipe: ImageRecipe,
-  packages: readonly DebianPackage[],
-  directory: string,
-): Promise<void> {
-  await mkdir(join(directory, '..'), { recursive: true });
-  const partial = await mkdtemp(`${directory}.partial-`);
-  try {
-    await mkdir(join(partial, 'blobs/sha256'), { recursive: true });
-    const image = await assemble(recipe, packages, partial);
-    await writeLayout(partial, image);
-    await publishDirectory(partial, directory);
-  } finally {
-    await rm(partial, { recursive: true, force: true });
-  }
 }
 
 async function assemble(
@@ -98,32 +83,27 @@ async function assemble(
     rootfs: { type: 'layers', diff_ids: tars.map(digestOf) },
     history: recipe.layers.map((layer) => ({ created_by: layer.comment })),
   });
-  const manifest = await writeJson(directory, 'application/vnd.oci.image.manifest.v1+json', {
-    schemaVersion: 2,
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    config,
-    layers,
+  const manifest = await writeJson(directory, manifestType, {
+    ...{ schemaVersion: 2, mediaType: manifestType, config, layers },
   });
-  const manifests = recipe.index ? [manifest, await writeIndex(directory, manifest)] : [manifest];
-  return { name: recipe.name, directory, config, layers, manifests };
+  const index = {
+    ...{ schemaVersion: 2, mediaType: indexType },
+    manifests: [{ ...manifest, platform: { os: 'linux', architecture } }],
+  };
+  const above = recipe.index ? [await writeJson(directory, indexType, index)] : [];
+  return { name: recipe.name, directory, config, layers, manifests: [manifest, ...above] };
 }
 
-function writeIndex(directory: string, manifest: Descriptor): Promise<Descriptor> {
-  return writeJson(directory, 'application/vnd.oci.image.index.v1+json', {
-    schemaVersion: 2,
-    mediaType: 'application/vnd.oci.image.index.v1+json',
-    manifests: [{ ...manifest, platform: { os: 'linux', architecture } }],
-  });
-}
+const manifestType = 'application/vnd.oci.image.manifest.v1+json';
+const indexType = 'application/vnd.oci.image.index.v1+json';
 
 async function writeLayer(directory: string, tar: Buffer): Promise<Descriptor> {
   const bytes = await promisify(gzip)(tar);
   return writeBlob(directory, 'application/vnd.oci.image.layer.v1.tar+gzip', bytes);
 }
 
-function writeJson(directory: string, mediaType: string, value: object): Promise<Descriptor> {
-  return writeBlob(directory, mediaType, Buffer.from(JSON.stringify(value)));
-}
+const writeJson = (directory: string, mediaType: string, value: object): Promise<Descriptor> =>
+  writeBlob(directory, mediaType, Buffer.from(JSON.stringify(value)));
 
 async function writeBlob(directory: string, mediaType: string, bytes: Buffer): Promise<Descriptor> {
   const digest = digestOf(bytes);
@@ -138,10 +118,8 @@ async function writeLayout(directory: string, image: OciImage): Promise<void> {
   await writeFile(join(directory, 'orc-image.json'), JSON.stringify(image));
 }
 
-function digestOf(bytes: Uint8Array): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-}
+const digestOf = (bytes: Uint8Array): string =>
+  `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
-export function blobPath(image: Pick<OciImage, 'directory'>, digest: string): string {
-  return join(image.directory, 'blobs', digest.replace(':', '/'));
-}
+export const blobPath = (image: Pick<OciImage, 'directory'>, digest: string): string =>
+  join(image.directory, 'blobs', digest.replace(':', '/'));

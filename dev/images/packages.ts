@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -22,28 +23,24 @@ export async function ensurePackages(
 ): Promise<readonly DebianPackage[]> {
   const debs = join(cacheDir, 'debs');
   await mkdir(debs, { recursive: true });
-  const missing = missingFrom(await readdir(debs), names);
+  const present = await readdir(debs);
+  const missing = names.filter((name) => latestOf(present, name) === undefined);
   if (missing.length > 0) await download(missing, debs);
   const files = await readdir(debs);
-  return Promise.all(names.map((name) => unpack(fileOf(files, name), cacheDir)));
+  return Promise.all(
+    names.map(async (name) => {
+      const file = latestOf(files, name);
+      if (file !== undefined) return { file, directory: await unpack(file, cacheDir) };
+      throw new Error(`apt-get download left no file for package "${name}"`);
+    }),
+  );
 }
 
-function missingFrom(files: readonly string[], names: readonly string[]): readonly string[] {
-  return names.filter((name) => !files.some((file) => isFileOf(file, name)));
-}
-
-function isFileOf(file: string, name: string): boolean {
-  return file.startsWith(`${name}_`) && file.endsWith('.deb');
-}
-
-function fileOf(files: readonly string[], name: string): string {
-  const file = files
-    .filter((candidate) => isFileOf(candidate, name))
+const latestOf = (files: readonly string[], name: string): string | undefined =>
+  files
+    .filter((file) => file.startsWith(`${name}_`) && file.endsWith('.deb'))
     .sort()
     .at(-1);
-  if (file === undefined) throw new Error(`apt-get download left no file for package "${name}"`);
-  return join('debs', file);
-}
 
 /** Into a directory of its own first: a broken or concurrent download is never mistaken for a package. */
 async function download(names: readonly string[], debs: string): Promise<void> {
@@ -59,28 +56,36 @@ async function download(names: readonly string[], debs: string): Promise<void> {
   }
 }
 
-async function unpack(deb: string, cacheDir: string): Promise<DebianPackage> {
-  const file = deb.slice('debs/'.length);
-  const unpacked = join(cacheDir, 'unpacked');
-  const directory = join(unpacked, file.slice(0, -'.deb'.length));
-  await mkdir(unpacked, { recursive: true });
-  if ((await readdir(unpacked)).includes(file.slice(0, -'.deb'.length))) return { file, directory };
-  const partial = await mkdtemp(join(unpacked, '.partial-'));
+async function unpack(file: string, cacheDir: string): Promise<string> {
+  const directory = join(cacheDir, 'unpacked', basename(file, '.deb'));
+  await ensureDirectory(directory, async (partial) => {
+    await run('dpkg', ['-x', join(cacheDir, 'debs', file), partial]);
+  });
+  return directory;
+}
+
+/** What is there stays as it is; what isn't is filled under another name first. */
+export async function ensureDirectory(
+  directory: string,
+  fill: (partial: string) => Promise<void>,
+): Promise<void> {
+  if (existsSync(directory)) return;
+  await mkdir(dirname(directory), { recursive: true });
+  const partial = await mkdtemp(`${directory}.partial-`);
   try {
-    await run('dpkg', ['-x', join(cacheDir, deb), partial]);
-    await publishDirectory(partial, directory);
+    await fill(partial);
+    await publish(partial, directory);
   } finally {
     await rm(partial, { recursive: true, force: true });
   }
-  return { file, directory };
 }
 
 /** Renames a finished directory into place. Someone else was faster: theirs is as good. */
-export async function publishDirectory(finished: string, directory: string): Promise<void> {
+async function publish(finished: string, directory: string): Promise<void> {
   try {
     await rename(finished, directory);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
   }
 }

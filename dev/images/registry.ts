@@ -6,10 +6,10 @@ import { createInterface } from 'node:readline';
 import { ensurePackages } from './packages.ts';
 
 export interface RegistryOptions {
-  /** IPv4 address, or with port undefined the path of a unix socket. */
+  /** IPv4. */
   readonly address: string;
   /** 0: any free one. */
-  readonly port: number | undefined;
+  readonly port: number;
   /** Blobs, and the registry's configuration file. */
   readonly dataDir: string;
   /** Where Debian packages are kept; see ensurePackages. */
@@ -24,7 +24,6 @@ export interface RegistryOptions {
 
 export interface Registry {
   readonly url: string;
-  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -39,7 +38,7 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const listening = await listeningAddress(child);
-  return { url: `http://${listening}`, pid: child.pid ?? 0, stop: () => stop(child) };
+  return { url: `http://${listening}`, stop: () => stop(child) };
 }
 
 /** JSON is YAML. */
@@ -51,7 +50,7 @@ function configuration({ address, port, dataDir }: RegistryOptions): string {
       filesystem: { rootdirectory: join(dataDir, 'storage') },
       delete: { enabled: true },
     },
-    http: port === undefined ? { net: 'unix', addr: address } : { addr: `${address}:${port}` },
+    http: { addr: `${address}:${port}` },
   });
 }
 

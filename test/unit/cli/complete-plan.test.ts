@@ -5,7 +5,7 @@ import { Node } from '../../../api/node.ts';
 import { Pod } from '../../../api/pod.ts';
 import { UsageError } from '../../../base/flags.ts';
 import { type Completion, planCompletion, readWords } from '../../../cli/complete-plan.ts';
-import { inert, programCommand, verbCommand } from '../../../cli/verb-command.ts';
+import { programCommand, verbCommand } from '../../../cli/verb-command.ts';
 import { isVerb } from '../../../cli/verbs.ts';
 import { programs } from '../../../programs.ts';
 
@@ -19,7 +19,7 @@ async function planned(line: string): Promise<Expected> {
   const program = programs[name];
   if (!isVerb(name) && program === undefined) throw new Error(`no such verb: ${name}`);
   const command = await (isVerb(name)
-    ? verbCommand(name, inert)
+    ? verbCommand(name)
     : programCommand(name, program ?? { about: '', flags: async () => ({}) }));
   const { words: found, ...rest } = planCompletion(command, readWords(command, words), current);
   return found ? { ...rest, words: found.map(({ word }) => word) } : rest;
