@@ -1,13 +1,10 @@
+import * as field from './field-error.ts';
 import {
   errorsOf,
   errorsOfEach,
-  type FieldError,
+  type FieldErrors,
   type FieldPath,
-  forbiddenField,
   invalidBecause,
-  invalidField,
-  requiredField,
-  tooLong,
 } from './field-error.ts';
 import type { Kind } from './kind.ts';
 import { checkDnsLabel, checkLabelValue, checkQualifiedName } from './names.ts';
@@ -18,7 +15,7 @@ export function checkMetadata(
   kind: Pick<Kind, 'namespaced' | 'checkName'>,
   metadata: ObjectMeta,
   at: FieldPath,
-): readonly FieldError[] {
+): FieldErrors {
   const { labels, annotations, finalizers, ownerReferences } = metadata;
   const controllers = ownerReferences?.filter(({ controller }) => controller === true) ?? [];
   return errorsOf(
@@ -27,7 +24,7 @@ export function checkMetadata(
     checkLabels(labels, at('labels')),
     checkAnnotations(annotations, at('annotations')),
     errorsOfEach(finalizers, at('finalizers'), checkFinalizer),
-    controllers.length > 1 && invalidField(at('ownerReferences'), ownerReferences, ONE_CONTROLLER),
+    controllers.length > 1 && field.invalid(at('ownerReferences'), ownerReferences, ONE_CONTROLLER),
   );
 }
 
@@ -36,12 +33,12 @@ export function checkMetadataUpdate(
   next: ObjectMeta,
   previous: ObjectMeta,
   at: FieldPath,
-): readonly FieldError[] {
+): FieldErrors {
   const fields = ['name', 'namespace', 'uid', 'creationTimestamp'] as const;
   return [
     ...fields
-      .filter((field) => next[field] !== previous[field])
-      .map((field) => invalidField(at(field), next[field] ?? '', 'field is immutable')),
+      .filter((name) => next[name] !== previous[name])
+      .map((name) => field.invalid(at(name), next[name] ?? '', 'field is immutable')),
     ...checkAddedFinalizers(next, previous, at('finalizers')),
   ];
 }
@@ -49,7 +46,7 @@ export function checkMetadataUpdate(
 export function checkLabels(
   labels: Readonly<Record<string, string>> = {},
   at: FieldPath,
-): readonly FieldError[] {
+): FieldErrors {
   return Object.entries(labels).flatMap(([key, value]) => [
     ...invalidBecause(at, key, checkQualifiedName(key)),
     ...invalidBecause(at, value, checkLabelValue(value)),
@@ -59,12 +56,12 @@ export function checkLabels(
 export function checkAnnotations(
   annotations: Readonly<Record<string, string>> = {},
   at: FieldPath,
-): readonly FieldError[] {
+): FieldErrors {
   const entries = Object.entries(annotations);
   const bytes = entries.reduce((sum, pair) => sum + Buffer.byteLength(pair.join('')), 0);
   return errorsOf(
     entries.flatMap(([key]) => invalidBecause(at, key, checkQualifiedName(key.toLowerCase()))),
-    bytes > MAX_ANNOTATION_BYTES && tooLong(at, MAX_ANNOTATION_BYTES),
+    bytes > MAX_ANNOTATION_BYTES && field.tooLong(at, MAX_ANNOTATION_BYTES),
   );
 }
 
@@ -76,9 +73,9 @@ function checkNames(
   { checkName }: Pick<Kind, 'checkName'>,
   { name, generateName }: ObjectMeta,
   at: FieldPath,
-): readonly FieldError[] {
+): FieldErrors {
   if (name) return invalidBecause(at('name'), name, checkName(name));
-  if (!generateName) return [requiredField(at('name'), 'name or generateName is required')];
+  if (!generateName) return [field.required(at('name'), 'name or generateName is required')];
   const why = checkName(`${generateName.slice(0, 58)}a`);
   return invalidBecause(at('generateName'), generateName, why);
 }
@@ -87,14 +84,14 @@ function checkNamespace(
   { namespaced }: Pick<Kind, 'namespaced'>,
   { namespace }: ObjectMeta,
   at: FieldPath,
-): readonly FieldError[] {
+): FieldErrors {
   if (!namespaced)
-    return namespace ? [forbiddenField(at('namespace'), 'not allowed on this type')] : [];
-  if (!namespace) return [requiredField(at('namespace'))];
+    return namespace ? [field.forbidden(at('namespace'), 'not allowed on this type')] : [];
+  if (!namespace) return [field.required(at('namespace'))];
   return invalidBecause(at('namespace'), namespace, checkDnsLabel(namespace));
 }
 
-function checkFinalizer(finalizer: string, at: FieldPath): readonly FieldError[] {
+function checkFinalizer(finalizer: string, at: FieldPath): FieldErrors {
   const isWhole = finalizer.includes('/') || STANDARD_FINALIZERS.includes(finalizer);
   const why = isWhole
     ? checkQualifiedName(finalizer)
@@ -103,14 +100,10 @@ function checkFinalizer(finalizer: string, at: FieldPath): readonly FieldError[]
 }
 
 /** A finalizer that comes after the deletion would hold an object that everyone takes for gone. */
-function checkAddedFinalizers(
-  next: ObjectMeta,
-  previous: ObjectMeta,
-  at: FieldPath,
-): readonly FieldError[] {
+function checkAddedFinalizers(next: ObjectMeta, previous: ObjectMeta, at: FieldPath): FieldErrors {
   if (previous.deletionTimestamp === undefined) return [];
   const grows = next.finalizers?.some((one) => !previous.finalizers?.includes(one));
   return errorsOf(
-    grows && forbiddenField(at, 'no new finalizers can be added if the object is being deleted'),
+    grows && field.forbidden(at, 'no new finalizers can be added if the object is being deleted'),
   );
 }

@@ -1,15 +1,16 @@
 import { applySchemaDefaults } from './apply-defaults.ts';
 import { checkMetadata, checkMetadataUpdate } from './check-metadata.ts';
 import { checkShape } from './check-shape.ts';
-import { type FieldError, fieldPath, invalidField } from './field-error.ts';
+import * as field from './field-error.ts';
+import { type FieldError, type FieldErrors, fieldPath } from './field-error.ts';
 import { apiVersionOf, type Kind, type KubeObject, type NewObject } from './kind.ts';
 import { isObject, normalize } from './normalize.ts';
 import { pruneUnknown, pruneUnsupported } from './prune-unknown.ts';
 import type { Fields } from './schema.ts';
 
 export type Parsed<T> =
-  | { readonly object: T; readonly warnings: readonly FieldError[] }
-  | { readonly errors: readonly FieldError[] };
+  | { readonly object: T; readonly warnings: FieldErrors }
+  | { readonly errors: FieldErrors };
 
 export interface ParseOptions {
   /** The namespace of the request; taken when the object names none. */
@@ -39,7 +40,7 @@ function errorsBehind<F extends Fields>(
   kind: Kind<F>,
   json: unknown,
   options: ParseOptions,
-): readonly FieldError[] {
+): FieldErrors {
   const rest = parseShape(kind, pruneUnsupported(kind.schema, json), options);
   return 'errors' in rest ? [] : checkWhole(kind, rest.object);
 }
@@ -116,24 +117,21 @@ function withTypeAndNamespace(
   };
 }
 
-function checkType(
-  kind: Pick<Kind, 'group' | 'version' | 'kind'>,
-  object: unknown,
-): readonly FieldError[] {
+function checkType(kind: Pick<Kind, 'group' | 'version' | 'kind'>, object: unknown): FieldErrors {
   if (!isObject(object)) return [];
   const expected = { apiVersion: apiVersionOf(kind), kind: kind.kind };
   return (['apiVersion', 'kind'] as const)
-    .filter((field) => object[field] !== expected[field])
-    .map((field) =>
-      invalidField(
-        fieldPath(field),
-        object[field],
-        `must be ${JSON.stringify(expected[field])} here`,
+    .filter((name) => object[name] !== expected[name])
+    .map((name) =>
+      field.invalid(
+        fieldPath(name),
+        object[name],
+        `must be ${JSON.stringify(expected[name])} here`,
       ),
     );
 }
 
-function checkWhole<F extends Fields>(kind: Kind<F>, object: KubeObject<F>): readonly FieldError[] {
+function checkWhole<F extends Fields>(kind: Kind<F>, object: KubeObject<F>): FieldErrors {
   const at = fieldPath();
   return [...checkMetadata(kind, object.metadata, at('metadata')), ...kind.validate(object, at)];
 }

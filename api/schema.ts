@@ -183,13 +183,11 @@ export function unsupported(...harmless: readonly unknown[]): Schema<never, 'uns
   return { shape: { kind: 'unsupported', harmless }, presence: 'unsupported' };
 }
 
-/** Several unsupported fields at once, none of which has a harmless value. */
-export function unsupportedFields<const K extends string>(
-  ...names: readonly K[]
-): { readonly [N in K]: Schema<never, 'unsupported'> } {
-  return Object.fromEntries(names.map((name) => [name, unsupported()])) as {
-    readonly [N in K]: Schema<never, 'unsupported'>;
-  };
+/** Several unsupported fields at once, none of which has a harmless value: their names, with spaces between. */
+export function unsupportedFields(...names: readonly string[]): Readonly<Record<never, Schema>> {
+  return Object.fromEntries(
+    names.flatMap((some) => some.split(' ')).map((name) => [name, unsupported()]),
+  );
 }
 
 function listOf<S extends Schema>(

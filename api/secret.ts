@@ -1,24 +1,19 @@
 import { count, text } from './columns.ts';
-import {
-  type FieldError,
-  type FieldPath,
-  invalidField,
-  requiredField,
-  tooLong,
-} from './field-error.ts';
+import type { FieldErrors, FieldPath } from './field-error.ts';
+import * as field from './field-error.ts';
 import { frozen, unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkConfigMapKey } from './names.ts';
-import { base64, bool, defaulted, map, str } from './schema.ts';
+import * as s from './schema.ts';
 
 const fields = {
-  data: map(base64(), { check: checkConfigMapKey, about: 'Values by key, in base64.' }),
-  stringData: map(str(), {
+  data: s.map(s.base64(), { check: checkConfigMapKey, about: 'Values by key, in base64.' }),
+  stringData: s.map(s.str(), {
     check: checkConfigMapKey,
     about: 'Values as plain text; written into data and never read back.',
   }),
-  type: defaulted(str({ about: 'What it is for. Cannot be changed.' }), 'Opaque'),
-  immutable: bool({ about: 'Never changes again once true.' }),
+  type: s.defaulted(s.str({ about: 'What it is for. Cannot be changed.' }), 'Opaque'),
+  immutable: s.bool({ about: 'Never changes again once true.' }),
 };
 
 export type Secret = KubeObject<typeof fields>;
@@ -55,9 +50,9 @@ function foldStringData({ stringData, ...secret }: Secret): Secret {
   return { ...secret, data: { ...secret.data, ...Object.fromEntries(encoded) } };
 }
 
-function validateDataSize(data: Data, at: FieldPath): readonly FieldError[] {
+function validateDataSize(data: Data, at: FieldPath): FieldErrors {
   const bytes = Object.values(data).reduce((sum, one) => sum + Buffer.byteLength(one, 'base64'), 0);
-  return bytes > MAX_BYTES ? [tooLong(at, MAX_BYTES)] : [];
+  return bytes > MAX_BYTES ? [field.tooLong(at, MAX_BYTES)] : [];
 }
 
 type Data = NonNullable<Secret['data']>;
@@ -70,13 +65,13 @@ const KEYS_BY_TYPE: Readonly<Record<string, readonly string[]>> = {
   'kubernetes.io/tls': ['tls.crt', 'tls.key'],
 };
 
-function validateTypedKeys({ type, data = {} }: Secret, at: FieldPath): readonly FieldError[] {
+function validateTypedKeys({ type, data = {} }: Secret, at: FieldPath): FieldErrors {
   const keys = Object.hasOwn(KEYS_BY_TYPE, type) ? (KEYS_BY_TYPE[type] ?? []) : [];
   return keys.flatMap((key) => {
     const value = Object.hasOwn(data, key) ? data[key] : undefined;
-    if (value === undefined) return [requiredField(at(key))];
+    if (value === undefined) return [field.required(at(key))];
     return key.startsWith('.docker') && !isJson(Buffer.from(value, 'base64').toString())
-      ? [invalidField(at(key), '<secret contents redacted>', 'must be JSON')]
+      ? [field.invalid(at(key), '<secret contents redacted>', 'must be JSON')]
       : [];
   });
 }

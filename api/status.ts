@@ -1,4 +1,4 @@
-import type { FieldError } from './field-error.ts';
+import type { FieldErrors } from './field-error.ts';
 
 /** The closed table of API errors: HTTP code, whether a client may simply try again. docs/errors.md mirrors it. */
 export const statusReasons = {
@@ -107,7 +107,7 @@ export function forbidden(
 const maxCauses = 100;
 
 /** `Deployment.apps "web" is invalid: [spec.replicas: Invalid value: …, …]`, with a cause for each field. */
-export function invalid(kind: Named, name: string, errors: readonly FieldError[]): StatusError {
+export function invalid(kind: Named, name: string, errors: FieldErrors): StatusError {
   const told = errors.slice(0, maxCauses);
   const more = errors.length > maxCauses ? [`and ${errors.length - maxCauses} more`] : [];
   const sentences = [...told.map((e) => `${e.path}: ${e.message}`), ...more];

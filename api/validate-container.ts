@@ -5,19 +5,13 @@ import type {
   SecurityContext,
   VolumeMount,
 } from './container.ts';
+import * as field from './field-error.ts';
 import {
-  duplicateField,
   errorsOf,
   errorsOfEach,
-  type FieldError,
+  type FieldErrors,
   type FieldPath,
-  forbiddenField,
   invalidBecause,
-  invalidField,
-  missingField,
-  notOneOf,
-  requiredField,
-  unsupportedByOrc,
 } from './field-error.ts';
 import {
   checkEnvName,
@@ -35,11 +29,11 @@ export function validateContainer(
   container: Container,
   volumes: ReadonlySet<string>,
   at: FieldPath,
-): readonly FieldError[] {
+): FieldErrors {
   const { image, securityContext } = container;
   return errorsOf(
     image.trim() !== image &&
-      invalidField(at('image'), image, 'must not have leading or trailing whitespace'),
+      field.invalid(at('image'), image, 'must not have leading or trailing whitespace'),
     validatePorts(container, at('ports')),
     errorsOfEach(container.env, at('env'), validateEnvVar),
     errorsOfEach(container.envFrom, at('envFrom'), validateEnvFrom),
@@ -56,31 +50,33 @@ export function validateContainer(
 const probes = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;
 
 /** An init container ends before anyone could ask whether it is ready. */
-export function validateNoProbes(container: Container, at: FieldPath): readonly FieldError[] {
+export function validateNoProbes(container: Container, at: FieldPath): FieldErrors {
   return probes
     .filter((probe) => container[probe] !== undefined)
     .map((probe) =>
-      forbiddenField(at(probe), 'may not be set for init containers without restartPolicy=Always'),
+      field.forbidden(at(probe), 'may not be set for init containers without restartPolicy=Always'),
     );
 }
 
-function validatePorts({ ports = [] }: Container, at: FieldPath): readonly FieldError[] {
+function validatePorts({ ports = [] }: Container, at: FieldPath): FieldErrors {
   const names = ports.map(({ name }) => name);
   return errorsOfEach(ports, at, ({ name, hostIP }, path, index) =>
     errorsOf(
       hostIP && validateHostIp(hostIP, path('hostIP')),
       name && invalidBecause(path('name'), name, checkPortName(name)),
-      name && names.indexOf(name) < index && duplicateField(path('name'), name),
+      name && names.indexOf(name) < index && field.duplicate(path('name'), name),
     ),
   );
 }
 
 /** Of the loopback network no port is opened: agent/network/service-rules.ts says why. */
-function validateHostIp(ip: string, at: FieldPath): readonly FieldError[] {
-  return ip.startsWith('127.') ? [unsupportedByOrc(at, ip)] : invalidBecause(at, ip, checkIpv4(ip));
+function validateHostIp(ip: string, at: FieldPath): FieldErrors {
+  return ip.startsWith('127.')
+    ? [field.unsupported(at, ip)]
+    : invalidBecause(at, ip, checkIpv4(ip));
 }
 
-function validateEnvVar({ name, value, valueFrom }: EnvVar, at: FieldPath): readonly FieldError[] {
+function validateEnvVar({ name, value, valueFrom }: EnvVar, at: FieldPath): FieldErrors {
   const possible = ['fieldRef', 'configMapKeyRef', 'secretKeyRef'];
   const path = valueFrom?.fieldRef?.fieldPath;
   const source = at('valueFrom');
@@ -88,13 +84,13 @@ function validateEnvVar({ name, value, valueFrom }: EnvVar, at: FieldPath): read
     invalidBecause(at('name'), name, checkEnvName(name)),
     valueFrom &&
       value &&
-      invalidField(source, '', 'may not be specified when `value` is not empty'),
+      field.invalid(source, '', 'may not be specified when `value` is not empty'),
     valueFrom && exactlyOne(Object.keys(valueFrom), possible, source),
     path !== undefined && validateFieldPath(path, source('fieldRef')('fieldPath')),
   );
 }
 
-function validateEnvFrom(source: EnvFromSource, at: FieldPath): readonly FieldError[] {
+function validateEnvFrom(source: EnvFromSource, at: FieldPath): FieldErrors {
   const { prefix, ...sources } = source;
   return errorsOf(
     prefix && invalidBecause(at('prefix'), prefix, checkEnvName(prefix)),
@@ -106,12 +102,12 @@ function exactlyOne(
   given: readonly string[],
   possible: readonly string[],
   at: FieldPath,
-): readonly FieldError[] {
+): FieldErrors {
   const words = possible.map((one) => `\`${one}\``).join(', ');
   return errorsOf(
-    given.length === 0 && invalidField(at, '', `must specify one of: ${words}`),
+    given.length === 0 && field.invalid(at, '', `must specify one of: ${words}`),
     given.length > 1 &&
-      invalidField(at, '', 'may not have more than one field specified at a time'),
+      field.invalid(at, '', 'may not have more than one field specified at a time'),
   );
 }
 
@@ -130,20 +126,20 @@ const ENV_FIELD_PATHS = [
   "metadata.annotations['KEY']",
 ];
 
-function validateFieldPath(path: string, at: FieldPath): readonly FieldError[] {
+function validateFieldPath(path: string, at: FieldPath): FieldErrors {
   const subscript = /^metadata\.(?:labels|annotations)\['(.+)'\]$/.exec(path)?.[1];
   if (subscript !== undefined)
     return invalidBecause(at, path, checkQualifiedName(subscript.toLowerCase()));
-  return ENV_FIELD_PATHS.includes(path) ? [] : [notOneOf(at, path, ENV_FIELD_PATHS)];
+  return ENV_FIELD_PATHS.includes(path) ? [] : [field.notOneOf(at, path, ENV_FIELD_PATHS)];
 }
 
 function validateVolumeMount(
   { name, mountPath, subPath }: VolumeMount,
   volumes: ReadonlySet<string>,
   at: FieldPath,
-): readonly FieldError[] {
+): FieldErrors {
   return errorsOf(
-    !volumes.has(name) && missingField(at('name'), name),
+    !volumes.has(name) && field.missing(at('name'), name),
     invalidBecause(at('mountPath'), mountPath, checkMountPath(mountPath)),
     subPath && invalidBecause(at('subPath'), subPath, checkRelativePath(subPath)),
   );
@@ -155,7 +151,7 @@ function checkMountPath(path: string): string | undefined {
   return path.startsWith('/') ? undefined : 'must be an absolute path';
 }
 
-function validateProbes(container: Container, at: FieldPath): readonly FieldError[] {
+function validateProbes(container: Container, at: FieldPath): FieldErrors {
   return probes.flatMap((name) => {
     const probe = container[name];
     if (probe === undefined) return [];
@@ -164,51 +160,53 @@ function validateProbes(container: Container, at: FieldPath): readonly FieldErro
       validateProbe(probe, at(name)),
       name !== 'readinessProbe' &&
         successThreshold !== 1 &&
-        invalidField(at(name)('successThreshold'), successThreshold, 'must be 1'),
+        field.invalid(at(name)('successThreshold'), successThreshold, 'must be 1'),
     );
   });
 }
 
-function validateProbe(probe: Probe, at: FieldPath): readonly FieldError[] {
+function validateProbe(probe: Probe, at: FieldPath): FieldErrors {
   const { exec, httpGet, tcpSocket } = probe;
   const [first, ...more] = (['exec', 'httpGet', 'tcpSocket'] as const).filter(
     (handler) => probe[handler] !== undefined,
   );
   return errorsOf(
-    first === undefined && requiredField(at, 'must specify a handler type'),
-    more.map((handler) => forbiddenField(at(handler), 'may not specify more than 1 handler type')),
-    exec && !exec.command?.length && requiredField(at('exec')('command')),
+    first === undefined && field.required(at, 'must specify a handler type'),
+    more.map((handler) => field.forbidden(at(handler), 'may not specify more than 1 handler type')),
+    exec && !exec.command?.length && field.required(at('exec')('command')),
     httpGet && validatePort(httpGet.port, at('httpGet')('port')),
     tcpSocket && validatePort(tcpSocket.port, at('tcpSocket')('port')),
   );
 }
 
-const validatePort = (port: number | string, at: FieldPath): readonly FieldError[] =>
+const validatePort = (port: number | string, at: FieldPath): FieldErrors =>
   invalidBecause(at, port, checkPortNumberOrName(port));
 
 /** Of a pod or a container. */
 export function validateAppArmor(
   { appArmorProfile }: Pick<SecurityContext, 'appArmorProfile'>,
   at: FieldPath,
-): readonly FieldError[] {
+): FieldErrors {
   const { type, localhostProfile: name = '' } = appArmorProfile ?? {};
   const path = at('appArmorProfile')('localhostProfile');
   const isLocal = type === 'Localhost';
   return errorsOf(
-    isLocal && !name.trim() && requiredField(path, 'must be set when AppArmor type is Localhost'),
-    !isLocal && name && invalidField(path, name, 'can only be set when AppArmor type is Localhost'),
-    name.trim() !== name && invalidField(path, name, 'must not be padded with whitespace'),
+    isLocal && !name.trim() && field.required(path, 'must be set when AppArmor type is Localhost'),
+    !isLocal &&
+      name &&
+      field.invalid(path, name, 'can only be set when AppArmor type is Localhost'),
+    name.trim() !== name && field.invalid(path, name, 'must not be padded with whitespace'),
   );
 }
 
 function validateSecurityContext(
   { privileged, allowPrivilegeEscalation, capabilities }: SecurityContext,
   at: FieldPath,
-): readonly FieldError[] {
+): FieldErrors {
   if (allowPrivilegeEscalation !== false) return [];
   const isAdmin = capabilities?.add?.some((name) => /^(CAP_)?SYS_ADMIN$/.test(name));
   const because = (what: string) =>
-    invalidField(at, '', `cannot set \`allowPrivilegeEscalation\` to false and ${what}`);
+    field.invalid(at, '', `cannot set \`allowPrivilegeEscalation\` to false and ${what}`);
   return errorsOf(
     privileged && because('`privileged` to true'),
     isAdmin && because('`capabilities.Add` CAP_SYS_ADMIN'),

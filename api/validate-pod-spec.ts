@@ -1,17 +1,12 @@
 import { checkAnnotations, checkLabels } from './check-metadata.ts';
 import type { Container } from './container.ts';
+import * as field from './field-error.ts';
 import {
-  duplicateField,
   errorsOf,
   errorsOfEach,
-  type FieldError,
+  type FieldErrors,
   type FieldPath,
-  forbiddenField,
   invalidBecause,
-  invalidField,
-  notOneOf,
-  requiredField,
-  unsupportedByOrc,
 } from './field-error.ts';
 import {
   checkDnsLabel,
@@ -27,18 +22,18 @@ import { validateAppArmor, validateContainer, validateNoProbes } from './validat
 import type { KeyToPath, Volume } from './volume.ts';
 
 /** The rules of a pod's spec that concern several fields; its shape is right already. */
-export function validatePodSpec(spec: PodSpec, at: FieldPath): readonly FieldError[] {
+export function validatePodSpec(spec: PodSpec, at: FieldPath): FieldErrors {
   const { containers, initContainers, volumes = [] } = spec;
   const names = new Set(volumes.map(({ name }) => name));
   return errorsOf(
     errorsOfEach(volumes, at('volumes'), validateVolume),
-    containers.length === 0 && requiredField(at('containers')),
+    containers.length === 0 && field.required(at('containers')),
     errorsOfEach(containers, at('containers'), (one, path) => validateContainer(one, names, path)),
     errorsOfEach(initContainers, at('initContainers'), (one, path) =>
       errorsOf(
         validateContainer(one, names, path),
         validateNoProbes(one, path),
-        containers.some(({ name }) => name === one.name) && duplicateField(path('name'), one.name),
+        containers.some(({ name }) => name === one.name) && field.duplicate(path('name'), one.name),
       ),
     ),
     errorsOfEach(spec.tolerations, at('tolerations'), validateToleration),
@@ -51,11 +46,11 @@ export function validatePodSpec(spec: PodSpec, at: FieldPath): readonly FieldErr
 }
 
 /** Terminals are made by orc's own runtime only. */
-function validateRuntime(spec: PodSpec, at: FieldPath): readonly FieldError[] {
+function validateRuntime(spec: PodSpec, at: FieldPath): FieldErrors {
   const { runtimeClassName: name, containers, initContainers } = spec;
   if (name === undefined) return [];
   const noTerminal = ({ tty }: Container, path: FieldPath) =>
-    errorsOf(tty && unsupportedByOrc(path('tty'), true));
+    errorsOf(tty && field.unsupported(path('tty'), true));
   return errorsOf(
     invalidBecause(at('runtimeClassName'), name, checkDnsSubdomain(name)),
     errorsOfEach(containers, at('containers'), noTerminal),
@@ -64,13 +59,14 @@ function validateRuntime(spec: PodSpec, at: FieldPath): readonly FieldError[] {
 }
 
 /** A template of a Deployment or ReplicaSet: its pods are restarted for ever. */
-export function validatePodTemplate(template: PodTemplate, at: FieldPath): readonly FieldError[] {
+export function validatePodTemplate(template: PodTemplate, at: FieldPath): FieldErrors {
   const { restartPolicy } = template.spec;
   return errorsOf(
     checkLabels(template.metadata.labels, at('metadata')('labels')),
     checkAnnotations(template.metadata.annotations, at('metadata')('annotations')),
     validatePodSpec(template.spec, at('spec')),
-    restartPolicy !== 'Always' && notOneOf(at('spec')('restartPolicy'), restartPolicy, ['Always']),
+    restartPolicy !== 'Always' &&
+      field.notOneOf(at('spec')('restartPolicy'), restartPolicy, ['Always']),
   );
 }
 
@@ -79,57 +75,57 @@ export function validatePodSpecUpdate(
   next: PodSpec,
   previous: PodSpec,
   at: FieldPath,
-): readonly FieldError[] {
+): FieldErrors {
   const restored = { ...withImagesOf(next, previous), tolerations: previous.tolerations };
   const isAllowed = isSame(restored, previous) && keepsTolerations(next, previous);
-  return isAllowed ? [] : [forbiddenField(at, MUTABLE_FIELDS)];
+  return isAllowed ? [] : [field.forbidden(at, MUTABLE_FIELDS)];
 }
 
 const MUTABLE_FIELDS =
   'pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, ' +
   '`spec.tolerations` (only additions to existing tolerations)';
 
-function validateVolume(volume: Volume, at: FieldPath): readonly FieldError[] {
-  const [, ...more] = Object.keys(volume).filter((field) => field !== 'name');
+function validateVolume(volume: Volume, at: FieldPath): FieldErrors {
+  const [, ...more] = Object.keys(volume).filter((key) => key !== 'name');
   const limit = volume.emptyDir?.sizeLimit;
   return errorsOf(
-    more.map((field) => forbiddenField(at(field), 'may not specify more than 1 volume type')),
+    more.map((source) => field.forbidden(at(source), 'may not specify more than 1 volume type')),
     validateItems(volume.configMap?.items, at('configMap')('items')),
     validateItems(volume.secret?.items, at('secret')('items')),
     limit !== undefined &&
       quantityOf(limit).nano < 0n &&
-      invalidField(at('emptyDir')('sizeLimit'), limit, 'must be greater than or equal to 0'),
+      field.invalid(at('emptyDir')('sizeLimit'), limit, 'must be greater than or equal to 0'),
   );
 }
 
-function validateItems(items: readonly KeyToPath[] = [], at: FieldPath): readonly FieldError[] {
+function validateItems(items: readonly KeyToPath[] = [], at: FieldPath): FieldErrors {
   const paths = items.map(({ path }) => path);
   return errorsOfEach(paths, at, (path, place, index) =>
     errorsOf(
       invalidBecause(place('path'), path, checkRelativePath(path)),
-      paths.indexOf(path) < index && duplicateField(place('path'), path),
+      paths.indexOf(path) < index && field.duplicate(place('path'), path),
     ),
   );
 }
 
-function validateToleration(toleration: Toleration, at: FieldPath): readonly FieldError[] {
+function validateToleration(toleration: Toleration, at: FieldPath): FieldErrors {
   const { key, operator = 'Equal', value = '', effect = '', tolerationSeconds } = toleration;
   return errorsOf(
     key && invalidBecause(at('key'), key, checkQualifiedName(key)),
     !key &&
       operator !== 'Exists' &&
-      invalidField(at('operator'), operator, 'must be Exists when `key` is empty (every taint)'),
+      field.invalid(at('operator'), operator, 'must be Exists when `key` is empty (every taint)'),
     operator === 'Exists' &&
       value !== '' &&
-      invalidField(at('value'), value, 'must be empty when `operator` is Exists'),
+      field.invalid(at('value'), value, 'must be empty when `operator` is Exists'),
     operator === 'Equal' && invalidBecause(at('value'), value, checkLabelValue(value)),
     tolerationSeconds !== undefined &&
       effect !== 'NoExecute' &&
-      invalidField(at('effect'), effect, 'must be NoExecute when `tolerationSeconds` is set'),
+      field.invalid(at('effect'), effect, 'must be NoExecute when `tolerationSeconds` is set'),
   );
 }
 
-function validateHost(spec: PodSpec, at: FieldPath): readonly FieldError[] {
+function validateHost(spec: PodSpec, at: FieldPath): FieldErrors {
   const { nodeName, hostname, subdomain, hostNetwork, hostUsers } = spec;
   return errorsOf(
     nodeName && invalidBecause(at('nodeName'), nodeName, checkDnsSubdomain(nodeName)),
@@ -137,14 +133,11 @@ function validateHost(spec: PodSpec, at: FieldPath): readonly FieldError[] {
     subdomain && invalidBecause(at('subdomain'), subdomain, checkDnsLabel(subdomain)),
     hostNetwork &&
       !hostUsers &&
-      invalidField(at('hostNetwork'), true, 'must be false when `hostUsers` is false'),
+      field.invalid(at('hostNetwork'), true, 'must be false when `hostUsers` is false'),
   );
 }
 
-function validateHostPorts(
-  { containers, hostNetwork }: PodSpec,
-  at: FieldPath,
-): readonly FieldError[] {
+function validateHostPorts({ containers, hostNetwork }: PodSpec, at: FieldPath): FieldErrors {
   const seen = new Set<string>();
   return containers.flatMap(({ ports = [] }, c) =>
     ports.flatMap(({ protocol, hostIP = '', hostPort, containerPort }, p) => {
@@ -154,10 +147,10 @@ function validateHostPorts(
       const isTaken = seen.has(name);
       seen.add(name);
       return errorsOf(
-        isTaken && duplicateField(path, name),
+        isTaken && field.duplicate(path, name),
         hostNetwork &&
           hostPort !== containerPort &&
-          invalidField(path, hostPort, 'must match `containerPort` when `hostNetwork` is true'),
+          field.invalid(path, hostPort, 'must match `containerPort` when `hostNetwork` is true'),
       );
     }),
   );

@@ -1,13 +1,11 @@
 import { checkLabels } from './check-metadata.ts';
+import * as field from './field-error.ts';
 import {
   errorsOf,
   errorsOfEach,
-  type FieldError,
+  type FieldErrors,
   type FieldPath,
-  forbiddenField,
   invalidBecause,
-  invalidField,
-  requiredField,
 } from './field-error.ts';
 import type { LabelSelector } from './label-selector.ts';
 import { checkLabelValue, checkQualifiedName } from './names.ts';
@@ -19,20 +17,20 @@ export function validateSelectorOf(
   { selector, template }: { readonly selector: LabelSelector; readonly template: PodTemplate },
   controller: string,
   at: FieldPath,
-): readonly FieldError[] {
+): FieldErrors {
   const errors = validateLabelSelector(selector, at('selector'));
   if (errors.length > 0) return errors;
   if (requirementsOf(selector).length === 0) {
     const why = `empty selector is invalid for ${controller}`;
-    return [invalidField(at('selector'), selector, why)];
+    return [field.invalid(at('selector'), selector, why)];
   }
   const labels = template.metadata.labels ?? {};
   if (matchesSelector(selector, labels)) return [];
   const path = at('template')('metadata')('labels');
-  return [invalidField(path, labels, '`selector` does not match template `labels`')];
+  return [field.invalid(path, labels, '`selector` does not match template `labels`')];
 }
 
-function validateLabelSelector(selector: LabelSelector, at: FieldPath): readonly FieldError[] {
+function validateLabelSelector(selector: LabelSelector, at: FieldPath): FieldErrors {
   return errorsOf(
     checkLabels(selector.matchLabels, at('matchLabels')),
     errorsOfEach(selector.matchExpressions, at('matchExpressions'), validateExpression),
@@ -44,17 +42,17 @@ type Expression = NonNullable<LabelSelector['matchExpressions']>[number];
 function validateExpression(
   { key, operator, values = [] }: Expression,
   at: FieldPath,
-): readonly FieldError[] {
+): FieldErrors {
   const needsValues = operator === 'In' || operator === 'NotIn';
   const path = at('values');
   return errorsOf(
     invalidBecause(at('key'), key, checkQualifiedName(key)),
     needsValues &&
       values.length === 0 &&
-      requiredField(path, "must be specified when `operator` is 'In' or 'NotIn'"),
+      field.required(path, "must be specified when `operator` is 'In' or 'NotIn'"),
     !needsValues &&
       values.length > 0 &&
-      forbiddenField(path, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
+      field.forbidden(path, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
     errorsOfEach(values, path, (value, one) => invalidBecause(one, value, checkLabelValue(value))),
   );
 }
