@@ -6,7 +6,7 @@ import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { checkAddress } from './incoming.ts';
 import { parseObjectBody } from './parse-body.ts';
 import { badRequest, writeOptions } from './request-options.ts';
-import { successStatus } from './status-reply.ts';
+import { success } from './status-reply.ts';
 
 /** pods/binding: what another scheduler than orc's sends. A pod is bound once. */
 export async function bindPod(call: Call, deps: ApiServerDeps): Promise<Answer> {
@@ -24,7 +24,7 @@ export async function bindPod(call: Call, deps: ApiServerDeps): Promise<Answer> 
     );
   if (!writeOptions(call).dryRun)
     await deps.objects.update(Pod, { ...pod, spec: { ...pod.spec, nodeName } }, 'main');
-  return { code: 201, body: JSON.stringify({ ...successStatus({}), code: 201 }) };
+  return success(201);
 }
 
 function targetOf({ target }: Readonly<Record<string, unknown>>): string {

@@ -6,8 +6,7 @@ import {
   type Upgrade,
   type WantedStreams,
 } from './exec-session.ts';
-import { acceptSpdy } from './spdy/accept.ts';
-import { openSpdyConnection, type SpdyConnection } from './spdy/connection.ts';
+import { acceptSpdy, openSpdyConnection, type SpdyConnection } from './spdy/connection.ts';
 
 /**
  * Exec over SPDY/3.1, what kubectl speaks up to 1.29 and falls back to. The client opens one stream for each of

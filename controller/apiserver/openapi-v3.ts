@@ -2,17 +2,17 @@ import { createHash } from 'node:crypto';
 import { apiVersionOf, type Kind } from '../../api/kind.ts';
 import type { Fields, Schema, Shape } from '../../api/schema.ts';
 import { groupVersionsOf } from './discovery.ts';
-import { collectionPath, objectPath } from './resource-path.ts';
+import { collectionPath, groupVersionPath, objectPath } from './resource-path.ts';
 
 /** OpenAPI v3 documents from the kinds' schemas: what `kubectl explain` prints and newer clients validate by. Pure. */
 
 /** /openapi/v3: where each group's document is; the hash lets clients keep it for ever. */
 export function openApiIndex(kinds: readonly Kind[]) {
   const entries = groupVersionsOf(kinds).map((groupVersion) => {
-    const path = groupVersion.includes('/') ? `apis/${groupVersion}` : `api/${groupVersion}`;
+    const path = groupVersionPath(groupVersion);
     const text = JSON.stringify(openApiDocument(kinds, groupVersion));
     const hash = createHash('sha256').update(text).digest('hex').slice(0, 32).toUpperCase();
-    return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }] as const;
+    return [path.slice(1), { serverRelativeURL: `/openapi/v3${path}?hash=${hash}` }] as const;
   });
   return { paths: Object.fromEntries(entries) };
 }

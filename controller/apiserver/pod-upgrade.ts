@@ -13,7 +13,7 @@ import type { OpenPort } from './port-forward.ts';
 import { servePortsOverSpdy, spdyForwardProtocol } from './port-forward-spdy.ts';
 import { forwardProtocols, servePortsOverWebSocket } from './port-forward-websocket.ts';
 import { badRequest } from './request-options.ts';
-import { acceptSpdy } from './spdy/accept.ts';
+import { acceptSpdy } from './spdy/connection.ts';
 import { statusOf, toStatusError } from './status-reply.ts';
 import { channelProtocols, offersOneOf } from './web-socket.ts';
 

@@ -12,6 +12,7 @@ import {
 import { mediaTypes } from './media-type.ts';
 import { encodeOpenApiV2, openApiV2Type } from './openapi-v2.ts';
 import { openApiDocument, openApiIndex } from './openapi-v3.ts';
+import { groupVersionPath } from './resource-path.ts';
 import { usageKinds } from './usage-routes.ts';
 
 /** Without authentication: the version, which clients ask before they know who they are. */
@@ -30,12 +31,10 @@ export function addDocumentRoutes(app: FastifyInstance, kinds: readonly Kind[]):
   serve('/apis', groupList(listed));
   for (const group of new Set(listed.map((kind) => kind.group)))
     if (group !== '') serve(`/apis/${group}`, groupDocument(listed, group));
-  const pathOf = (groupVersion: string) =>
-    groupVersion.includes('/') ? `/apis/${groupVersion}` : `/api/${groupVersion}`;
   for (const groupVersion of groupVersionsOf(listed))
-    serve(pathOf(groupVersion), resourceList(listed, groupVersion));
+    serve(groupVersionPath(groupVersion), resourceList(listed, groupVersion));
   for (const groupVersion of groupVersionsOf(kinds))
-    serve(`/openapi/v3${pathOf(groupVersion)}`, openApiDocument(kinds, groupVersion));
+    serve(`/openapi/v3${groupVersionPath(groupVersion)}`, openApiDocument(kinds, groupVersion));
   serve('/openapi/v3', openApiIndex(kinds));
   addOpenApiV2(app, kinds);
 }

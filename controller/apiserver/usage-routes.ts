@@ -7,7 +7,7 @@ import { formatTime } from '../../base/clock.ts';
 import type { NodeUsage } from '../usage-board.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { answer } from './incoming.ts';
-import { encodeList } from './list.ts';
+import { answerList } from './list.ts';
 import { flag, listOptions } from './request-options.ts';
 import { type ResourceRoute, routesWith } from './resource-routes.ts';
 import { selectionOf } from './selection.ts';
@@ -23,8 +23,7 @@ async function list(call: Call, deps: ApiServerDeps): Promise<Answer> {
     throw new StatusError('MethodNotAllowed', 'metrics are measured, they can not be watched');
   const selects = selectionOf(call.kind, listOptions(call.query));
   const objects = measured(call, deps).filter(selects);
-  const facts = { revision: deps.cache.revision, whole: true, now: deps.clock.now() };
-  return { code: 200, body: encodeList(call, { objects, continueToken: '', remaining: 0 }, facts) };
+  return answerList(call, { objects, revision: deps.cache.revision }, deps);
 }
 
 async function get(call: Call, deps: ApiServerDeps): Promise<Answer> {
