@@ -54,29 +54,18 @@ export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
     for (const key of waiting) {
       if (running.size >= options.workers) return;
       waiting.delete(key);
-      running.set(
-        key,
-        Promise.resolve(key)
-          .then(pass)
-          .then(() => ended(key)),
-      );
+      running.set(key, Promise.resolve(key).then(run));
     }
   };
 
-  const ended = (key: K) => {
+  const run = async (key: K) => {
+    await pass(key);
     running.delete(key);
     if (wokenAgain.delete(key)) wake(key);
     startPasses();
   };
 
-  const labels = { loop: options.name };
-  const countPass = (result: string) =>
-    options.metrics?.count('orc_reconcile_total', 'Passes of loops.', { ...labels, result });
-  options.metrics?.gauge('orc_reconcile_waiting', 'Keys in the queue of a loop.', {
-    labels,
-    read: () => waiting.size,
-  });
-
+  const countPass = countPasses(options, () => waiting.size);
   const pass = async (key: K) => {
     alarms.cancel(key);
     try {
@@ -106,6 +95,15 @@ export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
       alarms.cancelAll();
     },
   };
+}
+
+/** Returns what to call for each pass. */
+function countPasses<K>({ name, metrics }: ReconcilerOptions<K>, waiting: () => number) {
+  const labels = { loop: name };
+  const of = { labels, read: waiting };
+  metrics?.gauge('orc_reconcile_waiting', 'Keys in the queue of a loop.', of);
+  return (result: string) =>
+    metrics?.count('orc_reconcile_total', 'Passes of loops.', { ...labels, result });
 }
 
 /** At most one for each key. */
