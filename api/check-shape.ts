@@ -1,7 +1,7 @@
 import { closestTo } from '../base/closest.ts';
 import type { FieldError, FieldErrors, FieldPath } from './field-error.ts';
 import * as field from './field-error.ts';
-import { childSchema, isObject, ownField } from './normalize.ts';
+import { childSchema, isObject, own } from './normalize.ts';
 import { parseQuantity } from './quantity.ts';
 import type { Fields, Schema, Shape } from './schema.ts';
 
@@ -146,7 +146,7 @@ function checkObject(fields: Fields, value: unknown, at: FieldPath): FieldError[
     .filter(([name, { presence }]) => presence === 'required' && isMissing(value[name]))
     .map(([name]) => field.required(at(name)));
   const wrong = Object.entries(value).flatMap(([name, inner]) => {
-    const known = ownField(fields, name);
+    const known = own(fields, name);
     if (known === undefined) return [field.unknown(at(name), closestTo(name, Object.keys(fields)))];
     const reported = known.presence === 'required' && isMissing(inner);
     return reported ? [] : checkShape(known, inner, at(name));

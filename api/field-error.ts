@@ -104,12 +104,15 @@ export const errorsOfEach = <T>(
 ): FieldErrors =>
   errorsOf(...(entries ?? []).map((entry, index) => check(entry, at(index), index)));
 
-/** The error of a check that has said why, if it has. */
-export const invalidBecause = (
+/** What `rule` says against the value, as "must …", if it does. */
+export function check<T>(
   at: FieldPath,
-  value: unknown,
-  why: string | undefined,
-): FieldErrors => errorsOf(why !== undefined && invalid(at, value, why));
+  value: T,
+  rule: (value: T) => string | undefined,
+): FieldErrors {
+  const why = rule(value);
+  return why === undefined ? [] : [invalid(at, value, why)];
+}
 
 function error(reason: FieldErrorReason, at: FieldPath, message: string): FieldError {
   return { path: String(at), reason, message };

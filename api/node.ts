@@ -1,12 +1,6 @@
 import { conditionFields } from './condition.ts';
 import * as field from './field-error.ts';
-import {
-  errorsOf,
-  errorsOfEach,
-  type FieldErrors,
-  type FieldPath,
-  invalidBecause,
-} from './field-error.ts';
+import { errorsOf, errorsOfEach, type FieldErrors, type FieldPath } from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkLabelValue, checkQualifiedName } from './names.ts';
@@ -110,8 +104,8 @@ function validateTaints(taints: readonly Taint[], at: FieldPath): FieldErrors {
   const ids = taints.map(({ key, effect }) => `${key}:${effect}`);
   return errorsOfEach(taints, at, ({ key, value = '' }, path, index) =>
     errorsOf(
-      invalidBecause(path('key'), key, checkQualifiedName(key)),
-      invalidBecause(path('value'), value, checkLabelValue(value)),
+      field.check(path('key'), key, checkQualifiedName),
+      field.check(path('value'), value, checkLabelValue),
       ids.indexOf(ids[index] ?? '') < index && field.duplicate(path, ids[index]),
     ),
   );

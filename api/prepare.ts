@@ -14,7 +14,7 @@ export type Parsed<T> =
 
 export interface ParseOptions {
   /** The namespace of the request; taken when the object names none. */
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
   /** What becomes of unknown fields: refused (the default), dropped and told, or dropped. */
   readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
 }
@@ -52,12 +52,8 @@ export function parseUpdate<F extends Fields>(
   options: ParseOptions & { readonly previous: KubeObject<F> },
 ): Parsed<KubeObject<F>> {
   const { previous } = options;
-  const namespace = previous.metadata.namespace;
-  const parsed = parseShape(
-    kind,
-    json,
-    namespace === undefined ? options : { ...options, namespace },
-  );
+  const { namespace } = previous.metadata;
+  const parsed = parseShape(kind, json, { ...options, namespace });
   if ('errors' in parsed) return parsed;
   const object = withStoredMetadata(kind.inherit(parsed.object, previous), previous);
   const errors = [
@@ -98,11 +94,7 @@ function inOrder<T extends object>(object: T): T {
 }
 
 /** Clients may leave out what the URL says already: client-node sends neither kind nor apiVersion. */
-function withTypeAndNamespace(
-  kind: Pick<Kind, 'group' | 'version' | 'kind' | 'namespaced'>,
-  json: unknown,
-  namespace: string | undefined,
-): unknown {
+function withTypeAndNamespace(kind: Kind, json: unknown, namespace?: string): unknown {
   if (!isObject(json)) return json;
   const metadata = json.metadata ?? {};
   const completed =
@@ -117,7 +109,7 @@ function withTypeAndNamespace(
   };
 }
 
-function checkType(kind: Pick<Kind, 'group' | 'version' | 'kind'>, object: unknown): FieldErrors {
+function checkType(kind: Kind, object: unknown): FieldErrors {
   if (!isObject(object)) return [];
   const expected = { apiVersion: apiVersionOf(kind), kind: kind.kind };
   return (['apiVersion', 'kind'] as const)

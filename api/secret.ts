@@ -4,6 +4,7 @@ import * as field from './field-error.ts';
 import { frozen, unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkConfigMapKey } from './names.ts';
+import { own } from './normalize.ts';
 import * as s from './schema.ts';
 
 const fields = {
@@ -66,9 +67,8 @@ const KEYS_BY_TYPE: Readonly<Record<string, readonly string[]>> = {
 };
 
 function validateTypedKeys({ type, data = {} }: Secret, at: FieldPath): FieldErrors {
-  const keys = Object.hasOwn(KEYS_BY_TYPE, type) ? (KEYS_BY_TYPE[type] ?? []) : [];
-  return keys.flatMap((key) => {
-    const value = Object.hasOwn(data, key) ? data[key] : undefined;
+  return (own(KEYS_BY_TYPE, type) ?? []).flatMap((key) => {
+    const value = own(data, key);
     if (value === undefined) return [field.required(at(key))];
     return key.startsWith('.docker') && !isJson(Buffer.from(value, 'base64').toString())
       ? [field.invalid(at(key), '<secret contents redacted>', 'must be JSON')]

@@ -1,18 +1,6 @@
-import type {
-  Container,
-  EnvFromSource,
-  EnvVar,
-  SecurityContext,
-  VolumeMount,
-} from './container.ts';
+import type { Container, EnvVar, SecurityContext, VolumeMount } from './container.ts';
 import * as field from './field-error.ts';
-import {
-  errorsOf,
-  errorsOfEach,
-  type FieldErrors,
-  type FieldPath,
-  invalidBecause,
-} from './field-error.ts';
+import { errorsOf, errorsOfEach, type FieldErrors, type FieldPath } from './field-error.ts';
 import {
   checkEnvName,
   checkIpv4,
@@ -36,7 +24,12 @@ export function validateContainer(
       field.invalid(at('image'), image, 'must not have leading or trailing whitespace'),
     validatePorts(container, at('ports')),
     errorsOfEach(container.env, at('env'), validateEnvVar),
-    errorsOfEach(container.envFrom, at('envFrom'), validateEnvFrom),
+    errorsOfEach(container.envFrom, at('envFrom'), ({ prefix, ...sources }, path) =>
+      errorsOf(
+        prefix && field.check(path('prefix'), prefix, checkEnvName),
+        exactlyOne(sources, ['configMapRef', 'secretRef'], path),
+      ),
+    ),
     validateResources(container.resources, at('resources')),
     errorsOfEach(container.volumeMounts, at('volumeMounts'), (mount, path) =>
       validateVolumeMount(mount, volumes, path),
@@ -63,7 +56,7 @@ function validatePorts({ ports = [] }: Container, at: FieldPath): FieldErrors {
   return errorsOfEach(ports, at, ({ name, hostIP }, path, index) =>
     errorsOf(
       hostIP && validateHostIp(hostIP, path('hostIP')),
-      name && invalidBecause(path('name'), name, checkPortName(name)),
+      name && field.check(path('name'), name, checkPortName),
       name && names.indexOf(name) < index && field.duplicate(path('name'), name),
     ),
   );
@@ -71,9 +64,7 @@ function validatePorts({ ports = [] }: Container, at: FieldPath): FieldErrors {
 
 /** Of the loopback network no port is opened: agent/network/service-rules.ts says why. */
 function validateHostIp(ip: string, at: FieldPath): FieldErrors {
-  return ip.startsWith('127.')
-    ? [field.unsupported(at, ip)]
-    : invalidBecause(at, ip, checkIpv4(ip));
+  return ip.startsWith('127.') ? [field.unsupported(at, ip)] : field.check(at, ip, checkIpv4);
 }
 
 function validateEnvVar({ name, value, valueFrom }: EnvVar, at: FieldPath): FieldErrors {
@@ -81,33 +72,21 @@ function validateEnvVar({ name, value, valueFrom }: EnvVar, at: FieldPath): Fiel
   const path = valueFrom?.fieldRef?.fieldPath;
   const source = at('valueFrom');
   return errorsOf(
-    invalidBecause(at('name'), name, checkEnvName(name)),
+    field.check(at('name'), name, checkEnvName),
     valueFrom &&
       value &&
       field.invalid(source, '', 'may not be specified when `value` is not empty'),
-    valueFrom && exactlyOne(Object.keys(valueFrom), possible, source),
+    valueFrom && exactlyOne(valueFrom, possible, source),
     path !== undefined && validateFieldPath(path, source('fieldRef')('fieldPath')),
   );
 }
 
-function validateEnvFrom(source: EnvFromSource, at: FieldPath): FieldErrors {
-  const { prefix, ...sources } = source;
-  return errorsOf(
-    prefix && invalidBecause(at('prefix'), prefix, checkEnvName(prefix)),
-    exactlyOne(Object.keys(sources), ['configMapRef', 'secretRef'], at),
-  );
-}
-
-function exactlyOne(
-  given: readonly string[],
-  possible: readonly string[],
-  at: FieldPath,
-): FieldErrors {
+function exactlyOne(given: object, possible: readonly string[], at: FieldPath): FieldErrors {
+  const { length } = Object.keys(given);
   const words = possible.map((one) => `\`${one}\``).join(', ');
   return errorsOf(
-    given.length === 0 && field.invalid(at, '', `must specify one of: ${words}`),
-    given.length > 1 &&
-      field.invalid(at, '', 'may not have more than one field specified at a time'),
+    length === 0 && field.invalid(at, '', `must specify one of: ${words}`),
+    length > 1 && field.invalid(at, '', 'may not have more than one field specified at a time'),
   );
 }
 
@@ -129,7 +108,7 @@ const ENV_FIELD_PATHS = [
 function validateFieldPath(path: string, at: FieldPath): FieldErrors {
   const subscript = /^metadata\.(?:labels|annotations)\['(.+)'\]$/.exec(path)?.[1];
   if (subscript !== undefined)
-    return invalidBecause(at, path, checkQualifiedName(subscript.toLowerCase()));
+    return field.check(at, path, () => checkQualifiedName(subscript.toLowerCase()));
   return ENV_FIELD_PATHS.includes(path) ? [] : [field.notOneOf(at, path, ENV_FIELD_PATHS)];
 }
 
@@ -140,8 +119,8 @@ function validateVolumeMount(
 ): FieldErrors {
   return errorsOf(
     !volumes.has(name) && field.missing(at('name'), name),
-    invalidBecause(at('mountPath'), mountPath, checkMountPath(mountPath)),
-    subPath && invalidBecause(at('subPath'), subPath, checkRelativePath(subPath)),
+    field.check(at('mountPath'), mountPath, checkMountPath),
+    subPath && field.check(at('subPath'), subPath, checkRelativePath),
   );
 }
 
@@ -180,7 +159,7 @@ function validateProbe(probe: Probe, at: FieldPath): FieldErrors {
 }
 
 const validatePort = (port: number | string, at: FieldPath): FieldErrors =>
-  invalidBecause(at, port, checkPortNumberOrName(port));
+  field.check(at, port, checkPortNumberOrName);
 
 /** Of a pod or a container. */
 export function validateAppArmor(

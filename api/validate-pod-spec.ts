@@ -1,13 +1,7 @@
 import { checkAnnotations, checkLabels } from './check-metadata.ts';
 import type { Container } from './container.ts';
 import * as field from './field-error.ts';
-import {
-  errorsOf,
-  errorsOfEach,
-  type FieldErrors,
-  type FieldPath,
-  invalidBecause,
-} from './field-error.ts';
+import { errorsOf, errorsOfEach, type FieldErrors, type FieldPath } from './field-error.ts';
 import {
   checkDnsLabel,
   checkDnsSubdomain,
@@ -52,7 +46,7 @@ function validateRuntime(spec: PodSpec, at: FieldPath): FieldErrors {
   const noTerminal = ({ tty }: Container, path: FieldPath) =>
     errorsOf(tty && field.unsupported(path('tty'), true));
   return errorsOf(
-    invalidBecause(at('runtimeClassName'), name, checkDnsSubdomain(name)),
+    field.check(at('runtimeClassName'), name, checkDnsSubdomain),
     errorsOfEach(containers, at('containers'), noTerminal),
     errorsOfEach(initContainers, at('initContainers'), noTerminal),
   );
@@ -102,7 +96,7 @@ function validateItems(items: readonly KeyToPath[] = [], at: FieldPath): FieldEr
   const paths = items.map(({ path }) => path);
   return errorsOfEach(paths, at, (path, place, index) =>
     errorsOf(
-      invalidBecause(place('path'), path, checkRelativePath(path)),
+      field.check(place('path'), path, checkRelativePath),
       paths.indexOf(path) < index && field.duplicate(place('path'), path),
     ),
   );
@@ -111,14 +105,14 @@ function validateItems(items: readonly KeyToPath[] = [], at: FieldPath): FieldEr
 function validateToleration(toleration: Toleration, at: FieldPath): FieldErrors {
   const { key, operator = 'Equal', value = '', effect = '', tolerationSeconds } = toleration;
   return errorsOf(
-    key && invalidBecause(at('key'), key, checkQualifiedName(key)),
+    key && field.check(at('key'), key, checkQualifiedName),
     !key &&
       operator !== 'Exists' &&
       field.invalid(at('operator'), operator, 'must be Exists when `key` is empty (every taint)'),
     operator === 'Exists' &&
       value !== '' &&
       field.invalid(at('value'), value, 'must be empty when `operator` is Exists'),
-    operator === 'Equal' && invalidBecause(at('value'), value, checkLabelValue(value)),
+    operator === 'Equal' && field.check(at('value'), value, checkLabelValue),
     tolerationSeconds !== undefined &&
       effect !== 'NoExecute' &&
       field.invalid(at('effect'), effect, 'must be NoExecute when `tolerationSeconds` is set'),
@@ -128,9 +122,9 @@ function validateToleration(toleration: Toleration, at: FieldPath): FieldErrors 
 function validateHost(spec: PodSpec, at: FieldPath): FieldErrors {
   const { nodeName, hostname, subdomain, hostNetwork, hostUsers } = spec;
   return errorsOf(
-    nodeName && invalidBecause(at('nodeName'), nodeName, checkDnsSubdomain(nodeName)),
-    hostname && invalidBecause(at('hostname'), hostname, checkDnsLabel(hostname)),
-    subdomain && invalidBecause(at('subdomain'), subdomain, checkDnsLabel(subdomain)),
+    nodeName && field.check(at('nodeName'), nodeName, checkDnsSubdomain),
+    hostname && field.check(at('hostname'), hostname, checkDnsLabel),
+    subdomain && field.check(at('subdomain'), subdomain, checkDnsLabel),
     hostNetwork &&
       !hostUsers &&
       field.invalid(at('hostNetwork'), true, 'must be false when `hostUsers` is false'),

@@ -1,6 +1,7 @@
 import type { ResourceRequirements } from './container.ts';
 import type { FieldErrors, FieldPath } from './field-error.ts';
 import * as field from './field-error.ts';
+import { own } from './normalize.ts';
 import { compareQuantities, quantityOf } from './quantity.ts';
 
 /** cpu and memory; requests at most as large as limits. */
@@ -56,7 +57,7 @@ function validateRoom({ memory }: Quantities, at: FieldPath): FieldErrors {
 
 function validateRequestsWithinLimits({ limits, requests }: Both, at: FieldPath): FieldErrors {
   return Object.entries(requests).flatMap(([resource, request]) => {
-    const limit = Object.hasOwn(limits, resource) ? limits[resource] : undefined;
+    const limit = own(limits, resource);
     if (limit === undefined || compareQuantities(request, limit) <= 0) return [];
     const why = `must be less than or equal to ${resource} limit of ${limit}`;
     return [field.invalid(at, request, why)];

@@ -1,12 +1,6 @@
 import { checkLabels } from './check-metadata.ts';
 import * as field from './field-error.ts';
-import {
-  errorsOf,
-  errorsOfEach,
-  type FieldErrors,
-  type FieldPath,
-  invalidBecause,
-} from './field-error.ts';
+import { errorsOf, errorsOfEach, type FieldErrors, type FieldPath } from './field-error.ts';
 import type { LabelSelector } from './label-selector.ts';
 import { checkLabelValue, checkQualifiedName } from './names.ts';
 import type { PodTemplate } from './pod-spec.ts';
@@ -46,13 +40,13 @@ function validateExpression(
   const needsValues = operator === 'In' || operator === 'NotIn';
   const path = at('values');
   return errorsOf(
-    invalidBecause(at('key'), key, checkQualifiedName(key)),
+    field.check(at('key'), key, checkQualifiedName),
     needsValues &&
       values.length === 0 &&
       field.required(path, "must be specified when `operator` is 'In' or 'NotIn'"),
     !needsValues &&
       values.length > 0 &&
       field.forbidden(path, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
-    errorsOfEach(values, path, (value, one) => invalidBecause(one, value, checkLabelValue(value))),
+    errorsOfEach(values, path, (value, one) => field.check(one, value, checkLabelValue)),
   );
 }

@@ -1,12 +1,6 @@
 import { checkLabels } from './check-metadata.ts';
 import * as field from './field-error.ts';
-import {
-  errorsOf,
-  errorsOfEach,
-  type FieldErrors,
-  type FieldPath,
-  invalidBecause,
-} from './field-error.ts';
+import { errorsOf, errorsOfEach, type FieldErrors, type FieldPath } from './field-error.ts';
 import { checkDnsLabel, checkDnsSubdomain, checkIpv4, checkPortNumberOrName } from './names.ts';
 import type { ServicePort, ServiceSpec } from './service.ts';
 
@@ -41,9 +35,9 @@ function validatePort(
   const isTaken = all.filter((other) => other.name === name).length > 1;
   return errorsOf(
     !name && all.length > 1 && field.required(at('name')),
-    name && invalidBecause(at('name'), name, checkDnsLabel(name)),
+    name && field.check(at('name'), name, checkDnsLabel),
     name && isTaken && field.duplicate(at('name'), name),
-    invalidBecause(at('targetPort'), targetPort, checkPortNumberOrName(targetPort)),
+    field.check(at('targetPort'), targetPort, checkPortNumberOrName),
   );
 }
 
@@ -67,7 +61,7 @@ function validateExternalName(
   const name = externalName?.replace(/\.$/, '');
   return errorsOf(
     name
-      ? invalidBecause(at('externalName'), externalName, checkDnsSubdomain(name))
+      ? field.check(at('externalName'), externalName, () => checkDnsSubdomain(name))
       : field.required(at('externalName')),
     clusterIP &&
       clusterIP !== 'None' &&
@@ -87,7 +81,7 @@ function validateClusterIp(
     type === 'NodePort' &&
       isHeadless &&
       field.invalid(path, clusterIP, "may not be set to 'None' for NodePort services"),
-    clusterIP && !isHeadless && invalidBecause(path, clusterIP, checkIpv4(clusterIP)),
+    clusterIP && !isHeadless && field.check(path, clusterIP, checkIpv4),
     first !== clusterIP && field.invalid(all(0), first, 'must be the same as `clusterIP`'),
     more.length > 0 && field.invalid(all, clusterIPs, 'must hold one address'),
   );

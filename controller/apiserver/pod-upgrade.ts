@@ -11,11 +11,11 @@ import { openExecWebSocket } from './exec-websocket.ts';
 import { containerTarget, livePodTarget } from './pod-target.ts';
 import type { OpenPort } from './port-forward.ts';
 import { servePortsOverSpdy, spdyForwardProtocol } from './port-forward-spdy.ts';
-import { forwardProtocols, servePortsOverWebSocket } from './port-forward-websocket.ts';
+import { servePortsOverWebSocket } from './port-forward-websocket.ts';
 import { badRequest } from './request-options.ts';
 import { acceptSpdy } from './spdy/connection.ts';
 import { statusOf, toStatusError } from './status-reply.ts';
-import { channelProtocols, offersOneOf } from './web-socket.ts';
+import { channelProtocols, forwardProtocols, offersOneOf } from './web-socket.ts';
 
 /**
  * pods/exec, pods/attach, pods/portforward: a connection that becomes a WebSocket or SPDY. What is wrong with the

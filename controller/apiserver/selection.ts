@@ -1,4 +1,5 @@
 import type { AnyObject, Kind } from '../../api/kind.ts';
+import { own } from '../../api/normalize.ts';
 import {
   type FieldTerm,
   matchesLabels,
@@ -38,7 +39,7 @@ function parsed<T>(parse: () => T): T {
 function fieldReader(kind: Kind, { path }: FieldTerm): (object: AnyObject) => string {
   if (path === 'metadata.name') return ({ metadata }) => metadata.name;
   if (path === 'metadata.namespace') return ({ metadata }) => metadata.namespace ?? '';
-  const field = Object.hasOwn(kind.selectableFields, path) && kind.selectableFields[path];
+  const field = own(kind.selectableFields, path);
   if (!field) throw badRequest(`field label not supported: ${path}`);
   return (object) => field(object) ?? '';
 }

@@ -10,13 +10,7 @@ import { type Format, formatOf } from './media-type.ts';
 import { listOptions, type WatchOptions, watchOptions } from './request-options.ts';
 import { type Selection, selectionOf } from './selection.ts';
 import { statusOf } from './status-reply.ts';
-import {
-  encodeBookmark,
-  encodeError,
-  encodeEvent,
-  eventOf,
-  initialEventsEnd,
-} from './watch-events.ts';
+import * as events from './watch-events.ts';
 
 interface Watch {
   readonly call: Call;
@@ -52,10 +46,10 @@ export function serveWatch(watch: Watch, server: ApiServer, response: ServerResp
   }
   goLive();
   const sendChange = (change: ObjectChange) => {
-    const event = concerns(change, call) ? eventOf(change, selects) : undefined;
+    const event = concerns(change, call) ? events.eventOf(change, selects) : undefined;
     if (event) send(encodeShared(change, event, { kind, format, now: clock.now() }));
   };
-  const sendBookmark = () => send(encodeBookmark({ kind, format }, cache.revision));
+  const sendBookmark = () => send(events.encodeBookmark({ kind, format }, cache.revision));
   onEnd(changes.subscribe(kind, sendChange));
   onEnd(clock.after(timeoutMs(watch, server), end));
   if (options.allowWatchBookmarks) onEnd(repeat(clock, bookmarkMs, sendBookmark));
@@ -77,18 +71,19 @@ function sendBacklog(watch: Watch, { cache, clock }: ApiServer, send: Send): boo
   const encoding = { kind: call.kind, format, now: clock.now() };
   if (options.sendInitialEvents || resourceVersion === '' || resourceVersion === '0') {
     for (const object of cache.list(call.kind, call.namespace || undefined))
-      if (selects(object)) send(encodeEvent({ type: 'ADDED', object }, encoding));
-    if (options.sendInitialEvents) send(encodeBookmark(encoding, cache.revision, initialEventsEnd));
+      if (selects(object)) send(events.encodeEvent({ type: 'ADDED', object }, encoding));
+    if (options.sendInitialEvents)
+      send(events.encodeBookmark(encoding, cache.revision, events.initialEventsEnd));
     return true;
   }
   const missed = cache.changesSince(parseRevision(resourceVersion));
   if (missed === undefined) {
-    send(encodeError(statusOf(tooOld(resourceVersion, cache.revision))));
+    send(events.encodeError(statusOf(tooOld(resourceVersion, cache.revision))));
     return false;
   }
   for (const change of missed) {
-    const event = concerns(change, call) ? eventOf(change, selects) : undefined;
-    if (event) send(encodeEvent(event, encoding));
+    const event = concerns(change, call) ? events.eventOf(change, selects) : undefined;
+    if (event) send(events.encodeEvent(event, encoding));
   }
   return true;
 }

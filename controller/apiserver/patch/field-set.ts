@@ -1,5 +1,5 @@
 import { itemKey } from '../../../api/check-shape.ts';
-import { childSchema, isObject } from '../../../api/normalize.ts';
+import { childSchema, isObject, own } from '../../../api/normalize.ts';
 import type { Schema } from '../../../api/schema.ts';
 
 /**
@@ -54,7 +54,7 @@ export const isLeaf = (set: FieldSet): boolean => Object.keys(set).length === 0;
 export function without(a: FieldSet, others: readonly FieldSet[]): FieldSet {
   return Object.fromEntries(
     Object.entries(a).flatMap(([step, inner]): [string, FieldSet][] => {
-      const theirs = others.flatMap((set) => (Object.hasOwn(set, step) ? [set[step] ?? {}] : []));
+      const theirs = others.flatMap((set) => own(set, step) ?? []);
       if (theirs.length === 0) return [[step, inner]];
       const rest = isLeaf(inner) ? {} : without(inner, theirs);
       return isLeaf(rest) ? [] : [[step, rest]];
@@ -66,7 +66,7 @@ export function without(a: FieldSet, others: readonly FieldSet[]): FieldSet {
 export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   return Object.fromEntries(
     Object.entries(a).flatMap(([step, inner]): [string, FieldSet][] => {
-      const theirs = Object.hasOwn(b, step) ? b[step] : undefined;
+      const theirs = own(b, step);
       if (theirs === undefined) return [];
       if (isLeaf(inner) || isLeaf(theirs))
         return isLeaf(inner) && isLeaf(theirs) ? [[step, {}]] : [];
