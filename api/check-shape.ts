@@ -17,8 +17,6 @@ export function checkShape(schema: Schema, value: unknown, at: FieldPath): Field
       return checkInteger(shape, value, at);
     case 'boolean':
       return typeof value === 'boolean' ? [] : [field.wrongType(at, value, 'a boolean')];
-    case 'number':
-      return typeof value === 'number' ? [] : [field.wrongType(at, value, 'a number')];
     case 'quantity':
       return checkQuantity(value, at);
     case 'int-or-string':
@@ -42,13 +40,12 @@ export function checkShape(schema: Schema, value: unknown, at: FieldPath): Field
   }
 }
 
-function checkString(shape: ShapeOf<'string'>, value: unknown, at: FieldPath): FieldError[] {
+function checkString(shape: ShapeOf<'string'>, value: unknown, at: FieldPath): FieldErrors {
   if (typeof value !== 'string') return [field.wrongType(at, value, 'a string')];
   if (shape.lacks?.includes(value)) return [field.unsupported(at, value)];
   if (shape.values !== undefined && !shape.values.includes(value))
     return [field.notOneOf(at, value, shape.values)];
-  const why = shape.check?.(value);
-  return why === undefined ? [] : [field.invalid(at, value, why)];
+  return shape.check ? field.check(at, value, shape.check) : [];
 }
 
 function checkInteger(

@@ -99,9 +99,8 @@ function shapeSchema(shape: Shape): JsonSchema {
       return { type: 'string', format: 'int-or-string' };
     case 'integer':
       return { type: 'integer', format: shape.max > 2 ** 31 ? 'int64' : 'int32' };
-    case 'number':
     case 'boolean':
-      return { type: shape.kind };
+      return { type: 'boolean' };
     case 'list':
       return { type: 'array', items: jsonSchema(shape.item), ...listExtensions(shape) };
     case 'map':
@@ -119,7 +118,7 @@ function listExtensions({ merge }: Extract<Shape, { kind: 'list' }>): JsonSchema
   return {
     'x-kubernetes-list-type': 'map',
     'x-kubernetes-list-map-keys': merge.keys,
-    'x-kubernetes-patch-merge-key': merge.patchKey,
+    'x-kubernetes-patch-merge-key': merge.keys[0],
     'x-kubernetes-patch-strategy': 'merge',
   };
 }

@@ -130,7 +130,8 @@ function mergeByKey(shape: ListShape, target: List, items: List): List {
  */
 function indexOfItem(shape: ListShape, list: List, wanted: ObjectMap): number {
   if (shape.merge.as !== 'map') return list.findIndex((one) => isSame(one, wanted));
-  const { keys, patchKey } = shape.merge;
+  const { keys } = shape.merge;
+  const [patchKey] = keys;
   if (wanted[patchKey] === undefined)
     throw new StatusError('BadRequest', `map: does not contain declared merge key: ${patchKey}`);
   const given = keys.filter((key) => wanted[key] !== undefined);
