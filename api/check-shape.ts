@@ -1,5 +1,5 @@
 import { closestTo } from '../base/closest.ts';
-import type { FieldError, FieldErrors, FieldPath } from './field-error.ts';
+import type { FieldError, FieldErrors, FieldPath, Rule } from './field-error.ts';
 import * as field from './field-error.ts';
 import { childSchema, isObject, own } from './normalize.ts';
 import { parseQuantity } from './quantity.ts';
@@ -48,11 +48,8 @@ function checkString(shape: ShapeOf<'string'>, value: unknown, at: FieldPath): F
   return shape.check ? field.check(at, value, shape.check) : [];
 }
 
-function checkInteger(
-  { min, max }: ShapeOf<'integer'>,
-  value: unknown,
-  at: FieldPath,
-): FieldError[] {
+function checkInteger(shape: ShapeOf<'integer'>, value: unknown, at: FieldPath): FieldErrors {
+  const { min, max } = shape;
   if (typeof value !== 'number' && typeof value !== 'bigint')
     return [field.wrongType(at, value, 'an integer')];
   if (typeof value === 'number' && !Number.isInteger(value))
@@ -65,29 +62,29 @@ function checkInteger(
   return [field.invalid(at, value, range)];
 }
 
-function checkQuantity(value: unknown, at: FieldPath): FieldError[] {
+const checkQuantity: Rule<unknown> = (value, at) => {
   if (typeof value !== 'string' && typeof value !== 'number')
     return [field.wrongType(at, value, 'a quantity')];
   if (parseQuantity(value) !== undefined) return [];
   return [field.invalid(at, value, 'must be a quantity such as "100m", "1.5" or "512Mi"')];
-}
+};
 
-function checkTime(value: unknown, at: FieldPath): FieldError[] {
+const checkTime: Rule<unknown> = (value, at) => {
   if (typeof value !== 'string') return [field.wrongType(at, value, 'a time')];
   const isTime =
     /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(value) &&
     !Number.isNaN(Date.parse(value));
   return isTime ? [] : [field.invalid(at, value, 'must be a time such as "2006-01-02T15:04:05Z"')];
-}
+};
 
-function checkBytes(value: unknown, at: FieldPath): FieldError[] {
+const checkBytes: Rule<unknown> = (value, at) => {
   if (typeof value !== 'string') return [field.wrongType(at, value, 'base64 text')];
   const text = value.replace(/[\r\n]/g, '');
   const isBase64 = Buffer.from(text, 'base64').toString('base64') === text;
   return isBase64 ? [] : [field.invalid(at, value, 'must be base64')];
-}
+};
 
-function checkList(shape: ShapeOf<'list'>, value: unknown, at: FieldPath): FieldError[] {
+function checkList(shape: ShapeOf<'list'>, value: unknown, at: FieldPath): FieldErrors {
   if (!Array.isArray(value)) return [field.wrongType(at, value, 'a list')];
   const items: readonly unknown[] = value;
   if (items.length > shape.max) return [field.tooMany(at, items.length, shape.max)];
@@ -95,21 +92,16 @@ function checkList(shape: ShapeOf<'list'>, value: unknown, at: FieldPath): Field
   return errors.length > 0 ? errors : checkDuplicates(shape, items, at);
 }
 
-function checkDuplicates(
-  shape: ShapeOf<'list'>,
-  items: readonly unknown[],
-  at: FieldPath,
-): FieldError[] {
+function checkDuplicates(shape: ShapeOf<'list'>, items: readonly unknown[], at: FieldPath) {
   if (shape.merge.as === 'atomic') return [];
   const seen = new Set<string>();
-  const errors: FieldError[] = [];
-  for (const [index, item] of items.entries()) {
+  return items.flatMap((item, index) => {
     const key = itemKey(shape, item);
     const id = JSON.stringify(key);
-    if (seen.has(id)) errors.push(duplicateItem(shape, key, at(index)));
+    const isTaken = seen.has(id);
     seen.add(id);
-  }
-  return errors;
+    return isTaken ? duplicateItem(shape, key, at(index)) : [];
+  });
 }
 
 /** What tells an entry from the others: itself in a set, the values of the key fields in a map. */
@@ -128,7 +120,7 @@ function duplicateItem(shape: ShapeOf<'list'>, key: unknown, at: FieldPath): Fie
     : field.duplicate(at, key);
 }
 
-function checkMap(shape: ShapeOf<'map'>, value: unknown, at: FieldPath): FieldError[] {
+function checkMap(shape: ShapeOf<'map'>, value: unknown, at: FieldPath): FieldErrors {
   if (!isObject(value)) return [field.wrongType(at, value, 'an object')];
   return Object.entries(value).flatMap(([key, inner]) => {
     const why = shape.check?.(key);
@@ -137,7 +129,7 @@ function checkMap(shape: ShapeOf<'map'>, value: unknown, at: FieldPath): FieldEr
   });
 }
 
-function checkObject(fields: Fields, value: unknown, at: FieldPath): FieldError[] {
+function checkObject(fields: Fields, value: unknown, at: FieldPath): FieldErrors {
   if (!isObject(value)) return [field.wrongType(at, value, 'an object')];
   const missing = Object.entries(fields)
     .filter(([name, { presence }]) => presence === 'required' && isMissing(value[name]))

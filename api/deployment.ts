@@ -1,7 +1,7 @@
 import { count, text } from './columns.ts';
 import { conditionFields } from './condition.ts';
 import { defaultTemplate } from './default-pod-spec.ts';
-import type { FieldErrors, FieldPath } from './field-error.ts';
+import type { Rule } from './field-error.ts';
 import * as field from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
@@ -85,7 +85,7 @@ export const Deployment: Kind<typeof fields> = kind({
     spec: { ...defaultTemplate(spec), strategy: defaultStrategy(spec.strategy) },
   }),
   validate: ({ spec }, at) => [
-    ...validateSelectorOf(spec, 'deployment', at('spec')),
+    ...validateSelectorOf('deployment')(spec, at('spec')),
     ...validatePodTemplate(spec.template, at('spec')('template')),
     ...validateStrategy(spec.strategy, at('spec')('strategy')),
     ...validateDeadline(spec, at('spec')('progressDeadlineSeconds')),
@@ -109,10 +109,7 @@ function defaultStrategy(strategy: DeploymentSpec['strategy']): DeploymentSpec['
   return { ...strategy, rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } };
 }
 
-function validateStrategy(
-  { type, rollingUpdate }: DeploymentSpec['strategy'],
-  at: FieldPath,
-): FieldErrors {
+const validateStrategy: Rule<DeploymentSpec['strategy']> = ({ type, rollingUpdate }, at) => {
   if (rollingUpdate === undefined) return [];
   const path = at('rollingUpdate');
   if (type === 'Recreate')
@@ -128,23 +125,19 @@ function validateStrategy(
   return isNone(maxSurge) && isNone(maxUnavailable)
     ? [field.invalid(path('maxUnavailable'), maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
     : [];
-}
+};
 
-function validateShare(value: number | string, at: FieldPath): FieldErrors {
+const validateShare: Rule<number | string> = (value, at) => {
   if (typeof value === 'number')
     return value >= 0 ? [] : [field.invalid(at, value, 'must be greater than or equal to 0')];
   return percentageOf(value) === undefined
     ? [field.invalid(at, value, "must be a number or a percentage such as '25%'")]
     : [];
-}
+};
 
 const isNone = (value: number | string) => value === 0 || percentageOf(value) === 0;
 
-function validateDeadline(
-  { progressDeadlineSeconds, minReadySeconds = 0 }: DeploymentSpec,
-  at: FieldPath,
-): FieldErrors {
-  return progressDeadlineSeconds > minReadySeconds
+const validateDeadline: Rule<DeploymentSpec> = (spec, at) =>
+  spec.progressDeadlineSeconds > (spec.minReadySeconds ?? 0)
     ? []
-    : [field.invalid(at, progressDeadlineSeconds, 'must be greater than minReadySeconds')];
-}
+    : [field.invalid(at, spec.progressDeadlineSeconds, 'must be greater than minReadySeconds')];

@@ -1,6 +1,6 @@
 import { text } from './columns.ts';
 import * as field from './field-error.ts';
-import { errorsOfEach, type FieldErrors, type FieldPath } from './field-error.ts';
+import { errorsOfEach, type Rule } from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkIpv4 } from './names.ts';
@@ -68,10 +68,10 @@ export const EndpointSlice: Kind<typeof fields> = kind({
   ],
 });
 
-function validateAddresses(addresses: readonly string[], at: FieldPath): FieldErrors {
+const validateAddresses: Rule<readonly string[]> = (addresses, at) => {
   if (addresses.length === 0) return [field.required(at, 'must contain at least 1 address')];
   return errorsOfEach(addresses, at, (one, path) => field.check(path, one, checkIpv4));
-}
+};
 
 /** "10.0.0.1,10.0.0.2,10.0.0.3 + 4 more..." */
 function shortList(words: readonly string[]): string {

@@ -8,6 +8,9 @@ export interface FieldError {
 
 export type FieldErrors = readonly FieldError[];
 
+/** Gives what is wrong with the value at this place. */
+export type Rule<T> = (value: T, at: FieldPath) => FieldErrors;
+
 /** Kubernetes' own words for a cause (field.ErrorType), and two of orc's. docs/errors.md mirrors them. */
 export const fieldErrorReasons = [
   'FieldValueRequired',

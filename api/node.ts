@@ -1,6 +1,6 @@
 import { conditionFields } from './condition.ts';
 import * as field from './field-error.ts';
-import { errorsOf, errorsOfEach, type FieldErrors, type FieldPath } from './field-error.ts';
+import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkLabelValue, checkQualifiedName } from './names.ts';
@@ -100,7 +100,7 @@ export const Node: Kind<typeof fields> = kind({
   },
 });
 
-function validateTaints(taints: readonly Taint[], at: FieldPath): FieldErrors {
+const validateTaints: Rule<readonly Taint[]> = (taints, at) => {
   const ids = taints.map(({ key, effect }) => `${key}:${effect}`);
   return errorsOfEach(taints, at, ({ key, value = '' }, path, index) =>
     errorsOf(
@@ -109,4 +109,4 @@ function validateTaints(taints: readonly Taint[], at: FieldPath): FieldErrors {
       ids.indexOf(ids[index] ?? '') < index && field.duplicate(path, ids[index]),
     ),
   );
-}
+};

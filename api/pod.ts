@@ -32,7 +32,7 @@ export const Pod: Kind<typeof fields> = kind({
   },
   validate: ({ spec }, at) => validatePodSpec(spec, at('spec')),
   validateUpdate: (next, previous, at) =>
-    validatePodSpecUpdate(next.spec, previous.spec, at('spec')),
+    validatePodSpecUpdate(previous.spec)(next.spec, at('spec')),
   columns: podColumns,
   selectableFields: {
     'spec.nodeName': ({ spec }) => spec.nodeName,

@@ -45,7 +45,7 @@ export const ReplicaSet: Kind<typeof fields> = kind({
   fields,
   applyDefaults: ({ spec, ...rest }) => ({ ...rest, spec: defaultTemplate(spec) }),
   validate: ({ spec }, at) => [
-    ...validateSelectorOf(spec, 'replica set', at('spec')),
+    ...validateSelectorOf('replica set')(spec, at('spec')),
     ...validatePodTemplate(spec.template, at('spec')('template')),
   ],
   validateUpdate: (next, previous, at) =>

@@ -1,5 +1,5 @@
 import { count, text } from './columns.ts';
-import type { FieldErrors, FieldPath } from './field-error.ts';
+import type { Rule } from './field-error.ts';
 import * as field from './field-error.ts';
 import { frozen, unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
@@ -51,10 +51,10 @@ function foldStringData({ stringData, ...secret }: Secret): Secret {
   return { ...secret, data: { ...secret.data, ...Object.fromEntries(encoded) } };
 }
 
-function validateDataSize(data: Data, at: FieldPath): FieldErrors {
+const validateDataSize: Rule<Data> = (data, at) => {
   const bytes = Object.values(data).reduce((sum, one) => sum + Buffer.byteLength(one, 'base64'), 0);
   return bytes > MAX_BYTES ? [field.tooLong(at, MAX_BYTES)] : [];
-}
+};
 
 type Data = NonNullable<Secret['data']>;
 
@@ -66,15 +66,14 @@ const KEYS_BY_TYPE: Readonly<Record<string, readonly string[]>> = {
   'kubernetes.io/tls': ['tls.crt', 'tls.key'],
 };
 
-function validateTypedKeys({ type, data = {} }: Secret, at: FieldPath): FieldErrors {
-  return (own(KEYS_BY_TYPE, type) ?? []).flatMap((key) => {
+const validateTypedKeys: Rule<Secret> = ({ type, data = {} }, at) =>
+  (own(KEYS_BY_TYPE, type) ?? []).flatMap((key) => {
     const value = own(data, key);
     if (value === undefined) return [field.required(at(key))];
     return key.startsWith('.docker') && !isJson(Buffer.from(value, 'base64').toString())
       ? [field.invalid(at(key), '<secret contents redacted>', 'must be JSON')]
       : [];
   });
-}
 
 function isJson(text: string): boolean {
   try {

@@ -1,6 +1,6 @@
 import type { Container, EnvVar, SecurityContext, VolumeMount } from './container.ts';
 import * as field from './field-error.ts';
-import { errorsOf, errorsOfEach, type FieldErrors, type FieldPath } from './field-error.ts';
+import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
 import {
   checkEnvName,
   checkIpv4,
@@ -13,45 +13,40 @@ import type { Probe } from './probe.ts';
 import { validateResources } from './validate-resources.ts';
 
 /** One container or init container. `volumes`: the names that its mounts may use. */
-export function validateContainer(
-  container: Container,
-  volumes: ReadonlySet<string>,
-  at: FieldPath,
-): FieldErrors {
-  const { image, securityContext } = container;
-  return errorsOf(
-    image.trim() !== image &&
-      field.invalid(at('image'), image, 'must not have leading or trailing whitespace'),
-    validatePorts(container, at('ports')),
-    errorsOfEach(container.env, at('env'), validateEnvVar),
-    errorsOfEach(container.envFrom, at('envFrom'), ({ prefix, ...sources }, path) =>
-      errorsOf(
-        prefix && field.check(path('prefix'), prefix, checkEnvName),
-        exactlyOne(sources, ['configMapRef', 'secretRef'], path),
+export const validateContainer =
+  (volumes: ReadonlySet<string>): Rule<Container> =>
+  (container, at) => {
+    const { image, securityContext } = container;
+    return errorsOf(
+      image.trim() !== image &&
+        field.invalid(at('image'), image, 'must not have leading or trailing whitespace'),
+      validatePorts(container, at('ports')),
+      errorsOfEach(container.env, at('env'), validateEnvVar),
+      errorsOfEach(container.envFrom, at('envFrom'), ({ prefix, ...sources }, path) =>
+        errorsOf(
+          prefix && field.check(path('prefix'), prefix, checkEnvName),
+          exactlyOne(['configMapRef', 'secretRef'])(sources, path),
+        ),
       ),
-    ),
-    validateResources(container.resources, at('resources')),
-    errorsOfEach(container.volumeMounts, at('volumeMounts'), (mount, path) =>
-      validateVolumeMount(mount, volumes, path),
-    ),
-    validateProbes(container, at),
-    securityContext && validateSecurityContext(securityContext, at('securityContext')),
-    securityContext && validateAppArmor(securityContext, at('securityContext')),
-  );
-}
+      validateResources(container.resources, at('resources')),
+      errorsOfEach(container.volumeMounts, at('volumeMounts'), validateVolumeMount(volumes)),
+      validateProbes(container, at),
+      securityContext && validateSecurityContext(securityContext, at('securityContext')),
+      securityContext && validateAppArmor(securityContext, at('securityContext')),
+    );
+  };
 
 const probes = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;
 
 /** An init container ends before anyone could ask whether it is ready. */
-export function validateNoProbes(container: Container, at: FieldPath): FieldErrors {
-  return probes
+export const validateNoProbes: Rule<Container> = (container, at) =>
+  probes
     .filter((probe) => container[probe] !== undefined)
     .map((probe) =>
       field.forbidden(at(probe), 'may not be set for init containers without restartPolicy=Always'),
     );
-}
 
-function validatePorts({ ports = [] }: Container, at: FieldPath): FieldErrors {
+const validatePorts: Rule<Container> = ({ ports = [] }, at) => {
   const names = ports.map(({ name }) => name);
   return errorsOfEach(ports, at, ({ name, hostIP }, path, index) =>
     errorsOf(
@@ -60,14 +55,13 @@ function validatePorts({ ports = [] }: Container, at: FieldPath): FieldErrors {
       name && names.indexOf(name) < index && field.duplicate(path('name'), name),
     ),
   );
-}
+};
 
 /** Of the loopback network no port is opened: agent/network/service-rules.ts says why. */
-function validateHostIp(ip: string, at: FieldPath): FieldErrors {
-  return ip.startsWith('127.') ? [field.unsupported(at, ip)] : field.check(at, ip, checkIpv4);
-}
+const validateHostIp: Rule<string> = (ip, at) =>
+  ip.startsWith('127.') ? [field.unsupported(at, ip)] : field.check(at, ip, checkIpv4);
 
-function validateEnvVar({ name, value, valueFrom }: EnvVar, at: FieldPath): FieldErrors {
+const validateEnvVar: Rule<EnvVar> = ({ name, value, valueFrom }, at) => {
   const possible = ['fieldRef', 'configMapKeyRef', 'secretKeyRef'];
   const path = valueFrom?.fieldRef?.fieldPath;
   const source = at('valueFrom');
@@ -76,19 +70,21 @@ function validateEnvVar({ name, value, valueFrom }: EnvVar, at: FieldPath): Fiel
     valueFrom &&
       value &&
       field.invalid(source, '', 'may not be specified when `value` is not empty'),
-    valueFrom && exactlyOne(valueFrom, possible, source),
+    valueFrom && exactlyOne(possible)(valueFrom, source),
     path !== undefined && validateFieldPath(path, source('fieldRef')('fieldPath')),
   );
-}
+};
 
-function exactlyOne(given: object, possible: readonly string[], at: FieldPath): FieldErrors {
-  const { length } = Object.keys(given);
-  const words = possible.map((one) => `\`${one}\``).join(', ');
-  return errorsOf(
-    length === 0 && field.invalid(at, '', `must specify one of: ${words}`),
-    length > 1 && field.invalid(at, '', 'may not have more than one field specified at a time'),
-  );
-}
+const exactlyOne =
+  (possible: readonly string[]): Rule<object> =>
+  (given, at) => {
+    const { length } = Object.keys(given);
+    const words = possible.map((one) => `\`${one}\``).join(', ');
+    return errorsOf(
+      length === 0 && field.invalid(at, '', `must specify one of: ${words}`),
+      length > 1 && field.invalid(at, '', 'may not have more than one field specified at a time'),
+    );
+  };
 
 /** Fields of the pod that a variable may hold. */
 const ENV_FIELD_PATHS = [
@@ -105,24 +101,21 @@ const ENV_FIELD_PATHS = [
   "metadata.annotations['KEY']",
 ];
 
-function validateFieldPath(path: string, at: FieldPath): FieldErrors {
+const validateFieldPath: Rule<string> = (path, at) => {
   const subscript = /^metadata\.(?:labels|annotations)\['(.+)'\]$/.exec(path)?.[1];
   if (subscript !== undefined)
     return field.check(at, path, () => checkQualifiedName(subscript.toLowerCase()));
   return ENV_FIELD_PATHS.includes(path) ? [] : [field.notOneOf(at, path, ENV_FIELD_PATHS)];
-}
+};
 
-function validateVolumeMount(
-  { name, mountPath, subPath }: VolumeMount,
-  volumes: ReadonlySet<string>,
-  at: FieldPath,
-): FieldErrors {
-  return errorsOf(
-    !volumes.has(name) && field.missing(at('name'), name),
-    field.check(at('mountPath'), mountPath, checkMountPath),
-    subPath && field.check(at('subPath'), subPath, checkRelativePath),
-  );
-}
+const validateVolumeMount =
+  (volumes: ReadonlySet<string>): Rule<VolumeMount> =>
+  ({ name, mountPath, subPath }, at) =>
+    errorsOf(
+      !volumes.has(name) && field.missing(at('name'), name),
+      field.check(at('mountPath'), mountPath, checkMountPath),
+      subPath && field.check(at('subPath'), subPath, checkRelativePath),
+    );
 
 function checkMountPath(path: string): string | undefined {
   if (path.includes(':')) return "must not contain ':'";
@@ -130,8 +123,8 @@ function checkMountPath(path: string): string | undefined {
   return path.startsWith('/') ? undefined : 'must be an absolute path';
 }
 
-function validateProbes(container: Container, at: FieldPath): FieldErrors {
-  return probes.flatMap((name) => {
+const validateProbes: Rule<Container> = (container, at) =>
+  probes.flatMap((name) => {
     const probe = container[name];
     if (probe === undefined) return [];
     const { successThreshold } = probe;
@@ -142,9 +135,8 @@ function validateProbes(container: Container, at: FieldPath): FieldErrors {
         field.invalid(at(name)('successThreshold'), successThreshold, 'must be 1'),
     );
   });
-}
 
-function validateProbe(probe: Probe, at: FieldPath): FieldErrors {
+const validateProbe: Rule<Probe> = (probe, at) => {
   const { exec, httpGet, tcpSocket } = probe;
   const [first, ...more] = (['exec', 'httpGet', 'tcpSocket'] as const).filter(
     (handler) => probe[handler] !== undefined,
@@ -156,17 +148,14 @@ function validateProbe(probe: Probe, at: FieldPath): FieldErrors {
     httpGet && validatePort(httpGet.port, at('httpGet')('port')),
     tcpSocket && validatePort(tcpSocket.port, at('tcpSocket')('port')),
   );
-}
+};
 
-const validatePort = (port: number | string, at: FieldPath): FieldErrors =>
+const validatePort: Rule<number | string> = (port, at) =>
   field.check(at, port, checkPortNumberOrName);
 
 /** Of a pod or a container. */
-export function validateAppArmor(
-  { appArmorProfile }: Pick<SecurityContext, 'appArmorProfile'>,
-  at: FieldPath,
-): FieldErrors {
-  const { type, localhostProfile: name = '' } = appArmorProfile ?? {};
+export const validateAppArmor: Rule<Pick<SecurityContext, 'appArmorProfile'>> = (context, at) => {
+  const { type, localhostProfile: name = '' } = context.appArmorProfile ?? {};
   const path = at('appArmorProfile')('localhostProfile');
   const isLocal = type === 'Localhost';
   return errorsOf(
@@ -176,12 +165,10 @@ export function validateAppArmor(
       field.invalid(path, name, 'can only be set when AppArmor type is Localhost'),
     name.trim() !== name && field.invalid(path, name, 'must not be padded with whitespace'),
   );
-}
+};
 
-function validateSecurityContext(
-  { privileged, allowPrivilegeEscalation, capabilities }: SecurityContext,
-  at: FieldPath,
-): FieldErrors {
+const validateSecurityContext: Rule<SecurityContext> = (context, at) => {
+  const { privileged, allowPrivilegeEscalation, capabilities } = context;
   if (allowPrivilegeEscalation !== false) return [];
   const isAdmin = capabilities?.add?.some((name) => /^(CAP_)?SYS_ADMIN$/.test(name));
   const because = (what: string) =>
@@ -190,4 +177,4 @@ function validateSecurityContext(
     privileged && because('`privileged` to true'),
     isAdmin && because('`capabilities.Add` CAP_SYS_ADMIN'),
   );
-}
+};

@@ -1,7 +1,7 @@
 import { checkAnnotations, checkLabels } from './check-metadata.ts';
 import type { Container } from './container.ts';
 import * as field from './field-error.ts';
-import { errorsOf, errorsOfEach, type FieldErrors, type FieldPath } from './field-error.ts';
+import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
 import {
   checkDnsLabel,
   checkDnsSubdomain,
@@ -16,16 +16,16 @@ import { validateAppArmor, validateContainer, validateNoProbes } from './validat
 import type { KeyToPath, Volume } from './volume.ts';
 
 /** The rules of a pod's spec that concern several fields; its shape is right already. */
-export function validatePodSpec(spec: PodSpec, at: FieldPath): FieldErrors {
+export const validatePodSpec: Rule<PodSpec> = (spec, at) => {
   const { containers, initContainers, volumes = [] } = spec;
-  const names = new Set(volumes.map(({ name }) => name));
+  const validate = validateContainer(new Set(volumes.map(({ name }) => name)));
   return errorsOf(
     errorsOfEach(volumes, at('volumes'), validateVolume),
     containers.length === 0 && field.required(at('containers')),
-    errorsOfEach(containers, at('containers'), (one, path) => validateContainer(one, names, path)),
+    errorsOfEach(containers, at('containers'), validate),
     errorsOfEach(initContainers, at('initContainers'), (one, path) =>
       errorsOf(
-        validateContainer(one, names, path),
+        validate(one, path),
         validateNoProbes(one, path),
         containers.some(({ name }) => name === one.name) && field.duplicate(path('name'), one.name),
       ),
@@ -37,23 +37,23 @@ export function validatePodSpec(spec: PodSpec, at: FieldPath): FieldErrors {
     validateHostPorts(spec, at('containers')),
     validateRuntime(spec, at),
   );
-}
+};
 
 /** Terminals are made by orc's own runtime only. */
-function validateRuntime(spec: PodSpec, at: FieldPath): FieldErrors {
+const validateRuntime: Rule<PodSpec> = (spec, at) => {
   const { runtimeClassName: name, containers, initContainers } = spec;
   if (name === undefined) return [];
-  const noTerminal = ({ tty }: Container, path: FieldPath) =>
-    errorsOf(tty && field.unsupported(path('tty'), true));
+  const noTerminal: Rule<Container> = ({ tty }, path) =>
+    tty ? [field.unsupported(path('tty'), true)] : [];
   return errorsOf(
     field.check(at('runtimeClassName'), name, checkDnsSubdomain),
     errorsOfEach(containers, at('containers'), noTerminal),
     errorsOfEach(initContainers, at('initContainers'), noTerminal),
   );
-}
+};
 
 /** A template of a Deployment or ReplicaSet: its pods are restarted for ever. */
-export function validatePodTemplate(template: PodTemplate, at: FieldPath): FieldErrors {
+export const validatePodTemplate: Rule<PodTemplate> = (template, at) => {
   const { restartPolicy } = template.spec;
   return errorsOf(
     checkLabels(template.metadata.labels, at('metadata')('labels')),
@@ -62,24 +62,22 @@ export function validatePodTemplate(template: PodTemplate, at: FieldPath): Field
     restartPolicy !== 'Always' &&
       field.notOneOf(at('spec')('restartPolicy'), restartPolicy, ['Always']),
   );
-}
+};
 
 /** What may be changed in a running pod: images, and tolerations by addition. */
-export function validatePodSpecUpdate(
-  next: PodSpec,
-  previous: PodSpec,
-  at: FieldPath,
-): FieldErrors {
-  const restored = { ...withImagesOf(next, previous), tolerations: previous.tolerations };
-  const isAllowed = isSame(restored, previous) && keepsTolerations(next, previous);
-  return isAllowed ? [] : [field.forbidden(at, MUTABLE_FIELDS)];
-}
+export const validatePodSpecUpdate =
+  (previous: PodSpec): Rule<PodSpec> =>
+  (next, at) => {
+    const restored = { ...withImagesOf(next, previous), tolerations: previous.tolerations };
+    const isAllowed = isSame(restored, previous) && keepsTolerations(next, previous);
+    return isAllowed ? [] : [field.forbidden(at, MUTABLE_FIELDS)];
+  };
 
 const MUTABLE_FIELDS =
   'pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, ' +
   '`spec.tolerations` (only additions to existing tolerations)';
 
-function validateVolume(volume: Volume, at: FieldPath): FieldErrors {
+const validateVolume: Rule<Volume> = (volume, at) => {
   const [, ...more] = Object.keys(volume).filter((key) => key !== 'name');
   const limit = volume.emptyDir?.sizeLimit;
   return errorsOf(
@@ -90,9 +88,9 @@ function validateVolume(volume: Volume, at: FieldPath): FieldErrors {
       quantityOf(limit).nano < 0n &&
       field.invalid(at('emptyDir')('sizeLimit'), limit, 'must be greater than or equal to 0'),
   );
-}
+};
 
-function validateItems(items: readonly KeyToPath[] = [], at: FieldPath): FieldErrors {
+const validateItems: Rule<readonly KeyToPath[] | undefined> = (items = [], at) => {
   const paths = items.map(({ path }) => path);
   return errorsOfEach(paths, at, (path, place, index) =>
     errorsOf(
@@ -100,9 +98,9 @@ function validateItems(items: readonly KeyToPath[] = [], at: FieldPath): FieldEr
       paths.indexOf(path) < index && field.duplicate(place('path'), path),
     ),
   );
-}
+};
 
-function validateToleration(toleration: Toleration, at: FieldPath): FieldErrors {
+const validateToleration: Rule<Toleration> = (toleration, at) => {
   const { key, operator = 'Equal', value = '', effect = '', tolerationSeconds } = toleration;
   return errorsOf(
     key && field.check(at('key'), key, checkQualifiedName),
@@ -117,9 +115,9 @@ function validateToleration(toleration: Toleration, at: FieldPath): FieldErrors 
       effect !== 'NoExecute' &&
       field.invalid(at('effect'), effect, 'must be NoExecute when `tolerationSeconds` is set'),
   );
-}
+};
 
-function validateHost(spec: PodSpec, at: FieldPath): FieldErrors {
+const validateHost: Rule<PodSpec> = (spec, at) => {
   const { nodeName, hostname, subdomain, hostNetwork, hostUsers } = spec;
   return errorsOf(
     nodeName && field.check(at('nodeName'), nodeName, checkDnsSubdomain),
@@ -129,9 +127,9 @@ function validateHost(spec: PodSpec, at: FieldPath): FieldErrors {
       !hostUsers &&
       field.invalid(at('hostNetwork'), true, 'must be false when `hostUsers` is false'),
   );
-}
+};
 
-function validateHostPorts({ containers, hostNetwork }: PodSpec, at: FieldPath): FieldErrors {
+const validateHostPorts: Rule<PodSpec> = ({ containers, hostNetwork }, at) => {
   const seen = new Set<string>();
   return containers.flatMap(({ ports = [] }, c) =>
     ports.flatMap(({ protocol, hostIP = '', hostPort, containerPort }, p) => {
@@ -148,7 +146,7 @@ function validateHostPorts({ containers, hostNetwork }: PodSpec, at: FieldPath):
       );
     }),
   );
-}
+};
 
 function withImagesOf(next: PodSpec, previous: PodSpec): PodSpec {
   const imagesBack = (now: readonly Container[], before: readonly Container[]) =>

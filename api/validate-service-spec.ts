@@ -1,19 +1,16 @@
 import { checkLabels } from './check-metadata.ts';
 import * as field from './field-error.ts';
-import { errorsOf, errorsOfEach, type FieldErrors, type FieldPath } from './field-error.ts';
+import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
 import { checkDnsLabel, checkDnsSubdomain, checkIpv4, checkPortNumberOrName } from './names.ts';
 import type { ServicePort, ServiceSpec } from './service.ts';
 
-export function validateServiceSpec(spec: ServiceSpec, at: FieldPath): FieldErrors {
+export const validateServiceSpec: Rule<ServiceSpec> = (spec, at) => {
   const { type, ports = [], clusterIP, selector, externalTrafficPolicy } = spec;
   const mayLackPorts = type === 'ExternalName' || clusterIP === 'None';
   const policyAt = at('externalTrafficPolicy');
   return errorsOf(
     ports.length === 0 && !mayLackPorts && field.required(at('ports')),
-    errorsOfEach(ports, at('ports'), (port, path, index) => [
-      ...validatePort(port, ports, path),
-      ...validateNodePort(spec, index, path('nodePort')),
-    ]),
+    errorsOfEach(ports, at('ports'), validatePort(spec)),
     externalTrafficPolicy &&
       type !== 'NodePort' &&
       field.invalid(policyAt, externalTrafficPolicy, ONLY_REACHABLE),
@@ -23,41 +20,32 @@ export function validateServiceSpec(spec: ServiceSpec, at: FieldPath): FieldErro
       spec.sessionAffinityConfig !== undefined &&
       field.forbidden(at('sessionAffinityConfig'), 'must not be set when session affinity is None'),
   );
-}
+};
 
 const ONLY_REACHABLE = 'may only be set for externally-accessible services';
 
-function validatePort(
-  { name, targetPort }: ServicePort,
-  all: readonly ServicePort[],
-  at: FieldPath,
-): FieldErrors {
-  const isTaken = all.filter((other) => other.name === name).length > 1;
-  return errorsOf(
-    !name && all.length > 1 && field.required(at('name')),
-    name && field.check(at('name'), name, checkDnsLabel),
-    name && isTaken && field.duplicate(at('name'), name),
-    field.check(at('targetPort'), targetPort, checkPortNumberOrName),
-  );
-}
+const validatePort =
+  ({ type, ports = [] }: ServiceSpec): Rule<ServicePort> =>
+  (port, at) => {
+    const { name, targetPort, nodePort, protocol } = port;
+    const sameName = ports.filter((other) => other.name === name);
+    const first = ports.find((one) => one.nodePort === nodePort && one.protocol === protocol);
+    return errorsOf(
+      !name && ports.length > 1 && field.required(at('name')),
+      name && field.check(at('name'), name, checkDnsLabel),
+      name && sameName.length > 1 && field.duplicate(at('name'), name),
+      field.check(at('targetPort'), targetPort, checkPortNumberOrName),
+      nodePort &&
+        type !== 'NodePort' &&
+        field.forbidden(at('nodePort'), `may not be used when \`type\` is '${type}'`),
+      nodePort &&
+        type === 'NodePort' &&
+        first !== port &&
+        field.duplicate(at('nodePort'), nodePort),
+    );
+  };
 
-function validateNodePort(
-  { type, ports = [] }: ServiceSpec,
-  index: number,
-  at: FieldPath,
-): FieldErrors {
-  const { nodePort, protocol } = ports[index] ?? {};
-  if (!nodePort) return [];
-  if (type !== 'NodePort')
-    return [field.forbidden(at, `may not be used when \`type\` is '${type}'`)];
-  const first = ports.findIndex((one) => one.nodePort === nodePort && one.protocol === protocol);
-  return first < index ? [field.duplicate(at, nodePort)] : [];
-}
-
-function validateExternalName(
-  { externalName, clusterIP }: ServiceSpec,
-  at: FieldPath,
-): FieldErrors {
+const validateExternalName: Rule<ServiceSpec> = ({ externalName, clusterIP }, at) => {
   const name = externalName?.replace(/\.$/, '');
   return errorsOf(
     name
@@ -67,12 +55,9 @@ function validateExternalName(
       clusterIP !== 'None' &&
       field.forbidden(at('clusterIP'), 'may not be set for ExternalName services'),
   );
-}
+};
 
-function validateClusterIp(
-  { type, clusterIP, clusterIPs = [] }: ServiceSpec,
-  at: FieldPath,
-): FieldErrors {
+const validateClusterIp: Rule<ServiceSpec> = ({ type, clusterIP, clusterIPs = [] }, at) => {
   const [first = clusterIP, ...more] = clusterIPs;
   const isHeadless = clusterIP === 'None';
   const path = at('clusterIP');
@@ -85,4 +70,4 @@ function validateClusterIp(
     first !== clusterIP && field.invalid(all(0), first, 'must be the same as `clusterIP`'),
     more.length > 0 && field.invalid(all, clusterIPs, 'must hold one address'),
   );
-}
+};
