@@ -6,7 +6,6 @@ import * as field from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { labelSelectorFields } from './label-selector.ts';
-import { percentageOf } from './percentage.ts';
 import { podTemplateFields } from './pod-spec.ts';
 import * as s from './schema.ts';
 import { templateColumns } from './template-columns.ts';
@@ -134,6 +133,12 @@ const validateShare: Rule<number | string> = (value, at) => {
     ? [field.invalid(at, value, "must be a number or a percentage such as '25%'")]
     : [];
 };
+
+/** "25%" → 25; undefined for what is no percentage. */
+function percentageOf(value: number | string): number | undefined {
+  const digits = typeof value === 'string' ? /^(\d{1,9})%$/.exec(value)?.[1] : undefined;
+  return digits === undefined ? undefined : Number(digits);
+}
 
 const isNone = (value: number | string) => value === 0 || percentageOf(value) === 0;
 
