@@ -25,8 +25,8 @@ export const ConfigMap: Kind<typeof fields> = kind({
       Object.keys(binaryData)
         .filter((key) => Object.hasOwn(data, key))
         .map((key) => field.duplicate(at('binaryData')(key), key)),
-      sizeOf(data, 'utf8') + sizeOf(binaryData, 'base64') > MAX_BYTES &&
-        field.tooLong(at('data'), MAX_BYTES),
+      sizeOf(data, 'utf8') + sizeOf(binaryData, 'base64') > maxDataBytes &&
+        field.tooLong(at('data'), maxDataBytes),
     ),
   validateUpdate: (next, previous, at) =>
     frozen({ next, previous }, ['data', 'binaryData', 'immutable'], at),
@@ -39,8 +39,12 @@ export const ConfigMap: Kind<typeof fields> = kind({
   ],
 });
 
-const MAX_BYTES = 1_048_576;
+/** Of a Secret, too. */
+export const maxDataBytes = 1_048_576;
 
-function sizeOf(data: Readonly<Record<string, string>>, encoding: 'utf8' | 'base64'): number {
+export function sizeOf(
+  data: Readonly<Record<string, string>>,
+  encoding: 'utf8' | 'base64',
+): number {
   return Object.values(data).reduce((sum, one) => sum + Buffer.byteLength(one, encoding), 0);
 }

@@ -7,14 +7,9 @@ export function unchanged(next: unknown, previous: unknown, at: FieldPath): Fiel
   return isSame(next, previous) ? [] : [field.invalid(at, next, 'field is immutable')];
 }
 
-interface Versions<T> {
-  readonly next: T;
-  readonly previous: T;
-}
-
 /** What has changed of these fields, although the object was said to change no more. */
 export const frozen = <T extends { readonly immutable?: boolean | undefined }>(
-  { next, previous }: Versions<T>,
+  { next, previous }: { readonly next: T; readonly previous: T },
   fields: readonly (keyof T & string)[],
   at: FieldPath,
 ): FieldErrors =>

@@ -57,7 +57,7 @@ export function parseUpdate<F extends Fields>(
   if ('errors' in parsed) return parsed;
   const object = withStoredMetadata(kind.inherit(parsed.object, previous), previous);
   const errors = [
-    ...checkMetadataUpdate(object.metadata, previous.metadata, fieldPath('metadata')),
+    ...checkMetadataUpdate(previous.metadata)(object.metadata, fieldPath('metadata')),
     ...checkWhole(kind, object),
     ...kind.validateUpdate(object, previous, fieldPath()),
   ];
@@ -125,7 +125,7 @@ function checkType(kind: Kind, object: unknown): FieldErrors {
 
 function checkWhole<F extends Fields>(kind: Kind<F>, object: KubeObject<F>): FieldErrors {
   const at = fieldPath();
-  return [...checkMetadata(kind, object.metadata, at('metadata')), ...kind.validate(object, at)];
+  return [...checkMetadata(kind)(object.metadata, at('metadata')), ...kind.validate(object, at)];
 }
 
 /** What the store wrote and a client may leave out. */

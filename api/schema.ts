@@ -1,7 +1,7 @@
 /**
  * A small schema language for Kubernetes objects. One description of a kind's fields gives its TypeScript type
  * ({@link TypeOf}), the check of its shape (check-shape.ts), its defaults (apply-defaults.ts), the list keys that
- * patches merge by (merge-keys.ts) and what `explain` prints.
+ * patches merge by and what `explain` prints.
  */
 export interface Schema<T = unknown, P extends Presence = Presence> {
   readonly shape: Shape;

@@ -1,6 +1,7 @@
 import { count, text } from './columns.ts';
-import type { Rule } from './field-error.ts';
+import { maxDataBytes, sizeOf } from './config-map.ts';
 import * as field from './field-error.ts';
+import { errorsOf, type Rule } from './field-error.ts';
 import { frozen, unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkConfigMapKey } from './names.ts';
@@ -25,10 +26,11 @@ export const Secret: Kind<typeof fields> = kind({
   about: 'Configuration that is encrypted where it is stored.',
   fields,
   applyDefaults: foldStringData,
-  validate: (secret, at) => [
-    ...validateDataSize(secret.data ?? {}, at('data')),
-    ...validateTypedKeys(secret, at('data')),
-  ],
+  validate: (secret, at) =>
+    errorsOf(
+      sizeOf(secret.data ?? {}, 'base64') > maxDataBytes && field.tooLong(at('data'), maxDataBytes),
+      validateTypedKeys(secret, at('data')),
+    ),
   validateUpdate: (next, previous, at) => [
     ...unchanged(next.type, previous.type, at('type')),
     ...frozen({ next, previous }, ['data', 'immutable'], at),
@@ -40,8 +42,6 @@ export const Secret: Kind<typeof fields> = kind({
   selectableFields: { type: ({ type }) => type },
 });
 
-const MAX_BYTES = 1_048_576;
-
 function foldStringData({ stringData, ...secret }: Secret): Secret {
   if (stringData === undefined) return secret;
   const encoded = Object.entries(stringData).map(([key, text]) => [
@@ -50,13 +50,6 @@ function foldStringData({ stringData, ...secret }: Secret): Secret {
   ]);
   return { ...secret, data: { ...secret.data, ...Object.fromEntries(encoded) } };
 }
-
-const validateDataSize: Rule<Data> = (data, at) => {
-  const bytes = Object.values(data).reduce((sum, one) => sum + Buffer.byteLength(one, 'base64'), 0);
-  return bytes > MAX_BYTES ? [field.tooLong(at, MAX_BYTES)] : [];
-};
-
-type Data = NonNullable<Secret['data']>;
 
 /** Keys that a Secret of a known type must have. */
 const KEYS_BY_TYPE: Readonly<Record<string, readonly string[]>> = {

@@ -3,15 +3,13 @@ import { isObject } from '../../api/normalize.ts';
 import { Pod } from '../../api/pod.ts';
 import { conflict, notFound } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { checkAddress } from './incoming.ts';
-import { parseObjectBody } from './parse-body.ts';
+import { bodyOf } from './incoming.ts';
 import { badRequest, writeOptions } from './request-options.ts';
 import { success } from './status-reply.ts';
 
 /** pods/binding: what another scheduler than orc's sends. A pod is bound once. */
 export async function bindPod(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  const body = parseObjectBody(call);
-  checkAddress(call, body);
+  const body = bodyOf(call);
   const nodeName = targetOf(body);
   if (!deps.cache.get(Node, { namespace: '', name: nodeName })) throw notFound(Node, nodeName);
   const pod = await deps.objects.get(Pod, call);

@@ -4,9 +4,9 @@ import { forbidden, hasReason, notFound } from '../../api/status.ts';
 import { keyOf } from '../store/keys.ts';
 import { checkPreconditions } from '../store/preconditions.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { answer, checkAddress } from './incoming.ts';
+import { answer, bodyOf } from './incoming.ts';
 import { answerList } from './list.ts';
-import { parseBody, parseObjectBody } from './parse-body.ts';
+import { parseBody } from './parse-body.ts';
 import { type DeleteRequest, deleteRequest, listOptions } from './request-options.ts';
 import { selectionOf } from './selection.ts';
 import { success } from './status-reply.ts';
@@ -21,8 +21,7 @@ export async function deleteObject(call: Call, deps: ApiServerDeps): Promise<Ans
 
 /** pods/eviction (policy/v1): a deletion with grace. `kubectl drain --dry-run` says so in the body's deleteOptions. */
 export async function evictPod(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  const body = parseObjectBody(call);
-  checkAddress(call, body);
+  const body = bodyOf(call);
   await deleteOne(call, deleteRequest(call.query, body.deleteOptions), deps);
   return success(201);
 }

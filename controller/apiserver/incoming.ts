@@ -5,6 +5,7 @@ import type { Parsed } from '../../api/prepare.ts';
 import { forbidden, invalid, notFound, type StatusError } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { formatOf } from './media-type.ts';
+import { parseObjectBody } from './parse-body.ts';
 import { asText, badRequest } from './request-options.ts';
 import { encodeOne } from './table.ts';
 
@@ -31,6 +32,13 @@ export function checkAddress(
     throw badRequest(
       `the name of the object (${asText(metadata.name)}) does not match the name on the URL (${name})`,
     );
+}
+
+/** The body of a request for what the URL names. */
+export function bodyOf(call: Call): Readonly<Record<string, unknown>> {
+  const body = parseObjectBody(call);
+  checkAddress(call, body);
+  return body;
 }
 
 /** Nothing is made in a namespace that isn't there, or is going. */

@@ -42,8 +42,8 @@ export function answerList(call: Call, listed: Listed, { clock }: ApiServerDeps)
   const { kind } = call;
   const metadata = {
     resourceVersion: String(revision),
-    ...(continueToken ? { continue: continueToken } : {}),
-    ...(remaining ? { remainingItemCount: remaining } : {}),
+    continue: continueToken || undefined,
+    remainingItemCount: remaining || undefined,
   };
   const format = formatOf(call.accept, call.query);
   if (format.as === 'table') {

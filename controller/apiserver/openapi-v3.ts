@@ -22,14 +22,14 @@ export function openApiDocument(kinds: readonly Kind[], groupVersion: string) {
   return {
     openapi: '3.0.0',
     info: { title: 'orc', version: groupVersion },
-    paths: Object.fromEntries(served.flatMap(pathsOf)),
+    paths: Object.assign({}, ...served.map(pathsOf)),
     components: {
       schemas: Object.fromEntries(served.map((kind) => [schemaName(kind), schemaOf(kind)])),
     },
   };
 }
 
-function pathsOf(kind: Kind): readonly (readonly [string, unknown])[] {
+function pathsOf(kind: Kind): JsonSchema {
   const braces = (name: string) => `{${name}}`;
   const body = { content: { 'application/json': { schema: reference(kind) } } };
   const operation = (action: string) => ({
@@ -39,20 +39,12 @@ function pathsOf(kind: Kind): readonly (readonly [string, unknown])[] {
     'x-kubernetes-action': action,
     'x-kubernetes-group-version-kind': groupVersionKind(kind),
   });
-  return [
-    [
-      collectionPath(kind, braces),
-      { get: operation('list'), post: { ...operation('post'), requestBody: body } },
-    ],
-    [
-      objectPath(kind, braces),
-      {
-        get: operation('get'),
-        put: { ...operation('put'), requestBody: body },
-        patch: operation('patch'),
-      },
-    ],
-  ];
+  const post = { ...operation('post'), requestBody: body };
+  const put = { ...operation('put'), requestBody: body };
+  return {
+    [collectionPath(kind, braces)]: { get: operation('list'), post },
+    [objectPath(kind, braces)]: { get: operation('get'), put, patch: operation('patch') },
+  };
 }
 
 const writeParameters = ['dryRun', 'fieldValidation', 'fieldManager'].map((name) => ({
@@ -75,20 +67,17 @@ function schemaOf(kind: Kind) {
   };
 }
 
+/** What is undefined isn't there: these become JSON. */
 type JsonSchema = Readonly<Record<string, unknown>>;
 
-function jsonSchema(schema: Schema): JsonSchema {
-  return {
-    ...(schema.about === undefined ? {} : { description: schema.about }),
-    ...shapeSchema(schema.shape),
-    ...(schema.fallback === undefined ? {} : { default: schema.fallback }),
-  };
-}
+const jsonSchema = ({ about, shape, fallback }: Schema): JsonSchema => ({
+  ...{ description: about, ...shapeSchema(shape), default: fallback },
+});
 
 function shapeSchema(shape: Shape): JsonSchema {
   switch (shape.kind) {
     case 'string':
-      return { type: 'string', ...(shape.values === undefined ? {} : { enum: shape.values }) };
+      return { type: 'string', enum: shape.values };
     case 'quantity':
       return { type: 'string', format: 'quantity' };
     case 'time':
@@ -129,6 +118,6 @@ function objectSchema(fields: Fields): JsonSchema {
   const required = entries.filter(([, field]) => field.presence === 'required').map(([key]) => key);
   return {
     properties: Object.fromEntries(entries.map(([key, field]) => [key, jsonSchema(field)])),
-    ...(required.length === 0 ? {} : { required }),
+    required: required.length > 0 ? required : undefined,
   };
 }

@@ -16,6 +16,9 @@ export const success = (code: 200 | 201, details: StatusDetails = {}): Answer =>
   body: JSON.stringify({ ...head, status: 'Success', details, code }),
 });
 
+export const noSuchPath = (): StatusError =>
+  new StatusError('NotFound', 'the server could not find the requested resource');
+
 /** Whatever was thrown, as the client may see it: words of unknown errors stay in the log. */
 export function toStatusError(error: unknown): StatusError {
   if (error instanceof StatusError) return error;

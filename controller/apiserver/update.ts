@@ -6,13 +6,11 @@ import { nextObject, ownedPart } from '../store/next-object.ts';
 import { checkUnchanged } from '../store/preconditions.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { accepted, answer, checkAddress } from './incoming.ts';
-import { parseObjectBody } from './parse-body.ts';
+import { accepted, answer, bodyOf } from './incoming.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
 export async function replaceObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  const body = parseObjectBody(call);
-  checkAddress(call, body);
+  const body = bodyOf(call);
   const options = writeOptions(call);
   const object = await changeObject(call, deps, { options, change: () => body });
   return answer(call, object, { code: 200, now: deps.clock.now() });

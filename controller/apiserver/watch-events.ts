@@ -54,11 +54,7 @@ export function encodeBookmark(
   revision: number,
   annotations?: Readonly<Record<string, string>>,
 ): string {
-  const metadata = {
-    resourceVersion: String(revision),
-    creationTimestamp: null,
-    ...(annotations === undefined ? {} : { annotations }),
-  };
+  const metadata = { resourceVersion: String(revision), creationTimestamp: null, annotations };
   return `${JSON.stringify({ type: 'BOOKMARK', object: { ...typeMeta(kind, format), metadata } })}\n`;
 }
 

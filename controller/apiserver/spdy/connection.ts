@@ -4,21 +4,7 @@ import type { Upgrade } from '../exec-session.ts';
 import * as frames from './frame.ts';
 import { openHeaderBlocks } from './header-block.ts';
 
-/**
- * The server's side of one SPDY/3.1 connection. Clients open streams and the server answers; Kubernetes' clients know
- * no flow control of single streams, so the socket's is all there is.
- */
-export interface SpdyConnection {
-  /** False: wait for `drain` of the socket. */
-  send(stream: number, chunk: Uint8Array): boolean;
-  /** Half-closes a stream, with a last chunk. */
-  finish(stream: number, chunk?: Uint8Array): void;
-  /** Reads nothing more until `resume`. */
-  pause(): void;
-  resume(): void;
-  /** Says goodbye; what is written still arrives. */
-  close(): void;
-}
+export type SpdyConnection = ReturnType<typeof openSpdyConnection>;
 
 export interface SpdyHandlers {
   opened(stream: number, headers: ReadonlyMap<string, string>): void;
@@ -42,7 +28,11 @@ export function acceptSpdy({ request, socket, head }: Upgrade, protocol: string)
   if (head.length > 0) socket.unshift(head);
 }
 
-export function openSpdyConnection(socket: Duplex, handlers: SpdyHandlers): SpdyConnection {
+/**
+ * The server's side of one SPDY/3.1 connection. Clients open streams and the server answers; Kubernetes' clients know
+ * no flow control of single streams, so the socket's is all there is.
+ */
+export function openSpdyConnection(socket: Duplex, handlers: SpdyHandlers) {
   const headers = openHeaderBlocks();
   const gate = openGate();
   const handle = async (frame: frames.Frame): Promise<void> => {
@@ -68,12 +58,16 @@ export function openSpdyConnection(socket: Duplex, handlers: SpdyHandlers): Spdy
       handlers.closed();
     });
   return {
-    send: (stream, chunk) => socket.write(frames.encodeData(stream, chunk)),
-    finish: (stream, chunk = Buffer.alloc(0)) =>
+    /** False: wait for `drain` of the socket. */
+    send: (stream: number, chunk: Uint8Array) => socket.write(frames.encodeData(stream, chunk)),
+    /** Half-closes a stream, with a last chunk. */
+    finish: (stream: number, chunk: Uint8Array = Buffer.alloc(0)) =>
       void socket.write(frames.encodeData(stream, chunk, true)),
+    /** Reads nothing more until `resume`. */
     pause: gate.close,
     resume: gate.open,
-    close: () => {
+    /** Says goodbye; what is written still arrives. */
+    close() {
       gate.open();
       socket.end(frames.encodeControl(frames.control.goAway, Buffer.alloc(8)));
     },
