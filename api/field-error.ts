@@ -40,8 +40,7 @@ export function fieldPath(path = ''): FieldPath {
 }
 
 function join(path: string, step: string | number): string {
-  if (typeof step === 'number') return `${path}[${step}]`;
-  if (!/^[A-Za-z0-9_$-]+$/.test(step)) return `${path}[${step}]`;
+  if (typeof step === 'number' || !/^[A-Za-z0-9_$-]+$/.test(step)) return `${path}[${step}]`;
   return path === '' ? step : `${path}.${step}`;
 }
 
@@ -59,11 +58,8 @@ export const duplicate = (at: FieldPath, value: unknown): FieldError =>
 
 export function notOneOf(at: FieldPath, value: unknown, values: readonly string[]): FieldError {
   const words = values.map((one) => JSON.stringify(one)).join(', ');
-  return error(
-    'FieldValueNotSupported',
-    at,
-    `Unsupported value: ${shown(value)}: supported values: ${words}`,
-  );
+  const message = `Unsupported value: ${shown(value)}: supported values: ${words}`;
+  return error('FieldValueNotSupported', at, message);
 }
 
 /** Points at something that isn't there: a volume that a mount names. */

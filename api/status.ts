@@ -71,6 +71,12 @@ type Named = Pick<Kind, 'group' | 'plural' | 'kind'>;
 export const notFound = (kind: Named, name: string): StatusError =>
   new StatusError('NotFound', `${label(kind)} "${name}" not found`, about(kind, name));
 
+/** The object, if there is one. Throws NotFound. */
+export function found<T>(kind: Named, name: string, object: T | undefined): T {
+  if (object === undefined) throw notFound(kind, name);
+  return object;
+}
+
 export const alreadyExists = (kind: Named, name: string): StatusError =>
   new StatusError('AlreadyExists', `${label(kind)} "${name}" already exists`, about(kind, name));
 

@@ -1,7 +1,7 @@
 import { Node } from '../../api/node.ts';
 import { isObject } from '../../api/normalize.ts';
 import { Pod } from '../../api/pod.ts';
-import { conflict, notFound } from '../../api/status.ts';
+import { conflict, found } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { bodyOf } from './incoming.ts';
 import { badRequest, writeOptions } from './request-options.ts';
@@ -11,9 +11,8 @@ import { success } from './status-reply.ts';
 export async function bindPod(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const body = bodyOf(call);
   const nodeName = targetOf(body);
-  if (!deps.cache.get(Node, { namespace: '', name: nodeName })) throw notFound(Node, nodeName);
-  const pod = await deps.objects.get(Pod, call);
-  if (!pod) throw notFound(Pod, call.name);
+  found(Node, nodeName, deps.cache.get(Node, { namespace: '', name: nodeName }));
+  const pod = found(Pod, call.name, await deps.objects.get(Pod, call));
   if (pod.spec.nodeName)
     throw conflict(
       Pod,

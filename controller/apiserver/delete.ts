@@ -1,6 +1,6 @@
 import type { AnyObject } from '../../api/kind.ts';
 import { firstNamespaces, Namespace } from '../../api/namespace.ts';
-import { forbidden, hasReason, notFound } from '../../api/status.ts';
+import { forbidden, found, hasReason, notFound } from '../../api/status.ts';
 import { keyOf } from '../store/keys.ts';
 import { checkPreconditions } from '../store/preconditions.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
@@ -52,8 +52,7 @@ async function deleteOne(
     if (done.outcome === 'absent') throw notFound(kind, name);
     return done;
   }
-  const object = await objects.get(kind, key);
-  if (!object) throw notFound(kind, name);
+  const object = found(kind, name, await objects.get(kind, key));
   checkPreconditions(kind, object, options);
   return { outcome: 'removed', object };
 }

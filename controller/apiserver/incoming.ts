@@ -2,7 +2,7 @@ import type { AnyObject, Kind } from '../../api/kind.ts';
 import { Namespace } from '../../api/namespace.ts';
 import { isObject } from '../../api/normalize.ts';
 import type { Parsed } from '../../api/prepare.ts';
-import { forbidden, invalid, notFound, type StatusError } from '../../api/status.ts';
+import { forbidden, found, invalid, type StatusError } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { formatOf } from './media-type.ts';
 import { parseObjectBody } from './parse-body.ts';
@@ -49,9 +49,9 @@ export async function checkNamespace(
 ): Promise<void> {
   if (!kind.namespaced) return;
   const key = { namespace: '', name: namespace };
-  const found = cache.get(Namespace, key) ?? (await objects.get(Namespace, key));
-  if (!found) throw notFound(Namespace, namespace);
-  if (found.metadata.deletionTimestamp !== undefined) throw terminating(kind, name, namespace);
+  const known = cache.get(Namespace, key) ?? (await objects.get(Namespace, key));
+  if (found(Namespace, namespace, known).metadata.deletionTimestamp !== undefined)
+    throw terminating(kind, name, namespace);
 }
 
 export function answer(

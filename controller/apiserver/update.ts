@@ -1,7 +1,7 @@
 import type { AnyObject, KubeObject } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
 import { parseUpdate } from '../../api/prepare.ts';
-import { hasReason, notFound, StatusError } from '../../api/status.ts';
+import { found, hasReason, StatusError } from '../../api/status.ts';
 import { nextObject, ownedPart } from '../store/next-object.ts';
 import { checkUnchanged } from '../store/preconditions.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
@@ -39,8 +39,7 @@ export async function changeObject(
   change: Change,
 ): Promise<AnyObject> {
   for (let tries = 1; ; tries++) {
-    const live = await deps.objects.get(call.kind, call);
-    if (!live) throw notFound(call.kind, call.name);
+    const live = found(call.kind, call.name, await deps.objects.get(call.kind, call));
     try {
       return await changeOnce(call, deps, { ...change, live });
     } catch (error) {

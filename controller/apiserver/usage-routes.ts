@@ -2,7 +2,7 @@ import { apiVersionOf, type Kind } from '../../api/kind.ts';
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
 import { NodeMetrics, PodMetrics } from '../../api/resource-metrics.ts';
-import { notFound, StatusError } from '../../api/status.ts';
+import { found, StatusError } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
 import type { NodeUsage } from '../usage-board.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
@@ -28,8 +28,7 @@ async function list(call: Call, deps: ApiServerDeps): Promise<Answer> {
 
 async function get(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const object = measured(call, deps).find(({ metadata }) => metadata.name === call.name);
-  if (!object) throw notFound(call.kind, call.name);
-  return answer(call, object, { code: 200, now: deps.clock.now() });
+  return answer(call, found(call.kind, call.name, object), { code: 200, now: deps.clock.now() });
 }
 
 const measured = (call: Call, deps: ApiServerDeps) =>
