@@ -84,13 +84,10 @@ function parseShape<F extends Fields>(
 
 /** As everyone writes objects: what it is, what it shall be, how it is. */
 function inOrder<T extends object>(object: T): T {
-  const places = ['apiVersion', 'kind', 'metadata', 'spec'];
-  const placeOf = (name: string) => {
-    const place = places.indexOf(name);
-    return place >= 0 ? place : name === 'status' ? places.length + 1 : places.length;
-  };
-  const entries = Object.entries(object).sort(([a], [b]) => placeOf(a) - placeOf(b));
-  return Object.fromEntries(entries) as T;
+  // A key keeps the place at which it is first given.
+  const { status, ...others }: T & { readonly status?: unknown } = object;
+  const first = { apiVersion: '', kind: '', metadata: {}, ...('spec' in object && { spec: {} }) };
+  return { ...first, ...others, ...(status !== undefined && { status }) } as T;
 }
 
 /** Clients may leave out what the URL says already: client-node sends neither kind nor apiVersion. */

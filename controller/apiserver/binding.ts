@@ -1,7 +1,7 @@
 import { Node } from '../../api/node.ts';
 import { isObject } from '../../api/normalize.ts';
 import { Pod } from '../../api/pod.ts';
-import { conflict, found } from '../../api/status.ts';
+import { conflict, found, notFound } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { bodyOf } from './incoming.ts';
 import { badRequest, writeOptions } from './request-options.ts';
@@ -11,7 +11,7 @@ import { success } from './status-reply.ts';
 export async function bindPod(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const body = bodyOf(call);
   const nodeName = targetOf(body);
-  found(Node, nodeName, deps.cache.get(Node, { namespace: '', name: nodeName }));
+  if (!deps.cache.get(Node, { namespace: '', name: nodeName })) throw notFound(Node, nodeName);
   const pod = found(Pod, call.name, await deps.objects.get(Pod, call));
   if (pod.spec.nodeName)
     throw conflict(

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Node } from '../../api/node.ts';
-import { found } from '../../api/status.ts';
+import { notFound } from '../../api/status.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { ApiServer } from './call.ts';
 import type { ResourceRoute } from './resource-routes.ts';
@@ -15,7 +15,7 @@ export function addMetricsRoutes(app: FastifyInstance, server: ApiServer): void 
     app.get<{ Params: { name: string } }>(
       `/api/v1/nodes/:name/proxy/${what}`,
       async ({ params: { name } }, reply) => {
-        found(Node, name, cache.get(Node, { namespace: '', name }));
+        if (!cache.get(Node, { namespace: '', name })) throw notFound(Node, name);
         return reply.type(metricsType).send(await podAccess.nodeText(name, what, closing));
       },
     );
