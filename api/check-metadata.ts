@@ -1,116 +1,87 @@
-import {
-  errorsOf,
-  errorsOfEach,
-  type FieldError,
-  type FieldPath,
-  forbiddenField,
-  invalidBecause,
-  invalidField,
-  requiredField,
-  tooLong,
-} from './field-error.ts';
+import * as field from './field-error.ts';
+import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
 import type { Kind } from './kind.ts';
 import { checkDnsLabel, checkLabelValue, checkQualifiedName } from './names.ts';
 import type { ObjectMeta } from './object-meta.ts';
+import type { Labels } from './selector.ts';
 
 /** What a new object's metadata must fulfil, whatever its kind. */
-export function checkMetadata(
-  kind: Pick<Kind, 'namespaced' | 'checkName'>,
-  metadata: ObjectMeta,
-  at: FieldPath,
-): readonly FieldError[] {
-  const { labels, annotations, finalizers, ownerReferences } = metadata;
-  const controllers = ownerReferences?.filter(({ controller }) => controller === true) ?? [];
-  return errorsOf(
-    checkNames(kind, metadata, at),
-    checkNamespace(kind, metadata, at),
-    checkLabels(labels, at('labels')),
-    checkAnnotations(annotations, at('annotations')),
-    errorsOfEach(finalizers, at('finalizers'), checkFinalizer),
-    controllers.length > 1 && invalidField(at('ownerReferences'), ownerReferences, ONE_CONTROLLER),
-  );
-}
+export const checkMetadata =
+  (kind: Kind): Rule<ObjectMeta> =>
+  (metadata, at) => {
+    const { labels, annotations, finalizers, ownerReferences } = metadata;
+    const controllers = ownerReferences?.filter(({ controller }) => controller === true) ?? [];
+    return errorsOf(
+      checkNames(kind)(metadata, at),
+      checkNamespace(kind)(metadata, at),
+      checkLabels(labels, at('labels')),
+      checkAnnotations(annotations, at('annotations')),
+      errorsOfEach(finalizers, at('finalizers'), checkFinalizer),
+      controllers.length > 1 &&
+        field.invalid(at('ownerReferences'), ownerReferences, ONE_CONTROLLER),
+    );
+  };
 
 /** What an update must leave as it is. */
-export function checkMetadataUpdate(
-  next: ObjectMeta,
-  previous: ObjectMeta,
-  at: FieldPath,
-): readonly FieldError[] {
-  const fields = ['name', 'namespace', 'uid', 'creationTimestamp'] as const;
-  return [
-    ...fields
-      .filter((field) => next[field] !== previous[field])
-      .map((field) => invalidField(at(field), next[field] ?? '', 'field is immutable')),
-    ...checkAddedFinalizers(next, previous, at('finalizers')),
-  ];
-}
+export const checkMetadataUpdate =
+  (previous: ObjectMeta): Rule<ObjectMeta> =>
+  (next, at) => {
+    const names = ['name', 'namespace', 'uid', 'creationTimestamp'] as const;
+    return errorsOf(
+      names
+        .filter((name) => next[name] !== previous[name])
+        .map((name) => field.invalid(at(name), next[name] ?? '', 'field is immutable')),
+      checkAddedFinalizers(previous)(next, at('finalizers')),
+    );
+  };
 
-export function checkLabels(
-  labels: Readonly<Record<string, string>> = {},
-  at: FieldPath,
-): readonly FieldError[] {
-  return Object.entries(labels).flatMap(([key, value]) => [
-    ...invalidBecause(at, key, checkQualifiedName(key)),
-    ...invalidBecause(at, value, checkLabelValue(value)),
+export const checkLabels: Rule<Labels | undefined> = (labels = {}, at) =>
+  Object.entries(labels).flatMap(([key, value]) => [
+    ...field.check(at, key, checkQualifiedName),
+    ...field.check(at, value, checkLabelValue),
   ]);
-}
 
-export function checkAnnotations(
-  annotations: Readonly<Record<string, string>> = {},
-  at: FieldPath,
-): readonly FieldError[] {
+export const checkAnnotations: Rule<Labels | undefined> = (annotations = {}, at) => {
   const entries = Object.entries(annotations);
   const bytes = entries.reduce((sum, pair) => sum + Buffer.byteLength(pair.join('')), 0);
   return errorsOf(
-    entries.flatMap(([key]) => invalidBecause(at, key, checkQualifiedName(key.toLowerCase()))),
-    bytes > MAX_ANNOTATION_BYTES && tooLong(at, MAX_ANNOTATION_BYTES),
+    entries.flatMap(([key]) => field.check(at, key, () => checkQualifiedName(key.toLowerCase()))),
+    bytes > MAX_ANNOTATION_BYTES && field.tooLong(at, MAX_ANNOTATION_BYTES),
   );
-}
+};
 
 const MAX_ANNOTATION_BYTES = 262_144;
 const ONE_CONTROLLER = 'only one reference can have controller set to true';
+const HALF_A_NAME = 'name is neither a standard finalizer name nor is it fully qualified';
+const LATE_FINALIZER = 'no new finalizers can be added if the object is being deleted';
 const STANDARD_FINALIZERS = ['foregroundDeletion', 'orphan', 'kubernetes'];
 
-function checkNames(
-  { checkName }: Pick<Kind, 'checkName'>,
-  { name, generateName }: ObjectMeta,
-  at: FieldPath,
-): readonly FieldError[] {
-  if (name) return invalidBecause(at('name'), name, checkName(name));
-  if (!generateName) return [requiredField(at('name'), 'name or generateName is required')];
-  const why = checkName(`${generateName.slice(0, 58)}a`);
-  return invalidBecause(at('generateName'), generateName, why);
-}
+const checkNames =
+  ({ checkName }: Kind): Rule<ObjectMeta> =>
+  ({ name, generateName }, at) => {
+    if (name) return field.check(at('name'), name, checkName);
+    if (!generateName) return [field.required(at('name'), 'name or generateName is required')];
+    const example = `${generateName.slice(0, 58)}a`;
+    return field.check(at('generateName'), generateName, () => checkName(example));
+  };
 
-function checkNamespace(
-  { namespaced }: Pick<Kind, 'namespaced'>,
-  { namespace }: ObjectMeta,
-  at: FieldPath,
-): readonly FieldError[] {
-  if (!namespaced)
-    return namespace ? [forbiddenField(at('namespace'), 'not allowed on this type')] : [];
-  if (!namespace) return [requiredField(at('namespace'))];
-  return invalidBecause(at('namespace'), namespace, checkDnsLabel(namespace));
-}
+const checkNamespace =
+  ({ namespaced }: Kind): Rule<ObjectMeta> =>
+  ({ namespace }, at) => {
+    const path = at('namespace');
+    if (!namespaced) return namespace ? [field.forbidden(path, 'not allowed on this type')] : [];
+    return namespace ? field.check(path, namespace, checkDnsLabel) : [field.required(path)];
+  };
 
-function checkFinalizer(finalizer: string, at: FieldPath): readonly FieldError[] {
-  const isWhole = finalizer.includes('/') || STANDARD_FINALIZERS.includes(finalizer);
-  const why = isWhole
-    ? checkQualifiedName(finalizer)
-    : 'name is neither a standard finalizer name nor is it fully qualified';
-  return invalidBecause(at, finalizer, why);
-}
+const checkFinalizer: Rule<string> = (finalizer, at) =>
+  finalizer.includes('/') || STANDARD_FINALIZERS.includes(finalizer)
+    ? field.check(at, finalizer, checkQualifiedName)
+    : [field.invalid(at, finalizer, HALF_A_NAME)];
 
 /** A finalizer that comes after the deletion would hold an object that everyone takes for gone. */
-function checkAddedFinalizers(
-  next: ObjectMeta,
-  previous: ObjectMeta,
-  at: FieldPath,
-): readonly FieldError[] {
-  if (previous.deletionTimestamp === undefined) return [];
-  const grows = next.finalizers?.some((one) => !previous.finalizers?.includes(one));
-  return errorsOf(
-    grows && forbiddenField(at, 'no new finalizers can be added if the object is being deleted'),
-  );
-}
+const checkAddedFinalizers =
+  ({ deletionTimestamp, finalizers = [] }: ObjectMeta): Rule<ObjectMeta> =>
+  (next, at) => {
+    const grows = next.finalizers?.some((one) => !finalizers.includes(one));
+    return deletionTimestamp !== undefined && grows ? [field.forbidden(at, LATE_FINALIZER)] : [];
+  };

@@ -1,24 +1,14 @@
 import { closestTo } from '../base/closest.ts';
-import {
-  duplicateField,
-  type FieldError,
-  type FieldPath,
-  invalidField,
-  notOneOf,
-  requiredField,
-  tooMany,
-  unknownField,
-  unsupportedByOrc,
-  wrongType,
-} from './field-error.ts';
-import { childSchema, isObject, ownField } from './normalize.ts';
+import type { FieldError, FieldErrors, FieldPath, Rule } from './field-error.ts';
+import * as field from './field-error.ts';
+import { childSchema, isObject, own } from './normalize.ts';
 import { parseQuantity } from './quantity.ts';
 import type { Fields, Schema, Shape } from './schema.ts';
 
 type ShapeOf<K extends Shape['kind']> = Extract<Shape, { readonly kind: K }>;
 
 /** Everything in which a normalized value differs from its schema; [] when it fits. */
-export function checkShape(schema: Schema, value: unknown, at: FieldPath): readonly FieldError[] {
+export function checkShape(schema: Schema, value: unknown, at: FieldPath): FieldErrors {
   const { shape } = schema;
   switch (shape.kind) {
     case 'string':
@@ -26,15 +16,13 @@ export function checkShape(schema: Schema, value: unknown, at: FieldPath): reado
     case 'integer':
       return checkInteger(shape, value, at);
     case 'boolean':
-      return typeof value === 'boolean' ? [] : [wrongType(at, value, 'a boolean')];
-    case 'number':
-      return typeof value === 'number' ? [] : [wrongType(at, value, 'a number')];
+      return typeof value === 'boolean' ? [] : [field.wrongType(at, value, 'a boolean')];
     case 'quantity':
       return checkQuantity(value, at);
     case 'int-or-string':
       return typeof value === 'string' || Number.isSafeInteger(value)
         ? []
-        : [wrongType(at, value, 'an integer or a string')];
+        : [field.wrongType(at, value, 'an integer or a string')];
     case 'time':
       return checkTime(value, at);
     case 'bytes':
@@ -48,81 +36,72 @@ export function checkShape(schema: Schema, value: unknown, at: FieldPath): reado
     case 'object':
       return checkObject(shape.fields, value, at);
     case 'unsupported':
-      return isHarmless(shape.harmless, value) ? [] : [unsupportedByOrc(at)];
+      return isHarmless(shape.harmless, value) ? [] : [field.unsupported(at)];
   }
 }
 
-function checkString(shape: ShapeOf<'string'>, value: unknown, at: FieldPath): FieldError[] {
-  if (typeof value !== 'string') return [wrongType(at, value, 'a string')];
-  if (shape.lacks?.includes(value)) return [unsupportedByOrc(at, value)];
+function checkString(shape: ShapeOf<'string'>, value: unknown, at: FieldPath): FieldErrors {
+  if (typeof value !== 'string') return [field.wrongType(at, value, 'a string')];
+  if (shape.lacks?.includes(value)) return [field.unsupported(at, value)];
   if (shape.values !== undefined && !shape.values.includes(value))
-    return [notOneOf(at, value, shape.values)];
-  const why = shape.check?.(value);
-  return why === undefined ? [] : [invalidField(at, value, why)];
+    return [field.notOneOf(at, value, shape.values)];
+  return shape.check ? field.check(at, value, shape.check) : [];
 }
 
-function checkInteger(
-  { min, max }: ShapeOf<'integer'>,
-  value: unknown,
-  at: FieldPath,
-): FieldError[] {
+function checkInteger(shape: ShapeOf<'integer'>, value: unknown, at: FieldPath): FieldErrors {
+  const { min, max } = shape;
   if (typeof value !== 'number' && typeof value !== 'bigint')
-    return [wrongType(at, value, 'an integer')];
+    return [field.wrongType(at, value, 'an integer')];
   if (typeof value === 'number' && !Number.isInteger(value))
-    return [invalidField(at, value, 'must be an integer')];
+    return [field.invalid(at, value, 'must be an integer')];
   if (value >= min && value <= max) return [];
   const isPlainMinimum = max >= 2 ** 31 - 1 && value < min;
   const range = isPlainMinimum
     ? `must be greater than or equal to ${min}`
     : `must be between ${min} and ${max}, inclusive`;
-  return [invalidField(at, value, range)];
+  return [field.invalid(at, value, range)];
 }
 
-function checkQuantity(value: unknown, at: FieldPath): FieldError[] {
+const checkQuantity: Rule<unknown> = (value, at) => {
   if (typeof value !== 'string' && typeof value !== 'number')
-    return [wrongType(at, value, 'a quantity')];
+    return [field.wrongType(at, value, 'a quantity')];
   if (parseQuantity(value) !== undefined) return [];
-  return [invalidField(at, value, 'must be a quantity such as "100m", "1.5" or "512Mi"')];
-}
+  return [field.invalid(at, value, 'must be a quantity such as "100m", "1.5" or "512Mi"')];
+};
 
-function checkTime(value: unknown, at: FieldPath): FieldError[] {
-  if (typeof value !== 'string') return [wrongType(at, value, 'a time')];
+const checkTime: Rule<unknown> = (value, at) => {
+  if (typeof value !== 'string') return [field.wrongType(at, value, 'a time')];
   const isTime =
     /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(value) &&
     !Number.isNaN(Date.parse(value));
-  return isTime ? [] : [invalidField(at, value, 'must be a time such as "2006-01-02T15:04:05Z"')];
-}
+  return isTime ? [] : [field.invalid(at, value, 'must be a time such as "2006-01-02T15:04:05Z"')];
+};
 
-function checkBytes(value: unknown, at: FieldPath): FieldError[] {
-  if (typeof value !== 'string') return [wrongType(at, value, 'base64 text')];
+const checkBytes: Rule<unknown> = (value, at) => {
+  if (typeof value !== 'string') return [field.wrongType(at, value, 'base64 text')];
   const text = value.replace(/[\r\n]/g, '');
   const isBase64 = Buffer.from(text, 'base64').toString('base64') === text;
-  return isBase64 ? [] : [invalidField(at, value, 'must be base64')];
-}
+  return isBase64 ? [] : [field.invalid(at, value, 'must be base64')];
+};
 
-function checkList(shape: ShapeOf<'list'>, value: unknown, at: FieldPath): FieldError[] {
-  if (!Array.isArray(value)) return [wrongType(at, value, 'a list')];
+function checkList(shape: ShapeOf<'list'>, value: unknown, at: FieldPath): FieldErrors {
+  if (!Array.isArray(value)) return [field.wrongType(at, value, 'a list')];
   const items: readonly unknown[] = value;
-  if (items.length > shape.max) return [tooMany(at, items.length, shape.max)];
+  if (items.length > shape.max) return [field.tooMany(at, items.length, shape.max)];
   const errors = items.flatMap((item, index) => checkShape(shape.item, item, at(index)));
   return errors.length > 0 ? errors : checkDuplicates(shape, items, at);
 }
 
-function checkDuplicates(
-  shape: ShapeOf<'list'>,
-  items: readonly unknown[],
-  at: FieldPath,
-): FieldError[] {
+function checkDuplicates(shape: ShapeOf<'list'>, items: readonly unknown[], at: FieldPath) {
   if (shape.merge.as === 'atomic') return [];
   const seen = new Set<string>();
-  const errors: FieldError[] = [];
-  for (const [index, item] of items.entries()) {
+  return items.flatMap((item, index) => {
     const key = itemKey(shape, item);
     const id = JSON.stringify(key);
-    if (seen.has(id)) errors.push(duplicateItem(shape, key, at(index)));
+    const isTaken = seen.has(id);
     seen.add(id);
-  }
-  return errors;
+    return isTaken ? duplicateItem(shape, key, at(index)) : [];
+  });
 }
 
 /** What tells an entry from the others: itself in a set, the values of the key fields in a map. */
@@ -134,32 +113,32 @@ export function itemKey({ merge, item }: ShapeOf<'list'>, value: unknown): unkno
 }
 
 function duplicateItem(shape: ShapeOf<'list'>, key: unknown, at: FieldPath): FieldError {
-  if (shape.merge.as !== 'map' || !isObject(key)) return duplicateField(at, key);
+  if (shape.merge.as !== 'map' || !isObject(key)) return field.duplicate(at, key);
   const [only, ...more] = shape.merge.keys;
   return only !== undefined && more.length === 0
-    ? duplicateField(at(only), key[only])
-    : duplicateField(at, key);
+    ? field.duplicate(at(only), key[only])
+    : field.duplicate(at, key);
 }
 
-function checkMap(shape: ShapeOf<'map'>, value: unknown, at: FieldPath): FieldError[] {
-  if (!isObject(value)) return [wrongType(at, value, 'an object')];
+function checkMap(shape: ShapeOf<'map'>, value: unknown, at: FieldPath): FieldErrors {
+  if (!isObject(value)) return [field.wrongType(at, value, 'an object')];
   return Object.entries(value).flatMap(([key, inner]) => {
     const why = shape.check?.(key);
     const errors = checkShape(shape.value, inner, at(key));
-    return why === undefined ? errors : [invalidField(at(key), key, why), ...errors];
+    return why === undefined ? errors : [field.invalid(at(key), key, why), ...errors];
   });
 }
 
-function checkObject(fields: Fields, value: unknown, at: FieldPath): FieldError[] {
-  if (!isObject(value)) return [wrongType(at, value, 'an object')];
+function checkObject(fields: Fields, value: unknown, at: FieldPath): FieldErrors {
+  if (!isObject(value)) return [field.wrongType(at, value, 'an object')];
   const missing = Object.entries(fields)
-    .filter(([name, field]) => field.presence === 'required' && isMissing(value[name]))
-    .map(([name]) => requiredField(at(name)));
+    .filter(([name, { presence }]) => presence === 'required' && isMissing(value[name]))
+    .map(([name]) => field.required(at(name)));
   const wrong = Object.entries(value).flatMap(([name, inner]) => {
-    const field = ownField(fields, name);
-    if (field === undefined) return [unknownField(at(name), closestTo(name, Object.keys(fields)))];
-    const reported = field.presence === 'required' && isMissing(inner);
-    return reported ? [] : checkShape(field, inner, at(name));
+    const known = own(fields, name);
+    if (known === undefined) return [field.unknown(at(name), closestTo(name, Object.keys(fields)))];
+    const reported = known.presence === 'required' && isMissing(inner);
+    return reported ? [] : checkShape(known, inner, at(name));
   });
   return [...missing, ...wrong];
 }

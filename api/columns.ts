@@ -12,22 +12,16 @@ export interface Column<T> {
   of(object: T, now: number): string | number;
 }
 
+type Cell<T, V> = (object: T, now: number) => V | undefined;
+
 /** Nothing shows as "". */
-export function text<T>(
-  name: string,
-  about: string,
-  of: (object: T, now: number) => string | undefined,
-): Column<T> {
+export function text<T>(name: string, about: string, of: Cell<T, string>): Column<T> {
   return { name, type: 'string', about, of: (object, now) => of(object, now) ?? '' };
 }
 
 /** Nothing shows as 0. */
-export function count<T>(
-  name: string,
-  about: string,
-  of: (object: T) => number | undefined,
-): Column<T> {
-  return { name, type: 'integer', about, of: (object) => of(object) ?? 0 };
+export function count<T>(name: string, about: string, of: Cell<T, number>): Column<T> {
+  return { name, type: 'integer', about, of: (object, now) => of(object, now) ?? 0 };
 }
 
 export const wide = <T>(column: Column<T>): Column<T> => ({ ...column, wide: true });

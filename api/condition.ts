@@ -1,15 +1,15 @@
-import { type ObjectOf, required, str, time } from './schema.ts';
+import * as s from './schema.ts';
 
 /** metav1.Condition, as every status has them; some kinds know more times. */
 export const conditionFields = {
-  type: required(str()),
-  status: required(str({ values: ['True', 'False', 'Unknown'] })),
-  lastTransitionTime: time(),
-  reason: str(),
-  message: str(),
+  type: s.required(s.str()),
+  status: s.required(s.str({ values: ['True', 'False', 'Unknown'] })),
+  lastTransitionTime: s.time(),
+  reason: s.str(),
+  message: s.str(),
 };
 
-export type Condition = ObjectOf<typeof conditionFields>;
+export type Condition = s.ObjectOf<typeof conditionFields>;
 
 interface Conditioned<C> {
   readonly status: { readonly conditions?: readonly C[] | undefined };

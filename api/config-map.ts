@@ -1,14 +1,15 @@
 import { count } from './columns.ts';
-import { duplicateField, errorsOf, tooLong } from './field-error.ts';
+import * as field from './field-error.ts';
+import { errorsOf } from './field-error.ts';
 import { frozen } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkConfigMapKey } from './names.ts';
-import { base64, bool, map, str } from './schema.ts';
+import * as s from './schema.ts';
 
 const fields = {
-  data: map(str(), { check: checkConfigMapKey, about: 'Text by key.' }),
-  binaryData: map(base64(), { check: checkConfigMapKey, about: 'Bytes by key, in base64.' }),
-  immutable: bool({ about: 'Never changes again once true.' }),
+  data: s.map(s.str(), { check: checkConfigMapKey, about: 'Text by key.' }),
+  binaryData: s.map(s.base64(), { check: checkConfigMapKey, about: 'Bytes by key, in base64.' }),
+  immutable: s.bool({ about: 'Never changes again once true.' }),
 };
 
 export type ConfigMap = KubeObject<typeof fields>;
@@ -23,9 +24,9 @@ export const ConfigMap: Kind<typeof fields> = kind({
     errorsOf(
       Object.keys(binaryData)
         .filter((key) => Object.hasOwn(data, key))
-        .map((key) => duplicateField(at('binaryData')(key), key)),
-      sizeOf(data, 'utf8') + sizeOf(binaryData, 'base64') > MAX_BYTES &&
-        tooLong(at('data'), MAX_BYTES),
+        .map((key) => field.duplicate(at('binaryData')(key), key)),
+      sizeOf(data, 'utf8') + sizeOf(binaryData, 'base64') > maxDataBytes &&
+        field.tooLong(at('data'), maxDataBytes),
     ),
   validateUpdate: (next, previous, at) =>
     frozen({ next, previous }, ['data', 'binaryData', 'immutable'], at),
@@ -38,8 +39,12 @@ export const ConfigMap: Kind<typeof fields> = kind({
   ],
 });
 
-const MAX_BYTES = 1_048_576;
+/** Of a Secret, too. */
+export const maxDataBytes = 1_048_576;
 
-function sizeOf(data: Readonly<Record<string, string>>, encoding: 'utf8' | 'base64'): number {
+export function sizeOf(
+  data: Readonly<Record<string, string>>,
+  encoding: 'utf8' | 'base64',
+): number {
   return Object.values(data).reduce((sum, one) => sum + Buffer.byteLength(one, encoding), 0);
 }

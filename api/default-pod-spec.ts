@@ -22,15 +22,14 @@ export function defaultTemplate<S extends { readonly template: PodTemplate }>(sp
 /** What Kubernetes fills in for pods only: templates stay as they were written. */
 export function defaultRunningPodSpec(spec: PodSpec): PodSpec {
   const whole = defaultPodSpec(spec);
+  const containers = whole.containers.map(requestLimits);
   return {
     ...whole,
     enableServiceLinks: whole.enableServiceLinks ?? true,
-    containers: whole.containers.map(requestLimits).map(spec.hostNetwork ? openPorts : asItIs),
+    containers: spec.hostNetwork ? containers.map(openPorts) : containers,
     ...(whole.initContainers && { initContainers: whole.initContainers.map(requestLimits) }),
   };
 }
-
-const asItIs = (container: Container): Container => container;
 
 /** In the node's network a container's ports are the node's. */
 const openPorts = ({ ports, ...container }: Container): Container => ({

@@ -1,39 +1,27 @@
 import { count, text } from './columns.ts';
 import { conditionFields } from './condition.ts';
 import { defaultTemplate } from './default-pod-spec.ts';
-import { type FieldError, type FieldPath, forbiddenField, invalidField } from './field-error.ts';
+import type { Rule } from './field-error.ts';
+import * as field from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { labelSelectorFields } from './label-selector.ts';
-import { percentageOf } from './percentage.ts';
 import { podTemplateFields } from './pod-spec.ts';
-import {
-  bool,
-  defaulted,
-  int,
-  intOrString,
-  listMap,
-  long,
-  type ObjectOf,
-  obj,
-  required,
-  str,
-  time,
-} from './schema.ts';
+import * as s from './schema.ts';
 import { templateColumns } from './template-columns.ts';
 import { validatePodTemplate } from './validate-pod-spec.ts';
 import { validateSelectorOf } from './validate-selector.ts';
 
 const strategyFields = {
-  type: defaulted(str({ values: ['RollingUpdate', 'Recreate'] }), 'RollingUpdate'),
-  rollingUpdate: obj(
+  type: s.defaulted(s.str({ values: ['RollingUpdate', 'Recreate'] }), 'RollingUpdate'),
+  rollingUpdate: s.obj(
     {
-      maxSurge: defaulted(
-        intOrString({ about: 'Pods beyond replicas: a number, or a percentage rounded up.' }),
+      maxSurge: s.defaulted(
+        s.intOrString({ about: 'Pods beyond replicas: a number, or a percentage rounded up.' }),
         '25%',
       ),
-      maxUnavailable: defaulted(
-        intOrString({ about: 'Pods that may be missing; percentages are rounded down.' }),
+      maxUnavailable: s.defaulted(
+        s.intOrString({ about: 'Pods that may be missing; percentages are rounded down.' }),
         '25%',
       ),
     },
@@ -42,46 +30,46 @@ const strategyFields = {
 };
 
 const specFields = {
-  replicas: defaulted(int({ min: 0 }), 1),
-  selector: required(obj(labelSelectorFields, { about: 'Its pods. Cannot be changed.' })),
-  template: required(obj(podTemplateFields, { about: 'The pods to make.' })),
-  strategy: defaulted(obj(strategyFields), { type: 'RollingUpdate' }),
-  minReadySeconds: int({ min: 0, about: 'A pod counts as available when ready for so long.' }),
-  revisionHistoryLimit: defaulted(int({ min: 0, about: 'Old ReplicaSets kept for undo.' }), 10),
-  paused: bool({ about: 'Changes of the template wait.' }),
-  progressDeadlineSeconds: defaulted(
-    int({ min: 0, about: 'Without progress for so long the rollout counts as failed.' }),
+  replicas: s.defaulted(s.int({ min: 0 }), 1),
+  selector: s.required(s.obj(labelSelectorFields, { about: 'Its pods. Cannot be changed.' })),
+  template: s.required(s.obj(podTemplateFields, { about: 'The pods to make.' })),
+  strategy: s.defaulted(s.obj(strategyFields), { type: 'RollingUpdate' }),
+  minReadySeconds: s.int({ min: 0, about: 'A pod counts as available when ready for so long.' }),
+  revisionHistoryLimit: s.defaulted(s.int({ min: 0, about: 'Old ReplicaSets kept for undo.' }), 10),
+  paused: s.bool({ about: 'Changes of the template wait.' }),
+  progressDeadlineSeconds: s.defaulted(
+    s.int({ min: 0, about: 'Without progress for so long the rollout counts as failed.' }),
     600,
   ),
 };
 
 const deploymentConditionFields = {
   ...conditionFields,
-  type: required(str({ values: ['Available', 'Progressing', 'ReplicaFailure'] })),
-  lastUpdateTime: time(),
+  type: s.required(s.str({ values: ['Available', 'Progressing', 'ReplicaFailure'] })),
+  lastUpdateTime: s.time(),
 };
 
 const statusFields = {
-  observedGeneration: long(),
-  replicas: int(),
-  updatedReplicas: int(),
-  readyReplicas: int(),
-  availableReplicas: int(),
-  unavailableReplicas: int(),
-  terminatingReplicas: int(),
-  conditions: listMap(obj(deploymentConditionFields), { keys: ['type'] }),
-  collisionCount: int({ about: 'Times that a hash of the template was taken already.' }),
+  observedGeneration: s.long(),
+  replicas: s.int(),
+  updatedReplicas: s.int(),
+  readyReplicas: s.int(),
+  availableReplicas: s.int(),
+  unavailableReplicas: s.int(),
+  terminatingReplicas: s.int(),
+  conditions: s.listMap(s.obj(deploymentConditionFields), { keys: ['type'] }),
+  collisionCount: s.int({ about: 'Times that a hash of the template was taken already.' }),
 };
 
 const fields = {
-  spec: required(obj(specFields)),
-  status: defaulted(obj(statusFields), {}),
+  spec: s.required(s.obj(specFields)),
+  status: s.defaulted(s.obj(statusFields), {}),
 };
 
 export type Deployment = KubeObject<typeof fields>;
-type DeploymentSpec = ObjectOf<typeof specFields>;
-export type DeploymentStatus = ObjectOf<typeof statusFields>;
-export type DeploymentCondition = ObjectOf<typeof deploymentConditionFields>;
+type DeploymentSpec = s.ObjectOf<typeof specFields>;
+export type DeploymentStatus = s.ObjectOf<typeof statusFields>;
+export type DeploymentCondition = s.ObjectOf<typeof deploymentConditionFields>;
 
 export const Deployment: Kind<typeof fields> = kind({
   group: 'apps',
@@ -96,7 +84,7 @@ export const Deployment: Kind<typeof fields> = kind({
     spec: { ...defaultTemplate(spec), strategy: defaultStrategy(spec.strategy) },
   }),
   validate: ({ spec }, at) => [
-    ...validateSelectorOf(spec, 'deployment', at('spec')),
+    ...validateSelectorOf('deployment')(spec, at('spec')),
     ...validatePodTemplate(spec.template, at('spec')('template')),
     ...validateStrategy(spec.strategy, at('spec')('strategy')),
     ...validateDeadline(spec, at('spec')('progressDeadlineSeconds')),
@@ -120,14 +108,11 @@ function defaultStrategy(strategy: DeploymentSpec['strategy']): DeploymentSpec['
   return { ...strategy, rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } };
 }
 
-function validateStrategy(
-  { type, rollingUpdate }: DeploymentSpec['strategy'],
-  at: FieldPath,
-): readonly FieldError[] {
+const validateStrategy: Rule<DeploymentSpec['strategy']> = ({ type, rollingUpdate }, at) => {
   if (rollingUpdate === undefined) return [];
   const path = at('rollingUpdate');
   if (type === 'Recreate')
-    return [forbiddenField(path, "may not be specified when strategy `type` is 'Recreate'")];
+    return [field.forbidden(path, "may not be specified when strategy `type` is 'Recreate'")];
   const { maxSurge, maxUnavailable } = rollingUpdate;
   const errors = [
     ...validateShare(maxSurge, path('maxSurge')),
@@ -135,27 +120,29 @@ function validateStrategy(
   ];
   if (errors.length > 0) return errors;
   if ((percentageOf(maxUnavailable) ?? 0) > 100)
-    return [invalidField(path('maxUnavailable'), maxUnavailable, 'must not be greater than 100%')];
+    return [field.invalid(path('maxUnavailable'), maxUnavailable, 'must not be greater than 100%')];
   return isNone(maxSurge) && isNone(maxUnavailable)
-    ? [invalidField(path('maxUnavailable'), maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
+    ? [field.invalid(path('maxUnavailable'), maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
     : [];
-}
+};
 
-function validateShare(value: number | string, at: FieldPath): readonly FieldError[] {
+const validateShare: Rule<number | string> = (value, at) => {
   if (typeof value === 'number')
-    return value >= 0 ? [] : [invalidField(at, value, 'must be greater than or equal to 0')];
+    return value >= 0 ? [] : [field.invalid(at, value, 'must be greater than or equal to 0')];
   return percentageOf(value) === undefined
-    ? [invalidField(at, value, "must be a number or a percentage such as '25%'")]
+    ? [field.invalid(at, value, "must be a number or a percentage such as '25%'")]
     : [];
+};
+
+/** "25%" → 25; undefined for what is no percentage. */
+function percentageOf(value: number | string): number | undefined {
+  const digits = typeof value === 'string' ? /^(\d{1,9})%$/.exec(value)?.[1] : undefined;
+  return digits === undefined ? undefined : Number(digits);
 }
 
 const isNone = (value: number | string) => value === 0 || percentageOf(value) === 0;
 
-function validateDeadline(
-  { progressDeadlineSeconds, minReadySeconds = 0 }: DeploymentSpec,
-  at: FieldPath,
-): readonly FieldError[] {
-  return progressDeadlineSeconds > minReadySeconds
+const validateDeadline: Rule<DeploymentSpec> = (spec, at) =>
+  spec.progressDeadlineSeconds > (spec.minReadySeconds ?? 0)
     ? []
-    : [invalidField(at, progressDeadlineSeconds, 'must be greater than minReadySeconds')];
-}
+    : [field.invalid(at, spec.progressDeadlineSeconds, 'must be greater than minReadySeconds')];

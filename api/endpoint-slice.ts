@@ -1,63 +1,46 @@
 import { text } from './columns.ts';
-import {
-  duplicateField,
-  errorsOfEach,
-  type FieldError,
-  type FieldPath,
-  invalidBecause,
-  requiredField,
-} from './field-error.ts';
+import * as field from './field-error.ts';
+import { errorsOfEach, type Rule } from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkIpv4 } from './names.ts';
 import { objectReferenceFields } from './object-reference.ts';
-import {
-  bool,
-  defaulted,
-  int,
-  list,
-  map,
-  type ObjectOf,
-  obj,
-  required,
-  str,
-  unsupported,
-} from './schema.ts';
+import * as s from './schema.ts';
 
 const endpointFields = {
-  addresses: required(list(str(), { max: 100, about: 'All of the same endpoint.' })),
-  conditions: defaulted(
-    obj({
-      ready: bool({ about: 'Traffic may go here.' }),
-      serving: bool({ about: 'As ready, also while it terminates.' }),
-      terminating: bool(),
+  addresses: s.required(s.list(s.str(), { max: 100, about: 'All of the same endpoint.' })),
+  conditions: s.defaulted(
+    s.obj({
+      ready: s.bool({ about: 'Traffic may go here.' }),
+      serving: s.bool({ about: 'As ready, also while it terminates.' }),
+      terminating: s.bool(),
     }),
     {},
   ),
-  hostname: str({ about: "The pod's hostname, where the Service gives it a name." }),
-  targetRef: obj(objectReferenceFields, { about: 'The pod.' }),
-  nodeName: str(),
-  zone: str(),
-  deprecatedTopology: map(str()),
-  hints: unsupported(),
+  hostname: s.str({ about: "The pod's hostname, where the Service gives it a name." }),
+  targetRef: s.obj(objectReferenceFields, { about: 'The pod.' }),
+  nodeName: s.str(),
+  zone: s.str(),
+  deprecatedTopology: s.map(s.str()),
+  hints: s.unsupported(),
 };
 
 const endpointPortFields = {
-  name: defaulted(str({ about: "The Service port's name." }), ''),
-  protocol: defaulted(str({ values: ['TCP', 'UDP'], lacks: ['SCTP'] }), 'TCP'),
-  port: int({ min: 1, max: 65_535 }),
-  appProtocol: str(),
+  name: s.defaulted(s.str({ about: "The Service port's name." }), ''),
+  protocol: s.defaulted(s.str({ values: ['TCP', 'UDP'], lacks: ['SCTP'] }), 'TCP'),
+  port: s.int({ min: 1, max: 65_535 }),
+  appProtocol: s.str(),
 };
 
 const fields = {
-  addressType: required(str({ values: ['IPv4'], lacks: ['IPv6', 'FQDN'] })),
-  endpoints: defaulted(list(obj(endpointFields), { max: 1000 }), []),
-  ports: list(obj(endpointPortFields), { max: 100 }),
+  addressType: s.required(s.str({ values: ['IPv4'], lacks: ['IPv6', 'FQDN'] })),
+  endpoints: s.defaulted(s.list(s.obj(endpointFields), { max: 1000 }), []),
+  ports: s.list(s.obj(endpointPortFields), { max: 100 }),
 };
 
 export type EndpointSlice = KubeObject<typeof fields>;
-export type Endpoint = ObjectOf<typeof endpointFields>;
-export type EndpointPort = ObjectOf<typeof endpointPortFields>;
+export type Endpoint = s.ObjectOf<typeof endpointFields>;
+export type EndpointPort = s.ObjectOf<typeof endpointPortFields>;
 
 export const EndpointSlice: Kind<typeof fields> = kind({
   group: 'discovery.k8s.io',
@@ -70,7 +53,7 @@ export const EndpointSlice: Kind<typeof fields> = kind({
     ),
     ...ports
       .filter(({ name }, index) => ports.findIndex((other) => other.name === name) < index)
-      .map(({ name }) => duplicateField(at('ports')('name'), name)),
+      .map(({ name }) => field.duplicate(at('ports')('name'), name)),
   ],
   validateUpdate: (next, previous, at) =>
     unchanged(next.addressType, previous.addressType, at('addressType')),
@@ -85,10 +68,10 @@ export const EndpointSlice: Kind<typeof fields> = kind({
   ],
 });
 
-function validateAddresses(addresses: readonly string[], at: FieldPath): readonly FieldError[] {
-  if (addresses.length === 0) return [requiredField(at, 'must contain at least 1 address')];
-  return errorsOfEach(addresses, at, (one, path) => invalidBecause(path, one, checkIpv4(one)));
-}
+const validateAddresses: Rule<readonly string[]> = (addresses, at) => {
+  if (addresses.length === 0) return [field.required(at, 'must contain at least 1 address')];
+  return errorsOfEach(addresses, at, (one, path) => field.check(path, one, checkIpv4));
+};
 
 /** "10.0.0.1,10.0.0.2,10.0.0.3 + 4 more..." */
 function shortList(words: readonly string[]): string {

@@ -1,25 +1,25 @@
 import { count, nameColumn, text, wide } from './columns.ts';
-import { invalidField } from './field-error.ts';
+import * as field from './field-error.ts';
 import { formatSince } from './format-age.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { objectReferenceFields } from './object-reference.ts';
-import { defaulted, int, obj, required, str, time } from './schema.ts';
+import * as s from './schema.ts';
 
 const fields = {
-  involvedObject: required(obj(objectReferenceFields, { about: 'What it happened to.' })),
-  reason: str({ about: 'One word, for programs: FailedScheduling.' }),
-  message: str({ about: 'A sentence, for people.' }),
-  type: str({ about: 'Normal or Warning.' }),
-  source: defaulted(obj({ component: str(), host: str() }), {}),
-  firstTimestamp: time(),
-  lastTimestamp: time(),
-  count: int({ min: 0, about: 'Times that it happened.' }),
-  eventTime: time(),
-  series: obj({ count: int(), lastObservedTime: time() }),
-  action: str(),
-  related: obj(objectReferenceFields),
-  reportingComponent: defaulted(str(), ''),
-  reportingInstance: defaulted(str(), ''),
+  involvedObject: s.required(s.obj(objectReferenceFields, { about: 'What it happened to.' })),
+  reason: s.str({ about: 'One word, for programs: FailedScheduling.' }),
+  message: s.str({ about: 'A sentence, for people.' }),
+  type: s.str({ about: 'Normal or Warning.' }),
+  source: s.defaulted(s.obj({ component: s.str(), host: s.str() }), {}),
+  firstTimestamp: s.time(),
+  lastTimestamp: s.time(),
+  count: s.int({ min: 0, about: 'Times that it happened.' }),
+  eventTime: s.time(),
+  series: s.obj({ count: s.int(), lastObservedTime: s.time() }),
+  action: s.str(),
+  related: s.obj(objectReferenceFields),
+  reportingComponent: s.defaulted(s.str(), ''),
+  reportingInstance: s.defaulted(s.str(), ''),
 };
 
 export type Event = KubeObject<typeof fields>;
@@ -33,7 +33,7 @@ export const Event: Kind<typeof fields> = kind({
   validate: ({ metadata, involvedObject: { namespace } }, at) => {
     const path = at('involvedObject')('namespace');
     const isSame = (namespace ?? 'default') === metadata.namespace;
-    return isSame ? [] : [invalidField(path, namespace ?? '', 'does not match event.namespace')];
+    return isSame ? [] : [field.invalid(path, namespace ?? '', 'does not match event.namespace')];
   },
   columns: [
     text('Last Seen', 'Since it last happened.', lastSeen),

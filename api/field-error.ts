@@ -6,6 +6,11 @@ export interface FieldError {
   readonly message: string;
 }
 
+export type FieldErrors = readonly FieldError[];
+
+/** Gives what is wrong with the value at this place. */
+export type Rule<T> = (value: T, at: FieldPath) => FieldErrors;
+
 /** Kubernetes' own words for a cause (field.ErrorType), and two of orc's. docs/errors.md mirrors them. */
 export const fieldErrorReasons = [
   'FieldValueRequired',
@@ -35,34 +40,30 @@ export function fieldPath(path = ''): FieldPath {
 }
 
 function join(path: string, step: string | number): string {
-  if (typeof step === 'number') return `${path}[${step}]`;
-  if (!/^[A-Za-z0-9_$-]+$/.test(step)) return `${path}[${step}]`;
+  if (typeof step === 'number' || !/^[A-Za-z0-9_$-]+$/.test(step)) return `${path}[${step}]`;
   return path === '' ? step : `${path}.${step}`;
 }
 
-export const requiredField = (at: FieldPath, why = ''): FieldError =>
+export const required = (at: FieldPath, why = ''): FieldError =>
   error('FieldValueRequired', at, why === '' ? 'Required value' : `Required value: ${why}`);
 
-export const invalidField = (at: FieldPath, value: unknown, why: string): FieldError =>
+export const invalid = (at: FieldPath, value: unknown, why: string): FieldError =>
   error('FieldValueInvalid', at, `Invalid value: ${shown(value)}: ${why}`);
 
-export const forbiddenField = (at: FieldPath, why: string): FieldError =>
+export const forbidden = (at: FieldPath, why: string): FieldError =>
   error('FieldValueForbidden', at, `Forbidden: ${why}`);
 
-export const duplicateField = (at: FieldPath, value: unknown): FieldError =>
+export const duplicate = (at: FieldPath, value: unknown): FieldError =>
   error('FieldValueDuplicate', at, `Duplicate value: ${shown(value)}`);
 
 export function notOneOf(at: FieldPath, value: unknown, values: readonly string[]): FieldError {
   const words = values.map((one) => JSON.stringify(one)).join(', ');
-  return error(
-    'FieldValueNotSupported',
-    at,
-    `Unsupported value: ${shown(value)}: supported values: ${words}`,
-  );
+  const message = `Unsupported value: ${shown(value)}: supported values: ${words}`;
+  return error('FieldValueNotSupported', at, message);
 }
 
 /** Points at something that isn't there: a volume that a mount names. */
-export const missingField = (at: FieldPath, value: unknown): FieldError =>
+export const missing = (at: FieldPath, value: unknown): FieldError =>
   error('FieldValueNotFound', at, `Not found: ${shown(value)}`);
 
 export function wrongType(at: FieldPath, value: unknown, expected: string): FieldError {
@@ -76,22 +77,22 @@ export const tooLong = (at: FieldPath, maxBytes: number): FieldError =>
 export const tooMany = (at: FieldPath, count: number, max: number): FieldError =>
   error('FieldValueTooMany', at, `Too many: ${count}: must have at most ${max} items`);
 
-export function unknownField(at: FieldPath, suggestion: string | undefined): FieldError {
+export function unknown(at: FieldPath, suggestion: string | undefined): FieldError {
   const advice = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
   return error('FieldUnknown', at, `unknown field${advice}`);
 }
 
 /** `value` when it is the value that orc lacks, not the field. */
-export function unsupportedByOrc(at: FieldPath, value?: unknown): FieldError {
+export function unsupported(at: FieldPath, value?: unknown): FieldError {
   const subject = value === undefined ? '' : `${shown(value)} is `;
   return error('FieldUnsupportedByOrc', at, `${subject}not supported by orc yet`);
 }
 
 /** What was found at one place: an error, several, or nothing. */
-type Finding = FieldError | readonly FieldError[] | false | undefined | '' | 0;
+type Finding = FieldError | FieldErrors | false | undefined | '' | 0;
 
-/** `problem && invalidField(…), …`: all that was found. */
-export const errorsOf = (...findings: readonly Finding[]): readonly FieldError[] =>
+/** `problem && invalid(…), …`: all that was found. */
+export const errorsOf = (...findings: readonly Finding[]): FieldErrors =>
   findings.flatMap((finding) => finding || []);
 
 /** What is wrong with the entries of the list at `at`. */
@@ -99,15 +100,18 @@ export const errorsOfEach = <T>(
   entries: readonly T[] | undefined,
   at: FieldPath,
   check: (entry: T, at: FieldPath, index: number) => Finding,
-): readonly FieldError[] =>
+): FieldErrors =>
   errorsOf(...(entries ?? []).map((entry, index) => check(entry, at(index), index)));
 
-/** The error of a check that has said why, if it has. */
-export const invalidBecause = (
+/** What `rule` says against the value, as "must …", if it does. */
+export function check<T>(
   at: FieldPath,
-  value: unknown,
-  why: string | undefined,
-): readonly FieldError[] => errorsOf(why !== undefined && invalidField(at, value, why));
+  value: T,
+  rule: (value: T) => string | undefined,
+): FieldErrors {
+  const why = rule(value);
+  return why === undefined ? [] : [invalid(at, value, why)];
+}
 
 function error(reason: FieldErrorReason, at: FieldPath, message: string): FieldError {
   return { path: String(at), reason, message };

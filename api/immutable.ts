@@ -1,22 +1,18 @@
-import { type FieldError, type FieldPath, forbiddenField, invalidField } from './field-error.ts';
+import type { FieldErrors, FieldPath } from './field-error.ts';
+import * as field from './field-error.ts';
 import { isSame } from './same.ts';
 
 /** `[]` when nothing has changed. */
-export function unchanged(next: unknown, previous: unknown, at: FieldPath): readonly FieldError[] {
-  return isSame(next, previous) ? [] : [invalidField(at, next, 'field is immutable')];
-}
-
-interface Versions<T> {
-  readonly next: T;
-  readonly previous: T;
+export function unchanged(next: unknown, previous: unknown, at: FieldPath): FieldErrors {
+  return isSame(next, previous) ? [] : [field.invalid(at, next, 'field is immutable')];
 }
 
 /** What has changed of these fields, although the object was said to change no more. */
 export const frozen = <T extends { readonly immutable?: boolean | undefined }>(
-  { next, previous }: Versions<T>,
+  { next, previous }: { readonly next: T; readonly previous: T },
   fields: readonly (keyof T & string)[],
   at: FieldPath,
-): readonly FieldError[] =>
+): FieldErrors =>
   fields
-    .filter((field) => previous.immutable && !isSame(next[field], previous[field]))
-    .map((field) => forbiddenField(at(field), 'field is immutable when `immutable` is set'));
+    .filter((name) => previous.immutable && !isSame(next[name], previous[name]))
+    .map((name) => field.forbidden(at(name), 'field is immutable when `immutable` is set'));

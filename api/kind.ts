@@ -1,5 +1,5 @@
 import type { Column } from './columns.ts';
-import type { FieldError, FieldPath } from './field-error.ts';
+import type { FieldErrors, FieldPath } from './field-error.ts';
 import { checkDnsSubdomain } from './names.ts';
 import { objectMetaFields, type StoredMeta } from './object-meta.ts';
 import { type Fields, type ObjectOf, obj, type Schema, str } from './schema.ts';
@@ -29,13 +29,9 @@ export interface Kind<F extends Fields = Fields> {
   /** Defaults that depend on other fields; runs after the schema's own. Pure. */
   applyDefaults(object: KubeObject<F>): KubeObject<F>;
   /** What the schema can't say: cross-field rules. The object is well-shaped and defaulted. Pure. */
-  validate(object: KubeObject<F>, at: FieldPath): readonly FieldError[];
+  validate(object: KubeObject<F>, at: FieldPath): FieldErrors;
   /** Immutability and the like. */
-  validateUpdate(
-    next: KubeObject<F>,
-    previous: KubeObject<F>,
-    at: FieldPath,
-  ): readonly FieldError[];
+  validateUpdate(next: KubeObject<F>, previous: KubeObject<F>, at: FieldPath): FieldErrors;
   /** What an update keeps when it doesn't mention it: a Service's cluster IP. Pure. */
   inherit(next: KubeObject<F>, previous: KubeObject<F>): KubeObject<F>;
   /**

@@ -1,18 +1,18 @@
-import { list, map, type ObjectOf, obj, required, str } from './schema.ts';
+import * as s from './schema.ts';
 
 /** metav1.LabelSelector. Both parts must hold; an empty selector matches everything. */
 export const labelSelectorFields = {
-  matchLabels: map(str(), { about: 'Labels that must have exactly these values.' }),
-  matchExpressions: list(
-    obj({
-      key: required(str({ about: 'The label.' })),
-      operator: required(
-        str({ values: ['In', 'NotIn', 'Exists', 'DoesNotExist'], about: 'Relation to values.' }),
+  matchLabels: s.map(s.str(), { about: 'Labels that must have exactly these values.' }),
+  matchExpressions: s.list(
+    s.obj({
+      key: s.required(s.str({ about: 'The label.' })),
+      operator: s.required(
+        s.str({ values: ['In', 'NotIn', 'Exists', 'DoesNotExist'], about: 'Relation to values.' }),
       ),
-      values: list(str(), { about: 'With In and NotIn only.' }),
+      values: s.list(s.str(), { about: 'With In and NotIn only.' }),
     }),
     { about: 'Conditions that must all hold.' },
   ),
 };
 
-export type LabelSelector = ObjectOf<typeof labelSelectorFields>;
+export type LabelSelector = s.ObjectOf<typeof labelSelectorFields>;

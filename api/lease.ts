@@ -1,17 +1,17 @@
 import { text } from './columns.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { defaulted, int, obj, str, time, unsupported } from './schema.ts';
+import * as s from './schema.ts';
 
 const fields = {
-  spec: defaulted(
-    obj({
-      holderIdentity: str({ about: 'Who holds it; empty: nobody.' }),
-      leaseDurationSeconds: int({ min: 1, about: 'Others wait so long after renewTime.' }),
-      acquireTime: time(),
-      renewTime: time(),
-      leaseTransitions: int({ min: 0, about: 'Times that it changed hands.' }),
-      strategy: unsupported(),
-      preferredHolder: unsupported(),
+  spec: s.defaulted(
+    s.obj({
+      holderIdentity: s.str({ about: 'Who holds it; empty: nobody.' }),
+      leaseDurationSeconds: s.int({ min: 1, about: 'Others wait so long after renewTime.' }),
+      acquireTime: s.time(),
+      renewTime: s.time(),
+      leaseTransitions: s.int({ min: 0, about: 'Times that it changed hands.' }),
+      strategy: s.unsupported(),
+      preferredHolder: s.unsupported(),
     }),
     {},
   ),

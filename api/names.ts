@@ -1,4 +1,4 @@
-import { formatIpv4, parseIpv4 } from '../base/ipv4.ts';
+import { parseIpv4 } from '../base/ipv4.ts';
 
 /** Checks of names, as in Kubernetes' apimachinery validation. Each gives "must …", or undefined when all is well. */
 
@@ -83,8 +83,7 @@ export function checkRelativePath(path: string): string | undefined {
 
 /** Without leading zeros, which some programs read as octal. */
 export function checkIpv4(address: string): string | undefined {
-  const value = parseIpv4(address);
-  return value !== undefined && formatIpv4(value) === address
-    ? undefined
-    : 'must be a valid IPv4 address (e.g. 10.9.8.7)';
+  return parseIpv4(address) === undefined
+    ? 'must be a valid IPv4 address (e.g. 10.9.8.7)'
+    : undefined;
 }

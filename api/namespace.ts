@@ -2,17 +2,17 @@ import { text } from './columns.ts';
 import { conditionFields } from './condition.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkDnsLabel } from './names.ts';
-import { defaulted, list, listMap, obj, str } from './schema.ts';
+import * as s from './schema.ts';
 
 const fields = {
-  spec: defaulted(
-    obj({ finalizers: list(str(), { about: 'Goes when the namespace is empty.' }) }),
+  spec: s.defaulted(
+    s.obj({ finalizers: s.list(s.str(), { about: 'Goes when the namespace is empty.' }) }),
     {},
   ),
-  status: defaulted(
-    obj({
-      phase: defaulted(str({ values: ['Active', 'Terminating'] }), 'Active'),
-      conditions: listMap(obj(conditionFields), { keys: ['type'] }),
+  status: s.defaulted(
+    s.obj({
+      phase: s.defaulted(s.str({ values: ['Active', 'Terminating'] }), 'Active'),
+      conditions: s.listMap(s.obj(conditionFields), { keys: ['type'] }),
     }),
     { phase: 'Active' },
   ),

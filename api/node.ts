@@ -1,95 +1,79 @@
 import { conditionFields } from './condition.ts';
-import {
-  duplicateField,
-  errorsOf,
-  errorsOfEach,
-  type FieldError,
-  type FieldPath,
-  invalidBecause,
-} from './field-error.ts';
+import * as field from './field-error.ts';
+import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkLabelValue, checkQualifiedName } from './names.ts';
 import { nodeColumns } from './node-columns.ts';
-import {
-  bool,
-  defaulted,
-  int,
-  list,
-  listMap,
-  map,
-  type ObjectOf,
-  obj,
-  quantity,
-  required,
-  str,
-  time,
-  unsupportedFields,
-} from './schema.ts';
+import * as s from './schema.ts';
 
 const taintFields = {
-  key: required(str()),
-  value: str(),
-  effect: required(str({ values: ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] })),
-  timeAdded: time({ about: 'With NoExecute: since when.' }),
+  key: s.required(s.str()),
+  value: s.str(),
+  effect: s.required(s.str({ values: ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] })),
+  timeAdded: s.time({ about: 'With NoExecute: since when.' }),
 };
 
 const specFields = {
-  podCIDR: str({ about: "Addresses of the node's pods; given by the controller." }),
-  podCIDRs: list(str()),
-  providerID: str(),
-  unschedulable: bool({ about: 'No new pods: kubectl cordon.' }),
-  taints: list(obj(taintFields), { about: 'Keep away pods that do not tolerate them.' }),
-  ...unsupportedFields('configSource', 'externalID'),
+  podCIDR: s.str({ about: "Addresses of the node's pods; given by the controller." }),
+  podCIDRs: s.list(s.str()),
+  providerID: s.str(),
+  unschedulable: s.bool({ about: 'No new pods: kubectl cordon.' }),
+  taints: s.list(s.obj(taintFields), { about: 'Keep away pods that do not tolerate them.' }),
+  ...s.unsupportedFields('configSource externalID'),
 };
 
 const nodeConditionFields = {
   ...conditionFields,
-  type: required(str({ about: 'Ready, MemoryPressure, DiskPressure, PIDPressure, …' })),
-  lastHeartbeatTime: time(),
+  type: s.required(s.str({ about: 'Ready, MemoryPressure, DiskPressure, PIDPressure, …' })),
+  lastHeartbeatTime: s.time(),
 };
 
 const systemFields = {
-  machineID: defaulted(str(), ''),
-  systemUUID: defaulted(str(), ''),
-  bootID: defaulted(str(), ''),
-  kernelVersion: defaulted(str(), ''),
-  osImage: defaulted(str(), ''),
-  containerRuntimeVersion: defaulted(str(), ''),
-  kubeletVersion: defaulted(str({ about: "The agent's version." }), ''),
-  kubeProxyVersion: str(),
-  operatingSystem: defaulted(str(), ''),
-  architecture: defaulted(str(), ''),
-  swap: obj({ capacity: int() }),
+  machineID: s.defaulted(s.str(), ''),
+  systemUUID: s.defaulted(s.str(), ''),
+  bootID: s.defaulted(s.str(), ''),
+  kernelVersion: s.defaulted(s.str(), ''),
+  osImage: s.defaulted(s.str(), ''),
+  containerRuntimeVersion: s.defaulted(s.str(), ''),
+  kubeletVersion: s.defaulted(s.str({ about: "The agent's version." }), ''),
+  kubeProxyVersion: s.str(),
+  operatingSystem: s.defaulted(s.str(), ''),
+  architecture: s.defaulted(s.str(), ''),
+  swap: s.obj({ capacity: s.int() }),
 };
 
 const statusFields = {
-  capacity: map(quantity()),
-  allocatable: map(quantity(), { about: 'What the scheduler may give out: cpu, memory, pods.' }),
-  phase: str(),
-  conditions: listMap(obj(nodeConditionFields), { keys: ['type'] }),
-  addresses: listMap(
-    obj({
-      type: required(str({ values: ['Hostname', 'InternalIP', 'ExternalIP', 'InternalDNS'] })),
-      address: required(str()),
+  capacity: s.map(s.quantity()),
+  allocatable: s.map(s.quantity(), {
+    about: 'What the scheduler may give out: cpu, memory, pods.',
+  }),
+  phase: s.str(),
+  conditions: s.listMap(s.obj(nodeConditionFields), { keys: ['type'] }),
+  addresses: s.listMap(
+    s.obj({
+      type: s.required(s.str({ values: ['Hostname', 'InternalIP', 'ExternalIP', 'InternalDNS'] })),
+      address: s.required(s.str()),
     }),
     { keys: ['type'] },
   ),
-  daemonEndpoints: obj({ kubeletEndpoint: obj({ Port: required(int()) }) }),
-  nodeInfo: obj(systemFields),
-  images: list(obj({ names: list(str()), sizeBytes: int({ min: 0, max: 2 ** 53 - 1 }) })),
-  runtimeHandlers: list(obj({ name: defaulted(str(), ''), ...unsupportedFields('features') })),
-  ...unsupportedFields('config', 'features', 'volumesAttached', 'volumesInUse'),
+  daemonEndpoints: s.obj({ kubeletEndpoint: s.obj({ Port: s.required(s.int()) }) }),
+  nodeInfo: s.obj(systemFields),
+  images: s.list(s.obj({ names: s.list(s.str()), sizeBytes: s.int({ min: 0, max: 2 ** 53 - 1 }) })),
+  runtimeHandlers: s.list(
+    s.obj({ name: s.defaulted(s.str(), ''), ...s.unsupportedFields('features') }),
+  ),
+  ...s.unsupportedFields('config features volumesAttached volumesInUse'),
 };
 
 const fields = {
-  spec: defaulted(obj(specFields), {}),
-  status: defaulted(obj(statusFields), {}),
+  spec: s.defaulted(s.obj(specFields), {}),
+  status: s.defaulted(s.obj(statusFields), {}),
 };
 
 export type Node = KubeObject<typeof fields>;
-export type Taint = ObjectOf<typeof taintFields>;
-export type NodeCondition = ObjectOf<typeof nodeConditionFields>;
+export type Taint = s.ObjectOf<typeof taintFields>;
+export type NodeCondition = s.ObjectOf<typeof nodeConditionFields>;
 
 export const Node: Kind<typeof fields> = kind({
   group: '',
@@ -116,13 +100,13 @@ export const Node: Kind<typeof fields> = kind({
   },
 });
 
-function validateTaints(taints: readonly Taint[], at: FieldPath): readonly FieldError[] {
+const validateTaints: Rule<readonly Taint[]> = (taints, at) => {
   const ids = taints.map(({ key, effect }) => `${key}:${effect}`);
   return errorsOfEach(taints, at, ({ key, value = '' }, path, index) =>
     errorsOf(
-      invalidBecause(path('key'), key, checkQualifiedName(key)),
-      invalidBecause(path('value'), value, checkLabelValue(value)),
-      ids.indexOf(ids[index] ?? '') < index && duplicateField(path, ids[index]),
+      field.check(path('key'), key, checkQualifiedName),
+      field.check(path('value'), value, checkLabelValue),
+      ids.indexOf(ids[index] ?? '') < index && field.duplicate(path, ids[index]),
     ),
   );
-}
+};

@@ -1,4 +1,4 @@
-import type { Fields, Schema } from './schema.ts';
+import type { Schema } from './schema.ts';
 
 /**
  * Reads JSON as Kubernetes does: null means absent, and so does "" where only certain words make sense. Gives a fresh
@@ -35,12 +35,12 @@ export function mapInner(
 export function childSchema(schema: Schema | undefined, name: string): Schema | undefined {
   const shape = schema?.shape;
   if (shape?.kind === 'map') return shape.value;
-  return shape?.kind === 'object' ? ownField(shape.fields, name) : undefined;
+  return shape?.kind === 'object' ? own(shape.fields, name) : undefined;
 }
 
-/** A field of the schema; never one of Object.prototype's. */
-export const ownField = (fields: Fields, name: string): Schema | undefined =>
-  Object.hasOwn(fields, name) ? fields[name] : undefined;
+/** A field of an object or a value of a map; never one of Object.prototype's. */
+export const own = <T>(of: Readonly<Record<string, T>>, name: string): T | undefined =>
+  Object.hasOwn(of, name) ? of[name] : undefined;
 
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

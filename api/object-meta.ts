@@ -1,48 +1,35 @@
-import {
-  bool,
-  json,
-  listMap,
-  listSet,
-  long,
-  map,
-  type ObjectOf,
-  obj,
-  required,
-  str,
-  time,
-  unsupported,
-} from './schema.ts';
+import * as s from './schema.ts';
 
 /** metav1.ObjectMeta as orc keeps it. Written by the user but for uid, resourceVersion, generation and the timestamps. */
 export const objectMetaFields = {
-  name: str(),
-  generateName: str(),
-  namespace: str(),
-  uid: str(),
-  resourceVersion: str(),
-  generation: long(),
-  creationTimestamp: time(),
-  deletionTimestamp: time(),
-  deletionGracePeriodSeconds: long({ min: 0 }),
-  labels: map(str()),
-  annotations: map(str()),
-  ownerReferences: listMap(
-    obj({
-      apiVersion: required(str()),
-      kind: required(str()),
-      name: required(str()),
-      uid: required(str()),
-      controller: bool(),
-      blockOwnerDeletion: bool(),
+  name: s.str(),
+  generateName: s.str(),
+  namespace: s.str(),
+  uid: s.str(),
+  resourceVersion: s.str(),
+  generation: s.long(),
+  creationTimestamp: s.time(),
+  deletionTimestamp: s.time(),
+  deletionGracePeriodSeconds: s.long({ min: 0 }),
+  labels: s.map(s.str()),
+  annotations: s.map(s.str()),
+  ownerReferences: s.listMap(
+    s.obj({
+      apiVersion: s.required(s.str()),
+      kind: s.required(s.str()),
+      name: s.required(s.str()),
+      uid: s.required(s.str()),
+      controller: s.bool(),
+      blockOwnerDeletion: s.bool(),
     }),
     { keys: ['uid'] },
   ),
-  finalizers: listSet(str()),
-  managedFields: json(),
-  selfLink: unsupported(''),
+  finalizers: s.listSet(s.str()),
+  managedFields: s.json(),
+  selfLink: s.unsupported(''),
 };
 
-export type ObjectMeta = ObjectOf<typeof objectMetaFields>;
+export type ObjectMeta = s.ObjectOf<typeof objectMetaFields>;
 
 /** A stored object's metadata: what the API server has filled in is there. */
 export type StoredMeta = ObjectMeta & {

@@ -1,14 +1,14 @@
-import { type ObjectOf, str } from './schema.ts';
+import * as s from './schema.ts';
 
 /** core/v1 ObjectReference: points at an object, or (fieldPath) at a part of it. */
 export const objectReferenceFields = {
-  kind: str(),
-  namespace: str(),
-  name: str(),
-  uid: str(),
-  apiVersion: str(),
-  resourceVersion: str(),
-  fieldPath: str({ about: 'Part of the object, as spec.containers{web}.' }),
+  kind: s.str(),
+  namespace: s.str(),
+  name: s.str(),
+  uid: s.str(),
+  apiVersion: s.str(),
+  resourceVersion: s.str(),
+  fieldPath: s.str({ about: 'Part of the object, as spec.containers{web}.' }),
 };
 
-export type ObjectReference = ObjectOf<typeof objectReferenceFields>;
+export type ObjectReference = s.ObjectOf<typeof objectReferenceFields>;

@@ -1,118 +1,100 @@
 import { appArmorProfile, containerFields, seccompProfile } from './container.ts';
 import { objectMetaFields } from './object-meta.ts';
-import {
-  bool,
-  defaulted,
-  derived,
-  fixed,
-  list,
-  listMap,
-  long,
-  map,
-  type ObjectOf,
-  obj,
-  required,
-  str,
-  unsupported,
-  unsupportedFields,
-} from './schema.ts';
+import * as s from './schema.ts';
 import { volumeFields } from './volume.ts';
 
 const podSecurityContextFields = {
-  runAsUser: long({ min: 0, max: 2 ** 31 - 1, about: "Default: the image's user." }),
-  runAsGroup: long({ min: 0, max: 2 ** 31 - 1 }),
-  runAsNonRoot: bool({ about: 'Refuse to start containers as user 0.' }),
-  supplementalGroups: list(long({ min: 0, max: 2 ** 31 - 1 })),
-  fsGroup: long({ min: 0, max: 2 ** 31 - 1, about: 'Group of the volumes and of every process.' }),
+  runAsUser: s.long({ min: 0, max: 2 ** 31 - 1, about: "Default: the image's user." }),
+  runAsGroup: s.long({ min: 0, max: 2 ** 31 - 1 }),
+  runAsNonRoot: s.bool({ about: 'Refuse to start containers as user 0.' }),
+  supplementalGroups: s.list(s.long({ min: 0, max: 2 ** 31 - 1 })),
+  fsGroup: s.long({
+    min: 0,
+    max: 2 ** 31 - 1,
+    about: 'Group of the volumes and of every process.',
+  }),
   seccompProfile,
   appArmorProfile,
-  supplementalGroupsPolicy: unsupported('Merge'),
-  fsGroupChangePolicy: unsupported('Always'),
-  ...unsupportedFields('seLinuxChangePolicy', 'seLinuxOptions', 'sysctls', 'windowsOptions'),
+  supplementalGroupsPolicy: s.unsupported('Merge'),
+  fsGroupChangePolicy: s.unsupported('Always'),
+  ...s.unsupportedFields('seLinuxChangePolicy seLinuxOptions sysctls windowsOptions'),
 };
 
 const tolerationFields = {
-  key: str({ about: 'The taint; empty with Exists means every taint.' }),
-  operator: str({ values: ['Exists', 'Equal'], about: 'Default Equal.' }),
-  value: str(),
-  effect: str({
+  key: s.str({ about: 'The taint; empty with Exists means every taint.' }),
+  operator: s.str({ values: ['Exists', 'Equal'], about: 'Default Equal.' }),
+  value: s.str(),
+  effect: s.str({
     values: ['NoSchedule', 'PreferNoSchedule', 'NoExecute'],
     about: 'Default: every effect.',
   }),
-  tolerationSeconds: long({ about: 'With NoExecute: how long the pod may stay.' }),
+  tolerationSeconds: s.long({ about: 'With NoExecute: how long the pod may stay.' }),
 };
 
 export const podSpecFields = {
-  containers: required(listMap(obj(containerFields), { keys: ['name'] })),
-  initContainers: listMap(obj(containerFields), {
+  containers: s.required(s.listMap(s.obj(containerFields), { keys: ['name'] })),
+  initContainers: s.listMap(s.obj(containerFields), {
     keys: ['name'],
     about: 'Run one after the other, to their end, before the containers.',
   }),
-  volumes: listMap(obj(volumeFields), { keys: ['name'] }),
-  restartPolicy: defaulted(str({ values: ['Always', 'OnFailure', 'Never'] }), 'Always'),
-  terminationGracePeriodSeconds: defaulted(
-    long({ min: 0, about: 'Time from SIGTERM to SIGKILL.' }),
+  volumes: s.listMap(s.obj(volumeFields), { keys: ['name'] }),
+  restartPolicy: s.defaulted(s.str({ values: ['Always', 'OnFailure', 'Never'] }), 'Always'),
+  terminationGracePeriodSeconds: s.defaulted(
+    s.long({ min: 0, about: 'Time from SIGTERM to SIGKILL.' }),
     30,
   ),
-  dnsPolicy: defaulted(
-    str({
+  dnsPolicy: s.defaulted(
+    s.str({
       values: ['ClusterFirst', 'Default'],
       lacks: ['ClusterFirstWithHostNet', 'None'],
       about: "ClusterFirst: the cluster's names; Default: the node's resolv.conf.",
     }),
     'ClusterFirst',
   ),
-  nodeSelector: map(str(), { about: 'Labels that the node must have.' }),
-  nodeName: str({ about: 'Written by the scheduler; set it to bypass it.' }),
-  tolerations: list(obj(tolerationFields), { about: 'Taints that the pod puts up with.' }),
-  hostNetwork: bool({ about: "Share the node's network." }),
-  hostUsers: derived(
-    bool({ about: "Share the node's user ids. Default false in orc; true with hostNetwork." }),
+  nodeSelector: s.map(s.str(), { about: 'Labels that the node must have.' }),
+  nodeName: s.str({ about: 'Written by the scheduler; set it to bypass it.' }),
+  tolerations: s.list(s.obj(tolerationFields), { about: 'Taints that the pod puts up with.' }),
+  hostNetwork: s.bool({ about: "Share the node's network." }),
+  hostUsers: s.derived(
+    s.bool({ about: "Share the node's user ids. Default false in orc; true with hostNetwork." }),
   ),
-  securityContext: defaulted(obj(podSecurityContextFields), {}),
-  hostname: str({ about: "Default: the pod's name." }),
-  subdomain: str({ about: 'A headless Service under which the hostname resolves.' }),
-  imagePullSecrets: listMap(obj({ name: required(str()) }), {
+  securityContext: s.defaulted(s.obj(podSecurityContextFields), {}),
+  hostname: s.str({ about: "Default: the pod's name." }),
+  subdomain: s.str({ about: 'A headless Service under which the hostname resolves.' }),
+  imagePullSecrets: s.listMap(s.obj({ name: s.required(s.str()) }), {
     keys: ['name'],
     about: 'Secrets of type kubernetes.io/dockerconfigjson.',
   }),
-  enableServiceLinks: bool({
+  enableServiceLinks: s.bool({
     about: 'Addresses of the Services as environment variables. Default true.',
   }),
-  runtimeClassName: str({ about: 'A RuntimeClass: the runtime that runs the containers.' }),
-  schedulerName: fixed('default-scheduler'),
-  hostPID: unsupported(false),
-  hostIPC: unsupported(false),
-  shareProcessNamespace: unsupported(false),
-  setHostnameAsFQDN: unsupported(false),
-  serviceAccountName: unsupported('default'),
-  serviceAccount: unsupported('default'),
-  automountServiceAccountToken: unsupported(false),
-  priority: unsupported(0),
-  preemptionPolicy: unsupported('PreemptLowerPriority'),
-  affinity: unsupported({}),
-  overhead: unsupported({}),
-  dnsConfig: unsupported({}),
-  resources: unsupported({}),
-  os: unsupported({ name: 'linux' }),
-  ...unsupportedFields(
-    'activeDeadlineSeconds',
-    'ephemeralContainers',
-    'hostAliases',
-    'hostnameOverride',
-    'priorityClassName',
-    'readinessGates',
-    'resourceClaims',
-    'schedulingGates',
-    'topologySpreadConstraints',
+  runtimeClassName: s.str({ about: 'A RuntimeClass: the runtime that runs the containers.' }),
+  schedulerName: s.fixed('default-scheduler'),
+  hostPID: s.unsupported(false),
+  hostIPC: s.unsupported(false),
+  shareProcessNamespace: s.unsupported(false),
+  setHostnameAsFQDN: s.unsupported(false),
+  serviceAccountName: s.unsupported('default'),
+  serviceAccount: s.unsupported('default'),
+  automountServiceAccountToken: s.unsupported(false),
+  priority: s.unsupported(0),
+  preemptionPolicy: s.unsupported('PreemptLowerPriority'),
+  affinity: s.unsupported({}),
+  overhead: s.unsupported({}),
+  dnsConfig: s.unsupported({}),
+  resources: s.unsupported({}),
+  os: s.unsupported({ name: 'linux' }),
+  ...s.unsupportedFields(
+    'activeDeadlineSeconds ephemeralContainers hostAliases hostnameOverride priorityClassName',
+    'readinessGates resourceClaims schedulingGates topologySpreadConstraints',
   ),
 };
 
 export const podTemplateFields = {
-  metadata: defaulted(obj(objectMetaFields), {}),
-  spec: required(obj(podSpecFields)),
+  metadata: s.defaulted(s.obj(objectMetaFields), {}),
+  spec: s.required(s.obj(podSpecFields)),
 };
 
-export type PodSpec = ObjectOf<typeof podSpecFields>;
-export type PodTemplate = ObjectOf<typeof podTemplateFields>;
-export type Toleration = ObjectOf<typeof tolerationFields>;
+export type PodSpec = s.ObjectOf<typeof podSpecFields>;
+export type PodTemplate = s.ObjectOf<typeof podTemplateFields>;
+export type Toleration = s.ObjectOf<typeof tolerationFields>;

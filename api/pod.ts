@@ -4,12 +4,12 @@ import { podColumns } from './pod-columns.ts';
 import { qosClass } from './pod-facts.ts';
 import { podSpecFields } from './pod-spec.ts';
 import { podStatusFields } from './pod-status.ts';
-import { defaulted, obj, required } from './schema.ts';
+import * as s from './schema.ts';
 import { validatePodSpec, validatePodSpecUpdate } from './validate-pod-spec.ts';
 
 const fields = {
-  spec: required(obj(podSpecFields)),
-  status: defaulted(obj(podStatusFields), { phase: 'Pending' }),
+  spec: s.required(s.obj(podSpecFields)),
+  status: s.defaulted(s.obj(podStatusFields), { phase: 'Pending' }),
 };
 
 export type Pod = KubeObject<typeof fields>;
@@ -32,7 +32,7 @@ export const Pod: Kind<typeof fields> = kind({
   },
   validate: ({ spec }, at) => validatePodSpec(spec, at('spec')),
   validateUpdate: (next, previous, at) =>
-    validatePodSpecUpdate(next.spec, previous.spec, at('spec')),
+    validatePodSpecUpdate(previous.spec)(next.spec, at('spec')),
   columns: podColumns,
   selectableFields: {
     'spec.nodeName': ({ spec }) => spec.nodeName,

@@ -1,19 +1,20 @@
 import { applySchemaDefaults } from './apply-defaults.ts';
 import { checkMetadata, checkMetadataUpdate } from './check-metadata.ts';
 import { checkShape } from './check-shape.ts';
-import { type FieldError, fieldPath, invalidField } from './field-error.ts';
+import * as field from './field-error.ts';
+import { type FieldError, type FieldErrors, fieldPath } from './field-error.ts';
 import { apiVersionOf, type Kind, type KubeObject, type NewObject } from './kind.ts';
 import { isObject, normalize } from './normalize.ts';
 import { pruneUnknown, pruneUnsupported } from './prune-unknown.ts';
 import type { Fields } from './schema.ts';
 
 export type Parsed<T> =
-  | { readonly object: T; readonly warnings: readonly FieldError[] }
-  | { readonly errors: readonly FieldError[] };
+  | { readonly object: T; readonly warnings: FieldErrors }
+  | { readonly errors: FieldErrors };
 
 export interface ParseOptions {
   /** The namespace of the request; taken when the object names none. */
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
   /** What becomes of unknown fields: refused (the default), dropped and told, or dropped. */
   readonly fieldValidation?: 'Strict' | 'Warn' | 'Ignore';
 }
@@ -39,7 +40,7 @@ function errorsBehind<F extends Fields>(
   kind: Kind<F>,
   json: unknown,
   options: ParseOptions,
-): readonly FieldError[] {
+): FieldErrors {
   const rest = parseShape(kind, pruneUnsupported(kind.schema, json), options);
   return 'errors' in rest ? [] : checkWhole(kind, rest.object);
 }
@@ -51,16 +52,12 @@ export function parseUpdate<F extends Fields>(
   options: ParseOptions & { readonly previous: KubeObject<F> },
 ): Parsed<KubeObject<F>> {
   const { previous } = options;
-  const namespace = previous.metadata.namespace;
-  const parsed = parseShape(
-    kind,
-    json,
-    namespace === undefined ? options : { ...options, namespace },
-  );
+  const { namespace } = previous.metadata;
+  const parsed = parseShape(kind, json, { ...options, namespace });
   if ('errors' in parsed) return parsed;
   const object = withStoredMetadata(kind.inherit(parsed.object, previous), previous);
   const errors = [
-    ...checkMetadataUpdate(object.metadata, previous.metadata, fieldPath('metadata')),
+    ...checkMetadataUpdate(previous.metadata)(object.metadata, fieldPath('metadata')),
     ...checkWhole(kind, object),
     ...kind.validateUpdate(object, previous, fieldPath()),
   ];
@@ -87,21 +84,14 @@ function parseShape<F extends Fields>(
 
 /** As everyone writes objects: what it is, what it shall be, how it is. */
 function inOrder<T extends object>(object: T): T {
-  const places = ['apiVersion', 'kind', 'metadata', 'spec'];
-  const placeOf = (name: string) => {
-    const place = places.indexOf(name);
-    return place >= 0 ? place : name === 'status' ? places.length + 1 : places.length;
-  };
-  const entries = Object.entries(object).sort(([a], [b]) => placeOf(a) - placeOf(b));
-  return Object.fromEntries(entries) as T;
+  // A key keeps the place at which it is first given.
+  const { status, ...others }: T & { readonly status?: unknown } = object;
+  const first = { apiVersion: '', kind: '', metadata: {}, ...('spec' in object && { spec: {} }) };
+  return { ...first, ...others, ...(status !== undefined && { status }) } as T;
 }
 
 /** Clients may leave out what the URL says already: client-node sends neither kind nor apiVersion. */
-function withTypeAndNamespace(
-  kind: Pick<Kind, 'group' | 'version' | 'kind' | 'namespaced'>,
-  json: unknown,
-  namespace: string | undefined,
-): unknown {
+function withTypeAndNamespace(kind: Kind, json: unknown, namespace?: string): unknown {
   if (!isObject(json)) return json;
   const metadata = json.metadata ?? {};
   const completed =
@@ -116,26 +106,23 @@ function withTypeAndNamespace(
   };
 }
 
-function checkType(
-  kind: Pick<Kind, 'group' | 'version' | 'kind'>,
-  object: unknown,
-): readonly FieldError[] {
+function checkType(kind: Kind, object: unknown): FieldErrors {
   if (!isObject(object)) return [];
   const expected = { apiVersion: apiVersionOf(kind), kind: kind.kind };
   return (['apiVersion', 'kind'] as const)
-    .filter((field) => object[field] !== expected[field])
-    .map((field) =>
-      invalidField(
-        fieldPath(field),
-        object[field],
-        `must be ${JSON.stringify(expected[field])} here`,
+    .filter((name) => object[name] !== expected[name])
+    .map((name) =>
+      field.invalid(
+        fieldPath(name),
+        object[name],
+        `must be ${JSON.stringify(expected[name])} here`,
       ),
     );
 }
 
-function checkWhole<F extends Fields>(kind: Kind<F>, object: KubeObject<F>): readonly FieldError[] {
+function checkWhole<F extends Fields>(kind: Kind<F>, object: KubeObject<F>): FieldErrors {
   const at = fieldPath();
-  return [...checkMetadata(kind, object.metadata, at('metadata')), ...kind.validate(object, at)];
+  return [...checkMetadata(kind)(object.metadata, at('metadata')), ...kind.validate(object, at)];
 }
 
 /** What the store wrote and a client may leave out. */

@@ -1,45 +1,35 @@
-import {
-  defaulted,
-  int,
-  intOrString,
-  list,
-  type ObjectOf,
-  obj,
-  required,
-  str,
-  unsupported,
-} from './schema.ts';
+import * as s from './schema.ts';
 
 /** A check of a container that the agent repeats. Exactly one of exec, httpGet, tcpSocket. */
 export const probeFields = {
-  exec: obj(
-    { command: list(str(), { about: 'Run in the container, without a shell.' }) },
+  exec: s.obj(
+    { command: s.list(s.str(), { about: 'Run in the container, without a shell.' }) },
     { about: 'Success is exit code 0.' },
   ),
-  httpGet: obj(
+  httpGet: s.obj(
     {
-      path: defaulted(str({ about: 'Path and query.' }), '/'),
-      port: required(intOrString({ about: 'Number, or name of a port of the container.' })),
-      host: str({ about: "Default: the pod's address." }),
-      scheme: defaulted(str({ values: ['HTTP', 'HTTPS'] }), 'HTTP'),
-      httpHeaders: list(obj({ name: required(str()), value: defaulted(str(), '') })),
+      path: s.defaulted(s.str({ about: 'Path and query.' }), '/'),
+      port: s.required(s.intOrString({ about: 'Number, or name of a port of the container.' })),
+      host: s.str({ about: "Default: the pod's address." }),
+      scheme: s.defaulted(s.str({ values: ['HTTP', 'HTTPS'] }), 'HTTP'),
+      httpHeaders: s.list(s.obj({ name: s.required(s.str()), value: s.defaulted(s.str(), '') })),
     },
     { about: 'Success is an answer from 200 to 399.' },
   ),
-  tcpSocket: obj(
+  tcpSocket: s.obj(
     {
-      port: required(intOrString({ about: 'Number, or name of a port of the container.' })),
-      host: str({ about: "Default: the pod's address." }),
+      port: s.required(s.intOrString({ about: 'Number, or name of a port of the container.' })),
+      host: s.str({ about: "Default: the pod's address." }),
     },
     { about: 'Success is a connection.' },
   ),
-  grpc: unsupported(),
-  initialDelaySeconds: int({ min: 0, about: 'Time from the start to the first check.' }),
-  timeoutSeconds: defaulted(int({ min: 1, about: 'A check that takes longer has failed.' }), 1),
-  periodSeconds: defaulted(int({ min: 1, about: 'Time between checks.' }), 10),
-  successThreshold: defaulted(int({ min: 1, about: 'Successes in a row that heal.' }), 1),
-  failureThreshold: defaulted(int({ min: 1, about: 'Failures in a row that count.' }), 3),
-  terminationGracePeriodSeconds: unsupported(),
+  grpc: s.unsupported(),
+  initialDelaySeconds: s.int({ min: 0, about: 'Time from the start to the first check.' }),
+  timeoutSeconds: s.defaulted(s.int({ min: 1, about: 'A check that takes longer has failed.' }), 1),
+  periodSeconds: s.defaulted(s.int({ min: 1, about: 'Time between checks.' }), 10),
+  successThreshold: s.defaulted(s.int({ min: 1, about: 'Successes in a row that heal.' }), 1),
+  failureThreshold: s.defaulted(s.int({ min: 1, about: 'Failures in a row that count.' }), 3),
+  terminationGracePeriodSeconds: s.unsupported(),
 };
 
-export type Probe = ObjectOf<typeof probeFields>;
+export type Probe = s.ObjectOf<typeof probeFields>;

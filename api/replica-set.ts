@@ -5,35 +5,35 @@ import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { labelSelectorFields } from './label-selector.ts';
 import { podTemplateFields } from './pod-spec.ts';
-import { defaulted, int, listMap, long, type ObjectOf, obj, required } from './schema.ts';
+import * as s from './schema.ts';
 import { templateColumns } from './template-columns.ts';
 import { validatePodTemplate } from './validate-pod-spec.ts';
 import { validateSelectorOf } from './validate-selector.ts';
 
 const specFields = {
-  replicas: defaulted(int({ min: 0 }), 1),
-  selector: required(obj(labelSelectorFields, { about: 'Its pods. Cannot be changed.' })),
-  template: required(obj(podTemplateFields, { about: 'The pods to make.' })),
-  minReadySeconds: int({ min: 0, about: 'A pod counts as available when ready for so long.' }),
+  replicas: s.defaulted(s.int({ min: 0 }), 1),
+  selector: s.required(s.obj(labelSelectorFields, { about: 'Its pods. Cannot be changed.' })),
+  template: s.required(s.obj(podTemplateFields, { about: 'The pods to make.' })),
+  minReadySeconds: s.int({ min: 0, about: 'A pod counts as available when ready for so long.' }),
 };
 
 const statusFields = {
-  replicas: defaulted(int(), 0),
-  fullyLabeledReplicas: int(),
-  readyReplicas: int(),
-  availableReplicas: int(),
-  terminatingReplicas: int(),
-  observedGeneration: long(),
-  conditions: listMap(obj(conditionFields), { keys: ['type'] }),
+  replicas: s.defaulted(s.int(), 0),
+  fullyLabeledReplicas: s.int(),
+  readyReplicas: s.int(),
+  availableReplicas: s.int(),
+  terminatingReplicas: s.int(),
+  observedGeneration: s.long(),
+  conditions: s.listMap(s.obj(conditionFields), { keys: ['type'] }),
 };
 
 const fields = {
-  spec: required(obj(specFields)),
-  status: defaulted(obj(statusFields), { replicas: 0 }),
+  spec: s.required(s.obj(specFields)),
+  status: s.defaulted(s.obj(statusFields), { replicas: 0 }),
 };
 
 export type ReplicaSet = KubeObject<typeof fields>;
-export type ReplicaSetStatus = ObjectOf<typeof statusFields>;
+export type ReplicaSetStatus = s.ObjectOf<typeof statusFields>;
 
 export const ReplicaSet: Kind<typeof fields> = kind({
   group: 'apps',
@@ -45,7 +45,7 @@ export const ReplicaSet: Kind<typeof fields> = kind({
   fields,
   applyDefaults: ({ spec, ...rest }) => ({ ...rest, spec: defaultTemplate(spec) }),
   validate: ({ spec }, at) => [
-    ...validateSelectorOf(spec, 'replica set', at('spec')),
+    ...validateSelectorOf('replica set')(spec, at('spec')),
     ...validatePodTemplate(spec.template, at('spec')('template')),
   ],
   validateUpdate: (next, previous, at) =>

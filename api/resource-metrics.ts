@@ -1,20 +1,20 @@
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { defaulted, list, map, obj, quantity, required, str, time } from './schema.ts';
+import * as s from './schema.ts';
 
 /** metrics.k8s.io: measured, never stored; what `kubectl top` reads. */
 
-const usage = defaulted(map(quantity(), { about: 'cpu in cores, memory in bytes.' }), {});
+const usage = s.defaulted(s.map(s.quantity(), { about: 'cpu in cores, memory in bytes.' }), {});
 
 const measured = {
-  timestamp: required(time({ about: 'The end of the window.' })),
-  window: required(str({ about: 'Over which cpu is averaged.' })),
+  timestamp: s.required(s.time({ about: 'The end of the window.' })),
+  window: s.required(s.str({ about: 'Over which cpu is averaged.' })),
 };
 
 const nodeFields = { ...measured, usage };
 
 const podFields = {
   ...measured,
-  containers: defaulted(list(obj({ name: required(str()), usage })), []),
+  containers: s.defaulted(s.list(s.obj({ name: s.required(s.str()), usage })), []),
 };
 
 const shared = {

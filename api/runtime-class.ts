@@ -2,16 +2,16 @@ import { text } from './columns.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkDnsLabel } from './names.ts';
-import { required, str, unsupportedFields } from './schema.ts';
+import * as s from './schema.ts';
 
 const fields = {
-  handler: required(
-    str({
+  handler: s.required(
+    s.str({
       check: checkDnsLabel,
       about: 'The runtime, as nodes name it: --runtime-handler NAME=PATH of their agents.',
     }),
   ),
-  ...unsupportedFields('overhead', 'scheduling'),
+  ...s.unsupportedFields('overhead scheduling'),
 };
 
 export type RuntimeClass = KubeObject<typeof fields>;

@@ -1,4 +1,4 @@
-import { isObject } from './normalize.ts';
+import { isObject, own } from './normalize.ts';
 
 /** Equal as JSON: the order of an object's keys doesn't count, and undefined is absence. */
 export function isSame(a: unknown, b: unknown): boolean {
@@ -9,6 +9,3 @@ export function isSame(a: unknown, b: unknown): boolean {
   const names = new Set([...Object.keys(a), ...Object.keys(b)]);
   return [...names].every((name) => isSame(own(a, name), own(b, name)));
 }
-
-const own = (value: Readonly<Record<string, unknown>>, name: string): unknown =>
-  Object.hasOwn(value, name) ? value[name] : undefined;

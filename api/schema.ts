@@ -1,7 +1,7 @@
 /**
  * A small schema language for Kubernetes objects. One description of a kind's fields gives its TypeScript type
  * ({@link TypeOf}), the check of its shape (check-shape.ts), its defaults (apply-defaults.ts), the list keys that
- * patches merge by (merge-keys.ts) and what `explain` prints.
+ * patches merge by and what `explain` prints.
  */
 export interface Schema<T = unknown, P extends Presence = Presence> {
   readonly shape: Shape;
@@ -25,7 +25,6 @@ export type Shape =
     }
   | { readonly kind: 'integer'; readonly min: number; readonly max: number | bigint }
   | { readonly kind: 'boolean' }
-  | { readonly kind: 'number' }
   /** A resource.Quantity: a string such as "100m" or "1Gi", or a number; kept as the string. */
   | { readonly kind: 'quantity' }
   | { readonly kind: 'int-or-string' }
@@ -47,13 +46,13 @@ export type Shape =
   | { readonly kind: 'unsupported'; readonly harmless: readonly unknown[] };
 
 /**
- * How patches see a list: replaced as a whole; a set of scalars; or a map, whose entries are told apart by `keys`.
- * `patchKey` is strategic merge's one key where it isn't the first of them.
+ * How patches see a list: replaced as a whole; a set of scalars; or a map, whose entries are told apart by `keys`. The
+ * first of them is strategic merge's one key.
  */
 type ListMerge =
   | { readonly as: 'atomic' }
   | { readonly as: 'set' }
-  | { readonly as: 'map'; readonly keys: readonly string[]; readonly patchKey: string };
+  | { readonly as: 'map'; readonly keys: readonly [string, ...string[]] };
 
 /** What is wrong with a string, as "must …", or undefined. */
 export type StringCheck = (value: string) => string | undefined;
@@ -87,62 +86,45 @@ export function str<const V extends string = string>(
   return optional({ kind: 'string', check, values, lacks }, options);
 }
 
-export function int(options: AnyCase & { min?: number; max?: number } = {}): Optional<number> {
-  const { min = -(2 ** 31), max = 2 ** 31 - 1 } = options;
-  return optional({ kind: 'integer', min, max }, options);
-}
-
+const integer =
+  (least: number, most: number) =>
+  (options: AnyCase & { min?: number; max?: number } = {}): Optional<number> => {
+    const { min = least, max = most } = options;
+    return optional({ kind: 'integer', min, max }, options);
+  };
+export const int = integer(-(2 ** 31), 2 ** 31 - 1);
 /** int64, as far as a JSON number goes. */
-export function long(options: AnyCase & { min?: number; max?: number } = {}): Optional<number> {
-  const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER } = options;
-  return optional({ kind: 'integer', min, max }, options);
-}
-
+export const long = integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
 /** A bigint where a JavaScript number isn't exact. */
 export const uint64 = (): Optional<number | bigint> =>
   optional({ kind: 'integer', min: 0, max: 2n ** 64n - 1n }, {});
 
-export const bool = (options: AnyCase = {}): Optional<boolean> =>
-  optional({ kind: 'boolean' }, options);
-export const quantity = (options: AnyCase = {}): Optional<string> =>
-  optional({ kind: 'quantity' }, options);
-export const intOrString = (options: AnyCase = {}): Optional<number | string> =>
-  optional({ kind: 'int-or-string' }, options);
-export const time = (options: AnyCase = {}): Optional<string> =>
-  optional({ kind: 'time' }, options);
-export const base64 = (options: AnyCase = {}): Optional<string> =>
-  optional({ kind: 'bytes' }, options);
-export const json = (options: AnyCase = {}): Optional<unknown> =>
-  optional({ kind: 'json' }, options);
+const plain =
+  <T>(shape: Shape) =>
+  (options: AnyCase = {}): Optional<T> =>
+    optional(shape, options);
+export const bool = plain<boolean>({ kind: 'boolean' });
+export const quantity = plain<string>({ kind: 'quantity' });
+export const intOrString = plain<number | string>({ kind: 'int-or-string' });
+export const time = plain<string>({ kind: 'time' });
+export const base64 = plain<string>({ kind: 'bytes' });
+export const json = plain<unknown>({ kind: 'json' });
+
+type ListCase = AnyCase & { max?: number };
 
 /** A list that patches replace as a whole. */
-export function list<S extends Schema>(
-  item: S,
-  options: AnyCase & { max?: number } = {},
-): Optional<readonly TypeOf<S>[]> {
-  return listOf(item, { as: 'atomic' }, options);
-}
-
-/** A list whose entries are told apart by these fields: containers by name. */
-export function listMap<S extends Schema>(
-  item: S,
-  options: AnyCase & { keys: readonly string[]; patchKey?: string; max?: number },
-): Optional<readonly TypeOf<S>[]> {
-  const [first = ''] = options.keys;
-  return listOf(
-    item,
-    { as: 'map', keys: options.keys, patchKey: options.patchKey ?? first },
-    options,
-  );
-}
+export const list = <S extends Schema>(item: S, options: ListCase = {}) =>
+  listOf(item, { as: 'atomic' }, options);
 
 /** A list of distinct scalars. */
-export function listSet<S extends Schema>(
+export const listSet = <S extends Schema>(item: S, options: ListCase = {}) =>
+  listOf(item, { as: 'set' }, options);
+
+/** A list whose entries are told apart by these fields: containers by name. */
+export const listMap = <S extends Schema>(
   item: S,
-  options: AnyCase & { max?: number } = {},
-): Optional<readonly TypeOf<S>[]> {
-  return listOf(item, { as: 'set' }, options);
-}
+  options: ListCase & { keys: readonly [string, ...string[]] },
+) => listOf(item, { as: 'map', keys: options.keys }, options);
 
 export function map<S extends Schema>(
   value: S,
@@ -183,19 +165,17 @@ export function unsupported(...harmless: readonly unknown[]): Schema<never, 'uns
   return { shape: { kind: 'unsupported', harmless }, presence: 'unsupported' };
 }
 
-/** Several unsupported fields at once, none of which has a harmless value. */
-export function unsupportedFields<const K extends string>(
-  ...names: readonly K[]
-): { readonly [N in K]: Schema<never, 'unsupported'> } {
-  return Object.fromEntries(names.map((name) => [name, unsupported()])) as {
-    readonly [N in K]: Schema<never, 'unsupported'>;
-  };
+/** Several unsupported fields at once, none of which has a harmless value: their names, with spaces between. */
+export function unsupportedFields(...names: readonly string[]): Readonly<Record<never, Schema>> {
+  return Object.fromEntries(
+    names.flatMap((some) => some.split(' ')).map((name) => [name, unsupported()]),
+  );
 }
 
 function listOf<S extends Schema>(
   item: S,
   merge: ListMerge,
-  options: AnyCase & { max?: number },
+  options: ListCase,
 ): Optional<readonly TypeOf<S>[]> {
   return optional({ kind: 'list', item, merge, max: options.max ?? 10_000 }, options);
 }

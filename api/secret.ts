@@ -1,24 +1,21 @@
 import { count, text } from './columns.ts';
-import {
-  type FieldError,
-  type FieldPath,
-  invalidField,
-  requiredField,
-  tooLong,
-} from './field-error.ts';
+import { maxDataBytes, sizeOf } from './config-map.ts';
+import * as field from './field-error.ts';
+import { errorsOf, type Rule } from './field-error.ts';
 import { frozen, unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkConfigMapKey } from './names.ts';
-import { base64, bool, defaulted, map, str } from './schema.ts';
+import { own } from './normalize.ts';
+import * as s from './schema.ts';
 
 const fields = {
-  data: map(base64(), { check: checkConfigMapKey, about: 'Values by key, in base64.' }),
-  stringData: map(str(), {
+  data: s.map(s.base64(), { check: checkConfigMapKey, about: 'Values by key, in base64.' }),
+  stringData: s.map(s.str(), {
     check: checkConfigMapKey,
     about: 'Values as plain text; written into data and never read back.',
   }),
-  type: defaulted(str({ about: 'What it is for. Cannot be changed.' }), 'Opaque'),
-  immutable: bool({ about: 'Never changes again once true.' }),
+  type: s.defaulted(s.str({ about: 'What it is for. Cannot be changed.' }), 'Opaque'),
+  immutable: s.bool({ about: 'Never changes again once true.' }),
 };
 
 export type Secret = KubeObject<typeof fields>;
@@ -29,10 +26,11 @@ export const Secret: Kind<typeof fields> = kind({
   about: 'Configuration that is encrypted where it is stored.',
   fields,
   applyDefaults: foldStringData,
-  validate: (secret, at) => [
-    ...validateDataSize(secret.data ?? {}, at('data')),
-    ...validateTypedKeys(secret, at('data')),
-  ],
+  validate: (secret, at) =>
+    errorsOf(
+      sizeOf(secret.data ?? {}, 'base64') > maxDataBytes && field.tooLong(at('data'), maxDataBytes),
+      validateTypedKeys(secret, at('data')),
+    ),
   validateUpdate: (next, previous, at) => [
     ...unchanged(next.type, previous.type, at('type')),
     ...frozen({ next, previous }, ['data', 'immutable'], at),
@@ -44,8 +42,6 @@ export const Secret: Kind<typeof fields> = kind({
   selectableFields: { type: ({ type }) => type },
 });
 
-const MAX_BYTES = 1_048_576;
-
 function foldStringData({ stringData, ...secret }: Secret): Secret {
   if (stringData === undefined) return secret;
   const encoded = Object.entries(stringData).map(([key, text]) => [
@@ -55,13 +51,6 @@ function foldStringData({ stringData, ...secret }: Secret): Secret {
   return { ...secret, data: { ...secret.data, ...Object.fromEntries(encoded) } };
 }
 
-function validateDataSize(data: Data, at: FieldPath): readonly FieldError[] {
-  const bytes = Object.values(data).reduce((sum, one) => sum + Buffer.byteLength(one, 'base64'), 0);
-  return bytes > MAX_BYTES ? [tooLong(at, MAX_BYTES)] : [];
-}
-
-type Data = NonNullable<Secret['data']>;
-
 /** Keys that a Secret of a known type must have. */
 const KEYS_BY_TYPE: Readonly<Record<string, readonly string[]>> = {
   'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
@@ -70,16 +59,14 @@ const KEYS_BY_TYPE: Readonly<Record<string, readonly string[]>> = {
   'kubernetes.io/tls': ['tls.crt', 'tls.key'],
 };
 
-function validateTypedKeys({ type, data = {} }: Secret, at: FieldPath): readonly FieldError[] {
-  const keys = Object.hasOwn(KEYS_BY_TYPE, type) ? (KEYS_BY_TYPE[type] ?? []) : [];
-  return keys.flatMap((key) => {
-    const value = Object.hasOwn(data, key) ? data[key] : undefined;
-    if (value === undefined) return [requiredField(at(key))];
+const validateTypedKeys: Rule<Secret> = ({ type, data = {} }, at) =>
+  (own(KEYS_BY_TYPE, type) ?? []).flatMap((key) => {
+    const value = own(data, key);
+    if (value === undefined) return [field.required(at(key))];
     return key.startsWith('.docker') && !isJson(Buffer.from(value, 'base64').toString())
-      ? [invalidField(at(key), '<secret contents redacted>', 'must be JSON')]
+      ? [field.invalid(at(key), '<secret contents redacted>', 'must be JSON')]
       : [];
   });
-}
 
 function isJson(text: string): boolean {
   try {

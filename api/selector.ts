@@ -1,10 +1,12 @@
 import type { LabelSelector } from './label-selector.ts';
 
-/** One condition on a set of labels; a selector is a list of them that must all hold. */
-export type Requirement =
-  | { readonly key: string; readonly operator: 'In' | 'NotIn'; readonly values: readonly string[] }
-  | { readonly key: string; readonly operator: 'Exists' | 'DoesNotExist' }
-  | { readonly key: string; readonly operator: 'Gt' | 'Lt'; readonly values: readonly string[] };
+/** One condition on a label; a selector is a list of them that must all hold. */
+interface Requirement {
+  readonly key: string;
+  readonly operator: 'Exists' | 'DoesNotExist' | 'In' | 'NotIn' | 'Gt' | 'Lt';
+  /** None with Exists and DoesNotExist. */
+  readonly values: readonly string[];
+}
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -55,7 +57,9 @@ export class SelectorError extends Error {
 }
 
 export function matchesLabels(requirements: readonly Requirement[], labels: Labels = {}): boolean {
-  return requirements.every((requirement) => holds(requirement, labels[requirement.key]));
+  return requirements.every(({ key, operator, values }) =>
+    operators[operator].holds(labels[key], values),
+  );
 }
 
 /** metav1.LabelSelector as requirements. undefined selects nothing, an empty one everything. */
@@ -63,11 +67,8 @@ export function requirementsOf(selector: LabelSelector): readonly Requirement[] 
   const equalities = Object.entries(selector.matchLabels ?? {}).map(
     ([key, value]) => ({ key, operator: 'In', values: [value] }) as const,
   );
-  const expressions = (selector.matchExpressions ?? []).map(
-    ({ key, operator, values = [] }): Requirement =>
-      operator === 'In' || operator === 'NotIn' ? { key, operator, values } : { key, operator },
-  );
-  return [...equalities, ...expressions];
+  const expressions = selector.matchExpressions ?? [];
+  return [...equalities, ...expressions.map(({ values = [], ...one }) => ({ ...one, values }))];
 }
 
 export const matchesSelector = (
@@ -77,8 +78,10 @@ export const matchesSelector = (
 
 /** The text form, as kubectl shows it; "<none>" for an empty one. */
 export function formatLabelSelector(selector: LabelSelector | undefined): string {
-  const terms = requirementsOf(selector ?? {}).map(formatRequirement);
-  return terms.length === 0 ? '<none>' : terms.join(',');
+  const terms = requirementsOf(selector ?? {}).map(({ key, operator, values }) =>
+    operators[operator].format(key, values),
+  );
+  return terms.join(',') || '<none>';
 }
 
 const KEY = '[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?';
@@ -90,10 +93,10 @@ const REQUIREMENT = new RegExp(
 
 function requirementOf(match: RegExpExecArray, text: string): Requirement {
   const { absent, key = '', set, values = '', operator, value = '' } = match.groups ?? {};
-  if (absent !== undefined) return { key: absent, operator: 'DoesNotExist' };
+  if (absent !== undefined) return { key: absent, operator: 'DoesNotExist', values: [] };
   if (set !== undefined)
     return { key, operator: set === 'in' ? 'In' : 'NotIn', values: valuesOf(values, text) };
-  if (operator === undefined) return { key, operator: 'Exists' };
+  if (operator === undefined) return { key, operator: 'Exists', values: [] };
   if (operator === '!=') return { key, operator: 'NotIn', values: [value] };
   if (operator === '=' || operator === '==') return { key, operator: 'In', values: [value] };
   if (!/^\d+$/.test(value)) throw new SelectorError(text, value);
@@ -107,41 +110,33 @@ function valuesOf(list: string, text: string): readonly string[] {
   return values;
 }
 
-function holds(requirement: Requirement, value: string | undefined): boolean {
-  switch (requirement.operator) {
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'In':
-      return value !== undefined && requirement.values.includes(value);
-    case 'NotIn':
-      return value === undefined || !requirement.values.includes(value);
-    case 'Gt':
-      return isNumber(value) && Number(value) > Number(requirement.values[0]);
-    case 'Lt':
-      return isNumber(value) && Number(value) < Number(requirement.values[0]);
-  }
-}
-
 const isNumber = (value: string | undefined) => value !== undefined && /^-?\d+$/.test(value);
 
-function formatRequirement(requirement: Requirement): string {
-  const { key } = requirement;
-  switch (requirement.operator) {
-    case 'Exists':
-      return key;
-    case 'DoesNotExist':
-      return `!${key}`;
-    case 'In':
-      return requirement.values.length === 1
-        ? `${key}=${requirement.values[0]}`
-        : `${key} in (${requirement.values.join(',')})`;
-    case 'NotIn':
-      return `${key} notin (${requirement.values.join(',')})`;
-    case 'Gt':
-      return `${key}>${requirement.values[0]}`;
-    case 'Lt':
-      return `${key}<${requirement.values[0]}`;
-  }
+interface Operator {
+  /** `value`: the label's; undefined where there is no such label. */
+  holds(value: string | undefined, values: readonly string[]): boolean;
+  /** As kubectl shows it. */
+  format(key: string, values: readonly string[]): string;
 }
+
+const operators: Readonly<Record<Requirement['operator'], Operator>> = {
+  Exists: { holds: (value) => value !== undefined, format: (key) => key },
+  DoesNotExist: { holds: (value) => value === undefined, format: (key) => `!${key}` },
+  In: {
+    holds: (value, values) => value !== undefined && values.includes(value),
+    format: (key, values) =>
+      values.length === 1 ? `${key}=${values[0]}` : `${key} in (${values.join(',')})`,
+  },
+  NotIn: {
+    holds: (value, values) => value === undefined || !values.includes(value),
+    format: (key, values) => `${key} notin (${values.join(',')})`,
+  },
+  Gt: {
+    holds: (value, [bound]) => isNumber(value) && Number(value) > Number(bound),
+    format: (key, [bound]) => `${key}>${bound}`,
+  },
+  Lt: {
+    holds: (value, [bound]) => isNumber(value) && Number(value) < Number(bound),
+    format: (key, [bound]) => `${key}<${bound}`,
+  },
+};

@@ -1,36 +1,20 @@
-import type { FieldError, FieldPath } from './field-error.ts';
+import type { FieldErrors, FieldPath } from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkDns1035Label } from './names.ts';
-import {
-  bool,
-  defaulted,
-  derived,
-  fixed,
-  int,
-  intOrString,
-  list,
-  listMap,
-  map,
-  type ObjectOf,
-  obj,
-  required,
-  str,
-  unsupported,
-  unsupportedFields,
-} from './schema.ts';
+import * as s from './schema.ts';
 import { serviceColumns } from './service-columns.ts';
 import { validateServiceSpec } from './validate-service-spec.ts';
 
 const portFields = {
-  name: str({ about: 'Needed when there are several ports.' }),
-  protocol: defaulted(str({ values: ['TCP', 'UDP'], lacks: ['SCTP'] }), 'TCP'),
-  port: required(int({ min: 1, max: 65_535, about: 'Port of the Service.' })),
-  targetPort: derived(
-    intOrString({ about: "Port of the pods, or its name in them; default: the Service's." }),
+  name: s.str({ about: 'Needed when there are several ports.' }),
+  protocol: s.defaulted(s.str({ values: ['TCP', 'UDP'], lacks: ['SCTP'] }), 'TCP'),
+  port: s.required(s.int({ min: 1, max: 65_535, about: 'Port of the Service.' })),
+  targetPort: s.derived(
+    s.intOrString({ about: "Port of the pods, or its name in them; default: the Service's." }),
   ),
-  appProtocol: str(),
-  nodePort: int({
+  appProtocol: s.str(),
+  nodePort: s.int({
     min: 0,
     max: 65_535,
     about: "Open on every node's addresses; given by the controller.",
@@ -38,56 +22,57 @@ const portFields = {
 };
 
 const specFields = {
-  type: defaulted(
-    str({ values: ['ClusterIP', 'NodePort', 'ExternalName'], lacks: ['LoadBalancer'] }),
+  type: s.defaulted(
+    s.str({ values: ['ClusterIP', 'NodePort', 'ExternalName'], lacks: ['LoadBalancer'] }),
     'ClusterIP',
   ),
-  selector: map(str(), { about: 'Labels of its pods; none: you make the EndpointSlices.' }),
-  ports: listMap(obj(portFields), { keys: ['port', 'protocol'] }),
-  clusterIP: str({ about: 'Given by the controller; None: no address, only names (headless).' }),
-  clusterIPs: list(str()),
-  externalName: str({ about: 'With type ExternalName: a DNS name to point at.' }),
-  publishNotReadyAddresses: bool({ about: 'Names and addresses of pods that are not ready too.' }),
-  sessionAffinity: defaulted(
-    str({ values: ['None', 'ClientIP'], about: 'ClientIP: a client stays with its pod.' }),
+  selector: s.map(s.str(), { about: 'Labels of its pods; none: you make the EndpointSlices.' }),
+  ports: s.listMap(s.obj(portFields), { keys: ['port', 'protocol'] }),
+  clusterIP: s.str({ about: 'Given by the controller; None: no address, only names (headless).' }),
+  clusterIPs: s.list(s.str()),
+  externalName: s.str({ about: 'With type ExternalName: a DNS name to point at.' }),
+  publishNotReadyAddresses: s.bool({
+    about: 'Names and addresses of pods that are not ready too.',
+  }),
+  sessionAffinity: s.defaulted(
+    s.str({ values: ['None', 'ClientIP'], about: 'ClientIP: a client stays with its pod.' }),
     'None',
   ),
-  sessionAffinityConfig: obj({
-    clientIP: obj({ timeoutSeconds: defaulted(int({ min: 1, max: 86_400 }), 10_800) }),
+  sessionAffinityConfig: s.obj({
+    clientIP: s.obj({ timeoutSeconds: s.defaulted(s.int({ min: 1, max: 86_400 }), 10_800) }),
   }),
-  ipFamilies: list(str({ values: ['IPv4'], lacks: ['IPv6'] })),
-  ipFamilyPolicy: str({ values: ['SingleStack'], lacks: ['PreferDualStack', 'RequireDualStack'] }),
-  internalTrafficPolicy: fixed('Cluster'),
-  allocateLoadBalancerNodePorts: unsupported(true),
-  externalTrafficPolicy: str({
+  ipFamilies: s.list(s.str({ values: ['IPv4'], lacks: ['IPv6'] })),
+  ipFamilyPolicy: s.str({
+    values: ['SingleStack'],
+    lacks: ['PreferDualStack', 'RequireDualStack'],
+  }),
+  internalTrafficPolicy: s.fixed('Cluster'),
+  allocateLoadBalancerNodePorts: s.unsupported(true),
+  externalTrafficPolicy: s.str({
     values: ['Cluster'],
     lacks: ['Local'],
     about: 'With type NodePort: each node leads to all pods.',
   }),
-  healthCheckNodePort: unsupported(0),
-  ...unsupportedFields(
-    'externalIPs',
-    'loadBalancerClass',
-    'loadBalancerIP',
-    'loadBalancerSourceRanges',
-    'trafficDistribution',
+  healthCheckNodePort: s.unsupported(0),
+  ...s.unsupportedFields(
+    'externalIPs loadBalancerClass loadBalancerIP loadBalancerSourceRanges trafficDistribution',
   ),
 };
 
 const fields = {
-  spec: required(obj(specFields)),
-  status: defaulted(
-    obj({
-      loadBalancer: defaulted(obj({ ingress: unsupported() }), {}),
-      conditions: unsupported(),
+  spec: s.required(s.obj(specFields)),
+  status: s.defaulted(
+    s.obj({
+      loadBalancer: s.defaulted(s.obj({ ingress: s.unsupported() }), {}),
+      conditions: s.unsupported(),
     }),
     { loadBalancer: {} },
   ),
 };
 
 export type Service = KubeObject<typeof fields>;
-export type ServicePort = ObjectOf<typeof portFields>;
-export type ServiceSpec = ObjectOf<typeof specFields>;
+export type ServicePort = s.ObjectOf<typeof portFields>;
+export type ServiceSpec = s.ObjectOf<typeof specFields>;
 
 export const Service: Kind<typeof fields> = kind({
   group: '',
@@ -190,11 +175,7 @@ const withPorts = (service: Service, change: (port: ServicePort) => ServicePort)
   spec: { ...service.spec, ports: service.spec.ports?.map(change) },
 });
 
-function validateClusterIpUpdate(
-  next: Service,
-  previous: Service,
-  at: FieldPath,
-): readonly FieldError[] {
+function validateClusterIpUpdate(next: Service, previous: Service, at: FieldPath): FieldErrors {
   if ([next, previous].some(({ spec }) => spec.type === 'ExternalName')) return [];
   if (!previous.spec.clusterIP) return [];
   return unchanged(next.spec.clusterIP, previous.spec.clusterIP, at('spec')('clusterIP'));

@@ -1,4 +1,5 @@
-import type { FieldError } from './field-error.ts';
+import type { FieldErrors } from './field-error.ts';
+import type { Kind } from './kind.ts';
 
 /** The closed table of API errors: HTTP code, whether a client may simply try again. docs/errors.md mirrors it. */
 export const statusReasons = {
@@ -65,30 +66,23 @@ export const hasReason = (
   ...reasons: readonly StatusReason[]
 ): error is StatusError => error instanceof StatusError && reasons.includes(error.reason);
 
-interface Named {
-  readonly group: string;
-  readonly plural: string;
-  readonly kind: string;
+type Named = Pick<Kind, 'group' | 'plural' | 'kind'>;
+
+export const notFound = (kind: Named, name: string): StatusError =>
+  new StatusError('NotFound', `${label(kind)} "${name}" not found`, about(kind, name));
+
+/** The object, if there is one. Throws NotFound. */
+export function found<T>(kind: Named, name: string, object: T | undefined): T {
+  if (object === undefined) throw notFound(kind, name);
+  return object;
 }
 
-export function notFound(kind: Named, name: string): StatusError {
-  return new StatusError('NotFound', `${label(kind)} "${name}" not found`, {
-    details: details(kind, name),
-  });
-}
-
-export function alreadyExists(kind: Named, name: string): StatusError {
-  return new StatusError('AlreadyExists', `${label(kind)} "${name}" already exists`, {
-    details: details(kind, name),
-  });
-}
+export const alreadyExists = (kind: Named, name: string): StatusError =>
+  new StatusError('AlreadyExists', `${label(kind)} "${name}" already exists`, about(kind, name));
 
 export function conflict(kind: Named, name: string, why: string): StatusError {
-  return new StatusError(
-    'Conflict',
-    `Operation cannot be fulfilled on ${label(kind)} "${name}": ${why}`,
-    { details: details(kind, name) },
-  );
+  const message = `Operation cannot be fulfilled on ${label(kind)} "${name}": ${why}`;
+  return new StatusError('Conflict', message, about(kind, name));
 }
 
 /** `causes` say it to programs. */
@@ -98,33 +92,26 @@ export function forbidden(
   { why, causes }: { readonly why: string; readonly causes?: StatusDetails['causes'] },
 ): StatusError {
   const what = name === '' ? label(kind) : `${label(kind)} "${name}"`;
-  return new StatusError('Forbidden', `${what} is forbidden: ${why}`, {
-    details: { ...details(kind, name), ...(causes ? { causes } : {}) },
-  });
+  const more = causes ? { causes } : {};
+  return new StatusError('Forbidden', `${what} is forbidden: ${why}`, about(kind, name, more));
 }
 
 /** A hundred show what is wrong with a hundred thousand. */
 const maxCauses = 100;
 
 /** `Deployment.apps "web" is invalid: [spec.replicas: Invalid value: …, …]`, with a cause for each field. */
-export function invalid(kind: Named, name: string, errors: readonly FieldError[]): StatusError {
+export function invalid(kind: Named, name: string, errors: FieldErrors): StatusError {
   const told = errors.slice(0, maxCauses);
   const more = errors.length > maxCauses ? [`and ${errors.length - maxCauses} more`] : [];
   const sentences = [...told.map((e) => `${e.path}: ${e.message}`), ...more];
   const what = sentences.length === 1 ? sentences[0] : `[${sentences.join(', ')}]`;
   const title = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
-  return new StatusError('Invalid', `${title} "${name}" is invalid: ${what}`, {
-    details: {
-      ...details(kind, name),
-      kind: kind.kind,
-      causes: told.map((e) => ({ reason: e.reason, message: e.message, field: e.path })),
-    },
-  });
+  const causes = told.map((e) => ({ reason: e.reason, message: e.message, field: e.path }));
+  const details = about(kind, name, { kind: kind.kind, causes });
+  return new StatusError('Invalid', `${title} "${name}" is invalid: ${what}`, details);
 }
 
 const label = ({ group, plural }: Named) => (group === '' ? plural : `${plural}.${group}`);
-const details = ({ group, plural }: Named, name: string): StatusDetails => ({
-  ...(group === '' ? {} : { group }),
-  kind: plural,
-  name,
+const about = ({ group, plural }: Named, name: string, more: StatusDetails = {}) => ({
+  details: { ...(group === '' ? {} : { group }), kind: plural, name, ...more },
 });

@@ -1,24 +1,6 @@
-import type {
-  Container,
-  EnvFromSource,
-  EnvVar,
-  SecurityContext,
-  VolumeMount,
-} from './container.ts';
-import {
-  duplicateField,
-  errorsOf,
-  errorsOfEach,
-  type FieldError,
-  type FieldPath,
-  forbiddenField,
-  invalidBecause,
-  invalidField,
-  missingField,
-  notOneOf,
-  requiredField,
-  unsupportedByOrc,
-} from './field-error.ts';
+import type { Container, EnvVar, SecurityContext, VolumeMount } from './container.ts';
+import * as field from './field-error.ts';
+import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
 import {
   checkEnvName,
   checkIpv4,
@@ -31,89 +13,78 @@ import type { Probe } from './probe.ts';
 import { validateResources } from './validate-resources.ts';
 
 /** One container or init container. `volumes`: the names that its mounts may use. */
-export function validateContainer(
-  container: Container,
-  volumes: ReadonlySet<string>,
-  at: FieldPath,
-): readonly FieldError[] {
-  const { image, securityContext } = container;
-  return errorsOf(
-    image.trim() !== image &&
-      invalidField(at('image'), image, 'must not have leading or trailing whitespace'),
-    validatePorts(container, at('ports')),
-    errorsOfEach(container.env, at('env'), validateEnvVar),
-    errorsOfEach(container.envFrom, at('envFrom'), validateEnvFrom),
-    validateResources(container.resources, at('resources')),
-    errorsOfEach(container.volumeMounts, at('volumeMounts'), (mount, path) =>
-      validateVolumeMount(mount, volumes, path),
-    ),
-    validateProbes(container, at),
-    securityContext && validateSecurityContext(securityContext, at('securityContext')),
-    securityContext && validateAppArmor(securityContext, at('securityContext')),
-  );
-}
+export const validateContainer =
+  (volumes: ReadonlySet<string>): Rule<Container> =>
+  (container, at) => {
+    const { image, securityContext } = container;
+    return errorsOf(
+      image.trim() !== image &&
+        field.invalid(at('image'), image, 'must not have leading or trailing whitespace'),
+      validatePorts(container, at('ports')),
+      errorsOfEach(container.env, at('env'), validateEnvVar),
+      errorsOfEach(container.envFrom, at('envFrom'), ({ prefix, ...sources }, path) =>
+        errorsOf(
+          prefix && field.check(path('prefix'), prefix, checkEnvName),
+          exactlyOne(['configMapRef', 'secretRef'])(sources, path),
+        ),
+      ),
+      validateResources(container.resources, at('resources')),
+      errorsOfEach(container.volumeMounts, at('volumeMounts'), validateVolumeMount(volumes)),
+      validateProbes(container, at),
+      securityContext && validateSecurityContext(securityContext, at('securityContext')),
+      securityContext && validateAppArmor(securityContext, at('securityContext')),
+    );
+  };
 
 const probes = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;
 
 /** An init container ends before anyone could ask whether it is ready. */
-export function validateNoProbes(container: Container, at: FieldPath): readonly FieldError[] {
-  return probes
+export const validateNoProbes: Rule<Container> = (container, at) =>
+  probes
     .filter((probe) => container[probe] !== undefined)
     .map((probe) =>
-      forbiddenField(at(probe), 'may not be set for init containers without restartPolicy=Always'),
+      field.forbidden(at(probe), 'may not be set for init containers without restartPolicy=Always'),
     );
-}
 
-function validatePorts({ ports = [] }: Container, at: FieldPath): readonly FieldError[] {
+const validatePorts: Rule<Container> = ({ ports = [] }, at) => {
   const names = ports.map(({ name }) => name);
   return errorsOfEach(ports, at, ({ name, hostIP }, path, index) =>
     errorsOf(
       hostIP && validateHostIp(hostIP, path('hostIP')),
-      name && invalidBecause(path('name'), name, checkPortName(name)),
-      name && names.indexOf(name) < index && duplicateField(path('name'), name),
+      name && field.check(path('name'), name, checkPortName),
+      name && names.indexOf(name) < index && field.duplicate(path('name'), name),
     ),
   );
-}
+};
 
 /** Of the loopback network no port is opened: agent/network/service-rules.ts says why. */
-function validateHostIp(ip: string, at: FieldPath): readonly FieldError[] {
-  return ip.startsWith('127.') ? [unsupportedByOrc(at, ip)] : invalidBecause(at, ip, checkIpv4(ip));
-}
+const validateHostIp: Rule<string> = (ip, at) =>
+  ip.startsWith('127.') ? [field.unsupported(at, ip)] : field.check(at, ip, checkIpv4);
 
-function validateEnvVar({ name, value, valueFrom }: EnvVar, at: FieldPath): readonly FieldError[] {
+const validateEnvVar: Rule<EnvVar> = ({ name, value, valueFrom }, at) => {
   const possible = ['fieldRef', 'configMapKeyRef', 'secretKeyRef'];
   const path = valueFrom?.fieldRef?.fieldPath;
   const source = at('valueFrom');
   return errorsOf(
-    invalidBecause(at('name'), name, checkEnvName(name)),
+    field.check(at('name'), name, checkEnvName),
     valueFrom &&
       value &&
-      invalidField(source, '', 'may not be specified when `value` is not empty'),
-    valueFrom && exactlyOne(Object.keys(valueFrom), possible, source),
+      field.invalid(source, '', 'may not be specified when `value` is not empty'),
+    valueFrom && exactlyOne(possible)(valueFrom, source),
     path !== undefined && validateFieldPath(path, source('fieldRef')('fieldPath')),
   );
-}
+};
 
-function validateEnvFrom(source: EnvFromSource, at: FieldPath): readonly FieldError[] {
-  const { prefix, ...sources } = source;
-  return errorsOf(
-    prefix && invalidBecause(at('prefix'), prefix, checkEnvName(prefix)),
-    exactlyOne(Object.keys(sources), ['configMapRef', 'secretRef'], at),
-  );
-}
-
-function exactlyOne(
-  given: readonly string[],
-  possible: readonly string[],
-  at: FieldPath,
-): readonly FieldError[] {
-  const words = possible.map((one) => `\`${one}\``).join(', ');
-  return errorsOf(
-    given.length === 0 && invalidField(at, '', `must specify one of: ${words}`),
-    given.length > 1 &&
-      invalidField(at, '', 'may not have more than one field specified at a time'),
-  );
-}
+const exactlyOne =
+  (possible: readonly string[]): Rule<object> =>
+  (given, at) => {
+    const { length } = Object.keys(given);
+    const words = possible.map((one) => `\`${one}\``).join(', ');
+    return errorsOf(
+      length === 0 && field.invalid(at, '', `must specify one of: ${words}`),
+      length > 1 && field.invalid(at, '', 'may not have more than one field specified at a time'),
+    );
+  };
 
 /** Fields of the pod that a variable may hold. */
 const ENV_FIELD_PATHS = [
@@ -130,24 +101,21 @@ const ENV_FIELD_PATHS = [
   "metadata.annotations['KEY']",
 ];
 
-function validateFieldPath(path: string, at: FieldPath): readonly FieldError[] {
+const validateFieldPath: Rule<string> = (path, at) => {
   const subscript = /^metadata\.(?:labels|annotations)\['(.+)'\]$/.exec(path)?.[1];
   if (subscript !== undefined)
-    return invalidBecause(at, path, checkQualifiedName(subscript.toLowerCase()));
-  return ENV_FIELD_PATHS.includes(path) ? [] : [notOneOf(at, path, ENV_FIELD_PATHS)];
-}
+    return field.check(at, path, () => checkQualifiedName(subscript.toLowerCase()));
+  return ENV_FIELD_PATHS.includes(path) ? [] : [field.notOneOf(at, path, ENV_FIELD_PATHS)];
+};
 
-function validateVolumeMount(
-  { name, mountPath, subPath }: VolumeMount,
-  volumes: ReadonlySet<string>,
-  at: FieldPath,
-): readonly FieldError[] {
-  return errorsOf(
-    !volumes.has(name) && missingField(at('name'), name),
-    invalidBecause(at('mountPath'), mountPath, checkMountPath(mountPath)),
-    subPath && invalidBecause(at('subPath'), subPath, checkRelativePath(subPath)),
-  );
-}
+const validateVolumeMount =
+  (volumes: ReadonlySet<string>): Rule<VolumeMount> =>
+  ({ name, mountPath, subPath }, at) =>
+    errorsOf(
+      !volumes.has(name) && field.missing(at('name'), name),
+      field.check(at('mountPath'), mountPath, checkMountPath),
+      subPath && field.check(at('subPath'), subPath, checkRelativePath),
+    );
 
 function checkMountPath(path: string): string | undefined {
   if (path.includes(':')) return "must not contain ':'";
@@ -155,8 +123,8 @@ function checkMountPath(path: string): string | undefined {
   return path.startsWith('/') ? undefined : 'must be an absolute path';
 }
 
-function validateProbes(container: Container, at: FieldPath): readonly FieldError[] {
-  return probes.flatMap((name) => {
+const validateProbes: Rule<Container> = (container, at) =>
+  probes.flatMap((name) => {
     const probe = container[name];
     if (probe === undefined) return [];
     const { successThreshold } = probe;
@@ -164,53 +132,49 @@ function validateProbes(container: Container, at: FieldPath): readonly FieldErro
       validateProbe(probe, at(name)),
       name !== 'readinessProbe' &&
         successThreshold !== 1 &&
-        invalidField(at(name)('successThreshold'), successThreshold, 'must be 1'),
+        field.invalid(at(name)('successThreshold'), successThreshold, 'must be 1'),
     );
   });
-}
 
-function validateProbe(probe: Probe, at: FieldPath): readonly FieldError[] {
+const validateProbe: Rule<Probe> = (probe, at) => {
   const { exec, httpGet, tcpSocket } = probe;
   const [first, ...more] = (['exec', 'httpGet', 'tcpSocket'] as const).filter(
     (handler) => probe[handler] !== undefined,
   );
   return errorsOf(
-    first === undefined && requiredField(at, 'must specify a handler type'),
-    more.map((handler) => forbiddenField(at(handler), 'may not specify more than 1 handler type')),
-    exec && !exec.command?.length && requiredField(at('exec')('command')),
+    first === undefined && field.required(at, 'must specify a handler type'),
+    more.map((handler) => field.forbidden(at(handler), 'may not specify more than 1 handler type')),
+    exec && !exec.command?.length && field.required(at('exec')('command')),
     httpGet && validatePort(httpGet.port, at('httpGet')('port')),
     tcpSocket && validatePort(tcpSocket.port, at('tcpSocket')('port')),
   );
-}
+};
 
-const validatePort = (port: number | string, at: FieldPath): readonly FieldError[] =>
-  invalidBecause(at, port, checkPortNumberOrName(port));
+const validatePort: Rule<number | string> = (port, at) =>
+  field.check(at, port, checkPortNumberOrName);
 
 /** Of a pod or a container. */
-export function validateAppArmor(
-  { appArmorProfile }: Pick<SecurityContext, 'appArmorProfile'>,
-  at: FieldPath,
-): readonly FieldError[] {
-  const { type, localhostProfile: name = '' } = appArmorProfile ?? {};
+export const validateAppArmor: Rule<Pick<SecurityContext, 'appArmorProfile'>> = (context, at) => {
+  const { type, localhostProfile: name = '' } = context.appArmorProfile ?? {};
   const path = at('appArmorProfile')('localhostProfile');
   const isLocal = type === 'Localhost';
   return errorsOf(
-    isLocal && !name.trim() && requiredField(path, 'must be set when AppArmor type is Localhost'),
-    !isLocal && name && invalidField(path, name, 'can only be set when AppArmor type is Localhost'),
-    name.trim() !== name && invalidField(path, name, 'must not be padded with whitespace'),
+    isLocal && !name.trim() && field.required(path, 'must be set when AppArmor type is Localhost'),
+    !isLocal &&
+      name &&
+      field.invalid(path, name, 'can only be set when AppArmor type is Localhost'),
+    name.trim() !== name && field.invalid(path, name, 'must not be padded with whitespace'),
   );
-}
+};
 
-function validateSecurityContext(
-  { privileged, allowPrivilegeEscalation, capabilities }: SecurityContext,
-  at: FieldPath,
-): readonly FieldError[] {
+const validateSecurityContext: Rule<SecurityContext> = (context, at) => {
+  const { privileged, allowPrivilegeEscalation, capabilities } = context;
   if (allowPrivilegeEscalation !== false) return [];
   const isAdmin = capabilities?.add?.some((name) => /^(CAP_)?SYS_ADMIN$/.test(name));
   const because = (what: string) =>
-    invalidField(at, '', `cannot set \`allowPrivilegeEscalation\` to false and ${what}`);
+    field.invalid(at, '', `cannot set \`allowPrivilegeEscalation\` to false and ${what}`);
   return errorsOf(
     privileged && because('`privileged` to true'),
     isAdmin && because('`capabilities.Add` CAP_SYS_ADMIN'),
   );
-}
+};

@@ -1,18 +1,7 @@
 import { checkAnnotations, checkLabels } from './check-metadata.ts';
 import type { Container } from './container.ts';
-import {
-  duplicateField,
-  errorsOf,
-  errorsOfEach,
-  type FieldError,
-  type FieldPath,
-  forbiddenField,
-  invalidBecause,
-  invalidField,
-  notOneOf,
-  requiredField,
-  unsupportedByOrc,
-} from './field-error.ts';
+import * as field from './field-error.ts';
+import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
 import {
   checkDnsLabel,
   checkDnsSubdomain,
@@ -27,18 +16,18 @@ import { validateAppArmor, validateContainer, validateNoProbes } from './validat
 import type { KeyToPath, Volume } from './volume.ts';
 
 /** The rules of a pod's spec that concern several fields; its shape is right already. */
-export function validatePodSpec(spec: PodSpec, at: FieldPath): readonly FieldError[] {
+export const validatePodSpec: Rule<PodSpec> = (spec, at) => {
   const { containers, initContainers, volumes = [] } = spec;
-  const names = new Set(volumes.map(({ name }) => name));
+  const validate = validateContainer(new Set(volumes.map(({ name }) => name)));
   return errorsOf(
     errorsOfEach(volumes, at('volumes'), validateVolume),
-    containers.length === 0 && requiredField(at('containers')),
-    errorsOfEach(containers, at('containers'), (one, path) => validateContainer(one, names, path)),
+    containers.length === 0 && field.required(at('containers')),
+    errorsOfEach(containers, at('containers'), validate),
     errorsOfEach(initContainers, at('initContainers'), (one, path) =>
       errorsOf(
-        validateContainer(one, names, path),
+        validate(one, path),
         validateNoProbes(one, path),
-        containers.some(({ name }) => name === one.name) && duplicateField(path('name'), one.name),
+        containers.some(({ name }) => name === one.name) && field.duplicate(path('name'), one.name),
       ),
     ),
     errorsOfEach(spec.tolerations, at('tolerations'), validateToleration),
@@ -48,103 +37,99 @@ export function validatePodSpec(spec: PodSpec, at: FieldPath): readonly FieldErr
     validateHostPorts(spec, at('containers')),
     validateRuntime(spec, at),
   );
-}
+};
 
 /** Terminals are made by orc's own runtime only. */
-function validateRuntime(spec: PodSpec, at: FieldPath): readonly FieldError[] {
+const validateRuntime: Rule<PodSpec> = (spec, at) => {
   const { runtimeClassName: name, containers, initContainers } = spec;
   if (name === undefined) return [];
-  const noTerminal = ({ tty }: Container, path: FieldPath) =>
-    errorsOf(tty && unsupportedByOrc(path('tty'), true));
+  const noTerminal: Rule<Container> = ({ tty }, path) =>
+    tty ? [field.unsupported(path('tty'), true)] : [];
   return errorsOf(
-    invalidBecause(at('runtimeClassName'), name, checkDnsSubdomain(name)),
+    field.check(at('runtimeClassName'), name, checkDnsSubdomain),
     errorsOfEach(containers, at('containers'), noTerminal),
     errorsOfEach(initContainers, at('initContainers'), noTerminal),
   );
-}
+};
 
 /** A template of a Deployment or ReplicaSet: its pods are restarted for ever. */
-export function validatePodTemplate(template: PodTemplate, at: FieldPath): readonly FieldError[] {
+export const validatePodTemplate: Rule<PodTemplate> = (template, at) => {
   const { restartPolicy } = template.spec;
   return errorsOf(
     checkLabels(template.metadata.labels, at('metadata')('labels')),
     checkAnnotations(template.metadata.annotations, at('metadata')('annotations')),
     validatePodSpec(template.spec, at('spec')),
-    restartPolicy !== 'Always' && notOneOf(at('spec')('restartPolicy'), restartPolicy, ['Always']),
+    restartPolicy !== 'Always' &&
+      field.notOneOf(at('spec')('restartPolicy'), restartPolicy, ['Always']),
   );
-}
+};
 
 /** What may be changed in a running pod: images, and tolerations by addition. */
-export function validatePodSpecUpdate(
-  next: PodSpec,
-  previous: PodSpec,
-  at: FieldPath,
-): readonly FieldError[] {
-  const restored = { ...withImagesOf(next, previous), tolerations: previous.tolerations };
-  const isAllowed = isSame(restored, previous) && keepsTolerations(next, previous);
-  return isAllowed ? [] : [forbiddenField(at, MUTABLE_FIELDS)];
-}
+export const validatePodSpecUpdate =
+  (previous: PodSpec): Rule<PodSpec> =>
+  (next, at) => {
+    const restored = { ...withImagesOf(next, previous), tolerations: previous.tolerations };
+    const isAllowed = isSame(restored, previous) && keepsTolerations(next, previous);
+    return isAllowed ? [] : [field.forbidden(at, MUTABLE_FIELDS)];
+  };
 
 const MUTABLE_FIELDS =
   'pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, ' +
   '`spec.tolerations` (only additions to existing tolerations)';
 
-function validateVolume(volume: Volume, at: FieldPath): readonly FieldError[] {
-  const [, ...more] = Object.keys(volume).filter((field) => field !== 'name');
+const validateVolume: Rule<Volume> = (volume, at) => {
+  const [, ...more] = Object.keys(volume).filter((key) => key !== 'name');
   const limit = volume.emptyDir?.sizeLimit;
   return errorsOf(
-    more.map((field) => forbiddenField(at(field), 'may not specify more than 1 volume type')),
+    more.map((source) => field.forbidden(at(source), 'may not specify more than 1 volume type')),
     validateItems(volume.configMap?.items, at('configMap')('items')),
     validateItems(volume.secret?.items, at('secret')('items')),
     limit !== undefined &&
       quantityOf(limit).nano < 0n &&
-      invalidField(at('emptyDir')('sizeLimit'), limit, 'must be greater than or equal to 0'),
+      field.invalid(at('emptyDir')('sizeLimit'), limit, 'must be greater than or equal to 0'),
   );
-}
+};
 
-function validateItems(items: readonly KeyToPath[] = [], at: FieldPath): readonly FieldError[] {
+const validateItems: Rule<readonly KeyToPath[] | undefined> = (items = [], at) => {
   const paths = items.map(({ path }) => path);
   return errorsOfEach(paths, at, (path, place, index) =>
     errorsOf(
-      invalidBecause(place('path'), path, checkRelativePath(path)),
-      paths.indexOf(path) < index && duplicateField(place('path'), path),
+      field.check(place('path'), path, checkRelativePath),
+      paths.indexOf(path) < index && field.duplicate(place('path'), path),
     ),
   );
-}
+};
 
-function validateToleration(toleration: Toleration, at: FieldPath): readonly FieldError[] {
+const validateToleration: Rule<Toleration> = (toleration, at) => {
   const { key, operator = 'Equal', value = '', effect = '', tolerationSeconds } = toleration;
   return errorsOf(
-    key && invalidBecause(at('key'), key, checkQualifiedName(key)),
+    key && field.check(at('key'), key, checkQualifiedName),
     !key &&
       operator !== 'Exists' &&
-      invalidField(at('operator'), operator, 'must be Exists when `key` is empty (every taint)'),
+      field.invalid(at('operator'), operator, 'must be Exists when `key` is empty (every taint)'),
     operator === 'Exists' &&
       value !== '' &&
-      invalidField(at('value'), value, 'must be empty when `operator` is Exists'),
-    operator === 'Equal' && invalidBecause(at('value'), value, checkLabelValue(value)),
+      field.invalid(at('value'), value, 'must be empty when `operator` is Exists'),
+    operator === 'Equal' && field.check(at('value'), value, checkLabelValue),
     tolerationSeconds !== undefined &&
       effect !== 'NoExecute' &&
-      invalidField(at('effect'), effect, 'must be NoExecute when `tolerationSeconds` is set'),
+      field.invalid(at('effect'), effect, 'must be NoExecute when `tolerationSeconds` is set'),
   );
-}
+};
 
-function validateHost(spec: PodSpec, at: FieldPath): readonly FieldError[] {
+const validateHost: Rule<PodSpec> = (spec, at) => {
   const { nodeName, hostname, subdomain, hostNetwork, hostUsers } = spec;
   return errorsOf(
-    nodeName && invalidBecause(at('nodeName'), nodeName, checkDnsSubdomain(nodeName)),
-    hostname && invalidBecause(at('hostname'), hostname, checkDnsLabel(hostname)),
-    subdomain && invalidBecause(at('subdomain'), subdomain, checkDnsLabel(subdomain)),
+    nodeName && field.check(at('nodeName'), nodeName, checkDnsSubdomain),
+    hostname && field.check(at('hostname'), hostname, checkDnsLabel),
+    subdomain && field.check(at('subdomain'), subdomain, checkDnsLabel),
     hostNetwork &&
       !hostUsers &&
-      invalidField(at('hostNetwork'), true, 'must be false when `hostUsers` is false'),
+      field.invalid(at('hostNetwork'), true, 'must be false when `hostUsers` is false'),
   );
-}
+};
 
-function validateHostPorts(
-  { containers, hostNetwork }: PodSpec,
-  at: FieldPath,
-): readonly FieldError[] {
+const validateHostPorts: Rule<PodSpec> = ({ containers, hostNetwork }, at) => {
   const seen = new Set<string>();
   return containers.flatMap(({ ports = [] }, c) =>
     ports.flatMap(({ protocol, hostIP = '', hostPort, containerPort }, p) => {
@@ -154,14 +139,14 @@ function validateHostPorts(
       const isTaken = seen.has(name);
       seen.add(name);
       return errorsOf(
-        isTaken && duplicateField(path, name),
+        isTaken && field.duplicate(path, name),
         hostNetwork &&
           hostPort !== containerPort &&
-          invalidField(path, hostPort, 'must match `containerPort` when `hostNetwork` is true'),
+          field.invalid(path, hostPort, 'must match `containerPort` when `hostNetwork` is true'),
       );
     }),
   );
-}
+};
 
 function withImagesOf(next: PodSpec, previous: PodSpec): PodSpec {
   const imagesBack = (now: readonly Container[], before: readonly Container[]) =>

@@ -1,19 +1,19 @@
 import type { ResourceRequirements } from './container.ts';
-import { type FieldError, type FieldPath, invalidField, unsupportedByOrc } from './field-error.ts';
+import type { Rule } from './field-error.ts';
+import * as field from './field-error.ts';
+import { own } from './normalize.ts';
 import { compareQuantities, quantityOf } from './quantity.ts';
 
 /** cpu and memory; requests at most as large as limits. */
-export function validateResources(
-  { limits = {}, requests = {} }: ResourceRequirements,
-  at: FieldPath,
-): readonly FieldError[] {
+export const validateResources: Rule<ResourceRequirements> = (resources, at) => {
+  const { limits = {}, requests = {} } = resources;
   return [
     ...validateQuantities(limits, at('limits')),
     ...validateRoom(limits, at('limits')),
     ...validateQuantities(ownRequests({ limits, requests }), at('requests')),
     ...validateRequestsWithinLimits({ limits, requests }, at('requests')),
   ];
-}
+};
 
 type Quantities = Readonly<Record<string, string>>;
 type Both = { readonly limits: Quantities; readonly requests: Quantities };
@@ -25,42 +25,37 @@ function ownRequests({ limits, requests }: Both): Quantities {
   );
 }
 
-function validateQuantities(quantities: Quantities, at: FieldPath): readonly FieldError[] {
-  return Object.entries(quantities).flatMap(([resource, quantity]) => {
-    if (resource !== 'cpu' && resource !== 'memory') return [unsupportedByOrc(at(resource))];
+const validateQuantities: Rule<Quantities> = (quantities, at) =>
+  Object.entries(quantities).flatMap(([resource, quantity]) => {
+    if (resource !== 'cpu' && resource !== 'memory') return [field.unsupported(at(resource))];
     if (quantityOf(quantity).nano < 0n)
-      return [invalidField(at(resource), quantity, 'must be greater than or equal to 0')];
+      return [field.invalid(at(resource), quantity, 'must be greater than or equal to 0')];
     return resource === 'memory' ? validateBytes(quantity, at(resource)) : [];
   });
-}
 
 /** "512m" of memory is half a byte, and never what was meant. */
-function validateBytes(quantity: string, at: FieldPath): readonly FieldError[] {
+const validateBytes: Rule<string> = (quantity, at) => {
   const { nano } = quantityOf(quantity);
   if (nano % 1_000_000_000n === 0n) return [];
   const bytes = Number(nano) / 1e9;
   const meant = /^(\d+)m$/.exec(quantity)?.[1];
   const advice =
     meant === undefined ? 'must be a whole number of bytes' : `did you mean "${meant}Mi"?`;
-  return [invalidField(at, quantity, `is ${bytes} bytes; ${advice}`)];
-}
+  return [field.invalid(at, quantity, `is ${bytes} bytes; ${advice}`)];
+};
 
 /** "512" of memory is what no process fits into. */
-function validateRoom({ memory }: Quantities, at: FieldPath): readonly FieldError[] {
+const validateRoom: Rule<Quantities> = ({ memory }, at) => {
   const nano = memory === undefined ? 0n : quantityOf(memory).nano;
   if (memory === undefined || nano < 1_000_000_000n || nano >= 65_536_000_000_000n) return [];
   const why = `is ${nano / 1_000_000_000n} bytes: nothing runs in that; Mi is a megabyte`;
-  return [invalidField(at('memory'), memory, why)];
-}
+  return [field.invalid(at('memory'), memory, why)];
+};
 
-function validateRequestsWithinLimits(
-  { limits, requests }: Both,
-  at: FieldPath,
-): readonly FieldError[] {
-  return Object.entries(requests).flatMap(([resource, request]) => {
-    const limit = Object.hasOwn(limits, resource) ? limits[resource] : undefined;
+const validateRequestsWithinLimits: Rule<Both> = ({ limits, requests }, at) =>
+  Object.entries(requests).flatMap(([resource, request]) => {
+    const limit = own(limits, resource);
     if (limit === undefined || compareQuantities(request, limit) <= 0) return [];
     const why = `must be less than or equal to ${resource} limit of ${limit}`;
-    return [invalidField(at, request, why)];
+    return [field.invalid(at, request, why)];
   });
-}

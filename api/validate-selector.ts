@@ -1,60 +1,47 @@
 import { checkLabels } from './check-metadata.ts';
-import {
-  errorsOf,
-  errorsOfEach,
-  type FieldError,
-  type FieldPath,
-  forbiddenField,
-  invalidBecause,
-  invalidField,
-  requiredField,
-} from './field-error.ts';
+import * as field from './field-error.ts';
+import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
 import type { LabelSelector } from './label-selector.ts';
 import { checkLabelValue, checkQualifiedName } from './names.ts';
 import type { PodTemplate } from './pod-spec.ts';
 import { matchesSelector, requirementsOf } from './selector.ts';
 
 /** The selector of a controller: well-formed, not empty, and true for the pods that its template makes. */
-export function validateSelectorOf(
-  { selector, template }: { readonly selector: LabelSelector; readonly template: PodTemplate },
-  controller: string,
-  at: FieldPath,
-): readonly FieldError[] {
-  const errors = validateLabelSelector(selector, at('selector'));
-  if (errors.length > 0) return errors;
-  if (requirementsOf(selector).length === 0) {
+export const validateSelectorOf =
+  (
+    controller: string,
+  ): Rule<{ readonly selector: LabelSelector; readonly template: PodTemplate }> =>
+  ({ selector, template }, at) => {
+    const errors = validateLabelSelector(selector, at('selector'));
+    if (errors.length > 0) return errors;
     const why = `empty selector is invalid for ${controller}`;
-    return [invalidField(at('selector'), selector, why)];
-  }
-  const labels = template.metadata.labels ?? {};
-  if (matchesSelector(selector, labels)) return [];
-  const path = at('template')('metadata')('labels');
-  return [invalidField(path, labels, '`selector` does not match template `labels`')];
-}
+    if (requirementsOf(selector).length === 0)
+      return [field.invalid(at('selector'), selector, why)];
+    const labels = template.metadata.labels ?? {};
+    if (matchesSelector(selector, labels)) return [];
+    const path = at('template')('metadata')('labels');
+    return [field.invalid(path, labels, '`selector` does not match template `labels`')];
+  };
 
-function validateLabelSelector(selector: LabelSelector, at: FieldPath): readonly FieldError[] {
-  return errorsOf(
+const validateLabelSelector: Rule<LabelSelector> = (selector, at) =>
+  errorsOf(
     checkLabels(selector.matchLabels, at('matchLabels')),
     errorsOfEach(selector.matchExpressions, at('matchExpressions'), validateExpression),
   );
-}
 
 type Expression = NonNullable<LabelSelector['matchExpressions']>[number];
 
-function validateExpression(
-  { key, operator, values = [] }: Expression,
-  at: FieldPath,
-): readonly FieldError[] {
+const validateExpression: Rule<Expression> = ({ key, operator, values = [] }, at) => {
   const needsValues = operator === 'In' || operator === 'NotIn';
   const path = at('values');
   return errorsOf(
-    invalidBecause(at('key'), key, checkQualifiedName(key)),
+    field.check(at('key'), key, checkQualifiedName),
     needsValues &&
       values.length === 0 &&
-      requiredField(path, "must be specified when `operator` is 'In' or 'NotIn'"),
+      field.required(path, "must be specified when `operator` is 'In' or 'NotIn'"),
     !needsValues &&
       values.length > 0 &&
-      forbiddenField(path, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
-    errorsOfEach(values, path, (value, one) => invalidBecause(one, value, checkLabelValue(value))),
+      field.forbidden(path, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
+    errorsOfEach(values, path, (value, one) => field.check(one, value, checkLabelValue)),
   );
-}
+};

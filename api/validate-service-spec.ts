@@ -1,87 +1,63 @@
 import { checkLabels } from './check-metadata.ts';
-import {
-  duplicateField,
-  errorsOf,
-  errorsOfEach,
-  type FieldError,
-  type FieldPath,
-  forbiddenField,
-  invalidBecause,
-  invalidField,
-  requiredField,
-} from './field-error.ts';
+import * as field from './field-error.ts';
+import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
 import { checkDnsLabel, checkDnsSubdomain, checkIpv4, checkPortNumberOrName } from './names.ts';
 import type { ServicePort, ServiceSpec } from './service.ts';
 
-export function validateServiceSpec(spec: ServiceSpec, at: FieldPath): readonly FieldError[] {
+export const validateServiceSpec: Rule<ServiceSpec> = (spec, at) => {
   const { type, ports = [], clusterIP, selector, externalTrafficPolicy } = spec;
   const mayLackPorts = type === 'ExternalName' || clusterIP === 'None';
   const policyAt = at('externalTrafficPolicy');
   return errorsOf(
-    ports.length === 0 && !mayLackPorts && requiredField(at('ports')),
-    errorsOfEach(ports, at('ports'), (port, path, index) => [
-      ...validatePort(port, ports, path),
-      ...validateNodePort(spec, index, path('nodePort')),
-    ]),
+    ports.length === 0 && !mayLackPorts && field.required(at('ports')),
+    errorsOfEach(ports, at('ports'), validatePort(spec)),
     externalTrafficPolicy &&
       type !== 'NodePort' &&
-      invalidField(policyAt, externalTrafficPolicy, ONLY_REACHABLE),
+      field.invalid(policyAt, externalTrafficPolicy, ONLY_REACHABLE),
     checkLabels(selector, at('selector')),
     type === 'ExternalName' ? validateExternalName(spec, at) : validateClusterIp(spec, at),
     spec.sessionAffinity === 'None' &&
       spec.sessionAffinityConfig !== undefined &&
-      forbiddenField(at('sessionAffinityConfig'), 'must not be set when session affinity is None'),
+      field.forbidden(at('sessionAffinityConfig'), 'must not be set when session affinity is None'),
   );
-}
+};
 
 const ONLY_REACHABLE = 'may only be set for externally-accessible services';
 
-function validatePort(
-  { name, targetPort }: ServicePort,
-  all: readonly ServicePort[],
-  at: FieldPath,
-): readonly FieldError[] {
-  const isTaken = all.filter((other) => other.name === name).length > 1;
-  return errorsOf(
-    !name && all.length > 1 && requiredField(at('name')),
-    name && invalidBecause(at('name'), name, checkDnsLabel(name)),
-    name && isTaken && duplicateField(at('name'), name),
-    invalidBecause(at('targetPort'), targetPort, checkPortNumberOrName(targetPort)),
-  );
-}
+const validatePort =
+  ({ type, ports = [] }: ServiceSpec): Rule<ServicePort> =>
+  (port, at) => {
+    const { name, targetPort, nodePort, protocol } = port;
+    const sameName = ports.filter((other) => other.name === name);
+    const first = ports.find((one) => one.nodePort === nodePort && one.protocol === protocol);
+    return errorsOf(
+      !name && ports.length > 1 && field.required(at('name')),
+      name && field.check(at('name'), name, checkDnsLabel),
+      name && sameName.length > 1 && field.duplicate(at('name'), name),
+      field.check(at('targetPort'), targetPort, checkPortNumberOrName),
+      nodePort &&
+        type !== 'NodePort' &&
+        field.forbidden(at('nodePort'), `may not be used when \`type\` is '${type}'`),
+      nodePort &&
+        type === 'NodePort' &&
+        first !== port &&
+        field.duplicate(at('nodePort'), nodePort),
+    );
+  };
 
-function validateNodePort(
-  { type, ports = [] }: ServiceSpec,
-  index: number,
-  at: FieldPath,
-): readonly FieldError[] {
-  const { nodePort, protocol } = ports[index] ?? {};
-  if (!nodePort) return [];
-  if (type !== 'NodePort')
-    return [forbiddenField(at, `may not be used when \`type\` is '${type}'`)];
-  const first = ports.findIndex((one) => one.nodePort === nodePort && one.protocol === protocol);
-  return first < index ? [duplicateField(at, nodePort)] : [];
-}
-
-function validateExternalName(
-  { externalName, clusterIP }: ServiceSpec,
-  at: FieldPath,
-): readonly FieldError[] {
+const validateExternalName: Rule<ServiceSpec> = ({ externalName, clusterIP }, at) => {
   const name = externalName?.replace(/\.$/, '');
   return errorsOf(
     name
-      ? invalidBecause(at('externalName'), externalName, checkDnsSubdomain(name))
-      : requiredField(at('externalName')),
+      ? field.check(at('externalName'), externalName, () => checkDnsSubdomain(name))
+      : field.required(at('externalName')),
     clusterIP &&
       clusterIP !== 'None' &&
-      forbiddenField(at('clusterIP'), 'may not be set for ExternalName services'),
+      field.forbidden(at('clusterIP'), 'may not be set for ExternalName services'),
   );
-}
+};
 
-function validateClusterIp(
-  { type, clusterIP, clusterIPs = [] }: ServiceSpec,
-  at: FieldPath,
-): readonly FieldError[] {
+const validateClusterIp: Rule<ServiceSpec> = ({ type, clusterIP, clusterIPs = [] }, at) => {
   const [first = clusterIP, ...more] = clusterIPs;
   const isHeadless = clusterIP === 'None';
   const path = at('clusterIP');
@@ -89,9 +65,9 @@ function validateClusterIp(
   return errorsOf(
     type === 'NodePort' &&
       isHeadless &&
-      invalidField(path, clusterIP, "may not be set to 'None' for NodePort services"),
-    clusterIP && !isHeadless && invalidBecause(path, clusterIP, checkIpv4(clusterIP)),
-    first !== clusterIP && invalidField(all(0), first, 'must be the same as `clusterIP`'),
-    more.length > 0 && invalidField(all, clusterIPs, 'must hold one address'),
+      field.invalid(path, clusterIP, "may not be set to 'None' for NodePort services"),
+    clusterIP && !isHeadless && field.check(path, clusterIP, checkIpv4),
+    first !== clusterIP && field.invalid(all(0), first, 'must be the same as `clusterIP`'),
+    more.length > 0 && field.invalid(all, clusterIPs, 'must hold one address'),
   );
-}
+};

@@ -32,7 +32,7 @@ export function readConfig<F extends Flags, C>(
   if (path === undefined) return read(readFlags(flags, line));
   const { config: _, ...settings } = flags;
   const file = parseConfigFile(textOf(path), settings);
-  const findings = [...file.findings];
+  const { findings } = file;
   const tell = (error: unknown) => {
     const [, key = ''] = /^--([a-z-]+)/.exec((error as Error).message) ?? [];
     if (!(error instanceof UsageError) || line[key] !== undefined) throw error;
@@ -77,14 +77,8 @@ interface Finding {
   readonly what: string;
 }
 
-interface ConfigFile {
-  readonly given: Readonly<Record<string, readonly string[]>>;
-  /** Of each known key that is there. */
-  readonly places: ReadonlyMap<string, Place>;
-  readonly findings: readonly Finding[];
-}
-
-function parseConfigFile(text: string, flags: Flags): ConfigFile {
+/** What it gives, the places of the known keys that are there, and what is wrong with it. */
+function parseConfigFile(text: string, flags: Flags) {
   const counter = new LineCounter();
   const placeOf = (offset = 0): Place => counter.linePos(offset);
   const document = parseDocument(text, { prettyErrors: false, lineCounter: counter });

@@ -1,15 +1,9 @@
 import type { Clock } from './clock.ts';
 
 /** A promise that is settled from outside. */
-export interface Deferred<T> {
-  readonly promise: Promise<T>;
-  resolve(value: T): void;
-  reject(error: unknown): void;
-}
+export type Deferred<T> = PromiseWithResolvers<T>;
 
-export function deferred<T>(): Deferred<T> {
-  return Promise.withResolvers<T>();
-}
+export const deferred = <T>(): Deferred<T> => Promise.withResolvers<T>();
 
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';

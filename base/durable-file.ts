@@ -1,4 +1,4 @@
-import { open, rename, unlink } from 'node:fs/promises';
+import { open, rename, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 export interface DurableWrite {
@@ -14,24 +14,14 @@ export const unfinished = '.new';
 /** Old content or new, whatever happens; resolved means: on disk, once {@link syncDirectory} was called too. */
 export async function replaceFile({ path, bytes, mode }: DurableWrite): Promise<void> {
   const temporary = `${path}${unfinished}`;
-  const file = await open(temporary, 'w', mode);
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await writeFile(temporary, bytes, { mode, flush: true });
   await rename(temporary, path);
 }
 
 /** Makes the names in it durable: what was created, replaced or removed. */
 export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await using directory = await open(path, 'r');
+  await directory.sync();
 }
 
 /** One file, on disk when resolved. */
@@ -42,11 +32,7 @@ export async function writeFileDurably(write: DurableWrite): Promise<void> {
 
 /** No error if it isn't there. */
 export async function removeFile(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if (!isAbsence(error)) throw error;
-  }
+  await readIfPresent(unlink(path));
 }
 
 /** undefined for what isn't there. */

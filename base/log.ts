@@ -35,11 +35,7 @@ interface LogFields {
 }
 
 /** error: someone must act · warn: will heal · info: a state changed · debug: a step. */
-export interface Log {
-  error(fields: LogFields, message: string): void;
-  warn(fields: LogFields, message: string): void;
-  info(fields: LogFields, message: string): void;
-  debug(fields: LogFields, message: string): void;
+export interface Log extends Record<LogLevel, (fields: LogFields, message: string) => void> {
   child(fields: LogFields): Log;
 }
 

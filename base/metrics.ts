@@ -23,13 +23,8 @@ const bucketsSeconds = [0.005, 0.025, 0.1, 0.5, 1, 5, 30, Number.POSITIVE_INFINI
 
 export function openMetrics(): Metrics {
   const families = new Map<string, Family>();
-  const samplesOf = (name: string, type: Family['type'], about: string) => {
-    const known = families.get(name);
-    if (known) return known.samples;
-    const family: Family = { type, about, samples: new Map() };
-    families.set(name, family);
-    return family.samples;
-  };
+  const samplesOf = (name: string, type: Family['type'], about: string) =>
+    families.getOrInsertComputed(name, () => ({ type, about, samples: new Map() })).samples;
   return {
     count: (name, about, labels) => add(samplesOf(name, 'counter', about), series(name, labels), 1),
     observe(name, about, { labels, seconds }) {

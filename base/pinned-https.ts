@@ -60,14 +60,9 @@ function hashIfCertificate(pem: string): string | undefined {
 
 const silenceMs = 10_000;
 
-interface Answer {
-  readonly code: number;
-  readonly body: string;
-}
-
-async function send(url: URL, options: RequestOptions, body?: string): Promise<Answer> {
+async function send(url: URL, options: RequestOptions, body?: string) {
   try {
-    return await new Promise<Answer>((resolve, reject) => {
+    return await new Promise<{ code: number; body: string }>((resolve, reject) => {
       const sent = request(url, { ...options, agent: false, timeout: silenceMs }, (response) => {
         text(response).then(
           (answer) => resolve({ code: response.statusCode ?? 0, body: answer }),

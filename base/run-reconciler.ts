@@ -2,7 +2,6 @@ import { type BackoffPolicy, backoffMs, withJitter } from './backoff.ts';
 import type { Base } from './base.ts';
 import type { Clock } from './clock.ts';
 import type { Metrics } from './metrics.ts';
-import { workQueue } from './work-queue.ts';
 
 /** What a reconcile says when it has nothing to add: wake me when something changes. */
 export const settled = Symbol('settled');
@@ -35,33 +34,38 @@ export interface Reconciler<K> {
 /** The one loop runner: for the controller's loops and for the agent's pod workers. Keys compare with `===`. */
 export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
   const { reconcile, clock, rng, log } = options;
-  const queue = workQueue<K>();
-  /** Told at the wake, not when a worker gets to it: two wakes in one turn must not reach two workers. */
-  const states = new Map<K, 'queued' | 'running' | 'woken again'>();
+  /** To be run, and those that run; a key that is woken meanwhile runs again afterwards. */
+  const waiting = new Set<K>();
+  const running = new Map<K, Promise<void>>();
+  const wokenAgain = new Set<K>();
   const failures = new Map<K, number>();
   const stopping = new AbortController();
   const alarms = alarmsOf<K>(clock, (key) => wake(key));
 
-  const enqueue = (key: K) => {
-    states.set(key, 'queued');
-    queue.add(key);
-  };
-
   const wake = (key: K) => {
     if (stopping.signal.aborted) return;
-    const state = states.get(key);
-    if (state === undefined) enqueue(key);
-    else if (state === 'running') states.set(key, 'woken again');
+    if (running.has(key)) wokenAgain.add(key);
+    else waiting.add(key);
+    // Not at once: whoever wakes goes on first, and may wake it again.
+    queueMicrotask(startPasses);
   };
 
-  const labels = { loop: options.name };
-  const countPass = (result: string) =>
-    options.metrics?.count('orc_reconcile_total', 'Passes of loops.', { ...labels, result });
-  options.metrics?.gauge('orc_reconcile_waiting', 'Keys in the queue of a loop.', {
-    labels,
-    read: () => queue.size,
-  });
+  const startPasses = () => {
+    for (const key of waiting) {
+      if (running.size >= options.workers) return;
+      waiting.delete(key);
+      running.set(key, Promise.resolve(key).then(run));
+    }
+  };
 
+  const run = async (key: K) => {
+    await pass(key);
+    running.delete(key);
+    if (wokenAgain.delete(key)) wake(key);
+    startPasses();
+  };
+
+  const countPass = countPasses(options, () => waiting.size);
   const pass = async (key: K) => {
     alarms.cancel(key);
     try {
@@ -81,37 +85,29 @@ export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
     }
   };
 
-  const work = async () => {
-    for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
-      states.set(key, 'running');
-      await pass(key);
-      const wasWoken = states.get(key) === 'woken again';
-      states.delete(key);
-      if (wasWoken) wake(key);
-    }
-  };
-  const workers = Array.from({ length: options.workers }, work);
-
   return {
     wake,
     async stop() {
       stopping.abort(new Error(`${options.name} is stopping`));
-      queue.close();
-      await Promise.all(workers);
+      waiting.clear();
+      await Promise.all(running.values());
       // The last passes may have set some.
       alarms.cancelAll();
     },
   };
 }
 
-/** At most one for each key. */
-interface Alarms<K> {
-  set(key: K, ms: number): void;
-  cancel(key: K): void;
-  cancelAll(): void;
+/** Returns what to call for each pass. */
+function countPasses<K>({ name, metrics }: ReconcilerOptions<K>, waiting: () => number) {
+  const labels = { loop: name };
+  const of = { labels, read: waiting };
+  metrics?.gauge('orc_reconcile_waiting', 'Keys in the queue of a loop.', of);
+  return (result: string) =>
+    metrics?.count('orc_reconcile_total', 'Passes of loops.', { ...labels, result });
 }
 
-function alarmsOf<K>(clock: Clock, ring: (key: K) => void): Alarms<K> {
+/** At most one for each key. */
+function alarmsOf<K>(clock: Clock, ring: (key: K) => void) {
   const cancels = new Map<K, () => void>();
   const cancel = (key: K) => {
     cancels.get(key)?.();
@@ -119,7 +115,7 @@ function alarmsOf<K>(clock: Clock, ring: (key: K) => void): Alarms<K> {
   };
   return {
     cancel,
-    set(key, ms) {
+    set(key: K, ms: number) {
       cancel(key);
       const onTime = () => {
         cancels.delete(key);

@@ -1,13 +1,4 @@
-import {
-  type Document,
-  isNode,
-  isPair,
-  isScalar,
-  type LineCounter,
-  parseAllDocuments,
-  type Tags,
-  visit,
-} from 'yaml';
+import * as yaml from 'yaml';
 
 /** The text's documents that can be read, and what is wrong with the others. */
 export interface YamlText {
@@ -16,7 +7,7 @@ export interface YamlText {
 }
 
 export interface YamlDocument {
-  readonly document: Document.Parsed;
+  readonly document: yaml.Document.Parsed;
   readonly value: unknown;
 }
 
@@ -30,9 +21,9 @@ interface YamlFault {
  * YAML 1.1 as Kubernetes' clients read it (JSON is a part of it): several documents, merge keys. Dates and sexagesimal
  * numbers stay strings. What would get lost on the way to JSON is a fault: a key given twice, a number like .nan. Pure.
  */
-export function readYaml(text: string, lineCounter?: LineCounter): YamlText {
+export function readYaml(text: string, lineCounter?: yaml.LineCounter): YamlText {
   // Their own search for double keys takes time in the square of a map's size, and their prettier errors never end.
-  const documents = parseAllDocuments(text, {
+  const documents = yaml.parseAllDocuments(text, {
     ...{ version: '1.1', merge: true, uniqueKeys: false, prettyErrors: false },
     customTags: withoutDates,
     ...(lineCounter === undefined ? {} : { lineCounter }),
@@ -44,13 +35,13 @@ export function readYaml(text: string, lineCounter?: LineCounter): YamlText {
   };
 }
 
-const withoutDates = (tags: Tags): Tags =>
+const withoutDates = (tags: yaml.Tags): yaml.Tags =>
   tags.filter((tag) => {
     if (typeof tag === 'string') return true;
     return tag.tag !== 'tag:yaml.org,2002:timestamp' && !('format' in tag && tag.format === 'TIME');
   });
 
-function readDocument(document: Document.Parsed): YamlDocument | Pick<YamlText, 'faults'> {
+function readDocument(document: yaml.Document.Parsed): YamlDocument | Pick<YamlText, 'faults'> {
   const { errors } = document;
   const tooDeep = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
   if (tooDeep) return { faults: [{ offset: tooDeep.pos[0], message: 'it is nested too deep' }] };
@@ -65,11 +56,11 @@ function readDocument(document: Document.Parsed): YamlDocument | Pick<YamlText, 
   }
 }
 
-function lossesIn(document: Document.Parsed): readonly YamlFault[] {
+function lossesIn(document: yaml.Document.Parsed): readonly YamlFault[] {
   const faults: YamlFault[] = [];
   const tell = (node: unknown, message: string) =>
-    faults.push({ offset: (isNode(node) && node.range?.[0]) || 0, message });
-  visit(document, {
+    faults.push({ offset: (yaml.isNode(node) && node.range?.[0]) || 0, message });
+  yaml.visit(document, {
     Scalar(_, node) {
       if (typeof node.value === 'number' && !Number.isFinite(node.value))
         tell(node, `${node.source} is no number that JSON knows`);
@@ -77,7 +68,8 @@ function lossesIn(document: Document.Parsed): readonly YamlFault[] {
     Map(_, { items }, above) {
       const keys = new Set<unknown>();
       for (const pair of items) {
-        const name = isScalar(pair.key) && pair.key.value !== '<<' ? String(pair.key.value) : pair;
+        const name =
+          yaml.isScalar(pair.key) && pair.key.value !== '<<' ? String(pair.key.value) : pair;
         if (keys.has(name)) tell(pair.key, `${pathOf([...above, pair])} is given twice`);
         keys.add(name);
       }
@@ -88,4 +80,4 @@ function lossesIn(document: Document.Parsed): readonly YamlFault[] {
 
 /** "spec.containers.image": keys only. */
 const pathOf = (nodes: readonly unknown[]): string =>
-  nodes.flatMap((node) => (isPair(node) ? String(node.key) : [])).join('.');
+  nodes.flatMap((node) => (yaml.isPair(node) ? String(node.key) : [])).join('.');

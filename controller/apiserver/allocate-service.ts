@@ -1,3 +1,4 @@
+import * as field from '../../api/field-error.ts';
 import type { AnyObject, Kind } from '../../api/kind.ts';
 import { Service, type ServicePort, type ServiceSpec } from '../../api/service.ts';
 import { hasReason, invalid, StatusError } from '../../api/status.ts';
@@ -122,23 +123,18 @@ function checkChosen(
   { serviceCidr }: Allocators,
 ): void {
   const { clusterIP = '', ports = [] } = spec;
-  const refuse = (path: string, message: string): never => {
-    throw invalid(Service, metadata.name ?? '', [{ path, reason: 'FieldValueInvalid', message }]);
+  const refuse = (path: string, value: unknown, [what, range]: readonly [string, string]) => {
+    const why = `provided ${what} is not in the valid range. The range of valid ${what}s is ${range}`;
+    throw invalid(Service, metadata.name ?? '', [field.invalid(field.fieldPath(path), value, why)]);
   };
   const range = serviceRange(serviceCidr);
   if (!['', 'None', held?.clusterIP].includes(clusterIP) && !isWithin(range, clusterIP))
-    refuse(
-      'spec.clusterIPs[0]',
-      `Invalid value: "${clusterIP}": provided IP is not in the valid range. The range of valid IPs is ${formatIpv4Cidr(range)}`,
-    );
+    refuse('spec.clusterIPs[0]', clusterIP, ['IP', formatIpv4Cidr(range)]);
   const heldPorts = held ? nodePortsOf({ spec: held }) : [];
   const { first, last } = nodePorts;
   for (const [i, { nodePort }] of ports.entries())
     if (nodePort && !heldPorts.includes(nodePort) && (nodePort < first || nodePort > last))
-      refuse(
-        `spec.ports[${i}].nodePort`,
-        `Invalid value: ${nodePort}: provided port is not in the valid range. The range of valid ports is ${first}-${last}`,
-      );
+      refuse(`spec.ports[${i}].nodePort`, nodePort, ['port', `${first}-${last}`]);
 }
 
 function isWithin(range: Ipv4Cidr, text: string): boolean {

@@ -1,9 +1,8 @@
-import { setMaxListeners } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { FastifyInstance } from 'fastify';
 import type { ApiServer, ApiServerDeps } from './call.ts';
 import { openChangeFeed } from './change-feed.ts';
 import { fastifyApp } from './fastify-app.ts';
@@ -11,7 +10,7 @@ import { serveUpgrade } from './pod-upgrade.ts';
 import { sharedEncoder } from './watch-events.ts';
 
 /** The HTTPS API. Nothing listens yet; `inject` works at once. */
-export function buildApiServer(deps: ApiServerDeps): BuiltApiServer {
+export function buildApiServer(deps: ApiServerDeps) {
   const closing = new AbortController();
   const changes = openChangeFeed(deps.cache);
   deps.metrics.gauge('apiserver_longrunning_requests', 'Watches that go on.', {
@@ -32,11 +31,6 @@ export function buildApiServer(deps: ApiServerDeps): BuiltApiServer {
     changes.close();
   });
   return { app, server };
-}
-
-export interface BuiltApiServer {
-  readonly app: FastifyInstance;
-  readonly server: ApiServer;
 }
 
 /** PEM. `ca` is what client certificates are checked against. */
@@ -114,14 +108,9 @@ function cutOff(servers: readonly Server[], upgraded: ReadonlySet<Duplex>): void
   for (const socket of upgraded) socket.destroy();
 }
 
-function listen(server: Server, listener: Listener | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(listener, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
+async function listen(server: Server, listener: Listener | undefined): Promise<void> {
+  server.listen(listener);
+  await once(server, 'listening');
 }
 
 function portOf(server: Server): number | undefined {
@@ -129,9 +118,8 @@ function portOf(server: Server): number | undefined {
   return typeof address === 'object' ? address?.port : undefined;
 }
 
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-  });
+async function closeServer(server: Server): Promise<void> {
+  const closed = once(server.close(), 'close');
+  server.closeIdleConnections();
+  await closed;
 }

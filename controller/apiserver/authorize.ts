@@ -2,16 +2,6 @@ import type { Kind } from '../../api/kind.ts';
 import { forbidden, StatusError } from '../../api/status.ts';
 import type { User } from './call.ts';
 
-export type Verb =
-  | 'get'
-  | 'list'
-  | 'watch'
-  | 'create'
-  | 'update'
-  | 'patch'
-  | 'delete'
-  | 'deletecollection';
-
 /** Says what TLS found wrong with the client's certificate. */
 export function unauthorized(socket: object): StatusError {
   const flaw = 'authorizationError' in socket ? String(socket.authorizationError) : '';
@@ -28,7 +18,8 @@ const flaws: Readonly<Record<string, string>> = {
 const isAdmin = ({ groups }: User): boolean => groups.includes('system:masters');
 
 export interface Action {
-  readonly verb: Verb;
+  /** As Kubernetes says it: 'get', 'deletecollection'. */
+  readonly verb: string;
   readonly kind: Kind;
   readonly subresource: string;
   readonly namespace: string;

@@ -1,21 +1,18 @@
 import { Node } from '../../api/node.ts';
 import { isObject } from '../../api/normalize.ts';
 import { Pod } from '../../api/pod.ts';
-import { conflict, notFound } from '../../api/status.ts';
+import { conflict, found, notFound } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { checkAddress } from './incoming.ts';
-import { parseObjectBody } from './parse-body.ts';
+import { bodyOf } from './incoming.ts';
 import { badRequest, writeOptions } from './request-options.ts';
-import { successStatus } from './status-reply.ts';
+import { success } from './status-reply.ts';
 
 /** pods/binding: what another scheduler than orc's sends. A pod is bound once. */
 export async function bindPod(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  const body = parseObjectBody(call);
-  checkAddress(call, body);
+  const body = bodyOf(call);
   const nodeName = targetOf(body);
   if (!deps.cache.get(Node, { namespace: '', name: nodeName })) throw notFound(Node, nodeName);
-  const pod = await deps.objects.get(Pod, call);
-  if (!pod) throw notFound(Pod, call.name);
+  const pod = found(Pod, call.name, await deps.objects.get(Pod, call));
   if (pod.spec.nodeName)
     throw conflict(
       Pod,
@@ -24,7 +21,7 @@ export async function bindPod(call: Call, deps: ApiServerDeps): Promise<Answer> 
     );
   if (!writeOptions(call).dryRun)
     await deps.objects.update(Pod, { ...pod, spec: { ...pod.spec, nodeName } }, 'main');
-  return { code: 201, body: JSON.stringify({ ...successStatus({}), code: 201 }) };
+  return success(201);
 }
 
 function targetOf({ target }: Readonly<Record<string, unknown>>): string {

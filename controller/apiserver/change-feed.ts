@@ -11,11 +11,8 @@ export function openChangeFeed(cache: Pick<Cache, 'onChange'>) {
   });
   /** Calls the listener for each change of the kind from now on; returns unsubscribe. */
   const subscribe = (kind: Kind, listener: Listener) => {
-    const known = listeners.get(kind) ?? new Set();
-    listeners.set(kind, known.add(listener));
-    return () => {
-      known.delete(listener);
-    };
+    const known = listeners.getOrInsertComputed(kind, () => new Set()).add(listener);
+    return () => known.delete(listener);
   };
   /** Watches that go on. */
   const size = () => [...listeners.values()].reduce((sum, { size: some }) => sum + some, 0);

@@ -9,13 +9,11 @@ import { keyOf } from '../store/keys.ts';
 import { newObject } from '../store/next-object.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { accepted, answer, checkAddress, checkNamespace } from './incoming.ts';
-import { parseObjectBody } from './parse-body.ts';
+import { accepted, answer, bodyOf, checkNamespace } from './incoming.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
 export async function createObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  const body = parseObjectBody(call);
-  checkAddress(call, body);
+  const body = bodyOf(call);
   const options = writeOptions(call);
   const object = await createFrom(call, { body, options }, deps);
   return answer(call, object, { code: 201, now: deps.clock.now() });

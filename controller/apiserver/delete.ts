@@ -1,31 +1,29 @@
 import type { AnyObject } from '../../api/kind.ts';
 import { firstNamespaces, Namespace } from '../../api/namespace.ts';
-import { forbidden, hasReason, notFound } from '../../api/status.ts';
+import { forbidden, found, hasReason, notFound } from '../../api/status.ts';
 import { keyOf } from '../store/keys.ts';
 import { checkPreconditions } from '../store/preconditions.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { answer, checkAddress } from './incoming.ts';
-import { encodeList } from './list.ts';
-import { parseBody, parseObjectBody } from './parse-body.ts';
+import { answer, bodyOf } from './incoming.ts';
+import { answerList } from './list.ts';
+import { parseBody } from './parse-body.ts';
 import { type DeleteRequest, deleteRequest, listOptions } from './request-options.ts';
 import { selectionOf } from './selection.ts';
-import { successStatus } from './status-reply.ts';
+import { success } from './status-reply.ts';
 
 export async function deleteObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const request = requestOf(call);
   const { object, outcome } = await deleteOne(call, request, deps);
   if (outcome === 'marked') return answer(call, object, { code: 200, now: deps.clock.now() });
   const { group, plural } = call.kind;
-  const details = { group, kind: plural, name: call.name, uid: object.metadata.uid };
-  return { code: 200, body: JSON.stringify(successStatus(details)) };
+  return success(200, { group, kind: plural, name: call.name, uid: object.metadata.uid });
 }
 
 /** pods/eviction (policy/v1): a deletion with grace. `kubectl drain --dry-run` says so in the body's deleteOptions. */
 export async function evictPod(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  const body = parseObjectBody(call);
-  checkAddress(call, body);
+  const body = bodyOf(call);
   await deleteOne(call, deleteRequest(call.query, body.deleteOptions), deps);
-  return { code: 201, body: JSON.stringify({ ...successStatus({}), code: 201 }) };
+  return success(201);
 }
 
 /** Answers with the list of what was deleted. */
@@ -39,9 +37,7 @@ export async function deleteCollection(call: Call, deps: ApiServerDeps): Promise
     const done = await deleteOne(one, request, deps).catch(ignoreAbsent);
     if (done) deleted.push(done.object);
   }
-  const page = { objects: deleted, continueToken: '', remaining: 0 };
-  const facts = { revision: deps.cache.revision, whole: false, now: deps.clock.now() };
-  return { code: 200, body: encodeList(call, page, facts) };
+  return answerList(call, { objects: deleted, revision: deps.cache.revision }, deps);
 }
 
 async function deleteOne(
@@ -56,8 +52,7 @@ async function deleteOne(
     if (done.outcome === 'absent') throw notFound(kind, name);
     return done;
   }
-  const object = await objects.get(kind, key);
-  if (!object) throw notFound(kind, name);
+  const object = found(kind, name, await objects.get(kind, key));
   checkPreconditions(kind, object, options);
   return { outcome: 'removed', object };
 }

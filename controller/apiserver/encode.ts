@@ -8,24 +8,12 @@ const metadataJson = new WeakMap<AnyObject, string>();
  * every watcher share it.
  */
 export function encodeObject(object: AnyObject): string {
-  return once(objectJson, object, () => JSON.stringify(object));
+  return objectJson.getOrInsertComputed(object, JSON.stringify);
 }
 
 /** PartialObjectMetadata. */
 export function encodeMetadata(object: AnyObject): string {
-  return once(metadataJson, object, () =>
-    JSON.stringify({
-      kind: 'PartialObjectMetadata',
-      apiVersion: 'meta.k8s.io/v1',
-      metadata: object.metadata,
-    }),
+  return metadataJson.getOrInsertComputed(object, ({ metadata }) =>
+    JSON.stringify({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata }),
   );
-}
-
-function once<K extends object, V>(cache: WeakMap<K, V>, key: K, make: () => V): V {
-  const known = cache.get(key);
-  if (known !== undefined) return known;
-  const value = make();
-  cache.set(key, value);
-  return value;
 }

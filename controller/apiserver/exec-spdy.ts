@@ -6,8 +6,7 @@ import {
   type Upgrade,
   type WantedStreams,
 } from './exec-session.ts';
-import { acceptSpdy } from './spdy/accept.ts';
-import { openSpdyConnection, type SpdyConnection } from './spdy/connection.ts';
+import { acceptSpdy, openSpdyConnection, type SpdyConnection } from './spdy/connection.ts';
 
 /**
  * Exec over SPDY/3.1, what kubectl speaks up to 1.29 and falls back to. The client opens one stream for each of
@@ -22,6 +21,10 @@ export async function openExecSpdy(
   return new Promise((resolve, reject) => {
     const streams = new Map<string, number>();
     let client: ExecClient | undefined;
+    const start = (given: ExecClient) => {
+      client = given;
+      connection.resume();
+    };
     const endOfInput = (stream: number) => {
       if (stream === streams.get('stdin')) client?.inputEnd();
     };
@@ -30,7 +33,7 @@ export async function openExecSpdy(
         streams.set(headers.get('streamtype') ?? '', stream);
         if (!expectedStreams(wanted).every((name) => streams.has(name))) return;
         connection.pause();
-        resolve(spdyTransport(connection, { socket, streams, start: (c) => (client = c) }));
+        resolve({ start, ...spdyOutput(connection, socket, streams) });
       },
       received(stream, chunk) {
         if (stream === streams.get('stdin')) client?.input(chunk);
@@ -51,25 +54,19 @@ function expectedStreams({ stdin, stdout, stderr, tty }: WantedStreams): readonl
   return Object.entries(wanted).flatMap(([name, is]) => (is ? [name] : []));
 }
 
-interface Opened extends Pick<Upgrade, 'socket'> {
-  readonly streams: ReadonlyMap<string, number>;
-  start(client: ExecClient): void;
-}
-
-function spdyTransport(connection: SpdyConnection, opened: Opened): ExecTransport {
-  const { socket, streams } = opened;
+function spdyOutput(
+  connection: SpdyConnection,
+  socket: Upgrade['socket'],
+  streams: ReadonlyMap<string, number>,
+): Omit<ExecTransport, 'start'> {
   return {
-    start(client) {
-      opened.start(client);
-      connection.resume();
-    },
     output(name, chunk) {
       const stream = streams.get(name);
       return stream === undefined || connection.send(stream, chunk);
     },
     onDrain: (listener) => socket.on('drain', listener),
-    pauseInput: () => connection.pause(),
-    resumeInput: () => connection.resume(),
+    pauseInput: connection.pause,
+    resumeInput: connection.resume,
     finish(status) {
       const text = Buffer.from(JSON.stringify({ metadata: {}, ...status }));
       for (const [name, stream] of streams)

@@ -1,12 +1,12 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { StatusError } from '../../api/status.ts';
+import type { StatusError } from '../../api/status.ts';
 import { authorize, authorizePath, unauthorized } from './authorize.ts';
 import type { ApiServer, Call, User } from './call.ts';
 import { addHealthRoutes } from './health.ts';
 import { addMetricsRoutes, countRequest } from './metrics-routes.ts';
 import { type ResourceRoute, routesOf } from './resource-routes.ts';
 import { addDocumentRoutes, addVersionRoute } from './server-routes.ts';
-import { maxBodyBytes, statusOf, tooLarge, toStatusError } from './status-reply.ts';
+import { maxBodyBytes, noSuchPath, statusOf, tooLarge, toStatusError } from './status-reply.ts';
 import { usageRoutes } from './usage-routes.ts';
 
 /** All routes of the API, on fastify's router; sockets are api-server.ts' business. */
@@ -25,12 +25,7 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
     body.length > maxBodyBytes ? done(tooLarge()) : done(null, body),
   );
   app.setErrorHandler((error, request, reply) => sendError(server, { error, request, reply }));
-  app.setNotFoundHandler((_, reply) =>
-    sendStatus(
-      reply,
-      new StatusError('NotFound', 'the server could not find the requested resource'),
-    ),
-  );
+  app.setNotFoundHandler((_, reply) => sendStatus(reply, noSuchPath()));
   addVersionRoute(app);
   addHealthRoutes(app, server);
   for (const plugin of server.plugins ?? []) {

@@ -1,5 +1,5 @@
 import type { AnyObject } from '../../api/kind.ts';
-import { notFound } from '../../api/status.ts';
+import { found } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { awaitFresh } from './freshness.ts';
 import { answer } from './incoming.ts';
@@ -12,7 +12,5 @@ export async function getObject(call: Call, deps: ApiServerDeps): Promise<Answer
 /** From the cache, once it is fresh enough for what the query says. Throws NotFound. */
 export async function readObject(call: Call, deps: ApiServerDeps): Promise<AnyObject> {
   await awaitFresh(deps, call.query.get('resourceVersion') ?? '');
-  const object = deps.cache.get(call.kind, call);
-  if (!object) throw notFound(call.kind, call.name);
-  return object;
+  return found(call.kind, call.name, deps.cache.get(call.kind, call));
 }

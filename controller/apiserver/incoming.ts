@@ -2,9 +2,10 @@ import type { AnyObject, Kind } from '../../api/kind.ts';
 import { Namespace } from '../../api/namespace.ts';
 import { isObject } from '../../api/normalize.ts';
 import type { Parsed } from '../../api/prepare.ts';
-import { forbidden, invalid, notFound, type StatusError } from '../../api/status.ts';
+import { forbidden, found, invalid, type StatusError } from '../../api/status.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { formatOf } from './media-type.ts';
+import { parseObjectBody } from './parse-body.ts';
 import { asText, badRequest } from './request-options.ts';
 import { encodeOne } from './table.ts';
 
@@ -33,6 +34,13 @@ export function checkAddress(
     );
 }
 
+/** The body of a request for what the URL names. */
+export function bodyOf(call: Call): Readonly<Record<string, unknown>> {
+  const body = parseObjectBody(call);
+  checkAddress(call, body);
+  return body;
+}
+
 /** Nothing is made in a namespace that isn't there, or is going. */
 export async function checkNamespace(
   { kind, namespace }: Pick<Call, 'kind' | 'namespace'>,
@@ -41,9 +49,9 @@ export async function checkNamespace(
 ): Promise<void> {
   if (!kind.namespaced) return;
   const key = { namespace: '', name: namespace };
-  const found = cache.get(Namespace, key) ?? (await objects.get(Namespace, key));
-  if (!found) throw notFound(Namespace, namespace);
-  if (found.metadata.deletionTimestamp !== undefined) throw terminating(kind, name, namespace);
+  const known = cache.get(Namespace, key) ?? (await objects.get(Namespace, key));
+  if (found(Namespace, namespace, known).metadata.deletionTimestamp !== undefined)
+    throw terminating(kind, name, namespace);
 }
 
 export function answer(

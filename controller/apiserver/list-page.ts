@@ -11,11 +11,7 @@ import { badRequest } from './request-options.ts';
 /** Namespace "": all. */
 type Scope = Pick<Call, 'kind' | 'namespace'>;
 
-export interface Page {
-  readonly objects: readonly AnyObject[];
-  readonly continueToken: string;
-  readonly remaining: number;
-}
+export type Page = ReturnType<typeof pageOf>;
 
 /** The objects of a kind as they were at `revision`: today's, with the changes since then undone. */
 export function objectsAt(cache: Cache, of: Scope, revision: number): readonly AnyObject[] {
@@ -34,7 +30,7 @@ export function pageOf(
   objects: readonly AnyObject[],
   revision: number,
   { limit, after }: { readonly limit: number; readonly after: ObjectKey | undefined },
-): Page {
+) {
   if (after === undefined && (limit === 0 || objects.length <= limit))
     return { objects, continueToken: '', remaining: 0 };
   const ordered = objects.toSorted((a, b) => compareKeys(keyOf(a), keyOf(b)));

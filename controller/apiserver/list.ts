@@ -14,8 +14,10 @@ export async function listObjects(call: Call, deps: ApiServerDeps): Promise<Answ
   const { revision, after } = await readingPoint(deps, options);
   const found = objectsAt(deps.cache, call, revision);
   const page = pageOf(found.filter(selects), revision, { limit: options.limit, after });
-  const whole = options.labelSelector === '' && options.fieldSelector === '';
-  return { code: 200, body: encodeList(call, page, { revision, whole, now: deps.clock.now() }) };
+  // The rest is counted only where nothing was filtered out, as Kubernetes has it.
+  const isWhole = options.labelSelector === '' && options.fieldSelector === '';
+  const remaining = isWhole ? page.remaining : 0;
+  return answerList(call, { ...page, remaining, revision }, deps);
 }
 
 async function readingPoint(deps: ApiServerDeps, options: ListOptions) {
@@ -30,41 +32,28 @@ async function readingPoint(deps: ApiServerDeps, options: ListOptions) {
   return { revision: deps.cache.revision, after: undefined };
 }
 
-interface ListFacts {
+interface Listed extends Partial<Page> {
+  readonly objects: readonly AnyObject[];
   readonly revision: number;
-  /** Nothing was filtered out: only then the remaining ones can be counted, as Kubernetes has it. */
-  readonly whole: boolean;
-  readonly now: number;
 }
 
-export function encodeList(call: Call, page: Page, { revision, whole, now }: ListFacts): string {
+export function answerList(call: Call, listed: Listed, { clock }: ApiServerDeps): Answer {
+  const { objects, revision, continueToken, remaining } = listed;
+  const { kind } = call;
   const metadata = {
     resourceVersion: String(revision),
-    ...(page.continueToken === '' ? {} : { continue: page.continueToken }),
-    ...(page.remaining > 0 && whole ? { remainingItemCount: page.remaining } : {}),
+    continue: continueToken || undefined,
+    remainingItemCount: remaining || undefined,
   };
   const format = formatOf(call.accept, call.query);
-  switch (format.as) {
-    case 'table': {
-      const request = { kind: call.kind, includeObject: format.includeObject, now };
-      return encodeTable(request, page.objects, metadata);
-    }
-    case 'metadata': {
-      const head = { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata };
-      return encodeItems(head, page.objects, encodeMetadata);
-    }
-    case 'object': {
-      const { kind } = call;
-      const head = { kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata };
-      return encodeItems(head, page.objects, encodeObject);
-    }
+  if (format.as === 'table') {
+    const request = { kind, includeObject: format.includeObject, now: clock.now() };
+    return { code: 200, body: encodeTable(request, objects, metadata) };
   }
-}
-
-function encodeItems(
-  head: object,
-  objects: readonly AnyObject[],
-  encode: (object: AnyObject) => string,
-): string {
-  return `${JSON.stringify(head).slice(0, -1)},"items":[${objects.map(encode).join(',')}]}`;
+  const [head, encode] =
+    format.as === 'metadata'
+      ? [{ kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1' }, encodeMetadata]
+      : [{ kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind) }, encodeObject];
+  const start = JSON.stringify({ ...head, metadata }).slice(0, -1);
+  return { code: 200, body: `${start},"items":[${objects.map(encode).join(',')}]}` };
 }

@@ -1,8 +1,4 @@
-import {
-  Document,
-  type NamedPathItem,
-  type ParametersItem,
-} from '../../api/generated/openapi-v2.ts';
+import * as openApi from '../../api/generated/openapi-v2.ts';
 import type { Kind } from '../../api/kind.ts';
 import { objectPath } from './resource-path.ts';
 
@@ -13,12 +9,12 @@ import { objectPath } from './resource-path.ts';
 export function encodeOpenApiV2(kinds: readonly Kind[]): Buffer {
   const info = { title: 'orc', version: 'v1' };
   const document = { swagger: '2.0', info, paths: { path: kinds.map(pathItem) } };
-  return Buffer.from(Document.encode(document).finish());
+  return Buffer.from(openApi.Document.encode(document).finish());
 }
 
 export const openApiV2Type = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
 
-function pathItem(served: Kind): NamedPathItem {
+function pathItem(served: Kind): openApi.NamedPathItem {
   const { group, version, kind } = served;
   const yaml = `group: ${JSON.stringify(group)}\nkind: ${kind}\nversion: ${version}\n`;
   const patch = {
@@ -30,7 +26,7 @@ function pathItem(served: Kind): NamedPathItem {
   return { name: objectPath(served, (name) => `{${name}}`), value: { patch } };
 }
 
-function queryParameter(name: string): ParametersItem {
+function queryParameter(name: string): openApi.ParametersItem {
   const querySchema = { in: 'query', name, type: 'string' };
   return { parameter: { nonBodyParameter: { queryParameterSubSchema: querySchema } } };
 }

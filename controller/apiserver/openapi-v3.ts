@@ -2,17 +2,17 @@ import { createHash } from 'node:crypto';
 import { apiVersionOf, type Kind } from '../../api/kind.ts';
 import type { Fields, Schema, Shape } from '../../api/schema.ts';
 import { groupVersionsOf } from './discovery.ts';
-import { collectionPath, objectPath } from './resource-path.ts';
+import { collectionPath, groupVersionPath, objectPath } from './resource-path.ts';
 
 /** OpenAPI v3 documents from the kinds' schemas: what `kubectl explain` prints and newer clients validate by. Pure. */
 
 /** /openapi/v3: where each group's document is; the hash lets clients keep it for ever. */
 export function openApiIndex(kinds: readonly Kind[]) {
   const entries = groupVersionsOf(kinds).map((groupVersion) => {
-    const path = groupVersion.includes('/') ? `apis/${groupVersion}` : `api/${groupVersion}`;
+    const path = groupVersionPath(groupVersion);
     const text = JSON.stringify(openApiDocument(kinds, groupVersion));
     const hash = createHash('sha256').update(text).digest('hex').slice(0, 32).toUpperCase();
-    return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }] as const;
+    return [path.slice(1), { serverRelativeURL: `/openapi/v3${path}?hash=${hash}` }] as const;
   });
   return { paths: Object.fromEntries(entries) };
 }
@@ -22,14 +22,14 @@ export function openApiDocument(kinds: readonly Kind[], groupVersion: string) {
   return {
     openapi: '3.0.0',
     info: { title: 'orc', version: groupVersion },
-    paths: Object.fromEntries(served.flatMap(pathsOf)),
+    paths: Object.assign({}, ...served.map(pathsOf)),
     components: {
       schemas: Object.fromEntries(served.map((kind) => [schemaName(kind), schemaOf(kind)])),
     },
   };
 }
 
-function pathsOf(kind: Kind): readonly (readonly [string, unknown])[] {
+function pathsOf(kind: Kind): JsonSchema {
   const braces = (name: string) => `{${name}}`;
   const body = { content: { 'application/json': { schema: reference(kind) } } };
   const operation = (action: string) => ({
@@ -39,20 +39,12 @@ function pathsOf(kind: Kind): readonly (readonly [string, unknown])[] {
     'x-kubernetes-action': action,
     'x-kubernetes-group-version-kind': groupVersionKind(kind),
   });
-  return [
-    [
-      collectionPath(kind, braces),
-      { get: operation('list'), post: { ...operation('post'), requestBody: body } },
-    ],
-    [
-      objectPath(kind, braces),
-      {
-        get: operation('get'),
-        put: { ...operation('put'), requestBody: body },
-        patch: operation('patch'),
-      },
-    ],
-  ];
+  const post = { ...operation('post'), requestBody: body };
+  const put = { ...operation('put'), requestBody: body };
+  return {
+    [collectionPath(kind, braces)]: { get: operation('list'), post },
+    [objectPath(kind, braces)]: { get: operation('get'), put, patch: operation('patch') },
+  };
 }
 
 const writeParameters = ['dryRun', 'fieldValidation', 'fieldManager'].map((name) => ({
@@ -75,20 +67,17 @@ function schemaOf(kind: Kind) {
   };
 }
 
+/** What is undefined isn't there: these become JSON. */
 type JsonSchema = Readonly<Record<string, unknown>>;
 
-function jsonSchema(schema: Schema): JsonSchema {
-  return {
-    ...(schema.about === undefined ? {} : { description: schema.about }),
-    ...shapeSchema(schema.shape),
-    ...(schema.fallback === undefined ? {} : { default: schema.fallback }),
-  };
-}
+const jsonSchema = ({ about, shape, fallback }: Schema): JsonSchema => ({
+  ...{ description: about, ...shapeSchema(shape), default: fallback },
+});
 
 function shapeSchema(shape: Shape): JsonSchema {
   switch (shape.kind) {
     case 'string':
-      return { type: 'string', ...(shape.values === undefined ? {} : { enum: shape.values }) };
+      return { type: 'string', enum: shape.values };
     case 'quantity':
       return { type: 'string', format: 'quantity' };
     case 'time':
@@ -99,9 +88,8 @@ function shapeSchema(shape: Shape): JsonSchema {
       return { type: 'string', format: 'int-or-string' };
     case 'integer':
       return { type: 'integer', format: shape.max > 2 ** 31 ? 'int64' : 'int32' };
-    case 'number':
     case 'boolean':
-      return { type: shape.kind };
+      return { type: 'boolean' };
     case 'list':
       return { type: 'array', items: jsonSchema(shape.item), ...listExtensions(shape) };
     case 'map':
@@ -119,7 +107,7 @@ function listExtensions({ merge }: Extract<Shape, { kind: 'list' }>): JsonSchema
   return {
     'x-kubernetes-list-type': 'map',
     'x-kubernetes-list-map-keys': merge.keys,
-    'x-kubernetes-patch-merge-key': merge.patchKey,
+    'x-kubernetes-patch-merge-key': merge.keys[0],
     'x-kubernetes-patch-strategy': 'merge',
   };
 }
@@ -130,6 +118,6 @@ function objectSchema(fields: Fields): JsonSchema {
   const required = entries.filter(([, field]) => field.presence === 'required').map(([key]) => key);
   return {
     properties: Object.fromEntries(entries.map(([key, field]) => [key, jsonSchema(field)])),
-    ...(required.length === 0 ? {} : { required }),
+    required: required.length > 0 ? required : undefined,
   };
 }

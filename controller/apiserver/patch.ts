@@ -1,7 +1,7 @@
-import type { AnyObject, Kind } from '../../api/kind.ts';
+import type { AnyObject } from '../../api/kind.ts';
 import { isObject, normalize } from '../../api/normalize.ts';
 import { StatusError } from '../../api/status.ts';
-import { type Clock, formatTime } from '../../base/clock.ts';
+import { formatTime } from '../../base/clock.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { createFrom } from './create.ts';
 import { answer, checkAddress } from './incoming.ts';
@@ -17,10 +17,8 @@ import { changeObject, partOf } from './update.ts';
 export async function patchObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const options = writeOptions(call);
   const body = parseBody(call);
+  if (call.contentType === applyType) return applyObject(call, { options, body }, deps);
   const now = deps.clock.now();
-  if (call.contentType === applyType) {
-    return applyObject(call, { options, applied: appliedBody(call, body) }, deps);
-  }
   const change = (live: AnyObject) => patched(call, live, body);
   const object = await changeObject(call, deps, { options, change });
   return answer(call, object, { code: 200, now });
@@ -53,32 +51,27 @@ function patched({ kind, contentType }: Call, live: AnyObject, patch: unknown) {
   }
 }
 
-interface Apply {
-  readonly options: WriteOptions;
-  readonly applied: Readonly<Record<string, unknown>>;
-}
-
 /** Server-side apply makes what isn't there. 201 says so. */
-async function applyObject(call: Call, apply: Apply, deps: ApiServerDeps): Promise<Answer> {
-  const { options, applied } = apply;
-  const merge = mergeOf(call.kind, apply, deps.clock);
+async function applyObject(
+  call: Call,
+  { options, body }: { readonly options: WriteOptions; readonly body: unknown },
+  deps: ApiServerDeps,
+): Promise<Answer> {
+  const applied = appliedBody(call, body);
+  const { fieldManager: manager, force } = options;
   const now = deps.clock.now();
+  const time = formatTime(now);
+  const merge = (live: AnyObject | undefined, wanted: unknown) =>
+    record(applyServerSide(call.kind, { live, applied: wanted, manager, force, time }));
   const isThere = (await deps.objects.get(call.kind, call)) !== undefined;
   if (!isThere && partOf(call) === 'main') {
     const metadata = isObject(applied.metadata) ? applied.metadata : {};
-    const body = merge(undefined, { ...applied, metadata: { ...metadata, name: call.name } });
-    return answer(call, await createFrom(call, { body, options }, deps), { code: 201, now });
+    const whole = merge(undefined, { ...applied, metadata: { ...metadata, name: call.name } });
+    return answer(call, await createFrom(call, { body: whole, options }, deps), { code: 201, now });
   }
   const change = (live: AnyObject) => merge(live, applied);
   const object = await changeObject(call, deps, { options, change });
   return answer(call, object, { code: 200, now });
-}
-
-function mergeOf(kind: Kind, { options }: Apply, clock: Clock) {
-  const { fieldManager: manager, force } = options;
-  const time = formatTime(clock.now());
-  return (live: AnyObject | undefined, applied: unknown) =>
-    record(applyServerSide(kind, { live, applied, manager, force, time }));
 }
 
 function appliedBody(call: Call, body: unknown): Readonly<Record<string, unknown>> {

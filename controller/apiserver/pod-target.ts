@@ -1,6 +1,6 @@
 import { Pod } from '../../api/pod.ts';
 import { isPodFinished } from '../../api/pod-facts.ts';
-import { notFound } from '../../api/status.ts';
+import { found } from '../../api/status.ts';
 import type { PodTarget } from '../pod-access.ts';
 import type { Cache } from '../store/cache.ts';
 import type { ObjectKey } from '../store/objects.ts';
@@ -8,13 +8,13 @@ import { badRequest } from './request-options.ts';
 
 /** The container that a log, exec or attach means, on the node that has it; or why that can't be. */
 export function containerTarget(cache: Cache, key: ObjectKey, wanted: string) {
-  const pod = podNamed(cache, key);
+  const pod = found(Pod, key.name, cache.get(Pod, key));
   return { container: containerOf(pod, wanted), pod: targetOf(pod) };
 }
 
 /** The same of a pod whose containers aren't over: to be reached into. */
 export function livePodTarget(cache: Cache, key: ObjectKey): PodTarget {
-  const pod = podNamed(cache, key);
+  const pod = found(Pod, key.name, cache.get(Pod, key));
   if (isPodFinished(pod))
     throw badRequest(`pod ${key.name} is completed; its phase is ${pod.status.phase}`);
   return targetOf(pod);
@@ -24,12 +24,6 @@ function targetOf({ metadata, spec: { nodeName } }: Pod): PodTarget {
   const { namespace = '', name, uid } = metadata;
   if (!nodeName) throw badRequest(`pod ${name} does not have a host assigned`);
   return { namespace, name, uid, nodeName };
-}
-
-function podNamed(cache: Cache, key: ObjectKey): Pod {
-  const pod = cache.get(Pod, key);
-  if (!pod) throw notFound(Pod, key.name);
-  return pod;
 }
 
 function containerOf({ metadata, spec }: Pod, wanted: string): string {

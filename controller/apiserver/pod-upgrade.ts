@@ -1,7 +1,7 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Pod } from '../../api/pod.ts';
-import { StatusError } from '../../api/status.ts';
+import type { StatusError } from '../../api/status.ts';
 import type { ExecStream } from '../pod-access.ts';
 import { authorize, unauthorized } from './authorize.ts';
 import type { ApiServer } from './call.ts';
@@ -11,11 +11,11 @@ import { openExecWebSocket } from './exec-websocket.ts';
 import { containerTarget, livePodTarget } from './pod-target.ts';
 import type { OpenPort } from './port-forward.ts';
 import { servePortsOverSpdy, spdyForwardProtocol } from './port-forward-spdy.ts';
-import { forwardProtocols, servePortsOverWebSocket } from './port-forward-websocket.ts';
+import { servePortsOverWebSocket } from './port-forward-websocket.ts';
 import { badRequest } from './request-options.ts';
-import { acceptSpdy } from './spdy/accept.ts';
-import { statusOf, toStatusError } from './status-reply.ts';
-import { channelProtocols, offersOneOf } from './web-socket.ts';
+import { acceptSpdy } from './spdy/connection.ts';
+import { noSuchPath, statusOf, toStatusError } from './status-reply.ts';
+import { channelProtocols, forwardProtocols, offersOneOf } from './web-socket.ts';
 
 /**
  * pods/exec, pods/attach, pods/portforward: a connection that becomes a WebSocket or SPDY. What is wrong with the
@@ -94,7 +94,7 @@ function addressOf({ url = '' }: IncomingMessage) {
   const [before = '', query = ''] = url.split('?');
   const [, namespace, name, subresource] = path.exec(before) ?? [];
   if (namespace === undefined || name === undefined || subresource === undefined)
-    throw new StatusError('NotFound', 'the server could not find the requested resource');
+    throw noSuchPath();
   return { namespace, name, subresource, query: new URLSearchParams(query) };
 }
 

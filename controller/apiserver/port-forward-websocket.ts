@@ -3,16 +3,7 @@ import type { Upgrade } from './exec-session.ts';
 import { forwardPort, type OpenPort } from './port-forward.ts';
 import { servePortsOverSpdy } from './port-forward-spdy.ts';
 import { badRequest } from './request-options.ts';
-import {
-  acceptWebSocket,
-  channelProtocols,
-  channelsOf,
-  closeChannel,
-  readChannels,
-  tunnelProtocol,
-} from './web-socket.ts';
-
-export const forwardProtocols = [tunnelProtocol, ...channelProtocols];
+import * as webSocket from './web-socket.ts';
 
 /** Ports over a WebSocket: kubectl's tunnelled SPDY, or one pair of channels for each of the query's `ports`. */
 export async function servePortsOverWebSocket(
@@ -21,9 +12,9 @@ export async function servePortsOverWebSocket(
   open: OpenPort,
 ): Promise<void> {
   const offered = upgrade.request.headers['sec-websocket-protocol'] ?? '';
-  const ports = offered.includes(tunnelProtocol) ? [] : portsIn(query);
-  const client = await acceptWebSocket(upgrade);
-  if (client.protocol === tunnelProtocol) {
+  const ports = offered.includes(webSocket.tunnelProtocol) ? [] : portsIn(query);
+  const client = await webSocket.acceptWebSocket(upgrade);
+  if (client.protocol === webSocket.tunnelProtocol) {
     const tunnel = createWebSocketStream(client);
     tunnel.on('error', () => tunnel.destroy());
     servePortsOverSpdy(tunnel, open);
@@ -32,7 +23,7 @@ export async function servePortsOverWebSocket(
 
 /** Each channel begins with its port, two bytes, little-endian. At the end of all connections the WebSocket ends too. */
 function serveChannels(client: WebSocket, ports: readonly number[], open: OpenPort): void {
-  const channels = channelsOf(client);
+  const channels = webSocket.channelsOf(client);
   let left = ports.length;
   const forwardings = ports.map((port, at) => {
     const [data, error] = [2 * at, 2 * at + 1];
@@ -53,9 +44,9 @@ function serveChannels(client: WebSocket, ports: readonly number[], open: OpenPo
   channels.onDrain(() => {
     for (const forwarding of forwardings) forwarding.resume();
   });
-  readChannels(client, {
+  webSocket.readChannels(client, {
     message(channel, payload) {
-      if (channel === closeChannel) forwardings[(payload[0] ?? 1) / 2]?.inputEnd();
+      if (channel === webSocket.closeChannel) forwardings[(payload[0] ?? 1) / 2]?.inputEnd();
       else if (payload.length > 0) forwardings[channel / 2]?.input(payload);
     },
     closed() {

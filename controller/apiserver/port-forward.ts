@@ -16,18 +16,13 @@ export interface ForwardClient {
 }
 
 /** The pod's side. After its end calls do nothing. */
-export interface Forwarding {
-  input(chunk: Uint8Array): void;
-  inputEnd(): void;
-  resume(): void;
-  close(): void;
-}
+export type Forwarding = ReturnType<typeof forwardPort>;
 
 /** Clients share one connection between several: so that one that doesn't read doesn't stop all, this much may wait. */
 const maxWaitingBytes = 4 * 1024 * 1024;
 
 /** One connection to `port`. What the client sends before it is open waits. */
-export function forwardPort(open: OpenPort, port: number, client: ForwardClient): Forwarding {
+export function forwardPort(open: OpenPort, port: number, client: ForwardClient) {
   const closed = new AbortController();
   const early: ((stream: ExecStream) => unknown)[] = [];
   let stream: ExecStream | undefined;
@@ -68,7 +63,7 @@ export function forwardPort(open: OpenPort, port: number, client: ForwardClient)
     (error: unknown) => end(toStatusError(error).message),
   );
   return {
-    input(chunk) {
+    input(chunk: Uint8Array) {
       if (!stream) waits(chunk);
       tell((s) => s.write(chunk) || waits(chunk));
     },

@@ -3,49 +3,40 @@ import { checkShape } from '../../api/check-shape.ts';
 import { fieldPath } from '../../api/field-error.ts';
 import { isObject, normalize } from '../../api/normalize.ts';
 import { pruneUnknown } from '../../api/prune-unknown.ts';
-import {
-  bool,
-  defaulted,
-  type Fields,
-  list,
-  long,
-  type ObjectOf,
-  obj,
-  str,
-} from '../../api/schema.ts';
+import * as s from '../../api/schema.ts';
 import { StatusError } from '../../api/status.ts';
 import type { DeleteOptions } from '../store/objects.ts';
 import type { Call } from './call.ts';
 
 /** What the query (and for deletions the body) asks for: Kubernetes' option kinds. Pure; what can't be read is a 400. */
 
-const resourceVersionMatch = str({ values: ['Exact', 'NotOlderThan'] });
+const resourceVersionMatch = s.str({ values: ['Exact', 'NotOlderThan'] });
 
 const listFields = {
-  labelSelector: defaulted(str(), ''),
-  fieldSelector: defaulted(str(), ''),
+  labelSelector: s.defaulted(s.str(), ''),
+  fieldSelector: s.defaulted(s.str(), ''),
   /** 0: no limit. */
-  limit: defaulted(long({ min: 0 }), 0),
+  limit: s.defaulted(s.long({ min: 0 }), 0),
   /** "" for the first page. */
-  continue: defaulted(str(), ''),
-  resourceVersion: defaulted(str(), ''),
+  continue: s.defaulted(s.str(), ''),
+  resourceVersion: s.defaulted(s.str(), ''),
   resourceVersionMatch,
 };
 
-export type ListOptions = ObjectOf<typeof listFields>;
+export type ListOptions = s.ObjectOf<typeof listFields>;
 
 export const listOptions = (query: URLSearchParams): ListOptions => read(listFields, query);
 
 const watchFields = {
-  allowWatchBookmarks: defaulted(bool(), false),
+  allowWatchBookmarks: s.defaulted(s.bool(), false),
   /** undefined: the server chooses. */
-  timeoutSeconds: long({ min: 0 }),
+  timeoutSeconds: s.long({ min: 0 }),
   /** First the state as ADDED events, then a bookmark that says so (WatchList). */
-  sendInitialEvents: defaulted(bool(), false),
+  sendInitialEvents: s.defaulted(s.bool(), false),
   resourceVersionMatch,
 };
 
-export type WatchOptions = ObjectOf<typeof watchFields>;
+export type WatchOptions = s.ObjectOf<typeof watchFields>;
 
 export function watchOptions(query: URLSearchParams): WatchOptions {
   const options = read(watchFields, query);
@@ -54,14 +45,14 @@ export function watchOptions(query: URLSearchParams): WatchOptions {
   return options;
 }
 
-const dryRun = list(str({ values: ['All'] }));
+const dryRun = s.list(s.str({ values: ['All'] }));
 
 const writeFields = {
   dryRun,
-  fieldValidation: defaulted(str({ values: ['Strict', 'Warn', 'Ignore'] }), 'Strict'),
-  fieldManager: str(),
+  fieldValidation: s.defaulted(s.str({ values: ['Strict', 'Warn', 'Ignore'] }), 'Strict'),
+  fieldManager: s.str(),
   /** Server-side apply: take fields from other managers. */
-  force: defaulted(bool(), false),
+  force: s.defaulted(s.bool(), false),
 };
 
 export type WriteOptions = ReturnType<typeof writeOptions>;
@@ -77,10 +68,10 @@ export function writeOptions({ query, userAgent }: Pick<Call, 'query' | 'userAge
 
 const deleteFields = {
   dryRun,
-  gracePeriodSeconds: long({ min: 0 }),
-  propagationPolicy: str({ values: ['Background', 'Foreground', 'Orphan'] }),
-  orphanDependents: bool(),
-  preconditions: obj({ uid: str(), resourceVersion: str() }),
+  gracePeriodSeconds: s.long({ min: 0 }),
+  propagationPolicy: s.str({ values: ['Background', 'Foreground', 'Orphan'] }),
+  orphanDependents: s.bool(),
+  preconditions: s.obj({ uid: s.str(), resourceVersion: s.str() }),
 };
 
 export interface DeleteRequest {
@@ -96,20 +87,20 @@ export function deleteRequest(query: URLSearchParams, body: unknown): DeleteRequ
 }
 
 /** Every field by its own rules: the texts of the query as what they stand for, and what else the body has. */
-function read<F extends Fields>(
+function read<F extends s.Fields>(
   fields: F,
   query: URLSearchParams,
   body: unknown = {},
-): ObjectOf<F> {
+): s.ObjectOf<F> {
   const asked = Object.entries(fields)
     .map(([name, { shape }]) => [name, valueIn(query, name, shape.kind)])
     .filter(([, value]) => value !== undefined);
-  const schema = obj(fields);
+  const schema = s.obj(fields);
   const given = { ...(isObject(body) ? body : {}), ...Object.fromEntries(asked) };
   const options = normalize(schema, pruneUnknown(schema, given));
   const [error] = checkShape(schema, options, fieldPath());
   if (error) throw badRequest(`${error.path}: ${error.message}`);
-  return applySchemaDefaults(schema, options) as ObjectOf<F>;
+  return applySchemaDefaults(schema, options) as s.ObjectOf<F>;
 }
 
 function valueIn(query: URLSearchParams, name: string, kind: string): unknown {

@@ -1,6 +1,5 @@
 import type { HTTPMethods } from 'fastify';
-import type { Kind, Subresource } from '../../api/kind.ts';
-import type { Verb } from './authorize.ts';
+import { apiVersionOf, type Kind, type Subresource } from '../../api/kind.ts';
 import { bindPod } from './binding.ts';
 import type { Answer, ApiServer, Call, Streaming } from './call.ts';
 import { createObject } from './create.ts';
@@ -19,14 +18,14 @@ export interface ResourceRoute {
   readonly method: HTTPMethods;
   readonly path: string;
   readonly kind: Kind;
-  readonly verb: Verb;
+  readonly verb: keyof typeof methods;
   readonly subresource: Subresource | '';
   readonly handle: Handle;
 }
 
 type Handle = (call: Call, server: ApiServer) => Promise<Answer | Streaming>;
 
-type Handles = Partial<Readonly<Record<keyof typeof methods, Handle>>>;
+type Handles = Partial<Readonly<Record<ResourceRoute['verb'], Handle>>>;
 
 const methods = {
   list: 'GET',
@@ -50,10 +49,10 @@ export function routesWith(
 ): readonly ResourceRoute[] {
   const routes = (path: string, handles: Handles, subresource: Subresource | '' = '') =>
     Object.entries(handles).map(([name, handle]): ResourceRoute => {
-      const verb = name as keyof typeof methods;
+      const verb = name as ResourceRoute['verb'];
       return { kind, path, subresource, verb, method: methods[verb], handle };
     });
-  const everywhere = `${groupVersionPath(kind)}/${kind.plural}`;
+  const everywhere = `${groupVersionPath(apiVersionOf(kind))}/${kind.plural}`;
   const collection = collectionPath(kind, (name) => `:${name}`);
   const object = objectPath(kind, (name) => `:${name}`);
   const { list } = ofCollection;

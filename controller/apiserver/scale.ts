@@ -4,8 +4,7 @@ import { isObject } from '../../api/normalize.ts';
 import { formatLabelSelector } from '../../api/selector.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { readObject } from './get.ts';
-import { checkAddress } from './incoming.ts';
-import { parseObjectBody } from './parse-body.ts';
+import { bodyOf } from './incoming.ts';
 import { badRequest, writeOptions } from './request-options.ts';
 import { changeObject } from './update.ts';
 
@@ -16,8 +15,7 @@ export async function getScale(call: Call, deps: ApiServerDeps): Promise<Answer>
 }
 
 export async function replaceScale(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  const body = parseObjectBody(call);
-  checkAddress(call, body);
+  const body = bodyOf(call);
   return changeScale(call, deps, () => body);
 }
 

@@ -1,11 +1,6 @@
 import type { AnyObject, Kind } from '../../api/kind.ts';
-import {
-  type FieldTerm,
-  matchesLabels,
-  parseFieldSelector,
-  parseLabelSelector,
-  SelectorError,
-} from '../../api/selector.ts';
+import { own } from '../../api/normalize.ts';
+import * as selector from '../../api/selector.ts';
 import { StatusError } from '../../api/status.ts';
 import { badRequest, type ListOptions } from './request-options.ts';
 
@@ -16,29 +11,29 @@ export function selectionOf(
   kind: Kind,
   options: Pick<ListOptions, 'labelSelector' | 'fieldSelector'>,
 ): Selection {
-  const labels = parsed(() => parseLabelSelector(options.labelSelector));
-  const terms = parsed(() => parseFieldSelector(options.fieldSelector)).map((term) => ({
+  const labels = parsed(() => selector.parseLabelSelector(options.labelSelector));
+  const terms = parsed(() => selector.parseFieldSelector(options.fieldSelector)).map((term) => ({
     ...term,
-    of: fieldReader(kind, term),
+    of: fieldReader(kind, term.path),
   }));
   return (object) =>
     terms.every(({ of, equal, value }) => (of(object) === value) === equal) &&
-    matchesLabels(labels, object.metadata.labels);
+    selector.matchesLabels(labels, object.metadata.labels);
 }
 
 function parsed<T>(parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
-    if (!(cause instanceof SelectorError)) throw cause;
+    if (!(cause instanceof selector.SelectorError)) throw cause;
     throw new StatusError('BadRequest', cause.message, { cause });
   }
 }
 
-function fieldReader(kind: Kind, { path }: FieldTerm): (object: AnyObject) => string {
+function fieldReader(kind: Kind, path: string): (object: AnyObject) => string {
   if (path === 'metadata.name') return ({ metadata }) => metadata.name;
   if (path === 'metadata.namespace') return ({ metadata }) => metadata.namespace ?? '';
-  const field = Object.hasOwn(kind.selectableFields, path) && kind.selectableFields[path];
+  const field = own(kind.selectableFields, path);
   if (!field) throw badRequest(`field label not supported: ${path}`);
   return (object) => field(object) ?? '';
 }

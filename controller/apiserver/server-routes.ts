@@ -2,16 +2,11 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { Kind } from '../../api/kind.ts';
 import { StatusError } from '../../api/status.ts';
-import {
-  coreVersions,
-  groupDocument,
-  groupList,
-  groupVersionsOf,
-  resourceList,
-} from './discovery.ts';
+import * as discovery from './discovery.ts';
 import { mediaTypes } from './media-type.ts';
 import { encodeOpenApiV2, openApiV2Type } from './openapi-v2.ts';
 import { openApiDocument, openApiIndex } from './openapi-v3.ts';
+import { groupVersionPath } from './resource-path.ts';
 import { usageKinds } from './usage-routes.ts';
 
 /** Without authentication: the version, which clients ask before they know who they are. */
@@ -25,17 +20,15 @@ export function addDocumentRoutes(app: FastifyInstance, kinds: readonly Kind[]):
     const text = JSON.stringify(document);
     app.get(url, (_, reply) => reply.type('application/json').send(text));
   };
-  serve('/api', coreVersions);
+  serve('/api', discovery.coreVersions);
   const listed = [...kinds, ...usageKinds];
-  serve('/apis', groupList(listed));
+  serve('/apis', discovery.groupList(listed));
   for (const group of new Set(listed.map((kind) => kind.group)))
-    if (group !== '') serve(`/apis/${group}`, groupDocument(listed, group));
-  const pathOf = (groupVersion: string) =>
-    groupVersion.includes('/') ? `/apis/${groupVersion}` : `/api/${groupVersion}`;
-  for (const groupVersion of groupVersionsOf(listed))
-    serve(pathOf(groupVersion), resourceList(listed, groupVersion));
-  for (const groupVersion of groupVersionsOf(kinds))
-    serve(`/openapi/v3${pathOf(groupVersion)}`, openApiDocument(kinds, groupVersion));
+    if (group !== '') serve(`/apis/${group}`, discovery.groupDocument(listed, group));
+  for (const groupVersion of discovery.groupVersionsOf(listed))
+    serve(groupVersionPath(groupVersion), discovery.resourceList(listed, groupVersion));
+  for (const groupVersion of discovery.groupVersionsOf(kinds))
+    serve(`/openapi/v3${groupVersionPath(groupVersion)}`, openApiDocument(kinds, groupVersion));
   serve('/openapi/v3', openApiIndex(kinds));
   addOpenApiV2(app, kinds);
 }

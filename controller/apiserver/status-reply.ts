@@ -1,34 +1,23 @@
 import { type StatusDetails, StatusError } from '../../api/status.ts';
 import { StoreError } from '../store/store.ts';
+import type { Answer } from './call.ts';
+
+const head = { kind: 'Status', apiVersion: 'v1', metadata: {} } as const;
 
 /** metav1.Status, as it goes over the wire. */
-export interface WireStatus {
-  readonly kind: 'Status';
-  readonly apiVersion: 'v1';
-  readonly metadata: Record<string, never>;
-  readonly status: 'Success' | 'Failure';
-  readonly message?: string;
-  readonly reason?: string;
-  readonly details?: StatusDetails;
-  readonly code: number;
-}
+export const statusOf = ({ message, reason, details, code }: StatusError) => ({
+  ...head,
+  ...{ status: 'Failure' as const, message, reason, details, code },
+});
 
-export function statusOf(error: StatusError): WireStatus {
-  return {
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message: error.message,
-    reason: error.reason,
-    details: error.details,
-    code: error.code,
-  };
-}
+/** The answer where there is nothing else to say. */
+export const success = (code: 200 | 201, details: StatusDetails = {}): Answer => ({
+  code,
+  body: JSON.stringify({ ...head, status: 'Success', details, code }),
+});
 
-export function successStatus(details: StatusDetails): WireStatus {
-  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details, code: 200 };
-}
+export const noSuchPath = (): StatusError =>
+  new StatusError('NotFound', 'the server could not find the requested resource');
 
 /** Whatever was thrown, as the client may see it: words of unknown errors stay in the log. */
 export function toStatusError(error: unknown): StatusError {

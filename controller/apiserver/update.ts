@@ -1,18 +1,16 @@
 import type { AnyObject, KubeObject } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
 import { parseUpdate } from '../../api/prepare.ts';
-import { hasReason, notFound, StatusError } from '../../api/status.ts';
+import { found, hasReason, StatusError } from '../../api/status.ts';
 import { nextObject, ownedPart } from '../store/next-object.ts';
 import { checkUnchanged } from '../store/preconditions.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { accepted, answer, checkAddress } from './incoming.ts';
-import { parseObjectBody } from './parse-body.ts';
+import { accepted, answer, bodyOf } from './incoming.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
 export async function replaceObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  const body = parseObjectBody(call);
-  checkAddress(call, body);
+  const body = bodyOf(call);
   const options = writeOptions(call);
   const object = await changeObject(call, deps, { options, change: () => body });
   return answer(call, object, { code: 200, now: deps.clock.now() });
@@ -41,8 +39,7 @@ export async function changeObject(
   change: Change,
 ): Promise<AnyObject> {
   for (let tries = 1; ; tries++) {
-    const live = await deps.objects.get(call.kind, call);
-    if (!live) throw notFound(call.kind, call.name);
+    const live = found(call.kind, call.name, await deps.objects.get(call.kind, call));
     try {
       return await changeOnce(call, deps, { ...change, live });
     } catch (error) {

@@ -2,12 +2,12 @@ import { apiVersionOf, type Kind } from '../../api/kind.ts';
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
 import { NodeMetrics, PodMetrics } from '../../api/resource-metrics.ts';
-import { notFound, StatusError } from '../../api/status.ts';
+import { found, StatusError } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
 import type { NodeUsage } from '../usage-board.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { answer } from './incoming.ts';
-import { encodeList } from './list.ts';
+import { answerList } from './list.ts';
 import { flag, listOptions } from './request-options.ts';
 import { type ResourceRoute, routesWith } from './resource-routes.ts';
 import { selectionOf } from './selection.ts';
@@ -23,14 +23,12 @@ async function list(call: Call, deps: ApiServerDeps): Promise<Answer> {
     throw new StatusError('MethodNotAllowed', 'metrics are measured, they can not be watched');
   const selects = selectionOf(call.kind, listOptions(call.query));
   const objects = measured(call, deps).filter(selects);
-  const facts = { revision: deps.cache.revision, whole: true, now: deps.clock.now() };
-  return { code: 200, body: encodeList(call, { objects, continueToken: '', remaining: 0 }, facts) };
+  return answerList(call, { objects, revision: deps.cache.revision }, deps);
 }
 
 async function get(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const object = measured(call, deps).find(({ metadata }) => metadata.name === call.name);
-  if (!object) throw notFound(call.kind, call.name);
-  return answer(call, object, { code: 200, now: deps.clock.now() });
+  return answer(call, found(call.kind, call.name, object), { code: 200, now: deps.clock.now() });
 }
 
 const measured = (call: Call, deps: ApiServerDeps) =>

@@ -1,7 +1,6 @@
 import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
 import type { ObjectChange } from '../store/cache.ts';
 import type { Format } from './media-type.ts';
-import type { WireStatus } from './status-reply.ts';
 import { type Encoding, encodeOne } from './table.ts';
 
 /** What a watch sends: one JSON document per line. */
@@ -55,15 +54,11 @@ export function encodeBookmark(
   revision: number,
   annotations?: Readonly<Record<string, string>>,
 ): string {
-  const metadata = {
-    resourceVersion: String(revision),
-    creationTimestamp: null,
-    ...(annotations === undefined ? {} : { annotations }),
-  };
+  const metadata = { resourceVersion: String(revision), creationTimestamp: null, annotations };
   return `${JSON.stringify({ type: 'BOOKMARK', object: { ...typeMeta(kind, format), metadata } })}\n`;
 }
 
-export const encodeError = (status: WireStatus): string =>
+export const encodeError = (status: object): string =>
   `${JSON.stringify({ type: 'ERROR', object: status })}\n`;
 
 /** Ends a WatchList's initial events (KEP-3157). */

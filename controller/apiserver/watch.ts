@@ -10,13 +10,7 @@ import { type Format, formatOf } from './media-type.ts';
 import { listOptions, type WatchOptions, watchOptions } from './request-options.ts';
 import { type Selection, selectionOf } from './selection.ts';
 import { statusOf } from './status-reply.ts';
-import {
-  encodeBookmark,
-  encodeError,
-  encodeEvent,
-  eventOf,
-  initialEventsEnd,
-} from './watch-events.ts';
+import * as events from './watch-events.ts';
 
 interface Watch {
   readonly call: Call;
@@ -42,19 +36,23 @@ export async function openWatch(call: Call, deps: ApiServer): Promise<Watch> {
 
 /** Streams until the client hangs up, the time is over, the client reads too slowly, or the server closes. */
 export function serveWatch(watch: Watch, server: ApiServer, response: ServerResponse): void {
-  const { clock, changes, closing } = server;
-  const stream = openEventStream(response, closing);
-  const { send } = stream;
+  const { cache, clock, changes, closing, encodeShared } = server;
+  const { call, format, selects, options } = watch;
+  const { kind } = call;
+  const { send, goLive, onEnd, end } = openEventStream(response, closing);
   if (!sendBacklog(watch, server, send)) {
-    stream.end();
+    end();
     return;
   }
-  stream.goLive();
-  stream.onEnd(
-    changes.subscribe(watch.call.kind, (change) => sendChange(watch, change, { server, send })),
-  );
-  stream.onEnd(clock.after(timeoutMs(watch, server), stream.end));
-  if (watch.options.allowWatchBookmarks) stream.onEnd(repeatBookmark(watch, server, send));
+  goLive();
+  const sendChange = (change: ObjectChange) => {
+    const event = concerns(change, call) ? events.eventOf(change, selects) : undefined;
+    if (event) send(encodeShared(change, event, { kind, format, now: clock.now() }));
+  };
+  const sendBookmark = () => send(events.encodeBookmark({ kind, format }, cache.revision));
+  onEnd(changes.subscribe(kind, sendChange));
+  onEnd(clock.after(timeoutMs(watch, server), end));
+  if (options.allowWatchBookmarks) onEnd(repeat(clock, bookmarkMs, sendBookmark));
 }
 
 type Send = (chunk: string | Buffer) => void;
@@ -73,41 +71,21 @@ function sendBacklog(watch: Watch, { cache, clock }: ApiServer, send: Send): boo
   const encoding = { kind: call.kind, format, now: clock.now() };
   if (options.sendInitialEvents || resourceVersion === '' || resourceVersion === '0') {
     for (const object of cache.list(call.kind, call.namespace || undefined))
-      if (selects(object)) send(encodeEvent({ type: 'ADDED', object }, encoding));
-    if (options.sendInitialEvents) send(encodeBookmark(encoding, cache.revision, initialEventsEnd));
+      if (selects(object)) send(events.encodeEvent({ type: 'ADDED', object }, encoding));
+    if (options.sendInitialEvents)
+      send(events.encodeBookmark(encoding, cache.revision, events.initialEventsEnd));
     return true;
   }
   const missed = cache.changesSince(parseRevision(resourceVersion));
   if (missed === undefined) {
-    send(encodeError(statusOf(tooOld(resourceVersion, cache.revision))));
+    send(events.encodeError(statusOf(tooOld(resourceVersion, cache.revision))));
     return false;
   }
   for (const change of missed) {
-    const event = concerns(change, call) ? eventOf(change, selects) : undefined;
-    if (event) send(encodeEvent(event, encoding));
+    const event = concerns(change, call) ? events.eventOf(change, selects) : undefined;
+    if (event) send(events.encodeEvent(event, encoding));
   }
   return true;
-}
-
-function sendChange(
-  watch: Watch,
-  change: ObjectChange,
-  { server, send }: { server: ApiServer; send: Send },
-): void {
-  if (!concerns(change, watch.call)) return;
-  const event = eventOf(change, watch.selects);
-  if (event === undefined) return;
-  const encoding = { kind: change.kind, format: watch.format, now: server.clock.now() };
-  send(server.encodeShared(change, event, encoding));
-}
-
-function repeatBookmark(
-  watch: Watch,
-  { cache, clock }: ApiServer,
-  send: Send,
-): () => Promise<void> {
-  const encoding = { kind: watch.call.kind, format: watch.format };
-  return repeat(clock, bookmarkMs, () => send(encodeBookmark(encoding, cache.revision)));
 }
 
 const tooOld = (given: string, current: number) =>

@@ -8,6 +8,7 @@ import type { Upgrade } from './exec-session.ts';
 export const channelProtocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
 /** Binary messages carry the bytes of a SPDY connection, one behind the other. */
 export const tunnelProtocol = 'SPDY/3.1+portforward.k8s.io';
+export const forwardProtocols = [tunnelProtocol, ...channelProtocols];
 export const closeChannel = 255;
 
 export function offersOneOf(offered: string | undefined, protocols: readonly string[]): boolean {
@@ -26,13 +27,11 @@ export function acceptWebSocket({ request, socket, head }: Upgrade): Promise<Web
   });
 }
 
-const protocols = [tunnelProtocol, ...channelProtocols];
-
 const server = new WebSocketServer({
   noServer: true,
   perMessageDeflate: false,
   maxPayload: 16 * 1024 * 1024,
-  handleProtocols: (offered) => protocols.find((name) => offered.has(name)) ?? false,
+  handleProtocols: (offered) => forwardProtocols.find((name) => offered.has(name)) ?? false,
 });
 
 /** Above it whoever sends waits; when all is written it goes on. */

@@ -55,18 +55,18 @@ export async function openCa(options: CaOptions): Promise<CertificateAuthority> 
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
   const stored = (await readCa(options.dir)) ?? (await createCa(options));
   checkCa(stored, options.dir);
-  const signer = async () => (await signing()).openSigner({ ...options, authority: stored });
+  const authority = { ...options, authority: stored };
   return {
     certificate: stored.certificate,
     async issue(subject) {
       const keys = await newKey();
-      const certificate = await (await signer()).sign(keys.publicKey, subject);
+      const certificate = await (await signing()).signLeaf(keys.publicKey, subject, authority);
       return { key: exportKey(keys.privateKey), certificate };
     },
     async signNode(csrPem, nodeName) {
-      const { keyOfRequest, sign } = await signer();
-      const key = await keyOfRequest(csrPem);
-      return sign(key, { use: 'client', name: nodeUser(nodeName), groups: [nodesGroup] });
+      const { keyOfRequest, signLeaf } = await signing();
+      const subject = { use: 'client', name: nodeUser(nodeName), groups: [nodesGroup] } as const;
+      return signLeaf(await keyOfRequest(csrPem), subject, authority);
     },
   };
 }

@@ -5,19 +5,7 @@ import type { Rng } from '../../base/rng.ts';
 import { tokensPrefix } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
 
-/**
- * Join tokens: any number of nodes may join with one until it expires; one controller with one. The store has only its
- * hash.
- */
-export interface JoinTokens {
-  /** The whole token, shown once. */
-  create(
-    use: JoinUse,
-    ttlMs?: number,
-  ): Promise<{ readonly token: string; readonly expiresAtMs: number }>;
-  /** A controller's is used up by this. */
-  check(token: string, use: JoinUse): Promise<TokenVerdict>;
-}
+export type JoinTokens = ReturnType<typeof joinTokens>;
 
 export type TokenVerdict = 'valid' | 'malformed' | 'unknown' | 'expired' | 'used' | 'otherUse';
 
@@ -33,9 +21,14 @@ const defaultTtlMs = 60 * 60 * 1000;
 /** So long an expired token is still told apart from a wrong one. */
 const rememberedMs = 24 * 60 * 60 * 1000;
 
-export function joinTokens(deps: JoinTokensDeps): JoinTokens {
+/**
+ * Join tokens: any number of nodes may join with one until it expires; one controller with one. The store has only its
+ * hash.
+ */
+export function joinTokens(deps: JoinTokensDeps) {
   return {
-    async create(use, ttlMs = defaultTtlMs) {
+    /** The whole token, shown once. */
+    async create(use: JoinUse, ttlMs = defaultTtlMs) {
       await forgetExpired(deps);
       const id = deps.rng.bytes(6).toString('hex');
       const secret = deps.rng.bytes(32).toString('base64url');
@@ -48,7 +41,8 @@ export function joinTokens(deps: JoinTokensDeps): JoinTokens {
       });
       return { token: formatJoinToken({ id, secret, caHash: deps.caHash }), expiresAtMs };
     },
-    check: (token, use) => check(deps, token, use),
+    /** A controller's is used up by this. */
+    check: (token: string, use: JoinUse) => check(deps, token, use),
   };
 }
 

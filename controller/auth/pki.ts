@@ -1,17 +1,9 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
-import { type CertificateAuthority, controllerSubject, openCa } from './ca.ts';
-import type { KeyPair } from './key-pair.ts';
-import { ensureLeaf, type LeafOptions } from './leaf-certificates.ts';
+import { controllerSubject, type LeafSubject, openCa } from './ca.ts';
+import { ensureLeaf } from './leaf-certificates.ts';
 
-/** A controller's keys: the cluster's authority, and what it shows itself. */
-export interface Pki {
-  readonly ca: CertificateAuthority;
-  /** Of the listeners, as it is at the start. */
-  readonly identity: KeyPair & { readonly ca: string };
-  readonly serverLeaf: LeafOptions;
-  readonly adminLeaf: LeafOptions;
-}
+export type Pki = Awaited<ReturnType<typeof openPki>>;
 
 export interface PkiOptions {
   readonly dir: string;
@@ -21,17 +13,16 @@ export interface PkiOptions {
   readonly rng: Rng;
 }
 
-export async function openPki({ dir, serverNames, clock, rng }: PkiOptions): Promise<Pki> {
+/** A controller's keys: the cluster's authority, and what it shows itself. */
+export async function openPki({ dir, serverNames, clock, rng }: PkiOptions) {
   const ca = await openCa({ dir, clock, rng });
-  const subject = controllerSubject(serverNames);
-  const serverLeaf: LeafOptions = { ca, dir, clock, file: 'server', subject };
+  const leaf = (file: string, subject: LeafSubject) => ({ ca, dir, clock, file, subject });
+  const serverLeaf = leaf('server', controllerSubject(serverNames));
   return {
     ca,
+    /** Of the listeners, as it is at the start. */
     identity: { ...(await ensureLeaf(serverLeaf)), ca: ca.certificate },
     serverLeaf,
-    adminLeaf: {
-      ...{ ca, dir, clock, file: 'admin' },
-      subject: { use: 'client', name: 'admin', groups: ['system:masters'] },
-    },
+    adminLeaf: leaf('admin', { use: 'client', name: 'admin', groups: ['system:masters'] }),
   };
 }

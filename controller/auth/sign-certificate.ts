@@ -19,17 +19,10 @@ interface Chance {
 }
 
 /** A new authority's certificate, PEM. */
-export async function signItself(
-  keys: webcrypto.CryptoKeyPair,
-  { clock, rng }: Chance,
-): Promise<string> {
-  const now = clock.now();
+export async function signItself(keys: webcrypto.CryptoKeyPair, chance: Chance): Promise<string> {
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(rng),
+    ...heading(chance, caLifeMs),
     name: [{ CN: ['orc cluster authority'] }],
-    notBefore: new Date(now - backdatedMs),
-    notAfter: new Date(now + caLifeMs),
-    signingAlgorithm: keyAlgorithm,
     keys,
     extensions: [
       new x509.BasicConstraintsExtension(true, 0, true),
@@ -43,58 +36,36 @@ export async function signItself(
   return certificate.toString('pem');
 }
 
-export interface Signer {
-  /** PEM. */
-  sign(publicKey: CryptoKey, subject: LeafSubject): Promise<string>;
-  /** Throws CaError MalformedRequest, BadSignature, WeakKey. */
-  keyOfRequest(csrPem: string): Promise<CryptoKey>;
-}
-
-export async function openSigner({
-  authority,
-  clock,
-  rng,
-}: Chance & { readonly authority: KeyPair }): Promise<Signer> {
-  const certificate = new x509.X509Certificate(authority.certificate);
-  const issuer: Issuer = {
-    subject: certificate.subject,
-    key: importKey(authority.key),
-    authorityId: await x509.AuthorityKeyIdentifierExtension.create(certificate, false),
-    clock,
-    rng,
-  };
-  return { sign: (publicKey, subject) => sign(issuer, publicKey, subject), keyOfRequest };
-}
-
-interface Issuer {
-  readonly subject: string;
-  readonly key: CryptoKey;
-  readonly authorityId: x509.AuthorityKeyIdentifierExtension;
-  readonly clock: Clock;
-  readonly rng: Rng;
-}
-
-async function sign(issuer: Issuer, publicKey: CryptoKey, subject: LeafSubject): Promise<string> {
-  const now = issuer.clock.now();
+/** A leaf's certificate, PEM. */
+export async function signLeaf(
+  publicKey: CryptoKey,
+  subject: LeafSubject,
+  { authority, ...chance }: Chance & { readonly authority: KeyPair },
+): Promise<string> {
+  const issuer = new x509.X509Certificate(authority.certificate);
   const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serialNumber(issuer.rng),
+    ...heading(chance, leafLifeMs),
     subject: subjectName(subject),
     issuer: issuer.subject,
-    notBefore: new Date(now - backdatedMs),
-    notAfter: new Date(now + leafLifeMs),
-    signingAlgorithm: keyAlgorithm,
     publicKey,
-    signingKey: issuer.key,
+    signingKey: importKey(authority.key),
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[`${subject.use}Auth`]]),
-      issuer.authorityId,
+      await x509.AuthorityKeyIdentifierExtension.create(issuer, false),
       ...alternativeNames(subject),
     ],
   });
   return certificate.toString('pem');
 }
+
+const heading = ({ clock, rng }: Chance, lifeMs: number) => ({
+  serialNumber: serialNumber(rng),
+  notBefore: new Date(clock.now() - backdatedMs),
+  notAfter: new Date(clock.now() + lifeMs),
+  signingAlgorithm: keyAlgorithm,
+});
 
 const subjectName = (subject: LeafSubject): x509.JsonName =>
   subject.use === 'client'
@@ -117,7 +88,8 @@ function serialNumber(rng: Rng): string {
   return bytes.toString('hex');
 }
 
-async function keyOfRequest(csrPem: string): Promise<CryptoKey> {
+/** Of a certificate request. Throws CaError MalformedRequest, BadSignature, WeakKey. */
+export async function keyOfRequest(csrPem: string): Promise<CryptoKey> {
   const request = parseRequest(csrPem);
   const key = await request.publicKey.export();
   const { name, namedCurve } = key.algorithm as webcrypto.EcKeyAlgorithm;

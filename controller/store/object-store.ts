@@ -1,4 +1,4 @@
-import { fieldPath, invalidField } from '../../api/field-error.ts';
+import { fieldPath, invalid as invalidField } from '../../api/field-error.ts';
 import type { AnyObject, Claim, Kind, KubeObject, NewObject } from '../../api/kind.ts';
 import type { Fields } from '../../api/schema.ts';
 import { alreadyExists, conflict, invalid, notFound, StatusError } from '../../api/status.ts';

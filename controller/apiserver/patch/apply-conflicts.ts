@@ -1,5 +1,5 @@
 import { applySchemaDefaults } from '../../../api/apply-defaults.ts';
-import { childSchema, isObject } from '../../../api/normalize.ts';
+import { childSchema, isObject, own } from '../../../api/normalize.ts';
 import { parseQuantity } from '../../../api/quantity.ts';
 import { isSame } from '../../../api/same.ts';
 import type { Schema } from '../../../api/schema.ts';
@@ -62,7 +62,7 @@ function follow({ schema, live, applied }: Pair, step: string): Pair {
 }
 
 const fieldOf = (value: unknown, name: string): unknown =>
-  isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+  isObject(value) ? own(value, name) : undefined;
 
 /** "0.5" and "500m" are the same cpu. */
 function differ({ schema, live, applied }: Pair): boolean {

@@ -1,4 +1,4 @@
-import { childSchema, isObject } from '../../../api/normalize.ts';
+import { childSchema, isObject, own } from '../../../api/normalize.ts';
 import type { Schema } from '../../../api/schema.ts';
 import { type FieldSet, isGranular, isLeaf, itemStep } from './field-set.ts';
 
@@ -19,7 +19,7 @@ export function removeFields(schema: Schema | undefined, value: unknown, gone: F
   if (Array.isArray(value)) return removeFromList(schema, value, gone);
   if (!isObject(value)) return value;
   const entries = Object.entries(value).flatMap(([name, inner]): [string, unknown][] => {
-    const set = Object.hasOwn(gone, `f:${name}`) ? gone[`f:${name}`] : undefined;
+    const set = own(gone, `f:${name}`);
     if (set === undefined) return [[name, inner]];
     if (isLeaf(set)) return [];
     const rest = removeFields(childSchema(schema, name), inner, set);
@@ -58,7 +58,7 @@ function removeFromList(
   const item = schema?.shape.kind === 'list' ? schema.shape.item : undefined;
   return list.flatMap((one) => {
     const step = itemStep(schema, one);
-    const set = Object.hasOwn(gone, step) ? gone[step] : undefined;
+    const set = own(gone, step);
     if (set === undefined) return [one];
     if (isLeaf(set) || Object.hasOwn(set, '.')) return [];
     return [removeFields(item, one, set)];

@@ -1,5 +1,5 @@
 import { itemKey } from '../../../api/check-shape.ts';
-import { childSchema, isObject } from '../../../api/normalize.ts';
+import { childSchema, isObject, own } from '../../../api/normalize.ts';
 import type { Schema } from '../../../api/schema.ts';
 
 /**
@@ -20,14 +20,12 @@ export function fieldsOf(schema: Schema | undefined, value: unknown): FieldSet {
       ]),
     );
   const shape = schema?.shape;
-  if (!Array.isArray(value) || shape?.kind !== 'list') return {};
-  if (shape.merge.as === 'set')
-    return Object.fromEntries(value.map((item) => [`v:${JSON.stringify(item)}`, {}]));
-  if (shape.merge.as === 'atomic') return {};
+  if (!Array.isArray(value) || shape?.kind !== 'list' || shape.merge.as === 'atomic') return {};
+  const isSet = shape.merge.as === 'set';
   return Object.fromEntries(
     value.map((item: unknown) => [
       itemStep(schema, item),
-      { '.': {}, ...fieldsOf(shape.item, item) },
+      isSet ? {} : { '.': {}, ...fieldsOf(shape.item, item) },
     ]),
   );
 }
@@ -51,27 +49,28 @@ export const isGranular = (schema: Schema | undefined): boolean =>
 export const isLeaf = (set: FieldSet): boolean => Object.keys(set).length === 0;
 
 /** In `a` and in no other: field by field. */
-export function without(a: FieldSet, others: readonly FieldSet[]): FieldSet {
-  return Object.fromEntries(
-    Object.entries(a).flatMap(([step, inner]): [string, FieldSet][] => {
-      const theirs = others.flatMap((set) => (Object.hasOwn(set, step) ? [set[step] ?? {}] : []));
-      if (theirs.length === 0) return [[step, inner]];
-      const rest = isLeaf(inner) ? {} : without(inner, theirs);
-      return isLeaf(rest) ? [] : [[step, rest]];
-    }),
-  );
-}
+export const without = (a: FieldSet, others: readonly FieldSet[]): FieldSet =>
+  mapSteps(a, (step, inner) => {
+    const theirs = others.flatMap((set) => own(set, step) ?? []);
+    if (theirs.length === 0) return inner;
+    return isLeaf(inner) ? undefined : unlessEmpty(without(inner, theirs));
+  });
 
 /** In both: field by field. */
-export function intersection(a: FieldSet, b: FieldSet): FieldSet {
-  return Object.fromEntries(
-    Object.entries(a).flatMap(([step, inner]): [string, FieldSet][] => {
-      const theirs = Object.hasOwn(b, step) ? b[step] : undefined;
-      if (theirs === undefined) return [];
-      if (isLeaf(inner) || isLeaf(theirs))
-        return isLeaf(inner) && isLeaf(theirs) ? [[step, {}]] : [];
-      const both = intersection(inner, theirs);
-      return isLeaf(both) ? [] : [[step, both]];
-    }),
-  );
+export const intersection = (a: FieldSet, b: FieldSet): FieldSet =>
+  mapSteps(a, (step, inner) => {
+    const theirs = own(b, step);
+    if (theirs === undefined || isLeaf(inner) !== isLeaf(theirs)) return undefined;
+    return isLeaf(inner) ? inner : unlessEmpty(intersection(inner, theirs));
+  });
+
+const unlessEmpty = (set: FieldSet) => (isLeaf(set) ? undefined : set);
+
+/** A step of which nothing is left goes. */
+function mapSteps(
+  set: FieldSet,
+  change: (step: string, inner: FieldSet) => FieldSet | undefined,
+): FieldSet {
+  const entries = Object.entries(set).map(([step, inner]) => [step, change(step, inner)] as const);
+  return Object.fromEntries(entries.flatMap(([step, inner]) => (inner ? [[step, inner]] : [])));
 }

@@ -1,5 +1,4 @@
-import type { Kind } from '../../../api/kind.ts';
-import { apiVersionOf } from '../../../api/kind.ts';
+import { apiVersionOf, type Kind } from '../../../api/kind.ts';
 import { isObject } from '../../../api/normalize.ts';
 import { isSame } from '../../../api/same.ts';
 import { StatusError } from '../../../api/status.ts';
@@ -62,23 +61,18 @@ interface ManagedFields {
   readonly fieldsV1: FieldSet;
 }
 
-/** What names the object rather than describes it, and what its own writers keep. */
-const UNOWNED = {
-  'f:apiVersion': {},
-  'f:kind': {},
-  'f:status': {},
-  'f:metadata': {
-    'f:name': {},
-    'f:generateName': {},
-    'f:namespace': {},
-    'f:uid': {},
-    'f:resourceVersion': {},
-    'f:generation': {},
-    'f:creationTimestamp': {},
-    'f:selfLink': {},
-  },
-} as const satisfies FieldSet;
+const fieldSet = (names: string): FieldSet =>
+  Object.fromEntries(names.split(' ').map((name) => [`f:${name}`, {}]));
 
+/** What names the object rather than describes it. */
+const UNOWNED: FieldSet = {
+  ...fieldSet('apiVersion kind'),
+  'f:metadata': fieldSet(
+    'name generateName namespace uid resourceVersion generation creationTimestamp selfLink',
+  ),
+};
+
+/** Without the status, too, which its own writers keep. */
 function ownedFields({ schema }: Pick<Kind, 'schema'>, applied: unknown): FieldSet {
   const { 'f:status': _, ...owned } = fieldsOf(schema, applied);
   return without(owned, [UNOWNED]);

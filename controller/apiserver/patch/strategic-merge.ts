@@ -1,7 +1,11 @@
 import { childSchema, isObject } from '../../../api/normalize.ts';
-import type { Schema } from '../../../api/schema.ts';
+import { isSame } from '../../../api/same.ts';
+import type { Schema, Shape } from '../../../api/schema.ts';
 import { StatusError } from '../../../api/status.ts';
-import { type ListShape, type ObjectMap, strategicMergeList } from './strategic-merge-list.ts';
+
+type ListShape = Extract<Shape, { readonly kind: 'list' }>;
+type ObjectMap = Readonly<Record<string, unknown>>;
+type List = readonly unknown[];
 
 /**
  * Kubernetes' strategic merge patch: as RFC 7386, but lists with keys are merged entry by entry, and directives
@@ -22,13 +26,9 @@ function mergeObject(schema: Schema, target: ObjectMap, patch: ObjectMap): Objec
   const start = directive === 'replace' ? {} : retain(target, retained);
   const merged = new Map(Object.entries(start));
   for (const name of fieldsOf(changes)) {
-    const change = changes[name];
-    if (change === null) merged.delete(name);
-    else
-      merged.set(
-        name,
-        mergeField(childSchema(schema, name), merged.get(name), listChange(changes, name)),
-      );
+    const before = merged.get(name);
+    if (changes[name] === null) merged.delete(name);
+    else merged.set(name, mergeField(childSchema(schema, name), before, changeOf(changes, name)));
   }
   return Object.fromEntries(merged);
 }
@@ -44,14 +44,17 @@ function fieldsOf(changes: ObjectMap): ReadonlySet<string> {
   return new Set(names);
 }
 
-/** What a patch says about one field: its value, and the directives that stand beside it. */
+/** What a patch says about one field. */
 interface FieldChange {
+  /** undefined: only the directives. */
   readonly value: unknown;
-  readonly order: readonly unknown[] | undefined;
-  readonly deletions: readonly unknown[];
+  /** $setElementOrder: keys (or values) in the order that they shall have. */
+  readonly order: List | undefined;
+  /** $deleteFromPrimitiveList */
+  readonly deletions: List;
 }
 
-function listChange(changes: ObjectMap, name: string): FieldChange {
+function changeOf(changes: ObjectMap, name: string): FieldChange {
   const order = changes[`${ORDER}${name}`];
   const deletions = changes[`${DELETE}${name}`];
   if (order !== undefined && !Array.isArray(order)) throw notAList(`${ORDER}${name}`);
@@ -61,16 +64,9 @@ function listChange(changes: ObjectMap, name: string): FieldChange {
 
 function mergeField(schema: Schema | undefined, target: unknown, change: FieldChange): unknown {
   const { value, order, deletions } = change;
-  if (value === undefined || Array.isArray(value)) {
-    const isListChange = value !== undefined || order !== undefined || deletions.length > 0;
-    if (!isListChange) return target;
-    return strategicMergeList(listShapeOf(schema), Array.isArray(target) ? target : [], {
-      items: value,
-      order,
-      deletions,
-      merge: (item, before, patch) => mergeObject(item, before, patch),
-    });
-  }
+  if (value === undefined && order === undefined && deletions.length === 0) return target;
+  if (value === undefined || Array.isArray(value))
+    return mergeList(listShapeOf(schema), Array.isArray(target) ? target : [], change);
   if (!isObject(value)) return value;
   return mergeObject(schema ?? ANYTHING, isObject(target) ? target : {}, value);
 }
@@ -95,3 +91,89 @@ function retain(target: ObjectMap, retained: unknown): ObjectMap {
 }
 
 const notAList = (what: string) => new StatusError('BadRequest', `${what} must be a list`);
+
+function mergeList(shape: ListShape, target: List, { value, order, deletions }: FieldChange): List {
+  const kept = target.filter((one) => !deletions.some((gone) => isSame(gone, one)));
+  const merged = Array.isArray(value) ? mergeItems(shape, kept, value) : kept;
+  return order === undefined ? merged : reorder(shape, merged, { order, target });
+}
+
+function mergeItems(shape: ListShape, target: List, items: List): List {
+  if (shape.merge.as === 'set')
+    return [...target, ...items.filter((item) => !target.some((one) => isSame(one, item)))];
+  if (shape.merge.as === 'map' && !items.some(isReplace)) return mergeByKey(shape, target, items);
+  return items
+    .filter((item) => !isReplace(item))
+    .map((item) => (isObject(item) ? mergeObject(shape.item, {}, item) : item));
+}
+
+/** `{$patch: replace}` as an entry of its own: the others are the whole list. */
+const isReplace = (item: unknown) => isObject(item) && item.$patch === 'replace';
+
+function mergeByKey(shape: ListShape, target: List, items: List): List {
+  const merged = [...target];
+  for (const item of items) {
+    if (!isObject(item)) throw new StatusError('BadRequest', 'a patch of this list needs objects');
+    const index = indexOfItem(shape, merged, item);
+    const before = merged[index];
+    if (item.$patch === 'delete') {
+      if (index >= 0) merged.splice(index, 1);
+    } else if (isObject(before)) merged[index] = mergeObject(shape.item, before, item);
+    else merged.push(mergeObject(shape.item, {}, item));
+  }
+  return merged;
+}
+
+/**
+ * Where the entry is that `wanted` speaks of, or -1. Of several keys the patch may leave out all but the first: then
+ * the entry with the default is meant, or else the first that fits.
+ */
+function indexOfItem(shape: ListShape, list: List, wanted: ObjectMap): number {
+  if (shape.merge.as !== 'map') return list.findIndex((one) => isSame(one, wanted));
+  const { keys } = shape.merge;
+  const [patchKey] = keys;
+  if (wanted[patchKey] === undefined)
+    throw new StatusError('BadRequest', `map: does not contain declared merge key: ${patchKey}`);
+  const given = keys.filter((key) => wanted[key] !== undefined);
+  const keyOf = (value: ObjectMap, key: string) =>
+    value[key] ?? childSchema(shape.item, key)?.fallback;
+  const fits = (one: unknown, names: readonly string[]) =>
+    isObject(one) && names.every((key) => keyOf(one, key) === keyOf(wanted, key));
+  const exact = list.findIndex((one) => fits(one, keys));
+  return exact >= 0 ? exact : list.findIndex((one) => fits(one, given));
+}
+
+/**
+ * The entries that the client named come in its order; the server's own keep their places among them as far as that
+ * goes (Kubernetes' mergeSortedSlice).
+ */
+function reorder(
+  shape: ListShape,
+  merged: List,
+  { order, target }: { readonly order: List; readonly target: List },
+): List {
+  const placeIn = (list: List, item: unknown) =>
+    list.findIndex((one) => isSameItem(shape, one, item));
+  const named = merged
+    .filter((item) => placeIn(order, item) >= 0)
+    .sort((a, b) => placeIn(order, a) - placeIn(order, b));
+  const others = merged.filter((item) => placeIn(order, item) < 0);
+  const result: unknown[] = [];
+  for (const item of named) {
+    const place = placeIn(target, item);
+    while (others.length > 0 && place >= 0) {
+      const otherPlace = placeIn(target, others[0]);
+      if (otherPlace < 0 || otherPlace > place) break;
+      result.push(others.shift());
+    }
+    result.push(item);
+  }
+  return [...result, ...others];
+}
+
+function isSameItem(shape: ListShape, a: unknown, b: unknown): boolean {
+  if (shape.merge.as !== 'map' || !isObject(a) || !isObject(b)) return isSame(a, b);
+  return shape.merge.keys
+    .filter((key) => a[key] !== undefined && b[key] !== undefined)
+    .every((key) => a[key] === b[key]);
+}

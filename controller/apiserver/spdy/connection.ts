@@ -1,30 +1,10 @@
 import type { Duplex } from 'node:stream';
-import {
-  control,
-  decodeFrame,
-  encodeControl,
-  encodeData,
-  encodeSynReply,
-  type Frame,
-  readSynStream,
-} from './frame.ts';
+import { StatusError } from '../../../api/status.ts';
+import type { Upgrade } from '../exec-session.ts';
+import * as frames from './frame.ts';
 import { openHeaderBlocks } from './header-block.ts';
 
-/**
- * The server's side of one SPDY/3.1 connection. Clients open streams and the server answers; Kubernetes' clients know
- * no flow control of single streams, so the socket's is all there is.
- */
-export interface SpdyConnection {
-  /** False: wait for `drain` of the socket. */
-  send(stream: number, chunk: Uint8Array): boolean;
-  /** Half-closes a stream, with a last chunk. */
-  finish(stream: number, chunk?: Uint8Array): void;
-  /** Reads nothing more until `resume`. */
-  pause(): void;
-  resume(): void;
-  /** Says goodbye; what is written still arrives. */
-  close(): void;
-}
+export type SpdyConnection = ReturnType<typeof openSpdyConnection>;
 
 export interface SpdyHandlers {
   opened(stream: number, headers: ReadonlyMap<string, string>): void;
@@ -36,20 +16,37 @@ export interface SpdyHandlers {
   closed(): void;
 }
 
-export function openSpdyConnection(socket: Duplex, handlers: SpdyHandlers): SpdyConnection {
+/** Answers 101: from here on the socket speaks SPDY/3.1. Throws what a client of other stream protocols is told. */
+export function acceptSpdy({ request, socket, head }: Upgrade, protocol: string): void {
+  const offered = String(request.headers['x-stream-protocol-version'] ?? '');
+  if (!offered.includes(protocol))
+    throw new StatusError('Forbidden', `the stream protocol must be ${protocol}`);
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n` +
+      `X-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
+  );
+  if (head.length > 0) socket.unshift(head);
+}
+
+/**
+ * The server's side of one SPDY/3.1 connection. Clients open streams and the server answers; Kubernetes' clients know
+ * no flow control of single streams, so the socket's is all there is.
+ */
+export function openSpdyConnection(socket: Duplex, handlers: SpdyHandlers) {
   const headers = openHeaderBlocks();
   const gate = openGate();
-  const handle = async (frame: Frame): Promise<void> => {
+  const handle = async (frame: frames.Frame): Promise<void> => {
     await gate.passed();
     if (frame.type === 'data') receive(frame, handlers);
-    else if (frame.control === control.ping)
-      socket.write(encodeControl(control.ping, frame.payload));
-    else if (frame.control === control.rstStream) handlers.reset(frame.payload.readUInt32BE(0));
-    else if (frame.control === control.synStream) {
-      const { stream, headerBlock } = readSynStream(frame.payload);
+    else if (frame.control === frames.control.ping)
+      socket.write(frames.encodeControl(frames.control.ping, frame.payload));
+    else if (frame.control === frames.control.rstStream)
+      handlers.reset(frame.payload.readUInt32BE(0));
+    else if (frame.control === frames.control.synStream) {
+      const { stream, headerBlock } = frames.readSynStream(frame.payload);
       const opened = await headers.decode(headerBlock);
       // First the reply: clients take no data on a stream that isn't answered yet.
-      socket.write(encodeSynReply(stream, await headers.encode(new Map())));
+      socket.write(frames.encodeSynReply(stream, await headers.encode(new Map())));
       handlers.opened(stream, opened);
       if (frame.fin) handlers.ended(stream);
     }
@@ -61,30 +58,38 @@ export function openSpdyConnection(socket: Duplex, handlers: SpdyHandlers): Spdy
       handlers.closed();
     });
   return {
-    send: (stream, chunk) => socket.write(encodeData(stream, chunk)),
-    finish: (stream, chunk = Buffer.alloc(0)) => void socket.write(encodeData(stream, chunk, true)),
+    /** False: wait for `drain` of the socket. */
+    send: (stream: number, chunk: Uint8Array) => socket.write(frames.encodeData(stream, chunk)),
+    /** Half-closes a stream, with a last chunk. */
+    finish: (stream: number, chunk: Uint8Array = Buffer.alloc(0)) =>
+      void socket.write(frames.encodeData(stream, chunk, true)),
+    /** Reads nothing more until `resume`. */
     pause: gate.close,
     resume: gate.open,
-    close: () => {
+    /** Says goodbye; what is written still arrives. */
+    close() {
       gate.open();
-      socket.end(encodeControl(control.goAway, Buffer.alloc(8)));
+      socket.end(frames.encodeControl(frames.control.goAway, Buffer.alloc(8)));
     },
   };
 }
 
 function receive(
-  { stream, payload, fin }: Extract<Frame, { type: 'data' }>,
+  { stream, payload, fin }: Extract<frames.Frame, { type: 'data' }>,
   handlers: SpdyHandlers,
 ): void {
   if (payload.length > 0) handlers.received(stream, payload);
   if (fin) handlers.ended(stream);
 }
 
-async function readFrames(socket: Duplex, handle: (frame: Frame) => Promise<void>): Promise<void> {
+async function readFrames(
+  socket: Duplex,
+  handle: (frame: frames.Frame) => Promise<void>,
+): Promise<void> {
   let bytes: Buffer = Buffer.alloc(0);
   for await (const chunk of socket as AsyncIterable<Buffer>) {
     bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-    for (let next = decodeFrame(bytes); next; next = decodeFrame(bytes)) {
+    for (let next = frames.decodeFrame(bytes); next; next = frames.decodeFrame(bytes)) {
       bytes = bytes.subarray(next.end);
       await handle(next.frame);
     }

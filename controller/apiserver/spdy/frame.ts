@@ -4,19 +4,10 @@
  *   control  1 | version 15 | type 16    flags 8 | length 24    payload
  *   data     0 | stream 31               flags 8 | length 24    payload
  */
-export type Frame =
-  | {
-      readonly type: 'data';
-      readonly stream: number;
-      readonly fin: boolean;
-      readonly payload: Buffer;
-    }
-  | {
-      readonly type: 'control';
-      readonly control: number;
-      readonly fin: boolean;
-      readonly payload: Buffer;
-    };
+export type Frame = { readonly fin: boolean; readonly payload: Buffer } & (
+  | { readonly type: 'data'; readonly stream: number }
+  | { readonly type: 'control'; readonly control: number }
+);
 
 export const control = { synStream: 1, synReply: 2, rstStream: 3, ping: 6, goAway: 7 } as const;
 
@@ -41,10 +32,8 @@ export function encodeData(stream: number, payload: Uint8Array, fin = false): Bu
 }
 
 export function encodeControl(type: number, payload: Buffer): Buffer {
-  return Buffer.concat([
-    header((0x8000 + version) * 0x10000 + type, payload.length, false),
-    payload,
-  ]);
+  const word = (0x8000 + version) * 0x10000 + type;
+  return Buffer.concat([header(word, payload.length, false), payload]);
 }
 
 export function encodeSynReply(stream: number, headerBlock: Buffer): Buffer {
