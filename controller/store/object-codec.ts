@@ -1,5 +1,6 @@
 import type { AnyObject, Kind } from '../../api/kind.ts';
 import type { SecretBox } from './secret-box.ts';
+import type { Entry } from './store.ts';
 
 /**
  * Objects as bytes: JSON without resourceVersion, which is the store's revision. Secrets are sealed: neither the
@@ -7,13 +8,7 @@ import type { SecretBox } from './secret-box.ts';
  */
 export interface ObjectCodec {
   encode(kind: Kind, storeKey: string, object: AnyObject): Uint8Array;
-  decode(kind: Kind, entry: EncodedObject): AnyObject;
-}
-
-export interface EncodedObject {
-  readonly key: string;
-  readonly value: Uint8Array;
-  readonly revision: number;
+  decode(kind: Kind, entry: Entry): AnyObject;
 }
 
 export function objectCodec(box: SecretBox): ObjectCodec {
