@@ -11,6 +11,8 @@ import { type EtcdAccess, EtcdLink } from './etcd-link.ts';
 import { watchEtcd } from './etcd-watch.ts';
 import {
   type CommitOutcome,
+  checkTransaction,
+  compacted,
   type Entry,
   type Listing,
   type Store,
@@ -19,7 +21,6 @@ import {
   type Transaction,
   type WatchOptions,
 } from './store.ts';
-import { checkTransaction, compacted } from './transaction.ts';
 
 export interface EtcdStoreOptions extends EtcdAccess, Base {
   /** All keys in etcd begin with it. */
