@@ -1,6 +1,5 @@
 import { withCondition } from '../../api/condition.ts';
 import type { FieldsOf, NewObject } from '../../api/kind.ts';
-import { Namespace } from '../../api/namespace.ts';
 import { Pod } from '../../api/pod.ts';
 import { parseObject } from '../../api/prepare.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
@@ -10,6 +9,7 @@ import { errorChain } from '../../base/error-chain.ts';
 import { settled } from '../../base/run-reconciler.ts';
 import { checkRuntimeClass } from '../runtime-class.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
+import { isNamespaceOpen } from '../store/deletion.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
 import { byController, concernedOwners, controllerReference, takeOwnership } from './ownership.ts';
@@ -32,18 +32,12 @@ async function reconcile(key: string, deps: LoopDeps) {
   if (!replicaSet) return settled;
   const ownership = await takeOwnership(deps, podsByController, replicaSet);
   const pods = [...ownership.kept, ...ownership.adopt];
-  const mayCreate = isNamespaceOpen(cache, replicaSet);
+  const mayCreate = isNamespaceOpen(cache, replicaSet.metadata.namespace ?? '');
   const plan = planReplicaSet({ replicaSet, pods, mayCreate, now: clock.now() });
   const failure = await applyPlan(deps, replicaSet, plan);
   await writeStatus(deps, replicaSet, { plan, failure });
   if (failure !== undefined) throw failure;
   return plan.requeueAfterMs === undefined ? settled : { requeueAfterMs: plan.requeueAfterMs };
-}
-
-/** A namespace that is being emptied gets no new pods. */
-function isNamespaceOpen(cache: Cache, { metadata }: ReplicaSet): boolean {
-  const namespace = cache.get(Namespace, { namespace: '', name: metadata.namespace ?? '' });
-  return namespace !== undefined && namespace.metadata.deletionTimestamp === undefined;
 }
 
 /** Returns the failure instead of throwing it: the status tells of it too. */

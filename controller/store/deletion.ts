@@ -3,6 +3,7 @@ import { Namespace } from '../../api/namespace.ts';
 import { Pod } from '../../api/pod.ts';
 import { isPodFinished } from '../../api/pod-facts.ts';
 import { formatTime } from '../../base/clock.ts';
+import type { Cache } from './cache.ts';
 import type { DeleteOptions } from './objects.ts';
 
 /** What deleting comes to: removed from the store, marked and left to those who finish it, or nothing new. */
@@ -75,6 +76,12 @@ function graceSeconds(kind: Kind, object: AnyObject, options: DeleteOptions): nu
   const { spec } = pod;
   if (!spec.nodeName || isPodFinished(pod)) return 0;
   return options.gracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? 30;
+}
+
+/** A namespace that is being emptied gets nothing new. */
+export function isNamespaceOpen(cache: Pick<Cache, 'get'>, name: string): boolean {
+  const namespace = cache.get(Namespace, { namespace: '', name });
+  return namespace !== undefined && namespace.metadata.deletionTimestamp === undefined;
 }
 
 /** A namespace stays until its controller has emptied it and has taken this finalizer of its own kind away. */
