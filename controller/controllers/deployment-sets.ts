@@ -37,14 +37,10 @@ export function latestRevision({ next, old }: DeploymentSets): number {
   return next && revisionOf(next) > before ? revisionOf(next) : before + 1;
 }
 
-export interface SetWishes {
-  readonly replicas: number;
-  readonly revision: number;
-}
-
 export function newSet(
   deployment: Deployment,
-  { replicas, revision }: SetWishes,
+  replicas: number,
+  revision: number,
 ): NewObject<FieldsOf<typeof ReplicaSet>> {
   const { spec, metadata } = deployment;
   const hash = templateHash(spec.template);
@@ -72,19 +68,24 @@ export function newSet(
   };
 }
 
-/** The ReplicaSet of the present template, with what follows the Deployment. */
+export const scaled = (set: ReplicaSet, replicas: number): ReplicaSet => ({
+  ...set,
+  spec: { ...set.spec, replicas },
+});
+
+/** The ReplicaSet of the present template, with what follows the Deployment unless that is paused. */
 export function updatedSet(
   deployment: Deployment,
   set: ReplicaSet,
-  { replicas, revision }: SetWishes,
+  wanted: { readonly replicas: number | undefined; readonly revision: number },
 ): ReplicaSet {
-  const { minReadySeconds: _, ...spec } = set.spec;
+  const { minReadySeconds: _, replicas: present, ...spec } = set.spec;
+  const { replicas = present, revision } = wanted;
+  if (deployment.spec.paused) return scaled(set, replicas);
+  const annotations = { ...set.metadata.annotations, ...setAnnotations(deployment, revision) };
   return {
     ...set,
-    metadata: {
-      ...set.metadata,
-      annotations: { ...set.metadata.annotations, ...setAnnotations(deployment, revision) },
-    },
+    metadata: { ...set.metadata, annotations },
     spec: { ...spec, ...minReady(deployment), replicas },
   };
 }

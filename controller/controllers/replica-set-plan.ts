@@ -41,7 +41,7 @@ function observedStatus(
   { metadata, spec, status }: ReplicaSet,
   active: readonly Pod[],
   now: number,
-): Pick<ReplicaSetPlan, 'status' | 'requeueAfterMs'> {
+) {
   const times = active.flatMap((pod) => availableAt(pod, spec.minReadySeconds ?? 0) ?? []);
   const coming = times.filter((at) => at > now);
   const templateLabels = Object.entries(spec.template.metadata.labels ?? {});

@@ -12,6 +12,7 @@ import type { Cache, ObjectChange } from '../store/cache.ts';
 import { isNamespaceOpen } from '../store/deletion.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
+import { onlyThis } from '../store/preconditions.ts';
 import { byController, concernedOwners, controllerReference, takeOwnership } from './ownership.ts';
 import { planReplicaSet, type ReplicaSetPlan } from './replica-set-plan.ts';
 
@@ -31,7 +32,7 @@ async function reconcile(key: string, deps: LoopDeps) {
   const replicaSet = cache.get(ReplicaSet, parseKey(key));
   if (!replicaSet) return settled;
   const ownership = await takeOwnership(deps, podsByController, replicaSet);
-  const pods = [...ownership.kept, ...ownership.adopt];
+  const pods = [...ownership.kept, ...ownership.adopted];
   const mayCreate = isNamespaceOpen(cache, replicaSet.metadata.namespace ?? '');
   const plan = planReplicaSet({ replicaSet, pods, mayCreate, now: clock.now() });
   const failure = await applyPlan(deps, replicaSet, plan);
@@ -41,11 +42,7 @@ async function reconcile(key: string, deps: LoopDeps) {
 }
 
 /** Returns the failure instead of throwing it: the status tells of it too. */
-async function applyPlan(
-  deps: LoopDeps,
-  replicaSet: ReplicaSet,
-  plan: ReplicaSetPlan,
-): Promise<unknown> {
+async function applyPlan(deps: LoopDeps, replicaSet: ReplicaSet, plan: ReplicaSetPlan) {
   try {
     await createPods(deps, replicaSet, plan.create);
     await Promise.all(plan.remove.map((pod) => removePod(deps, replicaSet, pod)));
@@ -95,8 +92,7 @@ function newPod(replicaSet: ReplicaSet): NewObject<FieldsOf<typeof Pod>> {
 }
 
 async function removePod(deps: LoopDeps, replicaSet: ReplicaSet, pod: Pod): Promise<void> {
-  const { uid } = pod.metadata;
-  await deps.objects.delete(Pod, keyOf(pod), { preconditions: { uid } });
+  await deps.objects.delete(Pod, keyOf(pod), onlyThis(pod));
   deps.events.normal(replicaSet, 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
 }
 

@@ -19,11 +19,6 @@ export interface Rollout {
   readonly old: readonly Scale[];
 }
 
-export interface RolloutStep {
-  readonly next: number;
-  readonly old: readonly number[];
-}
-
 /** Percentages of the wanted number: surge rounds up, unavailable down; not both can be 0, or nothing could move. */
 export function rolloutLimits(
   desired: number,
@@ -36,7 +31,7 @@ export function rolloutLimits(
 }
 
 /** The next step: the new ReplicaSet up as far as the surge goes; if it can't, the old ones down as far as is safe. */
-export function planRollingUpdate(rollout: Rollout): RolloutStep {
+export function planRollingUpdate(rollout: Rollout) {
   const old = rollout.old.map(({ replicas }) => replicas);
   const next = nextReplicas(rollout);
   if (next !== rollout.next.replicas) return { next, old };

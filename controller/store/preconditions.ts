@@ -5,6 +5,11 @@ import type { DeleteOptions } from './objects.ts';
 export const modifiedMeanwhile =
   'the object has been modified; please apply your changes to the latest version and try again';
 
+/** To delete this very object, and none that has its name by now. */
+export const onlyThis = ({ metadata: { uid } }: Pick<AnyObject, 'metadata'>) => ({
+  preconditions: { uid },
+});
+
 type Identity = NonNullable<DeleteOptions['preconditions']>;
 
 /** What a writer has read is what is stored, as far as it says. Throws Conflict. */
