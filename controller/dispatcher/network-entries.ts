@@ -1,14 +1,13 @@
 import type { Endpoint, EndpointSlice } from '../../api/endpoint-slice.ts';
-import type {
-  NodeRoute,
-  ServicePort as PortEntry,
-  ServiceEntry,
-} from '../../api/generated/agent.ts';
+import type * as wire from '../../api/generated/agent.ts';
 import type { Node } from '../../api/node.ts';
 import type { Service, ServicePort } from '../../api/service.ts';
 
 /** The row of the service table for a Service with its slices. Pure. */
-export function serviceEntry(service: Service, slices: readonly EndpointSlice[]): ServiceEntry {
+export function serviceEntry(
+  service: Service,
+  slices: readonly EndpointSlice[],
+): wire.ServiceEntry {
   const { spec, metadata } = service;
   const eligible = slices.map((slice) => ({
     ports: slice.ports ?? [],
@@ -30,7 +29,7 @@ type Slice = Pick<EndpointSlice, 'endpoints'> & {
 };
 
 /** A slice's ports carry the Service port's name; their number is the pods'. */
-function portEntry(port: ServicePort, slices: readonly Slice[]): PortEntry {
+function portEntry(port: ServicePort, slices: readonly Slice[]): wire.ServicePort {
   const { name = '', protocol } = port;
   const endpoints = slices.flatMap((slice) =>
     slice.ports
@@ -55,7 +54,7 @@ function affinityMs({ spec }: Service): number | undefined {
 }
 
 /** undefined until the node has both an address and a pod CIDR. Pure. */
-export function nodeRoute({ metadata, spec, status }: Node): NodeRoute | undefined {
+export function nodeRoute({ metadata, spec, status }: Node): wire.NodeRoute | undefined {
   const address = status.addresses?.find(({ type }) => type === 'InternalIP')?.address;
   if (!address || !spec.podCIDR) return undefined;
   return { name: metadata.name, address, podCidr: spec.podCIDR };

@@ -1,15 +1,11 @@
 import { EndpointSlice } from '../../api/endpoint-slice.ts';
-import type {
-  Generation,
-  NetworkDelta,
-  NodeRoute,
-  ServiceEntry,
-} from '../../api/generated/agent.ts';
+import type { Generation, NetworkDelta } from '../../api/generated/agent.ts';
 import type { AnyObject } from '../../api/kind.ts';
 import { Node } from '../../api/node.ts';
 import { Service } from '../../api/service.ts';
-import type { Cache, ObjectChange } from '../store/cache.ts';
+import type { CacheReads, ObjectChange } from '../store/cache.ts';
 import { slicesByService } from '../store/indexes.ts';
+import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import { nodeRoute, serviceEntry } from './network-entries.ts';
 
 /** Rows of the table that may have changed. */
@@ -19,18 +15,17 @@ export interface NetworkRows {
   readonly nodes: ReadonlySet<string>;
 }
 
-export const allRows = (snapshot: Pick<Cache, 'list'>): NetworkRows => ({
-  services: new Set(snapshot.list(Service).map(({ metadata }) => serviceKey(metadata))),
+export const allRows = (snapshot: CacheReads): NetworkRows => ({
+  services: new Set(snapshot.list(Service).map(ownKey)),
   nodes: new Set(snapshot.list(Node).map(({ metadata }) => metadata.name)),
 });
 
-const serviceKey = ({ namespace = '', name }: { namespace?: string | undefined; name: string }) =>
-  `${namespace}/${name}`;
+const ownKey = (object: Pick<AnyObject, 'metadata'>) => formatKey(keyOf(object));
 
 /** These rows as they are now. Pure: a function of the snapshot. */
 export function planNetwork(
   rows: NetworkRows,
-  snapshot: Pick<Cache, 'get' | 'byIndex'>,
+  snapshot: CacheReads,
   generation: Generation,
 ): NetworkDelta {
   const services = [...rows.services].map((key) => [key, serviceRow(key, snapshot)] as const);
@@ -44,16 +39,12 @@ export function planNetwork(
   };
 }
 
-function serviceRow(
-  key: string,
-  snapshot: Pick<Cache, 'get' | 'byIndex'>,
-): ServiceEntry | undefined {
-  const [namespace = '', name = ''] = key.split('/');
-  const service = snapshot.get(Service, { namespace, name });
+function serviceRow(key: string, snapshot: CacheReads) {
+  const service = snapshot.get(Service, parseKey(key));
   return service && serviceEntry(service, snapshot.byIndex(slicesByService, key));
 }
 
-function nodeRow(name: string, snapshot: Pick<Cache, 'get'>): NodeRoute | undefined {
+function nodeRow(name: string, snapshot: CacheReads) {
   const node = snapshot.get(Node, { namespace: '', name });
   return node && nodeRoute(node);
 }
@@ -63,9 +54,11 @@ export function rowsOfChange({ kind, object, previous }: ObjectChange): NetworkR
   const states = [previous, object].filter((state) => state !== undefined);
   switch (kind.kind) {
     case Service.kind:
-      return { services: new Set(states.map(({ metadata }) => serviceKey(metadata))), nodes: none };
-    case EndpointSlice.kind:
-      return { services: new Set(states.flatMap(servicesOfSlice)), nodes: none };
+      return { services: new Set(states.map(ownKey)), nodes: none };
+    case EndpointSlice.kind: {
+      const services = states.flatMap((slice) => slicesByService.valuesOf(slice as EndpointSlice));
+      return { services: new Set(services), nodes: none };
+    }
     case Node.kind: {
       const routes = states.map((state) => nodeRoute(state as Node));
       if (states.length === 2 && JSON.stringify(routes[0]) === JSON.stringify(routes[1]))
@@ -78,5 +71,3 @@ export function rowsOfChange({ kind, object, previous }: ObjectChange): NetworkR
 }
 
 const none: ReadonlySet<string> = new Set();
-
-const servicesOfSlice = (slice: AnyObject) => slicesByService.valuesOf(slice as EndpointSlice);

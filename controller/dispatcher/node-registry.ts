@@ -2,33 +2,24 @@ import type { Hello } from '../../api/generated/agent.ts';
 import { Node, type NodeCondition } from '../../api/node.ts';
 import { parseObject } from '../../api/prepare.ts';
 import { hasReason, invalid, StatusError } from '../../api/status.ts';
-import type { Clock } from '../../base/clock.ts';
-import type { Cache } from '../store/cache.ts';
-import type { Objects } from '../store/objects.ts';
+import type { LoopDeps } from '../store/loop.ts';
 import { statusFromHello, withConditions } from './node-status.ts';
 import { freePodCidr, type PodCidrPlan, podsPerNode } from './pod-cidrs.ts';
 
-/** The Node objects, as far as the agents' link writes them. */
-export interface NodeRegistry {
-  /** Makes or updates the Node; gives it a pod CIDR for good. Throws StatusError when there is none left. */
-  register(hello: Hello): Promise<Node>;
-  /** The node lives and says this of itself. Writes only what differs. */
-  report(nodeName: string, conditions: readonly NodeCondition[]): Promise<void>;
-}
-
-export interface NodeRegistryDeps {
-  readonly objects: Objects;
-  readonly cache: Cache;
+export interface NodeRegistryDeps extends Pick<LoopDeps, 'objects' | 'cache' | 'clock'> {
   readonly podCidrs: PodCidrPlan;
-  readonly clock: Clock;
 }
 
 /** Two controllers may register nodes at the same time: each lost claim means one more look at what is taken. */
 const maxTries = 10;
 
-export function nodeRegistry(deps: NodeRegistryDeps): NodeRegistry {
+export type NodeRegistry = ReturnType<typeof nodeRegistry>;
+
+/** The Node objects, as far as the agents' link writes them. */
+export function nodeRegistry(deps: NodeRegistryDeps) {
   return {
-    async register(hello) {
+    /** Makes or updates the Node; gives it a pod CIDR for good. Throws StatusError when there is none left. */
+    async register(hello: Hello): Promise<Node> {
       checkHello(hello, deps);
       for (let tries = 1; ; tries++) {
         try {
@@ -38,7 +29,8 @@ export function nodeRegistry(deps: NodeRegistryDeps): NodeRegistry {
         }
       }
     },
-    async report(name, conditions) {
+    /** The node lives and says this of itself. Writes only what differs. */
+    async report(name: string, conditions: readonly NodeCondition[]): Promise<void> {
       await deps.objects.modify(Node, target(name, 'status'), (node) => ({
         ...node,
         status: {

@@ -3,10 +3,8 @@ import type { Hello } from '../../api/generated/agent.ts';
 import type { Node, NodeCondition } from '../../api/node.ts';
 import { formatTime } from '../../base/clock.ts';
 
-export type NodeStatus = Node['status'];
-
 /** What a node's first message says about it, as the Node's status. Conditions are merged by {@link withConditions}. */
-export function statusFromHello(hello: Hello, maxPods: number): NodeStatus {
+export function statusFromHello(hello: Hello, maxPods: number): Node['status'] {
   const pods = Math.min(Number(hello.capacity.pods ?? maxPods), maxPods);
   const capacity = { ...hello.capacity, pods: String(pods) };
   const [internalIp] = hello.addresses;
@@ -56,11 +54,7 @@ export function withConditions(
   return [...kept, ...[...said.values()].map((c) => dated(c, byType.get(c.type), formatTime(now)))];
 }
 
-function dated(
-  next: NodeCondition,
-  previous: NodeCondition | undefined,
-  now: string,
-): NodeCondition {
+function dated(next: NodeCondition, previous: NodeCondition | undefined, now: string) {
   const heard = previous?.status === next.status ? previous.lastHeartbeatTime : now;
   const lastTransitionTime = transitionTime(next, previous, now);
   return { ...next, lastHeartbeatTime: heard ?? now, lastTransitionTime };

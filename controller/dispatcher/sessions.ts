@@ -1,25 +1,14 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { BulkFrame, OpenSession } from '../../api/generated/agent.ts';
 import { StatusError, type StatusReason, statusReasons } from '../../api/status.ts';
+import type { Base } from '../../base/base.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Deferred, deferred, withDeadline } from '../../base/deadline.ts';
-import type { Rng } from '../../base/rng.ts';
 import type { AgentLink } from './agent-link.ts';
 import { refusal, refuse } from './peer.ts';
 
 type BulkCall = ServerDuplexStream<BulkFrame, BulkFrame>;
 type Frame = NonNullable<BulkFrame['frame']>;
-
-/** Sessions that agents are asked to open, until their stream is there. */
-export interface Sessions {
-  /**
-   * Asks the agent and waits for its stream and for its Ready. The stream is paused, what follows is still in it.
-   * Throws StatusError: Timeout, or the node's own refusal.
-   */
-  open(link: AgentLink, request: SessionRequest, signal: AbortSignal): Promise<OpenedSession>;
-  /** A bulk stream of this node begins. */
-  accept(nodeName: string, call: BulkCall): void;
-}
 
 export interface OpenedSession {
   readonly call: BulkCall;
@@ -36,10 +25,17 @@ interface Expected {
   readonly call: Deferred<BulkCall>;
 }
 
-export function sessions(deps: { clock: Clock; rng: Rng }): Sessions {
+export type Sessions = ReturnType<typeof sessions>;
+
+/** Sessions that agents are asked to open, until their stream is there. */
+export function sessions(deps: Pick<Base, 'clock' | 'rng'>) {
   const expected = new Map<string, Expected>();
   return {
-    async open(link, request, signal) {
+    /**
+     * Asks the agent and waits for its stream and for its Ready. The stream is paused, what follows is still in it.
+     * Throws StatusError: Timeout, or the node's own refusal.
+     */
+    async open(link: AgentLink, request: SessionRequest, signal: AbortSignal) {
       const id = deps.rng.uuid();
       const call = deferred<BulkCall>();
       expected.set(id, { nodeName: link.nodeName, call });
@@ -54,7 +50,8 @@ export function sessions(deps: { clock: Clock; rng: Rng }): Sessions {
         expected.delete(id);
       }
     },
-    accept(nodeName, call) {
+    /** A bulk stream of this node begins. */
+    accept(nodeName: string, call: BulkCall) {
       call.on('error', () => undefined);
       const stopWaiting = deps.clock.after(openLimitMs, () =>
         refuse(call, refusal('DEADLINE_EXCEEDED', 'a session begins with its name')),

@@ -2,11 +2,11 @@ import assert from 'node:assert';
 import type { AnyObject, Kind, KubeObject } from '../../api/kind.ts';
 import type { Fields } from '../../api/schema.ts';
 import { type OrderedMap, orderedMap } from '../../base/ordered-map.ts';
-import type { Cache, Index } from './cache.ts';
+import type { CacheReads, Index } from './cache.ts';
 import type { ObjectKey } from './objects.ts';
 
 /** The objects of a cache by kind and key, with their indexes. */
-export interface CacheTables extends Pick<Cache, 'get' | 'list' | 'byIndex'> {
+export interface CacheTables extends CacheReads {
   /** undefined: it goes. Returns what was there before. */
   replace(kind: Kind, key: ObjectKey, after: AnyObject | undefined): AnyObject | undefined;
 }
