@@ -1,8 +1,7 @@
 import type { Pod } from '../../api/pod.ts';
-import { type Demand, demandOf } from './demand.ts';
 import { filters } from './filters.ts';
 import { score } from './scores.ts';
-import type { NodeState, Snapshot } from './snapshot.ts';
+import { type Demand, demandOf, type NodeState, type Snapshot } from './snapshot.ts';
 
 export type Decision =
   | { readonly node: string }
