@@ -79,12 +79,11 @@ function leastWorth(pods: readonly Pod[]): readonly Pod[] {
 }
 
 function firstDifference(orders: readonly ((pod: Pod) => number)[], a: Pod, b: Pod): number {
-  for (const order of orders) {
-    const difference = order(a) - order(b);
-    if (difference !== 0) return difference;
-  }
-  return a.metadata.name < b.metadata.name ? -1 : 1;
+  const differences = orders.values().map((order) => order(a) - order(b));
+  return differences.find((difference) => difference !== 0) ?? (nameOf(a) < nameOf(b) ? -1 : 1);
 }
+
+const nameOf = ({ metadata }: Pod) => metadata.name;
 
 const deletionCost = ({ metadata }: Pod) =>
   Number(metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0);

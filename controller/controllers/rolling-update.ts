@@ -4,6 +4,8 @@ export interface RolloutLimits {
   readonly maxUnavailable: number;
 }
 
+type Bounds = Partial<Readonly<Record<keyof RolloutLimits, number | string>>>;
+
 interface Scale {
   /** What the ReplicaSet is asked for. */
   readonly replicas: number;
@@ -20,10 +22,7 @@ export interface Rollout {
 }
 
 /** Percentages of the wanted number: surge rounds up, unavailable down; not both can be 0, or nothing could move. */
-export function rolloutLimits(
-  desired: number,
-  bounds: { readonly maxSurge?: number | string; readonly maxUnavailable?: number | string } = {},
-): RolloutLimits {
+export function rolloutLimits(desired: number, bounds: Bounds = {}): RolloutLimits {
   const maxSurge = absolute(bounds.maxSurge ?? '25%', desired, Math.ceil);
   const maxUnavailable = absolute(bounds.maxUnavailable ?? '25%', desired, Math.floor);
   if (maxSurge === 0 && maxUnavailable === 0) return { maxSurge, maxUnavailable: 1 };

@@ -36,7 +36,7 @@ export interface Leadership {
   holds(): boolean;
 }
 
-interface ClusterNetwork {
+export interface ClusterNetwork {
   readonly clusterPodCidr: string;
   /** Prefix length of each node's part of it. */
   readonly nodePrefix: number;

@@ -10,14 +10,13 @@ import {
   type Leading,
   serveControl,
 } from './control.ts';
-import { linkPodAccess } from './link-pod-access.ts';
 import { rowsOfChange } from './network-table.ts';
 import { nodeLeases } from './node-leases.ts';
 import { nodeRegistry } from './node-registry.ts';
 import { nodeOfCall, notANode, refuse } from './peer.ts';
 import { podReports } from './pod-reports.ts';
 import { RenewableCredentials, type ServerIdentity } from './server-credentials.ts';
-import { sessions } from './sessions.ts';
+import { linkPodAccess, sessions } from './sessions.ts';
 
 export type Dispatcher = ReturnType<typeof openDispatcher>;
 
@@ -27,7 +26,7 @@ const maxMessageBytes = 64 * 2 ** 20;
 export function openDispatcher(deps: DispatcherDeps) {
   const links = new Map<string, AgentLink>();
   let leading: Leading | undefined;
-  const bulk = sessions(deps);
+  const bulk = sessions(deps, links);
   const unsubscribe = deps.cache.onChange((change) => wakeLinks(links.values(), change));
   const cut = (peer: string) => port.cut(peer);
   const greetings = new Set<() => void>();
@@ -51,7 +50,7 @@ export function openDispatcher(deps: DispatcherDeps) {
     },
   });
   return {
-    podAccess: linkPodAccess(links, bulk),
+    podAccess: linkPodAccess(bulk),
     /** Nodes that have a link here just now. */
     connected: () => links.size,
     /** From now on it assigns and takes reports. Returns how to stop that. Agents hear of both. */

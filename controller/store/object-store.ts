@@ -21,8 +21,25 @@ const maxTries = 10;
 
 /** The {@link Objects} of a store. */
 export function openObjects(deps: ObjectStoreDeps): Objects {
+  const read = async <F extends Fields>(kind: Kind<F>, key: ObjectKey) => {
+    const entry = await reached(deps.store.get(storeKey(kind, key)));
+    return entry && typed(kind, deps.codec.decode(kind, entry));
+  };
+  const replace = async <F extends Fields>(
+    kind: Kind<F>,
+    stored: KubeObject<F>,
+    update: Update<KubeObject<F>>,
+  ) => {
+    checkUnchanged(kind, stored, update.wanted.metadata);
+    const next = nextObject(kind, stored, update);
+    if (next === stored) return stored;
+    const isLast = isFinished(kind, next);
+    const written = await write(deps, { kind, previous: stored, next, isLast });
+    if (!written) throw conflict(kind, next.metadata.name, modifiedMeanwhile);
+    return written;
+  };
   return {
-    get: (kind, key) => read(deps, kind, key),
+    get: read,
     async create(kind, wanted) {
       for (let tries = 1; ; tries++) {
         const next = newObject(deps, kind, wanted);
@@ -33,19 +50,19 @@ export function openObjects(deps: ObjectStoreDeps): Objects {
       }
     },
     async update(kind, wanted, part) {
-      const stored = await read(deps, kind, keyOf(wanted));
+      const stored = await read(kind, keyOf(wanted));
       if (!stored) throw notFound(kind, wanted.metadata.name);
-      return replace(deps, stored, { kind, wanted, part });
+      return replace(kind, stored, { wanted, part });
     },
     modify: (kind, { key, part }, change) =>
       again(async () => {
-        const stored = await read(deps, kind, key);
+        const stored = await read(kind, key);
         const wanted = stored && change(stored);
-        return wanted ? replace(deps, stored, { kind, wanted, part }) : stored;
+        return wanted ? replace(kind, stored, { wanted, part }) : stored;
       }),
     delete: (kind, key, options = {}) =>
       again(async () => {
-        const object = await read(deps, kind, key);
+        const object = await read(kind, key);
         if (!object) return { outcome: 'absent' };
         checkPreconditions(kind, object, options);
         const planned = planDeletion({ kind, object, options, now: deps.clock.now() });
@@ -59,35 +76,8 @@ export function openObjects(deps: ObjectStoreDeps): Objects {
   };
 }
 
-async function read<F extends Fields>(
-  { store, codec }: ObjectStoreDeps,
-  kind: Kind<F>,
-  key: ObjectKey,
-) {
-  const entry = await reached(store.get(storeKey(kind, key)));
-  return entry && typed(kind, codec.decode(kind, entry));
-}
-
 /** The codec hands out what was stored as this kind: the one place where bytes become a type. */
 const typed = <F extends Fields>(_: Kind<F>, object: unknown) => object as KubeObject<F>;
-
-interface Replacement<F extends Fields> extends Update<KubeObject<F>> {
-  readonly kind: Kind<F>;
-}
-
-async function replace<F extends Fields>(
-  deps: ObjectStoreDeps,
-  stored: KubeObject<F>,
-  { kind, wanted, part }: Replacement<F>,
-) {
-  checkUnchanged(kind, stored, wanted.metadata);
-  const next = nextObject(kind, stored, { wanted, part });
-  if (next === stored) return stored;
-  const isLast = isFinished(kind, next);
-  const written = await write(deps, { kind, previous: stored, next, isLast });
-  if (!written) throw conflict(kind, next.metadata.name, modifiedMeanwhile);
-  return written;
-}
 
 async function again<T>(attempt: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
