@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { Deployment } from '../../api/deployment.ts';
-import type { FieldsOf, NewObject } from '../../api/kind.ts';
 import type { PodTemplate } from '../../api/pod-spec.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
 import { isSame } from '../../api/same.ts';
@@ -37,11 +36,7 @@ export function latestRevision({ next, old }: DeploymentSets): number {
   return next && revisionOf(next) > before ? revisionOf(next) : before + 1;
 }
 
-export function newSet(
-  deployment: Deployment,
-  replicas: number,
-  revision: number,
-): NewObject<FieldsOf<typeof ReplicaSet>> {
+export function newSet(deployment: Deployment, replicas: number, revision: number) {
   const { spec, metadata } = deployment;
   const hash = templateHash(spec.template);
   const labels = { ...spec.template.metadata.labels, [hashLabel]: hash };

@@ -14,12 +14,6 @@ export interface EndpointSliceObservation {
   readonly slices: readonly EndpointSlice[];
 }
 
-export interface EndpointSlicePlan {
-  readonly create: readonly NewSlice[];
-  readonly update: readonly EndpointSlice[];
-  readonly remove: readonly EndpointSlice[];
-}
-
 type NewSlice = NewObject<FieldsOf<typeof EndpointSlice>>;
 
 const serviceLabel = 'kubernetes.io/service-name';
@@ -30,7 +24,7 @@ export const manager = 'endpointslice-controller.k8s.io';
 const maxEndpoints = 100;
 
 /** An endpoint stays in the slice where it is; freed room is filled before a new slice is made. */
-export function planEndpointSlices(observation: EndpointSliceObservation): EndpointSlicePlan {
+export function planEndpointSlices(observation: EndpointSliceObservation) {
   const { service, pods, slices } = observation;
   const groups = groupByPorts(service, pods);
   const kept = new Set<EndpointSlice>();

@@ -37,11 +37,8 @@ export function planReplicaSet(observation: ReplicaSetObservation): ReplicaSetPl
   };
 }
 
-function observedStatus(
-  { metadata, spec, status }: ReplicaSet,
-  active: readonly Pod[],
-  now: number,
-) {
+function observedStatus(replicaSet: ReplicaSet, active: readonly Pod[], now: number) {
+  const { metadata, spec, status } = replicaSet;
   const times = active.flatMap((pod) => availableAt(pod, spec.minReadySeconds ?? 0) ?? []);
   const coming = times.filter((at) => at > now);
   const templateLabels = Object.entries(spec.template.metadata.labels ?? {});

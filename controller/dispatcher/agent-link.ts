@@ -1,9 +1,7 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type * as wire from '../../api/generated/agent.ts';
 import type { Pod } from '../../api/pod.ts';
-import type { Clock } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
-import type { Cache } from '../store/cache.ts';
+import type { LoopDeps } from '../store/loop.ts';
 import { assignmentMessages } from './assignment-messages.ts';
 import { allRows, type NetworkRows, planNetwork } from './network-table.ts';
 
@@ -18,16 +16,13 @@ interface ControlOutput {
   on(event: 'drain', listener: () => void): unknown;
 }
 
-export interface AgentLinkOptions {
+export interface AgentLinkOptions extends Pick<LoopDeps, 'cache' | 'clock' | 'log'> {
   readonly nodeName: string;
   readonly call: ControlOutput;
   /** Ends its connection at once. */
   readonly cut: () => void;
   /** The agent is too old for this pod. */
   readonly refuse: (pod: Pod) => void;
-  readonly cache: Cache;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** So long an agent may leave its stream unread; then the link is cut, and it begins again with a snapshot. */

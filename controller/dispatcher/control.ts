@@ -37,8 +37,9 @@ export interface Leadership {
 }
 
 export interface ClusterNetwork {
+  /** "10.244.0.0/14" */
   readonly clusterPodCidr: string;
-  /** Prefix length of each node's part of it. */
+  /** Prefix length of each node's part of it. 22: 1024 addresses. */
   readonly nodePrefix: number;
   readonly serviceCidr: string;
   readonly dnsServiceIp: string;

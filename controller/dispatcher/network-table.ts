@@ -22,11 +22,7 @@ export const allRows = (snapshot: CacheReads): NetworkRows => ({
 const ownKey = (object: Pick<AnyObject, 'metadata'>) => formatKey(keyOf(object));
 
 /** These rows as they are now. Pure: a function of the snapshot. */
-export function planNetwork(
-  rows: NetworkRows,
-  snapshot: CacheReads,
-  generation: wire.Generation,
-): wire.NetworkDelta {
+export function planNetwork(rows: NetworkRows, snapshot: CacheReads, generation: wire.Generation) {
   const services = [...rows.services].map((key) => [key, serviceRow(key, snapshot)] as const);
   const nodes = [...rows.nodes].map((name) => [name, nodeRow(name, snapshot)] as const);
   return {

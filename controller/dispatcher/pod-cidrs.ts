@@ -1,11 +1,8 @@
 import { formatIpv4, parseIpv4Cidr } from '../../base/ipv4.ts';
+import type { ClusterNetwork } from './control.ts';
 
-export interface PodCidrPlan {
-  /** "10.244.0.0/14": cut into blocks, one per node. */
-  readonly clusterPodCidr: string;
-  /** 22: 1024 addresses per node. */
-  readonly nodePrefix: number;
-}
+/** The cluster's pod CIDR is cut into blocks, one per node. */
+export type PodCidrPlan = Pick<ClusterNetwork, 'clusterPodCidr' | 'nodePrefix'>;
 
 /** The lowest block that no node has; undefined: there is none left. Pure. */
 export function freePodCidr(plan: PodCidrPlan, taken: ReadonlySet<string>): string | undefined {

@@ -91,7 +91,7 @@ export class EtcdLink {
 
   /** A stream with a member that has a leader; `failed` says that another one should be tried next. */
   async stream<Q, A>(method: Method<Q, A>) {
-    const member = this.#current();
+    const member = this.#members[0] as Member;
     const metadata = await this.#metadata();
     metadata.set('hasleader', 'true');
     const { path, requestSerialize, responseDeserialize } = method;
@@ -119,7 +119,7 @@ export class EtcdLink {
     const until = this.#clock.monotonic() + patience * this.#answerMs;
     let isRepeat = false;
     for (let attempt = 1; ; attempt++) {
-      const member = this.#current();
+      const member = this.#members[0] as Member;
       const { client } = member;
       try {
         return { answer: await this.#try(client, method, request), isRepeat };
@@ -170,12 +170,6 @@ export class EtcdLink {
       this.#token = undefined;
       throw error;
     }
-  }
-
-  #current(): Member {
-    const [first] = this.#members;
-    if (!first) throw new Error('etcd has no members');
-    return first;
   }
 
   /** It goes to the end of the queue, with a new connection: the old one may be dead without knowing it. */

@@ -1,13 +1,5 @@
 import { orAborted } from '../../base/deadline.ts';
-import type {
-  CommitOutcome,
-  Entry,
-  Listing,
-  Store,
-  StoreChange,
-  Transaction,
-  WatchOptions,
-} from './store.ts';
+import type { CommitOutcome, Entry, Listing, Store, StoreChange, Transaction } from './store.ts';
 import type { WatchHub } from './watch-hub.ts';
 
 /**
@@ -57,38 +49,29 @@ export const revisionStore = (revisions: RevisionsAccess, hub: WatchHub): Store 
   get: (key) => revisions.call('get', key),
   list: (prefix) => revisions.call('list', prefix),
   commit: (transaction) => revisions.call('commit', transaction),
-  watch: (prefix, options) => watch({ revisions, hub, prefix, ...options }),
   compact: (revision) => revisions.call('compact', revision),
   revision: () => revisions.call('revision'),
   close: () => revisions.close(),
-});
-
-interface WatchRequest extends WatchOptions {
-  readonly revisions: RevisionsAccess;
-  readonly hub: WatchHub;
-  readonly prefix: string;
-}
-
-/** Subscribes first and asks for the past second, so that nothing falls between the two. */
-async function* watch(request: WatchRequest): AsyncGenerator<readonly StoreChange[], void> {
-  const { revisions, hub, prefix, after, signal } = request;
-  if (signal.aborted) return;
-  const subscription = hub.subscribe(prefix);
-  try {
-    const past = await unlessAborted(revisions.call('changesAfter', prefix, after), signal);
-    if (!past) return;
-    if (past.changes.length > 0) yield past.changes;
-    const seen = Math.max(after, past.revision);
-    for (;;) {
-      const changes = await subscription.take(signal);
-      if (!changes) return;
-      const unseen = changes.filter((change) => change.revision > seen);
-      if (unseen.length > 0) yield unseen;
+  /** Subscribes first and asks for the past second, so that nothing falls between the two. */
+  async *watch(prefix, { after, signal }) {
+    if (signal.aborted) return;
+    const subscription = hub.subscribe(prefix);
+    try {
+      const past = await unlessAborted(revisions.call('changesAfter', prefix, after), signal);
+      if (!past) return;
+      if (past.changes.length > 0) yield past.changes;
+      const seen = Math.max(after, past.revision);
+      for (;;) {
+        const changes = await subscription.take(signal);
+        if (!changes) return;
+        const unseen = changes.filter((change) => change.revision > seen);
+        if (unseen.length > 0) yield unseen;
+      }
+    } finally {
+      subscription.end();
     }
-  } finally {
-    subscription.end();
-  }
-}
+  },
+});
 
 /** undefined: the signal has aborted. */
 const unlessAborted = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> =>
