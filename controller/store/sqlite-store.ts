@@ -84,12 +84,9 @@ class SqliteThread implements RevisionsAccess {
     if (this.#underWay) return;
     if (this.#waiting.length > 0) {
       this.#underWay = this.#waiting.splice(0, maxBatch);
-      this.#send({ kind: 'batch', calls: this.#underWay.map(({ call }) => call) });
-    } else if (this.#closing) this.#send({ kind: 'close' });
-  }
-
-  #send(request: Request): void {
-    this.#worker.postMessage(request);
+      const calls = this.#underWay.map(({ call }) => call);
+      this.#worker.postMessage({ kind: 'batch', calls } satisfies Request);
+    } else if (this.#closing) this.#worker.postMessage({ kind: 'close' } satisfies Request);
   }
 
   #onReply(reply: Reply): void {
