@@ -12,6 +12,7 @@ import {
 } from '../base/ipv4.ts';
 import { logLevelFlag } from '../base/log.ts';
 import { readServiceConfig, type ServiceConfig } from '../base/service.ts';
+import type { ClusterNetwork } from './dispatcher/control.ts';
 import { type EtcdConfig, etcdFlags, readEtcdConfig, silenceMsOf } from './etcd-access.ts';
 
 const nodePrefix = 22;
@@ -56,13 +57,7 @@ export interface ControllerConfig extends Pick<Given, 'dataDir' | 'apiSocket' | 
   readonly join: { readonly server: string; readonly token: string } | undefined;
   /** Names and addresses in the server certificate. */
   readonly serverNames: readonly string[];
-  readonly network: {
-    readonly clusterPodCidr: string;
-    readonly nodePrefix: number;
-    readonly serviceCidr: string;
-    readonly dnsServiceIp: string;
-    readonly clusterDomain: string;
-  };
+  readonly network: ClusterNetwork;
   readonly service: ServiceConfig | undefined;
 }
 

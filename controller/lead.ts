@@ -38,7 +38,7 @@ export async function lead(deps: LeadDeps, term: Term): Promise<void> {
   });
   await using work = new AsyncDisposableStack();
   work.defer(keepCompacted(store, clock, log));
-  work.defer(announceLeader({ ...deps, objects }));
+  work.defer(announceLeader({ ...deps, objects }, deps.candidate));
   const running = runLoops(deps.loops, { ...deps, objects, recordEvent });
   work.defer(() => running.stop());
   const { epoch, holds } = term;

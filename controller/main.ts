@@ -8,7 +8,7 @@ import { systemClock } from '../base/clock.ts';
 import { writeFileDurably } from '../base/durable-file.ts';
 import { about } from '../base/error-chain.ts';
 import { lockDirectory } from '../base/lock-directory.ts';
-import { type Log, openLog } from '../base/log.ts';
+import { openLog } from '../base/log.ts';
 import { type Metrics, openMetrics } from '../base/metrics.ts';
 import { publicKeyHash } from '../base/pinned-https.ts';
 import { measureProcess } from '../base/process-metrics.ts';
@@ -18,12 +18,7 @@ import { openService } from '../base/service.ts';
 import { terminated } from '../base/termination.ts';
 import { type RunningApiServer, serveApi } from './apiserver/api-server.ts';
 import { authenticate } from './auth/authenticate.ts';
-import {
-  checkAuthority,
-  ensureStoreKey,
-  joinControllers,
-  readControllerKeys,
-} from './auth/controller-keys.ts';
+import * as controllerKeys from './auth/controller-keys.ts';
 import { joinRoutes } from './auth/join.ts';
 import { joinTokens } from './auth/join-tokens.ts';
 import type { KeyPair } from './auth/key-pair.ts';
@@ -31,12 +26,11 @@ import { formatKubeconfig } from './auth/kubeconfig.ts';
 import { ensureLeaf, keepRenewed } from './auth/leaf-certificates.ts';
 import { openPki, type Pki } from './auth/pki.ts';
 import { tokenRoutes } from './auth/token-routes.ts';
-import { backupRoutes } from './backup-routes.ts';
+import { backupRoutes } from './backup.ts';
 import { type ControllerConfig, controllerHelp, pathsOf, readControllerConfig } from './config.ts';
 import { controllerLoops } from './controllers/controller-loops.ts';
 import { ensureFirstNamespaces } from './controllers/namespace.ts';
 import { type Dispatcher, openDispatcher } from './dispatcher/dispatcher.ts';
-import { silenceMsOf } from './etcd-access.ts';
 import { lead } from './lead.ts';
 import { standForElection } from './leader/election.ts';
 import type { Term } from './leader/term.ts';
@@ -82,10 +76,11 @@ async function startController(config: ControllerConfig): Promise<Running> {
 
   started.use(await about(`--data-dir ${config.dataDir}`, lockDirectory(config.dataDir, 'ledger')));
   const paths = pathsOf(config.dataDir);
-  if (config.join) await joinControllers(config.join, paths);
-  const { store, failed, isAlone } = await openStore(config, base);
+  if (config.join) await controllerKeys.joinControllers(config.join, paths);
+  const { store, failed, isShared, silenceMs } = await openStore(config, base);
   started.defer(() => store.close());
-  const codec = objectCodec(secretBox(await ensureStoreKey(paths.storeKey, store, rng), rng));
+  const storeKey = await controllerKeys.ensureStoreKey(paths.storeKey, store, rng);
+  const codec = objectCodec(secretBox(storeKey, rng));
   const objects = openObjects({ store, codec, clock, rng });
   const { loops, indexes } = controllerLoops(kinds);
   const { cache, stop: stopCache } = await startCache({
@@ -97,67 +92,64 @@ async function startController(config: ControllerConfig): Promise<Running> {
 
   const { serverNames, network, nodeGraceMs } = config;
   const pki = await openPki({ dir: paths.pki, serverNames, clock, rng });
-  await checkAuthority(store, publicKeyHash(pki.ca.certificate));
+  await controllerKeys.checkAuthority(store, publicKeyHash(pki.ca.certificate));
   const dispatcher = openDispatcher({
     ...{ cache, network, usage, nodeGraceMs, identity: pki.identity, ...base },
     signNode: (csr, nodeName) => pki.ca.signNode(csr, nodeName),
   });
   started.defer(() => dispatcher.stop());
-  const seen = { usage, metrics, ...base };
-  const api = await about(
-    `--api-address ${config.api.host}:${config.api.port}`,
-    openApi({ config, store, objects, cache, dispatcher, pki, ...seen }),
-  );
+  const parts: Parts = { config, store, objects, cache, dispatcher, pki, usage, metrics, ...base };
+  const api = await about(`--api-address ${config.api.host}:${config.api.port}`, openApi(parts));
   started.defer(() => api.close());
   const { host, port } = config.agents;
   await about(`--agent-address ${host}:${port}`, dispatcher.listen(config.agents));
-  started.use(await keepCertificates(config, { pki, dispatcher, api, log }));
+  started.use(await keepCertificates(parts, api));
   const candidate = hostname();
   let term: Term | undefined;
   const leading = { store, codec, cache, kinds, dispatcher, candidate, metrics, ...base };
   started.defer(
     standForElection({
-      ...{ store, candidate, isAlone, ...base },
-      silenceMs: silenceMsOf(config.etcd),
+      ...{ store, candidate, isAlone: !isShared, silenceMs, ...base },
       lead: (begun) => lead({ ...leading, loops: [...loops, schedulerLoop] }, (term = begun)),
     }),
   );
-  measureProcess(metrics);
-  measureController(metrics, { cache, dispatcher });
+  measureController(parts);
   const nodes = () => `${dispatcher.connected()} of ${cache.list(Node).length} nodes connected`;
   started.defer(
     service.ready({
       status: () => `${term?.holds() ? 'leads' : 'follows'}; ${nodes()}`,
       // etcd may be away without this process being at fault.
-      isAlive: async () => isAlone && store.revision(),
+      isAlive: async () => isShared || store.revision(),
     }),
   );
   const all = started.move();
   return { failed, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
-function measureController(
-  metrics: Metrics,
-  { cache, dispatcher }: { readonly cache: Cache; readonly dispatcher: Dispatcher },
-): void {
-  const gauges = {
-    orc_store_revisions_total: ['Writes to the store.', () => cache.revision],
-    orc_agents_connected: ['Agents with a link to this controller.', dispatcher.connected],
-  } as const;
-  for (const [name, [about, read]] of Object.entries(gauges)) metrics.gauge(name, about, { read });
+/** What the parts of a running controller know of one another. */
+interface Parts extends Base {
+  readonly config: ControllerConfig;
+  readonly store: Store;
+  readonly objects: Objects;
+  readonly cache: Cache;
+  readonly dispatcher: Dispatcher;
+  readonly pki: Pki;
+  readonly usage: UsageBoard;
+  readonly metrics: Metrics;
+}
+
+function measureController({ metrics, cache, dispatcher: { connected } }: Parts): void {
+  measureProcess(metrics);
+  metrics.gauge('orc_store_revisions_total', 'Writes to the store.', {
+    read: () => cache.revision,
+  });
+  const about = 'Agents with a link to this controller.';
+  metrics.gauge('orc_agents_connected', about, { read: connected });
 }
 
 /** Listeners take up renewed certificates as they are, people by the kubeconfig. */
-async function keepCertificates(
-  config: ControllerConfig,
-  parts: {
-    readonly pki: Pki;
-    readonly dispatcher: Dispatcher;
-    readonly api: RunningApiServer;
-    readonly log: Log;
-  },
-): Promise<AsyncDisposableStack> {
-  const { pki, dispatcher, api, log } = parts;
+async function keepCertificates(parts: Parts, api: RunningApiServer) {
+  const { config, pki, dispatcher, log } = parts;
   const kept = new AsyncDisposableStack();
   const onServerRenewed = (pair: KeyPair) => {
     const identity = { ...pair, ca: pki.ca.certificate };
@@ -173,23 +165,12 @@ async function keepCertificates(
 
 const tlsOf = ({ key, certificate, ca }: Pki['identity']) => ({ key, cert: certificate, ca });
 
-async function openApi(
-  parts: Base & {
-    readonly config: ControllerConfig;
-    readonly store: Store;
-    readonly objects: Objects;
-    readonly cache: Cache;
-    readonly dispatcher: Dispatcher;
-    readonly pki: Pki;
-    readonly usage: UsageBoard;
-    readonly metrics: Metrics;
-  },
-): Promise<RunningApiServer> {
+async function openApi(parts: Parts): Promise<RunningApiServer> {
   const { config, store, dispatcher, pki, clock, rng, log, ...rest } = parts;
   const tokens = joinTokens({ store, caHash: publicKeyHash(pki.ca.certificate), clock, rng });
   // What a killed predecessor left would be "address in use".
   if (config.apiSocket !== undefined) await rm(config.apiSocket, { force: true });
-  const keys = () => readControllerKeys(pathsOf(config.dataDir));
+  const keys = () => controllerKeys.readControllerKeys(pathsOf(config.dataDir));
   const isNode = (name: string) => rest.cache.get(Node, { namespace: '', name }) !== undefined;
   const plugins = [
     joinRoutes({ ca: pki.ca, keys, tokens, isNode, log }),

@@ -2,38 +2,33 @@ import { mkdir } from 'node:fs/promises';
 import type { Base } from '../base/base.ts';
 import { deferred } from '../base/deadline.ts';
 import { type ControllerConfig, pathsOf } from './config.ts';
-import { loadEtcdAccess } from './etcd-access.ts';
+import { loadEtcdAccess, silenceMsOf } from './etcd-access.ts';
 import { openEtcdStore } from './store/etcd-store.ts';
+import type { Side } from './store/migrate.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
-import type { Store, StoreError } from './store/store.ts';
+import type { StoreError } from './store/store.ts';
 
-export interface OpenedStore {
-  readonly store: Store;
-  /** Rejects when the store can't go on: only a new process opens it again. */
-  readonly failed: Promise<never>;
-  /** Nobody else can have it open. */
-  readonly isAlone: boolean;
-}
-
-/** etcd if the configuration names it, else the embedded store. */
+/**
+ * etcd if the configuration names it, else the embedded store. `failed` rejects when the store can't go on: only a new
+ * process opens it again.
+ */
 export async function openStore(
-  config: ControllerConfig,
-  base: Base & {
+  { etcd, dataDir }: ControllerConfig,
+  options: Base & {
     /** Of a store that is new. */
     readonly firstRevision?: number;
   },
-): Promise<OpenedStore> {
+) {
   const failed = deferred<never>();
   failed.promise.catch(() => undefined);
-  const isAlone = config.etcd === undefined;
-  if (config.etcd) {
-    // The keys still live there.
-    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-    const store = await openEtcdStore({ ...(await loadEtcdAccess(config.etcd)), ...base });
-    return { store, failed: failed.promise, isAlone };
-  }
+  // The keys still live there.
+  if (etcd) await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const { store: path } = pathsOf(dataDir);
   const onFailure = (error: StoreError) => failed.reject(error);
-  const { store: path } = pathsOf(config.dataDir);
-  const store = await openSqliteStore({ ...base, path, onFailure });
-  return { store, failed: failed.promise, isAlone };
+  const store = etcd
+    ? await openEtcdStore({ ...(await loadEtcdAccess(etcd)), ...options })
+    : await openSqliteStore({ ...options, path, onFailure });
+  const [name, isShared] = [etcd?.urls.join() ?? path, etcd !== undefined];
+  const side: Side = { store, name, isShared, silenceMs: silenceMsOf(etcd) };
+  return { ...side, failed: failed.promise };
 }

@@ -56,14 +56,9 @@ export interface PodLogOptions {
   readonly limitBytes: number | undefined;
 }
 
-export interface PodExecRequest {
-  readonly container: string;
+export interface PodExecRequest extends PodAttachRequest {
   /** At least one word. */
   readonly command: readonly string[];
-  readonly stdin: boolean;
-  readonly stdout: boolean;
-  /** Never with `tty`: a terminal has one output. */
-  readonly stderr: boolean;
   readonly tty: boolean;
   /** Of the terminal at its start, where it is known by then. */
   readonly size?: { readonly columns: number; readonly rows: number } | undefined;
@@ -73,6 +68,7 @@ interface PodAttachRequest {
   readonly container: string;
   readonly stdin: boolean;
   readonly stdout: boolean;
+  /** Never with `tty`: a terminal has one output. */
   readonly stderr: boolean;
 }
 

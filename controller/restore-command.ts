@@ -9,7 +9,6 @@ import { runCommand } from '../base/run-command.ts';
 import { controllerKeyFiles, writeControllerKeys } from './auth/controller-keys.ts';
 import { type Backup, readBackup } from './backup.ts';
 import { type ControllerConfig, pathsOf, readControllerConfig } from './config.ts';
-import { silenceMsOf } from './etcd-access.ts';
 import { openStore } from './open-store.ts';
 import { epochKey } from './store/keys.ts';
 import { restoreStore } from './store/migrate.ts';
@@ -47,14 +46,12 @@ async function restore(path: string, config: ControllerConfig): Promise<string> 
   await checkKeys(backup, places);
   const base = { clock: systemClock(), rng: systemRng(), log: openLog('warn') };
   const first = backup.revision + leap;
-  const { store, isAlone } = await openStore(config, { ...base, firstRevision: first });
+  const side = await openStore(config, { ...base, firstRevision: first });
   try {
-    const name = config.etcd?.urls.join() ?? places.store;
-    const side = { store, name, isShared: !isAlone, silenceMs: silenceMsOf(config.etcd) };
     const entries = backup.entries.map(withLaterEpoch);
     await restoreStore(side, { entries, first }, base.clock);
   } finally {
-    await store.close();
+    await side.store.close();
   }
   // Last: without its keys no controller starts on a store.
   await writeControllerKeys(backup.keys, places);

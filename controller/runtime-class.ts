@@ -1,21 +1,18 @@
 import { Pod } from '../api/pod.ts';
 import { RuntimeClass } from '../api/runtime-class.ts';
 import { forbidden } from '../api/status.ts';
-import type { Cache } from './store/cache.ts';
-import type { Objects } from './store/objects.ts';
+import type { CacheReads } from './store/cache.ts';
+import type { LoopDeps } from './store/loop.ts';
 
 /** What a node must have for the pod; "": it names no RuntimeClass, or one that isn't there. */
-export const runtimeHandlerOf = ({ spec }: Pod, cache: Pick<Cache, 'get'>): string =>
+export const runtimeHandlerOf = ({ spec }: Pod, cache: CacheReads): string =>
   cache.get(RuntimeClass, { namespace: '', name: spec.runtimeClassName ?? '' })?.handler ?? '';
 
 /** As Kubernetes' admission of RuntimeClasses: a pod that no node could run is refused at once. Throws Forbidden. */
 export async function checkRuntimeClass(
   shownName: string,
   { spec }: { readonly metadata: unknown; readonly spec?: unknown },
-  {
-    cache,
-    objects,
-  }: { readonly cache: Pick<Cache, 'get'>; readonly objects: Pick<Objects, 'get'> },
+  { cache, objects }: Pick<LoopDeps, 'cache' | 'objects'>,
 ): Promise<void> {
   const { runtimeClassName: name } = spec as Pod['spec'];
   if (name === undefined) return;

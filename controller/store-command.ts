@@ -1,13 +1,6 @@
 import { access } from 'node:fs/promises';
 import { systemClock } from '../base/clock.ts';
-import {
-  formatFlags,
-  readFlags,
-  splitFlags,
-  text,
-  UsageError,
-  type ValuesOf,
-} from '../base/flags.ts';
+import * as flags from '../base/flags.ts';
 import { openLog } from '../base/log.ts';
 import { systemRng } from '../base/rng.ts';
 import { runCommand } from '../base/run-command.ts';
@@ -19,8 +12,8 @@ import { openSqliteStore } from './store/sqlite-store.ts';
 const place = 'sqlite:FILE|etcd:URL[,URL…]';
 
 export const storeFlags = {
-  from: text(place, 'the store as it is').required(),
-  to: text(place, 'an empty one').required(),
+  from: flags.text(place, 'the store as it is').required(),
+  to: flags.text(place, 'an empty one').required(),
   ...etcdFlags,
 };
 
@@ -28,16 +21,17 @@ const help = `orc store migrate: copies a stopped controller's store into an emp
 
   orc store migrate --from sqlite:/var/lib/orc/controller/store.db --to etcd:http://10.0.0.1:2379
 
-${formatFlags(storeFlags)}`;
+${flags.formatFlags(storeFlags)}`;
 
 /** `orc store migrate`. Gives the exit code. */
 export const runStoreCommand = (argv: readonly string[]): Promise<number> =>
   runCommand({ name: 'orc store', help, argv }, async () => console.log(await migrate(argv)));
 
 async function migrate(argv: readonly string[]): Promise<string> {
-  const { given: texts, words } = splitFlags(argv, storeFlags);
-  if (words.join(' ') !== 'migrate') throw new UsageError('orc store knows one verb: migrate');
-  const given = readFlags(storeFlags, texts);
+  const { given: texts, words } = flags.splitFlags(argv, storeFlags);
+  if (words.join(' ') !== 'migrate')
+    throw new flags.UsageError('orc store knows one verb: migrate');
+  const given = flags.readFlags(storeFlags, texts);
   const [openFrom, openTo] = [sideOf(given, 'from'), sideOf(given, 'to')];
   await using open = new AsyncDisposableStack();
   const from = await openFrom(0);
@@ -51,21 +45,18 @@ async function migrate(argv: readonly string[]): Promise<string> {
 
 /** Checks the flag, and says how to open what it names; a new store's revisions go on from those given. */
 function sideOf(
-  given: ValuesOf<typeof storeFlags>,
+  given: flags.ValuesOf<typeof storeFlags>,
   flag: 'from' | 'to',
 ): (firstRevision: number) => Promise<Side> {
   const name = given[flag];
   const [, kind, where = ''] = /^(sqlite|etcd):(.+)$/.exec(name) ?? [];
-  if (kind === undefined) throw new UsageError(`--${flag} must be ${place}, not ${name}`);
+  if (kind === undefined) throw new flags.UsageError(`--${flag} must be ${place}, not ${name}`);
   const base = { clock: systemClock(), rng: systemRng(), log: openLog('warn') };
   const etcd = kind === 'etcd' ? readEtcdConfig(given, flag, where.split(',')) : undefined;
   return async (firstRevision) => {
     if (etcd) {
-      const store = await openEtcdStore({
-        ...(await loadEtcdAccess(etcd)),
-        ...base,
-        firstRevision,
-      });
+      const access = await loadEtcdAccess(etcd);
+      const store = await openEtcdStore({ ...access, ...base, firstRevision });
       return { store, name, isShared: true, silenceMs: silenceMsOf(etcd) };
     }
     if (flag === 'from') await mustExist(where);
@@ -78,6 +69,6 @@ async function mustExist(path: string): Promise<void> {
   try {
     await access(path);
   } catch (cause) {
-    throw new UsageError(`--from: ${path} is not there`, { cause });
+    throw new flags.UsageError(`--from: ${path} is not there`, { cause });
   }
 }

@@ -1,13 +1,6 @@
 import type { ContainerUsage, Usage } from '../api/generated/agent.ts';
 import type { Clock } from '../base/clock.ts';
 
-/** What nodes use just now, in memory: the dispatcher writes it, the API server reads it. */
-export interface UsageBoard {
-  report(nodeName: string, usage: Usage): void;
-  /** undefined: nothing was heard of this node in the last minute. */
-  ofNode(nodeName: string): NodeUsage | undefined;
-}
-
 export interface NodeUsage {
   readonly atMs: number;
   readonly usage: Usage;
@@ -16,14 +9,18 @@ export interface NodeUsage {
 
 const staleAfterMs = 60_000;
 
-export function openUsageBoard(clock: Clock): UsageBoard {
+export type UsageBoard = ReturnType<typeof openUsageBoard>;
+
+/** What nodes use just now, in memory: the dispatcher writes it, the API server reads it. */
+export function openUsageBoard(clock: Clock) {
   const nodes = new Map<string, NodeUsage>();
   return {
-    report(nodeName, usage) {
+    report(nodeName: string, usage: Usage) {
       const containersOf = Map.groupBy(usage.containers, ({ podUid }) => podUid);
       nodes.set(nodeName, { atMs: clock.now(), usage, containersOf });
     },
-    ofNode(nodeName) {
+    /** undefined: nothing was heard of this node in the last minute. */
+    ofNode(nodeName: string) {
       const known = nodes.get(nodeName);
       return known && clock.now() - known.atMs < staleAfterMs ? known : undefined;
     },

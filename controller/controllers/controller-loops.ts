@@ -1,6 +1,4 @@
 import type { Kind } from '../../api/kind.ts';
-import type { Index } from '../store/cache.ts';
-import type { Loop } from '../store/loop.ts';
 import { deploymentLoop, replicaSetsByController } from './deployment.ts';
 import { endpointSliceLoop } from './endpoint-slice.ts';
 import { eventExpiryLoop } from './event-expiry.ts';
@@ -11,10 +9,7 @@ import { podGarbageLoop } from './pod-garbage.ts';
 import { podsByController, replicaSetLoop } from './replica-set.ts';
 
 /** All the loops that keep objects as they should be, and the indexes that the cache needs for them, beside the shared ones. */
-export function controllerLoops(kinds: readonly Kind[]): {
-  readonly loops: readonly Loop[];
-  readonly indexes: readonly Index[];
-} {
+export function controllerLoops(kinds: readonly Kind[]) {
   const garbage = garbageCollector(kinds);
   return {
     loops: [

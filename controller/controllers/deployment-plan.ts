@@ -7,6 +7,7 @@ import {
   latestRevision,
   newSet,
   revisionOf,
+  scaled,
   sortSets,
   updatedSet,
 } from './deployment-sets.ts';
@@ -37,18 +38,18 @@ export interface DeploymentPlan {
 export function planDeployment(observation: DeploymentObservation): DeploymentPlan {
   const { deployment, now } = observation;
   const sets = sortSets(deployment, observation.sets);
-  const scales = plannedScales(observation, sets);
-  const create = sets.next === undefined && scales.next !== undefined;
+  const { next: replicas, old } = plannedScales(observation, sets);
   const revision = latestRevision(sets);
-  const created = create ? newSet(deployment, { replicas: scales.next, revision }) : undefined;
+  const isNew = !sets.next && replicas !== undefined;
+  const create = isNew ? newSet(deployment, replicas, revision) : undefined;
   const wanted = [
-    ...sets.old.map((set, i) => scaled(set, scales.old[i] ?? set.spec.replicas)),
-    ...(sets.next ? [updated(deployment, sets.next, { replicas: scales.next, revision })] : []),
+    ...sets.old.map((set, i) => scaled(set, old[i] ?? set.spec.replicas)),
+    ...(sets.next ? [updatedSet(deployment, sets.next, { replicas, revision })] : []),
   ];
-  const status = deploymentStatus({ deployment, sets, created: created?.metadata.name, now });
+  const status = deploymentStatus({ deployment, sets, created: create?.metadata.name, now });
   const deadline = progressDeadline(deployment, status);
   return {
-    create: created,
+    create,
     update: wanted.filter((set) => !observation.sets.some((known) => isSame(known, set))),
     remove: isComplete(deployment, status) ? forgotten(deployment, sets.old) : [],
     revision: sets.next || create ? revision : undefined,
@@ -57,13 +58,8 @@ export function planDeployment(observation: DeploymentObservation): DeploymentPl
   };
 }
 
-interface PlannedScales {
-  /** undefined: as it is; with no ReplicaSet there, none is to be made. */
-  readonly next: number | undefined;
-  readonly old: readonly number[];
-}
-
-function plannedScales(observation: DeploymentObservation, sets: DeploymentSets): PlannedScales {
+/** `next`: undefined leaves it as it is; with no ReplicaSet there, none is to be made. */
+function plannedScales(observation: DeploymentObservation, sets: DeploymentSets) {
   const { spec } = observation.deployment;
   if (spec.paused) return scaleWhilePaused(spec.replicas, sets);
   if (spec.strategy.type === 'Recreate') return recreate(observation, sets);
@@ -90,7 +86,7 @@ function recreate({ deployment, runningPods }: DeploymentObservation, sets: Depl
 }
 
 /** The rollout stands still; a changed number of replicas goes to the newest ReplicaSet that has pods. */
-function scaleWhilePaused(desired: number, { next, old }: DeploymentSets): PlannedScales {
+function scaleWhilePaused(desired: number, { next, old }: DeploymentSets) {
   const replicas = old.map((set) => set.spec.replicas);
   const total = replicas.reduce((sum, n) => sum + n, next?.spec.replicas ?? 0);
   const change = desired - total;
@@ -101,20 +97,6 @@ function scaleWhilePaused(desired: number, { next, old }: DeploymentSets): Plann
     next: next?.spec.replicas,
     old: replicas.map((n, i) => (i === last ? Math.max(0, n + change) : n)),
   };
-}
-
-function scaled(set: ReplicaSet, replicas: number): ReplicaSet {
-  return { ...set, spec: { ...set.spec, replicas } };
-}
-
-function updated(
-  deployment: Deployment,
-  set: ReplicaSet,
-  wishes: { readonly replicas: number | undefined; readonly revision: number },
-): ReplicaSet {
-  const { replicas = set.spec.replicas, revision } = wishes;
-  if (deployment.spec.paused) return scaled(set, replicas);
-  return updatedSet(deployment, set, { replicas, revision });
 }
 
 /** Beyond revisionHistoryLimit, the oldest revisions first. */

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { Deployment } from '../../api/deployment.ts';
-import type { FieldsOf, NewObject } from '../../api/kind.ts';
 import type { PodTemplate } from '../../api/pod-spec.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
 import { isSame } from '../../api/same.ts';
@@ -37,15 +36,7 @@ export function latestRevision({ next, old }: DeploymentSets): number {
   return next && revisionOf(next) > before ? revisionOf(next) : before + 1;
 }
 
-export interface SetWishes {
-  readonly replicas: number;
-  readonly revision: number;
-}
-
-export function newSet(
-  deployment: Deployment,
-  { replicas, revision }: SetWishes,
-): NewObject<FieldsOf<typeof ReplicaSet>> {
+export function newSet(deployment: Deployment, replicas: number, revision: number) {
   const { spec, metadata } = deployment;
   const hash = templateHash(spec.template);
   const labels = { ...spec.template.metadata.labels, [hashLabel]: hash };
@@ -72,19 +63,24 @@ export function newSet(
   };
 }
 
-/** The ReplicaSet of the present template, with what follows the Deployment. */
+export const scaled = (set: ReplicaSet, replicas: number): ReplicaSet => ({
+  ...set,
+  spec: { ...set.spec, replicas },
+});
+
+/** The ReplicaSet of the present template, with what follows the Deployment unless that is paused. */
 export function updatedSet(
   deployment: Deployment,
   set: ReplicaSet,
-  { replicas, revision }: SetWishes,
+  wanted: { readonly replicas: number | undefined; readonly revision: number },
 ): ReplicaSet {
-  const { minReadySeconds: _, ...spec } = set.spec;
+  const { minReadySeconds: _, replicas: present, ...spec } = set.spec;
+  const { replicas = present, revision } = wanted;
+  if (deployment.spec.paused) return scaled(set, replicas);
+  const annotations = { ...set.metadata.annotations, ...setAnnotations(deployment, revision) };
   return {
     ...set,
-    metadata: {
-      ...set.metadata,
-      annotations: { ...set.metadata.annotations, ...setAnnotations(deployment, revision) },
-    },
+    metadata: { ...set.metadata, annotations },
     spec: { ...spec, ...minReady(deployment), replicas },
   };
 }

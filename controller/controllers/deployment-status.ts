@@ -21,26 +21,20 @@ export function deploymentStatus(observation: StatusObservation): DeploymentStat
   const count = (of: (set: ReplicaSet) => number | undefined) =>
     all.reduce((total, set) => total + (of(set) ?? 0), 0);
   const available = count((set) => set.status.availableReplicas);
-  const counts = {
+  const counts: DeploymentStatus = {
+    ...deployment.status,
+    observedGeneration: deployment.metadata.generation,
     replicas: count((set) => set.status.replicas),
     updatedReplicas: sets.next?.status.replicas ?? 0,
     readyReplicas: count((set) => set.status.readyReplicas),
     availableReplicas: available,
     unavailableReplicas: Math.max(0, count((set) => set.spec.replicas) - available),
   };
-  return {
-    ...deployment.status,
-    observedGeneration: deployment.metadata.generation,
-    ...counts,
-    conditions: conditions(observation, counts),
-  };
+  return { ...counts, conditions: conditions(observation, counts) };
 }
 
 /** When the rollout will count as failed if nothing moves until then; undefined: nothing is to be waited for. */
-export function progressDeadline(
-  { spec }: Deployment,
-  status: DeploymentStatus,
-): number | undefined {
+export function progressDeadline({ spec }: Deployment, status: DeploymentStatus) {
   const progressing = conditionOf({ status }, 'Progressing');
   if (progressing?.status !== 'True' || progressing.reason === available) return undefined;
   return Date.parse(progressing.lastUpdateTime ?? '') + spec.progressDeadlineSeconds * 1000;
@@ -48,30 +42,20 @@ export function progressDeadline(
 
 /** All wanted pods are of the present template and available, and no others are left. */
 export function isComplete({ spec }: Deployment, status: DeploymentStatus): boolean {
-  return (
-    status.updatedReplicas === spec.replicas &&
-    status.replicas === spec.replicas &&
-    status.availableReplicas === spec.replicas
-  );
+  const { replicas, updatedReplicas, availableReplicas } = status;
+  return [replicas, updatedReplicas, availableReplicas].every((count) => count === spec.replicas);
 }
 
 const available = 'NewReplicaSetAvailable';
 
 const allOf = ({ next, old }: DeploymentSets) => (next ? [...old, next] : old);
 
-type Counts = Pick<
-  DeploymentStatus,
-  'replicas' | 'updatedReplicas' | 'readyReplicas' | 'availableReplicas'
->;
 type Verdict = Pick<DeploymentCondition, 'type' | 'status' | 'reason' | 'message'> & {
   /** lastUpdateTime moves though nothing else does: the deadline counts from it. */
   readonly renews?: boolean;
 };
 
-function conditions(
-  observation: StatusObservation,
-  counts: Counts,
-): readonly DeploymentCondition[] {
+function conditions(observation: StatusObservation, counts: DeploymentStatus) {
   const { deployment, sets, now } = observation;
   const verdicts = [
     progress(observation, counts) ?? conditionOf(deployment, 'Progressing'),
@@ -84,11 +68,7 @@ function conditions(
   });
 }
 
-function dated(
-  verdict: Verdict,
-  previous: DeploymentCondition | undefined,
-  time: string,
-): DeploymentCondition {
+function dated(verdict: Verdict, previous: DeploymentCondition | undefined, time: string) {
   const { renews = false, ...said } = verdict;
   const isOld = previous?.status === said.status && previous.reason === said.reason;
   if (isOld && !renews) return previous;
@@ -96,32 +76,26 @@ function dated(
   return { ...said, lastUpdateTime: time, lastTransitionTime };
 }
 
-function availability({ spec }: Deployment, counts: Counts): Verdict {
-  const { maxUnavailable } =
-    spec.strategy.type === 'Recreate'
-      ? { maxUnavailable: 0 }
-      : rolloutLimits(spec.replicas, spec.strategy.rollingUpdate);
-  const isEnough = (counts.availableReplicas ?? 0) >= spec.replicas - maxUnavailable;
-  return {
-    type: 'Available',
-    status: isEnough ? 'True' : 'False',
-    reason: isEnough ? 'MinimumReplicasAvailable' : 'MinimumReplicasUnavailable',
-    message: isEnough
-      ? 'Deployment has minimum availability.'
-      : 'Deployment does not have minimum availability.',
-  };
+function availability({ spec }: Deployment, counts: DeploymentStatus): Verdict {
+  const { type: strategy, rollingUpdate } = spec.strategy;
+  const { maxUnavailable } = rolloutLimits(spec.replicas, rollingUpdate);
+  const needed = spec.replicas - (strategy === 'Recreate' ? 0 : maxUnavailable);
+  const [status, reason, has] =
+    (counts.availableReplicas ?? 0) >= needed
+      ? (['True', 'MinimumReplicasAvailable', 'has'] as const)
+      : (['False', 'MinimumReplicasUnavailable', 'does not have'] as const);
+  return { type: 'Available', status, reason, message: `Deployment ${has} minimum availability.` };
 }
 
 function replicaFailure(sets: DeploymentSets): readonly Verdict[] {
   const failure = allOf(sets)
     .flatMap((set) => set.status.conditions ?? [])
     .find(({ type, status }) => type === 'ReplicaFailure' && status === 'True');
-  if (!failure) return [];
-  return [{ ...failure, type: 'ReplicaFailure' }];
+  return failure ? [{ ...failure, type: 'ReplicaFailure' }] : [];
 }
 
 /** undefined: as before. */
-function progress(observation: StatusObservation, counts: Counts): Verdict | undefined {
+function progress(observation: StatusObservation, counts: DeploymentStatus): Verdict | undefined {
   const { deployment, sets, created, now } = observation;
   const before = conditionOf(deployment, 'Progressing');
   const name = sets.next?.metadata.name ?? created ?? '';
@@ -154,8 +128,8 @@ const moved = (reason: string, message: string): Verdict => ({
   renews: true,
 });
 
-function hasProgressed(before: DeploymentStatus, now: Counts): boolean {
-  const old = (counts: Counts) => (counts.replicas ?? 0) - (counts.updatedReplicas ?? 0);
+function hasProgressed(before: DeploymentStatus, now: DeploymentStatus): boolean {
+  const old = (counts: DeploymentStatus) => (counts.replicas ?? 0) - (counts.updatedReplicas ?? 0);
   return (
     (now.updatedReplicas ?? 0) > (before.updatedReplicas ?? 0) ||
     old(now) < old(before) ||

@@ -7,6 +7,7 @@ import { settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
+import { onlyThis } from '../store/preconditions.ts';
 import { type DeploymentPlan, planDeployment } from './deployment-plan.ts';
 import { revisionAnnotation } from './deployment-sets.ts';
 import { byController, concernedOwners, controllerKey, takeOwnership } from './ownership.ts';
@@ -15,12 +16,7 @@ import { podsByController } from './replica-set.ts';
 export const replicaSetsByController = byController(ReplicaSet);
 
 /** Replaces a Deployment's pods step by step when its template changes. */
-export const deploymentLoop: Loop = {
-  name: 'deployment-controller',
-  workers: 8,
-  wakes,
-  reconcile,
-};
+export const deploymentLoop: Loop = { name: 'deployment-controller', workers: 8, wakes, reconcile };
 
 function wakes(change: ObjectChange, cache: Cache): readonly string[] {
   if (change.kind === Deployment) return [formatKey(change.key)];
@@ -41,7 +37,7 @@ async function reconcile(key: string, deps: LoopDeps) {
   const deployment = cache.get(Deployment, parseKey(key));
   if (!deployment || deployment.metadata.deletionTimestamp) return settled;
   const ownership = await takeOwnership(deps, replicaSetsByController, deployment);
-  if (ownership.adopt.length > 0) return { requeueAfterMs: 0 };
+  if (ownership.adopted.length > 0) return { requeueAfterMs: 0 };
   const plan = planDeployment({
     deployment,
     sets: ownership.kept,
@@ -57,49 +53,29 @@ function runningPods(cache: Cache, set: ReplicaSet): number {
     .length;
 }
 
-async function applyPlan(
-  deps: LoopDeps,
-  deployment: Deployment,
-  plan: DeploymentPlan,
-): Promise<void> {
-  const { objects } = deps;
-  if (plan.create) {
-    const set = await objects.create(ReplicaSet, plan.create);
-    tellOfScaling(deps, deployment, { set, from: 0 });
-  }
+async function applyPlan(deps: LoopDeps, deployment: Deployment, plan: DeploymentPlan) {
+  const { objects, cache, events } = deps;
+  const tellOfScaling = ({ metadata: { name }, spec: { replicas: to } }: ReplicaSet, from = 0) => {
+    if (to === from) return;
+    const how = `${to > from ? 'up' : 'down'} replica set ${name} from ${from} to ${to}`;
+    events.normal(deployment, 'ScalingReplicaSet', `Scaled ${how}`);
+  };
+  if (plan.create) tellOfScaling(await objects.create(ReplicaSet, plan.create));
   for (const set of plan.update) {
-    const from = deps.cache.get(ReplicaSet, keyOf(set))?.spec.replicas ?? 0;
+    const before = cache.get(ReplicaSet, keyOf(set));
     await objects.update(ReplicaSet, set, 'main');
-    tellOfScaling(deps, deployment, { set, from });
+    tellOfScaling(set, before?.spec.replicas);
   }
-  for (const set of plan.remove) {
-    const { uid } = set.metadata;
-    await objects.delete(ReplicaSet, keyOf(set), { preconditions: { uid } });
-  }
+  for (const set of plan.remove) await objects.delete(ReplicaSet, keyOf(set), onlyThis(set));
   const current = await writeRevision(deps, deployment, plan.revision);
   await objects.update(Deployment, { ...current, status: plan.status }, 'status');
 }
 
-async function writeRevision(
-  { objects }: LoopDeps,
-  deployment: Deployment,
-  revision: number | undefined,
-): Promise<Deployment> {
+async function writeRevision({ objects }: LoopDeps, deployment: Deployment, revision?: number) {
   const { metadata } = deployment;
   if (revision === undefined || metadata.annotations?.[revisionAnnotation] === String(revision))
     return deployment;
   const annotations = { ...metadata.annotations, [revisionAnnotation]: String(revision) };
   const annotated = { ...deployment, metadata: { ...metadata, annotations } };
   return objects.update(Deployment, annotated, 'main');
-}
-
-function tellOfScaling(
-  { events }: LoopDeps,
-  deployment: Deployment,
-  { set, from }: { readonly set: ReplicaSet; readonly from: number },
-): void {
-  const to = set.spec.replicas;
-  if (to === from) return;
-  const how = `${to > from ? 'up' : 'down'} replica set ${set.metadata.name} from ${from} to ${to}`;
-  events.normal(deployment, 'ScalingReplicaSet', `Scaled ${how}`);
 }

@@ -14,15 +14,9 @@ export interface EndpointSliceObservation {
   readonly slices: readonly EndpointSlice[];
 }
 
-export interface EndpointSlicePlan {
-  readonly create: readonly NewSlice[];
-  readonly update: readonly EndpointSlice[];
-  readonly remove: readonly EndpointSlice[];
-}
-
 type NewSlice = NewObject<FieldsOf<typeof EndpointSlice>>;
 
-export const serviceLabel = 'kubernetes.io/service-name';
+const serviceLabel = 'kubernetes.io/service-name';
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
 export const manager = 'endpointslice-controller.k8s.io';
 
@@ -30,7 +24,7 @@ export const manager = 'endpointslice-controller.k8s.io';
 const maxEndpoints = 100;
 
 /** An endpoint stays in the slice where it is; freed room is filled before a new slice is made. */
-export function planEndpointSlices(observation: EndpointSliceObservation): EndpointSlicePlan {
+export function planEndpointSlices(observation: EndpointSliceObservation) {
   const { service, pods, slices } = observation;
   const groups = groupByPorts(service, pods);
   const kept = new Set<EndpointSlice>();
@@ -45,7 +39,7 @@ export function planEndpointSlices(observation: EndpointSliceObservation): Endpo
       const next = { ...slice, metadata, endpoints: contents };
       if (!isSame(next, slice)) update.push(next);
     }
-    for (const contents of filled.rest) create.push(newSlice(service, ports, contents));
+    for (const rest of filled.rest) create.push(newSlice(service, { ports, endpoints: rest }));
   }
   return { create, update, remove: slices.filter((slice) => !kept.has(slice)) };
 }
@@ -88,6 +82,7 @@ function endpointOf({ spec, metadata }: Service, pod: Pod): Endpoint {
   const isTerminating = pod.metadata.deletionTimestamp !== undefined;
   const isServing = isPodReady(pod) || spec.publishNotReadyAddresses === true;
   const { hostname, subdomain, nodeName } = pod.spec;
+  const { namespace, name, uid } = pod.metadata;
   return {
     addresses: [pod.status.podIP ?? ''],
     conditions: {
@@ -97,12 +92,7 @@ function endpointOf({ spec, metadata }: Service, pod: Pod): Endpoint {
     },
     ...(hostname && subdomain === metadata.name ? { hostname } : {}),
     ...(nodeName ? { nodeName } : {}),
-    targetRef: {
-      kind: 'Pod',
-      namespace: pod.metadata.namespace,
-      name: pod.metadata.name,
-      uid: pod.metadata.uid,
-    },
+    targetRef: { kind: 'Pod', namespace, name, uid },
   };
 }
 
@@ -133,19 +123,11 @@ function take(waiting: Map<string, Endpoint>, uid: string): readonly Endpoint[] 
 
 function labelsOf({ metadata, spec }: Service): Readonly<Record<string, string>> {
   const headless = spec.clusterIP === 'None' ? { 'service.kubernetes.io/headless': '' } : {};
-  return {
-    ...metadata.labels,
-    ...headless,
-    [serviceLabel]: metadata.name,
-    [managedByLabel]: manager,
-  };
+  const own = { [serviceLabel]: metadata.name, [managedByLabel]: manager };
+  return { ...metadata.labels, ...headless, ...own };
 }
 
-function newSlice(
-  service: Service,
-  ports: readonly EndpointPort[],
-  endpoints: readonly Endpoint[],
-): NewSlice {
+function newSlice(service: Service, { ports, endpoints }: PortGroup): NewSlice {
   const { name, namespace } = service.metadata;
   return {
     apiVersion: 'discovery.k8s.io/v1',

@@ -1,5 +1,4 @@
 import { EndpointSlice } from '../../api/endpoint-slice.ts';
-import type { AnyObject } from '../../api/kind.ts';
 import { Pod } from '../../api/pod.ts';
 import { type Labels, matchesSelector } from '../../api/selector.ts';
 import { Service } from '../../api/service.ts';
@@ -8,12 +7,7 @@ import type { Cache, ObjectChange } from '../store/cache.ts';
 import { slicesByService } from '../store/indexes.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
-import {
-  managedByLabel,
-  manager,
-  planEndpointSlices,
-  serviceLabel,
-} from './endpoint-slice-plan.ts';
+import { managedByLabel, manager, planEndpointSlices } from './endpoint-slice-plan.ts';
 
 /** Lists the pods behind every Service that has a selector. */
 export const endpointSliceLoop: Loop = {
@@ -26,18 +20,15 @@ export const endpointSliceLoop: Loop = {
 function wakes(change: ObjectChange, cache: Cache): readonly string[] {
   const { kind, object, previous } = change;
   if (kind === Service) return [formatKey(change.key)];
-  if (kind === EndpointSlice) return [object, previous].flatMap(serviceOf);
+  const states = [object, previous].filter((state) => state !== undefined);
+  if (kind === EndpointSlice)
+    return states.flatMap((slice) => slicesByService.valuesOf(slice as EndpointSlice));
   if (kind !== Pod) return [];
-  const labels = [object, previous].flatMap((pod) => (pod ? [pod.metadata.labels ?? {}] : []));
+  const labels = states.map(({ metadata }) => metadata.labels ?? {});
   return cache
     .list(Service, change.key.namespace)
     .filter((service) => labels.some((of) => selects(service, of)))
     .map((service) => formatKey(keyOf(service)));
-}
-
-function serviceOf(slice: AnyObject | undefined): readonly string[] {
-  const service = slice?.metadata.labels?.[serviceLabel];
-  return slice && service ? [`${slice.metadata.namespace ?? ''}/${service}`] : [];
 }
 
 /** Without a selector its user makes the slices. */

@@ -1,36 +1,30 @@
-import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
+import { apiVersionOf, type Kind } from '../../api/kind.ts';
 import type { OwnerReference } from '../../api/object-meta.ts';
 import { settled } from '../../base/run-reconciler.ts';
 import type { Cache, Index, ObjectChange } from '../store/cache.ts';
 import { keyOf, keyParser, storeKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
-import type { Objects } from '../store/objects.ts';
-import { type GarbageAction, planGarbage } from './garbage-plan.ts';
+import { onlyThis } from '../store/preconditions.ts';
+import { planGarbage } from './garbage-plan.ts';
+import { type Member, writeReferences } from './ownership.ts';
 
 /** Takes what has lost its owners; and before an owner goes, what it was asked to take along or leave behind. */
-export interface GarbageCollector {
-  readonly loop: Loop;
-  readonly indexes: readonly Index[];
-}
-
-export function garbageCollector(kinds: readonly Kind[]): GarbageCollector {
+export function garbageCollector(kinds: readonly Kind[]) {
   const indexes = kinds.map(byOwner);
   const parse = keyParser(kinds);
   const family: Family = { kinds, indexes };
-  return {
-    indexes,
-    loop: {
-      name: 'garbage-collector',
-      workers: 8,
-      wakes: (change, cache) => wakes(family, change, cache),
-      async reconcile(key, deps) {
-        const parsed = parse(key);
-        const object = parsed && deps.cache.get(parsed.kind, parsed.key);
-        if (parsed && object) await collect(family, { kind: parsed.kind, object }, deps);
-        return settled;
-      },
+  const loop: Loop = {
+    name: 'garbage-collector',
+    workers: 8,
+    wakes: (change, cache) => wakes(family, change, cache),
+    async reconcile(key, deps) {
+      const parsed = parse(key);
+      const object = parsed && deps.cache.get(parsed.kind, parsed.key);
+      if (parsed && object) await collect(family, { kind: parsed.kind, object }, deps);
+      return settled;
     },
   };
+  return { indexes, loop };
 }
 
 interface Family {
@@ -38,18 +32,11 @@ interface Family {
   readonly indexes: readonly Index[];
 }
 
-interface Member {
-  readonly kind: Kind;
-  readonly object: AnyObject;
-}
-
-function byOwner(kind: Kind): Index {
-  return {
-    name: `${kind.plural} by owner`,
-    kind,
-    valuesOf: ({ metadata }) => (metadata.ownerReferences ?? []).map(({ uid }) => uid),
-  };
-}
+const byOwner = (kind: Kind): Index => ({
+  name: `${kind.plural} by owner`,
+  kind,
+  valuesOf: ({ metadata }) => (metadata.ownerReferences ?? []).map(({ uid }) => uid),
+});
 
 function wakes(family: Family, change: ObjectChange, cache: Cache): readonly string[] {
   const { kind, object, previous } = change;
@@ -83,36 +70,20 @@ function ownerOf(
   { apiVersion, kind: kindName, name, uid }: OwnerReference,
   { cache, namespace }: { readonly cache: Cache; readonly namespace: string },
 ): Member | undefined {
-  const kind = kinds.find(
-    (candidate) => candidate.kind === kindName && apiVersionOf(candidate) === apiVersion,
-  );
+  const kind = kinds.find((one) => one.kind === kindName && apiVersionOf(one) === apiVersion);
   const object = kind && cache.get(kind, { namespace: kind.namespaced ? namespace : '', name });
   return kind && object?.metadata.uid === uid ? { kind, object } : undefined;
 }
 
-async function collect(family: Family, member: Member, deps: LoopDeps): Promise<void> {
-  const { cache, objects } = deps;
-  const { namespace = '', uid } = member.object.metadata;
+async function collect(family: Family, member: Member, { cache, objects }: LoopDeps) {
+  const { kind, object } = member;
+  const { namespace = '', uid, resourceVersion } = object.metadata;
   const dependents = dependentsOf(family, uid, cache);
   const action = planGarbage({
-    object: member.object,
+    object,
     ownerOf: (reference) => ownerOf(family, reference, { cache, namespace })?.object,
-    dependents: dependents.map(({ object }) => object),
+    dependents: dependents.map((dependent) => dependent.object),
   });
-  await apply({ action, member, dependents, family }, objects, cache);
-}
-
-interface Step {
-  readonly action: GarbageAction;
-  readonly member: Member;
-  readonly dependents: readonly Member[];
-  readonly family: Family;
-}
-
-async function apply(step: Step, objects: Objects, cache: Cache): Promise<void> {
-  const { action, member, dependents, family } = step;
-  const { kind, object } = member;
-  const { uid, resourceVersion } = object.metadata;
   switch (action.kind) {
     case 'none':
       return;
@@ -135,9 +106,8 @@ async function apply(step: Step, objects: Objects, cache: Cache): Promise<void> 
       for (const dependent of dependents.filter((d) => action.dependents.includes(d.object))) {
         const own = dependentsOf(family, dependent.object.metadata.uid, cache);
         const propagationPolicy = own.length > 0 ? 'Foreground' : 'Background';
-        const preconditions = { uid: dependent.object.metadata.uid };
-        const key = keyOf(dependent.object);
-        await objects.delete(dependent.kind, key, { propagationPolicy, preconditions });
+        const options = { propagationPolicy, ...onlyThis(dependent.object) } as const;
+        await objects.delete(dependent.kind, keyOf(dependent.object), options);
       }
       return;
     case 'disown':
@@ -148,13 +118,4 @@ async function apply(step: Step, objects: Objects, cache: Cache): Promise<void> 
       }
       return;
   }
-}
-
-function writeReferences(
-  objects: Objects,
-  { kind, object }: Member,
-  ownerReferences: readonly OwnerReference[],
-) {
-  const metadata = { ...object.metadata, ownerReferences };
-  return objects.update(kind, { ...object, metadata }, 'main');
 }

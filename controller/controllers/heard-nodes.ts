@@ -1,14 +1,6 @@
 import type { Lease } from '../../api/lease.ts';
 import type { LoopDeps } from '../store/loop.ts';
 
-/** Signs of life, timed by a clock that never jumps: a machine's wall clock may be set at any time. */
-export interface HeardNodes {
-  /** When the node's lease was last seen renewed, as clock.now() counts; undefined: not in this term. */
-  lastOf(name: string, lease: Lease | undefined, deps: HeardDeps): number | undefined;
-}
-
-type HeardDeps = Pick<LoopDeps, 'clock' | 'runningSince'>;
-
 interface Seen {
   readonly term: number;
   readonly renewTime: string | undefined;
@@ -18,10 +10,13 @@ interface Seen {
 /** The dispatcher writes a beat down at most so much later. */
 const longestWayMs = 3000;
 
-export function heardNodes(): HeardNodes {
+/** Signs of life, timed by a clock that never jumps: a machine's wall clock may be set at any time. */
+export function heardNodes() {
   const seen = new Map<string, Seen>();
   return {
-    lastOf(name, lease, { clock, runningSince: term }) {
+    /** When the node's lease was last seen renewed, as clock.now() counts; undefined: not in this term. */
+    lastOf(name: string, lease: Lease | undefined, deps: Pick<LoopDeps, 'clock' | 'runningSince'>) {
+      const { clock, runningSince: term } = deps;
       const { renewTime } = lease?.spec ?? {};
       const before = seen.get(name);
       const isFirst = before?.term !== term;

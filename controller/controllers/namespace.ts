@@ -1,10 +1,10 @@
 import type { Kind } from '../../api/kind.ts';
 import { firstNamespaces, Namespace } from '../../api/namespace.ts';
 import { hasReason } from '../../api/status.ts';
-import { type Settled, settled } from '../../base/run-reconciler.ts';
+import { settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
 import { keyOf } from '../store/keys.ts';
-import type { Loop, LoopDeps } from '../store/loop.ts';
+import type { Loop } from '../store/loop.ts';
 import type { Objects } from '../store/objects.ts';
 
 /** What makes a namespace wait until it is empty; in spec.finalizers, as in Kubernetes. */
@@ -34,7 +34,21 @@ export function namespaceLoop(kinds: readonly Kind[]): Loop {
     name: 'namespace-controller',
     workers: 2,
     wakes,
-    reconcile: (name, deps) => reconcile(name, contents, deps),
+    async reconcile(name, { cache, objects }) {
+      const namespace = cache.get(Namespace, { namespace: '', name });
+      if (!namespace?.metadata.deletionTimestamp) return settled;
+      const left = contents.flatMap((kind) =>
+        cache.list(kind, name).map((object) => ({ kind, object })),
+      );
+      if (left.length > 0) {
+        const living = left.filter(({ object }) => !object.metadata.deletionTimestamp);
+        for (const { kind, object } of living) await objects.delete(kind, keyOf(object));
+        return settled;
+      }
+      const finalizers = (namespace.spec.finalizers ?? []).filter((f) => f !== contentsFinalizer);
+      await objects.update(Namespace, { ...namespace, spec: { finalizers } }, 'all');
+      return settled;
+    },
   };
 }
 
@@ -43,25 +57,4 @@ function wakes({ kind, key }: ObjectChange, cache: Cache): readonly string[] {
   if (key.namespace === '') return [];
   const namespace = cache.get(Namespace, { namespace: '', name: key.namespace });
   return namespace?.metadata.deletionTimestamp ? [key.namespace] : [];
-}
-
-async function reconcile(
-  name: string,
-  contents: readonly Kind[],
-  deps: LoopDeps,
-): Promise<Settled> {
-  const { cache, objects } = deps;
-  const namespace = cache.get(Namespace, { namespace: '', name });
-  if (!namespace?.metadata.deletionTimestamp) return settled;
-  const left = contents.flatMap((kind) =>
-    cache.list(kind, name).map((object) => ({ kind, object })),
-  );
-  if (left.length > 0) {
-    const living = left.filter(({ object }) => !object.metadata.deletionTimestamp);
-    for (const { kind, object } of living) await objects.delete(kind, keyOf(object));
-    return settled;
-  }
-  const finalizers = (namespace.spec.finalizers ?? []).filter((f) => f !== contentsFinalizer);
-  await objects.update(Namespace, { ...namespace, spec: { finalizers } }, 'all');
-  return settled;
 }

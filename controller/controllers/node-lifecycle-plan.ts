@@ -53,9 +53,9 @@ export function planNode({ node, lease, heardAt, now, listeningSince }: NodeObse
   const expiresAt = renewed === undefined ? listeningSince + reconnectMs : renewed + seconds * 1000;
   const isLost = now >= expiresAt;
   const status = { ...node.status, conditions: withReadiness(node, isLost, now) };
-  const taints = withTaints(node.spec.taints ?? [], status, now);
-  const spec = taints.length > 0 ? { ...node.spec, taints } : without(node.spec, 'taints');
-  const next = { ...node, spec, status };
+  const { taints: present = [], ...spec } = node.spec;
+  const taints = withTaints(present, status, now);
+  const next = { ...node, spec: { ...spec, ...(taints.length > 0 ? { taints } : {}) }, status };
   return {
     node: isSame(next, node) ? node : next,
     isLost,
@@ -78,11 +78,7 @@ function withReadiness(node: Node, isLost: boolean, now: number): readonly NodeC
   return withCondition(conditions, unknown, formatTime(now));
 }
 
-function withTaints(
-  taints: readonly Taint[],
-  status: Node['status'],
-  now: number,
-): readonly Taint[] {
+function withTaints(taints: readonly Taint[], status: Node['status'], now: number): Taint[] {
   const foreign = [
     ...taints.filter(({ key }) => !ownTaints.has(key)),
     ...(status.conditions ?? []).flatMap(({ type, status }): readonly Taint[] => {
@@ -101,11 +97,6 @@ function withTaints(
     { key, effect: 'NoSchedule', timeAdded: since('NoSchedule') },
     { key, effect: 'NoExecute', timeAdded: since('NoExecute') },
   ];
-}
-
-function without<T extends object, K extends keyof T>(object: T, name: K): Omit<T, K> {
-  const { [name]: _, ...rest } = object;
-  return rest;
 }
 
 const podOfLostNode = 'NodeLost';

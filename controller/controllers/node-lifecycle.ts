@@ -7,17 +7,45 @@ import type { ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
 import { formatKey, keyOf } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
-import { type HeardNodes, heardNodes } from './heard-nodes.ts';
-import { evictionTime, planNode, planPodReadiness, reconnectMs } from './node-lifecycle-plan.ts';
+import { onlyThis } from '../store/preconditions.ts';
+import { heardNodes } from './heard-nodes.ts';
+import {
+  evictionTime,
+  type NodePlan,
+  planNode,
+  planPodReadiness,
+  reconnectMs,
+} from './node-lifecycle-plan.ts';
 
 /** Where the nodes' leases are. */
 const nodeLeaseNamespace = 'kube-node-lease';
 
 /** Marks nodes that fall silent, and moves their pods on. The key is the node's name. */
 export function nodeLifecycleLoop(): Loop {
-  const ears: Ears = { heard: heardNodes(), isDeaf: deafness() };
-  const reconcileNode = (name: string, deps: LoopDeps) => reconcile(name, deps, ears);
-  return { name: 'node-controller', workers: 4, wakes, reconcile: reconcileNode };
+  const heard = heardNodes();
+  const isDeaf = deafness();
+  const reconcile: Loop['reconcile'] = async (name, deps) => {
+    const { cache, clock } = deps;
+    const node = cache.get(Node, { namespace: '', name });
+    const lease = cache.get(Lease, { namespace: nodeLeaseNamespace, name });
+    const now = clock.now();
+    const mayBeOurFault = isDeaf(deps);
+    if (!node) return removeOldLease(lease, deps);
+    const heardAt = heard.lastOf(name, lease, deps);
+    const plan = planNode({ node, lease, heardAt, now, listeningSince: deps.runningSince });
+    if (plan.node !== node) await writeNode(deps, node, plan);
+    const pods = cache.byIndex(podsByNode, name);
+    const isHeard = !plan.isLost && readiness(plan.node) === 'True';
+    if (plan.isLost || isHeard)
+      await Promise.all(pods.map((pod) => writeReadiness(deps, pod, plan.isLost)));
+    // Heard again, but its Ready is not written yet: as good as ready.
+    const isComingBack = !plan.isLost && readiness(plan.node) === 'Unknown';
+    if (isComingBack || (plan.isLost && mayBeOurFault)) return { requeueAfterMs: deafRetryMs };
+    const times = await Promise.all(pods.map((pod) => movePod(deps, pod, { ...plan, now })));
+    const next = Math.min(...times, plan.nextCheckAt ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(next) ? { requeueAfterMs: Math.max(1, next - clock.now()) } : settled;
+  };
+  return { name: 'node-controller', workers: 4, wakes, reconcile };
 }
 
 function wakes({ kind, key, object, previous }: ObjectChange): readonly string[] {
@@ -29,34 +57,6 @@ function wakes({ kind, key, object, previous }: ObjectChange): readonly string[]
   );
 }
 
-interface Ears {
-  readonly heard: HeardNodes;
-  readonly isDeaf: (deps: LoopDeps) => boolean;
-}
-
-async function reconcile(name: string, deps: LoopDeps, { heard, isDeaf }: Ears) {
-  const { cache, clock } = deps;
-  const node = cache.get(Node, { namespace: '', name });
-  const lease = cache.get(Lease, { namespace: nodeLeaseNamespace, name });
-  const now = clock.now();
-  const mayBeOurFault = isDeaf(deps);
-  if (!node) return removeOldLease(lease, deps);
-  const heardAt = heard.lastOf(name, lease, deps);
-  const plan = planNode({ node, lease, heardAt, now, listeningSince: deps.runningSince });
-  if (plan.node !== node)
-    await writeNode(deps, { before: node, after: plan.node, isLost: plan.isLost });
-  const pods = cache.byIndex(podsByNode, name);
-  const isHeard = !plan.isLost && readiness(plan.node) === 'True';
-  if (plan.isLost || isHeard)
-    await Promise.all(pods.map((pod) => writeReadiness(deps, pod, plan.isLost)));
-  // Heard again, but its Ready is not written yet: as good as ready.
-  const isComingBack = !plan.isLost && readiness(plan.node) === 'Unknown';
-  if (isComingBack || (plan.isLost && mayBeOurFault)) return { requeueAfterMs: deafRetryMs };
-  const times = await Promise.all(pods.map((pod) => movePod({ deps, pod, ...plan, now })));
-  const next = Math.min(...times, plan.nextCheckAt ?? Number.POSITIVE_INFINITY);
-  return Number.isFinite(next) ? { requeueAfterMs: Math.max(1, next - clock.now()) } : settled;
-}
-
 /** A node that joins or comes back has its lease before it has its Node. */
 const leaseWithoutNodeMs = 10_000;
 
@@ -64,7 +64,7 @@ async function removeOldLease(lease: Lease | undefined, { objects, clock }: Loop
   if (!lease) return settled;
   const restMs = Date.parse(lease.spec.renewTime ?? '') + leaseWithoutNodeMs - clock.now();
   if (restMs > 0) return { requeueAfterMs: Math.min(restMs, leaseWithoutNodeMs) };
-  await objects.delete(Lease, keyOf(lease), { preconditions: { uid: lease.metadata.uid } });
+  await objects.delete(Lease, keyOf(lease), onlyThis(lease));
   return settled;
 }
 
@@ -76,9 +76,9 @@ const standstillMs = 3000;
  * is no node that evicted pods could go to. When the first is back, the others are on their way. The same when this
  * process has stood still: what came meanwhile is yet to be read.
  */
-function deafness(): Ears['isDeaf'] {
+function deafness() {
   let [lastAt, calledAt] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
-  return ({ cache, clock }) => {
+  return ({ cache, clock }: LoopDeps) => {
     const now = clock.monotonic();
     const isSilent = cache.list(Node).every((node) => readiness(node) !== 'True');
     if (isSilent || now - calledAt > standstillMs) lastAt = now;
@@ -89,48 +89,34 @@ function deafness(): Ears['isDeaf'] {
 
 const deafRetryMs = 1000;
 
-interface NodeChange {
-  readonly before: Node;
-  readonly after: Node;
-  readonly isLost: boolean;
-}
-
-async function writeNode(deps: LoopDeps, { before, after, isLost }: NodeChange): Promise<void> {
-  await deps.objects.update(Node, after, 'all');
+async function writeNode({ objects, events }: LoopDeps, before: Node, plan: NodePlan) {
+  const { node, isLost } = plan;
+  await objects.update(Node, node, 'all');
   const wasUnknown = readiness(before) === 'Unknown';
-  const said = `Node ${after.metadata.name} status is now:`;
-  if (isLost && !wasUnknown) deps.events.warning(after, 'NodeNotReady', `${said} NodeNotReady`);
-  if (!isLost && wasUnknown) deps.events.normal(after, 'NodeReady', `${said} NodeReady`);
+  const said = `Node ${node.metadata.name} status is now:`;
+  if (isLost && !wasUnknown) events.warning(node, 'NodeNotReady', `${said} NodeNotReady`);
+  if (!isLost && wasUnknown) events.normal(node, 'NodeReady', `${said} NodeReady`);
 }
 
 const readiness = (node: Node) => conditionOf(node, 'Ready')?.status;
 
-interface PodOnNode {
-  readonly deps: LoopDeps;
-  readonly pod: Pod;
-  readonly node: Node;
-  readonly isLost: boolean;
-  readonly now: number;
-}
-
 /** Deletes the pod when its time on a tainted node is over. Returns when to look again, or Infinity. */
-async function movePod({ deps, pod, node, isLost, now }: PodOnNode): Promise<number> {
-  const { deletionTimestamp, uid } = pod.metadata;
-  const preconditions = { uid };
+async function movePod(deps: LoopDeps, pod: Pod, plan: NodePlan & { readonly now: number }) {
+  const { node, isLost, now } = plan;
+  const { deletionTimestamp } = pod.metadata;
   if (deletionTimestamp !== undefined) {
-    if (!isLost) return Number.POSITIVE_INFINITY;
-    // Nobody is there to say that it has ended.
-    const at = Date.parse(deletionTimestamp);
+    const at = isLost ? Date.parse(deletionTimestamp) : Number.POSITIVE_INFINITY;
     if (at > now) return at;
-    await deps.objects.delete(Pod, keyOf(pod), { preconditions, gracePeriodSeconds: 0 });
-    return Number.POSITIVE_INFINITY;
+    // Nobody is there to say that it has ended.
+    await deps.objects.delete(Pod, keyOf(pod), { ...onlyThis(pod), gracePeriodSeconds: 0 });
+  } else {
+    const at = evictionTime(pod, node.spec.taints ?? []) ?? Number.POSITIVE_INFINITY;
+    if (at > now) return at;
+    const why = `node ${node.metadata.name} is tainted`;
+    const message = `Deleting pod ${formatKey(keyOf(pod))}: ${why}`;
+    deps.events.normal(pod, 'TaintManagerEviction', message);
+    await deps.objects.delete(Pod, keyOf(pod), onlyThis(pod));
   }
-  const at = evictionTime(pod, node.spec.taints ?? []);
-  if (at === undefined) return Number.POSITIVE_INFINITY;
-  if (at > now) return at;
-  const why = `node ${node.metadata.name} is tainted`;
-  deps.events.normal(pod, 'TaintManagerEviction', `Deleting pod ${formatKey(keyOf(pod))}: ${why}`);
-  await deps.objects.delete(Pod, keyOf(pod), { preconditions });
   return Number.POSITIVE_INFINITY;
 }
 

@@ -6,6 +6,7 @@ import { matchesSelector } from '../../api/selector.ts';
 import type { Cache, Index, ObjectChange } from '../store/cache.ts';
 import { formatKey, keyOf } from '../store/keys.ts';
 import type { LoopDeps } from '../store/loop.ts';
+import type { Objects } from '../store/objects.ts';
 
 /** The one owner that controls it. */
 const controllerOf = ({ metadata }: Pick<AnyObject, 'metadata'>): OwnerReference | undefined =>
@@ -39,54 +40,41 @@ export async function takeOwnership<F extends Fields>(
   { cache, objects }: LoopDeps,
   index: Index<F>,
   owner: Selecting,
-): Promise<Ownership<KubeObject<F>>> {
-  const { uid, namespace = '' } = owner.metadata;
+) {
+  const { uid, namespace = '', deletionTimestamp } = owner.metadata;
+  const matches = ({ metadata }: AnyObject) =>
+    matchesSelector(owner.spec.selector, metadata.labels);
   const owned = cache.byIndex(index, uid);
-  const orphans = cache.byIndex(index, `orphans of ${namespace}`);
-  const ownership = planOwnership(owner, owned, orphans);
-  const rewrite = (object: KubeObject<F>, ownerReferences: readonly OwnerReference[]) =>
-    objects.update(
-      index.kind,
-      { ...object, metadata: { ...object.metadata, ownerReferences } },
-      'main',
-    );
-  const referencesOf = ({ metadata }: AnyObject) => metadata.ownerReferences ?? [];
-  await Promise.all([
-    ...ownership.adopt.map((object) =>
-      rewrite(object, [...referencesOf(object), controllerReference(owner)]),
-    ),
-    ...ownership.release.map((object) =>
-      rewrite(
-        object,
-        referencesOf(object).filter((reference) => reference.uid !== uid),
-      ),
-    ),
-  ]);
-  return ownership;
-}
-
-/** Nothing is adopted or let go once the owner goes. */
-function planOwnership<T extends AnyObject>(
-  { metadata, spec }: Selecting,
-  owned: readonly T[],
-  orphans: readonly T[],
-): Ownership<T> {
-  const matches = (object: T) => matchesSelector(spec.selector, object.metadata.labels);
   const kept = owned.filter(matches);
-  if (metadata.deletionTimestamp !== undefined) return { kept, adopt: [], release: [] };
-  return {
-    kept,
-    adopt: orphans.filter(
-      (orphan) => orphan.metadata.deletionTimestamp === undefined && matches(orphan),
-    ),
-    release: owned.filter((object) => !matches(object)),
-  };
+  // Nothing is adopted or let go once the owner goes.
+  if (deletionTimestamp !== undefined) return { kept, adopted: [] };
+  const adopted = cache
+    .byIndex(index, `orphans of ${namespace}`)
+    .filter((orphan) => orphan.metadata.deletionTimestamp === undefined && matches(orphan));
+  const released = owned.filter((object) => !matches(object));
+  const rewrite = (object: KubeObject<F>, references: readonly OwnerReference[]) =>
+    writeReferences(objects, { kind: index.kind, object }, references);
+  const present = ({ metadata }: AnyObject) => metadata.ownerReferences ?? [];
+  const others = (object: AnyObject) => present(object).filter((owner) => owner.uid !== uid);
+  await Promise.all([
+    ...adopted.map((orphan) => rewrite(orphan, [...present(orphan), controllerReference(owner)])),
+    ...released.map((object) => rewrite(object, others(object))),
+  ]);
+  return { kept, adopted };
 }
 
-interface Ownership<T> {
-  readonly kept: readonly T[];
-  readonly adopt: readonly T[];
-  readonly release: readonly T[];
+export interface Member<F extends Fields = Fields> {
+  readonly kind: Kind<F>;
+  readonly object: KubeObject<F>;
+}
+
+export function writeReferences<F extends Fields>(
+  objects: Objects,
+  { kind, object }: Member<F>,
+  ownerReferences: readonly OwnerReference[],
+) {
+  const metadata = { ...object.metadata, ownerReferences };
+  return objects.update(kind, { ...object, metadata }, 'main');
 }
 
 /** The keys of those of this kind whom a change of what they may own concerns: who controls it or did, who would adopt it. */

@@ -5,17 +5,13 @@ import type { Cache, ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
+import { onlyThis } from '../store/preconditions.ts';
 
 /** A pod may name a node that is just about to join. */
 const joiningTimeMs = 10_000;
 
 /** Removes pods that are bound to a node that doesn't exist: nobody will ever end them. */
-export const podGarbageLoop: Loop = {
-  name: 'pod-garbage-collector',
-  workers: 2,
-  wakes,
-  reconcile,
-};
+export const podGarbageLoop: Loop = { name: 'pod-garbage-collector', workers: 2, wakes, reconcile };
 
 function wakes({ kind, key, object }: ObjectChange, cache: Cache): readonly string[] {
   if (kind === Node && !object)
@@ -32,7 +28,6 @@ async function reconcile(key: string, { cache, objects, clock }: LoopDeps) {
   if (!pod || hasNode(pod, cache)) return settled;
   const waitMs = Date.parse(pod.metadata.creationTimestamp) + joiningTimeMs - clock.now();
   if (waitMs > 0) return { requeueAfterMs: waitMs };
-  const { uid } = pod.metadata;
-  await objects.delete(Pod, keyOf(pod), { gracePeriodSeconds: 0, preconditions: { uid } });
+  await objects.delete(Pod, keyOf(pod), { gracePeriodSeconds: 0, ...onlyThis(pod) });
   return settled;
 }

@@ -37,11 +37,8 @@ export function planReplicaSet(observation: ReplicaSetObservation): ReplicaSetPl
   };
 }
 
-function observedStatus(
-  { metadata, spec, status }: ReplicaSet,
-  active: readonly Pod[],
-  now: number,
-): Pick<ReplicaSetPlan, 'status' | 'requeueAfterMs'> {
+function observedStatus(replicaSet: ReplicaSet, active: readonly Pod[], now: number) {
+  const { metadata, spec, status } = replicaSet;
   const times = active.flatMap((pod) => availableAt(pod, spec.minReadySeconds ?? 0) ?? []);
   const coming = times.filter((at) => at > now);
   const templateLabels = Object.entries(spec.template.metadata.labels ?? {});
@@ -79,12 +76,11 @@ function leastWorth(pods: readonly Pod[]): readonly Pod[] {
 }
 
 function firstDifference(orders: readonly ((pod: Pod) => number)[], a: Pod, b: Pod): number {
-  for (const order of orders) {
-    const difference = order(a) - order(b);
-    if (difference !== 0) return difference;
-  }
-  return a.metadata.name < b.metadata.name ? -1 : 1;
+  const differences = orders.values().map((order) => order(a) - order(b));
+  return differences.find((difference) => difference !== 0) ?? (nameOf(a) < nameOf(b) ? -1 : 1);
 }
+
+const nameOf = ({ metadata }: Pod) => metadata.name;
 
 const deletionCost = ({ metadata }: Pod) =>
   Number(metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0);

@@ -1,6 +1,5 @@
 import { withCondition } from '../../api/condition.ts';
 import type { FieldsOf, NewObject } from '../../api/kind.ts';
-import { Namespace } from '../../api/namespace.ts';
 import { Pod } from '../../api/pod.ts';
 import { parseObject } from '../../api/prepare.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
@@ -10,8 +9,10 @@ import { errorChain } from '../../base/error-chain.ts';
 import { settled } from '../../base/run-reconciler.ts';
 import { checkRuntimeClass } from '../runtime-class.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
+import { isNamespaceOpen } from '../store/deletion.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
+import { onlyThis } from '../store/preconditions.ts';
 import { byController, concernedOwners, controllerReference, takeOwnership } from './ownership.ts';
 import { planReplicaSet, type ReplicaSetPlan } from './replica-set-plan.ts';
 
@@ -31,8 +32,8 @@ async function reconcile(key: string, deps: LoopDeps) {
   const replicaSet = cache.get(ReplicaSet, parseKey(key));
   if (!replicaSet) return settled;
   const ownership = await takeOwnership(deps, podsByController, replicaSet);
-  const pods = [...ownership.kept, ...ownership.adopt];
-  const mayCreate = isNamespaceOpen(cache, replicaSet);
+  const pods = [...ownership.kept, ...ownership.adopted];
+  const mayCreate = isNamespaceOpen(cache, replicaSet.metadata.namespace ?? '');
   const plan = planReplicaSet({ replicaSet, pods, mayCreate, now: clock.now() });
   const failure = await applyPlan(deps, replicaSet, plan);
   await writeStatus(deps, replicaSet, { plan, failure });
@@ -40,18 +41,8 @@ async function reconcile(key: string, deps: LoopDeps) {
   return plan.requeueAfterMs === undefined ? settled : { requeueAfterMs: plan.requeueAfterMs };
 }
 
-/** A namespace that is being emptied gets no new pods. */
-function isNamespaceOpen(cache: Cache, { metadata }: ReplicaSet): boolean {
-  const namespace = cache.get(Namespace, { namespace: '', name: metadata.namespace ?? '' });
-  return namespace !== undefined && namespace.metadata.deletionTimestamp === undefined;
-}
-
 /** Returns the failure instead of throwing it: the status tells of it too. */
-async function applyPlan(
-  deps: LoopDeps,
-  replicaSet: ReplicaSet,
-  plan: ReplicaSetPlan,
-): Promise<unknown> {
+async function applyPlan(deps: LoopDeps, replicaSet: ReplicaSet, plan: ReplicaSetPlan) {
   try {
     await createPods(deps, replicaSet, plan.create);
     await Promise.all(plan.remove.map((pod) => removePod(deps, replicaSet, pod)));
@@ -101,8 +92,7 @@ function newPod(replicaSet: ReplicaSet): NewObject<FieldsOf<typeof Pod>> {
 }
 
 async function removePod(deps: LoopDeps, replicaSet: ReplicaSet, pod: Pod): Promise<void> {
-  const { uid } = pod.metadata;
-  await deps.objects.delete(Pod, keyOf(pod), { preconditions: { uid } });
+  await deps.objects.delete(Pod, keyOf(pod), onlyThis(pod));
   deps.events.normal(replicaSet, 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
 }
 

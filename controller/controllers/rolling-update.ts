@@ -4,6 +4,8 @@ export interface RolloutLimits {
   readonly maxUnavailable: number;
 }
 
+type Bounds = Partial<Readonly<Record<keyof RolloutLimits, number | string>>>;
+
 interface Scale {
   /** What the ReplicaSet is asked for. */
   readonly replicas: number;
@@ -19,16 +21,8 @@ export interface Rollout {
   readonly old: readonly Scale[];
 }
 
-export interface RolloutStep {
-  readonly next: number;
-  readonly old: readonly number[];
-}
-
 /** Percentages of the wanted number: surge rounds up, unavailable down; not both can be 0, or nothing could move. */
-export function rolloutLimits(
-  desired: number,
-  bounds: { readonly maxSurge?: number | string; readonly maxUnavailable?: number | string } = {},
-): RolloutLimits {
+export function rolloutLimits(desired: number, bounds: Bounds = {}): RolloutLimits {
   const maxSurge = absolute(bounds.maxSurge ?? '25%', desired, Math.ceil);
   const maxUnavailable = absolute(bounds.maxUnavailable ?? '25%', desired, Math.floor);
   if (maxSurge === 0 && maxUnavailable === 0) return { maxSurge, maxUnavailable: 1 };
@@ -36,7 +30,7 @@ export function rolloutLimits(
 }
 
 /** The next step: the new ReplicaSet up as far as the surge goes; if it can't, the old ones down as far as is safe. */
-export function planRollingUpdate(rollout: Rollout): RolloutStep {
+export function planRollingUpdate(rollout: Rollout) {
   const old = rollout.old.map(({ replicas }) => replicas);
   const next = nextReplicas(rollout);
   if (next !== rollout.next.replicas) return { next, old };

@@ -1,68 +1,42 @@
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import type {
-  AgentMessage,
-  ControllerMessage,
-  Generation,
-  OpenSession,
-  Welcome,
-} from '../../api/generated/agent.ts';
+import type * as wire from '../../api/generated/agent.ts';
 import type { Pod } from '../../api/pod.ts';
-import type { Clock } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
-import type { Cache } from '../store/cache.ts';
+import type { LoopDeps } from '../store/loop.ts';
 import { assignmentMessages } from './assignment-messages.ts';
 import { allRows, type NetworkRows, planNetwork } from './network-table.ts';
 
-export type ControlCall = ServerDuplexStream<AgentMessage, ControllerMessage>;
-
-/** One connected agent: keeps it at what the cache says it should have. */
-export interface AgentLink {
-  readonly nodeName: string;
-  /** Says what this controller is to the agent, and as the leader everything that it should know. Safe to repeat. */
-  greet(welcome: Welcome, holds: () => boolean): void;
-  /** Something about its pods may have changed. Many wakes in one tick are one message round. */
-  wakePods(): void;
-  wakeNetwork(rows: NetworkRows): void;
-  /** True if its pods name this object: "ConfigMap/namespace/name". */
-  names(object: string): boolean;
-  openSession(session: OpenSession): void;
-  closeSession(id: string): void;
-  /** It reported a pod that isn't its own. */
-  removePod(uid: string): void;
-  /** The call ends; the agent will dial again. */
-  close(): void;
-}
+export type ControlCall = ServerDuplexStream<wire.AgentMessage, wire.ControllerMessage>;
 
 /** The writing side of the call. */
 interface ControlOutput {
   /** False: taken, but full until 'drain'. */
-  write(message: ControllerMessage): boolean;
+  write(message: wire.ControllerMessage): boolean;
   end(): void;
   readonly destroyed: boolean;
   on(event: 'drain', listener: () => void): unknown;
 }
 
-export interface AgentLinkOptions {
+export interface AgentLinkOptions extends Pick<LoopDeps, 'cache' | 'clock' | 'log'> {
   readonly nodeName: string;
   readonly call: ControlOutput;
   /** Ends its connection at once. */
   readonly cut: () => void;
   /** The agent is too old for this pod. */
   readonly refuse: (pod: Pod) => void;
-  readonly cache: Cache;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** So long an agent may leave its stream unread; then the link is cut, and it begins again with a snapshot. */
 const unreadLimitMs = 10_000;
 
+export type AgentLink = ReturnType<typeof agentLink>;
+
 /**
+ * One connected agent: keeps it at what the cache says it should have.
  * What is to be said is always computed from the cache when it can be sent: while the stream is full nothing queues up
  * but the names of what changed.
  */
-export function agentLink(options: AgentLinkOptions): AgentLink {
-  const { call, cache, nodeName } = options;
+export function agentLink(options: AgentLinkOptions) {
+  const { cache, nodeName } = options;
   let assignments = assignmentMessages(nodeName, cache);
   let epoch = 0;
   /** False: this controller assigns nothing, or nothing any more. */
@@ -72,7 +46,7 @@ export function agentLink(options: AgentLinkOptions): AgentLink {
   let podsDirty = false;
   let awake = false;
 
-  const generation = (): Generation => ({ epoch, revision: cache.revision });
+  const generation = (): wire.Generation => ({ epoch, revision: cache.revision });
   const sendPods = () => {
     for (const message of assignments.next(generation()))
       if (message.$case === 'refuse') options.refuse(message.value);
@@ -98,7 +72,8 @@ export function agentLink(options: AgentLinkOptions): AgentLink {
 
   return {
     nodeName,
-    greet(welcome, holds) {
+    /** Says what this controller is to the agent, and as the leader everything that it should know. Safe to repeat. */
+    greet(welcome: wire.Welcome, holds: () => boolean) {
       assignments = assignmentMessages(nodeName, cache);
       epoch = welcome.fenceEpoch;
       mayAssign = holds;
@@ -109,27 +84,29 @@ export function agentLink(options: AgentLinkOptions): AgentLink {
       sendNetwork(allRows(cache));
       outlet.send({ $case: 'snapshotEnd', value: {} });
     },
+    /** Something about its pods may have changed. Many wakes in one tick are one message round. */
     wakePods() {
       podsDirty = true;
       wake();
     },
-    wakeNetwork(rows) {
+    wakeNetwork(rows: NetworkRows) {
       for (const key of rows.services) dirtyRows.services.add(key);
       for (const name of rows.nodes) dirtyRows.nodes.add(name);
       wake();
     },
-    names: (object) => assignments.names(object),
-    openSession: (session) => outlet.send({ $case: 'openSession', value: session }),
-    closeSession: (id) => outlet.send({ $case: 'closeSession', value: id }),
-    removePod: (uid) => outlet.send({ $case: 'remove', value: { uid, generation: generation() } }),
-    close() {
-      outlet.close();
-      call.end();
-    },
+    /** True if its pods name this object: "ConfigMap/namespace/name". */
+    names: (object: string) => assignments.names(object),
+    openSession: (value: wire.OpenSession) => outlet.send({ $case: 'openSession', value }),
+    closeSession: (id: string) => outlet.send({ $case: 'closeSession', value: id }),
+    /** It reported a pod that isn't its own. */
+    removePod: (uid: string) =>
+      outlet.send({ $case: 'remove', value: { uid, generation: generation() } }),
+    /** The call ends; the agent will dial again. */
+    close: outlet.close,
   };
 }
 
-type Said = NonNullable<ControllerMessage['message']>;
+type Said = NonNullable<wire.ControllerMessage['message']>;
 
 const hasRows = ({ services, nodes }: NetworkRows) => services.size > 0 || nodes.size > 0;
 const noRows = () => ({ services: new Set<string>(), nodes: new Set<string>() });
@@ -162,6 +139,7 @@ function openOutlet(options: AgentLinkOptions, onDrain: () => void) {
     close() {
       closed = true;
       cancel();
+      call.end();
     },
   };
 }

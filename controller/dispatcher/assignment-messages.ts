@@ -12,6 +12,7 @@ type Said =
 /** Tells what one agent has been sent from what it should have. */
 export function assignmentMessages(nodeName: string, cache: Cache) {
   const digests = new WeakMap<object, string>();
+  /** By uid: version of what was sent. */
   let sent: ReadonlyMap<string, string> = new Map();
   let named: ReadonlySet<string> = new Set();
   return {
@@ -19,40 +20,27 @@ export function assignmentMessages(nodeName: string, cache: Cache) {
     next(generation: Generation): readonly Said[] {
       const plan = planAssignments(nodeName, cache);
       const versions = new Map([...plan].map(([uid, a]) => [uid, versionOf(a, digests)]));
-      const node = cache.get(Node, { namespace: '', name: nodeName });
-      const isOld = !node?.status.runtimeHandlers?.length;
-      const messages = diffAssignments({ sent, plan, versions, generation, isOld });
+      const gone = [...sent.keys()].filter((uid) => !plan.has(uid));
+      const changed = [...plan.values()].filter(({ uid }) => sent.get(uid) !== versions.get(uid));
       sent = versions;
       named = new Set([...plan.values()].flatMap(({ named }) => named));
-      return messages;
+      // An agent that is older than RuntimeClasses would run a pod as if it named none.
+      const node = cache.get(Node, { namespace: '', name: nodeName });
+      const isOld = !node?.status.runtimeHandlers?.length;
+      // Removals first: they free what the new pods may need.
+      return [
+        ...gone.map((uid): Said => ({ $case: 'remove', value: { uid, generation } })),
+        ...changed.map(
+          (assignment): Said =>
+            isOld && assignment.pod.spec.runtimeClassName !== undefined
+              ? { $case: 'refuse', value: assignment.pod }
+              : { $case: 'assign', value: assignPod(assignment, generation) },
+        ),
+      ];
     },
     /** Has it been sent this object with one of its pods? "ConfigMap/namespace/name", also of what doesn't exist yet. */
     names: (object: string) => named.has(object),
   };
-}
-
-interface Difference {
-  /** By uid: version of what was sent. */
-  readonly sent: ReadonlyMap<string, string>;
-  readonly plan: ReadonlyMap<string, Assignment>;
-  readonly versions: ReadonlyMap<string, string>;
-  readonly generation: Generation;
-  /** The agent is older than RuntimeClasses: it would run a pod as if it named none. */
-  readonly isOld: boolean;
-}
-
-/** Removals first: they free what the new pods may need. Pure. */
-function diffAssignments({ sent, plan, versions, generation, isOld }: Difference): readonly Said[] {
-  const gone = [...sent.keys()].filter((uid) => !plan.has(uid));
-  const changed = [...plan.values()].filter(({ uid }) => sent.get(uid) !== versions.get(uid));
-  return [
-    ...gone.map((uid) => ({ $case: 'remove' as const, value: { uid, generation } })),
-    ...changed.map((assignment) =>
-      isOld && assignment.pod.spec.runtimeClassName !== undefined
-        ? { $case: 'refuse' as const, value: assignment.pod }
-        : { $case: 'assign' as const, value: assignPod(assignment, generation) },
-    ),
-  ];
 }
 
 const assignPod = (assignment: Assignment, generation: Generation): AssignPod => ({

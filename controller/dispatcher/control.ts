@@ -1,14 +1,50 @@
 import { Metadata } from '@grpc/grpc-js';
-import type { AgentMessage, Hello, NodeConditions, Welcome } from '../../api/generated/agent.ts';
-import type { Node, NodeCondition } from '../../api/node.ts';
+import type { AgentMessage, Hello, NodeConditions } from '../../api/generated/agent.ts';
+import type { NodeCondition } from '../../api/node.ts';
+import type { Base } from '../../base/base.ts';
 import type { Log } from '../../base/log.ts';
+import type { Cache } from '../store/cache.ts';
+import type { RecordEvent } from '../store/event-recorder.ts';
+import type { Objects } from '../store/objects.ts';
+import type { UsageBoard } from '../usage-board.ts';
 import { happeningOf } from './agent-events.ts';
 import { type AgentLink, agentLink, type ControlCall } from './agent-link.ts';
-import type { DispatcherDeps, Leadership } from './dispatcher-deps.ts';
 import type { NodeLeases } from './node-leases.ts';
 import type { NodeRegistry } from './node-registry.ts';
-import { nodeOfCall, refusal, refuse } from './peer.ts';
+import { nodeOfCall, notANode, refusal, refuse } from './peer.ts';
 import type { PodReports } from './pod-reports.ts';
+import type { ServerIdentity } from './server-credentials.ts';
+
+export interface DispatcherDeps extends Base {
+  readonly cache: Cache;
+  readonly identity: ServerIdentity;
+  readonly usage: UsageBoard;
+  readonly network: ClusterNetwork;
+  /** A node that is silent for so long is given up. Default: 4000, no shorter. */
+  readonly nodeGraceMs?: number | undefined;
+  /** A certificate for this node and the request's key: CertificateAuthority.signNode. */
+  readonly signNode: (csr: string, nodeName: string) => Promise<string>;
+}
+
+/** What the dispatcher has while its controller leads. */
+export interface Leadership {
+  /** Fenced, as are the recorder's: a deposed leader writes nothing. */
+  readonly objects: Objects;
+  readonly recordEvent: RecordEvent;
+  readonly epoch: number;
+  /** False from the moment on at which another one may lead. */
+  holds(): boolean;
+}
+
+export interface ClusterNetwork {
+  /** "10.244.0.0/14" */
+  readonly clusterPodCidr: string;
+  /** Prefix length of each node's part of it. 22: 1024 addresses. */
+  readonly nodePrefix: number;
+  readonly serviceCidr: string;
+  readonly dnsServiceIp: string;
+  readonly clusterDomain: string;
+}
 
 export interface ControlParts {
   readonly deps: DispatcherDeps;
@@ -35,66 +71,126 @@ export function serveControl(parts: ControlParts, call: ControlCall): void {
   const nodeName = nodeOfCall(call);
   call.on('error', (err) => log.debug({ err, component: 'dispatcher' }, 'control stream failed'));
   if (nodeName === undefined) {
-    refuse(call, refusal('PERMISSION_DENIED', 'this is not the certificate of a node'));
+    refuse(call, notANode());
     return;
   }
   // It has been picked up: the agent need not dial again, however long the welcome takes.
   call.sendMetadata(new Metadata());
-  let welcomed: Welcomed | undefined;
-  let over = false;
-  const greetAs = (hello: Hello) => () => {
-    const { link } = welcomed ?? {};
-    welcome(parts, { nodeName, call, hello, link, isOver: () => over }).then(
-      (next) => (welcomed = next ?? welcomed),
-      (err: unknown) => {
-        log.warn({ err, component: 'dispatcher', node: nodeName }, 'agent refused');
-        refuse(call, err as Error);
-      },
-    );
-  };
-  let greet: (() => void) | undefined;
-  call.on('data', ({ message }: AgentMessage) => {
-    if (message?.$case === 'hello' && !greet) {
-      greet = greetAs(message.value);
-      parts.greetings.add(greet);
-      greet();
-    } else if (message && welcomed) takeOrRefuse(parts, { ...welcomed, call, message });
-  });
-  for (const event of ['end', 'close', 'cancelled'] as const)
-    call.on(event, () => {
-      over = true;
-      if (greet) parts.greetings.delete(greet);
-      if (welcomed) disconnect(parts, welcomed.link);
-    });
+  const stream = new ControlStream(parts, call, nodeName);
+  call.on('data', ({ message }: AgentMessage) => message && stream.take(message));
+  for (const event of ['end', 'close', 'cancelled'] as const) call.on(event, () => stream.end());
 }
 
-interface Greeting {
-  readonly nodeName: string;
-  readonly call: ControlCall;
-  readonly hello: Hello;
-  /** It has been greeted before. */
-  readonly link: AgentLink | undefined;
-  readonly isOver: () => boolean;
-}
+type Message = NonNullable<AgentMessage['message']>;
 
-interface Welcomed {
-  readonly link: AgentLink;
+class ControlStream {
+  readonly #parts: ControlParts;
+  readonly #call: ControlCall;
+  readonly #nodeName: string;
+  /** Once it has said Hello: greets it, as whoever leads then. */
+  #greet: (() => void) | undefined;
+  /** Once it has been welcomed. */
+  #link: AgentLink | undefined;
   /** Its reports go there, if anywhere. */
-  readonly leading: Leading | undefined;
-}
+  #leading: Leading | undefined;
+  #isOver = false;
 
-/** undefined: the call has ended meanwhile, or who leads has changed: then there is another greeting. */
-async function welcome(parts: ControlParts, greeting: Greeting): Promise<Welcomed | undefined> {
-  const { nodeName, hello } = greeting;
-  const { deps } = parts;
-  if (hello.nodeName !== nodeName)
-    throw refusal('PERMISSION_DENIED', `this certificate is of node "${nodeName}"`);
-  const leading = parts.leading();
-  const node = leading && (await registered(deps, leading, hello));
-  if (greeting.isOver() || parts.leading() !== leading) return undefined;
-  const link = greeting.link ?? newLink(parts, greeting);
-  link.greet(welcomeFor(deps, node, leading), () => leading?.holds() ?? false);
-  return { link, leading };
+  constructor(parts: ControlParts, call: ControlCall, nodeName: string) {
+    this.#parts = parts;
+    this.#call = call;
+    this.#nodeName = nodeName;
+  }
+
+  /** What a node sends is never believed to make sense: nonsense costs it its link, and nobody else anything. */
+  take(message: Message): void {
+    if (message.$case === 'hello' && !this.#greet) this.#begin(message.value);
+    if (!this.#link) return;
+    try {
+      this.#takeReport(this.#link, message);
+    } catch (err) {
+      const { log } = this.#parts.deps;
+      log.warn({ err, component: 'dispatcher', node: this.#nodeName }, 'message refused');
+      refuse(this.#call, refusal('INVALID_ARGUMENT', `malformed message: ${message.$case}`));
+    }
+  }
+
+  end(): void {
+    const { links, deps, greetings } = this.#parts;
+    this.#isOver = true;
+    if (this.#greet) greetings.delete(this.#greet);
+    this.#link?.close();
+    if (!this.#link || links.get(this.#nodeName) !== this.#link) return;
+    links.delete(this.#nodeName);
+    deps.log.info({ component: 'dispatcher', node: this.#nodeName }, 'agent disconnected');
+  }
+
+  #begin(hello: Hello): void {
+    const { deps, greetings } = this.#parts;
+    this.#greet = () =>
+      void this.#welcome(hello).catch((err: unknown) => {
+        deps.log.warn({ err, component: 'dispatcher', node: this.#nodeName }, 'agent refused');
+        refuse(this.#call, err as Error);
+      });
+    greetings.add(this.#greet);
+    this.#greet();
+  }
+
+  async #welcome(hello: Hello): Promise<void> {
+    const { deps, leading: leader } = this.#parts;
+    if (hello.nodeName !== this.#nodeName)
+      throw refusal('PERMISSION_DENIED', `this certificate is of node "${this.#nodeName}"`);
+    const leading = leader();
+    const node = leading && (await registered(deps, leading, hello));
+    // Where who leads has changed there is another greeting.
+    if (this.#isOver || leader() !== leading) return;
+    const { nodePrefix: _, ...cluster } = deps.network;
+    const podCidr = node?.spec.podCIDR ?? '';
+    const said = { fenceEpoch: leading?.epoch ?? 0, leading: leading !== undefined };
+    this.#link ??= this.#newLink();
+    this.#link.greet({ ...cluster, podCidr, ...said }, () => leading?.holds() ?? false);
+    this.#leading = leading;
+  }
+
+  #newLink(): AgentLink {
+    const { deps, links, cut, leading } = this.#parts;
+    const [nodeName, call] = [this.#nodeName, this.#call];
+    links.get(nodeName)?.close();
+    const link = agentLink({
+      ...{ ...deps, nodeName, call, cut: () => cut(call.getPeer()) },
+      refuse: (pod) => leading()?.recordEvent({ ...tooOld, involved: pod }),
+    });
+    links.set(nodeName, link);
+    deps.log.info({ component: 'dispatcher', node: nodeName }, 'agent connected');
+    return link;
+  }
+
+  #takeReport(link: AgentLink, message: Message): void {
+    const [leading, nodeName] = [this.#leading, this.#nodeName];
+    const { cache, log, usage } = this.#parts.deps;
+    switch (message.$case) {
+      case 'hello':
+        break;
+      case 'heartbeat':
+        leading?.leases.beat(nodeName);
+        break;
+      case 'statuses':
+        for (const report of message.value.pods)
+          if (leading?.reports.take(nodeName, report) === 'unknown') link.removePod(report.uid);
+        break;
+      case 'events':
+        for (const event of message.value.events) {
+          const happening = leading && happeningOf(nodeName, event, cache);
+          if (happening) leading.recordEvent(happening);
+        }
+        break;
+      case 'usage':
+        usage.report(nodeName, message.value);
+        break;
+      case 'conditions':
+        leading?.leases.setConditions(nodeName, conditionsOf(message.value, log));
+        break;
+    }
+  }
 }
 
 const tooOld = {
@@ -104,91 +200,11 @@ const tooOld = {
   message: "the node's agent is older than RuntimeClasses and would run the pod without",
 } as const;
 
-function newLink(parts: ControlParts, { nodeName, call }: Greeting): AgentLink {
-  const { deps, links, cut } = parts;
-  links.get(nodeName)?.close();
-  const link = agentLink({
-    ...{ ...deps, nodeName, call, cut: () => cut(call.getPeer()) },
-    refuse: (pod) => parts.leading()?.recordEvent({ ...tooOld, involved: pod }),
-  });
-  links.set(nodeName, link);
-  deps.log.info({ component: 'dispatcher', node: nodeName }, 'agent connected');
-  return link;
-}
-
-async function registered(
-  { cache }: DispatcherDeps,
-  { leases, registry }: Leading,
-  hello: Hello,
-): Promise<Node> {
+async function registered({ cache }: DispatcherDeps, { leases, registry }: Leading, hello: Hello) {
   await leases.renew(hello.nodeName);
   const node = await registry.register(hello);
   await cache.reached(Number(node.metadata.resourceVersion));
   return node;
-}
-
-function welcomeFor(
-  { network }: DispatcherDeps,
-  node: Node | undefined,
-  leading: Leading | undefined,
-): Welcome {
-  const { nodePrefix: _, ...cluster } = network;
-  const podCidr = node?.spec.podCIDR ?? '';
-  return { ...cluster, podCidr, fenceEpoch: leading?.epoch ?? 0, leading: leading !== undefined };
-}
-
-function disconnect({ links, deps }: ControlParts, link: AgentLink): void {
-  link.close();
-  if (links.get(link.nodeName) !== link) return;
-  links.delete(link.nodeName);
-  deps.log.info({ component: 'dispatcher', node: link.nodeName }, 'agent disconnected');
-}
-
-type Message = NonNullable<AgentMessage['message']>;
-
-/** What a node sends is never believed to make sense: nonsense costs it its link, and nobody else anything. */
-function takeOrRefuse(
-  parts: ControlParts,
-  { call, message, ...from }: Welcomed & { call: ControlCall; message: Message },
-): void {
-  const { link } = from;
-  try {
-    takeMessage(parts.deps, from, message);
-  } catch (err) {
-    parts.deps.log.warn({ err, component: 'dispatcher', node: link.nodeName }, 'message refused');
-    refuse(call, refusal('INVALID_ARGUMENT', `malformed message: ${message.$case}`));
-  }
-}
-
-function takeMessage(
-  { cache, log, usage }: DispatcherDeps,
-  { link, leading }: Welcomed,
-  message: Message,
-): void {
-  const { nodeName } = link;
-  switch (message.$case) {
-    case 'hello':
-      break;
-    case 'heartbeat':
-      leading?.leases.beat(nodeName);
-      break;
-    case 'statuses':
-      for (const report of message.value.pods)
-        if (leading?.reports.take(nodeName, report) === 'unknown') link.removePod(report.uid);
-      break;
-    case 'events':
-      for (const event of message.value.events) {
-        const happening = leading && happeningOf(nodeName, event, cache);
-        if (happening) leading.recordEvent(happening);
-      }
-      break;
-    case 'usage':
-      usage.report(nodeName, message.value);
-      break;
-    case 'conditions':
-      leading?.leases.setConditions(nodeName, conditionsOf(message.value, log));
-      break;
-  }
 }
 
 function conditionsOf({ conditionJson }: NodeConditions, log: Log): readonly NodeCondition[] {

@@ -1,44 +1,32 @@
 import { createServer, type ListenOptions, type Server as NetServer, type Socket } from 'node:net';
 import { Server } from '@grpc/grpc-js';
-import {
-  type AgentLinkServer,
-  AgentLinkService,
-  type RenewResponse,
-} from '../../api/generated/agent.ts';
-import type { PodAccess } from '../pod-access.ts';
+import { type AgentLinkServer, AgentLinkService } from '../../api/generated/agent.ts';
 import type { ObjectChange } from '../store/cache.ts';
 import type { AgentLink } from './agent-link.ts';
-import { type ControlParts, type Leading, serveControl } from './control.ts';
-import type { DispatcherDeps, Leadership } from './dispatcher-deps.ts';
-import { linkPodAccess } from './link-pod-access.ts';
+import {
+  type ControlParts,
+  type DispatcherDeps,
+  type Leadership,
+  type Leading,
+  serveControl,
+} from './control.ts';
 import { rowsOfChange } from './network-table.ts';
 import { nodeLeases } from './node-leases.ts';
 import { nodeRegistry } from './node-registry.ts';
-import { nodeOfCall, refusal, refuse } from './peer.ts';
+import { nodeOfCall, notANode, refuse } from './peer.ts';
 import { podReports } from './pod-reports.ts';
 import { RenewableCredentials, type ServerIdentity } from './server-credentials.ts';
-import { sessions } from './sessions.ts';
+import { linkPodAccess, sessions } from './sessions.ts';
 
-export interface Dispatcher {
-  readonly podAccess: PodAccess;
-  /** Nodes that have a link here just now. */
-  connected(): number;
-  /** From now on it assigns and takes reports. Returns how to stop that. Agents hear of both. */
-  lead(leadership: Leadership): () => Promise<void>;
-  /** { port: 0 }, { fd } (an inherited listener) … Resolves with the port, 0 where there is none. */
-  listen(options: ListenOptions): Promise<number>;
-  /** For connections from now on. */
-  renewIdentity(identity: ServerIdentity): void;
-  stop(): Promise<void>;
-}
+export type Dispatcher = ReturnType<typeof openDispatcher>;
 
 const maxMessageBytes = 64 * 2 ** 20;
 
 /** Serves the agents: reaches into their pods; as the leader's also pushes each its assignment and takes its reports. */
-export function openDispatcher(deps: DispatcherDeps): Dispatcher {
+export function openDispatcher(deps: DispatcherDeps) {
   const links = new Map<string, AgentLink>();
   let leading: Leading | undefined;
-  const bulk = sessions(deps);
+  const bulk = sessions(deps, links);
   const unsubscribe = deps.cache.onChange((change) => wakeLinks(links.values(), change));
   const cut = (peer: string) => port.cut(peer);
   const greetings = new Set<() => void>();
@@ -62,9 +50,11 @@ export function openDispatcher(deps: DispatcherDeps): Dispatcher {
     },
   });
   return {
-    podAccess: linkPodAccess(links, bulk),
+    podAccess: linkPodAccess(bulk),
+    /** Nodes that have a link here just now. */
     connected: () => links.size,
-    lead(leadership) {
+    /** From now on it assigns and takes reports. Returns how to stop that. Agents hear of both. */
+    lead(leadership: Leadership) {
       const { stop, ...begun } = beginLeading(deps, leadership);
       setLeading(begun);
       return () => {
@@ -72,7 +62,9 @@ export function openDispatcher(deps: DispatcherDeps): Dispatcher {
         return stop();
       };
     },
+    /** { port: 0 }, { fd } (an inherited listener) … Resolves with the port, 0 where there is none. */
     listen: port.listen,
+    /** For connections from now on. */
     renewIdentity: port.renewIdentity,
     async stop() {
       unsubscribe();
@@ -82,10 +74,7 @@ export function openDispatcher(deps: DispatcherDeps): Dispatcher {
   };
 }
 
-function beginLeading(
-  deps: DispatcherDeps,
-  leadership: Leadership,
-): Leading & { stop(): Promise<void> } {
+function beginLeading(deps: DispatcherDeps, leadership: Leadership) {
   const parts = { ...deps, ...leadership };
   const registry = nodeRegistry({ ...parts, podCidrs: deps.network });
   const leases = nodeLeases({ ...parts, registry });
@@ -96,8 +85,6 @@ function beginLeading(
   };
   return { ...leadership, registry, leases, reports, stop };
 }
-
-const notANode = () => refusal('PERMISSION_DENIED', 'this is not the certificate of a node');
 
 function wakeLinks(links: Iterable<AgentLink>, change: ObjectChange): void {
   const { kind, key, object, previous } = change;
@@ -115,11 +102,8 @@ function wakeLinks(links: Iterable<AgentLink>, change: ObjectChange): void {
 const isOn = (pod: ObjectChange['object'], nodeName: string) =>
   (pod?.spec as { readonly nodeName?: string } | undefined)?.nodeName === nodeName;
 
-async function renew(
-  { signNode, identity, log }: DispatcherDeps,
-  nodeName: string | undefined,
-  csr: string,
-): Promise<RenewResponse> {
+async function renew(deps: DispatcherDeps, nodeName: string | undefined, csr: string) {
+  const { signNode, identity, log } = deps;
   if (nodeName === undefined) throw notANode();
   const certificate = await signNode(csr, nodeName);
   log.info({ component: 'dispatcher', node: nodeName }, 'certificate of a node renewed');

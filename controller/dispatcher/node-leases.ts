@@ -1,34 +1,13 @@
 import { conditionOf } from '../../api/condition.ts';
 import { Node, type NodeCondition } from '../../api/node.ts';
-import { type Clock, formatMicroTime, repeat } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
+import { formatMicroTime, repeat } from '../../base/clock.ts';
 import type { Cache } from '../store/cache.ts';
-import type { Objects } from '../store/objects.ts';
+import type { LoopDeps } from '../store/loop.ts';
 import { writeLease } from '../store/write-lease.ts';
 import type { NodeRegistry } from './node-registry.ts';
 
-/**
- * Signs of life, as Leases in kube-node-lease. Agents beat every second; the store hears of it every two, all nodes at
- * once, so that their writes share one commit. The Lease says when the last beat was, not when it was written: a
- * living node's is at most three seconds old, within the four that it grants. Where it grants more, it is written as much
- * more seldom.
- */
-export interface NodeLeases {
-  beat(nodeName: string): void;
-  /** At once: before a node that was away counts as Ready again. */
-  renew(nodeName: string): Promise<void>;
-  /** What the node says of itself, merged into its Node now and whenever its Ready was taken away meanwhile. */
-  setConditions(nodeName: string, conditions: readonly NodeCondition[]): void;
-  /** Resolves when nothing is being renewed. */
-  stop(): Promise<void>;
-}
-
-export interface NodeLeasesDeps {
-  readonly objects: Objects;
-  readonly cache: Cache;
+export interface NodeLeasesDeps extends Pick<LoopDeps, 'objects' | 'cache' | 'clock' | 'log'> {
   readonly registry: NodeRegistry;
-  readonly clock: Clock;
-  readonly log: Log;
   /** A node that is silent for so long is given up. Default: 4000, no shorter. */
   readonly nodeGraceMs?: number | undefined;
 }
@@ -36,7 +15,15 @@ export interface NodeLeasesDeps {
 const usualGraceMs = 4000;
 const leaseNamespace = 'kube-node-lease';
 
-export function nodeLeases(deps: NodeLeasesDeps): NodeLeases {
+export type NodeLeases = ReturnType<typeof nodeLeases>;
+
+/**
+ * Signs of life, as Leases in kube-node-lease. Agents beat every second; the store hears of it every two, all nodes at
+ * once, so that their writes share one commit. The Lease says when the last beat was, not when it was written: a
+ * living node's is at most three seconds old, within the four that it grants. Where it grants more, it is written as much
+ * more seldom.
+ */
+export function nodeLeases(deps: NodeLeasesDeps) {
   const graceMs = Math.max(usualGraceMs, deps.nodeGraceMs ?? 0);
   const beats = new Map<string, number>();
   const conditions = new Map<string, readonly NodeCondition[]>();
@@ -63,14 +50,17 @@ export function nodeLeases(deps: NodeLeasesDeps): NodeLeases {
   };
 
   return {
-    beat: (nodeName) => void beats.set(nodeName, deps.clock.now()),
-    renew: (nodeName) => renew(nodeName, deps.clock.now()),
-    setConditions(nodeName, reported) {
+    beat: (nodeName: string) => void beats.set(nodeName, deps.clock.now()),
+    /** At once: before a node that was away counts as Ready again. */
+    renew: (nodeName: string) => renew(nodeName, deps.clock.now()),
+    /** What the node says of itself, merged into its Node now and whenever its Ready was taken away meanwhile. */
+    setConditions(nodeName: string, reported: readonly NodeCondition[]) {
       conditions.set(nodeName, reported);
       reportConditions(nodeName).catch((err: unknown) =>
         deps.log.warn({ err, component: 'dispatcher', node: nodeName }, 'conditions not written'),
       );
     },
+    /** Resolves when nothing is being renewed. */
     stop: repeat(deps.clock, graceMs / 2, renewAll),
   };
 }

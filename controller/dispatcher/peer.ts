@@ -20,6 +20,8 @@ export function refusal(code: keyof typeof grpcStatus, details: string): Error {
   return Object.assign(new Error(details), { code: grpcStatus[code], details });
 }
 
+export const notANode = () => refusal('PERMISSION_DENIED', 'this is not the certificate of a node');
+
 /** Ends the call with the error's code. Not with destroy(): grpc-js would never tell the other side. */
 export function refuse(call: EventEmitter, error: Error): void {
   call.emit('error', error);

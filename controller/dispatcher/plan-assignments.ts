@@ -2,7 +2,7 @@ import { ConfigMap } from '../../api/config-map.ts';
 import type { Pod } from '../../api/pod.ts';
 import { Secret } from '../../api/secret.ts';
 import { runtimeHandlerOf } from '../runtime-class.ts';
-import type { Cache } from '../store/cache.ts';
+import type { CacheReads } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
 
 /** All that a node gets to know of one pod. */
@@ -19,15 +19,12 @@ export interface Assignment {
 }
 
 /** What a node is to run, by uid, with what each pod names and nothing else. Pure: a function of the snapshot. */
-export function planAssignments(
-  nodeName: string,
-  snapshot: Pick<Cache, 'byIndex' | 'get'>,
-): ReadonlyMap<string, Assignment> {
+export function planAssignments(nodeName: string, snapshot: CacheReads) {
   const pods = snapshot.byIndex(podsByNode, nodeName);
   return new Map(pods.map((pod) => [pod.metadata.uid, assignmentOf(pod, snapshot)]));
 }
 
-function assignmentOf(pod: Pod, snapshot: Pick<Cache, 'get'>): Assignment {
+function assignmentOf(pod: Pod, snapshot: CacheReads): Assignment {
   const { namespace = '', uid } = pod.metadata;
   const { configMaps, secrets } = namedObjects(pod);
   const { runtimeClassName: name = '' } = pod.spec;

@@ -6,20 +6,10 @@ import { type PodStatus, podStatusFields } from '../../api/pod-status.ts';
 import { obj } from '../../api/schema.ts';
 import type { Base } from '../../base/base.ts';
 import { runReconciler, settled } from '../../base/run-reconciler.ts';
-import type { Cache } from '../store/cache.ts';
-import type { Objects } from '../store/objects.ts';
+import type { LoopDeps } from '../store/loop.ts';
+import { onlyThis } from '../store/preconditions.ts';
 
-export interface PodReports {
-  /** Writes what a node says of a pod that is bound to it. 'unknown': it is no pod of this node. */
-  take(nodeName: string, report: PodReport): 'taken' | 'unknown';
-  /** Resolves when nothing is being written. */
-  stop(): Promise<void>;
-}
-
-export interface PodReportsDeps extends Base {
-  readonly objects: Objects;
-  readonly cache: Cache;
-}
+type PodReportsDeps = Pick<LoopDeps, 'objects' | 'cache' | keyof Base>;
 
 /** Their writes share commits. */
 const workers = 64;
@@ -30,11 +20,13 @@ interface NewestReport {
   readonly report: PodReport;
 }
 
+export type PodReports = ReturnType<typeof podReports>;
+
 /**
  * Per pod one write at a time; of what arrives meanwhile only the newest is written. What can't be written is tried
  * again: the node says nothing twice while the link lasts.
  */
-export function podReports(deps: PodReportsDeps): PodReports {
+export function podReports(deps: PodReportsDeps) {
   const newest = new Map<string, NewestReport>();
   const writer = runReconciler<string>({
     ...{ ...deps, name: 'pod-reports', workers, backoff },
@@ -47,13 +39,15 @@ export function podReports(deps: PodReportsDeps): PodReports {
   });
 
   return {
-    take(nodeName, report) {
+    /** Writes what a node says of a pod that is bound to it. 'unknown': it is no pod of this node. */
+    take(nodeName: string, report: PodReport) {
       const pod = deps.cache.get(Pod, keyOf(report));
       if (pod?.metadata.uid !== report.uid || pod.spec.nodeName !== nodeName) return 'unknown';
       newest.set(report.uid, { nodeName, report });
       writer.wake(report.uid);
       return 'taken';
     },
+    /** Resolves when nothing is being written. */
     stop: () => writer.stop(),
   };
 }
@@ -95,10 +89,7 @@ function jsonOf(text: string): unknown {
 async function removeIfDeleted({ objects }: PodReportsDeps, report: PodReport): Promise<boolean> {
   const pod = await objects.get(Pod, keyOf(report));
   if (pod?.metadata.uid !== report.uid || !pod.metadata.deletionTimestamp) return false;
-  await objects.delete(Pod, keyOf(report), {
-    gracePeriodSeconds: 0,
-    preconditions: { uid: report.uid },
-  });
+  await objects.delete(Pod, keyOf(report), { gracePeriodSeconds: 0, ...onlyThis(pod) });
   return true;
 }
 

@@ -1,33 +1,24 @@
+import { text } from 'node:stream/consumers';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { BulkFrame, OpenSession } from '../../api/generated/agent.ts';
 import { StatusError, type StatusReason, statusReasons } from '../../api/status.ts';
+import type { Base } from '../../base/base.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Deferred, deferred, withDeadline } from '../../base/deadline.ts';
-import type { Rng } from '../../base/rng.ts';
+import type { ExecStream, PodAccess } from '../pod-access.ts';
 import type { AgentLink } from './agent-link.ts';
 import { refusal, refuse } from './peer.ts';
 
 type BulkCall = ServerDuplexStream<BulkFrame, BulkFrame>;
 type Frame = NonNullable<BulkFrame['frame']>;
 
-/** Sessions that agents are asked to open, until their stream is there. */
-export interface Sessions {
-  /**
-   * Asks the agent and waits for its stream and for its Ready. The stream is paused, what follows is still in it.
-   * Throws StatusError: Timeout, or the node's own refusal.
-   */
-  open(link: AgentLink, request: SessionRequest, signal: AbortSignal): Promise<OpenedSession>;
-  /** A bulk stream of this node begins. */
-  accept(nodeName: string, call: BulkCall): void;
-}
-
-export interface OpenedSession {
+interface OpenedSession {
   readonly call: BulkCall;
   /** Ends it at once, even if the agent doesn't read its stream. Safe to repeat. */
   hangUp(): void;
 }
 
-export type SessionRequest = NonNullable<OpenSession['request']>;
+type SessionRequest = NonNullable<OpenSession['request']>;
 
 const openLimitMs = 10_000;
 
@@ -36,16 +27,26 @@ interface Expected {
   readonly call: Deferred<BulkCall>;
 }
 
-export function sessions(deps: { clock: Clock; rng: Rng }): Sessions {
+/** Sessions that agents are asked to open, until their stream is there. */
+export function sessions(
+  { clock, rng }: Pick<Base, 'clock' | 'rng'>,
+  links: ReadonlyMap<string, AgentLink>,
+) {
   const expected = new Map<string, Expected>();
   return {
-    async open(link, request, signal) {
-      const id = deps.rng.uuid();
+    /**
+     * Asks the agent and waits for its stream and for its Ready. The stream is paused, what follows is still in it.
+     * Throws StatusError: ServiceUnavailable, Timeout, or the node's own refusal.
+     */
+    async open(nodeName: string, request: SessionRequest, signal: AbortSignal) {
+      const link = links.get(nodeName);
+      if (!link) throw new StatusError('ServiceUnavailable', `node "${nodeName}" is not connected`);
+      const id = rng.uuid();
       const call = deferred<BulkCall>();
-      expected.set(id, { nodeName: link.nodeName, call });
+      expected.set(id, { nodeName, call });
       try {
         link.openSession({ id, request });
-        const opened = await withinLimit(deps.clock, signal, () => readyCall(call.promise));
+        const opened = await withinLimit(clock, signal, () => readyCall(call.promise));
         return { call: opened, hangUp: () => link.closeSession(id) };
       } catch (error) {
         link.closeSession(id);
@@ -54,20 +55,22 @@ export function sessions(deps: { clock: Clock; rng: Rng }): Sessions {
         expected.delete(id);
       }
     },
-    accept(nodeName, call) {
+    /** A bulk stream of this node begins. */
+    accept(nodeName: string, call: BulkCall) {
       call.on('error', () => undefined);
-      const stopWaiting = deps.clock.after(openLimitMs, () =>
+      const stopWaiting = clock.after(openLimitMs, () =>
         refuse(call, refusal('DEADLINE_EXCEEDED', 'a session begins with its name')),
       );
-      const first = firstFrame(call).finally(stopWaiting);
-      first.then(
-        (frame) => {
-          const session = expected.get(frame.$case === 'opened' ? frame.value : '');
-          if (session?.nodeName === nodeName) session.call.resolve(call);
-          else refuse(call, refusal('NOT_FOUND', 'nobody waits for this session'));
-        },
-        () => undefined,
-      );
+      firstFrame(call)
+        .finally(stopWaiting)
+        .then(
+          (frame) => {
+            const session = expected.get(frame.$case === 'opened' ? frame.value : '');
+            if (session?.nodeName === nodeName) session.call.resolve(call);
+            else refuse(call, refusal('NOT_FOUND', 'nobody waits for this session'));
+          },
+          () => undefined,
+        );
     },
   };
 }
@@ -91,20 +94,17 @@ async function readyCall(opening: Promise<BulkCall>): Promise<BulkCall> {
 /** The next frame; the stream is paused behind it. Rejects when the stream ends instead. */
 function firstFrame(call: BulkCall): Promise<Frame> {
   const { promise, resolve, reject } = deferred<Frame>();
-  const onData = ({ frame }: BulkFrame) => {
-    call.pause();
-    settle();
+  const settle = (frame?: Frame) => {
+    call.off('data', onData);
+    for (const event of endings) call.off(event, onEnd);
     if (frame) resolve(frame);
     else reject(nodeHungUp());
   };
-  const onEnd = () => {
-    settle();
-    reject(nodeHungUp());
+  const onData = ({ frame }: BulkFrame) => {
+    call.pause();
+    settle(frame);
   };
-  const settle = () => {
-    call.off('data', onData);
-    for (const event of endings) call.off(event, onEnd);
-  };
+  const onEnd = () => settle();
   for (const event of endings) call.on(event, onEnd);
   call.on('data', onData);
   call.resume();
@@ -112,12 +112,12 @@ function firstFrame(call: BulkCall): Promise<Frame> {
 }
 
 /** However a stream ends. */
-export const endings = ['end', 'close', 'cancelled', 'error'] as const;
+const endings = ['end', 'close', 'cancelled', 'error'] as const;
 
-export const nodeHungUp = () => new StatusError('InternalError', 'the node hung up');
+const nodeHungUp = () => new StatusError('InternalError', 'the node hung up');
 
 /** The node's own words; a reason that isn't in the table is an internal error. */
-export function failureOf(frame: Frame): StatusError {
+function failureOf(frame: Frame): StatusError {
   if (frame.$case !== 'failure')
     return new StatusError('InternalError', `unexpected frame from the node: ${frame.$case}`);
   const { reason, message } = frame.value;
@@ -125,3 +125,87 @@ export function failureOf(frame: Frame): StatusError {
 }
 
 const isReason = (reason: string): reason is StatusReason => reason in statusReasons;
+
+/** Logs, exec, attach and ports over the agents' bulk streams. */
+export function linkPodAccess({ open }: ReturnType<typeof sessions>): PodAccess {
+  return {
+    async logs({ nodeName, uid: podUid }, options, signal) {
+      const value = { podUid, ...options };
+      return logStream(await open(nodeName, { $case: 'logs', value }, signal), signal);
+    },
+    async exec({ nodeName, uid: podUid }, request, signal) {
+      const value = { podUid, ...request, command: [...request.command] };
+      return execStream(await open(nodeName, { $case: 'exec', value }, signal));
+    },
+    async attach({ nodeName, uid: podUid }, request, signal) {
+      const value = { podUid, ...request };
+      return execStream(await open(nodeName, { $case: 'attach', value }, signal));
+    },
+    async portForward({ nodeName, uid: podUid }, port, signal) {
+      const value = { podUid, port };
+      return execStream(await open(nodeName, { $case: 'portForward', value }, signal));
+    },
+    async nodeText(nodeName, what, signal) {
+      const session = await open(nodeName, { $case: 'nodeQuery', value: { what } }, signal);
+      return text(logStream(session, signal));
+    },
+  };
+}
+
+/** A command on a node, over its bulk stream. The stream's own flow control is the back-pressure, both ways. */
+function execStream({ call, hangUp }: OpenedSession): ExecStream {
+  const exited = deferred<{ readonly exitCode: number }>();
+  exited.promise.catch(() => undefined);
+  let listener: ((stream: 'stdout' | 'stderr', chunk: Uint8Array) => void) | undefined;
+
+  const send = (frame: NonNullable<BulkFrame['frame']>) =>
+    call.destroyed || call.writableEnded || call.write({ frame });
+  const finish = (settle: () => void) => {
+    settle();
+    call.end();
+  };
+
+  call.on('data', ({ frame }: BulkFrame) => {
+    if (!frame) return;
+    if (frame.$case === 'stdout' || frame.$case === 'stderr') listener?.(frame.$case, frame.value);
+    else if (frame.$case === 'exit') finish(() => exited.resolve(frame.value));
+    else finish(() => exited.reject(failureOf(frame)));
+  });
+  for (const event of endings) call.on(event, () => exited.reject(nodeHungUp()));
+  call.pause();
+
+  return {
+    write: (chunk) => send({ $case: 'stdin', value: Buffer.from(chunk) }),
+    onDrain: (onDrain) => void call.on('drain', onDrain),
+    endInput: () => void send({ $case: 'endInput', value: {} }),
+    resize: (columns, rows) => void send({ $case: 'resize', value: { columns, rows } }),
+    onOutput(onOutput) {
+      listener = onOutput;
+      call.resume();
+    },
+    pause: () => void call.pause(),
+    resume: () => void call.resume(),
+    exited: exited.promise,
+    close: hangUp,
+  };
+}
+
+/** The chunks of a log, read from the node only as fast as they are taken. Ends quietly when aborted. */
+async function* logStream({ call, hangUp }: OpenedSession, signal: AbortSignal) {
+  signal.addEventListener('abort', hangUp, { once: true });
+  try {
+    const frames: AsyncIterable<BulkFrame> = call.iterator({ destroyOnReturn: false });
+    for await (const { frame } of frames) {
+      if (frame?.$case === 'exit') return;
+      if (frame?.$case !== 'stdout') throw frame ? failureOf(frame) : nodeHungUp();
+      yield frame.value;
+    }
+    throw nodeHungUp();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    signal.removeEventListener('abort', hangUp);
+    hangUp();
+    call.end();
+  }
+}

@@ -1,6 +1,5 @@
-import { type Clock, formatMicroTime, repeat } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
-import type { Objects } from '../store/objects.ts';
+import { formatMicroTime, repeat } from '../../base/clock.ts';
+import type { LoopDeps } from '../store/loop.ts';
 import { writeLease } from '../store/write-lease.ts';
 
 /** As kubectl's users look for it. */
@@ -9,13 +8,10 @@ const renewEveryMs = 10_000;
 const leaseDurationSeconds = 15;
 
 /** Says in a Lease who leads. For people only: the election itself is in the store. Returns stop. */
-export function announceLeader(by: {
-  readonly objects: Objects;
-  readonly candidate: string;
-  readonly clock: Clock;
-  readonly log: Log;
-}): () => Promise<void> {
-  const { objects, candidate: holderIdentity, clock, log } = by;
+export function announceLeader(
+  { objects, clock, log }: Pick<LoopDeps, 'objects' | 'clock' | 'log'>,
+  holderIdentity: string,
+): () => Promise<void> {
   const acquireTime = formatMicroTime(clock.now());
   const say = async () => {
     const renewTime = formatMicroTime(clock.now());

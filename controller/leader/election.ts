@@ -2,18 +2,9 @@ import { backoffMs, withJitter } from '../../base/backoff.ts';
 import type { Base } from '../../base/base.ts';
 import { sleep } from '../../base/clock.ts';
 import { orAborted } from '../../base/deadline.ts';
-import {
-  beat,
-  beatEveryMs,
-  type LeaderMark,
-  leaveMark,
-  readMark,
-  untilSilent,
-  usualSilenceMs,
-} from '../store/leader-mark.ts';
+import * as mark from '../store/leader-mark.ts';
 import type { Store } from '../store/store.ts';
-import { type Claim, claimLeadership } from './claim.ts';
-import { beginTerm, type RunningTerm, type Term } from './term.ts';
+import { beginTerm, type Claim, claimLeadership, type RunningTerm, type Term } from './term.ts';
 
 export interface ElectionOptions extends Base {
   readonly store: Store;
@@ -31,7 +22,7 @@ export interface ElectionOptions extends Base {
 const marginMs = 500;
 
 /** From the asking of a beat that was acknowledged. */
-const standsFor = ({ silenceMs: ms = usualSilenceMs }: ElectionOptions) => ms - marginMs;
+const standsFor = ({ silenceMs: ms = mark.usualSilenceMs }: ElectionOptions) => ms - marginMs;
 
 const retry = { firstMs: 100, capMs: 1000 };
 
@@ -53,7 +44,9 @@ async function run(options: ElectionOptions, signal: AbortSignal): Promise<void>
   let own: number | undefined;
   for (let failures = 0; !signal.aborted; ) {
     try {
-      const left = isAlone ? await readMark(store) : await untilSilent({ ...options, signal, own });
+      const left = isAlone
+        ? await mark.readMark(store)
+        : await mark.untilSilent({ ...options, signal, own });
       if (left && !signal.aborted) own = await stand(options, left, signal);
       failures = 0;
     } catch (err) {
@@ -66,11 +59,7 @@ async function run(options: ElectionOptions, signal: AbortSignal): Promise<void>
 }
 
 /** One try, and the term that it may win. Returns the key's revision if it could not be given back. */
-async function stand(
-  options: ElectionOptions,
-  left: LeaderMark,
-  signal: AbortSignal,
-): Promise<number | undefined> {
+async function stand(options: ElectionOptions, left: mark.LeaderMark, signal: AbortSignal) {
   const { store, clock, isAlone, candidate } = options;
   const askedAt = clock.monotonic();
   const claim = await claimLeadership(store, left, candidate);
@@ -88,7 +77,7 @@ async function stand(
 
 async function giveBack({ store, log }: ElectionOptions, { revision }: Claim) {
   try {
-    await leaveMark(store, revision);
+    await mark.leaveMark(store, revision);
     return undefined;
   } catch (err) {
     log.debug({ err, component: 'leader' }, 'the key could not be given back');
@@ -114,12 +103,15 @@ async function keepBeating(options: ElectionOptions, term: RunningTerm): Promise
   const { store, clock, log, candidate, silenceMs } = options;
   let askedAt = clock.monotonic();
   for (;;) {
-    const restMs = Math.max(0, askedAt + beatEveryMs(silenceMs) - clock.monotonic());
+    const restMs = Math.max(0, askedAt + mark.beatEveryMs(silenceMs) - clock.monotonic());
     await sleep(clock, restMs, term.signal).catch(() => undefined);
     if (term.signal.aborted) return;
     askedAt = clock.monotonic();
     try {
-      const { committed } = await orAborted(beat(store, term.revision, candidate), term.signal);
+      const { committed } = await orAborted(
+        mark.beat(store, term.revision, candidate),
+        term.signal,
+      );
       if (committed) term.extend(askedAt + standsFor(options));
       else term.end('another controller leads');
     } catch (err) {

@@ -1,7 +1,31 @@
 import type { Clock } from '../../base/clock.ts';
-import { leaderKey } from '../store/keys.ts';
+import { epochKey, leaderKey } from '../store/keys.ts';
+import { type LeaderMark, taking } from '../store/leader-mark.ts';
 import { type Store, StoreError } from '../store/store.ts';
-import type { Claim } from './claim.ts';
+
+/** What the store says of a leader at its beginning. */
+export interface Claim {
+  /**
+   * Higher than that of every leader before. What it assigns is newer than all that a deposed one still says, whatever
+   * the store's revision: agents compare the epoch first.
+   */
+  readonly epoch: number;
+  /** That of the leader's key, for as long as it leads. */
+  readonly revision: number;
+}
+
+/** Takes the key and the next epoch in one transaction; undefined: somebody else was faster. */
+export async function claimLeadership(store: Store, left: LeaderMark, candidate: string) {
+  const last = await store.get(epochKey);
+  const epoch = Number(Buffer.from(last?.value ?? '0').toString()) + 1;
+  const { expect, puts, deletes } = taking(left, candidate);
+  const outcome = await store.commit({
+    expect: [...expect, { key: epochKey, revision: last?.revision ?? 0 }],
+    puts: [...puts, { key: epochKey, value: Buffer.from(String(epoch)) }],
+    deletes,
+  });
+  return outcome.committed ? { epoch, revision: outcome.revision } : undefined;
+}
 
 /** Leadership, from its beginning to its end. */
 export interface Term extends Claim {
@@ -12,12 +36,7 @@ export interface Term extends Claim {
   end(reason: string): void;
 }
 
-export interface RunningTerm extends Term {
-  /** Monotonic milliseconds. */
-  extend(until: number): void;
-}
-
-export interface TermOptions extends Claim {
+interface TermOptions extends Claim {
   readonly clock: Clock;
   /** Monotonic milliseconds; infinity: only `parent` ends it. */
   readonly until: number;
@@ -25,7 +44,9 @@ export interface TermOptions extends Claim {
   readonly parent: AbortSignal;
 }
 
-export function beginTerm({ epoch, revision, clock, until, parent }: TermOptions): RunningTerm {
+export type RunningTerm = ReturnType<typeof beginTerm>;
+
+export function beginTerm({ epoch, revision, clock, until, parent }: TermOptions) {
   const ending = new AbortController();
   let deadline = until;
   let cancel = () => {};
@@ -35,6 +56,7 @@ export function beginTerm({ epoch, revision, clock, until, parent }: TermOptions
     ending.abort(reason);
   };
   const onParent = () => end('the controller is stopping');
+  /** To monotonic milliseconds. */
   const extend = (later: number) => {
     cancel();
     if (ending.signal.aborted) return;
@@ -45,14 +67,8 @@ export function beginTerm({ epoch, revision, clock, until, parent }: TermOptions
   };
   parent.addEventListener('abort', onParent, { once: true });
   extend(until);
-  return {
-    epoch,
-    revision,
-    signal: ending.signal,
-    holds: () => !ending.signal.aborted && clock.monotonic() < deadline,
-    end,
-    extend,
-  };
+  const holds = () => !ending.signal.aborted && clock.monotonic() < deadline;
+  return { epoch, revision, signal: ending.signal, holds, end, extend };
 }
 
 /** The store for a leader's own writes: each expects that its key is still there, as it took it. */
@@ -61,10 +77,8 @@ export function fencedStore(store: Store, term: Term): Pick<Store, 'get' | 'comm
   return {
     get: (key) => store.get(key),
     async commit(transaction) {
-      const outcome = await store.commit({
-        ...transaction,
-        expect: [fence, ...transaction.expect],
-      });
+      const expect = [fence, ...transaction.expect];
+      const outcome = await store.commit({ ...transaction, expect });
       if (outcome.committed || outcome.key !== leaderKey) return outcome;
       term.end('another controller leads');
       throw new StoreError('Deposed', 'this controller no longer leads');

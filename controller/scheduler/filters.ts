@@ -1,8 +1,12 @@
 import { conditionOf } from '../../api/condition.ts';
 import type { HostPort } from '../../api/pod-facts.ts';
-import { tolerates } from '../../api/toleration.ts';
-import type { Demand } from './demand.ts';
-import { addResources, type NodeState } from './snapshot.ts';
+import {
+  addResources,
+  type Demand,
+  type NodeState,
+  type Resources,
+  untolerated,
+} from './snapshot.ts';
 
 /** Why this node can't take the pod, in Kubernetes' words; nothing: it can. Pure. */
 export type Filter = (demand: Demand, state: NodeState) => readonly string[];
@@ -22,12 +26,8 @@ function notUnschedulable(_: Demand, { node }: NodeState): readonly string[] {
   return node.spec.unschedulable ? ['node(s) were unschedulable'] : [];
 }
 
-function toleratedTaints({ pod: { spec } }: Demand, { node }: NodeState): readonly string[] {
-  const taint = node.spec.taints?.find(
-    (candidate) =>
-      candidate.effect !== 'PreferNoSchedule' &&
-      !spec.tolerations?.some((toleration) => tolerates(toleration, candidate)),
-  );
+function toleratedTaints({ pod }: Demand, { node }: NodeState): readonly string[] {
+  const taint = untolerated(pod, node).find(({ effect }) => effect !== 'PreferNoSchedule');
   return taint ? [`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`] : [];
 }
 
@@ -59,16 +59,12 @@ function isSamePort(a: HostPort, b: HostPort): boolean {
   return a.hostIp === undefined || b.hostIp === undefined || a.hostIp === b.hostIp;
 }
 
-function enoughRoom(
-  { requests }: Demand,
-  { allocatable, requested }: NodeState,
-): readonly string[] {
+function enoughRoom({ requests }: Demand, { allocatable, requested }: NodeState) {
   const total = addResources(requested, requests);
+  const isShort = (what: keyof Resources) => requests[what] > 0 && total[what] > allocatable[what];
   return [
-    total.pods > allocatable.pods ? 'Too many pods' : '',
-    requests.cpuMilli > 0 && total.cpuMilli > allocatable.cpuMilli ? 'Insufficient cpu' : '',
-    requests.memoryBytes > 0 && total.memoryBytes > allocatable.memoryBytes
-      ? 'Insufficient memory'
-      : '',
-  ].filter((reason) => reason !== '');
+    ...(isShort('pods') ? ['Too many pods'] : []),
+    ...(isShort('cpuMilli') ? ['Insufficient cpu'] : []),
+    ...(isShort('memoryBytes') ? ['Insufficient memory'] : []),
+  ];
 }

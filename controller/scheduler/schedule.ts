@@ -1,8 +1,7 @@
 import type { Pod } from '../../api/pod.ts';
-import { type Demand, demandOf } from './demand.ts';
 import { filters } from './filters.ts';
 import { score } from './scores.ts';
-import type { NodeState, Snapshot } from './snapshot.ts';
+import { type Demand, demandOf, type NodeState, type Snapshot } from './snapshot.ts';
 
 export type Decision =
   | { readonly node: string }
@@ -28,11 +27,8 @@ export function schedule(pod: Pod, snapshot: Snapshot, runtimeHandler?: string):
 
 /** Empty: the node can take the pod. */
 function refusal(demand: Demand, state: NodeState): readonly string[] {
-  for (const filter of filters) {
-    const reasons = filter(demand, state);
-    if (reasons.length > 0) return reasons;
-  }
-  return [];
+  const answers = filters.values().map((filter) => filter(demand, state));
+  return answers.find((reasons) => reasons.length > 0) ?? [];
 }
 
 /** "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {…}." */

@@ -1,6 +1,4 @@
-import { tolerates } from '../../api/toleration.ts';
-import type { Demand } from './demand.ts';
-import { type NodeState, ownerUid } from './snapshot.ts';
+import { type Demand, type NodeState, ownerUid, untolerated } from './snapshot.ts';
 
 /** How good this node is for the pod: the more, the better. Pure. */
 export function score(demand: Demand, state: NodeState): number {
@@ -25,11 +23,6 @@ function leastAllocated({ requests }: Demand, { allocatable, requested }: NodeSt
   return 50 * (free('cpuMilli') + free('memoryBytes'));
 }
 
-function avoided({ pod: { spec } }: Demand, { node }: NodeState): number {
-  const taints = (node.spec.taints ?? []).filter(
-    (taint) =>
-      taint.effect === 'PreferNoSchedule' &&
-      !spec.tolerations?.some((toleration) => tolerates(toleration, taint)),
-  );
-  return 100 * taints.length;
+function avoided({ pod }: Demand, { node }: NodeState): number {
+  return 100 * untolerated(pod, node).filter(({ effect }) => effect === 'PreferNoSchedule').length;
 }

@@ -1,8 +1,30 @@
 import type { Node } from '../../api/node.ts';
 import type { Pod } from '../../api/pod.ts';
-import { type HostPort, isPodFinished } from '../../api/pod-facts.ts';
+import { type HostPort, hostPorts, isPodFinished, podRequests } from '../../api/pod-facts.ts';
 import { milliOf, wholeOf } from '../../api/quantity.ts';
-import { demandOf, type Resources } from './demand.ts';
+import { tolerates } from '../../api/toleration.ts';
+
+/** CPU in millicores, memory in bytes, pods. */
+export interface Resources {
+  readonly cpuMilli: number;
+  readonly memoryBytes: number;
+  readonly pods: number;
+}
+
+/** A pod with what it takes: worked out once, asked of every node. */
+export interface Demand {
+  readonly pod: Pod;
+  readonly requests: Resources;
+  readonly hostPorts: readonly HostPort[];
+  /** "": the node's own. */
+  readonly runtimeHandler: string;
+}
+
+export const demandOf = (pod: Pod, runtimeHandler = ''): Demand => ({
+  ...{ pod, runtimeHandler },
+  requests: { ...podRequests(pod.spec), pods: 1 },
+  hostPorts: hostPorts(pod.spec),
+});
 
 /** A node as the scheduler sees it: what it has, what is taken, and by whom. */
 export interface NodeState {
@@ -68,6 +90,12 @@ function countOwner(counts: NodeState['podsOfOwner'], pod: Pod): NodeState['pods
   if (owner === undefined || pod.metadata.deletionTimestamp !== undefined) return counts;
   return new Map(counts).set(owner, (counts.get(owner) ?? 0) + 1);
 }
+
+/** Taints that keep the pod away, or would rather. */
+export const untolerated = ({ spec }: Pod, node: Node) =>
+  (node.spec.taints ?? []).filter(
+    (taint) => !spec.tolerations?.some((toleration) => tolerates(toleration, taint)),
+  );
 
 export const ownerUid = ({ metadata }: Pod): string | undefined =>
   metadata.ownerReferences?.find(({ controller }) => controller)?.uid;

@@ -1,30 +1,16 @@
-import type { Kind, KubeObject } from '../../api/kind.ts';
-import type { Fields } from '../../api/schema.ts';
-import { deferred, orAborted } from '../../base/deadline.ts';
+import { type Deferred, deferred, orAborted } from '../../base/deadline.ts';
 import type { Log } from '../../base/log.ts';
-import type { Cache, Index, ObjectChange } from './cache.ts';
+import type { Cache, ObjectChange } from './cache.ts';
 import type { CacheTables } from './cache-tables.ts';
-import type { ObjectKey } from './objects.ts';
 
 /** What readers see of the cache; the feeder (object-cache.ts) fills the tables and says so here. */
-export interface CacheState {
-  readonly cache: Cache;
-  /** The tables hold these changes and are as of `revision`. */
-  applied(changes: readonly ObjectChange[], revision: number): void;
-  /** The same, but with a gap before: watches can't resume from before it. */
-  appliedAfterGap(changes: readonly ObjectChange[], revision: number): void;
-}
+export type CacheState = ReturnType<typeof cacheState>;
 
-export interface CacheStateOptions {
-  readonly tables: CacheTables;
-  readonly rememberedChanges: number;
-  readonly log: Log;
-}
-
-export function cacheState({ tables, rememberedChanges, log }: CacheStateOptions): CacheState {
+export function cacheState(tables: CacheTables, rememberedChanges: number, log: Log) {
   const ring = changeRing(rememberedChanges);
   const listeners = new Set<(change: ObjectChange) => void>();
-  const waiters = new Set<{ readonly revision: number; readonly resolve: () => void }>();
+  /** With the revision that each waits for. */
+  const waiting = new Map<Deferred<void>, number>();
   let revision = 0;
 
   const tell = (change: ObjectChange) => {
@@ -36,43 +22,44 @@ export function cacheState({ tables, rememberedChanges, log }: CacheStateOptions
       }
     }
   };
-
   const advance = (changes: readonly ObjectChange[], to: number) => {
     revision = to;
     for (const change of changes) tell(change);
-    for (const waiter of waiters) if (waiter.revision <= to) waiter.resolve();
+    for (const [arrived, wanted] of waiting) if (wanted <= to) arrived.resolve();
   };
 
-  const reached = async (wanted: number, signal?: AbortSignal) => {
-    if (wanted <= revision) return;
-    const arrived = deferred<void>();
-    const waiter = { revision: wanted, resolve: () => arrived.resolve() };
-    waiters.add(waiter);
-    try {
-      await (signal ? orAborted(arrived.promise, signal) : arrived.promise);
-    } finally {
-      waiters.delete(waiter);
-    }
-  };
-
-  return {
-    cache: {
-      ...typedReads(tables),
-      get revision() {
-        return revision;
-      },
-      reached,
-      onChange(listener) {
-        listeners.add(listener);
-        return () => void listeners.delete(listener);
-      },
-      changesSince: (since) => ring.since(since),
+  const cache: Cache = {
+    get: (kind, key) => tables.get(kind, key),
+    list: (kind, namespace) => tables.list(kind, namespace),
+    byIndex: (index, value) => tables.byIndex(index, value),
+    get revision() {
+      return revision;
     },
-    applied(changes, to) {
+    async reached(wanted, signal) {
+      if (wanted <= revision) return;
+      const arrived = deferred<void>();
+      waiting.set(arrived, wanted);
+      try {
+        await (signal ? orAborted(arrived.promise, signal) : arrived.promise);
+      } finally {
+        waiting.delete(arrived);
+      }
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    changesSince: (since) => ring.since(since),
+  };
+  return {
+    cache,
+    /** The tables hold these changes and are as of this revision. */
+    applied(changes: readonly ObjectChange[], to: number) {
       for (const change of changes) ring.add(change);
       advance(changes, to);
     },
-    appliedAfterGap(changes, to) {
+    /** The same, but with a gap before: watches can't resume from before it. */
+    appliedAfterGap(changes: readonly ObjectChange[], to: number) {
       ring.reset(to);
       advance(changes, to);
     },
@@ -102,17 +89,5 @@ function changeRing(limit: number) {
       changes = [];
       knownAfter = revision;
     },
-  };
-}
-
-/** A table holds what was stored as its kind: here that becomes a type. */
-function typedReads(tables: CacheTables): Pick<Cache, 'get' | 'list' | 'byIndex'> {
-  return {
-    get: <F extends Fields>(kind: Kind<F>, key: ObjectKey) =>
-      tables.get(kind, key) as KubeObject<F> | undefined,
-    list: <F extends Fields>(kind: Kind<F>, namespace?: string) =>
-      tables.list(kind, namespace) as readonly KubeObject<F>[],
-    byIndex: <F extends Fields>(index: Index<F>, value: string) =>
-      tables.byIndex(index, value) as readonly KubeObject<F>[],
   };
 }

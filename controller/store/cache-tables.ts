@@ -1,48 +1,32 @@
 import assert from 'node:assert';
 import type { AnyObject, Kind, KubeObject } from '../../api/kind.ts';
+import type { Fields } from '../../api/schema.ts';
 import { type OrderedMap, orderedMap } from '../../base/ordered-map.ts';
-import type { Index } from './cache.ts';
-import { storeKey } from './keys.ts';
+import type { CacheReads, Index } from './cache.ts';
 import type { ObjectKey } from './objects.ts';
 
 /** The objects of a cache by kind and key, with their indexes. */
-export interface CacheTables {
-  get(kind: Kind, key: ObjectKey): AnyObject | undefined;
-  list(kind: Kind, namespace?: string): readonly AnyObject[];
-  byIndex(index: Index, value: string): readonly AnyObject[];
-  all(): readonly CachedRow[];
-  /** Returns what was there before. */
-  set(kind: Kind, key: ObjectKey, object: AnyObject): AnyObject | undefined;
-  delete(kind: Kind, key: ObjectKey): AnyObject | undefined;
+export interface CacheTables extends CacheReads {
+  /** undefined: it goes. Returns what was there before. */
+  replace(kind: Kind, key: ObjectKey, after: AnyObject | undefined): AnyObject | undefined;
 }
 
-interface CachedRow {
-  readonly kind: Kind;
-  readonly key: ObjectKey;
-  readonly storeKey: string;
-}
-
-type Table = OrderedMap<AnyObject>;
+type Table<T = AnyObject> = OrderedMap<T>;
 
 export function cacheTables(kinds: readonly Kind[], indexes: readonly Index[]): CacheTables {
   const tables = new Map<Kind, Table>(kinds.map((kind) => [kind, orderedMap()]));
   const indexed = new Map<Index, Map<string, Table>>(indexes.map((index) => [index, new Map()]));
-  const indexesOf = (kind: Kind) => indexes.filter((index) => index.kind === kind);
 
-  const tableOf = (kind: Kind): Table => {
+  /** A table holds what was stored as its kind: here that becomes a type. */
+  const tableOf = <F extends Fields>(kind: Kind<F>) => {
     const table = tables.get(kind);
     assert(table, `${kind.kind} is not in this cache`);
-    return table;
+    return table as Table<KubeObject<F>>;
   };
-
-  const reindex = (kind: Kind, key: ObjectKey, change: Replacement) => {
-    const at = orderKey(key);
-    for (const index of indexesOf(kind)) {
-      const byValue = indexed.get(index) as Map<string, Table>;
-      for (const value of valuesOf(index, change.before)) removeFrom(byValue, value, at);
-      for (const value of valuesOf(index, change.after))
-        tableFor(byValue, value).set(at, change.after as AnyObject);
-    }
+  const byValueOf = <F extends Fields>(index: Index<F>) => {
+    const byValue = indexed.get(index);
+    assert(byValue, `the cache was not given the index ${index.name}`);
+    return byValue as Map<string, Table<KubeObject<F>>>;
   };
 
   return {
@@ -50,30 +34,22 @@ export function cacheTables(kinds: readonly Kind[], indexes: readonly Index[]): 
     list: (kind, namespace) => [
       ...tableOf(kind).startingWith(namespace === undefined ? '' : `${namespace}\0`),
     ],
-    byIndex(index, value) {
-      const byValue = indexed.get(index);
-      assert(byValue, `the cache was not given the index ${index.name}`);
-      return [...(byValue.get(value)?.startingWith('') ?? [])];
-    },
-    all: () => [...tables].flatMap(([kind, table]) => rowsOf(kind, table)),
-    set(kind, key, object) {
-      const before = tableOf(kind).get(orderKey(key));
-      tableOf(kind).set(orderKey(key), object);
-      reindex(kind, key, { before, after: object });
-      return before;
-    },
-    delete(kind, key) {
-      const before = tableOf(kind).get(orderKey(key));
-      tableOf(kind).delete(orderKey(key));
-      reindex(kind, key, { before, after: undefined });
+    byIndex: (index, value) => [...(byValueOf(index).get(value)?.startingWith('') ?? [])],
+    replace(kind, key, after) {
+      const at = orderKey(key);
+      const table: Table = tableOf(kind);
+      const before = table.get(at);
+      if (after) table.set(at, after);
+      else table.delete(at);
+      for (const index of indexes.filter((candidate) => candidate.kind === kind)) {
+        const byValue: Map<string, Table> = byValueOf(index);
+        for (const value of valuesOf(index, before)) removeFrom(byValue, value, at);
+        for (const value of valuesOf(index, after))
+          tableFor(byValue, value).set(at, after as AnyObject);
+      }
       return before;
     },
   };
-}
-
-interface Replacement {
-  readonly before: AnyObject | undefined;
-  readonly after: AnyObject | undefined;
 }
 
 /** NUL sorts before every character of a name, so this is the order by namespace, then name. */
@@ -93,11 +69,4 @@ function removeFrom(byValue: Map<string, Table>, value: string, at: string): voi
   const table = byValue.get(value);
   table?.delete(at);
   if (table?.size === 0) byValue.delete(value);
-}
-
-function rowsOf(kind: Kind, table: Table): readonly CachedRow[] {
-  return [...table.startingWith('')].map(({ metadata }) => {
-    const key = { namespace: metadata.namespace ?? '', name: metadata.name };
-    return { kind, key, storeKey: storeKey(kind, key) };
-  });
 }

@@ -25,6 +25,9 @@ export interface Cache {
   changesSince(revision: number): readonly ObjectChange[] | undefined;
 }
 
+/** The cache as of one revision: what pure functions may ask. */
+export type CacheReads = Pick<Cache, 'get' | 'list' | 'byIndex'>;
+
 /** Declared once, at module level, by whoever needs it; the cache keeps it up to date. */
 export interface Index<F extends Fields = Fields> {
   readonly name: string;

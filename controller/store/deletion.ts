@@ -3,6 +3,7 @@ import { Namespace } from '../../api/namespace.ts';
 import { Pod } from '../../api/pod.ts';
 import { isPodFinished } from '../../api/pod-facts.ts';
 import { formatTime } from '../../base/clock.ts';
+import type { Cache } from './cache.ts';
 import type { DeleteOptions } from './objects.ts';
 
 /** What deleting comes to: removed from the store, marked and left to those who finish it, or nothing new. */
@@ -30,12 +31,17 @@ export function planDeletion(request: DeletionRequest): DeletionPlan {
   if (grace === 0 && finalizers.length === 0 && !holdsContents(kind, object))
     return { plan: 'remove' };
   const deadline = deadlineFor(object, grace, now);
+  const { finalizers: present = [], ...rest } = object.metadata;
   const unchanged =
-    object.metadata.deletionTimestamp !== undefined &&
-    deadline.deletionGracePeriodSeconds === object.metadata.deletionGracePeriodSeconds &&
-    finalizers.join() === (object.metadata.finalizers ?? []).join();
+    rest.deletionTimestamp !== undefined &&
+    deadline.deletionGracePeriodSeconds === rest.deletionGracePeriodSeconds &&
+    finalizers.join() === present.join();
   if (unchanged) return { plan: 'keep' };
-  return { plan: 'mark', object: marked(kind, { object, finalizers, deadline }) };
+  const metadata = { ...rest, ...deadline, ...(finalizers.length > 0 ? { finalizers } : {}) };
+  const marked = { ...object, metadata };
+  if (!holdsContents(kind, object)) return { plan: 'mark', object: marked };
+  const status = { ...(object as Namespace).status, phase: 'Terminating' };
+  return { plan: 'mark', object: { ...marked, status } };
 }
 
 /** True: this object was waiting to be removed, and nothing keeps it any longer. */
@@ -49,19 +55,18 @@ export function isFinished(kind: Kind, object: AnyObject): boolean {
   );
 }
 
-function finalizersFor(object: AnyObject, options: DeleteOptions): readonly string[] {
-  const present = object.metadata.finalizers ?? [];
+/** What each policy has the garbage collector do first. */
+const policyFinalizers = {
+  Foreground: [foregroundFinalizer],
+  Orphan: [orphanFinalizer],
+  Background: [],
+};
+
+function finalizersFor({ metadata }: AnyObject, { propagationPolicy: policy }: DeleteOptions) {
+  const present = metadata.finalizers ?? [];
+  if (policy === undefined) return present;
   const others = present.filter((f) => f !== foregroundFinalizer && f !== orphanFinalizer);
-  switch (options.propagationPolicy) {
-    case 'Foreground':
-      return [...others, foregroundFinalizer];
-    case 'Orphan':
-      return [...others, orphanFinalizer];
-    case 'Background':
-      return others;
-    default:
-      return present;
-  }
+  return [...others, ...policyFinalizers[policy]];
 }
 
 /** Only pods end with grace; and only those that a node still runs. */
@@ -73,18 +78,19 @@ function graceSeconds(kind: Kind, object: AnyObject, options: DeleteOptions): nu
   return options.gracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? 30;
 }
 
+/** A namespace that is being emptied gets nothing new. */
+export function isNamespaceOpen(cache: Pick<Cache, 'get'>, name: string): boolean {
+  const namespace = cache.get(Namespace, { namespace: '', name });
+  return namespace !== undefined && namespace.metadata.deletionTimestamp === undefined;
+}
+
 /** A namespace stays until its controller has emptied it and has taken this finalizer of its own kind away. */
 function holdsContents(kind: Kind, object: AnyObject): boolean {
   return kind === Namespace && ((object as Namespace).spec.finalizers ?? []).length > 0;
 }
 
-interface Deadline {
-  readonly deletionTimestamp: string;
-  readonly deletionGracePeriodSeconds: number;
-}
-
 /** A later request may shorten the grace, counted from the first one; it never lengthens it. */
-function deadlineFor({ metadata }: AnyObject, grace: number, now: number): Deadline {
+function deadlineFor({ metadata }: AnyObject, grace: number, now: number) {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = metadata;
   if (deletionTimestamp === undefined)
     return { deletionTimestamp: formatTime(now + grace * 1000), deletionGracePeriodSeconds: grace };
@@ -93,22 +99,5 @@ function deadlineFor({ metadata }: AnyObject, grace: number, now: number): Deadl
   return {
     deletionTimestamp: formatTime(requestedAt + grace * 1000),
     deletionGracePeriodSeconds: grace,
-  };
-}
-
-interface Mark {
-  readonly object: AnyObject;
-  readonly finalizers: readonly string[];
-  readonly deadline: Deadline;
-}
-
-function marked(kind: Kind, { object, finalizers, deadline }: Mark): AnyObject {
-  const { finalizers: _, ...rest } = object.metadata;
-  const metadata = { ...rest, ...deadline, ...(finalizers.length > 0 ? { finalizers } : {}) };
-  if (!holdsContents(kind, object)) return { ...object, metadata };
-  return {
-    ...object,
-    metadata,
-    status: { ...(object as Namespace).status, phase: 'Terminating' },
   };
 }

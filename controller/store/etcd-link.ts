@@ -4,8 +4,8 @@ import { checkServerIdentity } from 'node:tls';
 import {
   Client,
   ChannelCredentials as Credentials,
-  type MethodDefinition as GrpcMethod,
   Metadata,
+  type MethodDefinition as Method,
 } from '@grpc/grpc-js';
 import { AuthService } from '../../api/generated/etcd.ts';
 import { backoffMs } from '../../base/backoff.ts';
@@ -23,14 +23,6 @@ export interface EtcdAccess {
   readonly ca?: Buffer | undefined;
   readonly identity?: { readonly key: Buffer; readonly certificate: Buffer } | undefined;
   readonly user?: { readonly name: string; readonly password: string } | undefined;
-}
-
-export type Method<Q, A> = GrpcMethod<Q, A>;
-
-export interface Answered<A> {
-  readonly answer: A;
-  /** An earlier try may have been carried out as well. */
-  readonly isRepeat: boolean;
 }
 
 /** So many times a member's time a caller waits at most: an election among etcd's members takes 1 to 2 seconds. */
@@ -74,10 +66,7 @@ export class EtcdLink {
     this.#access = access;
     this.#answerMs = access.answerMs ?? usualAnswerMs;
     this.#clock = clock;
-    this.#members = nearestFirst(access.urls).map((url) => ({
-      url,
-      client: connect(url, access),
-    }));
+    this.#members = nearestFirst(access.urls).map((url) => ({ url, client: connect(url, access) }));
   }
 
   /** Aborts when the link is closed. */
@@ -87,13 +76,9 @@ export class EtcdLink {
 
   /**
    * Asks one member after the other until one answers; if the request must not be carried out twice, only until it may
-   * have been once. @throws StoreError
+   * have been once. `isRepeat`: an earlier try may have been carried out as well. @throws StoreError
    */
-  async call<Q, A>(
-    method: Method<Q, A>,
-    request: Q,
-    { repeatable = true } = {},
-  ): Promise<Answered<A>> {
+  async call<Q, A>(method: Method<Q, A>, request: Q, { repeatable = true } = {}) {
     if (this.#closing.signal.aborted) throw closed();
     const calling = this.#tryUntilAnswered(method, request, repeatable);
     this.#underWay.add(calling);
@@ -106,7 +91,7 @@ export class EtcdLink {
 
   /** A stream with a member that has a leader; `failed` says that another one should be tried next. */
   async stream<Q, A>(method: Method<Q, A>) {
-    const member = this.#current();
+    const member = this.#members[0] as Member;
     const metadata = await this.#metadata();
     metadata.set('hasleader', 'true');
     const { path, requestSerialize, responseDeserialize } = method;
@@ -134,7 +119,7 @@ export class EtcdLink {
     const until = this.#clock.monotonic() + patience * this.#answerMs;
     let isRepeat = false;
     for (let attempt = 1; ; attempt++) {
-      const member = this.#current();
+      const member = this.#members[0] as Member;
       const { client } = member;
       try {
         return { answer: await this.#try(client, method, request), isRepeat };
@@ -152,12 +137,20 @@ export class EtcdLink {
     }
   }
 
+  /** One answer to one request, also of a method with streams: on the wire it is the same. */
   async #try<Q, A>(client: Client, method: Method<Q, A>, request: Q): Promise<A> {
+    const { path, requestSerialize, responseDeserialize } = method;
     const limit = { clock: this.#clock, ms: this.#answerMs, what: 'etcd' };
     return withDeadline(limit, async (signal) => {
-      const isOpen = method.path === AuthService.authenticate.path;
+      const isOpen = path === AuthService.authenticate.path;
       const metadata = isOpen ? new Metadata() : await this.#metadata();
-      return ask(client, { method, request, signal, metadata });
+      return new Promise((resolve, reject) => {
+        const call = client.makeUnaryRequest(
+          ...([path, requestSerialize, responseDeserialize, request, metadata] as const),
+          (error, answer) => (answer === undefined || error ? reject(error) : resolve(answer)),
+        );
+        signal.addEventListener('abort', () => call.cancel(), { once: true });
+      });
     });
   }
 
@@ -177,12 +170,6 @@ export class EtcdLink {
       this.#token = undefined;
       throw error;
     }
-  }
-
-  #current(): Member {
-    const [first] = this.#members;
-    if (!first) throw new Error('etcd has no members');
-    return first;
   }
 
   /** It goes to the end of the queue, with a new connection: the old one may be dead without knowing it. */
@@ -216,28 +203,5 @@ function connect(url: string, { ca, identity, answerMs }: EtcdAccess): Client {
   });
   // Node refuses to ask for an address (SNI); whose certificate it is, is checked above.
   const asked = isIP(name) === 0 ? name : 'etcd';
-  return new Client(host, credentials, {
-    ...options,
-    'grpc.ssl_target_name_override': asked,
-  });
-}
-
-interface Question<Q, A> {
-  readonly method: Method<Q, A>;
-  readonly request: Q;
-  readonly metadata: Metadata;
-  readonly signal: AbortSignal;
-}
-
-/** One answer to one request, also of a method with streams: on the wire it is the same. */
-function ask<Q, A>(client: Client, question: Question<Q, A>): Promise<A> {
-  const { method, request, metadata, signal } = question;
-  const { path, requestSerialize, responseDeserialize } = method;
-  return new Promise((resolve, reject) => {
-    const call = client.makeUnaryRequest(
-      ...([path, requestSerialize, responseDeserialize, request, metadata] as const),
-      (error, answer) => (answer === undefined || error ? reject(error) : resolve(answer)),
-    );
-    signal.addEventListener('abort', () => call.cancel(), { once: true });
-  });
+  return new Client(host, credentials, { ...options, 'grpc.ssl_target_name_override': asked });
 }

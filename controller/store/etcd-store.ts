@@ -1,25 +1,18 @@
-import {
-  type Compare,
-  type Event,
-  type KeyValue,
-  KVService,
-  type RequestOp,
-  type TxnResponse,
-} from '../../api/generated/etcd.ts';
+import * as wire from '../../api/generated/etcd.ts';
 import type { Base } from '../../base/base.ts';
 import { type EtcdAccess, EtcdLink } from './etcd-link.ts';
 import { watchEtcd } from './etcd-watch.ts';
 import {
   type CommitOutcome,
+  checkTransaction,
+  compacted,
   type Entry,
-  type Listing,
   type Store,
   type StoreChange,
   StoreError,
   type Transaction,
   type WatchOptions,
 } from './store.ts';
-import { checkTransaction, compacted } from './transaction.ts';
 
 export interface EtcdStoreOptions extends EtcdAccess, Base {
   /** All keys in etcd begin with it. */
@@ -38,12 +31,12 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   try {
     const etcd = await reach(link, options);
     return {
-      get: (key) => get(etcd, key),
+      get: async (key) => (await range(etcd, { key: etcd.keyspace + key })).entries[0],
       list: (prefix) => list(etcd, prefix),
       commit: (transaction) => commit(etcd, transaction),
       watch: (prefix, watchOptions) => watch(etcd, prefix, watchOptions),
       compact: (revision) =>
-        unlessCompacted(link.call(KVService.compact, { revision: revision + etcd.offset })),
+        unlessCompacted(link.call(wire.KVService.compact, { revision: revision + etcd.offset })),
       revision: async () => (await range(etcd, { key: etcd.origin })).revision,
       close: () => link.close(),
     };
@@ -53,22 +46,14 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
   }
 }
 
-interface Etcd {
-  readonly options: EtcdStoreOptions;
-  readonly link: EtcdLink;
-  readonly keyspace: string;
-  readonly origin: string;
-  /** etcd's revision is so much higher than the store's. */
-  readonly offset: number;
-  readonly first: number;
-}
+type Etcd = Awaited<ReturnType<typeof reach>>;
 
 /** The first who comes makes the key from whose revision all others are counted. */
-async function reach(link: EtcdLink, options: EtcdStoreOptions): Promise<Etcd> {
+async function reach(link: EtcdLink, options: EtcdStoreOptions) {
   const { keyspace = 'orc', firstRevision = 0 } = options;
   const origin = `${keyspace}.origin`;
   const value = Buffer.from(String(firstRevision));
-  const { answer } = await link.call(KVService.txn, {
+  const { answer } = await link.call(wire.KVService.txn, {
     compare: [unchanged(origin, 0)],
     success: [op({ $case: 'requestPut', value: { key: origin, value } })],
     failure: [read(origin)],
@@ -76,19 +61,16 @@ async function reach(link: EtcdLink, options: EtcdStoreOptions): Promise<Etcd> {
   const found = answer.succeeded ? undefined : foundIn(answer, 0);
   const madeAt = found?.createRevision ?? answer.header?.revision ?? 0;
   const first = Number(Buffer.from(found?.value ?? value).toString());
-  return { options, link, keyspace, origin, offset: madeAt - first, first };
-}
-
-async function get(etcd: Etcd, key: string): Promise<Entry | undefined> {
-  const [found] = (await range(etcd, { key: etcd.keyspace + key })).entries;
-  return found;
+  /** etcd's revision is so much higher than the store's. */
+  const offset = madeAt - first;
+  return { options, link, keyspace, origin, offset, first };
 }
 
 /** So many keys come in one answer. */
 const pageSize = 5000;
 
 /** Page by page, all as of the first one's revision. */
-async function list(etcd: Etcd, prefix: string): Promise<Listing> {
+async function list(etcd: Etcd, prefix: string) {
   const rangeEnd = endOf(etcd.keyspace + prefix);
   const first = await range(etcd, { key: etcd.keyspace + prefix, rangeEnd });
   const entries = [...first.entries];
@@ -105,7 +87,7 @@ async function range(
   wanted: { readonly key: string; readonly rangeEnd?: string; readonly revision?: number },
 ) {
   const request = { rangeEnd: '', revision: 0, limit: pageSize, ...wanted };
-  const { answer } = await etcd.link.call(KVService.range, request);
+  const { answer } = await etcd.link.call(wire.KVService.range, request);
   const revision = (answer.header?.revision ?? 0) - etcd.offset;
   return { entries: answer.kvs.map((kv) => entryOf(etcd, kv)), revision, more: answer.more };
 }
@@ -128,7 +110,7 @@ async function commit(etcd: Etcd, transaction: Transaction): Promise<CommitOutco
     failure: expect.map(({ key }) => read(inEtcd(key))),
   };
   const repeatable = isOnceOnly(transaction);
-  const { answer, isRepeat } = await etcd.link.call(KVService.txn, request, { repeatable });
+  const { answer, isRepeat } = await etcd.link.call(wire.KVService.txn, request, { repeatable });
   if (answer.succeeded)
     return { committed: true, revision: (answer.header?.revision ?? 0) - etcd.offset };
   if (isRepeat)
@@ -142,7 +124,7 @@ function isOnceOnly({ expect, puts, deletes }: Transaction): boolean {
   return expect.some(({ key }) => written.has(key));
 }
 
-function refusal(etcd: Etcd, { expect }: Transaction, answer: TxnResponse): CommitOutcome {
+function refusal(etcd: Etcd, { expect }: Transaction, answer: wire.TxnResponse): CommitOutcome {
   for (const [i, { key, revision }] of expect.entries()) {
     const found = foundIn(answer, i);
     const current = found && entryOf(etcd, found);
@@ -151,11 +133,7 @@ function refusal(etcd: Etcd, { expect }: Transaction, answer: TxnResponse): Comm
   throw new StoreError('Corrupt', 'etcd refused a transaction whose expectations hold');
 }
 
-async function* watch(
-  etcd: Etcd,
-  prefix: string,
-  { after, signal }: WatchOptions,
-): AsyncGenerator<readonly StoreChange[], void> {
+async function* watch(etcd: Etcd, prefix: string, { after, signal }: WatchOptions) {
   const { link, options, keyspace, offset, first } = etcd;
   if (after < first) throw compacted(after, first);
   const key = keyspace + prefix;
@@ -165,12 +143,10 @@ async function* watch(
     yield events.flatMap((event) => changeOf(etcd, event));
 }
 
-function changeOf(etcd: Etcd, { type, kv }: Event): readonly StoreChange[] {
+function changeOf(etcd: Etcd, { type, kv }: wire.Event): readonly StoreChange[] {
   if (!kv) return [];
-  const { key, value, revision } = entryOf(etcd, kv);
-  return type === 0
-    ? [{ kind: 'put', key, revision, value }]
-    : [{ kind: 'delete', key, revision, value: undefined }];
+  const entry = entryOf(etcd, kv);
+  return [type === 0 ? { ...entry, kind: 'put' } : { ...entry, kind: 'delete', value: undefined }];
 }
 
 async function unlessCompacted(call: Promise<unknown>): Promise<void> {
@@ -181,7 +157,7 @@ async function unlessCompacted(call: Promise<unknown>): Promise<void> {
   }
 }
 
-const entryOf = ({ keyspace, offset }: Etcd, kv: KeyValue): Entry => ({
+const entryOf = ({ keyspace, offset }: Etcd, kv: wire.KeyValue): Entry => ({
   key: kv.key.slice(keyspace.length),
   value: kv.value,
   revision: kv.modRevision - offset,
@@ -191,17 +167,17 @@ const entryOf = ({ keyspace, offset }: Etcd, kv: KeyValue): Entry => ({
 const endOf = (prefix: string) =>
   prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
 
-const unchanged = (key: string, modRevision: number): Compare => ({
+const unchanged = (key: string, modRevision: number): wire.Compare => ({
   key,
   target: 2,
   targetUnion: { $case: 'modRevision', value: modRevision },
 });
 
-const read = (key: string): RequestOp =>
+const read = (key: string): wire.RequestOp =>
   op({ $case: 'requestRange', value: { key, rangeEnd: '', limit: 0, revision: 0 } });
 
-const op = (request: RequestOp['request']): RequestOp => ({ request });
+const op = (request: wire.RequestOp['request']): wire.RequestOp => ({ request });
 
-function foundIn({ responses }: TxnResponse, index: number): KeyValue | undefined {
+function foundIn({ responses }: wire.TxnResponse, index: number): wire.KeyValue | undefined {
   return responses[index]?.response?.value.kvs[0];
 }

@@ -1,20 +1,16 @@
 import { type Event, WatchService } from '../../api/generated/etcd.ts';
 import { backoffMs } from '../../base/backoff.ts';
-import { type Clock, sleep } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
+import type { Base } from '../../base/base.ts';
+import { sleep } from '../../base/clock.ts';
 import { closed, etcdFailure } from './etcd-errors.ts';
 import type { EtcdLink } from './etcd-link.ts';
-import { StoreError } from './store.ts';
+import { StoreError, type WatchOptions } from './store.ts';
 
-export interface EtcdWatch {
+/** `after` is a revision of etcd's. */
+export interface EtcdWatch extends WatchOptions, Pick<Base, 'clock' | 'log'> {
   readonly link: EtcdLink;
   readonly key: string;
   readonly rangeEnd: string;
-  /** etcd's revision. */
-  readonly after: number;
-  readonly signal: AbortSignal;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 const pause = { firstMs: 25, capMs: 500 };

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
 import { Event } from '../../api/event.ts';
 import type { AnyObject } from '../../api/kind.ts';
-import { Namespace } from '../../api/namespace.ts';
 import type { ObjectReference } from '../../api/object-reference.ts';
 import { hasReason } from '../../api/status.ts';
 import { type Clock, formatTime } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
-import type { Cache } from './cache.ts';
-import type { Objects } from './objects.ts';
+import { isNamespaceOpen } from './deletion.ts';
+import type { LoopDeps } from './loop.ts';
 
 /** Something that happened to an object, for people: `kubectl describe`, `kubectl events`. */
 export interface Happening {
@@ -24,26 +22,13 @@ export interface Happening {
 export type RecordEvent = (happening: Happening) => void;
 
 /** What one component has to tell. */
-export interface OwnEvents {
-  readonly normal: Tell;
-  readonly warning: Tell;
-}
+export type OwnEvents = ReturnType<typeof ownEvents>;
 
-type Tell = (involved: AnyObject, reason: string, message: string) => void;
-
-export function ownEvents(component: string, record: RecordEvent): OwnEvents {
+export function ownEvents(component: string, record: RecordEvent) {
   const tell =
-    (type: Happening['type']): Tell =>
-    (involved, reason, message) =>
+    (type: Happening['type']) => (involved: AnyObject, reason: string, message: string) =>
       record({ involved, type, reason, message, component });
   return { normal: tell('Normal'), warning: tell('Warning') };
-}
-
-export interface EventRecorderDeps {
-  readonly objects: Objects;
-  readonly cache: Cache;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** The same again within this time is counted here and written once. */
@@ -53,20 +38,20 @@ const repeatWindowMs = 1000;
  * The name of an Event says what happened to whom, so that the same again, even from another process, counts up the
  * one that is there.
  */
-export function eventRecorder({ objects, cache, clock, log }: EventRecorderDeps): RecordEvent {
+export function eventRecorder(
+  deps: Pick<LoopDeps, 'objects' | 'cache' | 'clock' | 'log'>,
+): RecordEvent {
+  const { objects, cache, clock, log } = deps;
   const repeats = new Map<string, number>();
   const distinct = distinctHappenings(clock);
 
   const write = async (happening: Happening, count: number) => {
-    const now = formatTime(clock.now());
-    const event = newEvent(happening, { now, count });
-    const { name, namespace } = event.metadata;
-    const key = { name, namespace };
+    const event = newEvent(happening, formatTime(clock.now()), count);
     const again = () =>
-      objects.modify(Event, { key, part: 'all' }, (stored) => ({
+      objects.modify(Event, { key: event.metadata, part: 'all' }, (stored) => ({
         ...stored,
         count: (stored.count ?? 1) + count,
-        lastTimestamp: now,
+        lastTimestamp: event.lastTimestamp,
       }));
     try {
       if (await again()) return;
@@ -76,22 +61,15 @@ export function eventRecorder({ objects, cache, clock, log }: EventRecorderDeps)
       await again();
     }
   };
-
   const writeLogged = (happening: Happening, count: number) => {
     write(happening, count).catch((err: unknown) => {
       log.warn({ err, reason: happening.reason }, 'an event could not be written');
     });
   };
 
-  /** A namespace that is being emptied gets no new events, and one that is gone keeps none. */
-  const hasPlace = (happening: Happening) => {
-    const name = namespaceOf(referenceTo(happening.involved));
-    const namespace = cache.get(Namespace, { namespace: '', name });
-    return namespace !== undefined && namespace.metadata.deletionTimestamp === undefined;
-  };
-
   return (told) => {
-    if (!hasPlace(told)) return;
+    // One that is gone keeps none.
+    if (!isNamespaceOpen(cache, namespaceOf(referenceTo(told.involved)))) return;
     const happening = distinct(told);
     const id = eventName(happening);
     const waiting = repeats.get(id);
@@ -127,18 +105,14 @@ function distinctHappenings(clock: Clock): (happening: Happening) => Happening {
     const known = names.get(object) ?? new Set();
     const name = eventName(happening);
     names.set(object, known);
-    if (known.has(name)) return happening;
-    if (known.size >= maxDistinct)
+    if (known.size >= maxDistinct && !known.has(name))
       return { ...happening, message: '(combined from similar events)' };
     known.add(name);
     return happening;
   };
 }
 
-function newEvent(
-  happening: Happening,
-  { now, count }: { readonly now: string; readonly count: number },
-) {
+function newEvent(happening: Happening, now: string, count: number) {
   const { type, reason, message, component } = happening;
   const involvedObject = referenceTo(happening.involved);
   return {

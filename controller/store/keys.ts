@@ -25,15 +25,10 @@ export function storeKey(kind: Pick<Kind, 'group' | 'plural'>, key: ObjectKey): 
 /** A claim's key is no object: no kind has the group "claims". */
 export const claimKey = (claim: string): string => `${objectsPrefix}claims/${claim}`;
 
-export interface ParsedKey {
-  readonly kind: Kind;
-  readonly key: ObjectKey;
-}
-
 /** Finds kind and key of a store key; undefined for what is no object of these kinds. */
-export function keyParser(kinds: readonly Kind[]): (key: string) => ParsedKey | undefined {
+export function keyParser(kinds: readonly Kind[]) {
   const byPrefix = new Map(kinds.map((kind) => [kindPrefix(kind), kind]));
-  return (key) => {
+  return (key: string) => {
     const [, prefix = '', namespace, name = ''] = pattern.exec(key) ?? [];
     const kind = byPrefix.get(prefix);
     if (!kind || kind.namespaced !== (namespace !== undefined)) return undefined;

@@ -1,13 +1,14 @@
 import { type AnyObject, apiVersionOf, type Kind, type NewObject } from '../../api/kind.ts';
 import { isSame } from '../../api/same.ts';
 import type { Fields } from '../../api/schema.ts';
-import { type Clock, formatTime } from '../../base/clock.ts';
-import { generateName, type Rng } from '../../base/rng.ts';
+import type { Base } from '../../base/base.ts';
+import { formatTime } from '../../base/clock.ts';
+import { generateName } from '../../base/rng.ts';
 import type { Part } from './objects.ts';
 
 /** What is stored when `wanted` is created: with the name behind generateName, and what only the store gives. */
 export function newObject(
-  { clock, rng }: { readonly clock: Clock; readonly rng: Rng },
+  { clock, rng }: Pick<Base, 'clock' | 'rng'>,
   kind: Kind,
   wanted: NewObject<Fields>,
 ): AnyObject {

@@ -3,12 +3,12 @@ import { backoffMs, withJitter } from '../../base/backoff.ts';
 import type { Base } from '../../base/base.ts';
 import { sleep } from '../../base/clock.ts';
 import { orAborted } from '../../base/deadline.ts';
-import type { Cache, Index, ObjectChange } from './cache.ts';
+import type { Index, ObjectChange } from './cache.ts';
 import { type CacheState, cacheState } from './cache-state.ts';
 import { type CacheTables, cacheTables } from './cache-tables.ts';
-import { keyParser, objectsPrefix, type ParsedKey } from './keys.ts';
-import type { EncodedObject, ObjectCodec } from './object-codec.ts';
-import type { Store, StoreChange } from './store.ts';
+import { keyOf, keyParser, objectsPrefix, storeKey } from './keys.ts';
+import type { ObjectCodec } from './object-codec.ts';
+import type { Entry, Store, StoreChange } from './store.ts';
 
 export interface CacheDeps extends Base {
   readonly store: Store;
@@ -19,29 +19,18 @@ export interface CacheDeps extends Base {
   readonly rememberedChanges?: number;
 }
 
-export interface RunningCache {
-  readonly cache: Cache;
-  stop(): Promise<void>;
-}
-
 /** The whole key space, so that the cache's revision is the store's even when no object changes. */
 const watchedPrefix = '/';
 
 const relistBackoff = { firstMs: 50, capMs: 5000 };
 
 /** Resolves once the cache holds everything; from then on it follows the store, whatever happens to the watch. */
-export async function startCache(deps: CacheDeps): Promise<RunningCache> {
+export async function startCache(deps: CacheDeps) {
   const tables = cacheTables(deps.kinds, deps.indexes);
-  const { rememberedChanges = 1000, log } = deps;
-  const state = cacheState({ tables, rememberedChanges, log });
+  const state = cacheState(tables, deps.rememberedChanges ?? 1000, deps.log);
   const stopping = new AbortController();
-  const feeder: Feeder = {
-    deps,
-    tables,
-    state,
-    parseKey: keyParser(deps.kinds),
-    signal: stopping.signal,
-  };
+  const { signal } = stopping;
+  const feeder: Feeder = { deps, tables, state, parseKey: keyParser(deps.kinds), signal };
   await relist(feeder);
   const running = feed(feeder);
   return {
@@ -57,7 +46,7 @@ interface Feeder {
   readonly deps: CacheDeps;
   readonly tables: CacheTables;
   readonly state: CacheState;
-  readonly parseKey: (key: string) => ParsedKey | undefined;
+  readonly parseKey: ReturnType<typeof keyParser>;
   readonly signal: AbortSignal;
 }
 
@@ -80,41 +69,50 @@ async function feed(feeder: Feeder): Promise<void> {
 
 /** What the store holds, as changes against what is here. */
 async function relist(feeder: Feeder): Promise<void> {
-  const { deps, tables, state, parseKey, signal } = feeder;
+  const { deps, tables, state, signal } = feeder;
   const { entries, revision } = await orAborted(deps.store.list(objectsPrefix), signal);
-  const changes: ObjectChange[] = [];
-  const gone = new Map(tables.all().map((row) => [row.storeKey, row]));
-  for (const entry of entries) {
-    gone.delete(entry.key);
-    const parsed = parseKey(entry.key);
-    const object = parsed && decoded(deps, parsed.kind, entry);
-    if (!object) continue;
-    const known = tables.get(parsed.kind, parsed.key)?.metadata.resourceVersion;
-    if (known !== object.metadata.resourceVersion) changes.push(put(tables, parsed, object));
-  }
-  for (const row of gone.values()) changes.push(...drop(tables, row, revision));
+  const stored = new Set(entries.map(({ key }) => key));
+  const gone = deps.kinds.flatMap((kind) =>
+    tables.list(kind).flatMap((object) => {
+      const key = storeKey(kind, keyOf(object));
+      return stored.has(key) ? [] : changeOf(feeder, { key, revision, value: undefined });
+    }),
+  );
+  const changes = [...entries.flatMap((entry) => changeOf(feeder, entry)), ...gone];
   changes.sort((a, b) => a.revision - b.revision);
   state.appliedAfterGap(changes, revision);
 }
 
-async function follow({ deps, tables, state, parseKey, signal }: Feeder): Promise<void> {
-  const changeOf = (change: StoreChange): readonly ObjectChange[] => {
-    const { key, value, revision } = change;
-    const parsed = parseKey(key);
-    if (!parsed) return [];
-    if (!value) return drop(tables, parsed, revision);
-    const object = decoded(deps, parsed.kind, { key, value, revision });
-    return object ? [put(tables, parsed, object)] : [];
-  };
+async function follow(feeder: Feeder): Promise<void> {
+  const { deps, state, signal } = feeder;
   const watch = { after: state.cache.revision, signal };
   for await (const batch of deps.store.watch(watchedPrefix, watch)) {
     const revision = batch.at(-1)?.revision ?? state.cache.revision;
-    state.applied(batch.flatMap(changeOf), revision);
+    state.applied(
+      batch.flatMap((change) => changeOf(feeder, change)),
+      revision,
+    );
   }
 }
 
+/** Takes what is stored, or no longer, into the tables; empty: nothing is new to their readers. */
+function changeOf(
+  { deps, tables, parseKey }: Feeder,
+  { key: at, value, revision }: Pick<StoreChange, 'key' | 'value' | 'revision'>,
+): readonly ObjectChange[] {
+  const parsed = parseKey(at);
+  if (!parsed) return [];
+  const { kind, key } = parsed;
+  if (tables.get(kind, key)?.metadata.resourceVersion === String(revision)) return [];
+  const object = value && decoded(deps, kind, { key: at, value, revision });
+  if (value && !object) return [];
+  const previous = tables.replace(kind, key, object);
+  if (object) return [{ kind, key, revision, object, previous }];
+  return previous ? [{ kind, key, revision, object, previous: asOf(previous, revision) }] : [];
+}
+
 /** An unreadable object must not keep all the others from their readers. */
-function decoded(deps: CacheDeps, kind: Kind, entry: EncodedObject): AnyObject | undefined {
+function decoded(deps: CacheDeps, kind: Kind, entry: Entry): AnyObject | undefined {
   try {
     return deps.codec.decode(kind, entry);
   } catch (err) {
@@ -123,19 +121,7 @@ function decoded(deps: CacheDeps, kind: Kind, entry: EncodedObject): AnyObject |
   }
 }
 
-function put(tables: CacheTables, { kind, key }: ParsedKey, object: AnyObject): ObjectChange {
-  const previous = tables.set(kind, key, object);
-  return { kind, key, revision: Number(object.metadata.resourceVersion), object, previous };
-}
-
-function drop(
-  tables: CacheTables,
-  { kind, key }: ParsedKey,
-  revision: number,
-): readonly ObjectChange[] {
-  const last = tables.delete(kind, key);
-  if (!last) return [];
-  const metadata = Object.freeze({ ...last.metadata, resourceVersion: String(revision) });
-  const previous = Object.freeze({ ...last, metadata });
-  return [{ kind, key, revision, object: undefined, previous }];
+function asOf(object: AnyObject, revision: number): AnyObject {
+  const metadata = Object.freeze({ ...object.metadata, resourceVersion: String(revision) });
+  return Object.freeze({ ...object, metadata });
 }

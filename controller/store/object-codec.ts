@@ -1,30 +1,22 @@
 import type { AnyObject, Kind } from '../../api/kind.ts';
 import type { SecretBox } from './secret-box.ts';
+import type { Entry } from './store.ts';
+
+export type ObjectCodec = ReturnType<typeof objectCodec>;
 
 /**
  * Objects as bytes: JSON without resourceVersion, which is the store's revision. Secrets are sealed: neither the
  * store's file nor its backup shows them.
  */
-export interface ObjectCodec {
-  encode(kind: Kind, storeKey: string, object: AnyObject): Uint8Array;
-  decode(kind: Kind, entry: EncodedObject): AnyObject;
-}
-
-export interface EncodedObject {
-  readonly key: string;
-  readonly value: Uint8Array;
-  readonly revision: number;
-}
-
-export function objectCodec(box: SecretBox): ObjectCodec {
+export function objectCodec(box: SecretBox) {
   return {
-    encode(kind, key, object) {
+    encode(kind: Kind, key: string, object: AnyObject): Uint8Array {
       const { resourceVersion: _, ...metadata } = object.metadata;
       // Not a Buffer: those of one pool would all travel to the store's thread together.
       const bytes = new TextEncoder().encode(JSON.stringify({ ...object, metadata }));
       return isSecret(kind) ? box.seal(bytes, key) : bytes;
     },
-    decode(kind, { key, value, revision }) {
+    decode(kind: Kind, { key, value, revision }: Entry): AnyObject {
       const bytes = isSecret(kind) ? box.open(value, key) : value;
       const object = JSON.parse(new TextDecoder().decode(bytes)) as AnyObject;
       return withRevision(object, revision);

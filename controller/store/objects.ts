@@ -52,6 +52,6 @@ export interface DeleteOptions {
     | undefined;
 }
 
-export type DeleteOutcome<F extends Fields> =
+type DeleteOutcome<F extends Fields> =
   | { readonly outcome: 'removed' | 'marked'; readonly object: KubeObject<F> }
   | { readonly outcome: 'absent' };

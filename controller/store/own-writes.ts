@@ -2,13 +2,7 @@ import type { StoredMeta } from '../../api/object-meta.ts';
 import type { Objects } from './objects.ts';
 
 /** Objects that remember what they wrote, so that a loop can wait until the cache has it. */
-export interface OwnWrites {
-  readonly objects: Objects;
-  /** Once all that is being written is written, or has failed. */
-  newestRevision(): Promise<number>;
-}
-
-export function ownWrites(objects: Objects): OwnWrites {
+export function ownWrites(objects: Objects) {
   let newest = 0;
   const underWay = new Set<Promise<unknown>>();
   const seen = (written: { readonly metadata: StoredMeta } | undefined) => {
@@ -28,22 +22,23 @@ export function ownWrites(objects: Objects): OwnWrites {
       underWay.delete(write);
     }
   };
+  const noting: Objects = {
+    get: (kind, key) => objects.get(kind, key),
+    create: (kind, object) => noted(objects.create(kind, object), (written) => written),
+    update: (kind, object, part) => noted(objects.update(kind, object, part), (written) => written),
+    modify: (kind, target, change) =>
+      noted(objects.modify(kind, target, change), (written) => written),
+    delete: (kind, key, options) =>
+      noted(objects.delete(kind, key, options), (done) =>
+        done.outcome === 'absent' ? undefined : done.object,
+      ),
+  };
   return {
-    async newestRevision() {
+    objects: noting,
+    /** Once all that is being written is written, or has failed. */
+    async newestRevision(): Promise<number> {
       while (underWay.size > 0) await Promise.allSettled(underWay);
       return newest;
-    },
-    objects: {
-      get: (kind, key) => objects.get(kind, key),
-      create: (kind, object) => noted(objects.create(kind, object), (written) => written),
-      update: (kind, object, part) =>
-        noted(objects.update(kind, object, part), (written) => written),
-      modify: (kind, target, change) =>
-        noted(objects.modify(kind, target, change), (written) => written),
-      delete: (kind, key, options) =>
-        noted(objects.delete(kind, key, options), (done) =>
-          done.outcome === 'absent' ? undefined : done.object,
-        ),
     },
   };
 }

@@ -1,8 +1,10 @@
-import type { CommitOutcome, Entry, Listing, StoreChange, Transaction } from './store.ts';
+import { orAborted } from '../../base/deadline.ts';
+import type { CommitOutcome, Entry, Listing, Store, StoreChange, Transaction } from './store.ts';
+import type { WatchHub } from './watch-hub.ts';
 
 /**
  * What a store is made of: keys, revisions and their history, synchronously: sqlite-revisions.ts, and the
- * tests' fake; revision-store.ts makes a Store of either.
+ * tests' fake; {@link revisionStore} makes a Store of either.
  */
 export interface Revisions {
   revision(): number;
@@ -39,5 +41,41 @@ export function callOn<M extends keyof Revisions>(
   const called = revisions[method] as (
     ...args: Parameters<Revisions[M]>
   ) => ReturnType<Revisions[M]>;
-  return called(...args);
+  return called.apply(revisions, args);
 }
+
+/** A Store of revisions: adds the watches. @param hub gets every change of these revisions, in order */
+export const revisionStore = (revisions: RevisionsAccess, hub: WatchHub): Store => ({
+  get: (key) => revisions.call('get', key),
+  list: (prefix) => revisions.call('list', prefix),
+  commit: (transaction) => revisions.call('commit', transaction),
+  compact: (revision) => revisions.call('compact', revision),
+  revision: () => revisions.call('revision'),
+  close: () => revisions.close(),
+  /** Subscribes first and asks for the past second, so that nothing falls between the two. */
+  async *watch(prefix, { after, signal }) {
+    if (signal.aborted) return;
+    const subscription = hub.subscribe(prefix);
+    try {
+      const past = await unlessAborted(revisions.call('changesAfter', prefix, after), signal);
+      if (!past) return;
+      if (past.changes.length > 0) yield past.changes;
+      const seen = Math.max(after, past.revision);
+      for (;;) {
+        const changes = await subscription.take(signal);
+        if (!changes) return;
+        const unseen = changes.filter((change) => change.revision > seen);
+        if (unseen.length > 0) yield unseen;
+      }
+    } finally {
+      subscription.end();
+    }
+  },
+});
+
+/** undefined: the signal has aborted. */
+const unlessAborted = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> =>
+  orAborted(promise, signal).catch((error) => {
+    if (!signal.aborted) throw error;
+    return undefined;
+  });

@@ -2,9 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Deferred, deferred } from '../../base/deadline.ts';
-import { revisionStore } from './revision-store.ts';
-import type { Revisions, RevisionsAccess } from './revisions.ts';
-import type { Answer, Call, Failure, Reply, Request } from './sqlite-messages.ts';
+import { type Revisions, type RevisionsAccess, revisionStore } from './revisions.ts';
+import type { Answer, Call, Failure, Reply, Request } from './sqlite-worker.ts';
 import { type Store, StoreError } from './store.ts';
 import { type WatchHub, watchHub } from './watch-hub.ts';
 
@@ -50,12 +49,8 @@ class SqliteThread implements RevisionsAccess {
     const { path, firstRevision = 0, onFailure = () => {} } = options;
     this.#hub = hub;
     this.#onFailure = onFailure;
-    this.#worker = new Worker(
-      new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url),
-      {
-        workerData: { path, firstRevision },
-      },
-    );
+    const program = new URL(`./sqlite-worker${extname(import.meta.url)}`, import.meta.url);
+    this.#worker = new Worker(program, { workerData: { path, firstRevision } });
     this.#worker.on('message', (reply: Reply) => this.#onReply(reply));
     this.#worker.on('error', (cause) =>
       this.#end(new StoreError('Unavailable', "the store's thread failed", { cause })),
@@ -89,26 +84,15 @@ class SqliteThread implements RevisionsAccess {
     if (this.#underWay) return;
     if (this.#waiting.length > 0) {
       this.#underWay = this.#waiting.splice(0, maxBatch);
-      this.#send({ kind: 'batch', calls: this.#underWay.map(({ call }) => call) });
-    } else if (this.#closing) this.#send({ kind: 'close' });
-  }
-
-  #send(request: Request): void {
-    this.#worker.postMessage(request);
+      const calls = this.#underWay.map(({ call }) => call);
+      this.#worker.postMessage({ kind: 'batch', calls } satisfies Request);
+    } else if (this.#closing) this.#worker.postMessage({ kind: 'close' } satisfies Request);
   }
 
   #onReply(reply: Reply): void {
-    switch (reply.kind) {
-      case 'opened':
-        this.opening.resolve();
-        break;
-      case 'batch':
-        this.#onBatch(reply);
-        break;
-      case 'failed':
-        this.#onFailed(reply);
-        break;
-    }
+    if (reply.kind === 'opened') this.opening.resolve();
+    else if (reply.kind === 'batch') this.#onBatch(reply);
+    else this.#onFailed(reply);
   }
 
   /** Watchers are told first: whoever hears of a commit finds it told. */

@@ -1,21 +1,5 @@
 import { deferred } from '../../base/deadline.ts';
-import type { ChangeListener } from './revisions.ts';
 import { type StoreChange, StoreError } from './store.ts';
-
-/** Hands the changes of a store to those who watch it. */
-export interface WatchHub {
-  readonly publish: ChangeListener;
-  /** Keeps the changes of this prefix, from now on, until they are taken. */
-  subscribe(prefix: string): Subscription;
-  /** Every watch ends with this error. */
-  fail(error: StoreError): void;
-}
-
-interface Subscription {
-  /** What has come since the last call, at least one change; undefined once `signal` has aborted. */
-  take(signal: AbortSignal): Promise<readonly StoreChange[] | undefined>;
-  end(): void;
-}
 
 /** A watcher that is so far behind is cut off: it lists again, which is cheaper. */
 const maxWaitingChanges = 100_000;
@@ -27,7 +11,10 @@ interface Watcher {
   wake: () => void;
 }
 
-export function watchHub(): WatchHub {
+export type WatchHub = ReturnType<typeof watchHub>;
+
+/** Hands the changes of a store to those who watch it. */
+export function watchHub() {
   const watchers = new Set<Watcher>();
   const fail = (watcher: Watcher, error: StoreError) => {
     watchers.delete(watcher);
@@ -35,22 +22,25 @@ export function watchHub(): WatchHub {
     watcher.wake();
   };
   return {
-    publish(changes) {
-      for (const watcher of watchers) offer(watcher, changes);
+    publish(changes: readonly StoreChange[]) {
       for (const watcher of watchers) {
-        if (watcher.waiting.length <= maxWaitingChanges) continue;
-        fail(watcher, new StoreError('Unavailable', 'the watcher is too far behind'));
+        offer(watcher, changes);
+        if (watcher.waiting.length > maxWaitingChanges)
+          fail(watcher, new StoreError('Unavailable', 'the watcher is too far behind'));
       }
     },
-    subscribe(prefix) {
+    /** Keeps the changes of this prefix, from now on, until they are taken. */
+    subscribe(prefix: string) {
       const watcher: Watcher = { prefix, waiting: [], failure: undefined, wake() {} };
       watchers.add(watcher);
       return {
-        take: (signal) => take(watcher, signal),
+        /** What has come since the last call, at least one change; undefined once `signal` has aborted. */
+        take: (signal: AbortSignal) => take(watcher, signal),
         end: () => void watchers.delete(watcher),
       };
     },
-    fail(error) {
+    /** Every watch ends with this error. */
+    fail(error: StoreError) {
       for (const watcher of watchers) fail(watcher, error);
     },
   };
@@ -63,10 +53,7 @@ function offer(watcher: Watcher, changes: readonly StoreChange[]): void {
   watcher.wake();
 }
 
-async function take(
-  watcher: Watcher,
-  signal: AbortSignal,
-): Promise<readonly StoreChange[] | undefined> {
+async function take(watcher: Watcher, signal: AbortSignal) {
   while (!signal.aborted) {
     if (watcher.failure) throw watcher.failure;
     if (watcher.waiting.length > 0) return watcher.waiting.splice(0);

@@ -1,20 +1,21 @@
 import { type OrderedMap, orderedMap } from '../../../base/ordered-map.ts';
-import { revisionStore } from '../../../controller/store/revision-store.ts';
 import {
   type ChangeListener,
   callOn,
   type Revisions,
   type RevisionsAccess,
+  revisionStore,
 } from '../../../controller/store/revisions.ts';
 import {
   type CommitOutcome,
+  checkTransaction,
+  compacted,
   type Entry,
   type Store,
   type StoreChange,
   StoreError,
   type Transaction,
 } from '../../../controller/store/store.ts';
-import { checkTransaction, compacted } from '../../../controller/store/transaction.ts';
 import { type WatchHub, watchHub } from '../../../controller/store/watch-hub.ts';
 
 /** The fake: passes the contract, keeps nothing. */

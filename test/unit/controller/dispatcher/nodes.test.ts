@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeCondition } from '../../../../api/node.ts';
-import { withConditions } from '../../../../controller/dispatcher/node-status.ts';
-import { freePodCidr, podsPerNode } from '../../../../controller/dispatcher/pod-cidrs.ts';
+import {
+  freePodCidr,
+  podsPerNode,
+  withConditions,
+} from '../../../../controller/dispatcher/node-registry.ts';
 
 describe('a free pod CIDR', () => {
   const plan = { clusterPodCidr: '10.244.0.0/22', nodePrefix: 24 };

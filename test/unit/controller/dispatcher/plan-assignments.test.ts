@@ -63,6 +63,7 @@ describe('the plan for a node', () => {
   const snapshot = (pods: readonly Pod[]) => ({
     byIndex: <F extends Fields>() => pods as unknown[] as KubeObject<F>[],
     get: () => undefined,
+    list: () => [],
   });
 
   it('has every pod that is bound to it, by uid, and names what does not exist yet', () => {

@@ -5,7 +5,7 @@ import { Node } from '../../../../api/node.ts';
 import { parseObject } from '../../../../api/prepare.ts';
 import type { Fields } from '../../../../api/schema.ts';
 import { Service } from '../../../../api/service.ts';
-import { nodeRoute, serviceEntry } from '../../../../controller/dispatcher/network-entries.ts';
+import { nodeRoute, serviceEntry } from '../../../../controller/dispatcher/network-table.ts';
 
 function parsed<F extends Fields>(kind: Kind<F>, json: Readonly<Record<string, unknown>>) {
   const outcome = parseObject(kind, { metadata: { name: 'db', namespace: 'default' }, ...json });
