@@ -15,7 +15,10 @@ rmSync(outdir, { recursive: true, force: true });
 const { metafile } = await build({
   absWorkingDir: root,
   // What starts a process or a thread of its own.
-  entryPoints: ['orc.ts', 'controller/store/sqlite-worker.ts', 'agent/images/unpack-worker.ts'],
+  entryPoints: [
+    ...['orc.ts', 'agent/oci-planner.ts'],
+    ...['controller/store/sqlite-worker.ts', 'agent/images/unpack-worker.ts'],
+  ],
   entryNames: '[name]',
   outdir,
   bundle: true,

@@ -123,7 +123,8 @@ static void start_planner(const char *program, int directory, int listener)
     snprintf(node, sizeof node, "%s/node", program);
     snprintf(script, sizeof script, "%s/planner", program);
     char **environment = planner_environment();
-    int log = openat(directory, "log", O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int log = openat(directory, "log",
+                     O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     pid_t pid = fork();
     if (pid < 0)
         fail("fork");
@@ -290,8 +291,9 @@ static void on_signal(int number)
 
 static void catch_signals(void)
 {
-    static const int kept[] = {SIGKILL, SIGSTOP, SIGCHLD, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT,
-                               SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGABRT, SIGTRAP, SIGSYS};
+    static const int kept[] = {SIGKILL, SIGSTOP, SIGCHLD, SIGPIPE, SIGTSTP,
+                               SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV, SIGBUS,
+                               SIGFPE,  SIGILL,  SIGABRT, SIGTRAP, SIGSYS};
     for (int number = 1; number < 32; number++) {
         bool keeps = false;
         for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)

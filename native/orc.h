@@ -96,7 +96,7 @@ enum orc_frame_type {
     FRAME_ERRORS = 20,    /* bytes */
     FRAME_SYNC = 21,      /* struct orc_state: START waits in OP_SYNC */
     FRAME_CONTINUE = 22,  /* text: name */
-    FRAME_CALL = 24,      /* of a front, each with a NUL: pid, directory, argc, words, environment */
+    FRAME_CALL = 24,      /* of a front, each with a NUL: pid, directory, argc, words, env */
     FRAME_MEET = 25,      /* text: name, directory of the gate or ""; num: pid */
     FRAME_PRINT = 26,     /* text: bytes; num: descriptor */
     FRAME_FINISH = 27,    /* num: exit code */
@@ -179,7 +179,7 @@ enum orc_flag {
     FLAG_PROC = 512,
     FLAG_CONSOLE = 1024,
     FLAG_COPY_UP = 2048,
-    FLAG_CALLERS = 4096, /* its streams are those of whom the front was called by; it outlives both */
+    FLAG_CALLERS = 4096, /* its streams are those of the front's caller; it outlives both */
 };
 
 /* Where a process has namespaces open; 8 and up: further user namespaces, for idmapped mounts. The

@@ -210,7 +210,8 @@ int op_exec(struct task *task, const struct orc_record *op)
     int error = seal(task);
     if (error < 0)
         return error;
-    if (filtered && !task->stays) /* ids or caps set after the filter may have cleared it; it may be refused */
+    /* ids or caps set after the filter may have cleared it; it may be refused */
+    if (filtered && !task->stays)
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     umask(task->umask);
     environ = task->list->envp;

@@ -27,7 +27,7 @@ export interface Front {
   readonly gone: Promise<void>;
 }
 
-export interface FrontCall {
+interface FrontCall {
   readonly pid: number;
   /** The working directory. */
   readonly directory: string;
@@ -36,7 +36,7 @@ export interface FrontCall {
   readonly env: Readonly<Record<string, string>>;
 }
 
-export interface FrontStart
+interface FrontStart
   extends Pick<
     StartRequest,
     'cgroup2Dir' | 'terminalSize' | 'owner' | 'listener' | 'onSync' | 'ops'

@@ -2,6 +2,14 @@ import type { Clock } from '../../base/clock.ts';
 import type { Front } from '../kernel/front-client.ts';
 import type { OciPlace } from '../oci/oci-place.ts';
 import type { LinuxSeccomp } from '../oci/oci-spec.ts';
+import type { Options, VerbName } from './options.ts';
+
+/** What stands behind a verb. */
+export interface Given<V extends VerbName> {
+  readonly options: Options<V>;
+  readonly id: string;
+  readonly words: readonly string[];
+}
 
 /** One call of the command line. */
 export interface Call {

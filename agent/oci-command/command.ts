@@ -1,17 +1,16 @@
-import { appendFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errorChain } from '../../base/error-chain.ts';
 import type { Front } from '../kernel/front-client.ts';
 import { ShimLost } from '../kernel/shim-client.ts';
-import type { Call } from './call.ts';
+import type { Call, Given } from './call.ts';
 import { CommandError } from './command-error.ts';
+import { type CommandLog, openLog } from './command-log.ts';
 import { create } from './create.ts';
 import { kill, remove } from './end.ts';
 import { exec } from './exec.ts';
 import { pause, resume, update } from './limits.ts';
 import {
   globalOptions,
-  type Options,
   parseAnywhere,
   parseLeading,
   type VerbName,
@@ -21,12 +20,7 @@ import { events, features, list, ps, spec, state } from './query.ts';
 import { run, start } from './run.ts';
 
 /** Does its work; a number is the exit code, else 0. */
-type Verb<V extends VerbName> = (
-  call: Call,
-  options: Options<V>,
-  id: string,
-  ...words: readonly string[]
-) => Promise<number | void>;
+type Verb<V extends VerbName> = (call: Call, given: Given<V>) => Promise<number | void>;
 
 /** How many words each takes behind its options: at least, at most. */
 const verbs: { readonly [V in VerbName]: readonly [Verb<V>, number, number] } = {
@@ -58,24 +52,18 @@ const failed = 1;
 
 /** One call, from its words to its exit code. */
 export async function answer(front: Front, machine: Machine, version: string): Promise<void> {
-  let options: Global = {};
+  let log = openLog(front, {}, machine.clock);
   try {
     const { values, rest } = parseLeading(globalOptions, front.called.argv);
-    options = values;
-    openLog(front, values);
+    log = openLog(front, values, machine.clock);
     const [name = '', ...argv] = rest;
     if (values.version) front.print('stdout', `orc-oci version ${version}\nspec: 1.3.0\n`);
     else if (values.help || name === '' || name === 'help') front.print('stdout', usage);
-    else return front.finish(await perform(callOf(front, values, machine), name, argv));
+    else return front.finish(await perform(callOf({ front, log, ...machine }, values), name, argv));
     front.finish(0);
   } catch (error) {
     if (error instanceof ShimLost) return;
-    tell(
-      front,
-      error instanceof CommandError && error.message === '--log' ? {} : options,
-      'error',
-      errorChain(error),
-    );
+    log('error', errorChain(error));
     front.finish(failed);
   }
 }
@@ -91,7 +79,7 @@ async function perform(call: Call, name: string, argv: readonly string[]): Promi
   if ((rest.length < least && !all) || rest.length > most)
     throw new CommandError(`${name}: wrong number of arguments; ${usageOf(name)}`);
   const [id = '', ...words] = rest;
-  return (await work(call, values, id, ...words)) ?? 0;
+  return (await work(call, { options: values, id, words })) ?? 0;
 }
 
 const usage = `usage: orc-oci [--root DIR] [--log FILE] [--log-format text|json] COMMAND\ncommands: ${Object.keys(verbs).join(', ')}\n`;
@@ -103,39 +91,19 @@ function usageOf(name: VerbName): string {
   return `usage: orc-oci ${[name, ...words].join(' ')} ${verbs[name][2] > 0 ? 'ID' : ''}\n`;
 }
 
-function callOf(front: Front, options: Global, machine: Machine): Call {
-  const { XDG_RUNTIME_DIR: own = '/run' } = front.called.env;
+function callOf(
+  { log, ...rest }: Machine & { front: Front; log: CommandLog },
+  options: Global,
+): Call {
+  const { called } = rest.front;
+  const { XDG_RUNTIME_DIR: own = '/run' } = called.env;
   const usual = process.getuid?.() === 0 ? '/run/orc-oci' : `${own}/orc-oci`;
   if (options['systemd-cgroup'] || options['cgroup-manager'] === 'systemd')
     throw new CommandError('cgroups of systemd’s making: orc-oci has no driver for them');
   return {
-    front,
-    root: resolve(front.called.directory, options.root ?? usual),
+    ...rest,
+    root: resolve(called.directory, options.root ?? usual),
     cgroups: options['cgroup-manager'] === 'disabled' ? 'disabled' : 'cgroupfs',
-    warn: (message) => tell(front, options, 'warning', message),
-    ...machine,
+    warn: (message) => log('warning', message),
   };
-}
-
-/** Throws CommandError for one that can't be written. */
-function openLog({ called }: Front, { log, 'log-format': format = 'text' }: Global): void {
-  if (!['text', 'json'].includes(format)) throw new CommandError(`unknown log-format "${format}"`);
-  try {
-    if (log) appendFileSync(resolve(called.directory, log), '');
-  } catch (cause) {
-    throw new CommandError('--log', { cause });
-  }
-}
-
-/** To the log, whose last line engines read; and to standard error, where there is none or it is an error. */
-function tell(front: Front, options: Global, level: 'error' | 'warning', msg: string): void {
-  const time = new Date().toISOString();
-  const { log } = options;
-  const isJson = options['log-format'] === 'json';
-  const line = isJson
-    ? JSON.stringify({ level, msg, time })
-    : `time="${time}" level=${level} msg=${JSON.stringify(msg)}`;
-  if (log) appendFileSync(resolve(front.called.directory, log), `${line}\n`);
-  if (!log || level === 'error')
-    front.print('stderr', isJson && !log ? `${line}\n` : `orc-oci: ${msg}\n`);
 }

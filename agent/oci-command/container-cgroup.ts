@@ -1,13 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ifPresent } from '../../base/durable-file.ts';
-import { setFrozen } from '../kernel/cgroup-end.ts';
-import {
-  type CgroupDirectory,
-  CgroupError,
-  findCgroupTrees,
-  groupOf,
-} from '../kernel/cgroup-trees.ts';
+import { type CgroupDirectory, findCgroupTrees, groupOf } from '../kernel/cgroup-trees.ts';
 import { openCgroups } from '../kernel/cgroups.ts';
 import type { OciSpec } from '../oci/oci-spec.ts';
 import { planCgroup } from '../oci/plan-cgroup.ts';
@@ -67,14 +61,4 @@ export function isFrozen(directories: Directories): boolean {
     ? [unified.path, 'cgroup.events', 'frozen 1']
     : [freezer?.path ?? '/nowhere', 'freezer.state', 'FROZEN'];
   return (ifPresent(() => readFileSync(join(at, file), 'utf8')) ?? '').includes(word);
-}
-
-/** Throws CommandError. */
-export async function freeze(call: Call, directories: Directories, frozen: boolean): Promise<void> {
-  try {
-    await setFrozen(directories, frozen, call.clock);
-  } catch (cause) {
-    if (cause instanceof CgroupError) throw new CommandError(cause.message, { cause });
-    throw cause;
-  }
 }

@@ -75,7 +75,8 @@ export function saveResources({ directory, spec }: Stored, resources: OciResourc
   const before = spec.linux?.resources ?? {};
   const merged = Object.entries(resources).map(([group, values]) => {
     const own = before[group as keyof OciResources];
-    return [group, Array.isArray(values) ? values : { ...own, ...values }] as const;
+    const isList = Array.isArray(values) || Array.isArray(own);
+    return [group, isList ? values : Object.assign({}, own, values)] as const;
   });
   const linux = { ...spec.linux, resources: { ...before, ...Object.fromEntries(merged) } };
   saveConfig(directory, { ...spec, linux });
@@ -102,9 +103,6 @@ export const ids = (root: string): readonly string[] => ifPresent(() => readdirS
 export function forget({ directory }: Pick<Stored, 'directory'>): void {
   rmSync(directory, { recursive: true, force: true });
 }
-
-/** The directory in which the first process waits for the start. */
-export const gateOf = (directory: string) => directory;
 
 export const isWaiting = ({ directory }: Stored): boolean =>
   ifPresent(() => readdirSync(directory))?.includes('gate') ?? false;

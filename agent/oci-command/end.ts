@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { ifPresent } from '../../base/durable-file.ts';
 import { errorChain } from '../../base/error-chain.ts';
 import { removeGroup } from '../kernel/cgroup-end.ts';
-import type { Call } from './call.ts';
+import type { Call, Given } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { isFrozen, processesIn } from './container-cgroup.ts';
 import {
@@ -16,17 +16,12 @@ import {
   load,
   type Stored,
 } from './container-state.ts';
-import { subjectOf } from './create.ts';
 import { first, runHooks } from './hooks.ts';
 import { freezeAll } from './limits.ts';
-import type { Options } from './options.ts';
+import { subjectOf } from './place.ts';
 
-export async function kill(
-  call: Call,
-  options: Options<'kill'>,
-  id: string,
-  name = 'SIGTERM',
-): Promise<void> {
+export async function kill(call: Call, { options, id, words }: Given<'kill'>): Promise<void> {
+  const [name = 'SIGTERM'] = words;
   const signal = signalNumber(name);
   for (const each of options.regex ? matching(call, id) : [id]) {
     const stored = find(call.root, each);
@@ -62,12 +57,12 @@ function killAll({ record: { cgroups } }: Stored, signal: number): void {
     }
 }
 
-export async function remove(call: Call, options: Options<'delete'>, id: string): Promise<void> {
+export async function remove(call: Call, { options, id }: Given<'delete'>): Promise<void> {
   for (const each of options.regex ? matching(call, id) : [id])
-    await removeOne(call, options, each);
+    await removeOne(call, options.force, each);
 }
 
-async function removeOne(call: Call, { force }: Options<'delete'>, id: string): Promise<void> {
+async function removeOne(call: Call, force: boolean | undefined, id: string): Promise<void> {
   const stored = load(call.root, id);
   if (!stored && force) return forget({ directory: directoryOf(call.root, id) });
   if (!stored) throw new CommandError(`container "${id}" does not exist`);

@@ -4,37 +4,26 @@ import { makeSubgroup } from '../kernel/cgroups.ts';
 import { type OciProcess, parseOciProcess } from '../oci/oci-spec.ts';
 import { planExec } from '../oci/plan-container.ts';
 import { planRequest } from '../oci/plan-request.ts';
-import type { Call } from './call.ts';
+import type { Call, Given } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { birthplace, isFrozen } from './container-cgroup.ts';
 import { find, isAlive, type Stored } from './container-state.ts';
-import {
-  consoleOf,
-  grantable,
-  handedOn,
-  inTheirWords,
-  ownerOf,
-  subjectOf,
-  withHome,
-} from './create.ts';
 import { first } from './hooks.ts';
-import { type Options, wholeNumber } from './options.ts';
+import { wholeNumber } from './options.ts';
+import { subjectOf } from './place.ts';
+import { completeProcess, inTheirWords, streamsOf } from './process.ts';
 
 /** Another process in a container: its exit code, 0 if nobody waits for it. Throws CommandError. */
-export async function exec(
-  call: Call,
-  options: Options<'exec'>,
-  id: string,
-  ...command: readonly string[]
-): Promise<number> {
+export async function exec(call: Call, given: Given<'exec'>): Promise<number> {
+  const { options, id } = given;
   const { front } = call;
   const stored = find(call.root, id);
   if (!isAlive(stored)) throw new CommandError('cannot exec in a stopped container');
   if (isFrozen(stored.record.cgroups) && !options['ignore-paused'])
     throw new CommandError('cannot exec in a paused container (use --ignore-paused to override)');
   const { spec, place: usual, bundle } = subjectOf(call, stored);
-  const wanted = grantable(call, processOf(call, options, stored, command));
-  const process = withHome(wanted, resolve(bundle, spec.root?.path ?? ''));
+  const root = resolve(bundle, spec.root?.path ?? '');
+  const process = completeProcess(call, processOf(call, given, stored), root);
   const place = { ...usual, attach: usual.attach.map((file) => inGroup(file, options.cgroup)) };
   const ops = planExec(process, { container: first, linux: spec.linux ?? {}, place });
   const request = planRequest({ ...spec, process }, { id, status: 'running', bundle });
@@ -46,9 +35,7 @@ export async function exec(
       container: 'exec',
       namespaces: [],
       cgroup2Dir: birthplace(place.cgroups).cgroup2Dir,
-      console: consoleOf(call, process, options),
-      preserveFds: handedOn(call, options['preserve-fds']),
-      owner: ownerOf(spec, process),
+      ...streamsOf(call, { ...spec, process }, options),
       ops,
     })
     .catch(inTheirWords(ops));
@@ -67,9 +54,8 @@ function inGroup(file: string, below = ''): string {
 /** Of a file; or the container's own, with what the options change. */
 function processOf(
   { front }: Call,
-  options: Options<'exec'>,
+  { options, words: command }: Given<'exec'>,
   { spec }: Stored,
-  command: readonly string[],
 ): OciProcess {
   const { process: file, user, cap = [] } = options;
   if (file !== undefined)

@@ -5,20 +5,20 @@ import { CgroupError } from '../kernel/cgroup-trees.ts';
 import { applyCgroupPlan } from '../kernel/cgroups.ts';
 import { type OciResources, parseOciResources } from '../oci/oci-spec.ts';
 import { planCgroup } from '../oci/plan-cgroup.ts';
-import type { Call } from './call.ts';
+import type { Call, Given } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { isFrozen, versionOf } from './container-cgroup.ts';
 import { find, isAlive, type Stored, saveResources } from './container-state.ts';
 import { type Options, wholeNumber } from './options.ts';
 
-export async function pause(call: Call, _: Options<'pause'>, id: string): Promise<void> {
+export async function pause(call: Call, { id }: Given<'pause'>): Promise<void> {
   const stored = running(call, id);
   if (isFrozen(stored.record.cgroups))
     throw new CommandError('container not running: it is paused');
   await freezeAll(call, stored, true);
 }
 
-export async function resume(call: Call, _: Options<'resume'>, id: string): Promise<void> {
+export async function resume(call: Call, { id }: Given<'resume'>): Promise<void> {
   const stored = running(call, id);
   if (!isFrozen(stored.record.cgroups)) throw new CommandError('container not paused');
   await freezeAll(call, stored, false);
@@ -39,7 +39,7 @@ export async function freezeAll(call: Call, { record }: Stored, frozen: boolean)
 }
 
 /** Changes limits of what runs; what isn't named stays. */
-export async function update(call: Call, options: Options<'update'>, id: string): Promise<void> {
+export async function update(call: Call, { options, id }: Given<'update'>): Promise<void> {
   const stored = find(call.root, id);
   if (!isAlive(stored)) throw new CommandError('container not running');
   const { cgroups } = stored.record;

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { sleep } from '../../base/clock.ts';
 import { readCgroupStats } from '../kernel/cgroup-usage.ts';
 import { features as describeFeatures } from '../oci/features.ts';
-import type { Call } from './call.ts';
+import type { Call, Given } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { isFrozen, processesIn } from './container-cgroup.ts';
 import {
@@ -18,7 +18,6 @@ import {
   type Stored,
 } from './container-state.ts';
 import { defaultSpec } from './default-spec.ts';
-import type { Options } from './options.ts';
 
 const say = ({ front }: Call, text: string) => front.print('stdout', text);
 const sayJson = (call: Call, value: unknown) =>
@@ -48,11 +47,11 @@ function describe(stored: Stored) {
   };
 }
 
-export async function state(call: Call, _: Options<'state'>, id: string): Promise<void> {
+export async function state(call: Call, { id }: Given<'state'>): Promise<void> {
   sayJson(call, describe(find(call.root, id)));
 }
 
-export async function list(call: Call, options: Options<'list'>): Promise<void> {
+export async function list(call: Call, { options }: Given<'list'>): Promise<void> {
   const all = ids(call.root)
     .flatMap((id) => load(call.root, id) ?? [])
     .map(describe);
@@ -73,12 +72,7 @@ export async function list(call: Call, options: Options<'list'>): Promise<void> 
 }
 
 /** What ps(1) of the host says of the container's processes. */
-export async function ps(
-  call: Call,
-  options: Options<'ps'>,
-  id: string,
-  ...args: readonly string[]
-): Promise<void> {
+export async function ps(call: Call, { options, id, words: args }: Given<'ps'>): Promise<void> {
   const pids = processesIn(find(call.root, id).record.cgroups);
   if (options.format === 'json') return say(call, `${JSON.stringify(pids)}\n`);
   const { stdout } = await promisify(execFile)('ps', args.length > 0 ? [...args] : ['-ef']);
@@ -91,7 +85,7 @@ export async function ps(
 
 const DEFAULT_INTERVAL_S = 5;
 
-export async function events(call: Call, options: Options<'events'>, id: string): Promise<void> {
+export async function events(call: Call, { options, id }: Given<'events'>): Promise<void> {
   const seconds = Number.parseFloat(options.interval ?? '') || DEFAULT_INTERVAL_S;
   for (;;) {
     const stored = find(call.root, id);
@@ -132,7 +126,7 @@ function asRuncDoes(stats: Stats) {
 }
 
 /** A configuration to start from, as runc’s. */
-export async function spec(call: Call, options: Options<'spec'>): Promise<void> {
+export async function spec(call: Call, { options }: Given<'spec'>): Promise<void> {
   const { directory } = call.front.called;
   const file = resolve(directory, options.config ?? join(options.bundle ?? '.', 'config.json'));
   if (existsSync(file)) throw new CommandError(`File ${file} exists. Remove it first`);

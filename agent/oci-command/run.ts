@@ -1,16 +1,18 @@
 import { constants } from 'node:os';
 import { planContainer } from '../oci/plan-container.ts';
-import type { Call } from './call.ts';
+import type { Call, Given } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { find, isAlive, isWaiting, leaveGate, type Stored } from './container-state.ts';
-import { createContainer, inTheirWords, subjectOf } from './create.ts';
+import { createContainer } from './create.ts';
 import { removeStopped } from './end.ts';
 import { first, type HookSubject, runHooks } from './hooks.ts';
-import type { Options } from './options.ts';
+import { subjectOf } from './place.ts';
+import { inTheirWords } from './process.ts';
 
 /** Creates and starts; unless detached, to its end, of which nothing stays. Gives its exit code. */
-export async function run(call: Call, options: Options<'run'>, id: string): Promise<number> {
-  const made = await createContainer(call, options, id);
+export async function run(call: Call, given: Given<'run'>): Promise<number> {
+  const { options, id } = given;
+  const made = await createContainer(call, given);
   const stored = find(call.root, id);
   try {
     await made.goOn();
@@ -27,7 +29,7 @@ export async function run(call: Call, options: Options<'run'>, id: string): Prom
 }
 
 /** Lets go on what an earlier call has created. */
-export async function start(call: Call, _: Options<'start'>, id: string): Promise<void> {
+export async function start(call: Call, { id }: Given<'start'>): Promise<void> {
   const stored = find(call.root, id);
   const { directory, record, spec } = stored;
   if (!isAlive(stored)) throw new CommandError('cannot start a container that has stopped');

@@ -129,7 +129,9 @@ function taken<F extends Fields>(kind: Kind<F>, object: AnyObject, key: string):
   const [, what = '', text = ''] = /^([^/]*)\/(.*)$/.exec(claim?.key ?? '') ?? [];
   const value = what === 'node-port' ? Number(text) : text;
   const why = whyTaken[what] ?? 'another object has it already';
-  return invalid(kind, object.metadata.name, [field.invalid(field.fieldPath(claim?.path), value, why)]);
+  return invalid(kind, object.metadata.name, [
+    field.invalid(field.fieldPath(claim?.path), value, why),
+  ]);
 }
 
 const whyTaken: Readonly<Record<string, string>> = {

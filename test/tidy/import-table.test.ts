@@ -24,6 +24,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   'agent/network': ['base', 'api', 'agent', 'agent/kernel'],
   'agent/volumes': ['base', 'api', 'agent', 'agent/kernel'],
   'agent/runtime': ['base', 'api', 'agent', 'agent/kernel', 'agent/oci'],
+  'agent/oci-command': ['base', 'agent/kernel', 'agent/oci', 'agent/runtime'],
   'agent/housekeeping': ['base', 'api', 'agent'],
   'agent/ledger': ['base', 'api', 'agent', 'agent/kernel'],
   'agent/session': ['base', 'api', 'agent', 'agent/kernel', 'agent/ledger'],

@@ -58,8 +58,8 @@ describe('config.json', () => {
       { field: 'linux.personality.flags', reason: 'unsupported' },
     ],
     [
-      { hooks: { poststop: [{ path: '/x', timeout: 5 }] } },
-      { field: 'hooks.poststop[0].timeout', reason: 'unsupported' },
+      { hooks: { poststop: [{ path: '/x', timeout: 0 }] } },
+      { field: 'hooks.poststop[0].timeout', reason: 'invalid' },
     ],
     [
       { linux: { devices: [{ path: '/dev/x', type: 'c', major: 2 ** 32, minor: 0 }] } },
@@ -76,7 +76,8 @@ describe('config.json', () => {
     [{ hostname: 'a\0b' }, { field: 'hostname', reason: 'invalid' }],
     [{ process: { args: ['a', 'b\0'], cwd: '/' } }, { field: 'process.args[1]' }],
     [{ mounts: [{ destination: '/a\0' }] }, { field: 'mounts[0].destination' }],
-    [{ linux: { memoryPolicy: { mode: 'x' } } }, { field: 'linux.memoryPolicy' }],
+    [{ linux: { memoryPolicy: {} } }, { field: 'linux.memoryPolicy.mode' }],
+    [{ linux: { intelRdt: { closID: 'x' } } }, { field: 'linux.intelRdt' }],
     [{ ociVersion: '2.0.0' }, { field: 'ociVersion', reason: 'invalid' }],
     [{ process: { args: ['a'] } }, { field: 'process.cwd', reason: 'invalid' }],
     [{ hostname: 3 }, { field: 'hostname' }],

@@ -1,0 +1,83 @@
+import { resolve } from 'node:path';
+import type { Op } from '../kernel/op.ts';
+import { OpError } from '../kernel/op-error.ts';
+import { allCapabilities, capabilityBit } from '../oci/capability.ts';
+import { hostId } from '../oci/id-maps.ts';
+import type { OciProcess, OciSpec } from '../oci/oci-spec.ts';
+import { startProblem } from '../oci/start-problem.ts';
+import { readImageFile } from '../runtime/image-files.ts';
+import type { Call } from './call.ts';
+import { CommandError } from './command-error.ts';
+import { wholeNumber } from './options.ts';
+
+/** What a process gets that nobody wrote down, and without what it can't get. `root`: where its root file system is. */
+export function completeProcess(call: Call, process: OciProcess, root: string): OciProcess {
+  const { LISTEN_FDS: count } = call.front.called.env;
+  // Also what systemd hands on to the caller: sd_listen_fds(3).
+  const handed = count === undefined ? [] : [`LISTEN_FDS=${count}`, 'LISTEN_PID=1'];
+  const complete = withHome(grantable(call, process), root);
+  return { ...complete, env: [...(complete.env ?? []), ...handed] };
+}
+
+/** Programs expect it: the user's directory, as /etc/passwd of the root has it. */
+function withHome(process: OciProcess, root: string): OciProcess {
+  const { env = [], user } = process;
+  if (env.some((entry) => /^HOME=./.test(entry))) return process;
+  const lines = readImageFile([root], '/etc/passwd')
+    .split('\n')
+    .map((line) => line.split(':'));
+  const home = lines.find(([, , uid]) => uid === String(user?.uid ?? 0))?.[5] || '/';
+  return {
+    ...process,
+    env: [...env.filter((entry) => !entry.startsWith('HOME=')), `HOME=${home}`],
+  };
+}
+
+/** What nobody here can have is left out, with a warning: config.md of the specification, "capabilities". */
+function grantable(call: Call, process: OciProcess): OciProcess {
+  const sets = Object.entries(process.capabilities ?? {});
+  const known = (name = '') =>
+    allCapabilities.includes(name.replace(/^CAP_/, '')) &&
+    (call.capabilities & capabilityBit(name.replace(/^CAP_/, ''))) !== 0n;
+  const unknown = [...new Set(sets.flatMap(([, names = []]) => names))].filter(
+    (name) => !known(name),
+  );
+  if (unknown.length === 0) return process;
+  call.warn(`ignoring unknown or unavailable capabilities: ${unknown.join(', ')}`);
+  const kept = sets.map(([set, names = []]) => [set, names.filter(known)] as const);
+  return { ...process, capabilities: Object.fromEntries(kept) };
+}
+
+/** Engines look for the words of a failed exec. */
+export function inTheirWords(ops: readonly Op[]) {
+  return (error: unknown): never => {
+    const problem = error instanceof OpError ? startProblem(ops, error) : undefined;
+    throw problem === undefined ? error : new CommandError(problem);
+  };
+}
+
+/** As native/task.h has it. */
+const MAX_HANDED = 253;
+
+interface StreamOptions {
+  readonly 'console-socket'?: string | undefined;
+  readonly 'preserve-fds'?: string | undefined;
+}
+
+/** Where a process' terminal goes, which of the caller's descriptors it gets, and who owns them. Throws CommandError. */
+export function streamsOf(
+  { front: { called } }: Call,
+  { linux, process }: Pick<OciSpec, 'linux' | 'process'>,
+  { 'console-socket': socket, 'preserve-fds': more = '0' }: StreamOptions,
+) {
+  const preserveFds = Number(called.env['LISTEN_FDS'] ?? 0) + wholeNumber(more, 'preserve-fds');
+  if (!(preserveFds >= 0 && preserveFds <= MAX_HANDED))
+    throw new CommandError(`--preserve-fds: at most ${MAX_HANDED}`);
+  if (socket !== undefined && !process?.terminal)
+    throw new CommandError('--console-socket: the process has no terminal');
+  return {
+    preserveFds,
+    console: socket === undefined ? undefined : resolve(called.directory, socket),
+    owner: hostId(linux?.uidMappings, process?.user?.uid ?? 0, 'process.user.uid'),
+  };
+}
