@@ -26,7 +26,13 @@ test-hosts: build
 check: build
 	@npx vitest run --project tidy
 
-build: $(NPM_STAMP) $(NATIVE) $(BUNDLE)
+build: $(NPM_STAMP) $(NATIVE) $(BUNDLE) native/build/orc-oci
+
+# The OCI command line, and what it starts: native/oci.c looks beside itself.
+native/build/orc-oci: Makefile $(NATIVE)
+	@ln -sf ../../build/oci-planner.js native/build/planner
+	@ln -sf ../../node_modules/node-linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)/bin/node native/build/node
+	@ln -sf orc-native $@
 
 # Not `npm ci`: that wants every other platform's optional packages in the lock file, which not every registry has.
 $(NPM_STAMP): package.json package-lock.json

@@ -2,6 +2,7 @@
  * The planner of the OCI command line: what `orc-oci` (native/oci.c) asks when it is called. Started by the first call of a
  * user's, it serves all that come by its socket, and ends when none has for a while.
  */
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import packageJson from '../package.json' with { type: 'json' };
@@ -11,6 +12,8 @@ import { answer } from './oci-command/command.ts';
 import { seccompFilters } from './runtime/seccomp-filters.ts';
 
 const LISTENER_FD = 3;
+/** Of its socket, in the working directory. */
+const [, , name = 'unknown'] = process.argv;
 const IDLE_MS = 10_000;
 
 const clock = systemClock();
@@ -40,7 +43,10 @@ const server = createServer((socket) => {
 
 /** Whoever comes while it ends isn't greeted, and starts another one. */
 function idle(): void {
-  cancel = clock.after(IDLE_MS, () => process.exit(0));
+  cancel = clock.after(IDLE_MS, () => {
+    rmSync(name, { force: true });
+    process.exit(0);
+  });
 }
 
 process.umask(0o022);

@@ -97,7 +97,7 @@ static void planner_name(const char *program, char name[32])
     snprintf(name, 32, "%016llx", (unsigned long long)hash);
 }
 
-/* Only its words, as Node has options of its own there. */
+/* Without Node's own options. */
 static char **planner_environment(void)
 {
     size_t count = 0;
@@ -110,16 +110,16 @@ static char **planner_environment(void)
     for (char **at = environ; *at != NULL; at++)
         if (strncmp(*at, "NODE_", 5) != 0)
             kept[count++] = *at;
-    if (geteuid() == 0)
+    if (geteuid() == 0 && access("/var/cache/orc", W_OK) == 0)
         kept[count] = (char *)(uintptr_t) "NODE_COMPILE_CACHE=/var/cache/orc";
     return kept;
 }
 
-static void start_planner(const char *program, int directory, int listener)
+static void start_planner(const char *program, int directory, char *name, int listener)
 {
     char node[PATH_MAX], script[PATH_MAX];
     char *argv[] = {node, (char *)(uintptr_t) "--disable-warning=ExperimentalWarning",
-                    (char *)(uintptr_t) "--max-semi-space-size=2", script, NULL};
+                    (char *)(uintptr_t) "--max-semi-space-size=2", script, name, NULL};
     snprintf(node, sizeof node, "%s/node", program);
     snprintf(script, sizeof script, "%s/planner", program);
     char **environment = planner_environment();
@@ -136,7 +136,7 @@ static void start_planner(const char *program, int directory, int listener)
         setsid();
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGPIPE, SIG_DFL);
-        if (dup2(shim.null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 || chdir("/") < 0 ||
+        if (dup2(shim.null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 || fchdir(directory) < 0 ||
             dup2(listener, 3) < 0 || syscall(SYS_close_range, 4U, ~0U, 0) < 0)
             _exit(1);
         execve(node, argv, environment);
@@ -175,7 +175,7 @@ static int find_planner(const char *program)
         OWNED int listener = listen_below(directory, name, SOCK_STREAM);
         if (listener < 0)
             fail("listen");
-        start_planner(program, directory, listener);
+        start_planner(program, directory, name, listener);
     }
     errno = ECONNREFUSED;
     fail("planner");
@@ -254,7 +254,13 @@ static void relay_terminal(struct process *process)
         if (tcgetattr(STDIN_FILENO, &typed_before) == 0) {
             raw = typed_before;
             cfmakeraw(&raw);
+            raw.c_oflag |= OPOST; /* the lines end here, not in the container */
             tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+        }
+        struct termios inner;
+        if (tcgetattr(process->output[0].fd, &inner) == 0) {
+            inner.c_oflag &= ~(tcflag_t)ONLCR;
+            tcsetattr(process->output[0].fd, TCSANOW, &inner);
         }
         fit_terminal(process);
     }

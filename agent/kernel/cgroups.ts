@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
@@ -162,12 +162,6 @@ function delegate(directory: string, controllers: readonly string[]): void {
   const enabled = readFileSync(file, 'utf8').trim().split(' ');
   const missing = controllers.filter((controller) => !enabled.includes(controller));
   if (missing.length > 0) writeFileSync(file, missing.map((name) => `+${name}`).join(' '));
-}
-
-/** In one tree of version 1, below a group that is there. */
-export function makeSubgroup(directory: string): void {
-  mkdirSync(directory, { recursive: true });
-  if (existsSync(join(directory, 'cpuset.cpus'))) inheritCpuset(directory);
 }
 
 function inheritCpuset(directory: string): void {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { Front } from '../kernel/front-client.ts';
 import type { OciPlace } from '../oci/oci-place.ts';
@@ -10,6 +11,16 @@ export interface Given<V extends VerbName> {
   readonly id: string;
   readonly words: readonly string[];
 }
+
+/** The caller's path; its descriptors, which are written /dev/fd/N, are where the front has put them: native/task.h. */
+export function callersPath({ front: { called } }: Pick<Call, 'front'>, path: string): string {
+  const fd = /^(?:\/dev\/fd|\/proc\/self\/fd)\/(\d+)$/.exec(path)?.[1];
+  if (path !== '-' && fd === undefined) return resolve(called.directory, path);
+  const own = Number(fd ?? 0);
+  return `/proc/${called.pid}/fd/${own < 3 ? own : HANDED_FD + own - 3}`;
+}
+
+const HANDED_FD = 512;
 
 /** One call of the command line. */
 export interface Call {

@@ -5,11 +5,12 @@ import type { Front } from '../kernel/front-client.ts';
 import { CommandError } from './command-error.ts';
 
 /** Says it to the log, whose last line engines read; and on standard error if there is none, or it is an error. */
-export type CommandLog = (level: 'error' | 'warning', message: string) => void;
+export type CommandLog = (level: 'error' | 'warning' | 'debug', message: string) => void;
 
 interface LogOptions {
   readonly log?: string | undefined;
   readonly 'log-format'?: string | undefined;
+  readonly debug?: boolean | undefined;
 }
 
 /** Throws CommandError for one that can't be written. */
@@ -23,12 +24,16 @@ export function openLog(front: Front, options: LogOptions, clock: Clock): Comman
     throw new CommandError('--log', { cause });
   }
   return (level, msg) => {
+    if (level === 'debug' && !options.debug) return;
     const time = new Date(clock.now()).toISOString();
     const json = JSON.stringify({ level, msg, time });
     const line =
       format === 'json' ? json : `time="${time}" level=${level} msg=${JSON.stringify(msg)}`;
     if (file) appendFileSync(file, `${line}\n`);
     if (!file || level === 'error')
-      front.print('stderr', !file && format === 'json' ? `${line}\n` : `orc-oci: ${msg}\n`);
+      front.print(
+        'stderr',
+        level === 'debug' || (!file && format === 'json') ? `${line}\n` : `orc-oci: ${msg}\n`,
+      );
   };
 }

@@ -48,8 +48,6 @@ type Global = ReturnType<typeof parseLeading<typeof globalOptions>>['values'];
 /** What a call needs beyond the front that it came by. */
 export type Machine = Pick<Call, 'clock' | 'modules' | 'capabilities' | 'compile'>;
 
-const failed = 1;
-
 /** One call, from its words to its exit code. */
 export async function answer(front: Front, machine: Machine, version: string): Promise<void> {
   let log = openLog(front, {}, machine.clock);
@@ -57,6 +55,7 @@ export async function answer(front: Front, machine: Machine, version: string): P
     const { values, rest } = parseLeading(globalOptions, front.called.argv);
     log = openLog(front, values, machine.clock);
     const [name = '', ...argv] = rest;
+    log('debug', `orc-oci ${front.called.argv.join(' ')}`);
     if (values.version) front.print('stdout', `orc-oci version ${version}\nspec: 1.3.0\n`);
     else if (values.help || name === '' || name === 'help') front.print('stdout', usage);
     else return front.finish(await perform(callOf({ front, log, ...machine }, values), name, argv));
@@ -64,7 +63,8 @@ export async function answer(front: Front, machine: Machine, version: string): P
   } catch (error) {
     if (error instanceof ShimLost) return;
     log('error', errorChain(error));
-    front.finish(failed);
+    // By 1 the process itself might have ended.
+    front.finish(front.called.argv.includes('exec') ? 255 : 1);
   }
 }
 

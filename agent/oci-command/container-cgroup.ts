@@ -34,7 +34,12 @@ export async function makeGroup(
     await cgroups.remove(group);
     throw error;
   });
-  return cgroups.directories(group);
+  const directories = cgroups.directories(group);
+  if (isFrozen(directories)) throw new CommandError("container's cgroup unexpectedly frozen");
+  const already = processesIn(directories);
+  if (already.length > 0)
+    throw new CommandError(`container's cgroup is not empty: ${already.length} process(es) found`);
+  return directories;
 }
 
 export const versionOf = (directories: Directories): 1 | 2 =>

@@ -17,7 +17,7 @@ import { birthplace, makeGroup } from './container-cgroup.ts';
 import { claim, forget, processState, saveConfig, saveRecord } from './container-state.ts';
 import { first, type HookSubject, runHooks } from './hooks.ts';
 import { placeFor } from './place.ts';
-import { completeProcess, inTheirWords, streamsOf } from './process.ts';
+import { completeProcess, grantable, inTheirWords, streamsOf } from './process.ts';
 
 /** A container that waits to be started. `front` may end then: it waits on. */
 interface Created extends HookSubject {
@@ -34,7 +34,7 @@ export async function createContainer(call: Call, given: Given<'create'>): Promi
   const { options, id } = given;
   const within = (path: string) => resolve(call.front.called.directory, path);
   const bundle = within(options.bundle ?? '.');
-  const spec = readConfig(call, bundle, within(options.config ?? join(bundle, 'config.json')));
+  const spec = readConfig(call, within(options.config ?? join(bundle, 'config.json')));
   const directory = claim(call.root, id);
   let cgroups: readonly CgroupDirectory[] = [];
   const remember = (pid: number, creating: boolean) => {
@@ -60,12 +60,11 @@ export async function createContainer(call: Call, given: Given<'create'>): Promi
   }
 }
 
-function readConfig(call: Call, bundle: string, file: string): OciSpec {
+function readConfig(call: Call, file: string): OciSpec {
   const text = ifPresent(() => readFileSync(file, 'utf8'));
   if (text === undefined) throw new CommandError(`${file}: no such file or directory`);
   const spec = parseOciSpec(text);
-  const root = resolve(bundle, spec.root?.path ?? '');
-  return { ...spec, ...(spec.process && { process: completeProcess(call, spec.process, root) }) };
+  return { ...spec, ...(spec.process && { process: grantable(call, spec.process) }) };
 }
 
 interface Creation extends HookSubject, Pick<Given<'create'>, 'options'> {
@@ -77,7 +76,9 @@ interface Creation extends HookSubject, Pick<Given<'create'>, 'options'> {
 async function startWaiting(call: Call, creation: Creation): Promise<Created> {
   const { spec, place, id, bundle, options } = creation;
   for (const ops of planSpaces(spec)) await call.front.run(ops);
-  const ops = planContainer(spec, place);
+  const root = resolve(bundle, spec.root?.path ?? '');
+  const process = spec.process && completeProcess(call, spec.process, root);
+  const ops = planContainer({ ...spec, ...(process && { process }) }, place);
   const waits = deferred<number>();
   const goOn = deferred<void>();
   const wait = async (pid: number) => {

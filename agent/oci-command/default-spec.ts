@@ -4,7 +4,7 @@ const capabilities = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE'];
 const closed = ['nosuid', 'noexec', 'nodev'];
 
 /** What `spec` writes: a shell in ./rootfs, with a terminal, namespaces of its own and next to no rights. */
-export const defaultSpec = (): OciSpec => ({
+export const defaultSpec = (cgroupVersion: 1 | 2): OciSpec => ({
   ociVersion: '1.2.0',
   process: {
     terminal: true,
@@ -41,9 +41,10 @@ export const defaultSpec = (): OciSpec => ({
   ],
   linux: {
     resources: { devices: [{ allow: false, access: 'rwm' }] },
-    namespaces: (['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup'] as const).map((type) => ({
-      type,
-    })),
+    namespaces: [
+      ...(['pid', 'network', 'ipc', 'uts', 'mount'] as const).map((type) => ({ type })),
+      ...(cgroupVersion === 2 ? [{ type: 'cgroup' as const }] : []),
+    ],
     maskedPaths: [
       ...[
         'acpi',

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { ifPresent } from '../../base/durable-file.ts';
 import { errorChain } from '../../base/error-chain.ts';
 import { removeGroup } from '../kernel/cgroup-end.ts';
+import { spaceOf } from '../oci/plan-spaces.ts';
 import type { Call, Given } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { isFrozen, processesIn } from './container-cgroup.ts';
@@ -25,7 +26,9 @@ export async function kill(call: Call, { options, id, words }: Given<'kill'>): P
   const signal = signalNumber(name);
   for (const each of options.regex ? matching(call, id) : [id]) {
     const stored = find(call.root, each);
-    if (options.all) killAll(stored, signal);
+    // Without a pid namespace of its own the others outlive the first.
+    const alone = spaceOf(stored.spec.linux ?? {}, 'pid')?.path !== '';
+    if (options.all || (alone && signal === constants.signals.SIGKILL)) killAll(stored, signal);
     else await killFirst(call, stored, signal);
   }
 }

@@ -1,17 +1,16 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, posix, resolve } from 'node:path';
-import { makeSubgroup } from '../kernel/cgroups.ts';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type OciProcess, parseOciProcess } from '../oci/oci-spec.ts';
 import { planExec } from '../oci/plan-container.ts';
 import { planRequest } from '../oci/plan-request.ts';
-import type { Call, Given } from './call.ts';
+import { type Call, callersPath, type Given } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { birthplace, isFrozen } from './container-cgroup.ts';
 import { find, isAlive, type Stored } from './container-state.ts';
 import { first } from './hooks.ts';
 import { wholeNumber } from './options.ts';
 import { subjectOf } from './place.ts';
-import { completeProcess, inTheirWords, streamsOf } from './process.ts';
+import { completeProcess, grantable, inTheirWords, streamsOf } from './process.ts';
 
 /** Another process in a container: its exit code, 0 if nobody waits for it. Throws CommandError. */
 export async function exec(call: Call, given: Given<'exec'>): Promise<number> {
@@ -23,7 +22,7 @@ export async function exec(call: Call, given: Given<'exec'>): Promise<number> {
     throw new CommandError('cannot exec in a paused container (use --ignore-paused to override)');
   const { spec, place: usual, bundle } = subjectOf(call, stored);
   const root = resolve(bundle, spec.root?.path ?? '');
-  const process = completeProcess(call, processOf(call, given, stored), root);
+  const process = completeProcess(call, grantable(call, processOf(call, given, stored)), root);
   const place = { ...usual, attach: usual.attach.map((file) => inGroup(file, options.cgroup)) };
   const ops = planExec(process, { container: first, linux: spec.linux ?? {}, place });
   const request = planRequest({ ...spec, process }, { id, status: 'running', bundle });
@@ -44,22 +43,28 @@ export async function exec(call: Call, given: Given<'exec'>): Promise<number> {
   return options.detach ? 0 : (await front.exitOf('exec')).exitCode;
 }
 
-/** `--cgroup`: a group below the container's. */
+/** `--cgroup`: a group below the container's, that is there; "controller:path" for one tree. Throws CommandError. */
 function inGroup(file: string, below = ''): string {
-  const directory = join(dirname(file), posix.join('/', below));
-  if (below !== '') makeSubgroup(directory);
-  return join(directory, basename(file));
+  const [, controllers, path = ''] = /^(?:([^:/]+):)?(.*)$/.exec(below) ?? [];
+  if (
+    controllers !== undefined &&
+    !controllers.split(',').some((name) => file.split('/').includes(name))
+  )
+    return file;
+  const found = join(dirname(file), path, basename(file));
+  if (!existsSync(found) || path.split('/').includes('..'))
+    throw new CommandError(`--cgroup: no group "${below}" below the container’s`);
+  return found;
 }
 
 /** Of a file; or the container's own, with what the options change. */
 function processOf(
-  { front }: Call,
+  call: Call,
   { options, words: command }: Given<'exec'>,
   { spec }: Stored,
 ): OciProcess {
   const { process: file, user, cap = [] } = options;
-  if (file !== undefined)
-    return parseOciProcess(readFileSync(resolve(front.called.directory, file), 'utf8'));
+  if (file !== undefined) return parseOciProcess(readFileSync(callersPath(call, file), 'utf8'));
   const own = spec.process;
   if (command.length === 0 || !own) throw new CommandError('process args cannot be empty');
   const { apparmor, cwd, env = [] } = options;
@@ -67,7 +72,9 @@ function processOf(
   const gids = options['additional-gids']?.map((gid) => wholeNumber(gid, 'additional-gids'));
   const { execCPUAffinity, ...rest } = own;
   const capabilities = { ...own.capabilities };
-  for (const set of ['bounding', 'effective', 'permitted'] as const)
+  const isAmbient = (capabilities.ambient?.length ?? 0) > 0;
+  const further = isAmbient ? (['inheritable', 'ambient'] as const) : [];
+  for (const set of ['bounding', 'effective', 'permitted', ...further] as const)
     capabilities[set] = [...new Set([...(capabilities[set] ?? []), ...cap])];
   return {
     ...rest,

@@ -36,8 +36,8 @@ export async function runHooks(
   const environment = Object.entries(call.front.called.env).map((entry) => entry.join('='));
   writeFileSync(input, JSON.stringify({ ociVersion, id, status, pid, bundle, annotations }));
   for (const [i, hook] of hooks.entries()) {
-    const env = hook.env ?? environment;
-    const ops = planHook({ ...hook, env }, { kind, container: first, spec, place });
+    const env = hook.env ?? (kind === 'startContainer' ? spec.process?.env : environment);
+    const ops = planHook({ ...hook, ...(env && { env }) }, { kind, container: first, spec, place });
     const name = `hook-${kind}-${i}`;
     const what = `error running ${kind} hook #${i}: ${hook.path}`;
     const start = { container: name, namespaces: [], cgroup2Dir: undefined };

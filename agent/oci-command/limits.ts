@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { setFrozen } from '../kernel/cgroup-end.ts';
 import { CgroupError } from '../kernel/cgroup-trees.ts';
 import { applyCgroupPlan } from '../kernel/cgroups.ts';
 import { type OciResources, parseOciResources } from '../oci/oci-spec.ts';
 import { planCgroup } from '../oci/plan-cgroup.ts';
-import type { Call, Given } from './call.ts';
+import { type Call, callersPath, type Given } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { isFrozen, versionOf } from './container-cgroup.ts';
 import { find, isAlive, type Stored, saveResources } from './container-state.ts';
@@ -44,21 +43,16 @@ export async function update(call: Call, { options, id }: Given<'update'>): Prom
   if (!isAlive(stored)) throw new CommandError('container not running');
   const { cgroups } = stored.record;
   const file = options.resources;
-  const resources = file === undefined ? named(options) : parseOciResources(read(call, file));
+  const resources =
+    file === undefined
+      ? named(options)
+      : parseOciResources(readFileSync(callersPath(call, file), 'utf8'));
   try {
     applyCgroupPlan(planCgroup(resources, versionOf(cgroups)), cgroups);
   } catch (cause) {
     throw cause instanceof CgroupError ? new CommandError('updating limits', { cause }) : cause;
   }
   saveResources(stored, resources);
-}
-
-/** "-": the caller's standard input. */
-function read({ front: { called } }: Call, file: string): string {
-  return readFileSync(
-    file === '-' ? `/proc/${called.pid}/fd/0` : resolve(called.directory, file),
-    'utf8',
-  );
 }
 
 /** Option, and where its number goes. */

@@ -93,6 +93,18 @@ type Parsed<O extends ParseArgsOptionsConfig> = ReturnType<typeof parseArgs<{ op
 
 export type Options<V extends VerbName> = Parsed<(typeof verbOptions)[V]>['values'];
 
+/** "--limit -1" is a value, too. */
+function joined(options: ParseArgsOptionsConfig, argv: readonly string[]): string[] {
+  const words: string[] = [];
+  for (const word of argv) {
+    const last = words.at(-1) ?? '';
+    const takesIt = options[last.replace(/^--/, '')]?.type === 'string' && last.startsWith('--');
+    if (takesIt && /^-\d/.test(word)) words.splice(-1, 1, `${last}=${word}`);
+    else words.push(word);
+  }
+  return words;
+}
+
 /** What stands before the first word that is none of these options or their values, and the rest. Throws CommandError. */
 export function parseLeading<O extends ParseArgsOptionsConfig>(
   options: O,
@@ -119,7 +131,12 @@ export function parseAnywhere<O extends ParseArgsOptionsConfig>(
   argv: readonly string[],
 ): { readonly values: Parsed<O>['values']; readonly rest: readonly string[] } {
   try {
-    const parsed = parseArgs({ options, args: [...argv], strict: true, allowPositionals: true });
+    const parsed = parseArgs({
+      options,
+      args: joined(options, argv),
+      strict: true,
+      allowPositionals: true,
+    });
     return { values: parsed.values as Parsed<O>['values'], rest: parsed.positionals };
   } catch (cause) {
     throw new CommandError((cause as Error).message, { cause });

@@ -32,6 +32,7 @@ export function placeFor(
     modules: call.modules,
     ...(netDevices && { links: linksNamed(Object.keys(netDevices)) }),
     ...(gate !== undefined && { gate }),
+    entersAsRoot: true,
     lockDevices: false,
   };
 }

@@ -15,7 +15,7 @@ export function completeProcess(call: Call, process: OciProcess, root: string): 
   const { LISTEN_FDS: count } = call.front.called.env;
   // Also what systemd hands on to the caller: sd_listen_fds(3).
   const handed = count === undefined ? [] : [`LISTEN_FDS=${count}`, 'LISTEN_PID=1'];
-  const complete = withHome(grantable(call, process), root);
+  const complete = withHome(process, root);
   return { ...complete, env: [...(complete.env ?? []), ...handed] };
 }
 
@@ -34,7 +34,7 @@ function withHome(process: OciProcess, root: string): OciProcess {
 }
 
 /** What nobody here can have is left out, with a warning: config.md of the specification, "capabilities". */
-function grantable(call: Call, process: OciProcess): OciProcess {
+export function grantable(call: Call, process: OciProcess): OciProcess {
   const sets = Object.entries(process.capabilities ?? {});
   const known = (name = '') =>
     allCapabilities.includes(name.replace(/^CAP_/, '')) &&
@@ -42,9 +42,17 @@ function grantable(call: Call, process: OciProcess): OciProcess {
   const unknown = [...new Set(sets.flatMap(([, names = []]) => names))].filter(
     (name) => !known(name),
   );
-  if (unknown.length === 0) return process;
-  call.warn(`ignoring unknown or unavailable capabilities: ${unknown.join(', ')}`);
-  const kept = sets.map(([set, names = []]) => [set, names.filter(known)] as const);
+  // The kernel has in the ambient set only what is inheritable.
+  const { ambient = [], inheritable = [] } = process.capabilities ?? {};
+  const lost = ambient.filter((name) => known(name) && !inheritable.includes(name));
+  if (unknown.length + lost.length === 0) return process;
+  if (unknown.length > 0)
+    call.warn(`ignoring unknown or unavailable capabilities: ${unknown.join(', ')}`);
+  if (lost.length > 0) call.warn(`can't raise ambient capability: ${lost.join(', ')}`);
+  const kept = sets.map(([set, names = []]) => {
+    const able = names.filter(known);
+    return [set, set === 'ambient' ? able.filter((name) => !lost.includes(name)) : able] as const;
+  });
   return { ...process, capabilities: Object.fromEntries(kept) };
 }
 

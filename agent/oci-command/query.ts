@@ -129,8 +129,9 @@ function asRuncDoes(stats: Stats) {
 export async function spec(call: Call, { options }: Given<'spec'>): Promise<void> {
   const { directory } = call.front.called;
   const file = resolve(directory, options.config ?? join(options.bundle ?? '.', 'config.json'));
+  const version = existsSync('/sys/fs/cgroup/cgroup.controllers') ? 2 : 1;
   if (existsSync(file)) throw new CommandError(`File ${file} exists. Remove it first`);
-  writeFileSync(file, `${JSON.stringify(defaultSpec(), undefined, '\t')}\n`);
+  writeFileSync(file, `${JSON.stringify(defaultSpec(version), undefined, '\t')}\n`);
 }
 
 export async function features(call: Call): Promise<void> {

@@ -24,6 +24,8 @@ export interface OciPlace {
   readonly modules: readonly string[];
   /** What linux.netDevices may name: devices of the network namespace where the process begins. */
   readonly links?: Readonly<Record<string, HostLink>>;
+  /** Engines' users expect root to have gone to the working directory, before the ids and rights change. */
+  readonly entersAsRoot?: boolean;
   /** A directory: the first process, made, waits at a gate in it. undefined: it goes on. */
   readonly gate?: string;
   /** No device node but those of the configuration opens anything, whoever may make nodes in /dev. */

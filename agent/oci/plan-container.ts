@@ -63,7 +63,7 @@ export function planContainer(spec: OciSpec, place: OciPlace): readonly Op[] {
     ...planMounts(spec, place),
     ...planDevices(spec, place),
     makeWorkingDirectory(process, linux),
-    ...(linux.maskedPaths ?? []).map((path): Op => ({ op: 'mask', path })),
+    ...[...new Set(linux.maskedPaths)].map((path): Op => ({ op: 'mask', path })),
     ...(linux.readonlyPaths ?? []).map((path): Op => ({ op: 'read-only', path })),
     ...(root?.readonly ? [{ op: 'read-only-root' } as const] : []),
     ...(hooks?.prestart || hooks?.createRuntime || hooks?.createContainer ? [sync] : []),

@@ -79,7 +79,7 @@ function planIdmap(mount: OciMount, options: MountOptions, { spec, field }: Moun
   if (options.idmap === 'none' && mount.uidMappings === undefined) return {};
   const text = mapsOf(mount, field);
   const isOwn = text === undefined || text === mapsOf(spec.linux ?? {}, 'linux');
-  if (isOwn && !spec.linux?.uidMappings)
+  if (isOwn && !spec.linux?.uidMappings && !joinsUser(spec))
     throw new OciError(`${field}.options`, 'invalid', 'idmap without mappings');
   return {
     ...(options.idmap === 'all below'
@@ -88,6 +88,9 @@ function planIdmap(mount: OciMount, options: MountOptions, { spec, field }: Moun
     ...(isOwn ? {} : { idmapSlot: FIRST_IDMAP_SLOT + mountMaps(spec).indexOf(text) }),
   };
 }
+
+const joinsUser = ({ linux }: OciSpec) =>
+  linux?.namespaces?.some(({ type, path }) => type === 'user' && path);
 
 const MOUNT_ATTR_IDMAP = 0x100000;
 

@@ -116,15 +116,20 @@ function oneOf(names: readonly string[], name: string, field: string): number {
  * Bounding set before the ids, while SETPCAP is there. Without no-new-privs a filter needs SYS_ADMIN, so it is
  * installed before that goes; with it, as late as possible, so that the least of ours runs under it.
  */
-export function planIdentity(process: OciProcess, { filter }: OciPlace): readonly Op[] {
+export function planIdentity(
+  process: OciProcess,
+  { filter, entersAsRoot = false }: OciPlace,
+): readonly Op[] {
   const { args, env = [], cwd, user = {}, noNewPrivileges = false, capabilities = {} } = process;
   const set = (name: keyof typeof capabilities) =>
     capabilityMask(capabilities[name], `process.capabilities.${name}`);
   const seccomp: readonly Op[] = filter
     ? [{ op: 'seccomp', program: filter.program, flags: filter.flags ?? 0 }]
     : [];
+  const enter: Op = { op: 'chdir', path: cwd };
   return [
     { op: 'umask', mask: user.umask ?? 0o022 },
+    ...(entersAsRoot ? [enter] : []),
     ...(noNewPrivileges ? [] : seccomp),
     { op: 'drop-bounding', keep: set('bounding') },
     { op: 'set-ids', uid: user.uid ?? 0, gid: user.gid ?? 0, groups: user.additionalGids ?? [] },
@@ -135,7 +140,7 @@ export function planIdentity(process: OciProcess, { filter }: OciPlace): readonl
       inheritable: set('inheritable'),
       ambient: set('ambient'),
     },
-    { op: 'chdir', path: cwd },
+    ...(entersAsRoot ? [] : [enter]),
     ...(noNewPrivileges ? [{ op: 'no-new-privs' } as const, ...seccomp] : []),
     { op: 'exec', argv: args, env },
   ];
