@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import { systemClock } from '../base/clock.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { openFront } from './kernel/front-client.ts';
-import { activeModules, ownCapabilities } from './kernel/own-rights.ts';
+import { activeModules, ownCapabilities, ownPower } from './kernel/own-rights.ts';
 import { answer } from './oci-command/command.ts';
 import { seccompFilters } from './runtime/seccomp-filters.ts';
 
@@ -22,6 +22,7 @@ const machine = {
   clock,
   modules: activeModules(),
   capabilities: ownCapabilities(),
+  power: ownPower(),
   compile: filters.of,
 };
 

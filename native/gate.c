@@ -52,6 +52,16 @@ int op_gate(struct task *task, const struct orc_record *op)
     return task->gate < 0 ? task_fail(task, "listen") : 0;
 }
 
+/* Nothing of the host's is open while a container waits, but what it will have. */
+static void close_others(const struct task *task)
+{
+    for (int fd = 3; fd < HANDED_FD + MAX_HANDED; fd++) {
+        bool is_handed = fd >= HANDED_FD && fd < HANDED_FD + (int)task->handed_on;
+        if (!is_handed && fd != task->gate && fd != task->report && fd != task->root)
+            close(fd);
+    }
+}
+
 /* Whoever started this may say go on; or end, and another one comes to the gate, who is told what
  * is reported from here on. */
 int op_await(struct task *task, const struct orc_record *op)
@@ -61,6 +71,7 @@ int op_await(struct task *task, const struct orc_record *op)
                            {.fd = task->report, .events = POLLIN}};
     char go;
     (void)op;
+    close_others(task);
     int error = task_send(task->report, &sync, -1);
     while (error == 0) {
         if (poll(fds, 2, -1) < 0 && errno != EINTR)

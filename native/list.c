@@ -37,7 +37,7 @@ static const struct shape op_shapes[] = {
     [OP_NEW_SESSION] = {.run = op_new_session, .flags = FLAG_TERMINAL},
     [OP_NEW_KEYRING] = {.run = op_new_keyring},
     [OP_UMASK] = {.run = op_umask, .nums = 1},
-    [OP_SET_IDS] = {.run = op_set_ids, .nums = 2, .text = {BYTES}},
+    [OP_SET_IDS] = {.run = op_set_ids, .flags = FLAG_OPTIONAL, .nums = 2, .text = {BYTES}},
     [OP_DROP_BOUNDING] = {.run = op_drop_bounding, .wides = 1},
     [OP_SET_CAPS] = {.run = op_set_caps, .wides = 4},
     [OP_NO_NEW_PRIVS] = {.run = op_no_new_privs},

@@ -136,8 +136,8 @@ static void start_planner(const char *program, int directory, char *name, int li
         setsid();
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGPIPE, SIG_DFL);
-        if (dup2(shim.null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 || fchdir(directory) < 0 ||
-            dup2(listener, 3) < 0 || syscall(SYS_close_range, 4U, ~0U, 0) < 0)
+        if (dup2(shim.null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 ||
+            fchdir(directory) < 0 || dup2(listener, 3) < 0 || syscall(SYS_close_range, 4U, ~0U, 0) < 0)
             _exit(1);
         execve(node, argv, environment);
         _exit(127);
@@ -256,11 +256,6 @@ static void relay_terminal(struct process *process)
             cfmakeraw(&raw);
             raw.c_oflag |= OPOST; /* the lines end here, not in the container */
             tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-        }
-        struct termios inner;
-        if (tcgetattr(process->output[0].fd, &inner) == 0) {
-            inner.c_oflag &= ~(tcflag_t)ONLCR;
-            tcsetattr(process->output[0].fd, TCSANOW, &inner);
         }
         fit_terminal(process);
     }

@@ -58,7 +58,8 @@ int op_set_ids(struct task *task, const struct orc_record *op)
     memcpy(groups, list_text(task->list, op, 0), bytes);
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
         return task_fail(task, "keepcaps");
-    if (setgroups(bytes / sizeof(gid_t), groups) < 0)
+    bool keeps = bytes == 0 && (op->flags & FLAG_OPTIONAL) != 0;
+    if (!keeps && setgroups(bytes / sizeof(gid_t), groups) < 0)
         return task_fail(task, "setgroups");
     if (setresgid(op->num[1], op->num[1], op->num[1]) < 0)
         return task_fail(task, "setresgid");

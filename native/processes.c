@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 struct process *process_find(const char *name)
@@ -250,6 +251,11 @@ static void take_terminal(struct process *process, int master)
             return;
         process_set_failure(process, errno, "console socket");
         return process_kill(process, SIGKILL);
+    }
+    struct termios settings;
+    if (process->callers && tcgetattr(master, &settings) == 0) {
+        settings.c_oflag &= ~(tcflag_t)ONLCR; /* the caller's own terminal sees to that */
+        tcsetattr(master, TCSANOW, &settings);
     }
     int input = fcntl(master, F_DUPFD_CLOEXEC, SPACE_FD);
     process->output[0] = (struct source){master, 0, stream_output_ready, process};

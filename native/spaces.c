@@ -9,14 +9,18 @@
 #include <linux/rtnetlink.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { MAX_MAP_WORDS = 24 };
 
 /* The descriptor has the same number as in the shim: netlink messages name it. */
 static int put_space(struct task *task, uint32_t space, int fd)
@@ -35,13 +39,41 @@ int op_open_space(struct task *task, const struct orc_record *op)
     return put_space(task, op->num[0], fd);
 }
 
-/* setgroups stays allowed, because the writer is privileged outside. */
-static int map_ids(struct task *task, const struct orc_record *op, int proc)
+/* newuidmap(1): what the system lets its users map beyond themselves. `map` is spoilt. */
+static bool help_map(const char *program, pid_t of, char *map)
+{
+    char pid[16], *argv[MAX_MAP_WORDS + 3] = {(char *)(uintptr_t)program, pid};
+    int status = 0, count = 2;
+    snprintf(pid, sizeof pid, "%d", of);
+    for (char *word = strtok(map, " \n"); word != NULL; word = strtok(NULL, " \n"))
+        if (count < MAX_MAP_WORDS + 2)
+            argv[count++] = word;
+    pid_t helper = call_clone(0, SIGCHLD, NULL, -1);
+    if (helper == 0) {
+        execv(program, argv);
+        _exit(127);
+    }
+    return helper > 0 && waitpid(helper, &status, 0) == helper && status == 0;
+}
+
+/* Who is root outside leaves setgroups allowed. Others map themselves only, for which the kernel
+ * wants it denied, or ask for help. */
+static int map_ids(struct task *task, const struct orc_record *op, int proc, pid_t pid)
 {
     static const char *const files[] = {"uid_map", "gid_map"};
+    static const char *const helpers[] = {"/usr/bin/newuidmap", "/usr/bin/newgidmap"};
     for (int i = 0; i < 2; i++) {
+        char *map = (char *)(uintptr_t)list_text(task->list, op, i);
+        bool is_own = geteuid() == 0 || strchr(map, '\n') == map + strlen(map) - 1;
+        OWNED int deny = i == 1 && is_own && geteuid() != 0
+                             ? openat(proc, "setgroups", O_WRONLY | O_CLOEXEC)
+                             : -1;
+        if (deny >= 0 && write(deny, "deny", 4) < 0)
+            return task_fail(task, "setgroups");
         OWNED int fd = openat(proc, files[i], O_WRONLY | O_CLOEXEC);
-        if (fd < 0 || write(fd, list_text(task->list, op, i), op->text[i].length) < 0)
+        errno = is_own ? errno : EPERM;
+        if (is_own ? fd < 0 || write(fd, map, op->text[i].length) < 0
+                   : !help_map(helpers[i], pid, map))
             return task_fail(task, files[i]);
     }
     OWNED int space = openat(proc, "ns/user", O_RDONLY | O_CLOEXEC);
@@ -56,6 +88,8 @@ int op_new_user(struct task *task, const struct orc_record *op)
     OWNED int proc = open("/", O_PATH | O_CLOEXEC);
     pid_t pid = proc < 0 ? -1 : call_clone(CLONE_NEWUSER | CLONE_FILES, SIGCHLD, NULL, -1);
     if (pid == 0) {
+        if (geteuid() != 0 || getuid() != 0)
+            prctl(PR_SET_DUMPABLE, 1); /* else its directory of /proc were root's */
         OWNED int self = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (self >= 0 && dup3(self, proc, O_CLOEXEC) >= 0)
             kill(getpid(), SIGSTOP);
@@ -65,7 +99,7 @@ int op_new_user(struct task *task, const struct orc_record *op)
         return task_fail(task, "clone");
     errno = ECHILD;
     int error = waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status)
-                    ? map_ids(task, op, proc)
+                    ? map_ids(task, op, proc, pid)
                     : task_fail(task, "open /proc");
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);

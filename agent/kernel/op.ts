@@ -119,7 +119,8 @@ export const operations = {
   /** Joins a new anonymous session keyring, so that the host's keys stay out of sight. */
   'new-keyring': {},
   umask: { mask: u32 },
-  'set-ids': { uid: u32, gid: u32, groups: ids },
+  /** `keepGroups`: those that it has, if none are named; where nobody may change them. */
+  'set-ids': { uid: u32, gid: u32, groups: ids, keepGroups: flag('OPTIONAL') },
   /** Capability sets are bit masks (bit = CAP_* number). What keeps them over set-ids is C's business. */
   'drop-bounding': { keep: u64 },
   'set-caps': { effective: u64, permitted: u64, inheritable: u64, ambient: u64 },

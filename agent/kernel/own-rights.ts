@@ -11,3 +11,10 @@ export function ownCapabilities(): bigint {
 export function activeModules(): readonly string[] {
   return (ifPresent(() => readFileSync('/sys/kernel/security/lsm', 'utf8')) ?? '').split(',');
 }
+
+/** Over this host. */
+export function ownPower(): 'root' | 'root of a user namespace' | 'user' {
+  if (process.getuid?.() !== 0) return 'user';
+  const map = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/);
+  return map.join() === '0,0,4294967295' ? 'root' : 'root of a user namespace';
+}

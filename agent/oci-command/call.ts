@@ -31,6 +31,8 @@ export interface Call {
   readonly cgroups: 'cgroupfs' | 'disabled';
   /** Goes to the log, or to standard error. */
   readonly warn: (message: string) => void;
+  /** Not root at all, or not the host's. */
+  readonly power: 'root' | 'root of a user namespace' | 'user';
   readonly clock: Clock;
   /** What this process, and so each container, can have at most, as bits. */
   readonly capabilities: bigint;

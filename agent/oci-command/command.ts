@@ -46,7 +46,7 @@ const isVerb = (name: string): name is VerbName => Object.hasOwn(verbs, name);
 type Global = ReturnType<typeof parseLeading<typeof globalOptions>>['values'];
 
 /** What a call needs beyond the front that it came by. */
-export type Machine = Pick<Call, 'clock' | 'modules' | 'capabilities' | 'compile'>;
+export type Machine = Pick<Call, 'clock' | 'modules' | 'capabilities' | 'power' | 'compile'>;
 
 /** One call, from its words to its exit code. */
 export async function answer(front: Front, machine: Machine, version: string): Promise<void> {
@@ -96,8 +96,9 @@ function callOf(
   options: Global,
 ): Call {
   const { called } = rest.front;
-  const { XDG_RUNTIME_DIR: own = '/run' } = called.env;
-  const usual = process.getuid?.() === 0 ? '/run/orc-oci' : `${own}/orc-oci`;
+  const { XDG_RUNTIME_DIR: own } = called.env;
+  const others = own === undefined ? `/tmp/orc-oci-${process.getuid?.()}` : `${own}/orc-oci`;
+  const usual = process.getuid?.() === 0 ? '/run/orc-oci' : others;
   if (options['systemd-cgroup'] || options['cgroup-manager'] === 'systemd')
     throw new CommandError('cgroups of systemd’s making: orc-oci has no driver for them');
   return {

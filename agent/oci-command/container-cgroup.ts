@@ -14,13 +14,28 @@ type Directories = readonly CgroupDirectory[];
 const controllers =
   `cpuset blkio io hugetlb rdma misc perf_event net_cls net_prio freezer devices`.split(' ');
 
-/** Makes the group of linux.cgroupsPath with its limits: "/…" from the hierarchies' roots, else below the caller's own. */
+/** None for who may make none, and has not asked for limits. */
 export async function makeGroup(
+  call: Call,
+  of: { readonly id: string; readonly spec: OciSpec },
+): Promise<Directories> {
+  if (call.cgroups === 'disabled') return [];
+  const { devices: _, ...limits } = of.spec.linux?.resources ?? {};
+  const isNeeded = call.power === 'root' || Object.keys(limits).length > 0;
+  return makeOwnGroup(call, of).catch((error: unknown) => {
+    if (isNeeded) throw error;
+    return [];
+  });
+}
+
+/** Makes the group of linux.cgroupsPath with its limits: "/…" from the hierarchies' roots, else below the caller's own. */
+async function makeOwnGroup(
   call: Call,
   { id, spec }: { readonly id: string; readonly spec: OciSpec },
 ): Promise<Directories> {
-  if (call.cgroups === 'disabled') return [];
-  const { resources = {}, cgroupsPath = `/${id}` } = spec.linux ?? {};
+  const { resources = {} } = spec.linux ?? {};
+  const usual = call.power === 'root' ? `/${id}` : id;
+  const cgroupsPath = spec.linux?.cgroupsPath || usual;
   if (cgroupsPath.includes(':'))
     throw new CommandError(
       `cgroupsPath "${cgroupsPath}" is one of systemd’s, which orc-oci has no driver for`,

@@ -7,7 +7,7 @@ import { errorChain } from '../../base/error-chain.ts';
 import { removeGroup } from '../kernel/cgroup-end.ts';
 import type { CgroupDirectory } from '../kernel/cgroup-trees.ts';
 import { type OciSpec, parseOciSpec } from '../oci/oci-spec.ts';
-import { planContainer } from '../oci/plan-container.ts';
+import { planContainer, planRootless } from '../oci/plan-container.ts';
 import { type HookKind, hooksAtSyncs } from '../oci/plan-hook.ts';
 import { planRequest } from '../oci/plan-request.ts';
 import { planSpaces } from '../oci/plan-spaces.ts';
@@ -17,7 +17,7 @@ import { birthplace, makeGroup } from './container-cgroup.ts';
 import { claim, forget, processState, saveConfig, saveRecord } from './container-state.ts';
 import { first, type HookSubject, runHooks } from './hooks.ts';
 import { placeFor } from './place.ts';
-import { completeProcess, grantable, inTheirWords, streamsOf } from './process.ts';
+import { completed, grantable, inTheirWords, streamsOf } from './process.ts';
 
 /** A container that waits to be started. `front` may end then: it waits on. */
 interface Created extends HookSubject {
@@ -48,7 +48,8 @@ export async function createContainer(call: Call, given: Given<'create'>): Promi
     remember(0, true);
     cgroups = await makeGroup(call, { id, spec });
     const place = placeFor(call, { spec, bundle, cgroups, gate: directory });
-    const subject = { id, bundle, directory, spec, place, options, remember };
+    const complete = completed(call, spec, bundle);
+    const subject = { id, bundle, directory, spec: complete, place, options, remember };
     const made = await startWaiting(call, subject);
     if (options['pid-file']) writeFileSync(within(options['pid-file']), String(made.pid));
     return made;
@@ -76,9 +77,8 @@ interface Creation extends HookSubject, Pick<Given<'create'>, 'options'> {
 async function startWaiting(call: Call, creation: Creation): Promise<Created> {
   const { spec, place, id, bundle, options } = creation;
   for (const ops of planSpaces(spec)) await call.front.run(ops);
-  const root = resolve(bundle, spec.root?.path ?? '');
-  const process = spec.process && completeProcess(call, spec.process, root);
-  const ops = planContainer({ ...spec, ...(process && { process }) }, place);
+  const isUser = call.power === 'user';
+  const ops = isUser ? planRootless(spec, place) : planContainer(spec, place);
   const waits = deferred<number>();
   const goOn = deferred<void>();
   const wait = async (pid: number) => {
@@ -92,6 +92,7 @@ async function startWaiting(call: Call, creation: Creation): Promise<Created> {
       container: first,
       cgroup2Dir: birthplace(place.cgroups).cgroup2Dir,
       ...planRequest(spec, { id, status: 'creating', bundle }),
+      ...(isUser && { namespaces: [] }),
       ...streamsOf(call, spec, options),
       onSync: async ({ pid }) => steps.shift()?.(pid),
       ops,

@@ -63,3 +63,25 @@ export const defaultSpec = (cgroupVersion: 1 | 2): OciSpec => ({
     readonlyPaths: ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`),
   },
 });
+
+/** The same for a user who is not root: mapped to root, and to nobody else. */
+export function rootlessSpec(cgroupVersion: 1 | 2): OciSpec {
+  const { linux, mounts = [], ...rest } = defaultSpec(cgroupVersion);
+  const own = (hostID = 0) => [{ containerID: 0, hostID, size: 1 }];
+  return {
+    ...rest,
+    mounts: mounts
+      .filter(({ type }) => type !== 'cgroup')
+      .map((mount) => ({
+        ...mount,
+        ...(mount.options && { options: mount.options.filter((option) => option !== 'gid=5') }),
+      })),
+    linux: {
+      ...linux,
+      resources: {},
+      namespaces: [...(linux?.namespaces ?? []), { type: 'user' }],
+      uidMappings: own(process.getuid?.()),
+      gidMappings: own(process.getgid?.()),
+    },
+  };
+}

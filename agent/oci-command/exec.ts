@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { type OciProcess, parseOciProcess } from '../oci/oci-spec.ts';
-import { planExec } from '../oci/plan-container.ts';
+import { type OciLinux, type OciProcess, parseOciProcess } from '../oci/oci-spec.ts';
+import { planExec, withinUserNamespace } from '../oci/plan-container.ts';
 import { planRequest } from '../oci/plan-request.ts';
+import { joins, openSpaces } from '../oci/plan-spaces.ts';
 import { type Call, callersPath, type Given } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { birthplace, isFrozen } from './container-cgroup.ts';
@@ -24,7 +25,11 @@ export async function exec(call: Call, given: Given<'exec'>): Promise<number> {
   const root = resolve(bundle, spec.root?.path ?? '');
   const process = completeProcess(call, grantable(call, processOf(call, given, stored)), root);
   const place = { ...usual, attach: usual.attach.map((file) => inGroup(file, options.cgroup)) };
-  const ops = planExec(process, { container: first, linux: spec.linux ?? {}, place });
+  const linux = call.power === 'user' ? withinUserNamespace(spec) : (spec.linux ?? {});
+  const ops = [
+    ...(call.power === 'user' ? joinUser(spec.linux ?? {}) : []),
+    ...planExec(process, { container: first, linux, place }),
+  ];
   const request = planRequest({ ...spec, process }, { id, status: 'running', bundle });
   await front.meet(first, { pid: stored.record.pid });
   if (!isAlive(stored)) throw new CommandError('cannot exec in a stopped container');
@@ -43,6 +48,8 @@ export async function exec(call: Call, given: Given<'exec'>): Promise<number> {
   return options.detach ? 0 : (await front.exitOf('exec')).exitCode;
 }
 
+const joinUser = (linux: OciLinux) => [...openSpaces(linux, ['user']), ...joins(linux, ['user'])];
+
 /** `--cgroup`: a group below the container's, that is there; "controller:path" for one tree. Throws CommandError. */
 function inGroup(file: string, below = ''): string {
   const [, controllers, path = ''] = /^(?:([^:/]+):)?(.*)$/.exec(below) ?? [];
@@ -53,7 +60,7 @@ function inGroup(file: string, below = ''): string {
     return file;
   const found = join(dirname(file), path, basename(file));
   if (!existsSync(found) || path.split('/').includes('..'))
-    throw new CommandError(`--cgroup: no group "${below}" below the container’s`);
+    throw new CommandError(`bad sub cgroup path: "${below}" is no group below the container’s`);
   return found;
 }
 

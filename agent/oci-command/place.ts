@@ -10,6 +10,7 @@ import type { Call } from './call.ts';
 import { birthplace } from './container-cgroup.ts';
 import type { Stored } from './container-state.ts';
 import type { HookSubject } from './hooks.ts';
+import { completed } from './process.ts';
 
 export function placeFor(
   call: Call,
@@ -32,6 +33,7 @@ export function placeFor(
     modules: call.modules,
     ...(netDevices && { links: linksNamed(Object.keys(netDevices)) }),
     ...(gate !== undefined && { gate }),
+    powerless: call.power !== 'root',
     entersAsRoot: true,
     lockDevices: false,
   };
@@ -64,7 +66,7 @@ function linksNamed(names: readonly string[]): NonNullable<OciPlace['links']> {
 /** What later calls need of a container that is there. */
 export function subjectOf(call: Call, { directory, record, spec }: Stored): HookSubject {
   const { id, bundle, cgroups } = record;
-  const there = joined(spec, record.pid);
+  const there = completed(call, joined(spec, record.pid), bundle);
   return { id, bundle, directory, spec: there, place: placeFor(call, { spec, bundle, cgroups }) };
 }
 

@@ -10,6 +10,12 @@ import type { Call } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { wholeNumber } from './options.ts';
 
+/** With a complete process. */
+export function completed(call: Call, spec: OciSpec, bundle: string): OciSpec {
+  const root = resolve(bundle, spec.root?.path ?? '');
+  return { ...spec, ...(spec.process && { process: completeProcess(call, spec.process, root) }) };
+}
+
 /** What a process gets that nobody wrote down, and without what it can't get. `root`: where its root file system is. */
 export function completeProcess(call: Call, process: OciProcess, root: string): OciProcess {
   const { LISTEN_FDS: count } = call.front.called.env;

@@ -17,7 +17,7 @@ import {
   type Status,
   type Stored,
 } from './container-state.ts';
-import { defaultSpec } from './default-spec.ts';
+import { defaultSpec, rootlessSpec } from './default-spec.ts';
 
 const say = ({ front }: Call, text: string) => front.print('stdout', text);
 const sayJson = (call: Call, value: unknown) =>
@@ -131,7 +131,10 @@ export async function spec(call: Call, { options }: Given<'spec'>): Promise<void
   const file = resolve(directory, options.config ?? join(options.bundle ?? '.', 'config.json'));
   const version = existsSync('/sys/fs/cgroup/cgroup.controllers') ? 2 : 1;
   if (existsSync(file)) throw new CommandError(`File ${file} exists. Remove it first`);
-  writeFileSync(file, `${JSON.stringify(defaultSpec(version), undefined, '\t')}\n`);
+  writeFileSync(
+    file,
+    `${JSON.stringify(options.rootless ? rootlessSpec(version) : defaultSpec(version), undefined, '\t')}\n`,
+  );
 }
 
 export async function features(call: Call): Promise<void> {

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { planContainer } from '../oci/plan-container.ts';
+import { planContainer, planRootless } from '../oci/plan-container.ts';
 import type { Call, Given } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { find, isAlive, isWaiting, leaveGate, type Stored } from './container-state.ts';
@@ -36,7 +36,8 @@ export async function start(call: Call, { id }: Given<'start'>): Promise<void> {
   if (!isWaiting(stored)) throw new CommandError('cannot start an already running container');
   const subject = subjectOf(call, stored);
   const { pid } = record;
-  const ops = planContainer(spec, { ...subject.place, gate: directory });
+  const plan = call.power === 'user' ? planRootless : planContainer;
+  const ops = plan(spec, { ...subject.place, gate: directory });
   const onSync = () => runHooks(call, subject, { kind: 'startContainer', status: 'created', pid });
   await call.front.meet(first, { pid, gate: directory, onSync }).catch(inTheirWords(ops));
   leaveGate(stored);

@@ -24,6 +24,11 @@ export interface OciPlace {
   readonly modules: readonly string[];
   /** What linux.netDevices may name: devices of the network namespace where the process begins. */
   readonly links?: Readonly<Record<string, HostLink>>;
+  /**
+   * Without power over the host: by a user who is not root, or as root of a user namespace. Device nodes are the host's,
+   * bound; groups stay as they are.
+   */
+  readonly powerless?: boolean;
   /** Engines' users expect root to have gone to the working directory, before the ids and rights change. */
   readonly entersAsRoot?: boolean;
   /** A directory: the first process, made, waits at a gate in it. undefined: it goes on. */

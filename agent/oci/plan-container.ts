@@ -81,6 +81,29 @@ export function planContainer(spec: OciSpec, place: OciPlace): readonly Op[] {
   ];
 }
 
+/**
+ * The same by a user who is not root. His power is that of the container's own user namespace, which is therefore joined
+ * first, and gives him the others; ids are those of the container from then on, and the process begins in no new namespace.
+ */
+export function planRootless(spec: OciSpec, place: OciPlace): readonly Op[] {
+  const inner = withinUserNamespace(spec);
+  const { pid, mount } = { pid: spaceOf(inner, 'pid'), mount: spaceOf(inner, 'mount') };
+  const fresh = (['mount', 'pid'] as const).filter((type) => ({ mount, pid })[type]?.path === '');
+  return [
+    ...openSpaces(spec.linux ?? {}, ['user']),
+    { op: 'join', namespace: 'user' },
+    { op: 'unshare', namespaces: fresh },
+    ...(fresh.includes('pid') ? [fork] : []),
+    ...planContainer({ ...spec, linux: inner }, place),
+  ];
+}
+
+/** What of linux counts for a process that is in the user namespace already. */
+export function withinUserNamespace({ linux = {} }: Pick<OciSpec, 'linux'>): OciLinux {
+  const { uidMappings: _, gidMappings: __, namespaces = [], ...rest } = linux;
+  return { ...rest, namespaces: namespaces.filter(({ type }) => type !== 'user') };
+}
+
 const sync: Op = { op: 'sync' };
 
 /**

@@ -22,7 +22,9 @@ export function planDevices(spec: OciSpec, place: OciPlace): readonly Op[] {
     ({ destination }) => posix.resolve('/', destination) === '/dev',
   );
   if (dev?.type === 'bind' || dev?.options?.some((name) => /^r?bind$/.test(name))) return [];
-  const nodes = [...devices.values()].flatMap((device) => planNode(device, spec));
+  const nodes = [...devices.values()].flatMap((device) =>
+    place.powerless ? [bindNode(device)] : planNode(device, spec),
+  );
   const links = Object.entries(deviceLinks).map(
     ([path, to]): Op => ({ op: 'symlink', path, inRoot: true, to, optional: !place.lockDevices }),
   );
@@ -40,6 +42,11 @@ function planLocks(paths: readonly string[]): readonly Op[] {
     { op: 'set-mount', path: '/dev', inRoot: true, set: NODEV },
   ];
 }
+
+const bindNode = ({ path }: Device): Op => ({
+  ...{ op: 'bind', source: path, target: path, inRoot: true, create: true, flags: 0 },
+  optional: true,
+});
 
 const fileTypes = { c: 0o020000, u: 0o020000, b: 0o060000, p: 0o010000 } as const;
 

@@ -118,7 +118,7 @@ function oneOf(names: readonly string[], name: string, field: string): number {
  */
 export function planIdentity(
   process: OciProcess,
-  { filter, entersAsRoot = false }: OciPlace,
+  { filter, entersAsRoot = false, powerless = false }: OciPlace,
 ): readonly Op[] {
   const { args, env = [], cwd, user = {}, noNewPrivileges = false, capabilities = {} } = process;
   const set = (name: keyof typeof capabilities) =>
@@ -132,7 +132,13 @@ export function planIdentity(
     ...(entersAsRoot ? [enter] : []),
     ...(noNewPrivileges ? [] : seccomp),
     { op: 'drop-bounding', keep: set('bounding') },
-    { op: 'set-ids', uid: user.uid ?? 0, gid: user.gid ?? 0, groups: user.additionalGids ?? [] },
+    {
+      op: 'set-ids',
+      uid: user.uid ?? 0,
+      gid: user.gid ?? 0,
+      groups: user.additionalGids ?? [],
+      keepGroups: powerless,
+    },
     {
       op: 'set-caps',
       effective: set('effective'),
