@@ -79,7 +79,8 @@ function peerContender(of: {
   };
 }
 
-async function makeBundle(bundle: string, runc: string, root: string): Promise<string> {
+/** Of what `runc spec` describes, but `/true`, without a terminal and with our filter. */
+export async function makeBundle(bundle: string, runc: string, root: string): Promise<string> {
   await mkdir(bundle, { recursive: true });
   const { out, err } = await runProgram('sh', [
     '-c',

@@ -77,7 +77,7 @@ function planScheduler(scheduler: NonNullable<OciProcess['scheduler']>): Op {
   };
 }
 
-/** sched(7): runtime ≤ deadline ≤ period, of nanoseconds above a microsecond. */
+/** sched(7): runtime ≤ deadline ≤ period, of nanoseconds from 2^10 on. */
 function checkDeadline(of: NonNullable<OciProcess['scheduler']>, at: string): void {
   const { runtime, deadline, period = deadline } = of;
   const wrong = (why: string) =>
@@ -85,6 +85,8 @@ function checkDeadline(of: NonNullable<OciProcess['scheduler']>, at: string): vo
   if (runtime === undefined) throw wrong('requires `runtime`');
   if (deadline === undefined) throw wrong('requires `deadline`');
   if (BigInt(runtime) <= 0n) throw wrong('runtime must be greater than 0');
+  if (BigInt(runtime) < 1024n || BigInt(runtime) >= 2n ** 63n)
+    throw wrong(`runtime ${runtime} must be between 1024 and 2^63 ns`);
   if (BigInt(runtime) > BigInt(deadline)) throw wrong('runtime must be <= deadline');
   if (period && BigInt(deadline) > BigInt(period)) throw wrong('deadline must be <= period');
 }
