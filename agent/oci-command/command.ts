@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { errorChain } from '../../base/error-chain.ts';
 import type { Front } from '../kernel/front-client.ts';
 import { ShimLost } from '../kernel/shim-client.ts';
+import { OciError } from '../oci/oci-error.ts';
 import type { Call, Given } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { type CommandLog, openLog } from './command-log.ts';
@@ -62,7 +63,8 @@ export async function answer(front: Front, machine: Machine, version: string): P
     front.finish(0);
   } catch (error) {
     if (error instanceof ShimLost) return;
-    log('error', errorChain(error));
+    const what = error instanceof OciError ? 'invalid configuration: ' : '';
+    log('error', what + errorChain(error));
     // By 1 the process itself might have ended.
     front.finish(front.called.argv.includes('exec') ? 255 : 1);
   }

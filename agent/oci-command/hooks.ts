@@ -5,6 +5,7 @@ import { withDeadline } from '../../base/deadline.ts';
 import type { OciPlace } from '../oci/oci-place.ts';
 import type { OciHook, OciSpec } from '../oci/oci-spec.ts';
 import { type HookKind, planHook } from '../oci/plan-hook.ts';
+import { planRequest } from '../oci/plan-request.ts';
 import type { Call } from './call.ts';
 import { CommandError } from './command-error.ts';
 import type { Status } from './container-state.ts';
@@ -40,7 +41,12 @@ export async function runHooks(
     const ops = planHook({ ...hook, ...(env && { env }) }, { kind, container: first, spec, place });
     const name = `hook-${kind}-${i}`;
     const what = `error running ${kind} hook #${i}: ${hook.path}`;
-    const start = { container: name, namespaces: [], cgroup2Dir: undefined };
+    const { listener } = planRequest(spec, { id, status: 'creating', bundle });
+    const isInside = kind === 'startContainer';
+    const start = {
+      ...{ container: name, namespaces: [], cgroup2Dir: undefined },
+      ...(isInside && listener && { listener }),
+    };
     const run = async () => {
       await call.front.start({ ...start, ops: [{ op: 'input', path: input }, ...ops] });
       return call.front.exitOf(name);

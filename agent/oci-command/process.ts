@@ -22,7 +22,10 @@ export function completeProcess(call: Call, process: OciProcess, root: string): 
   // Also what systemd hands on to the caller: sd_listen_fds(3).
   const handed = count === undefined ? [] : [`LISTEN_FDS=${count}`, 'LISTEN_PID=1'];
   const complete = withHome(process, root);
-  return { ...complete, env: [...(complete.env ?? []), ...handed] };
+  const env = [...(complete.env ?? []), ...handed];
+  // Of two of one name the later one counts.
+  const byName = new Map(env.map((entry) => [entry.split('=', 1)[0], entry]));
+  return { ...complete, env: [...byName.values()] };
 }
 
 /** Programs expect it: the user's directory, as /etc/passwd of the root has it. */

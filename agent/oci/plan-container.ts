@@ -7,7 +7,7 @@ import { OciError } from './oci-error.ts';
 import type { OciPlace } from './oci-place.ts';
 import type { OciLinux, OciProcess, OciSpec } from './oci-spec.ts';
 import { planDevices } from './plan-devices.ts';
-import { planMounts } from './plan-mounts.ts';
+import { planMounts, planSeals } from './plan-mounts.ts';
 import { planNetDevices } from './plan-net-devices.ts';
 import {
   planIdentity,
@@ -62,6 +62,7 @@ export function planContainer(spec: OciSpec, place: OciPlace): readonly Op[] {
     ...planRoot(spec, place),
     ...planMounts(spec, place),
     ...planDevices(spec, place),
+    ...planSeals(spec),
     makeWorkingDirectory(process, linux),
     ...[...new Set(linux.maskedPaths)].map((path): Op => ({ op: 'mask', path })),
     ...(linux.readonlyPaths ?? []).map((path): Op => ({ op: 'read-only', path })),

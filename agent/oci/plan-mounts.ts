@@ -7,6 +7,22 @@ import { OciError } from './oci-error.ts';
 import type { OciPlace } from './oci-place.ts';
 import type { OciIdMapping, OciMount, OciSpec } from './oci-spec.ts';
 
+/** Memory that is to be read-only is, when everything that is mounted or made in it is there. */
+export function planSeals({ mounts = [] }: OciSpec): readonly Op[] {
+  const sealed = mounts.filter((mount) => mount.type === 'tmpfs' && isReadOnly(mount));
+  return sealed.map(({ destination }) => {
+    return {
+      op: 'set-mount',
+      path: posix.resolve('/', destination),
+      inRoot: true,
+      set: mountFlag.ro,
+    };
+  });
+}
+
+const isReadOnly = ({ options = [] }: OciMount) =>
+  (parseMountOptions(options).own.set & mountFlag.ro) !== 0;
+
 /** Everything that is mounted in the root, in the order of the configuration. Throws OciError. */
 export function planMounts(spec: OciSpec, place: OciPlace): readonly Op[] {
   return (spec.mounts ?? []).flatMap((mount, i) =>
@@ -130,7 +146,7 @@ function planFileSystem(
     ...target,
     source,
     fstype: type,
-    flags: mountFlags(options),
+    flags: mountFlags(options) & (type === 'tmpfs' ? ~mountFlag.ro : ~0),
     copyUp: options.copyUp,
     data: [...fileSystemData(type, options, context), ...planLabel(type, context)].join(','),
   };
