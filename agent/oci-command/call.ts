@@ -28,7 +28,7 @@ export interface Call {
   /** Where containers are remembered. */
   readonly root: string;
   /** Whether containers get cgroups: `--cgroup-manager`. */
-  readonly cgroups: 'cgroupfs' | 'disabled';
+  readonly cgroups: 'cgroupfs' | 'systemd' | 'disabled';
   /** Goes to the log, or to standard error. */
   readonly warn: (message: string) => void;
   /** Not root at all, or not the host's. */

@@ -101,12 +101,15 @@ function callOf(
   const { XDG_RUNTIME_DIR: own } = called.env;
   const others = own === undefined ? `/tmp/orc-oci-${process.getuid?.()}` : `${own}/orc-oci`;
   const usual = process.getuid?.() === 0 ? '/run/orc-oci' : others;
-  if (options['systemd-cgroup'] || options['cgroup-manager'] === 'systemd')
-    throw new CommandError('cgroups of systemd’s making: orc-oci has no driver for them');
+  const manager = options['systemd-cgroup'] ? 'systemd' : (options['cgroup-manager'] ?? 'cgroupfs');
+  if (!isManager(manager)) throw new CommandError(`--cgroup-manager: no such one: "${manager}"`);
   return {
     ...rest,
     root: resolve(called.directory, options.root ?? usual),
-    cgroups: options['cgroup-manager'] === 'disabled' ? 'disabled' : 'cgroupfs',
+    cgroups: manager,
     warn: (message) => log('warning', message),
   };
 }
+
+const isManager = (name: string): name is Call['cgroups'] =>
+  ['cgroupfs', 'systemd', 'disabled'].includes(name);

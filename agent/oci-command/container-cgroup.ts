@@ -22,39 +22,36 @@ export async function makeGroup(
   if (call.cgroups === 'disabled') return [];
   const { devices: _, ...limits } = of.spec.linux?.resources ?? {};
   const isNeeded = call.power === 'root' || Object.keys(limits).length > 0;
-  return makeOwnGroup(call, of).catch((error: unknown) => {
+  const path = of.spec.linux?.cgroupsPath || (call.power === 'root' ? `/${of.id}` : of.id);
+  if (path.includes(':'))
+    throw new CommandError(`cgroupsPath "${path}" is one of systemd’s: use --systemd-cgroup`);
+  return makeGroupAt(call, of.spec, path).catch((error: unknown) => {
     if (isNeeded) throw error;
     return [];
   });
 }
 
-/** Makes the group of linux.cgroupsPath with its limits: "/…" from the hierarchies' roots, else below the caller's own. */
-async function makeOwnGroup(
-  call: Call,
-  { id, spec }: { readonly id: string; readonly spec: OciSpec },
-): Promise<Directories> {
-  const { resources = {} } = spec.linux ?? {};
-  const usual = call.power === 'root' ? `/${id}` : id;
-  const cgroupsPath = spec.linux?.cgroupsPath || usual;
-  if (cgroupsPath.includes(':'))
-    throw new CommandError(
-      `cgroupsPath "${cgroupsPath}" is one of systemd’s, which orc-oci has no driver for`,
-    );
-  const trees = await findCgroupTrees(controllers, call.front.called.pid);
-  const parent = dirname(cgroupsPath);
-  const cgroups = await openCgroups({ parent, trees, clock: call.clock });
-  const group = basename(cgroupsPath);
-  const plan = planCgroup(resources, cgroups.version);
-  await cgroups.ensure(group, plan).catch(async (error: unknown) => {
-    await cgroups.remove(group);
-    throw error;
-  });
-  const directories = cgroups.directories(group);
+/** The group of linux.cgroupsPath, which must be a new one: "/…" from the hierarchies' roots, else below the caller's own. */
+async function makeGroupAt(call: Call, spec: OciSpec, path: string): Promise<Directories> {
+  const directories = await ensureGroup(call, spec, path);
   if (isFrozen(directories)) throw new CommandError("container's cgroup unexpectedly frozen");
   const already = processesIn(directories);
   if (already.length > 0)
     throw new CommandError(`container's cgroup is not empty: ${already.length} process(es) found`);
   return directories;
+}
+
+/** With its limits. */
+export async function ensureGroup(call: Call, spec: OciSpec, path: string): Promise<Directories> {
+  const trees = await findCgroupTrees(controllers, call.front.called.pid);
+  const cgroups = await openCgroups({ parent: dirname(path), trees, clock: call.clock });
+  const group = basename(path);
+  const plan = planCgroup(spec.linux?.resources ?? {}, cgroups.version);
+  await cgroups.ensure(group, plan).catch(async (error: unknown) => {
+    await cgroups.remove(group);
+    throw error;
+  });
+  return cgroups.directories(group);
 }
 
 export const versionOf = (directories: Directories): 1 | 2 =>
@@ -67,7 +64,7 @@ export function birthplace(directories: Directories) {
   return { cgroup2Dir, attach };
 }
 
-/** Every process in the group and below it. */
+/** Every process in the group. */
 export function processesIn(directories: Directories): readonly number[] {
   const group = groupOf(directories, 'pids') ?? directories[0];
   const text = group && ifPresent(() => readFileSync(join(group.path, 'cgroup.procs'), 'utf8'));

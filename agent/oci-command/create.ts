@@ -13,11 +13,12 @@ import { planRequest } from '../oci/plan-request.ts';
 import { planSpaces } from '../oci/plan-spaces.ts';
 import type { Call, Given } from './call.ts';
 import { CommandError } from './command-error.ts';
-import { birthplace, makeGroup } from './container-cgroup.ts';
+import { birthplace, ensureGroup, makeGroup } from './container-cgroup.ts';
 import { claim, forget, processState, saveConfig, saveRecord } from './container-state.ts';
 import { first, type HookSubject, runHooks } from './hooks.ts';
 import { placeFor } from './place.ts';
 import { completed, grantable, inTheirWords, streamsOf } from './process.ts';
+import { startScope } from './systemd-scope.ts';
 
 /** A container that waits to be started. `front` may end then: it waits on. */
 interface Created extends HookSubject {
@@ -46,11 +47,15 @@ export async function createContainer(call: Call, given: Given<'create'>): Promi
   try {
     saveConfig(directory, spec);
     remember(0, true);
-    cgroups = await makeGroup(call, { id, spec });
+    const scope = call.cgroups === 'systemd' ? await scopeOf(call, { id, spec }) : undefined;
+    cgroups = scope
+      ? await ensureGroup(call, spec, scope.path)
+      : await makeGroup(call, { id, spec });
     const place = placeFor(call, { spec, bundle, cgroups, gate: directory });
     const complete = completed(call, spec, bundle);
     const subject = { id, bundle, directory, spec: complete, place, options, remember };
     const made = await startWaiting(call, subject);
+    scope?.release();
     if (options['pid-file']) writeFileSync(within(options['pid-file']), String(made.pid));
     return made;
   } catch (error) {
@@ -60,6 +65,11 @@ export async function createContainer(call: Call, given: Given<'create'>): Promi
     throw error;
   }
 }
+
+const scopeOf = (call: Call, { id, spec }: { readonly id: string; readonly spec: OciSpec }) =>
+  startScope(spec.linux?.cgroupsPath ?? '', {
+    ...{ id, isUser: call.power !== 'root', clock: call.clock },
+  });
 
 function readConfig(call: Call, file: string): OciSpec {
   const text = ifPresent(() => readFileSync(file, 'utf8'));

@@ -4,6 +4,7 @@ import { hostId } from './id-maps.ts';
 import { OciError } from './oci-error.ts';
 import type { OciPlace } from './oci-place.ts';
 import type { OciLinux, OciSpec } from './oci-spec.ts';
+import { isReadOnly } from './plan-mounts.ts';
 
 type Device = NonNullable<OciLinux['devices']>[number];
 
@@ -29,7 +30,16 @@ export function planDevices(spec: OciSpec, place: OciPlace): readonly Op[] {
     ([path, to]): Op => ({ op: 'symlink', path, inRoot: true, to, optional: !place.lockDevices }),
   );
   const locks = dev !== undefined && place.lockDevices ? planLocks([...devices.keys()]) : [];
-  return [...nodes, ...links, ...locks];
+  // Where the terminal will be bound, as nothing can be made then.
+  const console = {
+    ...{ path: '/dev/console', inRoot: true },
+    ...{ uid: 0, gid: 0, major: 0, minor: 0 },
+  };
+  const isNeeded = spec.process?.terminal === true && dev !== undefined && isReadOnly(dev);
+  const target: readonly Op[] = isNeeded
+    ? [{ op: 'mknod', mode: S_IFREG | 0o600, ...console }]
+    : [];
+  return [...nodes, ...links, ...locks, ...target];
 }
 
 const NODEV = 4;
@@ -48,6 +58,7 @@ const bindNode = ({ path }: Device): Op => ({
   optional: true,
 });
 
+const S_IFREG = 0o100000;
 const fileTypes = { c: 0o020000, u: 0o020000, b: 0o060000, p: 0o010000 } as const;
 
 function planNode(device: Device, { linux = {} }: OciSpec): readonly Op[] {

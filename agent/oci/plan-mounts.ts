@@ -20,7 +20,7 @@ export function planSeals({ mounts = [] }: OciSpec): readonly Op[] {
   });
 }
 
-const isReadOnly = ({ options = [] }: OciMount) =>
+export const isReadOnly = ({ options = [] }: OciMount) =>
   (parseMountOptions(options).own.set & mountFlag.ro) !== 0;
 
 /** Everything that is mounted in the root, in the order of the configuration. Throws OciError. */
