@@ -2,9 +2,10 @@
  * The planner of the OCI command line: what `orc-oci` (native/oci.c) asks when it is called. Started by the first call of a
  * user's, it serves all that come by its socket, and ends when none has for a while.
  */
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { systemClock } from '../base/clock.ts';
+import { ifPresent } from '../base/durable-file.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { openFront } from './kernel/front-client.ts';
 import { activeModules, ownCapabilities, ownPower } from './kernel/own-rights.ts';
@@ -15,6 +16,7 @@ const LISTENER_FD = 3;
 /** Of its socket, in the working directory. */
 const [, , name = 'unknown'] = process.argv;
 const IDLE_MS = 10_000;
+const LOOK_MS = 500;
 
 const clock = systemClock();
 const filters = seccompFilters(process.arch);
@@ -44,10 +46,23 @@ const server = createServer((socket) => {
 
 /** Whoever comes while it ends isn't greeted, and starts another one. */
 function idle(): void {
-  cancel = clock.after(IDLE_MS, () => {
+  const began = clock.monotonic();
+  const look = () => {
+    if (clock.monotonic() - began < IDLE_MS && !isWaitedFor()) {
+      cancel = clock.after(LOOK_MS, look);
+      return;
+    }
     rmSync(name, { force: true });
     process.exit(0);
-  });
+  };
+  cancel = clock.after(LOOK_MS, look);
+}
+
+/** An engine's monitor that inherited it from a front stays for as long as it has a child, be it the last one. */
+function isWaitedFor(): boolean {
+  const { ppid } = process;
+  const path = `/proc/${ppid}/task/${ppid}/children`;
+  return ppid > 1 && ifPresent(() => readFileSync(path, 'utf8'))?.trim() === String(process.pid);
 }
 
 process.umask(0o022);

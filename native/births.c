@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -41,6 +42,7 @@ static struct process *make_process(struct connection *client, uint32_t tag, uin
     process->client = client;
     process->tag = tag;
     process->callers = (list->records[0].flags & FLAG_CALLERS) != 0;
+    process->leaves = process->callers && (list->records[0].flags & FLAG_PASSING) == 0;
     process->report = process->life = process->input = none;
     process->output[0] = process->output[1] = none;
     process->failure.index = -1;
@@ -150,9 +152,12 @@ _Noreturn static void live(const struct process *process, const struct birth *bi
         .root = -1,
         .gate = -1,
         .report = birth->report,
-        .stays = process->callers,
+        .stays = process->leaves,
         .find_container = find_container,
     };
+    struct winsize own = {0};
+    bool shares = process->callers && process->console != NULL && process->console[0] == '\0' &&
+                  ioctl(STDIN_FILENO, TIOCGWINSZ, &own) == 0 && own.ws_col > 0;
     for (int fd = 0; fd < 3; fd++)
         if (dup2(birth->child[fd] >= 0 ? birth->child[fd] : shim.null, fd) < 0)
             _exit(1);
@@ -161,6 +166,10 @@ _Noreturn static void live(const struct process *process, const struct birth *bi
         task.terminal_owner = wanted->num[0];
         task.columns = (uint16_t)wanted->num[1];
         task.rows = (uint16_t)wanted->num[2];
+        if (shares) { /* its terminal becomes the caller's */
+            task.columns = own.ws_col;
+            task.rows = own.ws_row;
+        }
         task.handed_on = process->callers ? wanted->num[3] : 0;
     }
     task_run(&task);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -94,4 +95,20 @@ int op_input(struct task *task, const struct orc_record *op)
 {
     OWNED int fd = open(list_text(task->list, op, 0), O_RDONLY | O_CLOEXEC);
     return fd < 0 || dup2(fd, 0) < 0 ? task_fail(task, "open") : 0;
+}
+
+/* Who creates a container wants to hear of a program that isn't there, or is none. */
+int op_find(struct task *task, const struct orc_record *op)
+{
+    const char *path = list_text(task->list, op, 2);
+    struct stat found;
+    errno = ENOENT;
+    for (uint32_t i = 0; i < op->num[2]; i++, path += strlen(path) + 1) {
+        int before = errno;
+        errno = EACCES;
+        if (stat(path, &found) == 0 && S_ISREG(found.st_mode) && access(path, X_OK) == 0)
+            return 0;
+        errno = before == EACCES || errno == EACCES ? EACCES : errno;
+    }
+    return task_fail(task, "find");
 }

@@ -59,6 +59,7 @@ static const struct shape op_shapes[] = {
     [OP_ADOPT] = {.run = op_adopt, .text = {PATH}},
     [OP_GATE] = {.run = op_gate, .text = {PATH}},
     [OP_AWAIT] = {.run = op_await},
+    [OP_FIND] = {.run = op_find, .nums = 3, .text = {LIST, LIST, LIST}},
     [OP_INPUT] = {.run = op_input, .text = {PATH}},
 };
 
@@ -66,7 +67,8 @@ static const struct shape frame_shapes[] = {
     [FRAME_LAUNCH] = {.may = STAND_ALONE, .nums = 1, .text = {PATH, LIST, TEXT}},
     [FRAME_RUN] = {.may = HAVE_OPERATIONS},
     [FRAME_START] = {.may = HAVE_OPERATIONS, .nums = 5, .wides = 1,
-                     .flags = FLAG_TERMINAL | FLAG_INPUT | FLAG_INPUT_ONCE | FLAG_CALLERS,
+                     .flags = FLAG_TERMINAL | FLAG_INPUT | FLAG_INPUT_ONCE | FLAG_CALLERS |
+                              FLAG_PASSING,
                      .text = {NAME, TEXT, TEXT, BYTES}},
     [FRAME_EXEC] = {.may = HAVE_OPERATIONS, .flags = FLAG_TERMINAL | FLAG_INPUT, .nums = 3,
                     .text = {NAME, TEXT, NONE, BYTES}},
@@ -79,6 +81,7 @@ static const struct shape frame_shapes[] = {
     [FRAME_CONTINUE] = {.may = STAND_ALONE, .text = {NAME}},
     [FRAME_MEET] = {.may = STAND_ALONE, .nums = 1, .text = {NAME, TEXT}},
     [FRAME_PRINT] = {.may = STAND_ALONE, .nums = 1, .text = {BYTES}},
+    [FRAME_READ] = {.may = STAND_ALONE, .nums = 1},
     [FRAME_FINISH] = {.may = STAND_ALONE, .nums = 1},
 };
 

@@ -137,7 +137,8 @@ static void start_planner(const char *program, int directory, char *name, int li
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGPIPE, SIG_DFL);
         if (dup2(shim.null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 ||
-            fchdir(directory) < 0 || dup2(listener, 3) < 0 || syscall(SYS_close_range, 4U, ~0U, 0) < 0)
+            fchdir(directory) < 0 || dup2(listener, 3) < 0 ||
+            syscall(SYS_close_range, 4U, ~0U, 0) < 0)
             _exit(1);
         execve(node, argv, environment);
         _exit(127);
@@ -215,6 +216,20 @@ void front_print(const struct list *list)
     int to = record->num[0] == 2 ? STDERR_FILENO : STDOUT_FILENO;
     if (!descriptor_write(to, list_text(list, record, 0), record->text[0].length))
         front_finish(1);
+}
+
+/* To its end: nobody but the caller waits. */
+void front_read(struct connection *connection, uint32_t tag, uint32_t number)
+{
+    static uint8_t bytes[OUTPUT_LIMIT / 2];
+    size_t used = 0;
+    ssize_t got = 0;
+    int fd = number < 3 ? (int)number : HANDED_FD + (int)number - 3;
+    while (used < sizeof bytes && (got = read(fd, bytes + used, sizeof bytes - used)) > 0)
+        used += (size_t)got;
+    if (got < 0 || used == sizeof bytes)
+        return connection_refuse(connection, tag, got < 0 ? errno : EFBIG, "read");
+    connection_send(connection, FRAME_DONE, tag, bytes, used);
 }
 
 _Noreturn void front_finish(int code)

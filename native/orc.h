@@ -100,6 +100,7 @@ enum orc_frame_type {
     FRAME_MEET = 25,      /* text: name, directory of the gate or ""; num: pid */
     FRAME_PRINT = 26,     /* text: bytes; num: descriptor */
     FRAME_FINISH = 27,    /* num: exit code */
+    FRAME_READ = 28,      /* num: one of the caller's descriptors; DONE: all that it gives */
 };
 
 /* The payload of a request: this head, `count` records, `blob` bytes. Record 0 carries the
@@ -165,6 +166,7 @@ enum orc_op {
     OP_GATE = 45,       /* text: directory */
     OP_AWAIT = 46,
     OP_INPUT = 47,      /* text: path */
+    OP_FIND = 48,       /* as EXEC */
 };
 
 enum orc_flag {
@@ -179,6 +181,7 @@ enum orc_flag {
     FLAG_PROC = 512,
     FLAG_CONSOLE = 1024,
     FLAG_COPY_UP = 2048,
+    FLAG_PASSING = 8192, /* with FLAG_CALLERS: it ends with the front */
     FLAG_CALLERS = 4096, /* its streams are those of the front's caller; it outlives both */
 };
 

@@ -280,7 +280,8 @@ void process_continue(struct process *process)
 static void ask_client(struct process *process)
 {
     struct orc_state state;
-    process->asked = process->role == ROLE_CONTAINER && process->client != NULL;
+    process->asked =
+        process->role == ROLE_CONTAINER && process->client != NULL && !process->failed;
     if (!process->asked)
         return process_kill(process, SIGKILL);
     process_state(process, &state);
@@ -375,7 +376,8 @@ void process_on_end(struct source *source, short events)
     (void)events;
     struct process *process = source->owner;
     siginfo_t status = {0};
-    if (waitid(P_PID, (id_t)process->pid, &status, WEXITED | WNOHANG) < 0 || status.si_pid == 0)
+    int how = WEXITED | WNOHANG | (process->leaves ? WNOWAIT : 0);
+    if (waitid(P_PID, (id_t)process->pid, &status, how) < 0 || status.si_pid == 0)
         return;
     process->reaped = true;
     process->finished_ms = now_ms(CLOCK_REALTIME);

@@ -76,6 +76,8 @@ static void handle_list(struct connection *connection, const struct orc_frame *f
                              (uint16_t)record->num[1]);
     case FRAME_PRINT:
         return front_print(list);
+    case FRAME_READ:
+        return front_read(connection, frame->tag, record->num[0]);
     case FRAME_FINISH:
         return front_finish((int)record->num[0]);
     default:

@@ -185,6 +185,8 @@ static bool is_known(pid_t pid)
  * read first. True: there may be more, behind one that will be waited for. */
 static bool reap_strangers(void)
 {
+    if (shim.listener.fd < 0) /* a front ends soon, and its children are for others to wait for */
+        return false;
     for (siginfo_t child = {0};; child.si_pid = 0) {
         if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || child.si_pid == 0)
             return false;

@@ -66,6 +66,7 @@ struct process {
     bool adopts; /* an orphan that it has yet to name */
     bool asked; /* its client, who lets it go on */
     bool callers; /* see FLAG_CALLERS */
+    bool leaves;  /* its end is for who inherits it from the front, too */
     bool met; /* no child of ours */
     bool ready, failed, settled; /* settled: the start was answered */
     bool reaped, finished, dead; /* finished: the end was announced */
@@ -131,6 +132,7 @@ bool request_handle(struct connection *connection, const struct orc_frame *frame
 
 /* oci.c */
 void front_print(const struct list *list);
+void front_read(struct connection *connection, uint32_t tag, uint32_t number);
 _Noreturn void front_finish(int code);
 
 /* births.c */

@@ -71,7 +71,7 @@ operation op_open_space, op_new_user, op_hold, op_join, op_unshare;        /* sp
 operation op_fork, op_enter_container, op_names, op_netlink, op_terminal;
 operation op_dial;                                              /* dial.c */
 operation op_sync;                                              /* task.c */
-operation op_gate, op_await, op_input;                          /* gate.c */
+operation op_gate, op_await, op_input, op_find;                 /* gate.c */
 operation op_spawn, op_adopt;                                   /* spawn.c */
 operation op_new_session, op_new_keyring, op_umask, op_set_ids; /* privileges.c */
 operation op_drop_bounding, op_set_caps, op_no_new_privs, op_setting, op_seccomp, op_exec;

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Socket } from 'node:net';
 import { frameType, limits, recordFlag } from '../../native/generated/binding.ts';
 import { decodeStates, encodeFrame } from './frames.ts';
@@ -13,6 +14,8 @@ import { ask, type Client, clientOn, goingOn, listenerOf, tell } from './shim-cl
  */
 export interface Front {
   readonly called: FrontCall;
+  /** Whether what it was called with is UTF-8; it is changed, if not. */
+  readonly isText: boolean;
   /** Runs a list in a short-lived child; the namespaces that it holds are there for later ones. */
   run(ops: readonly Op[]): Promise<void>;
   start(request: FrontStart): Promise<{ readonly pid: number }>;
@@ -20,6 +23,8 @@ export interface Front {
   meet(container: string, where: Meeting): Promise<void>;
   kill(container: string, signal: number): Promise<void>;
   exitOf(container: string): Promise<ProcessExit>;
+  /** What one of the caller's descriptors gives until its end; half a megabyte at most. */
+  read(descriptor: number): Promise<string>;
   print(to: 'stdout' | 'stderr', text: string): void;
   /** The front exits; nothing more can be asked. */
   finish(exitCode: number): void;
@@ -46,6 +51,8 @@ interface FrontStart
   readonly terminal?: boolean;
   /** Path of the socket that the terminal is sent to; none: it becomes the caller's own. */
   readonly console?: string | undefined;
+  /** It ends with the front. */
+  readonly isPassing?: boolean;
   /** How many of the caller's descriptors, from 3 on, the process has, too. */
   readonly preserveFds?: number;
 }
@@ -67,8 +74,10 @@ export async function openFront(socket: Socket): Promise<Front> {
   client.lostListeners.push(() => gone.resolve());
   socket.write('\n');
   await client.hello.promise;
+  const call = await client.call.promise;
   return {
-    called: decodeCall(await client.call.promise),
+    called: decodeCall(call),
+    isText: isUtf8(call),
     run: async (ops) => {
       await ask(client, { type: frameType.RUN, request: 'run', args: {}, ops });
     },
@@ -82,6 +91,12 @@ export async function openFront(socket: Socket): Promise<Front> {
     },
     kill: (container, signal) => tell(client, 'KILL', { container, num: [signal] }),
     exitOf: (container) => exitOf(container).promise,
+    read: async (descriptor) => {
+      const request = `read descriptor ${descriptor}`;
+      return (
+        await ask(client, { type: frameType.READ, request, args: { num: [descriptor] } })
+      ).toString();
+    },
     print(to, text) {
       const num = [to === 'stderr' ? 2 : 1];
       for (let at = 0; at < text.length; at += limits.MAX_INPUT) {
@@ -102,7 +117,10 @@ async function start(client: Client, request: FrontStart): Promise<{ readonly pi
     type: frameType.START,
     request: `start ${container}`,
     args: {
-      flags: recordFlag.CALLERS | (request.terminal ? recordFlag.TERMINAL : 0),
+      flags:
+        recordFlag.CALLERS |
+        (request.terminal ? recordFlag.TERMINAL : 0) |
+        (request.isPassing ? recordFlag.PASSING : 0),
       num: [
         ...[request.owner ?? 0, columns, rows, request.preserveFds ?? 0],
         namespaceMask(namespaces),

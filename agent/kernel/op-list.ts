@@ -44,7 +44,8 @@ function toRecord(word: Op): WireRecord {
   const op = spelledOut(word);
   const { kind, first, fields } = shapes[op.op]!;
   const record = encodeFields(fields, op, first);
-  return { ...(op.op === 'exec' ? withPaths(op, record) : record), kind };
+  const isProgram = op.op === 'exec' || op.op === 'find';
+  return { ...(isProgram ? withPaths(op, record) : record), kind };
 }
 
 /** Of each operation. A name of `enum orc_op`, or of `enum orc_setting`, whose number then comes first. */
@@ -70,7 +71,7 @@ function spelledOut(op: Op): Op {
 }
 
 /** As execvp(3) looks for a program, but an empty entry of PATH is left out. */
-function withPaths(op: Extract<Op, { op: 'exec' }>, record: WireRecord): WireRecord {
+function withPaths(op: Extract<Op, { op: 'exec' | 'find' }>, record: WireRecord): WireRecord {
   const { file, argv, env } = op;
   const program = file ?? argv[0] ?? '';
   const dirs =

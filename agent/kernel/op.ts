@@ -109,6 +109,8 @@ export const operations = {
   gate: { path: text },
   /** Waits as `sync` does; if who started it ends meanwhile, until another one comes to the gate, who is its starter from then on. */
   await: {},
+  /** Fails, as `exec` would, if its program isn't there or is none. */
+  find: { file: spelledOut, argv: strings, env: strings },
   /** A file becomes standard input. */
   input: { path: text },
   /** Makes a terminal, of the request's size, of the container's own devpts; it becomes descriptors 0 to 2, and, with

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { Front } from '../kernel/front-client.ts';
@@ -12,15 +13,15 @@ export interface Given<V extends VerbName> {
   readonly words: readonly string[];
 }
 
-/** The caller's path; its descriptors, which are written /dev/fd/N, are where the front has put them: native/task.h. */
-export function callersPath({ front: { called } }: Pick<Call, 'front'>, path: string): string {
-  const fd = /^(?:\/dev\/fd|\/proc\/self\/fd)\/(\d+)$/.exec(path)?.[1];
-  if (path !== '-' && fd === undefined) return resolve(called.directory, path);
-  const own = Number(fd ?? 0);
-  return `/proc/${called.pid}/fd/${own < 3 ? own : HANDED_FD + own - 3}`;
+/** A file of the caller's; "-" is its standard input, and what names a descriptor is read by the front itself. */
+export async function readCallers({ front }: Pick<Call, 'front'>, path: string): Promise<string> {
+  const [, own, name] =
+    /^(?:\/dev\/fd\/|\/proc\/self\/fd\/)(\d{1,3})$|^(-|\/dev\/stdin)$/.exec(path) ?? [];
+  const isDescriptor = own !== undefined || name !== undefined;
+  return isDescriptor
+    ? front.read(Number(own ?? 0))
+    : readFile(resolve(front.called.directory, path), 'utf8');
 }
-
-const HANDED_FD = 512;
 
 /** One call of the command line. */
 export interface Call {

@@ -55,6 +55,7 @@ export async function answer(front: Front, machine: Machine, version: string): P
   try {
     const { values, rest } = parseLeading(globalOptions, front.called.argv);
     log = openLog(front, values, machine.clock);
+    if (!front.isText) throw new CommandError('words, environment and directory must be UTF-8');
     const [name = '', ...argv] = rest;
     log('debug', `orc-oci ${front.called.argv.join(' ')}`);
     if (values.version) front.print('stdout', `orc-oci version ${version}\nspec: 1.3.0\n`);

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ifPresent } from '../../base/durable-file.ts';
-import { type CgroupDirectory, findCgroupTrees, groupOf } from '../kernel/cgroup-trees.ts';
+import { type CgroupDirectory, findCgroupTrees } from '../kernel/cgroup-trees.ts';
 import { openCgroups } from '../kernel/cgroups.ts';
 import type { OciSpec } from '../oci/oci-spec.ts';
 import { planCgroup } from '../oci/plan-cgroup.ts';
@@ -33,25 +33,34 @@ export async function makeGroup(
 
 /** The group of linux.cgroupsPath, which must be a new one: "/…" from the hierarchies' roots, else below the caller's own. */
 async function makeGroupAt(call: Call, spec: OciSpec, path: string): Promise<Directories> {
-  const directories = await ensureGroup(call, spec, path);
+  return ensureGroup(call, { spec, path, isNew: true });
+}
+
+function mustBeUnused(directories: Directories): void {
   if (isFrozen(directories)) throw new CommandError("container's cgroup unexpectedly frozen");
   const already = processesIn(directories);
   if (already.length > 0)
     throw new CommandError(`container's cgroup is not empty: ${already.length} process(es) found`);
-  return directories;
 }
 
 /** With its limits. */
-export async function ensureGroup(call: Call, spec: OciSpec, path: string): Promise<Directories> {
+export async function ensureGroup(
+  call: Call,
+  of: { readonly spec: OciSpec; readonly path: string; readonly isNew: boolean },
+): Promise<Directories> {
+  const { spec, path, isNew } = of;
   const trees = await findCgroupTrees(controllers, call.front.called.pid);
   const cgroups = await openCgroups({ parent: dirname(path), trees, clock: call.clock });
   const group = basename(path);
   const plan = planCgroup(spec.linux?.resources ?? {}, cgroups.version);
+  const directories = cgroups.directories(group);
+  if (isNew) mustBeUnused(directories);
+  const wasThere = directories.some((each) => existsSync(each.path));
   await cgroups.ensure(group, plan).catch(async (error: unknown) => {
-    await cgroups.remove(group);
+    if (!wasThere) await cgroups.remove(group);
     throw error;
   });
-  return cgroups.directories(group);
+  return directories;
 }
 
 export const versionOf = (directories: Directories): 1 | 2 =>
@@ -64,11 +73,17 @@ export function birthplace(directories: Directories) {
   return { cgroup2Dir, attach };
 }
 
-/** Every process in the group. */
+/** Every process in the group and below it. */
 export function processesIn(directories: Directories): readonly number[] {
-  const group = groupOf(directories, 'pids') ?? directories[0];
-  const text = group && ifPresent(() => readFileSync(join(group.path, 'cgroup.procs'), 'utf8'));
-  return (text ?? '').split('\n').filter(Boolean).map(Number);
+  return [...new Set(directories.flatMap(({ path }) => processesBelow(path)))];
+}
+
+function processesBelow(path: string): readonly number[] {
+  const text = ifPresent(() => readFileSync(join(path, 'cgroup.procs'), 'utf8')) ?? '';
+  const entries = ifPresent(() => readdirSync(path, { withFileTypes: true })) ?? [];
+  const groups = entries.filter((entry) => entry.isDirectory());
+  const below = groups.flatMap(({ name }) => processesBelow(join(path, name)));
+  return [...text.split('\n').filter(Boolean).map(Number), ...below];
 }
 
 export function isFrozen(directories: Directories): boolean {

@@ -28,10 +28,10 @@ interface Created extends HookSubject {
 }
 
 export async function create(call: Call, given: Given<'create'>): Promise<void> {
-  await createContainer(call, given);
+  await createContainer(call, { ...given, options: { ...given.options, detach: true } });
 }
 
-export async function createContainer(call: Call, given: Given<'create'>): Promise<Created> {
+export async function createContainer(call: Call, given: Given<'run'>): Promise<Created> {
   const { options, id } = given;
   const within = (path: string) => resolve(call.front.called.directory, path);
   const bundle = within(options.bundle ?? '.');
@@ -49,7 +49,7 @@ export async function createContainer(call: Call, given: Given<'create'>): Promi
     remember(0, true);
     const scope = call.cgroups === 'systemd' ? await scopeOf(call, { id, spec }) : undefined;
     cgroups = scope
-      ? await ensureGroup(call, spec, scope.path)
+      ? await ensureGroup(call, { spec, path: scope.path, isNew: false })
       : await makeGroup(call, { id, spec });
     const place = placeFor(call, { spec, bundle, cgroups, gate: directory });
     const complete = completed(call, spec, bundle);
@@ -78,7 +78,7 @@ function readConfig(call: Call, file: string): OciSpec {
   return { ...spec, ...(spec.process && { process: grantable(call, spec.process) }) };
 }
 
-interface Creation extends HookSubject, Pick<Given<'create'>, 'options'> {
+interface Creation extends HookSubject, Pick<Given<'run'>, 'options'> {
   /** Writes down whose process it is. */
   readonly remember: (pid: number, creating: boolean) => void;
 }

@@ -1,10 +1,10 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type OciLinux, type OciProcess, parseOciProcess } from '../oci/oci-spec.ts';
 import { planExec, withinUserNamespace } from '../oci/plan-container.ts';
 import { planRequest } from '../oci/plan-request.ts';
 import { joins, openSpaces } from '../oci/plan-spaces.ts';
-import { type Call, callersPath, type Given } from './call.ts';
+import { type Call, type Given, readCallers } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { birthplace, isFrozen } from './container-cgroup.ts';
 import { find, isAlive, type Stored } from './container-state.ts';
@@ -23,7 +23,11 @@ export async function exec(call: Call, given: Given<'exec'>): Promise<number> {
     throw new CommandError('cannot exec in a paused container (use --ignore-paused to override)');
   const { spec, place: usual, bundle } = subjectOf(call, stored);
   const root = resolve(bundle, spec.root?.path ?? '');
-  const process = completeProcess(call, grantable(call, processOf(call, given, stored)), root);
+  const process = completeProcess(
+    call,
+    grantable(call, await processOf(call, given, stored)),
+    root,
+  );
   const place = { ...usual, attach: usual.attach.map((file) => inGroup(file, options.cgroup)) };
   const linux = call.power === 'user' ? withinUserNamespace(spec) : (spec.linux ?? {});
   const ops = [
@@ -31,6 +35,7 @@ export async function exec(call: Call, given: Given<'exec'>): Promise<number> {
     ...planExec(process, { container: first, linux, place }),
   ];
   const request = planRequest({ ...spec, process }, { id, status: 'running', bundle });
+  const { cgroup2Dir } = birthplace(place.cgroups);
   await front.meet(first, { pid: stored.record.pid });
   if (!isAlive(stored)) throw new CommandError('cannot exec in a stopped container');
   const { pid } = await front
@@ -38,7 +43,7 @@ export async function exec(call: Call, given: Given<'exec'>): Promise<number> {
       ...request,
       container: 'exec',
       namespaces: [],
-      cgroup2Dir: birthplace(place.cgroups).cgroup2Dir,
+      cgroup2Dir: cgroup2Dir && dirname(inGroup(join(cgroup2Dir, 'cgroup.procs'), options.cgroup)),
       ...streamsOf(call, { ...spec, process }, options),
       ops,
     })
@@ -65,13 +70,13 @@ function inGroup(file: string, below = ''): string {
 }
 
 /** Of a file; or the container's own, with what the options change. */
-function processOf(
+async function processOf(
   call: Call,
   { options, words: command }: Given<'exec'>,
   { spec }: Stored,
-): OciProcess {
+): Promise<OciProcess> {
   const { process: file, user, cap = [] } = options;
-  if (file !== undefined) return parseOciProcess(readFileSync(callersPath(call, file), 'utf8'));
+  if (file !== undefined) return parseOciProcess(await readCallers(call, file));
   const own = spec.process;
   if (command.length === 0 || !own) throw new CommandError('process args cannot be empty');
   const { apparmor, cwd, env = [] } = options;

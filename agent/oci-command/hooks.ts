@@ -44,7 +44,7 @@ export async function runHooks(
     const { listener } = planRequest(spec, { id, status: 'creating', bundle });
     const isInside = kind === 'startContainer';
     const start = {
-      ...{ container: name, namespaces: [], cgroup2Dir: undefined },
+      ...{ container: name, namespaces: [], cgroup2Dir: undefined, isPassing: true },
       ...(isInside && listener && { listener }),
     };
     const run = async () => {

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { setFrozen } from '../kernel/cgroup-end.ts';
 import { CgroupError } from '../kernel/cgroup-trees.ts';
 import { applyCgroupPlan } from '../kernel/cgroups.ts';
 import { type OciResources, parseOciResources } from '../oci/oci-spec.ts';
 import { planCgroup } from '../oci/plan-cgroup.ts';
-import { type Call, callersPath, type Given } from './call.ts';
+import { type Call, type Given, readCallers } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { isFrozen, versionOf } from './container-cgroup.ts';
 import { find, isAlive, type Stored, saveResources } from './container-state.ts';
@@ -44,9 +43,7 @@ export async function update(call: Call, { options, id }: Given<'update'>): Prom
   const { cgroups } = stored.record;
   const file = options.resources;
   const resources =
-    file === undefined
-      ? named(options)
-      : parseOciResources(readFileSync(callersPath(call, file), 'utf8'));
+    file === undefined ? named(options) : parseOciResources(await readCallers(call, file));
   try {
     applyCgroupPlan(planCgroup(resources, versionOf(cgroups)), cgroups);
   } catch (cause) {

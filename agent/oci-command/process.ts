@@ -79,17 +79,20 @@ const MAX_HANDED = 253;
 interface StreamOptions {
   readonly 'console-socket'?: string | undefined;
   readonly 'preserve-fds'?: string | undefined;
+  readonly detach?: boolean | undefined;
 }
 
 /** Where a process' terminal goes, which of the caller's descriptors it gets, and who owns them. Throws CommandError. */
 export function streamsOf(
   { front: { called } }: Call,
   { linux, process }: Pick<OciSpec, 'linux' | 'process'>,
-  { 'console-socket': socket, 'preserve-fds': more = '0' }: StreamOptions,
+  { 'console-socket': socket, 'preserve-fds': more = '0', detach }: StreamOptions,
 ) {
   const preserveFds = Number(called.env['LISTEN_FDS'] ?? 0) + wholeNumber(more, 'preserve-fds');
   if (!(preserveFds >= 0 && preserveFds <= MAX_HANDED))
     throw new CommandError(`--preserve-fds: at most ${MAX_HANDED}`);
+  if (detach && process?.terminal && socket === undefined)
+    throw new CommandError('a terminal of what is detached needs a --console-socket');
   if (socket !== undefined && !process?.terminal)
     throw new CommandError('--console-socket: the process has no terminal');
   return {

@@ -83,17 +83,22 @@ export async function ps(call: Call, { options, id, words: args }: Given<'ps'>):
   say(call, `${[head, ...own].join('\n')}\n`);
 }
 
-const DEFAULT_INTERVAL_S = 5;
+/** "500ms", "5s", "1m"; a number is of seconds. Throws CommandError. */
+function durationMs(text: string): number {
+  const [, count, unit = 's'] = /^(\d{1,6}(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? [];
+  if (count === undefined) throw new CommandError(`--interval: no duration: "${text}"`);
+  return Number(count) * { ms: 1, s: 1000, m: 60_000 }[unit as 'ms' | 's' | 'm'];
+}
 
 export async function events(call: Call, { options, id }: Given<'events'>): Promise<void> {
-  const seconds = Number.parseFloat(options.interval ?? '') || DEFAULT_INTERVAL_S;
+  const intervalMs = durationMs(options.interval ?? '5s');
   for (;;) {
     const stored = find(call.root, id);
     if (!isAlive(stored)) return;
     const stats = await readCgroupStats(stored.record.cgroups);
     if (stats) say(call, `${JSON.stringify({ type: 'stats', id, data: asRuncDoes(stats) })}\n`);
     if (options.stats) return;
-    await sleep(call.clock, seconds * 1000);
+    await sleep(call.clock, intervalMs);
   }
 }
 

@@ -87,7 +87,10 @@ function isKnown(name: string): boolean {
 
 /** For what a runtime says of itself. */
 export const knownMountOptions = (): readonly string[] =>
-  [others, ...[attributes, superblocks, propagations].map(Object.keys)].flat().toSorted();
+  [others, ...[superblocks, attributes, propagations].map(Object.keys)]
+    .flat()
+    .concat([attributes, propagations].flatMap(Object.keys).map((name) => `r${name}`))
+    .toSorted();
 
 const others = ['bind', 'rbind', 'remount', 'tmpcopyup', 'idmap', 'ridmap'];
 

@@ -76,7 +76,7 @@ export function planContainer(spec: OciSpec, place: OciPlace): readonly Op[] {
     ...planPersonality(linux),
     ...planMemoryPolicy(linux),
     ...joins(linux, ['user']),
-    ...(place.gate === undefined ? [] : [{ op: 'await' } as const]),
+    ...(place.gate === undefined ? [] : planGate(process)),
     ...(hooks?.startContainer ? [sync] : []),
     ...planIdentity(process, place),
   ];
@@ -104,6 +104,12 @@ export function withinUserNamespace({ linux = {} }: Pick<OciSpec, 'linux'>): Oci
   const { uidMappings: _, gidMappings: __, namespaces = [], ...rest } = linux;
   return { ...rest, namespaces: namespaces.filter(({ type }) => type !== 'user') };
 }
+
+const planGate = ({ args: argv, env = [], cwd }: OciProcess): readonly Op[] => [
+  { op: 'chdir', path: cwd },
+  { op: 'find', argv, env },
+  { op: 'await' },
+];
 
 const sync: Op = { op: 'sync' };
 

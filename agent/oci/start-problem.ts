@@ -7,7 +7,7 @@ import type { OpError } from '../kernel/op-error.ts';
  */
 export function startProblem(ops: readonly Op[], error: OpError): string | undefined {
   const op = ops[error.failure.index];
-  if (op?.op === 'exec') return execProblem(op.argv[0] ?? '', error.code);
+  if (op?.op === 'exec' || op?.op === 'find') return execProblem(op.argv[0] ?? '', error.code);
   if (!isWorkingDirectory(ops, op)) return undefined;
   return `chdir to cwd ("${op.path}") set in config.json failed: ${problems[error.code] ?? error.code}`;
 }

@@ -35,6 +35,7 @@ export const frameType = {
   MEET: 25,
   PRINT: 26,
   FINISH: 27,
+  READ: 28,
 } as const;
 
 export const opKind = {
@@ -77,6 +78,7 @@ export const opKind = {
   GATE: 45,
   AWAIT: 46,
   INPUT: 47,
+  FIND: 48,
 } as const;
 
 export const recordFlag = {
@@ -91,6 +93,7 @@ export const recordFlag = {
   PROC: 512,
   CONSOLE: 1024,
   COPY_UP: 2048,
+  PASSING: 8192,
   CALLERS: 4096,
 } as const;
 
