@@ -178,8 +178,8 @@ static int find_planner(const char *program)
             fail("listen");
         start_planner(program, directory, name, listener);
     }
-    errno = ECONNREFUSED;
-    fail("planner");
+    fprintf(stderr, "orc-oci: the planner doesn't start; %s/log may say why\n", path);
+    exit(1);
 }
 
 static void call(int argc, char **argv)

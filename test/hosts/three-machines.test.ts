@@ -84,6 +84,26 @@ describe('three machines, one of which has the controller', () => {
     installed = await tracesOn(m3);
   });
 
+  it('run a container for an engine, in a scope of systemd’s making', async () => {
+    const seen = await m2.run(`set -e
+      cd $(mktemp -d)
+      mkdir rootfs
+      mount --bind / rootfs
+      orc-oci spec
+      sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"sleep", "1000"/
+        s/"linux": {/&"cgroupsPath": "system.slice:orc:seen",/' config.json
+      orc-oci --systemd-cgroup run --detach seen </dev/null >/dev/null 2>&1
+      systemctl show --property=ControlGroup --value orc-seen.scope
+      cat /sys/fs/cgroup/system.slice/orc-seen.scope/cgroup.procs >procs
+      orc-oci ps --format json seen
+      grep -c . procs
+      orc-oci delete --force seen
+      [ -e /sys/fs/cgroup/system.slice/orc-seen.scope ] || echo gone
+      umount rootfs`);
+    const lines = ['/system.slice/orc-seen.scope', expect.stringMatching(/^\[\d+\]$/), '1', 'gone'];
+    expect(seen.trim().split('\n')).toEqual(lines);
+  });
+
   it('become a cluster by the commands of the README', async () => {
     const grace = `echo node-monitor-grace-period: ${2 * etcdTimeoutS} >>/etc/orc/controller.yaml`;
     await m1.run(`${grace}; sh /mnt/provision controller`);
