@@ -41,7 +41,7 @@ export async function createContainer(call: Call, given: Given<'run'>): Promise<
   const remember = (pid: number, creating: boolean) => {
     const created = new Date(call.clock.now()).toISOString();
     const { startTicks = 0 } = processState(pid) ?? {};
-    const owner = userInfo().username;
+    const owner = ownName();
     saveRecord(directory, { id, pid, startTicks, bundle, created, owner, cgroups, creating });
   };
   try {
@@ -63,6 +63,15 @@ export async function createContainer(call: Call, given: Given<'run'>): Promise<
     await removeGroup(cgroups, call.clock).catch((cause: unknown) => call.warn(errorChain(cause)));
     forget({ directory });
     throw error;
+  }
+}
+
+/** Not every user has one. */
+function ownName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.());
   }
 }
 

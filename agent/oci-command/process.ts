@@ -21,11 +21,10 @@ export function completeProcess(call: Call, process: OciProcess, root: string): 
   const { LISTEN_FDS: count } = call.front.called.env;
   // Also what systemd hands on to the caller: sd_listen_fds(3).
   const handed = count === undefined ? [] : [`LISTEN_FDS=${count}`, 'LISTEN_PID=1'];
-  const complete = withHome(process, root);
-  const env = [...(complete.env ?? []), ...handed];
   // Of two of one name the later one counts.
+  const env = [...(process.env ?? []), ...handed];
   const byName = new Map(env.map((entry) => [entry.split('=', 1)[0], entry]));
-  return { ...complete, env: [...byName.values()] };
+  return withHome({ ...process, env: [...byName.values()] }, root);
 }
 
 /** Programs expect it: the user's directory, as /etc/passwd of the root has it. */
