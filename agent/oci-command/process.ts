@@ -22,7 +22,8 @@ export function completeProcess(call: Call, process: OciProcess, root: string): 
   // Also what systemd hands on to the caller: sd_listen_fds(3).
   const handed = count === undefined ? [] : [`LISTEN_FDS=${count}`, 'LISTEN_PID=1'];
   // Of two of one name the later one counts.
-  const env = [...(process.env ?? []), ...handed];
+  const { env: own = [] } = process;
+  const env = [...own, ...handed];
   const byName = new Map(env.map((entry) => [entry.split('=', 1)[0], entry]));
   return withHome({ ...process, env: [...byName.values()] }, root);
 }
