@@ -27,7 +27,7 @@ describe.skipIf(!isReadable)(
       await call('spec', '--rootless');
     });
     afterAll(async () => {
-      const { out = '' } = (await call('list', '--quiet')) ?? {};
+      const { out } = await call('list', '--quiet');
       for (const id of out.split('\n').filter(Boolean)) await call('delete', '--force', id);
       await oci[Symbol.asyncDispose]();
     });
