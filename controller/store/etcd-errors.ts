@@ -40,6 +40,13 @@ export function etcdFailure(error: unknown): EtcdFailure {
   return { kind: 'refused', error: failed('Unavailable', error) };
 }
 
+/** From a member that is well: it had to wait for another leader of etcd's own, and has one now. */
+export const tellsOfElection = (error: unknown): boolean =>
+  error instanceof Error &&
+  /etcdserver: (leader changed|request timed out, possibly due to previous leader failure)/.test(
+    error.message,
+  );
+
 const failed = (reason: StoreErrorReason, cause: unknown) =>
   new StoreError(reason, 'etcd refuses', { cause });
 

@@ -11,7 +11,7 @@ import { AuthService } from '../../api/generated/etcd.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
-import { closed, etcdFailure, unavailable } from './etcd-errors.ts';
+import { closed, etcdFailure, tellsOfElection, unavailable } from './etcd-errors.ts';
 
 /** Where etcd is, and as whom it is spoken to. */
 export interface EtcdAccess {
@@ -127,7 +127,7 @@ export class EtcdLink {
         const failure = etcdFailure(cause);
         if (failure.kind === 'refused') throw failure.error;
         if (failure.kind === 'unauthenticated') this.#token = undefined;
-        else this.#leave(member, client);
+        else if (!tellsOfElection(cause)) this.#leave(member, client);
         isRepeat ||= failure.kind === 'unknown';
         const pauseMs = backoffMs(pause, Math.ceil(attempt / this.#members.length));
         const isLate = this.#clock.monotonic() + pauseMs > until;
