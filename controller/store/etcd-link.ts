@@ -92,10 +92,14 @@ export class EtcdLink {
   /** A stream with a member that has a leader; `failed` says that another one should be tried next. */
   async stream<Q, A>(method: Method<Q, A>) {
     const member = this.#members[0] as Member;
+    const { client } = member;
+    await this.#ready(client).catch((cause: unknown) => {
+      this.#leave(member, client);
+      throw unavailable(cause);
+    });
     const metadata = await this.#metadata();
     metadata.set('hasleader', 'true');
     const { path, requestSerialize, responseDeserialize } = method;
-    const { client } = member;
     const stream = client.makeBidiStreamRequest(
       ...([path, requestSerialize, responseDeserialize, metadata] as const),
     );
@@ -142,6 +146,7 @@ export class EtcdLink {
     const { path, requestSerialize, responseDeserialize } = method;
     const limit = { clock: this.#clock, ms: this.#answerMs, what: 'etcd' };
     return withDeadline(limit, async (signal) => {
+      await this.#ready(client);
       const isOpen = path === AuthService.authenticate.path;
       const metadata = isOpen ? new Metadata() : await this.#metadata();
       return new Promise((resolve, reject) => {
@@ -151,6 +156,16 @@ export class EtcdLink {
         );
         signal.addEventListener('abort', () => call.cancel(), { once: true });
       });
+    });
+  }
+
+  /** Of a machine that is off nothing comes at all, which isn't worth the time that an answer may take. */
+  #ready(client: Client): Promise<void> {
+    const until = new Date(this.#clock.now() + this.#answerMs / 4);
+    return new Promise((resolve, reject) => {
+      client.waitForReady(until, (error) =>
+        error ? reject(new Error('No connection established', { cause: error })) : resolve(),
+      );
     });
   }
 
