@@ -80,9 +80,8 @@ int op_mknod(struct task *task, const struct orc_record *op)
     OWNED int parent = path_parent(task, in_root(op), list_text(task->list, op, 0), name);
     if (parent < 0)
         return task_fail(task, "open parent");
-    if (mknodat(parent, name, op->num[0], makedev(op->num[3], op->num[4])) < 0 &&
-        !is_there(parent, name, op))
-        return task_fail(task, "mknod");
+    if (mknodat(parent, name, op->num[0], makedev(op->num[3], op->num[4])) < 0)
+        return is_there(parent, name, op) ? 0 : task_fail(task, "mknod"); /* another one's, bound */
     if (fchownat(parent, name, op->num[1], op->num[2], AT_SYMLINK_NOFOLLOW) < 0)
         return task_fail(task, "chown");
     return 0;
