@@ -88,6 +88,17 @@ static int make_pipe(struct process *process, struct source *source, int *child)
     return fcntl(source->fd, F_SETFL, O_NONBLOCK);
 }
 
+/* At its end, and of its own: crun gives a container's user what it finds as standard input, also
+ * the host's null device. */
+static int make_empty(int *child)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    *child = ends[0];
+    return close(ends[1]);
+}
+
 /* A program that isn't root opens /dev/stdout anew: the pipe must be its own. Devices and files of
  * others stay theirs. */
 static void own(const struct birth *birth, uint32_t owner)
@@ -110,8 +121,9 @@ static int prepare_streams(struct process *process, struct birth *birth,
         birth->child[fd] = fcntl(fd, F_DUPFD_CLOEXEC, HANDED_FD);
     if (process->callers)
         return own(birth, wanted->num[0]), 0;
-    if ((wanted->flags & FLAG_INPUT) != 0 &&
-        make_pipe(process, &process->input, &birth->child[0]) < 0)
+    bool input = (wanted->flags & FLAG_INPUT) != 0;
+    if ((input && make_pipe(process, &process->input, &birth->child[0]) < 0) ||
+        (!input && process->adopts && make_empty(&birth->child[0]) < 0))
         return process_set_failure(process, errno, "pipe"), -1;
     for (int i = 0; i < 2; i++)
         if (make_pipe(process, &process->output[i], &birth->child[i + 1]) < 0)

@@ -7,6 +7,7 @@ import {
   readlinkSync,
   rmdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -94,6 +95,13 @@ describe.each(['runc', 'crun'] as const)('a container of Debian’s %s', (name) 
     const { ended, log } = await start('echo $PPID $$; echo err >&2; exit 7');
     expect(await ended()).toMatchObject({ exitCode: 7, signal: undefined, oomKilled: false });
     expect(log().toSorted()).toEqual(['0 1', 'err']);
+  });
+
+  it('leaves the host’s null device whose it was, and has nothing to read', async () => {
+    const { ended, log } = await start('cat; echo read to the end');
+    await ended();
+    expect(log()).toEqual(['read to the end']);
+    expect(statSync('/dev/null').uid).toBe(0);
   });
 
   it('has the pod’s namespaces, files, limits and a sub path of a volume', async () => {
