@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
 import type { ImageConfig } from '../ports.ts';
+import type { Descriptor } from './manifest.ts';
 
 /** What the node remembers of an image. */
 export interface ImageRecord {
@@ -11,14 +12,29 @@ export interface ImageRecord {
   readonly sizeBytes: number;
   readonly diffIds: readonly string[];
   readonly config: ImageConfig;
+  /** Absent in records of an agent that kept none. */
+  readonly blobs?: RecordedBlobs;
+}
+
+/** What the image was made of. Layers may have gone: they are unpacked. */
+export interface RecordedBlobs {
+  /** An index, if the reference names one; then this host's manifest. */
+  readonly manifests: readonly Descriptor[];
+  readonly config: Descriptor;
+  /** Lowest first. */
+  readonly layers: readonly Descriptor[];
 }
 
 export type ImageRecords = readonly ImageRecord[];
 
-interface ImageName {
+export interface ImageName {
   readonly written: string;
   /** formatReference of it. */
   readonly canonical: string;
+  /** Of what it named when it was pulled: manifest or index. */
+  readonly digest?: string;
+  /** Pulled without credentials of a pod's: other nodes may have it by this name. */
+  readonly isOpen?: boolean;
 }
 
 export type ImageIndex = Awaited<ReturnType<typeof openImageIndex>>;
@@ -29,6 +45,9 @@ export async function openImageIndex(path: string) {
   let last: Promise<void> = Promise.resolve();
   return {
     records: () => records,
+    /** Whether an image is made of it, a blob or an unpacked layer. */
+    names: (digest: string) =>
+      records.some(({ diffIds, blobs }) => diffIds.includes(digest) || consistsOf(blobs, digest)),
     /** Resolves when the change is on disk. */
     update(change: (records: ImageRecords) => ImageRecords): Promise<void> {
       const next = last.then(async () => {
@@ -42,6 +61,10 @@ export async function openImageIndex(path: string) {
     },
   };
 }
+
+const consistsOf = (blobs: RecordedBlobs | undefined, digest: string) =>
+  blobs !== undefined &&
+  [...blobs.manifests, blobs.config, ...blobs.layers].some((blob) => blob.digest === digest);
 
 async function load(path: string): Promise<ImageRecords> {
   const text = await readIfPresent(readFile(path, 'utf8'));
@@ -64,7 +87,7 @@ export function withRecord(records: ImageRecords, added: ImageRecord): ImageReco
       references: record.references.filter((name) => !moved.has(name.canonical)),
     }));
   const before = records.find((record) => record.id === added.id)?.references ?? [];
-  const written = new Set(before.map((name) => name.written));
-  const references = [...before, ...added.references.filter((name) => !written.has(name.written))];
+  const written = new Set(added.references.map((name) => name.written));
+  const references = [...before.filter((name) => !written.has(name.written)), ...added.references];
   return [...others, { ...added, references }];
 }

@@ -1,157 +1,197 @@
 import { execFile } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
 import type { Base } from '../../base/base.ts';
+import { together } from '../../base/deadline.ts';
 import type { PullRequest } from '../ports.ts';
-import type { BlobSink, ContentStore } from './content-store.ts';
+import type { BlobStore } from './blob-store.ts';
 import { parseImageConfig } from './image-config.ts';
 import { ImageError } from './image-error.ts';
-import { type ImageIndex, type ImageRecord, withRecord } from './image-index.ts';
+import { type ImageIndex, type ImageName, type ImageRecord, withRecord } from './image-index.ts';
+import type { FetchedManifest, ImageSource } from './image-source.ts';
 import type { LayerLimits } from './layer-plan.ts';
 import type { LayerStore } from './layer-store.ts';
 import {
   choosePlatform,
+  type Descriptor,
   hostPlatform,
   type ImageManifest,
   type LayerDescriptor,
   parseManifest,
 } from './manifest.ts';
-import { formatReference, type ImageReference, parseReference } from './reference.ts';
-import { type RegistryClient, registryClient } from './registry-client.ts';
-import type { Transport } from './registry-transport.ts';
+import type { Pins } from './pins.ts';
 import type { UnpackRequest } from './unpack-layer.ts';
 import type { Unpacker } from './unpacker.ts';
 
 export interface ImagePullParts extends Base {
-  readonly content: ContentStore;
+  readonly blobs: BlobStore;
   readonly layers: LayerStore;
+  readonly pins: Pins;
   readonly index: ImageIndex;
   readonly unpacker: Unpacker;
   readonly directory: string;
-  readonly transport: Transport;
-  /** Registries that speak plain HTTP. */
-  readonly insecure: readonly string[];
   readonly writer: UnpackRequest['writer'];
   readonly limits: LayerLimits;
 }
 
-const parallelLayers = 3;
+/** One image on its way. */
+export interface ImagePull {
+  readonly parts: ImagePullParts;
+  readonly source: ImageSource;
+  /** Tag or digest. */
+  readonly wanted: string;
+  readonly name: Omit<ImageName, 'digest'>;
+  readonly onProgress: PullRequest['onProgress'];
+}
 
 /** Resolve, download, verify, unpack, record: each step is there already or is done now. Throws ImageError. */
-export async function pullImage(
-  parts: ImagePullParts,
-  request: PullRequest,
-  signal: AbortSignal,
-): Promise<ImageRecord> {
-  const reference = parseReference(request.reference);
-  const client = registryClient({ ...parts, reference, credentials: request.credentials });
-  const { digest, manifest } = await resolve(client, reference, signal);
-  const bytes = await client.fetchBlob(manifest.config, signal);
-  const { config, diffIds } = parseImageConfig(bytes, manifest.layers.length);
-  const layers = manifest.layers.map((layer, i) => ({ ...layer, diffId: String(diffIds[i]) }));
+export async function pullImage(pull: ImagePull, signal: AbortSignal): Promise<ImageRecord> {
+  const { parts, name } = pull;
+  const { digest, manifest, manifests } = await resolve(pull, signal);
+  using pins = parts.pins.pin(digestsOf([...manifests, manifest.config, ...manifest.layers]));
+  const { config, diffIds } = await ensureConfig(pull, manifest, signal);
+  pins.add(diffIds);
   const record: ImageRecord = {
     id: manifest.config.digest,
     digest,
-    references: [{ written: request.reference, canonical: formatReference(reference) }],
-    sizeBytes: layers.reduce((sum, layer) => sum + layer.size, 0),
+    references: [{ ...name, digest }],
+    sizeBytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
     diffIds,
     config,
+    blobs: { ...manifest, manifests: manifests.map(described) },
   };
-  const unpin = parts.layers.pin(diffIds);
-  try {
-    await ensureLayers({ parts, client, request, signal }, layers);
-    await syncUnlessKnown(parts, diffIds);
-    await parts.index.update((records) => withRecord(records, record));
-  } finally {
-    unpin();
+  if (!(await isKnown(parts, record))) {
+    for (const { bytes } of manifests) await parts.blobs.put(bytes);
+    const layers = manifest.layers.map((layer, i) => ({ ...layer, diffId: String(diffIds[i]) }));
+    await ensureLayers(pull, layers, signal);
+    await syncAll(parts);
   }
-  parts.log.info({ image: request.reference, digest, bytes: record.sizeBytes }, 'image pulled');
+  await parts.index.update((records) => withRecord(records, record));
+  parts.log.info({ image: name.written, digest, bytes: record.sizeBytes }, 'image pulled');
   return parts.index.records().find((r) => r.id === record.id) ?? record;
 }
 
-/** Layers that a record names are on disk; others may be in memory only, whoever unpacked them. */
-async function syncUnlessKnown(parts: ImagePullParts, diffIds: readonly string[]): Promise<void> {
-  const known = new Set(parts.index.records().flatMap((record) => record.diffIds));
-  if (diffIds.every((id) => known.has(id))) return;
-  const [program, ...args] = parts.writer;
+const digestsOf = (blobs: readonly { readonly digest: string }[]) =>
+  blobs.map(({ digest }) => digest);
+
+const described = ({ bytes, digest, mediaType }: FetchedManifest): Descriptor => ({
+  ...{ digest, mediaType, size: bytes.length },
+});
+
+/** Follows an index to this host's manifest. The digest is that of what the reference names: index or manifest. */
+async function resolve({ source, wanted }: ImagePull, signal: AbortSignal) {
+  const top = await source.fetchManifest(wanted, signal);
+  const document = parseManifest(top.bytes, top.mediaType);
+  if (document.kind === 'manifest')
+    return { digest: top.digest, manifest: document, manifests: [top] };
+  const chosen = choosePlatform(document, hostPlatform());
+  const inner = await source.fetchManifest(chosen.digest, signal);
+  const manifest = parseManifest(inner.bytes, inner.mediaType);
+  if (manifest.kind === 'index')
+    throw new ImageError('InvalidManifest', 'an image index names another index');
+  return { digest: top.digest, manifest, manifests: [top, inner] };
+}
+
+async function ensureConfig(
+  pull: ImagePull,
+  { config, layers }: ImageManifest,
+  signal: AbortSignal,
+) {
+  const { blobs } = pull.parts;
+  await rightly(pull, config, ({ download }) =>
+    blobs.ensure({ descriptor: config, download, onBytes: () => {} }, signal),
+  );
+  const bytes = await blobs.read(config.digest);
+  if (bytes === undefined) throw new ImageError('StorageFailed', `${config.digest} has gone`);
+  return parseImageConfig(bytes, layers.length);
+}
+
+/** A wrong blob may be a peer's fault, or what a crash left of it: it is asked for once more, where it comes from. */
+async function rightly(
+  { source, parts }: ImagePull,
+  blob: Descriptor,
+  obtain: (source: ImageSource) => Promise<void>,
+): Promise<void> {
   try {
-    await promisify(execFile)(program, [...args, '--sync', parts.directory]);
+    await obtain(source);
+  } catch (err) {
+    if (!(err instanceof ImageError && wrongReasons.has(err.reason))) throw err;
+    await parts.blobs.discard(blob.digest);
+    parts.log.warn({ err, digest: blob.digest }, 'a blob is wrong: asking for it once more');
+    await obtain(source.origin ?? source);
+  }
+}
+
+const wrongReasons: ReadonlySet<string> = new Set(['DigestMismatch', 'InvalidLayer']);
+
+/** On disk, and named by a record. Other layers may be in memory only, whoever unpacked them. */
+async function isKnown({ index, layers }: ImagePullParts, record: ImageRecord): Promise<boolean> {
+  const before = index.records().find(({ id }) => id === record.id);
+  const isSame = JSON.stringify(before?.blobs) === JSON.stringify(record.blobs);
+  return isSame && layers.haveAll(record.diffIds);
+}
+
+async function syncAll({ writer: [program, ...args], directory }: ImagePullParts): Promise<void> {
+  try {
+    await promisify(execFile)(program, [...args, '--sync', directory]);
   } catch (cause) {
     throw new ImageError('StorageFailed', 'syncing layers to disk', { cause });
   }
 }
 
-/** Follows an index to this host's manifest. The digest is that of what the reference names: index or manifest. */
-async function resolve(
-  client: RegistryClient,
-  reference: ImageReference,
-  signal: AbortSignal,
-): Promise<{ digest: string; manifest: ImageManifest }> {
-  const wanted = reference.digest ?? reference.tag ?? 'latest';
-  const top = await client.fetchManifest(wanted, signal);
-  const document = parseManifest(top.bytes, top.mediaType);
-  if (document.kind === 'manifest') return { digest: top.digest, manifest: document };
-  const chosen = choosePlatform(document, hostPlatform());
-  const inner = await client.fetchManifest(chosen.digest, signal);
-  const manifest = parseManifest(inner.bytes, inner.mediaType);
-  if (manifest.kind === 'index')
-    throw new ImageError('InvalidManifest', 'an image index names another index');
-  return { digest: top.digest, manifest };
-}
+const parallelLayers = Math.max(3, availableParallelism());
 
 type PulledLayer = LayerDescriptor & { readonly diffId: string };
 
-interface LayerPull {
-  readonly parts: ImagePullParts;
-  readonly client: RegistryClient;
-  readonly request: PullRequest;
-  readonly signal: AbortSignal;
-}
-
-/** A few at a time; the first failure stops the others. */
-async function ensureLayers(pull: LayerPull, layers: readonly PulledLayer[]): Promise<void> {
-  const failed = new AbortController();
-  const signal = AbortSignal.any([pull.signal, failed.signal]);
-  const report = progress(pull.request, layers);
-  const queue = [...layers.entries()];
-  const work = async () => {
+/** A few at a time, the largest first, so that none is left over when the others are done. */
+async function ensureLayers(
+  pull: ImagePull,
+  layers: readonly PulledLayer[],
+  signal: AbortSignal,
+): Promise<void> {
+  const report = progress(pull, layers);
+  const queue = [...layers.entries()].sort(([, a], [, b]) => b.size - a.size);
+  const work = async (shared: AbortSignal) => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [index, layer] = next;
-      await ensureLayer({ ...pull, signal }, layer, (bytes) => report(index, bytes));
+      await ensureLayer(pull, { layer, onBytes: (bytes) => report(index, bytes) }, shared);
       report(index, layer.size);
     }
   };
-  const workers = Array.from({ length: Math.min(parallelLayers, layers.length) }, work);
-  try {
-    await Promise.all(workers);
-  } catch (error) {
-    failed.abort(error);
-    await Promise.allSettled(workers);
-    throw error;
-  }
+  await together(signal, Array(Math.min(parallelLayers, layers.length)).fill(work));
 }
 
-/** The compressed layer goes once it is unpacked: kept twice, images would take half as much disk again. */
-async function ensureLayer(
-  { parts, client, signal }: LayerPull,
-  layer: PulledLayer,
-  onBytes: (bytes: number) => void,
+interface LayerPull {
+  readonly layer: PulledLayer;
+  readonly onBytes: (bytes: number) => void;
+}
+
+/** Unpacked while it comes. Its directory is there once both its digests are right. */
+function ensureLayer(
+  pull: ImagePull,
+  { layer, onBytes }: LayerPull,
+  signal: AbortSignal,
 ): Promise<void> {
-  const { content, layers, unpacker, writer, limits } = parts;
-  const { diffId, compression } = layer;
-  const fill = (directory: string, shared: AbortSignal) => {
-    const transfer = (sink: BlobSink) => client.downloadBlob(layer, sink, shared);
-    return content.withBlob({ descriptor: layer, transfer, onBytes }, (blob) =>
-      unpacker.unpack({ blob, compression, diffId, directory, writer, limits }, shared),
-    );
-  };
-  await layers.ensure(diffId, fill, signal);
+  const { blobs, layers, unpacker, writer, limits } = pull.parts;
+  const { diffId, compression, size: compressedBytes } = layer;
+  const settings = { diffId, compression, compressedBytes, writer, limits };
+  return rightly(pull, layer, ({ download }) =>
+    layers.ensure(
+      diffId,
+      (directory, shared) =>
+        blobs.ensure({ descriptor: layer, download, onBytes }, shared, (blob, unlessItFails) =>
+          unpacker.unpack({ ...settings, blob, directory }, unlessItFails),
+        ),
+      signal,
+    ),
+  );
 }
 
-function progress(request: PullRequest, layers: readonly PulledLayer[]) {
+function progress({ onProgress }: ImagePull, layers: readonly PulledLayer[]) {
   const done = layers.map(() => 0);
   const totalBytes = layers.reduce((sum, layer) => sum + layer.size, 0);
   return (index: number, bytes: number) => {
     done[index] = bytes;
-    request.onProgress({ doneBytes: done.reduce((sum, part) => sum + part, 0), totalBytes });
+    onProgress({ doneBytes: done.reduce((sum, part) => sum + part, 0), totalBytes });
   };
 }

@@ -2,12 +2,14 @@ import { join } from 'node:path';
 import type { Base } from '../../base/base.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Image, ImagePort, PullRequest } from '../ports.ts';
-import { openContentStore } from './content-store.ts';
+import { openBlobStore } from './blob-store.ts';
 import { type ImageRecord, type ImageRecords, openImageIndex } from './image-index.ts';
-import { type ImagePullParts, pullImage } from './image-pull.ts';
+import { type ImagePull, type ImagePullParts, pullImage } from './image-pull.ts';
 import { defaultLayerLimits, type LayerLimits } from './layer-plan.ts';
 import { openLayerStore } from './layer-store.ts';
+import { openPins } from './pins.ts';
 import { formatReference, type ImageReference, parseReference } from './reference.ts';
+import { registryClient } from './registry-client.ts';
 import { openTransport, type RegistryNetwork } from './registry-transport.ts';
 import { sharedFlights } from './shared-flight.ts';
 import { openUnpacker } from './unpacker.ts';
@@ -25,40 +27,52 @@ export interface ImageStore extends ImagePort {
   close(): Promise<void>;
 }
 
-/** The node's images. Half-done downloads and layers of a crashed predecessor are removed here. */
+/** The node's images. Layers that a crashed predecessor left half-done are removed here. */
 export async function openImageStore(options: ImageStoreOptions): Promise<ImageStore> {
   const { directory, network } = options;
-  const parts: ImagePullParts = {
-    ...options,
-    limits: options.limits ?? defaultLayerLimits,
-    insecure: network.insecure,
-    layers: await openLayerStore(directory),
-    content: await openContentStore(directory),
-    index: await openImageIndex(join(directory, 'images.json')),
-    transport: openTransport(network),
-    unpacker: openUnpacker(options.clock),
+  const pins = openPins();
+  const index = await openImageIndex(join(directory, 'images.json'));
+  const layers = await openLayerStore(directory);
+  const blobs = await openBlobStore(directory, options.clock);
+  const unpacker = openUnpacker(options.clock);
+  const limits = options.limits ?? defaultLayerLimits;
+  const parts: ImagePullParts = { ...options, limits, layers, blobs, pins, index, unpacker };
+  const transport = openTransport(network);
+  const isNeeded = (digest: string) => pins.has(digest) || index.names(digest);
+  const sweep = async () => {
+    await layers.sweep(isNeeded);
+    await blobs.sweep(isNeeded);
   };
-  const isNamed = (diffId: string) =>
-    parts.index.records().some(({ diffIds }) => diffIds.includes(diffId));
-  await parts.layers.sweep(isNamed);
+  await sweep();
   const uses = imageUses(options.clock);
-  const share = sharedFlights<ImageRecord>();
+  const flights = sharedFlights<ImageRecord>();
 
   return {
     async find(text) {
-      const record = findRecord(parts.index.records(), parseReference(text));
+      const record = findRecord(index.records(), parseReference(text));
       if (record === undefined || !uses.begin(record.id)) return undefined;
-      return (await isComplete(parts, record)) ? image(parts, record) : undefined;
+      return (await layers.haveAll(record.diffIds)) ? image(parts, record) : undefined;
     },
     async pull(request, signal) {
-      const record = await share(flightKey(request), signal, (shared) =>
-        pullImage(parts, request, shared),
-      );
+      const reference = parseReference(request.reference);
+      const { credentials, onProgress } = request;
+      const { insecure } = network;
+      const client = registryClient({ ...options, reference, credentials, transport, insecure });
+      const pull: ImagePull = {
+        ...{ parts, onProgress, source: { ...client, download: client.downloadBlob } },
+        wanted: reference.digest ?? reference.tag ?? 'latest',
+        name: { written: request.reference, canonical: formatReference(reference) },
+      };
+      const start = (shared: AbortSignal) => ({
+        outcome: pullImage(pull, shared),
+        view: undefined,
+      });
+      const record = await flights.board(flightKey(request), signal, start).outcome;
       uses.begin(record.id);
       return image(parts, record);
     },
     async list() {
-      return parts.index.records().map((record) => ({
+      return index.records().map((record) => ({
         ...image(parts, record),
         lastUsedMs: uses.last(record.id),
       }));
@@ -66,12 +80,12 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     async remove(id, unusedSinceMs) {
       if (!uses.end(id, unusedSinceMs)) return;
       const others = (records: ImageRecords) => records.filter((r) => r.id !== id);
-      await parts.index.update(others).finally(() => uses.ended(id));
-      await parts.layers.sweep(isNamed);
+      await index.update(others).finally(() => uses.ended(id));
+      await sweep();
     },
     async close() {
-      await parts.unpacker.close();
-      await parts.transport.close();
+      await unpacker.close();
+      await transport.close();
     },
   };
 }
@@ -110,11 +124,6 @@ function flightKey({ reference, credentials }: PullRequest): string {
 function findRecord(records: ImageRecords, reference: ImageReference): ImageRecord | undefined {
   const canonical = formatReference(reference);
   return records.find((record) => record.references.some((name) => name.canonical === canonical));
-}
-
-async function isComplete({ layers }: ImagePullParts, record: ImageRecord): Promise<boolean> {
-  const present = await Promise.all(record.diffIds.map((id) => layers.has(id)));
-  return present.every((has) => has);
 }
 
 function image({ layers }: ImagePullParts, record: ImageRecord): Image {

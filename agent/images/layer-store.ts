@@ -20,9 +20,7 @@ export async function openLayerStore(directory: string) {
   const unfinished = join(directory, 'unfinished');
   await rm(unfinished, { recursive: true, force: true });
   for (const path of [layers, unfinished]) await mkdir(path, { recursive: true, mode: 0o700 });
-  const share = sharedFlights<void>();
-  const pins = new Set<ReadonlySet<string>>();
-  const isPinned = (diffId: string) => pins.values().some((pin) => pin.has(diffId));
+  const flights = sharedFlights<void>();
   const path = (diffId: string) => join(layers, digestHex(diffId));
   let serial = 0;
   /** A layer on its way out: whoever asks for it meanwhile must not find it there. */
@@ -31,31 +29,28 @@ export async function openLayerStore(directory: string) {
 
   return {
     path,
-    has: (diffId: string) => exists(path(diffId)),
+    haveAll: async (diffIds: readonly string[]) =>
+      (await Promise.all(diffIds.map((diffId) => exists(path(diffId))))).every((is) => is),
     /** `unpack` fills an empty directory unless the layer is there. Throws what `unpack` throws. */
-    ensure: (diffId: string, unpack: Unpack, signal: AbortSignal) =>
-      share(diffId, signal, async (shared) => {
+    ensure(diffId: string, unpack: Unpack, signal: AbortSignal): Promise<void> {
+      const at = { scratch: scratch(digestHex(diffId)), path: path(diffId) };
+      const work = async (shared: AbortSignal) => {
         await leaving;
-        if (await exists(path(diffId))) return;
-        const at = { scratch: scratch(digestHex(diffId)), path: path(diffId) };
-        await fill(at, (empty) => unpack(empty, shared));
-      }),
-    /** Removes every layer that is neither kept nor pinned when its turn comes. */
+        if (!(await exists(at.path))) await fill(at, (empty) => unpack(empty, shared));
+      };
+      const start = (shared: AbortSignal) => ({ outcome: work(shared), view: undefined });
+      return flights.board(diffId, signal, start).outcome;
+    },
+    /** Removes every layer that isn't kept when its turn comes. */
     async sweep(isKept: (diffId: string) => boolean) {
       for (const name of await readdir(layers)) {
         const diffId = `sha256:${name}`;
-        if (isPinned(diffId) || isKept(diffId)) continue;
+        if (isKept(diffId)) continue;
         const going = scratch(name);
         leaving = rename(join(layers, name), going);
         await leaving;
         await rm(going, { recursive: true, force: true });
       }
-    },
-    /** Keeps layers from being swept while an image of them is on its way; the returned function lets go. */
-    pin(diffIds: readonly string[]) {
-      const pin = new Set(diffIds);
-      pins.add(pin);
-      return () => void pins.delete(pin);
     },
   };
 }

@@ -2,7 +2,7 @@ import { type BackoffPolicy, backoffMs, withJitter } from '../../base/backoff.ts
 import { type Clock, sleep } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { RegistryCredential } from '../ports.ts';
-import type { BlobSink } from './content-store.ts';
+import type { BlobSink } from './blob-store.ts';
 import { digestOf } from './digest.ts';
 import { ImageError } from './image-error.ts';
 import { acceptedManifestTypes, type Descriptor, maxManifestBytes } from './manifest.ts';
@@ -24,8 +24,6 @@ export interface RegistryClientOptions {
 const backoff: BackoffPolicy = { firstMs: 250, capMs: 8000 };
 const maxAttempts = 5;
 const maxRedirects = 5;
-
-export type RegistryClient = ReturnType<typeof registryClient>;
 
 /**
  * Reads images by the OCI distribution-spec: of one repository of one registry, for one pull, as tokens are never shared
@@ -82,7 +80,7 @@ function rangeFrom(sink: BlobSink): Readonly<Record<string, string>> {
 }
 
 async function transfer(answer: Answer, sink: BlobSink, descriptor: Descriptor): Promise<void> {
-  if (sink.receivedBytes > 0 && !continues(answer, sink.receivedBytes)) await sink.restart();
+  if (sink.receivedBytes > 0 && !continues(answer, sink.receivedBytes)) sink.restart();
   for await (const chunk of answer.body) await sink.write(chunk as Buffer);
   if (sink.receivedBytes < descriptor.size)
     throw new Error(`the connection ended after ${sink.receivedBytes} of ${descriptor.size} bytes`);

@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { PassThrough, type Transform } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { getSystemErrorName } from 'node:util';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { type GrowingFile, readGrowing } from './growing-file.ts';
 import { ImageError, invalidLayer } from './image-error.ts';
 import { checkLimits, type LayerLimits, planLayerEntry } from './layer-plan.ts';
 import type { LayerCompression } from './manifest.ts';
@@ -15,8 +14,10 @@ import { tarReader } from './tar-reader.ts';
 import { bareOp, decodeUnpackFailure, encodeUnpackOp } from './unpack-op.ts';
 
 export interface UnpackRequest {
-  /** File with the compressed layer, verified. */
-  readonly blob: string;
+  /** The compressed layer, verified by the one who writes it. */
+  readonly blob: GrowingFile;
+  /** How many it will have. */
+  readonly compressedBytes: number;
   readonly compression: LayerCompression;
   /** Digest that the uncompressed tar must have. */
   readonly diffId: string;
@@ -36,7 +37,7 @@ export async function unpackLayer(request: UnpackRequest, signal: AbortSignal): 
   const writer = watch(child);
   try {
     await pipeline(
-      createReadStream(request.blob, { highWaterMark: readBytes }),
+      readGrowing(request.blob),
       decompressors[request.compression](),
       (chunks) => operations(request, chunks),
       child.stdin,
@@ -51,7 +52,6 @@ export async function unpackLayer(request: UnpackRequest, signal: AbortSignal): 
   }
 }
 
-const readBytes = 1024 * 1024;
 /** Node's default of 16 KiB halves the speed. */
 const chunkSize = 256 * 1024;
 
@@ -67,8 +67,7 @@ async function* operations(
   chunks: AsyncIterable<Buffer>,
 ): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
-  const compressedBytes = (await stat(request.blob)).size;
-  const seen = { entries: 0, unpackedBytes: 0, compressedBytes };
+  const seen = { entries: 0, unpackedBytes: 0, compressedBytes: request.compressedBytes };
   let pieces: Buffer[] = [];
   const times: Buffer[] = [];
   const reader = tarReader({

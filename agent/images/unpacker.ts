@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.ts';
@@ -12,37 +13,43 @@ const idleMs = 30_000;
 export type Unpacker = ReturnType<typeof openUnpacker>;
 
 /**
- * Unpacks layers in a thread of their own: hashing and parsing them would hold up everything else. The thread starts with
- * the first layer and ends when there was none for a while. Idle, it keeps no process alive.
+ * Unpacks layers in threads of their own, one for each processor if there is so much to do: hashing and parsing them would
+ * hold up everything else. The threads start with the first layers and end when there was none for a while. Idle, they keep
+ * no process alive.
  */
 export function openUnpacker(clock: Clock) {
-  let thread: Thread | undefined;
-  let busy = 0;
+  const threads = new Set<Thread>();
   let cancelRetirement = () => {};
   const retire = async () => {
     cancelRetirement();
-    const idle = thread;
-    thread = undefined;
-    await idle?.worker.terminate();
+    const idle = [...threads];
+    threads.clear();
+    await Promise.all(idle.map(({ worker }) => worker.terminate()));
   };
   const start = (): Thread => {
     const started = startThread();
-    started.ended.catch(() => {
-      if (thread === started) thread = undefined;
-    });
+    threads.add(started);
+    started.ended.catch(() => threads.delete(started));
     return started;
+  };
+  const leastBusy = (): Thread => {
+    const [first] = [...threads].sort((a, b) => a.busy - b.busy);
+    const isEnough = first?.busy === 0 || threads.size >= availableParallelism();
+    return first && isEnough ? first : start();
   };
   return {
     /** Throws ImageError, or the signal's reason. */
     async unpack(request: UnpackRequest, signal: AbortSignal): Promise<void> {
       signal.throwIfAborted();
       cancelRetirement();
-      thread ??= start();
-      busy++;
+      const thread = leastBusy();
+      thread.busy++;
       try {
         await callThread(thread, request, signal);
       } finally {
-        if (--busy === 0) cancelRetirement = clock.after(idleMs, () => void retire());
+        thread.busy--;
+        if (threads.values().every(({ busy }) => busy === 0))
+          cancelRetirement = clock.after(idleMs, () => void retire());
       }
     },
     close: retire,
@@ -53,6 +60,8 @@ interface Thread {
   readonly worker: Worker;
   /** Rejects when the thread has ended, whatever the cause. */
   readonly ended: Promise<never>;
+  /** How many layers it is at. */
+  busy: number;
 }
 
 function startThread(): Thread {
@@ -62,7 +71,7 @@ function startThread(): Thread {
   const end = (cause: unknown) =>
     reject(new ImageError('StorageFailed', 'the unpacking thread ended', { cause }));
   worker.on('error', end).on('exit', end);
-  return { worker, ended };
+  return { worker, ended, busy: 0 };
 }
 
 async function callThread(

@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -19,6 +21,7 @@ import { imagePortContract } from '../../contract/image-port.contract.ts';
 import { serveRegistry, type TestRegistry } from '../../support/registry.ts';
 import { rounds } from '../../support/rounds.ts';
 import { tarArchive } from '../../support/tar-archive.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 const layerOf = (text: string) => tarArchive([{ path: `files/${text}`, content: text }]);
 
@@ -78,10 +81,11 @@ describe('an image on disk', () => {
     store = await openStore(directory, registry);
   };
   const layersOnDisk = () => readdirSync(join(directory, 'layers')).length;
+  const blobsOnDisk = () => readdirSync(join(directory, 'blobs')).length;
   const web = () =>
     registry.put('web:1', { layers: ['base', 'web'].map(layerOf), config: { Cmd: ['serve'] } });
 
-  it('has its files in its layers, lowest first, and its blobs no longer', async () => {
+  it('has its files in its layers, lowest first, and is kept as it came, too', async () => {
     const image = await pull(web());
     expect(image.layers.map((layer) => readdirSync(join(layer, 'files')))).toEqual([
       ['base'],
@@ -89,6 +93,7 @@ describe('an image on disk', () => {
     ]);
     expect(readFileSync(join(image.layers[1]!, 'files/web'), 'utf8')).toBe('web');
     expect(readdirSync(join(directory, 'partial'))).toEqual([]);
+    expect(blobsOnDisk()).toBe(4);
     expect(statSync(join(directory, 'layers')).mode & 0o777).toBe(0o700);
   });
 
@@ -121,9 +126,43 @@ describe('an image on disk', () => {
       .filter((url) => url.includes('/blobs/'));
     expect(blobs.length).toBe(5);
     await store.remove(first.id, Number.POSITIVE_INFINITY);
-    expect(layersOnDisk()).toBe(2);
+    expect([layersOnDisk(), blobsOnDisk()]).toEqual([2, 4]);
     await store.remove(second.id, Number.POSITIVE_INFINITY);
-    expect(layersOnDisk()).toBe(0);
+    expect([layersOnDisk(), blobsOnDisk()]).toEqual([0, 0]);
+  });
+
+  it('is unpacked while it comes, and what had come before a crash comes no more', async () => {
+    const content = Buffer.from(randomBytes(1 << 20).toString('hex'));
+    const files = ['first', 'second'].map((path) => ({ path, content }));
+    const reference = registry.put('large:1', { layers: [tarArchive(files)] });
+    const { layers } = JSON.parse(registry.manifests.get('large:1')!.bytes.toString());
+    const blob = registry.blobs.get(layers[0].digest)!;
+    registry.instead(new RegExp(layers[0].digest), (_, response) => {
+      response.writeHead(200, { 'content-length': blob.length });
+      response.write(blob.subarray(0, blob.length * 0.75));
+    });
+    const abort = new AbortController();
+    const request = { reference, credentials: [], onProgress: () => {} };
+    const pulling = expect(store.pull(request, abort.signal)).rejects.toThrow('crash');
+    const unfinished = join(directory, 'unfinished');
+    await waitFor('the first file', () =>
+      readdirSync(unfinished).some((name) => existsSync(join(unfinished, name, 'first'))),
+    );
+    abort.abort(new Error('crash'));
+    await pulling;
+    await reopen();
+    const [layer] = (await pull(reference)).layers;
+    expect(readFileSync(join(layer!, 'second')).equals(content)).toBe(true);
+    const [from] = /\d+/.exec(registry.requests.at(-1)?.headers.range ?? '') ?? [];
+    expect(Number(from)).toBeGreaterThan(blob.length / 2);
+  });
+
+  it('comes anew if what had come before a crash is damaged', async () => {
+    const reference = web();
+    const { layers } = JSON.parse(registry.manifests.get('web:1')!.bytes.toString());
+    const [, hex] = layers[0].digest.split(':');
+    writeFileSync(join(directory, 'partial', hex), 'power went');
+    expect((await pull(reference)).layers.length).toBe(2);
   });
 
   it('is whole or gone, whoever removes, pulls and finds it at the same time', async () => {

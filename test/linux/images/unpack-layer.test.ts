@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { wholeFile } from '../../../agent/images/growing-file.ts';
 import { defaultLayerLimits } from '../../../agent/images/layer-plan.ts';
 import { tarReader } from '../../../agent/images/tar-reader.ts';
 import { type UnpackRequest, unpackLayer } from '../../../agent/images/unpack-layer.ts';
@@ -42,9 +43,11 @@ async function unpackTar(tar: Buffer, more: Partial<UnpackRequest> = {}): Promis
   const blob = join(scratch, 'blob');
   const compress = { gzip: gzipSync, zstd: zstdCompressSync, none: (bytes: Buffer) => bytes };
   const compression = more.compression ?? 'gzip';
-  writeFileSync(blob, compress[compression](tar));
+  const bytes = compress[compression](tar);
+  writeFileSync(blob, bytes);
   const request: UnpackRequest = {
-    blob,
+    blob: wholeFile(blob, bytes.length),
+    compressedBytes: bytes.length,
     compression,
     diffId: `sha256:${createHash('sha256').update(tar).digest('hex')}`,
     directory: layer,
@@ -319,21 +322,28 @@ describe('a hostile layer', () => {
   });
 
   it('is refused if its compression is broken', async () => {
-    const blob = join(scratch, 'broken');
-    writeFileSync(blob, 'this is no gzip');
+    const path = join(scratch, 'broken');
+    writeFileSync(path, 'this is no gzip');
+    const blob = wholeFile(path, 15);
     await expect(unpackTar(tarArchive([]), { blob })).rejects.toMatchObject({
       reason: 'InvalidLayer',
     });
   });
 
   it('has nothing left running when its unpacking is aborted', async () => {
-    const blob = join(scratch, 'endless');
-    writeFileSync(blob, tarEntry({ path: 'zeros', size: 2 ** 32 }));
-    truncateSync(blob, 2 ** 32);
+    const path = join(scratch, 'endless');
+    writeFileSync(path, tarEntry({ path: 'zeros', size: 2 ** 32 }));
+    truncateSync(path, 2 ** 32);
+    const blob = wholeFile(path, 2 ** 32);
     const controller = new AbortController();
     const request = { blob, compression: 'none', diffId: '', directory: layer } as const;
     const unpacking = unpackLayer(
-      { ...request, limits: defaultLayerLimits, writer: [nativeBinary, 'orc-unpack'] },
+      {
+        ...request,
+        compressedBytes: 2 ** 32,
+        limits: defaultLayerLimits,
+        writer: [nativeBinary, 'orc-unpack'],
+      },
       controller.signal,
     );
     const aborted = expect(unpacking).rejects.toThrow('enough');

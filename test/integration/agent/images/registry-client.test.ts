@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type BlobSink, openContentStore } from '../../../../agent/images/content-store.ts';
+import { openBlobStore } from '../../../../agent/images/blob-store.ts';
 import type { Descriptor } from '../../../../agent/images/manifest.ts';
 import { parseReference } from '../../../../agent/images/reference.ts';
 import { registryClient } from '../../../../agent/images/registry-client.ts';
@@ -93,12 +93,10 @@ async function download(blob: Buffer): Promise<Buffer> {
 }
 
 async function downloadAs(descriptor: Descriptor): Promise<Buffer> {
-  const store = await openContentStore(directory);
-  const from = client();
-  const transfer = (sink: BlobSink) => from.downloadBlob(descriptor, sink, signal());
-  return store.withBlob({ descriptor, transfer, onBytes: () => {} }, async (path) =>
-    readFileSync(path),
-  );
+  const store = await openBlobStore(directory, systemClock());
+  const download = client().downloadBlob;
+  await store.ensure({ descriptor, download, onBytes: () => {} }, signal());
+  return (await store.read(descriptor.digest)) ?? Buffer.of();
 }
 
 const answer =
