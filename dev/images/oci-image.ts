@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { gzip, zstdCompress } from 'node:zlib';
 import { packLayer } from './layer.ts';
 import { type LayerRecipe, layerFiles } from './layer-recipe.ts';
 import { type DebianPackage, ensureDirectory, ensurePackages } from './packages.ts';
@@ -50,11 +50,28 @@ const architecture = { x64: 'amd64', arm64: 'arm64' }[process.arch as string] ??
 export async function buildImage(recipe: ImageRecipe, cacheDir: string): Promise<OciImage> {
   const names = [...new Set(recipe.layers.flatMap((layer) => layer.packages))];
   const packages = await ensurePackages(names, cacheDir);
+  const pack = async (layer: LayerRecipe) => packLayer(await layerFiles(layer, packages));
+  const tars = () => Promise.all(recipe.layers.map(pack));
   const key = cacheKey(recipe, packages);
-  const directory = join(cacheDir, 'images', `${recipe.name}-${key}`);
+  return ensureImage({ ...recipe, key, compression: 'gzip', tars }, cacheDir);
+}
+
+export interface ImageSource extends Pick<ImageRecipe, 'name' | 'config' | 'index'> {
+  /** Another one for whatever changes the bytes. */
+  readonly key: string;
+  readonly layers: readonly Pick<LayerRecipe, 'comment'>[];
+  readonly compression: keyof typeof compressors;
+  /** Of the layers. Called if the image isn't there. */
+  tars(): Promise<readonly Buffer[]>;
+}
+
+const compressors = { gzip: promisify(gzip), zstd: promisify(zstdCompress) };
+
+export async function ensureImage(source: ImageSource, cacheDir: string): Promise<OciImage> {
+  const directory = join(cacheDir, 'images', `${source.name}-${source.key}`);
   await ensureDirectory(directory, async (partial) => {
     await mkdir(join(partial, 'blobs/sha256'), { recursive: true });
-    await writeLayout(partial, await assemble(recipe, packages, partial));
+    await writeLayout(partial, await assemble(source, partial));
   });
   return JSON.parse(await readFile(join(directory, 'orc-image.json'), 'utf8'), (field, value) =>
     field === 'directory' ? directory : value,
@@ -66,22 +83,20 @@ function cacheKey(recipe: ImageRecipe, packages: readonly DebianPackage[]): stri
   return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
-async function assemble(
-  recipe: ImageRecipe,
-  packages: readonly DebianPackage[],
-  directory: string,
-): Promise<OciImage> {
-  const tars = await Promise.all(
-    recipe.layers.map(async (layer) => packLayer(await layerFiles(layer, packages))),
+async function assemble(source: ImageSource, directory: string): Promise<OciImage> {
+  const { compression } = source;
+  const tars = await source.tars();
+  const mediaType = `application/vnd.oci.image.layer.v1.tar+${compression}`;
+  const layers = await Promise.all(
+    tars.map(async (tar) => writeBlob(directory, mediaType, await compressors[compression](tar))),
   );
-  const layers = await Promise.all(tars.map((tar) => writeLayer(directory, tar)));
   const config = await writeJson(directory, 'application/vnd.oci.image.config.v1+json', {
     created: '2024-01-01T00:00:00Z',
     architecture,
     os: 'linux',
-    config: recipe.config,
+    config: source.config,
     rootfs: { type: 'layers', diff_ids: tars.map(digestOf) },
-    history: recipe.layers.map((layer) => ({ created_by: layer.comment })),
+    history: source.layers.map((layer) => ({ created_by: layer.comment })),
   });
   const manifest = await writeJson(directory, manifestType, {
     ...{ schemaVersion: 2, mediaType: manifestType, config, layers },
@@ -90,17 +105,12 @@ async function assemble(
     ...{ schemaVersion: 2, mediaType: indexType },
     manifests: [{ ...manifest, platform: { os: 'linux', architecture } }],
   };
-  const above = recipe.index ? [await writeJson(directory, indexType, index)] : [];
-  return { name: recipe.name, directory, config, layers, manifests: [manifest, ...above] };
+  const above = source.index ? [await writeJson(directory, indexType, index)] : [];
+  return { name: source.name, directory, config, layers, manifests: [manifest, ...above] };
 }
 
 const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const indexType = 'application/vnd.oci.image.index.v1+json';
-
-async function writeLayer(directory: string, tar: Buffer): Promise<Descriptor> {
-  const bytes = await promisify(gzip)(tar);
-  return writeBlob(directory, 'application/vnd.oci.image.layer.v1.tar+gzip', bytes);
-}
 
 const writeJson = (directory: string, mediaType: string, value: object): Promise<Descriptor> =>
   writeBlob(directory, mediaType, Buffer.from(JSON.stringify(value)));
