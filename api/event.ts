@@ -62,10 +62,7 @@ export const Event: Kind<typeof fields> = kind({
   },
 });
 
-function lastSeen(
-  { lastTimestamp, series, eventTime, firstTimestamp }: Event,
-  now: number,
-): string {
+function lastSeen({ lastTimestamp, series, eventTime, firstTimestamp }: Event, now: number) {
   return formatSince(series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? firstTimestamp, now);
 }
 

@@ -104,11 +104,7 @@ export const errorsOfEach = <T>(
   errorsOf(...(entries ?? []).map((entry, index) => check(entry, at(index), index)));
 
 /** What `rule` says against the value, as "must …", if it does. */
-export function check<T>(
-  at: FieldPath,
-  value: T,
-  rule: (value: T) => string | undefined,
-): FieldErrors {
+export function check<T>(at: FieldPath, value: T, rule: (value: T) => string | undefined) {
   const why = rule(value);
   return why === undefined ? [] : [invalid(at, value, why)];
 }

@@ -36,11 +36,7 @@ export function parseObject<F extends Fields>(
 }
 
 /** A field that orc doesn't know hides no other error: what is left without such fields is checked as well. */
-function errorsBehind<F extends Fields>(
-  kind: Kind<F>,
-  json: unknown,
-  options: ParseOptions,
-): FieldErrors {
+function errorsBehind<F extends Fields>(kind: Kind<F>, json: unknown, options: ParseOptions) {
   const rest = parseShape(kind, pruneUnsupported(kind.schema, json), options);
   return 'errors' in rest ? [] : checkWhole(kind, rest.object);
 }

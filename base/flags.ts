@@ -106,10 +106,7 @@ export function readFlags<F extends Flags>(flags: F, given: GivenTexts): ValuesO
 }
 
 /** `values` are whole only where there is no mistake. */
-export function tryFlags<F extends Flags>(
-  flags: F,
-  given: GivenTexts,
-): { readonly values: ValuesOf<F>; readonly mistakes: readonly UsageError[] } {
+export function tryFlags<F extends Flags>(flags: F, given: GivenTexts) {
   const mistakes: UsageError[] = [];
   const values: Record<string, unknown> = {};
   for (const [name, { look, read }] of Object.entries(flags)) {
@@ -137,10 +134,7 @@ export function onlyFlags(argv: readonly string[], flags: Flags): GivenTexts {
 }
 
 /** Flags, and the other words. Throws UsageError for what it doesn't know. */
-export function splitFlags(
-  argv: readonly string[],
-  flags: Flags,
-): { readonly given: GivenTexts; readonly words: readonly string[] } {
+export function splitFlags(argv: readonly string[], flags: Flags) {
   const options = Object.fromEntries(
     Object.entries(flags).map(([name, { look }]) => [
       name,
@@ -153,8 +147,10 @@ export function splitFlags(
   );
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
-    const given = Object.entries(values).map(([name, value]) => [name, [value].flat().map(String)]);
-    return { given: Object.fromEntries(given), words: positionals };
+    const given: GivenTexts = Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [name, [value].flat().map(String)]),
+    );
+    return { given, words: positionals };
   } catch (cause) {
     // Behind the first sentence comes advice about words that begin with a dash.
     const [what = ''] = (cause instanceof Error ? cause.message : String(cause)).split('. ');

@@ -11,10 +11,7 @@ const help = `orc config check [FILE…]: whether a role could start with these 
 type Readers = Readonly<Record<string, () => Promise<(argv: readonly string[]) => unknown>>>;
 
 /** `orc config check`. Gives the exit code: 1 with findings, each on a line of standard error. */
-export async function runConfigCommand(
-  [verb, ...words]: readonly string[],
-  readers: Readers,
-): Promise<number> {
+export async function runConfigCommand([verb, ...words]: readonly string[], readers: Readers) {
   if (verb !== 'check' || words.some((word) => word.startsWith('-'))) {
     console.log(help);
     return verb === '--help' || words.includes('--help') ? 0 : 2;

@@ -22,10 +22,7 @@ export interface Connection {
 }
 
 /** The first of these files that exists. Throws CliError. */
-export async function findKubeconfig(
-  given: string | undefined,
-  usual: readonly string[],
-): Promise<string> {
+export async function findKubeconfig(given: string | undefined, usual: readonly string[]) {
   if (given !== undefined) return given;
   for (const path of usual)
     if (await about(`cannot read ${path}`, readIfPresent(stat(path)))) return path;

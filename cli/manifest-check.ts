@@ -34,11 +34,7 @@ export interface CheckOptions {
 const checksAtOnce = 4;
 
 /** Asks the server about every object before anything is changed, and gathers all that is wrong. */
-export async function checkManifest(
-  api: Api,
-  manifest: Manifest,
-  options: CheckOptions,
-): Promise<{ checked: readonly CheckedObject[]; findings: readonly Finding[] }> {
+export async function checkManifest(api: Api, manifest: Manifest, options: CheckOptions) {
   const { named, findings } = nameObjects(manifest, options.namespace);
   const grounds = new Set(named.filter(isGround).map(({ ref }) => subjectOf(ref)));
   const answers = await mapLimited(named, checksAtOnce, (one) =>
@@ -63,10 +59,7 @@ function inOrder(findings: readonly Finding[]): readonly Finding[] {
 }
 
 /** What each object is and where it belongs; pure. The same object twice is a mistake. */
-export function nameObjects(
-  { objects, findings }: Manifest,
-  namespace: string,
-): { named: readonly NamedObject[]; findings: readonly Finding[] } {
+export function nameObjects({ objects, findings }: Manifest, namespace: string) {
   const wrong = [...findings];
   const named = new Map<string, NamedObject>();
   for (const written of objects) {

@@ -81,10 +81,7 @@ const isList = (
 const joined = (path: string, field: string) => [path, field].filter(Boolean).join('.');
 
 /** A scalar is found at its value, everything else at its key; what isn't there, at what would hold it. */
-function locate(
-  { document, lines }: Written,
-  { path, atKey }: { path: string; atKey: boolean },
-): Position {
+function locate({ document, lines }: Written, { path, atKey }: { path: string; atKey: boolean }) {
   let node: unknown = document.contents;
   let offset = offsetOf(node) ?? 0;
   for (const step of stepsOf(path)) {

@@ -34,11 +34,7 @@ export async function pickPod(api: Api, ref: ObjectRef): Promise<Pod> {
 export const containerFlag = text('name', 'which one (default: the first)').short('c');
 
 /** Where a command shall run or be attached: "web-1", "deploy/web"; its container by name, or the pod's first. */
-export async function pickContainer(
-  cli: Cli,
-  word: string,
-  wanted: string | undefined,
-): Promise<{ readonly pod: Pod; readonly container: string }> {
+export async function pickContainer(cli: Cli, word: string, wanted: string | undefined) {
   const ref = { ...parsePodTarget(word), namespace: await cli.namespace() };
   const pod = await pickPod(cli.api, ref);
   return { pod, container: containerOf(pod, wanted) };

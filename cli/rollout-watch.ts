@@ -23,11 +23,7 @@ export interface RolloutWatch {
 }
 
 /** Follows the Deployment, its pods and their events until `signal` aborts. Throws CliError when it is deleted. */
-export async function watchRollout(
-  api: Api,
-  ref: ObjectRef,
-  { signal, onChange }: RolloutWatch,
-): Promise<void> {
+export async function watchRollout(api: Api, ref: ObjectRef, { signal, onChange }: RolloutWatch) {
   const { namespace, name } = ref;
   let deployment = await api.get<Deployment>(ref);
   let pods: readonly Pod[] | undefined;

@@ -59,11 +59,7 @@ async function write(entry: Entry, path: string, { skip }: UnpackPlace): Promise
 }
 
 /** undefined: it leads out. */
-function linkOf(
-  place: UnpackPlace,
-  { type, name, linkname }: Header,
-  path: string,
-): (() => Promise<void>) | undefined {
+function linkOf(place: UnpackPlace, { type, name, linkname }: Header, path: string) {
   const replaced = async (make: () => Promise<void>) => {
     await mkdir(dirname(path), { recursive: true });
     await rm(path, { force: true });

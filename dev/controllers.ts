@@ -38,11 +38,7 @@ export async function keepControllers(
 
 const apiSocket = ({ runDir }: Site, { name }: VirtualHost) => join(runDir, `${name}.sock`);
 
-async function keepController(
-  site: Site,
-  host: VirtualHost,
-  flags: readonly string[],
-): Promise<void> {
+async function keepController(site: Site, host: VirtualHost, flags: readonly string[]) {
   const directory = await stateDirectory(site.dataDir, host);
   const command = orcCommand(
     'controller',
@@ -59,10 +55,7 @@ async function keepController(
  * The administrator's kubeconfigs, with ports of this machine: the one given leads to the first controller that
  * listens, and where there are several, `NAME.kubeconfig` to each.
  */
-export async function forwardControllers(
-  site: Site,
-  hosts: readonly VirtualHost[],
-): Promise<{ readonly port: number; readonly kubeconfig: string }> {
+export async function forwardControllers(site: Site, hosts: readonly VirtualHost[]) {
   const { dataDir } = site;
   const admin = await readFile(join(dataDir, 'controller/admin.kubeconfig'), 'utf8');
   const forward = async (wanted: number, to: readonly VirtualHost[]) => {

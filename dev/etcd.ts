@@ -21,10 +21,7 @@ export async function findEtcd(cacheDir: string): Promise<string> {
  * One member in each host, started again whenever it ends. Resolves to the URLs for clients when the cluster answers;
  * ends with its hosts.
  */
-export async function keepEtcd(
-  site: Site,
-  hosts: readonly VirtualHost[],
-): Promise<readonly string[]> {
+export async function keepEtcd(site: Site, hosts: readonly VirtualHost[]) {
   if (hosts.length === 0) return [];
   const binary = await findEtcd(site.cacheDir);
   const inside = { ...site, dataDir: join(site.dataDir, 'etcd') };

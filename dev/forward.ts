@@ -1,13 +1,9 @@
 import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 
 /** Listens at a port and joins each connection to the first of these unix sockets that somebody listens at. */
-export async function forwardPort(
-  port: number,
-  sockets: readonly string[],
-  address = '127.0.0.1',
-): Promise<Server> {
+export async function forwardPort(port: number, sockets: readonly string[], address = '127.0.0.1') {
   const server = createServer({ allowHalfOpen: true }, (inside) => joinToFirst(inside, sockets));
   server.listen(port, address);
   await once(server, 'listening');

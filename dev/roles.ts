@@ -37,10 +37,7 @@ export interface RoleRequest {
 const restartPauseMs = 1000;
 
 /** Resolves when it says on standard output that it is ready; rejects if it ends before. Ends with its host. */
-export async function keepRole(
-  role: RoleRequest,
-  site: Pick<Site, 'dataDir' | 'clock'>,
-): Promise<void> {
+export async function keepRole(role: RoleRequest, site: Pick<Site, 'dataDir' | 'clock'>) {
   const { host, name = host.name } = role;
   const start = () => startRole(role, name, join(site.dataDir, `${name}.log`));
   const again = () => {

@@ -8,10 +8,7 @@ import { orcCommand } from './roles.ts';
  * Under systemd a cgroup belongs to whoever it was delegated to, so `orc dev` runs itself again in a scope of its own
  * with Delegate=yes (systemd.resource-control(5)). Gives that one's exit code; undefined: no need, go on here.
  */
-export async function runInScope(
-  argv: readonly string[],
-  { scoped, readyFd }: DevConfig,
-): Promise<number | undefined> {
+export async function runInScope(argv: readonly string[], { scoped, readyFd }: DevConfig) {
   if (scoped || !existsSync('/run/systemd/system')) return undefined;
   const inherited =
     readyFd === undefined ? [] : Array.from({ length: readyFd - 2 }, (_, i) => i + 3);

@@ -19,10 +19,7 @@ export const network = {
  * Makes a host the switch: a bridge there, and for each other host a link of its name. Runs inside the hosts' network
  * namespaces only; both ends of a link go with the namespace that they are in.
  */
-export async function connectHosts(
-  bridge: VirtualHost,
-  others: readonly VirtualHost[],
-): Promise<void> {
+export async function connectHosts(bridge: VirtualHost, others: readonly VirtualHost[]) {
   await ip(bridge, [
     'link add switch type bridge',
     'link set switch up',

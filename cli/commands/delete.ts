@@ -72,11 +72,7 @@ async function refsInFiles(cli: Cli, flags: DeleteFlags): Promise<readonly Objec
   throw new AlreadyTold(1);
 }
 
-async function refsNamed(
-  cli: Cli,
-  words: readonly string[],
-  { selector, all }: DeleteFlags,
-): Promise<readonly ObjectRef[]> {
+async function refsNamed(cli: Cli, words: readonly string[], { selector, all }: DeleteFlags) {
   const targets = parseTargets(words);
   const selects = all || selector !== undefined;
   if (selects && targets.some(({ name }) => name !== undefined))
@@ -88,11 +84,7 @@ async function refsNamed(
 }
 
 /** undefined: it isn't there. */
-async function deleteOne(
-  cli: Cli,
-  ref: ObjectRef,
-  options: DeleteBody,
-): Promise<Deleted | undefined> {
+async function deleteOne(cli: Cli, ref: ObjectRef, options: DeleteBody) {
   const request = { method: 'DELETE', path: objectPath(ref), body: options } as const;
   const answer = await ifFound(cli.api.send<DeleteAnswer>(request));
   if (answer === undefined) return undefined;

@@ -15,11 +15,7 @@ import { type RolloutView, watchRollout } from '../rollout-watch.ts';
  * Waits until the rollouts of these Deployments are done, and shows how far they are. Ctrl-C ends the waiting, not the
  * rollouts. Throws AlreadyTold when one is stuck, when time is up, and when interrupted.
  */
-export async function followRollouts(
-  cli: Cli,
-  refs: readonly ObjectRef[],
-  timeoutMs: number,
-): Promise<void> {
+export async function followRollouts(cli: Cli, refs: readonly ObjectRef[], timeoutMs: number) {
   const { clock, stdout } = cli.io;
   const progress = openProgress(stdout, clock);
   const startMs = clock.monotonic();
@@ -112,10 +108,7 @@ async function tellFailing(cli: Cli, views: readonly RolloutView[]): Promise<voi
 }
 
 /** undefined: there is none to be had, and that is not what the user asked for. */
-async function lastLogLine(
-  { api }: Cli,
-  { pod, container }: FailingPod,
-): Promise<string | undefined> {
+async function lastLogLine({ api }: Cli, { pod, container }: FailingPod) {
   const path = objectPath(podRef(pod), 'log');
   const last = async (previous: boolean) => {
     const query = { container, tailLines: 1, previous };

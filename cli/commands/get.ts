@@ -85,11 +85,7 @@ async function fetchObjects({ api }: Cli, { selection, names }: GetQuery) {
   return objects.map((object) => ({ kind, object: { ...object, ...type } }));
 }
 
-async function printTables(
-  cli: Cli,
-  queries: readonly GetQuery[],
-  flags: GetFlags,
-): Promise<number> {
+async function printTables(cli: Cli, queries: readonly GetQuery[], flags: GetFlags) {
   if (flags.watch && queries.length !== 1) throw new UsageError('-w watches one kind at a time');
   const found = await Promise.all(
     queries.map(async (query): Promise<Shown> => {
@@ -127,10 +123,7 @@ function tellNothing(cli: Cli, queries: readonly GetQuery[]): void {
 }
 
 /** Objects that were named come one by one. */
-async function fetchTable(
-  api: resources.Api,
-  { selection, names }: GetQuery,
-): Promise<ServerTable> {
+async function fetchTable(api: resources.Api, { selection, names }: GetQuery) {
   const requests =
     names.length === 0
       ? [{ path: resources.collectionPath(selection), query: resources.selectorsOf(selection) }]

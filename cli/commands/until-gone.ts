@@ -12,11 +12,7 @@ export interface Deleted {
 }
 
 /** Waits until these very objects are gone. Throws AlreadyTold when time is up or at Ctrl-C. */
-export async function untilGone(
-  cli: Cli,
-  deleted: readonly Deleted[],
-  timeoutMs: number,
-): Promise<void> {
+export async function untilGone(cli: Cli, deleted: readonly Deleted[], timeoutMs: number) {
   if (deleted.length === 0) return;
   const { clock, stderr } = cli.io;
   const progress = openProgress(stderr, clock);

@@ -31,11 +31,7 @@ export const formatRows = (
   layout: TableLayout,
 ): readonly string[] => linesOf({ ...first, rows }, columnWidths(first), layout);
 
-function linesOf(
-  { headers, rows }: TextTable,
-  widths: readonly number[],
-  { paint }: TableLayout,
-): readonly string[] {
+function linesOf({ headers, rows }: TextTable, widths: readonly number[], { paint }: TableLayout) {
   const painted = (cell: string, column: number) => {
     const style = isStatusColumn(headers[column] ?? '') ? styleOf(cell) : undefined;
     return style === undefined ? cell : paint(style, cell);
@@ -65,11 +61,7 @@ function columnWidths({ headers, rows }: TextTable, width?: number): readonly nu
 }
 
 /** Takes from the widest column that may be cut, until all fit or none may give more. */
-function fitted(
-  natural: readonly number[],
-  headers: readonly string[],
-  width: number,
-): readonly number[] {
+function fitted(natural: readonly number[], headers: readonly string[], width: number) {
   const widths = [...natural];
   for (;;) {
     const excess = widths.reduce((sum, one) => sum + one + gap, -gap) - width;

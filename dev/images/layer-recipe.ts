@@ -21,10 +21,7 @@ const leftOut = [
 ];
 
 /** Later packages and then the recipe's own files replace earlier ones of the same path. */
-export async function layerFiles(
-  recipe: LayerRecipe,
-  packages: readonly DebianPackage[],
-): Promise<readonly LayerFile[]> {
+export async function layerFiles(recipe: LayerRecipe, packages: readonly DebianPackage[]) {
   const wanted = packages.filter((p) => recipe.packages.includes(p.file.replace(/_.*/, '')));
   const links = await Promise.all(wanted.map(appletLinks));
   const shipped = wanted.map((p) =>

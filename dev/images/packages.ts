@@ -17,10 +17,7 @@ export interface DebianPackage {
  * Fetches Debian packages with `apt-get download` and unpacks each with `dpkg -x`, below `cacheDir`. What is there
  * already is used as it is, so a filled cache needs no network. Dependencies are not followed: name them.
  */
-export async function ensurePackages(
-  names: readonly string[],
-  cacheDir: string,
-): Promise<readonly DebianPackage[]> {
+export async function ensurePackages(names: readonly string[], cacheDir: string) {
   const debs = join(cacheDir, 'debs');
   await mkdir(debs, { recursive: true });
   const present = await readdir(debs);
@@ -65,10 +62,7 @@ async function unpack(file: string, cacheDir: string): Promise<string> {
 }
 
 /** What is there stays as it is; what isn't is filled under another name first. */
-export async function ensureDirectory(
-  directory: string,
-  fill: (partial: string) => Promise<void>,
-): Promise<void> {
+export async function ensureDirectory(directory: string, fill: (partial: string) => Promise<void>) {
   if (existsSync(directory)) return;
   await mkdir(dirname(directory), { recursive: true });
   const partial = await mkdtemp(`${directory}.partial-`);

@@ -9,10 +9,7 @@ export interface PushTarget {
 }
 
 /** Uploads what the registry doesn't have yet, then the manifests. Returns the digest that the tag now points to. */
-export async function pushImage(
-  image: OciImage,
-  { registry, repository, tag }: PushTarget,
-): Promise<string> {
+export async function pushImage(image: OciImage, { registry, repository, tag }: PushTarget) {
   const url = `${registry}/v2/${repository}`;
   for (const blob of [...image.layers, image.config]) await pushBlob(image, blob, url);
   const top = image.manifests.at(-1) as Descriptor;
