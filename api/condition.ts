@@ -2,8 +2,8 @@ import * as s from './schema.ts';
 
 /** metav1.Condition, as every status has them; some kinds know more times. */
 export const conditionFields = {
-  type: s.required(s.str()),
-  status: s.required(s.str({ values: ['True', 'False', 'Unknown'] })),
+  type: s.str().required(),
+  status: s.str({ values: ['True', 'False', 'Unknown'] }).required(),
   lastTransitionTime: s.time(),
   reason: s.str(),
   message: s.str(),

@@ -7,9 +7,9 @@ import { checkConfigMapKey } from './names.ts';
 import * as s from './schema.ts';
 
 const fields = {
-  data: s.map(s.str(), { check: checkConfigMapKey, about: 'Text by key.' }),
-  binaryData: s.map(s.base64(), { check: checkConfigMapKey, about: 'Bytes by key, in base64.' }),
-  immutable: s.bool({ about: 'Never changes again once true.' }),
+  data: s.map(s.str(), { check: checkConfigMapKey }).doc('Text by key.'),
+  binaryData: s.map(s.base64(), { check: checkConfigMapKey }).doc('Bytes by key, in base64.'),
+  immutable: s.bool().doc('Never changes again once true.'),
 };
 
 export type ConfigMap = KubeObject<typeof fields>;

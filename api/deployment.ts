@@ -13,39 +13,38 @@ import { validatePodTemplate } from './validate-pod-spec.ts';
 import { validateSelectorOf } from './validate-selector.ts';
 
 const strategyFields = {
-  type: s.defaulted(s.str({ values: ['RollingUpdate', 'Recreate'] }), 'RollingUpdate'),
-  rollingUpdate: s.obj(
-    {
-      maxSurge: s.defaulted(
-        s.intOrString({ about: 'Pods beyond replicas: a number, or a percentage rounded up.' }),
-        '25%',
-      ),
-      maxUnavailable: s.defaulted(
-        s.intOrString({ about: 'Pods that may be missing; percentages are rounded down.' }),
-        '25%',
-      ),
-    },
-    { about: 'With type RollingUpdate only.' },
-  ),
+  type: s.str({ values: ['RollingUpdate', 'Recreate'] }).default('RollingUpdate'),
+  rollingUpdate: s
+    .obj({
+      maxSurge: s
+        .intOrString()
+        .doc('Pods beyond replicas: a number, or a percentage rounded up.')
+        .default('25%'),
+      maxUnavailable: s
+        .intOrString()
+        .doc('Pods that may be missing; percentages are rounded down.')
+        .default('25%'),
+    })
+    .doc('With type RollingUpdate only.'),
 };
 
 const specFields = {
-  replicas: s.defaulted(s.int({ min: 0 }), 1),
-  selector: s.required(s.obj(labelSelectorFields, { about: 'Its pods. Cannot be changed.' })),
-  template: s.required(s.obj(podTemplateFields, { about: 'The pods to make.' })),
-  strategy: s.defaulted(s.obj(strategyFields), { type: 'RollingUpdate' }),
-  minReadySeconds: s.int({ min: 0, about: 'A pod counts as available when ready for so long.' }),
-  revisionHistoryLimit: s.defaulted(s.int({ min: 0, about: 'Old ReplicaSets kept for undo.' }), 10),
-  paused: s.bool({ about: 'Changes of the template wait.' }),
-  progressDeadlineSeconds: s.defaulted(
-    s.int({ min: 0, about: 'Without progress for so long the rollout counts as failed.' }),
-    600,
-  ),
+  replicas: s.int({ min: 0 }).default(1),
+  selector: s.obj(labelSelectorFields).doc('Its pods. Cannot be changed.').required(),
+  template: s.obj(podTemplateFields).doc('The pods to make.').required(),
+  strategy: s.obj(strategyFields).default({ type: 'RollingUpdate' }),
+  minReadySeconds: s.int({ min: 0 }).doc('A pod counts as available when ready for so long.'),
+  revisionHistoryLimit: s.int({ min: 0 }).doc('Old ReplicaSets kept for undo.').default(10),
+  paused: s.bool().doc('Changes of the template wait.'),
+  progressDeadlineSeconds: s
+    .int({ min: 0 })
+    .doc('Without progress for so long the rollout counts as failed.')
+    .default(600),
 };
 
 const deploymentConditionFields = {
   ...conditionFields,
-  type: s.required(s.str({ values: ['Available', 'Progressing', 'ReplicaFailure'] })),
+  type: s.str({ values: ['Available', 'Progressing', 'ReplicaFailure'] }).required(),
   lastUpdateTime: s.time(),
 };
 
@@ -57,13 +56,13 @@ const statusFields = {
   availableReplicas: s.int(),
   unavailableReplicas: s.int(),
   terminatingReplicas: s.int(),
-  conditions: s.listMap(s.obj(deploymentConditionFields), { keys: ['type'] }),
-  collisionCount: s.int({ about: 'Times that a hash of the template was taken already.' }),
+  conditions: s.listMap(s.obj(deploymentConditionFields), 'type'),
+  collisionCount: s.int().doc('Times that a hash of the template was taken already.'),
 };
 
 const fields = {
-  spec: s.required(s.obj(specFields)),
-  status: s.defaulted(s.obj(statusFields), {}),
+  spec: s.obj(specFields).required(),
+  status: s.obj(statusFields).default({}),
 };
 
 export type Deployment = KubeObject<typeof fields>;

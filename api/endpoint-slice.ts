@@ -8,17 +8,16 @@ import { objectReferenceFields } from './object-reference.ts';
 import * as s from './schema.ts';
 
 const endpointFields = {
-  addresses: s.required(s.list(s.str(), { max: 100, about: 'All of the same endpoint.' })),
-  conditions: s.defaulted(
-    s.obj({
-      ready: s.bool({ about: 'Traffic may go here.' }),
-      serving: s.bool({ about: 'As ready, also while it terminates.' }),
+  addresses: s.list(s.str(), { max: 100 }).doc('All of the same endpoint.').required(),
+  conditions: s
+    .obj({
+      ready: s.bool().doc('Traffic may go here.'),
+      serving: s.bool().doc('As ready, also while it terminates.'),
       terminating: s.bool(),
-    }),
-    {},
-  ),
-  hostname: s.str({ about: "The pod's hostname, where the Service gives it a name." }),
-  targetRef: s.obj(objectReferenceFields, { about: 'The pod.' }),
+    })
+    .default({}),
+  hostname: s.str().doc("The pod's hostname, where the Service gives it a name."),
+  targetRef: s.obj(objectReferenceFields).doc('The pod.'),
   nodeName: s.str(),
   zone: s.str(),
   deprecatedTopology: s.map(s.str()),
@@ -26,15 +25,15 @@ const endpointFields = {
 };
 
 const endpointPortFields = {
-  name: s.defaulted(s.str({ about: "The Service port's name." }), ''),
-  protocol: s.defaulted(s.str({ values: ['TCP', 'UDP'], lacks: ['SCTP'] }), 'TCP'),
+  name: s.str().doc("The Service port's name.").default(''),
+  protocol: s.str({ values: ['TCP', 'UDP'], lacks: ['SCTP'] }).default('TCP'),
   port: s.int({ min: 1, max: 65_535 }),
   appProtocol: s.str(),
 };
 
 const fields = {
-  addressType: s.required(s.str({ values: ['IPv4'], lacks: ['IPv6', 'FQDN'] })),
-  endpoints: s.defaulted(s.list(s.obj(endpointFields), { max: 1000 }), []),
+  addressType: s.str({ values: ['IPv4'], lacks: ['IPv6', 'FQDN'] }).required(),
+  endpoints: s.list(s.obj(endpointFields), { max: 1000 }).default([]),
   ports: s.list(s.obj(endpointPortFields), { max: 100 }),
 };
 

@@ -6,20 +6,20 @@ import { objectReferenceFields } from './object-reference.ts';
 import * as s from './schema.ts';
 
 const fields = {
-  involvedObject: s.required(s.obj(objectReferenceFields, { about: 'What it happened to.' })),
-  reason: s.str({ about: 'One word, for programs: FailedScheduling.' }),
-  message: s.str({ about: 'A sentence, for people.' }),
-  type: s.str({ about: 'Normal or Warning.' }),
-  source: s.defaulted(s.obj({ component: s.str(), host: s.str() }), {}),
+  involvedObject: s.obj(objectReferenceFields).doc('What it happened to.').required(),
+  reason: s.str().doc('One word, for programs: FailedScheduling.'),
+  message: s.str().doc('A sentence, for people.'),
+  type: s.str().doc('Normal or Warning.'),
+  source: s.obj({ component: s.str(), host: s.str() }).default({}),
   firstTimestamp: s.time(),
   lastTimestamp: s.time(),
-  count: s.int({ min: 0, about: 'Times that it happened.' }),
+  count: s.int({ min: 0 }).doc('Times that it happened.'),
   eventTime: s.time(),
   series: s.obj({ count: s.int(), lastObservedTime: s.time() }),
   action: s.str(),
   related: s.obj(objectReferenceFields),
-  reportingComponent: s.defaulted(s.str(), ''),
-  reportingInstance: s.defaulted(s.str(), ''),
+  reportingComponent: s.str().default(''),
+  reportingInstance: s.str().default(''),
 };
 
 export type Event = KubeObject<typeof fields>;

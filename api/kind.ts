@@ -98,10 +98,8 @@ type KindDeclaration<F extends Fields> = Pick<Kind<F>, 'group' | 'kind' | 'colum
 
 export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F> {
   const { fields, about, ...rest } = declaration;
-  const schema: Schema = obj(
-    { apiVersion: str(), kind: str(), metadata: obj(objectMetaFields), ...fields },
-    { about },
-  );
+  const common = { apiVersion: str(), kind: str(), metadata: obj(objectMetaFields) };
+  const schema: Schema = obj({ ...common, ...fields }).doc(about);
   return {
     version: 'v1',
     singular: declaration.kind.toLowerCase(),

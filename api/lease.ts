@@ -3,18 +3,17 @@ import { type Kind, type KubeObject, kind } from './kind.ts';
 import * as s from './schema.ts';
 
 const fields = {
-  spec: s.defaulted(
-    s.obj({
-      holderIdentity: s.str({ about: 'Who holds it; empty: nobody.' }),
-      leaseDurationSeconds: s.int({ min: 1, about: 'Others wait so long after renewTime.' }),
+  spec: s
+    .obj({
+      holderIdentity: s.str().doc('Who holds it; empty: nobody.'),
+      leaseDurationSeconds: s.int({ min: 1 }).doc('Others wait so long after renewTime.'),
       acquireTime: s.time(),
       renewTime: s.time(),
-      leaseTransitions: s.int({ min: 0, about: 'Times that it changed hands.' }),
+      leaseTransitions: s.int({ min: 0 }).doc('Times that it changed hands.'),
       strategy: s.unsupported(),
       preferredHolder: s.unsupported(),
-    }),
-    {},
-  ),
+    })
+    .default({}),
 };
 
 export type Lease = KubeObject<typeof fields>;

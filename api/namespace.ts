@@ -5,17 +5,13 @@ import { checkDnsLabel } from './names.ts';
 import * as s from './schema.ts';
 
 const fields = {
-  spec: s.defaulted(
-    s.obj({ finalizers: s.list(s.str(), { about: 'Goes when the namespace is empty.' }) }),
-    {},
-  ),
-  status: s.defaulted(
-    s.obj({
-      phase: s.defaulted(s.str({ values: ['Active', 'Terminating'] }), 'Active'),
-      conditions: s.listMap(s.obj(conditionFields), { keys: ['type'] }),
-    }),
-    { phase: 'Active' },
-  ),
+  spec: s.obj({ finalizers: s.list(s.str()).doc('Goes when the namespace is empty.') }).default({}),
+  status: s
+    .obj({
+      phase: s.str({ values: ['Active', 'Terminating'] }).default('Active'),
+      conditions: s.listMap(s.obj(conditionFields), 'type'),
+    })
+    .default({ phase: 'Active' }),
 };
 
 export type Namespace = KubeObject<typeof fields>;

@@ -8,67 +8,63 @@ import { nodeColumns } from './node-columns.ts';
 import * as s from './schema.ts';
 
 const taintFields = {
-  key: s.required(s.str()),
+  key: s.str().required(),
   value: s.str(),
-  effect: s.required(s.str({ values: ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] })),
-  timeAdded: s.time({ about: 'With NoExecute: since when.' }),
+  effect: s.str({ values: ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] }).required(),
+  timeAdded: s.time().doc('With NoExecute: since when.'),
 };
 
 const specFields = {
-  podCIDR: s.str({ about: "Addresses of the node's pods; given by the controller." }),
+  podCIDR: s.str().doc("Addresses of the node's pods; given by the controller."),
   podCIDRs: s.list(s.str()),
   providerID: s.str(),
-  unschedulable: s.bool({ about: 'No new pods: kubectl cordon.' }),
-  taints: s.list(s.obj(taintFields), { about: 'Keep away pods that do not tolerate them.' }),
+  unschedulable: s.bool().doc('No new pods: kubectl cordon.'),
+  taints: s.list(s.obj(taintFields)).doc('Keep away pods that do not tolerate them.'),
   ...s.unsupportedFields('configSource externalID'),
 };
 
 const nodeConditionFields = {
   ...conditionFields,
-  type: s.required(s.str({ about: 'Ready, MemoryPressure, DiskPressure, PIDPressure, …' })),
+  type: s.str().doc('Ready, MemoryPressure, DiskPressure, PIDPressure, …').required(),
   lastHeartbeatTime: s.time(),
 };
 
 const systemFields = {
-  machineID: s.defaulted(s.str(), ''),
-  systemUUID: s.defaulted(s.str(), ''),
-  bootID: s.defaulted(s.str(), ''),
-  kernelVersion: s.defaulted(s.str(), ''),
-  osImage: s.defaulted(s.str(), ''),
-  containerRuntimeVersion: s.defaulted(s.str(), ''),
-  kubeletVersion: s.defaulted(s.str({ about: "The agent's version." }), ''),
+  machineID: s.str().default(''),
+  systemUUID: s.str().default(''),
+  bootID: s.str().default(''),
+  kernelVersion: s.str().default(''),
+  osImage: s.str().default(''),
+  containerRuntimeVersion: s.str().default(''),
+  kubeletVersion: s.str().doc("The agent's version.").default(''),
   kubeProxyVersion: s.str(),
-  operatingSystem: s.defaulted(s.str(), ''),
-  architecture: s.defaulted(s.str(), ''),
+  operatingSystem: s.str().default(''),
+  architecture: s.str().default(''),
   swap: s.obj({ capacity: s.int() }),
 };
 
 const statusFields = {
   capacity: s.map(s.quantity()),
-  allocatable: s.map(s.quantity(), {
-    about: 'What the scheduler may give out: cpu, memory, pods.',
-  }),
+  allocatable: s.map(s.quantity()).doc('What the scheduler may give out: cpu, memory, pods.'),
   phase: s.str(),
-  conditions: s.listMap(s.obj(nodeConditionFields), { keys: ['type'] }),
+  conditions: s.listMap(s.obj(nodeConditionFields), 'type'),
   addresses: s.listMap(
     s.obj({
-      type: s.required(s.str({ values: ['Hostname', 'InternalIP', 'ExternalIP', 'InternalDNS'] })),
-      address: s.required(s.str()),
+      type: s.str({ values: ['Hostname', 'InternalIP', 'ExternalIP', 'InternalDNS'] }).required(),
+      address: s.str().required(),
     }),
-    { keys: ['type'] },
+    'type',
   ),
-  daemonEndpoints: s.obj({ kubeletEndpoint: s.obj({ Port: s.required(s.int()) }) }),
+  daemonEndpoints: s.obj({ kubeletEndpoint: s.obj({ Port: s.int().required() }) }),
   nodeInfo: s.obj(systemFields),
   images: s.list(s.obj({ names: s.list(s.str()), sizeBytes: s.int({ min: 0, max: 2 ** 53 - 1 }) })),
-  runtimeHandlers: s.list(
-    s.obj({ name: s.defaulted(s.str(), ''), ...s.unsupportedFields('features') }),
-  ),
+  runtimeHandlers: s.list(s.obj({ name: s.str().default(''), ...s.unsupportedFields('features') })),
   ...s.unsupportedFields('config features volumesAttached volumesInUse'),
 };
 
 const fields = {
-  spec: s.defaulted(s.obj(specFields), {}),
-  status: s.defaulted(s.obj(statusFields), {}),
+  spec: s.obj(specFields).default({}),
+  status: s.obj(statusFields).default({}),
 };
 
 export type Node = KubeObject<typeof fields>;

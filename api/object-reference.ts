@@ -8,7 +8,7 @@ export const objectReferenceFields = {
   uid: s.str(),
   apiVersion: s.str(),
   resourceVersion: s.str(),
-  fieldPath: s.str({ about: 'Part of the object, as spec.containers{web}.' }),
+  fieldPath: s.str().doc('Part of the object, as spec.containers{web}.'),
 };
 
 export type ObjectReference = s.ObjectOf<typeof objectReferenceFields>;

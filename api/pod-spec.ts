@@ -4,15 +4,11 @@ import * as s from './schema.ts';
 import { volumeFields } from './volume.ts';
 
 const podSecurityContextFields = {
-  runAsUser: s.long({ min: 0, max: 2 ** 31 - 1, about: "Default: the image's user." }),
+  runAsUser: s.long({ min: 0, max: 2 ** 31 - 1 }).doc("Default: the image's user."),
   runAsGroup: s.long({ min: 0, max: 2 ** 31 - 1 }),
-  runAsNonRoot: s.bool({ about: 'Refuse to start containers as user 0.' }),
+  runAsNonRoot: s.bool().doc('Refuse to start containers as user 0.'),
   supplementalGroups: s.list(s.long({ min: 0, max: 2 ** 31 - 1 })),
-  fsGroup: s.long({
-    min: 0,
-    max: 2 ** 31 - 1,
-    about: 'Group of the volumes and of every process.',
-  }),
+  fsGroup: s.long({ min: 0, max: 2 ** 31 - 1 }).doc('Group of the volumes and of every process.'),
   seccompProfile,
   appArmorProfile,
   supplementalGroupsPolicy: s.unsupported('Merge'),
@@ -21,54 +17,48 @@ const podSecurityContextFields = {
 };
 
 const tolerationFields = {
-  key: s.str({ about: 'The taint; empty with Exists means every taint.' }),
-  operator: s.str({ values: ['Exists', 'Equal'], about: 'Default Equal.' }),
+  key: s.str().doc('The taint; empty with Exists means every taint.'),
+  operator: s.str({ values: ['Exists', 'Equal'] }).doc('Default Equal.'),
   value: s.str(),
-  effect: s.str({
-    values: ['NoSchedule', 'PreferNoSchedule', 'NoExecute'],
-    about: 'Default: every effect.',
-  }),
-  tolerationSeconds: s.long({ about: 'With NoExecute: how long the pod may stay.' }),
+  effect: s
+    .str({ values: ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] })
+    .doc('Default: every effect.'),
+  tolerationSeconds: s.long().doc('With NoExecute: how long the pod may stay.'),
 };
 
 export const podSpecFields = {
-  containers: s.required(s.listMap(s.obj(containerFields), { keys: ['name'] })),
-  initContainers: s.listMap(s.obj(containerFields), {
-    keys: ['name'],
-    about: 'Run one after the other, to their end, before the containers.',
-  }),
-  volumes: s.listMap(s.obj(volumeFields), { keys: ['name'] }),
-  restartPolicy: s.defaulted(s.str({ values: ['Always', 'OnFailure', 'Never'] }), 'Always'),
-  terminationGracePeriodSeconds: s.defaulted(
-    s.long({ min: 0, about: 'Time from SIGTERM to SIGKILL.' }),
-    30,
-  ),
-  dnsPolicy: s.defaulted(
-    s.str({
-      values: ['ClusterFirst', 'Default'],
-      lacks: ['ClusterFirstWithHostNet', 'None'],
-      about: "ClusterFirst: the cluster's names; Default: the node's resolv.conf.",
-    }),
-    'ClusterFirst',
-  ),
-  nodeSelector: s.map(s.str(), { about: 'Labels that the node must have.' }),
-  nodeName: s.str({ about: 'Written by the scheduler; set it to bypass it.' }),
-  tolerations: s.list(s.obj(tolerationFields), { about: 'Taints that the pod puts up with.' }),
-  hostNetwork: s.bool({ about: "Share the node's network." }),
-  hostUsers: s.derived(
-    s.bool({ about: "Share the node's user ids. Default false in orc; true with hostNetwork." }),
-  ),
-  securityContext: s.defaulted(s.obj(podSecurityContextFields), {}),
-  hostname: s.str({ about: "Default: the pod's name." }),
-  subdomain: s.str({ about: 'A headless Service under which the hostname resolves.' }),
-  imagePullSecrets: s.listMap(s.obj({ name: s.required(s.str()) }), {
-    keys: ['name'],
-    about: 'Secrets of type kubernetes.io/dockerconfigjson.',
-  }),
-  enableServiceLinks: s.bool({
-    about: 'Addresses of the Services as environment variables. Default true.',
-  }),
-  runtimeClassName: s.str({ about: 'A RuntimeClass: the runtime that runs the containers.' }),
+  containers: s.listMap(s.obj(containerFields), 'name').required(),
+  initContainers: s
+    .listMap(s.obj(containerFields), 'name')
+    .doc('Run one after the other, to their end, before the containers.'),
+  volumes: s.listMap(s.obj(volumeFields), 'name'),
+  restartPolicy: s.str({ values: ['Always', 'OnFailure', 'Never'] }).default('Always'),
+  terminationGracePeriodSeconds: s
+    .long({ min: 0 })
+    .doc('Time from SIGTERM to SIGKILL.')
+    .default(30),
+  dnsPolicy: s
+    .str({ values: ['ClusterFirst', 'Default'], lacks: ['ClusterFirstWithHostNet', 'None'] })
+    .doc("ClusterFirst: the cluster's names; Default: the node's resolv.conf.")
+    .default('ClusterFirst'),
+  nodeSelector: s.map(s.str()).doc('Labels that the node must have.'),
+  nodeName: s.str().doc('Written by the scheduler; set it to bypass it.'),
+  tolerations: s.list(s.obj(tolerationFields)).doc('Taints that the pod puts up with.'),
+  hostNetwork: s.bool().doc("Share the node's network."),
+  hostUsers: s
+    .bool()
+    .doc("Share the node's user ids. Default false in orc; true with hostNetwork.")
+    .derived(),
+  securityContext: s.obj(podSecurityContextFields).default({}),
+  hostname: s.str().doc("Default: the pod's name."),
+  subdomain: s.str().doc('A headless Service under which the hostname resolves.'),
+  imagePullSecrets: s
+    .listMap(s.obj({ name: s.str().required() }), 'name')
+    .doc('Secrets of type kubernetes.io/dockerconfigjson.'),
+  enableServiceLinks: s
+    .bool()
+    .doc('Addresses of the Services as environment variables. Default true.'),
+  runtimeClassName: s.str().doc('A RuntimeClass: the runtime that runs the containers.'),
   schedulerName: s.fixed('default-scheduler'),
   hostPID: s.unsupported(false),
   hostIPC: s.unsupported(false),
@@ -91,8 +81,8 @@ export const podSpecFields = {
 };
 
 export const podTemplateFields = {
-  metadata: s.defaulted(s.obj(objectMetaFields), {}),
-  spec: s.required(s.obj(podSpecFields)),
+  metadata: s.obj(objectMetaFields).default({}),
+  spec: s.obj(podSpecFields).required(),
 };
 
 export type PodSpec = s.ObjectOf<typeof podSpecFields>;

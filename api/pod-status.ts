@@ -3,14 +3,14 @@ import * as s from './schema.ts';
 
 const containerStateFields = {
   waiting: s.obj({
-    reason: s.str({ about: 'CrashLoopBackOff, ErrImagePull, ImagePullBackOff, …' }),
+    reason: s.str().doc('CrashLoopBackOff, ErrImagePull, ImagePullBackOff, …'),
     message: s.str(),
   }),
   running: s.obj({ startedAt: s.time() }),
   terminated: s.obj({
-    exitCode: s.required(s.int()),
+    exitCode: s.int().required(),
     signal: s.int(),
-    reason: s.str({ about: 'Completed, Error, OOMKilled, …' }),
+    reason: s.str().doc('Completed, Error, OOMKilled, …'),
     message: s.str(),
     startedAt: s.time(),
     finishedAt: s.time(),
@@ -19,18 +19,15 @@ const containerStateFields = {
 };
 
 const containerStatusFields = {
-  name: s.required(s.str()),
-  state: s.defaulted(
-    s.obj(containerStateFields, { about: 'Exactly one; none means waiting.' }),
-    {},
-  ),
-  lastState: s.defaulted(s.obj(containerStateFields, { about: 'How the run before ended.' }), {}),
-  ready: s.defaulted(s.bool(), false),
-  restartCount: s.defaulted(s.int({ min: 0 }), 0),
-  image: s.defaulted(s.str(), ''),
-  imageID: s.defaulted(s.str(), ''),
+  name: s.str().required(),
+  state: s.obj(containerStateFields).doc('Exactly one; none means waiting.').default({}),
+  lastState: s.obj(containerStateFields).doc('How the run before ended.').default({}),
+  ready: s.bool().default(false),
+  restartCount: s.int({ min: 0 }).default(0),
+  image: s.str().default(''),
+  imageID: s.str().default(''),
   containerID: s.str(),
-  started: s.bool({ about: 'The startup probe has succeeded.' }),
+  started: s.bool().doc('The startup probe has succeeded.'),
   ...s.unsupportedFields(
     'allocatedResources allocatedResourcesStatus resources stopSignal user volumeMounts',
   ),
@@ -38,25 +35,24 @@ const containerStatusFields = {
 
 const podConditionFields = {
   ...conditionFields,
-  type: s.required(s.str({ about: 'PodScheduled, Initialized, ContainersReady, Ready, …' })),
+  type: s.str().doc('PodScheduled, Initialized, ContainersReady, Ready, …').required(),
   lastProbeTime: s.time(),
   observedGeneration: s.long(),
 };
 
 /** Written by the node's agent, but for the PodScheduled condition (scheduler) and NodeLost (node lifecycle). */
 export const podStatusFields = {
-  phase: s.defaulted(
-    s.str({ values: ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] }),
-    'Pending',
-  ),
-  conditions: s.listMap(s.obj(podConditionFields), { keys: ['type'] }),
-  reason: s.str({ about: 'Why, in one word: Evicted, NodeLost, …' }),
+  phase: s
+    .str({ values: ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] })
+    .default('Pending'),
+  conditions: s.listMap(s.obj(podConditionFields), 'type'),
+  reason: s.str().doc('Why, in one word: Evicted, NodeLost, …'),
   message: s.str(),
   hostIP: s.str(),
-  hostIPs: s.list(s.obj({ ip: s.required(s.str()) })),
+  hostIPs: s.list(s.obj({ ip: s.str().required() })),
   podIP: s.str(),
-  podIPs: s.listMap(s.obj({ ip: s.required(s.str()) }), { keys: ['ip'] }),
-  startTime: s.time({ about: 'When the agent took it up.' }),
+  podIPs: s.listMap(s.obj({ ip: s.str().required() }), 'ip'),
+  startTime: s.time().doc('When the agent took it up.'),
   initContainerStatuses: s.list(s.obj(containerStatusFields)),
   containerStatuses: s.list(s.obj(containerStatusFields)),
   qosClass: s.str({ values: ['Guaranteed', 'Burstable', 'BestEffort'] }),

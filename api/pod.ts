@@ -8,8 +8,8 @@ import * as s from './schema.ts';
 import { validatePodSpec, validatePodSpecUpdate } from './validate-pod-spec.ts';
 
 const fields = {
-  spec: s.required(s.obj(podSpecFields)),
-  status: s.defaulted(s.obj(podStatusFields), { phase: 'Pending' }),
+  spec: s.obj(podSpecFields).required(),
+  status: s.obj(podStatusFields).default({ phase: 'Pending' }),
 };
 
 export type Pod = KubeObject<typeof fields>;

@@ -11,25 +11,25 @@ import { validatePodTemplate } from './validate-pod-spec.ts';
 import { validateSelectorOf } from './validate-selector.ts';
 
 const specFields = {
-  replicas: s.defaulted(s.int({ min: 0 }), 1),
-  selector: s.required(s.obj(labelSelectorFields, { about: 'Its pods. Cannot be changed.' })),
-  template: s.required(s.obj(podTemplateFields, { about: 'The pods to make.' })),
-  minReadySeconds: s.int({ min: 0, about: 'A pod counts as available when ready for so long.' }),
+  replicas: s.int({ min: 0 }).default(1),
+  selector: s.obj(labelSelectorFields).doc('Its pods. Cannot be changed.').required(),
+  template: s.obj(podTemplateFields).doc('The pods to make.').required(),
+  minReadySeconds: s.int({ min: 0 }).doc('A pod counts as available when ready for so long.'),
 };
 
 const statusFields = {
-  replicas: s.defaulted(s.int(), 0),
+  replicas: s.int().default(0),
   fullyLabeledReplicas: s.int(),
   readyReplicas: s.int(),
   availableReplicas: s.int(),
   terminatingReplicas: s.int(),
   observedGeneration: s.long(),
-  conditions: s.listMap(s.obj(conditionFields), { keys: ['type'] }),
+  conditions: s.listMap(s.obj(conditionFields), 'type'),
 };
 
 const fields = {
-  spec: s.required(s.obj(specFields)),
-  status: s.defaulted(s.obj(statusFields), { replicas: 0 }),
+  spec: s.obj(specFields).required(),
+  status: s.obj(statusFields).default({ replicas: 0 }),
 };
 
 export type ReplicaSet = KubeObject<typeof fields>;

@@ -3,18 +3,18 @@ import * as s from './schema.ts';
 
 /** metrics.k8s.io: measured, never stored; what `kubectl top` reads. */
 
-const usage = s.defaulted(s.map(s.quantity(), { about: 'cpu in cores, memory in bytes.' }), {});
+const usage = s.map(s.quantity()).doc('cpu in cores, memory in bytes.').default({});
 
 const measured = {
-  timestamp: s.required(s.time({ about: 'The end of the window.' })),
-  window: s.required(s.str({ about: 'Over which cpu is averaged.' })),
+  timestamp: s.time().doc('The end of the window.').required(),
+  window: s.str().doc('Over which cpu is averaged.').required(),
 };
 
 const nodeFields = { ...measured, usage };
 
 const podFields = {
   ...measured,
-  containers: s.defaulted(s.list(s.obj({ name: s.required(s.str()), usage })), []),
+  containers: s.list(s.obj({ name: s.str().required(), usage })).default([]),
 };
 
 const shared = {

@@ -5,12 +5,10 @@ import { checkDnsLabel } from './names.ts';
 import * as s from './schema.ts';
 
 const fields = {
-  handler: s.required(
-    s.str({
-      check: checkDnsLabel,
-      about: 'The runtime, as nodes name it: --runtime-handler NAME=PATH of their agents.',
-    }),
-  ),
+  handler: s
+    .str({ check: checkDnsLabel })
+    .doc('The runtime, as nodes name it: --runtime-handler NAME=PATH of their agents.')
+    .required(),
   ...s.unsupportedFields('overhead scheduling'),
 };
 

@@ -18,8 +18,8 @@ type Presence = 'optional' | 'required' | 'default' | 'unsupported';
 export type Shape =
   | {
       readonly kind: 'string';
-      readonly check: StringCheck | undefined;
-      readonly values: readonly string[] | undefined;
+      readonly check?: StringCheck | undefined;
+      readonly values?: readonly string[] | undefined;
       /** Values that Kubernetes has and orc lacks: refused as such. */
       readonly lacks?: readonly string[] | undefined;
     }
@@ -40,7 +40,7 @@ export type Shape =
       readonly merge: ListMerge;
       readonly max: number;
     }
-  | { readonly kind: 'map'; readonly value: Schema; readonly check: StringCheck | undefined }
+  | { readonly kind: 'map'; readonly value: Schema; readonly check?: StringCheck | undefined }
   | { readonly kind: 'object'; readonly fields: Fields }
   /** Known to Kubernetes, not to orc: refused by path, unless it holds one of these values (Kubernetes' default). */
   | { readonly kind: 'unsupported'; readonly harmless: readonly unknown[] };
@@ -72,93 +72,74 @@ export type ObjectOf<F extends Fields> = {
   readonly [K in Present<F>]: TypeOf<F[K]>;
 } & { readonly [K in Absentable<F>]?: TypeOf<F[K]> | undefined };
 
-type Optional<T> = Schema<T, 'optional'>;
-type AnyCase = { readonly about?: string };
-
-export function str<const V extends string = string>(
-  options: AnyCase & {
-    check?: StringCheck;
-    values?: readonly V[];
-    lacks?: readonly string[];
-  } = {},
-): Optional<V> {
-  const { check, values, lacks } = options;
-  return optional({ kind: 'string', check, values, lacks }, options);
+/** A field that may be absent, unless more is said of it. */
+interface Optional<T> extends Schema<T, 'optional'> {
+  /** What the API's documentation says of it. */
+  doc(about: string): Optional<T>;
+  required(): Schema<T, 'required'>;
+  /** Absent means `fallback`; Kubernetes' own default. */
+  default(fallback: NoInfer<T>): Schema<T, 'default'>;
+  /** Always there once the kind's own `applyDefaults` has run: its default depends on other fields. */
+  derived(): Schema<T, 'default'>;
 }
+
+function optional<T>(shape: Shape, about?: string): Optional<T> {
+  const schema = { shape, ...(about === undefined ? {} : { about }) };
+  return {
+    ...schema,
+    presence: 'optional',
+    doc: (words) => optional(shape, words),
+    required: () => ({ ...schema, presence: 'required' }),
+    default: (fallback) => ({ ...schema, presence: 'default', fallback }),
+    derived: () => ({ ...schema, presence: 'default' }),
+  };
+}
+
+export const str = <const V extends string = string>(
+  options: { check?: StringCheck; values?: readonly V[]; lacks?: readonly string[] } = {},
+) => optional<V>({ kind: 'string', ...options });
 
 const integer =
   (least: number, most: number) =>
-  (options: AnyCase & { min?: number; max?: number } = {}): Optional<number> => {
-    const { min = least, max = most } = options;
-    return optional({ kind: 'integer', min, max }, options);
-  };
+  ({ min = least, max = most }: { min?: number; max?: number } = {}): Optional<number> =>
+    optional({ kind: 'integer', min, max });
 export const int = integer(-(2 ** 31), 2 ** 31 - 1);
 /** int64, as far as a JSON number goes. */
 export const long = integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
 /** A bigint where a JavaScript number isn't exact. */
 export const uint64 = (): Optional<number | bigint> =>
-  optional({ kind: 'integer', min: 0, max: 2n ** 64n - 1n }, {});
+  optional({ kind: 'integer', min: 0, max: 2n ** 64n - 1n });
 
-const plain =
-  <T>(shape: Shape) =>
-  (options: AnyCase = {}): Optional<T> =>
-    optional(shape, options);
-export const bool = plain<boolean>({ kind: 'boolean' });
-export const quantity = plain<string>({ kind: 'quantity' });
-export const intOrString = plain<number | string>({ kind: 'int-or-string' });
-export const time = plain<string>({ kind: 'time' });
-export const base64 = plain<string>({ kind: 'bytes' });
-export const json = plain<unknown>({ kind: 'json' });
-
-type ListCase = AnyCase & { max?: number };
+export const bool = () => optional<boolean>({ kind: 'boolean' });
+export const quantity = () => optional<string>({ kind: 'quantity' });
+export const intOrString = () => optional<number | string>({ kind: 'int-or-string' });
+export const time = () => optional<string>({ kind: 'time' });
+export const base64 = () => optional<string>({ kind: 'bytes' });
+export const json = () => optional<unknown>({ kind: 'json' });
 
 /** A list that patches replace as a whole. */
-export const list = <S extends Schema>(item: S, options: ListCase = {}) =>
-  listOf(item, { as: 'atomic' }, options);
+export const list = <S extends Schema>(item: S, options: { max?: number } = {}) =>
+  listOf(item, { as: 'atomic' }, options.max);
 
 /** A list of distinct scalars. */
-export const listSet = <S extends Schema>(item: S, options: ListCase = {}) =>
-  listOf(item, { as: 'set' }, options);
+export const listSet = <S extends Schema>(item: S) => listOf(item, { as: 'set' });
 
 /** A list whose entries are told apart by these fields: containers by name. */
-export const listMap = <S extends Schema>(
-  item: S,
-  options: ListCase & { keys: readonly [string, ...string[]] },
-) => listOf(item, { as: 'map', keys: options.keys }, options);
+export const listMap = <S extends Schema>(item: S, ...keys: readonly [string, ...string[]]) =>
+  listOf(item, { as: 'map', keys });
 
-export function map<S extends Schema>(
-  value: S,
-  options: AnyCase & { check?: StringCheck } = {},
-): Optional<Readonly<Record<string, TypeOf<S>>>> {
-  return optional({ kind: 'map', value, check: options.check }, options);
-}
+const listOf = <S extends Schema>(item: S, merge: ListMerge, max = 10_000) =>
+  optional<readonly TypeOf<S>[]>({ kind: 'list', item, merge, max });
 
-export function obj<F extends Fields>(fields: F, options: AnyCase = {}): Optional<ObjectOf<F>> {
-  return optional({ kind: 'object', fields }, options);
-}
+export const map = <S extends Schema>(value: S, options: { check?: StringCheck } = {}) =>
+  optional<Readonly<Record<string, TypeOf<S>>>>({ kind: 'map', value, ...options });
 
-export function required<T>(schema: Schema<T>): Schema<T, 'required'> {
-  return { ...schema, presence: 'required' };
-}
-
-/** Absent means `fallback`; Kubernetes' own default. */
-export function defaulted<T>(schema: Schema<T>, fallback: NoInfer<T>): Schema<T, 'default'> {
-  return { ...schema, presence: 'default', fallback };
-}
-
-/** Always there once the kind's own `applyDefaults` has run: its default depends on other fields. */
-export function derived<T>(schema: Schema<T>): Schema<T, 'default'> {
-  return { ...schema, presence: 'default' };
-}
+export const obj = <F extends Fields>(fields: F) =>
+  optional<ObjectOf<F>>({ kind: 'object', fields });
 
 /** Shown with Kubernetes' default; any other value is refused as not supported yet. */
-export function fixed<const V extends string | number | boolean>(value: V): Schema<V, 'default'> {
-  return {
-    shape: { kind: 'unsupported', harmless: [value] },
-    presence: 'default',
-    fallback: value,
-  };
-}
+export const fixed = <const V extends string | number | boolean>(value: V) =>
+  optional<V>({ kind: 'unsupported', harmless: [value] }).default(value as NoInfer<V>);
 
 /** Refused with its path, unless it holds nothing or one of `harmless`. */
 export function unsupported(...harmless: readonly unknown[]): Schema<never, 'unsupported'> {
@@ -170,16 +151,4 @@ export function unsupportedFields(...names: readonly string[]): Readonly<Record<
   return Object.fromEntries(
     names.flatMap((some) => some.split(' ')).map((name) => [name, unsupported()]),
   );
-}
-
-function listOf<S extends Schema>(
-  item: S,
-  merge: ListMerge,
-  options: ListCase,
-): Optional<readonly TypeOf<S>[]> {
-  return optional({ kind: 'list', item, merge, max: options.max ?? 10_000 }, options);
-}
-
-function optional<T>(shape: Shape, { about }: AnyCase): Optional<T> {
-  return { shape, presence: 'optional', ...(about === undefined ? {} : { about }) };
 }

@@ -9,13 +9,12 @@ import { own } from './normalize.ts';
 import * as s from './schema.ts';
 
 const fields = {
-  data: s.map(s.base64(), { check: checkConfigMapKey, about: 'Values by key, in base64.' }),
-  stringData: s.map(s.str(), {
-    check: checkConfigMapKey,
-    about: 'Values as plain text; written into data and never read back.',
-  }),
-  type: s.defaulted(s.str({ about: 'What it is for. Cannot be changed.' }), 'Opaque'),
-  immutable: s.bool({ about: 'Never changes again once true.' }),
+  data: s.map(s.base64(), { check: checkConfigMapKey }).doc('Values by key, in base64.'),
+  stringData: s
+    .map(s.str(), { check: checkConfigMapKey })
+    .doc('Values as plain text; written into data and never read back.'),
+  type: s.str().doc('What it is for. Cannot be changed.').default('Opaque'),
+  immutable: s.bool().doc('Never changes again once true.'),
 };
 
 export type Secret = KubeObject<typeof fields>;

@@ -7,39 +7,35 @@ import { serviceColumns } from './service-columns.ts';
 import { validateServiceSpec } from './validate-service-spec.ts';
 
 const portFields = {
-  name: s.str({ about: 'Needed when there are several ports.' }),
-  protocol: s.defaulted(s.str({ values: ['TCP', 'UDP'], lacks: ['SCTP'] }), 'TCP'),
-  port: s.required(s.int({ min: 1, max: 65_535, about: 'Port of the Service.' })),
-  targetPort: s.derived(
-    s.intOrString({ about: "Port of the pods, or its name in them; default: the Service's." }),
-  ),
+  name: s.str().doc('Needed when there are several ports.'),
+  protocol: s.str({ values: ['TCP', 'UDP'], lacks: ['SCTP'] }).default('TCP'),
+  port: s.int({ min: 1, max: 65_535 }).doc('Port of the Service.').required(),
+  targetPort: s
+    .intOrString()
+    .doc("Port of the pods, or its name in them; default: the Service's.")
+    .derived(),
   appProtocol: s.str(),
-  nodePort: s.int({
-    min: 0,
-    max: 65_535,
-    about: "Open on every node's addresses; given by the controller.",
-  }),
+  nodePort: s
+    .int({ min: 0, max: 65_535 })
+    .doc("Open on every node's addresses; given by the controller."),
 };
 
 const specFields = {
-  type: s.defaulted(
-    s.str({ values: ['ClusterIP', 'NodePort', 'ExternalName'], lacks: ['LoadBalancer'] }),
-    'ClusterIP',
-  ),
-  selector: s.map(s.str(), { about: 'Labels of its pods; none: you make the EndpointSlices.' }),
-  ports: s.listMap(s.obj(portFields), { keys: ['port', 'protocol'] }),
-  clusterIP: s.str({ about: 'Given by the controller; None: no address, only names (headless).' }),
+  type: s
+    .str({ values: ['ClusterIP', 'NodePort', 'ExternalName'], lacks: ['LoadBalancer'] })
+    .default('ClusterIP'),
+  selector: s.map(s.str()).doc('Labels of its pods; none: you make the EndpointSlices.'),
+  ports: s.listMap(s.obj(portFields), 'port', 'protocol'),
+  clusterIP: s.str().doc('Given by the controller; None: no address, only names (headless).'),
   clusterIPs: s.list(s.str()),
-  externalName: s.str({ about: 'With type ExternalName: a DNS name to point at.' }),
-  publishNotReadyAddresses: s.bool({
-    about: 'Names and addresses of pods that are not ready too.',
-  }),
-  sessionAffinity: s.defaulted(
-    s.str({ values: ['None', 'ClientIP'], about: 'ClientIP: a client stays with its pod.' }),
-    'None',
-  ),
+  externalName: s.str().doc('With type ExternalName: a DNS name to point at.'),
+  publishNotReadyAddresses: s.bool().doc('Names and addresses of pods that are not ready too.'),
+  sessionAffinity: s
+    .str({ values: ['None', 'ClientIP'] })
+    .doc('ClientIP: a client stays with its pod.')
+    .default('None'),
   sessionAffinityConfig: s.obj({
-    clientIP: s.obj({ timeoutSeconds: s.defaulted(s.int({ min: 1, max: 86_400 }), 10_800) }),
+    clientIP: s.obj({ timeoutSeconds: s.int({ min: 1, max: 86_400 }).default(10_800) }),
   }),
   ipFamilies: s.list(s.str({ values: ['IPv4'], lacks: ['IPv6'] })),
   ipFamilyPolicy: s.str({
@@ -48,11 +44,9 @@ const specFields = {
   }),
   internalTrafficPolicy: s.fixed('Cluster'),
   allocateLoadBalancerNodePorts: s.unsupported(true),
-  externalTrafficPolicy: s.str({
-    values: ['Cluster'],
-    lacks: ['Local'],
-    about: 'With type NodePort: each node leads to all pods.',
-  }),
+  externalTrafficPolicy: s
+    .str({ values: ['Cluster'], lacks: ['Local'] })
+    .doc('With type NodePort: each node leads to all pods.'),
   healthCheckNodePort: s.unsupported(0),
   ...s.unsupportedFields(
     'externalIPs loadBalancerClass loadBalancerIP loadBalancerSourceRanges trafficDistribution',
@@ -60,14 +54,13 @@ const specFields = {
 };
 
 const fields = {
-  spec: s.required(s.obj(specFields)),
-  status: s.defaulted(
-    s.obj({
-      loadBalancer: s.defaulted(s.obj({ ingress: s.unsupported() }), {}),
+  spec: s.obj(specFields).required(),
+  status: s
+    .obj({
+      loadBalancer: s.obj({ ingress: s.unsupported() }).default({}),
       conditions: s.unsupported(),
-    }),
-    { loadBalancer: {} },
-  ),
+    })
+    .default({ loadBalancer: {} }),
 };
 
 export type Service = KubeObject<typeof fields>;

@@ -9,7 +9,6 @@ import {
   long,
   map,
   obj,
-  required,
   str,
   type TypeOf,
   uint64,
@@ -98,50 +97,50 @@ function all<S, const K extends string>(schema: S, ...names: readonly K[]) {
   return Object.fromEntries(names.map((name) => [name, schema])) as { readonly [N in K]: S };
 }
 
-const idMapping = obj(all(required(uint32), 'containerID', 'hostID', 'size'));
+const idMapping = obj(all(uint32.required(), 'containerID', 'hostID', 'size'));
 
 const process = obj({
   terminal: bool(),
-  consoleSize: obj(all(required(int({ min: 0, max: 65_535 })), 'height', 'width')),
+  consoleSize: obj(all(int({ min: 0, max: 65_535 }).required(), 'height', 'width')),
   user: obj({ ...all(uint32, 'uid', 'gid', 'umask'), additionalGids: list(uint32) }),
-  args: required(strings),
+  args: strings.required(),
   env: strings,
-  cwd: required(text),
+  cwd: text.required(),
   capabilities: obj(all(strings, 'bounding', 'effective', 'inheritable', 'permitted', 'ambient')),
-  rlimits: list(obj({ type: required(text), ...all(required(uint64()), 'hard', 'soft') })),
+  rlimits: list(obj({ type: text.required(), ...all(uint64().required(), 'hard', 'soft') })),
   noNewPrivileges: bool(),
   ...all(text, 'apparmorProfile', 'selinuxLabel'),
   oomScoreAdj: int({ min: -1000, max: 1000 }),
   scheduler: obj({
-    policy: required(text),
+    policy: text.required(),
     ...all(int(), 'nice', 'priority'),
     flags: strings,
     ...all(uint64(), 'runtime', 'deadline', 'period'),
   }),
-  ioPriority: obj({ class: required(text), priority: int({ min: 0, max: 7 }) }),
+  ioPriority: obj({ class: text.required(), priority: int({ min: 0, max: 7 }) }),
   execCPUAffinity: obj(all(text, 'initial', 'final')),
 });
 
 const maps = all(list(idMapping), 'uidMappings', 'gidMappings');
 const mount = obj({
-  destination: required(text),
+  destination: text.required(),
   ...all(text, 'type', 'source'),
   options: strings,
   ...maps,
 });
 
 const hooks = list(
-  obj({ path: required(text), ...all(strings, 'args', 'env'), timeout: int({ min: 1 }) }),
+  obj({ path: text.required(), ...all(strings, 'args', 'env'), timeout: int({ min: 1 }) }),
 );
 
-const device = all(required(uint32), 'major', 'minor');
-const throttle = list(obj({ ...device, rate: required(uint64()) }));
+const device = all(uint32.required(), 'major', 'minor');
+const throttle = list(obj({ ...device, rate: uint64().required() }));
 const weight = int({ min: 0, max: 1000 });
 
 const resources = obj({
   devices: list(
     obj({
-      allow: required(bool()),
+      allow: bool().required(),
       type: str({ values: ['a', 'b', 'c'] }),
       ...all(long({ min: -1, max: 2 ** 32 - 1 }), 'major', 'minor'),
       access: text,
@@ -164,16 +163,16 @@ const resources = obj({
     ...all(throttle, 'throttleReadBpsDevice', 'throttleWriteBpsDevice'),
     ...all(throttle, 'throttleReadIOPSDevice', 'throttleWriteIOPSDevice'),
   }),
-  hugepageLimits: list(obj({ pageSize: required(text), limit: required(uint64()) })),
+  hugepageLimits: list(obj({ pageSize: text.required(), limit: uint64().required() })),
   network: obj({
     classID: uint32,
-    priorities: list(obj({ name: required(text), priority: required(uint32) })),
+    priorities: list(obj({ name: text.required(), priority: uint32.required() })),
   }),
   rdma: map(obj(all(uint32, 'hcaHandles', 'hcaObjects'))),
   unified: map(text),
 });
 
-const action = required(str({ values: seccompWords.actions }));
+const action = str({ values: seccompWords.actions }).required();
 
 const seccomp = obj({
   defaultAction: action,
@@ -182,15 +181,15 @@ const seccomp = obj({
   ...all(text, 'listenerPath', 'listenerMetadata'),
   syscalls: list(
     obj({
-      names: required(strings),
+      names: strings.required(),
       action,
       errnoRet: uint32,
       args: list(
         obj({
-          index: required(int({ min: 0, max: 5 })),
-          value: required(uint64()),
+          index: int({ min: 0, max: 5 }).required(),
+          value: uint64().required(),
           valueTwo: uint64(),
-          op: required(str({ values: seccompWords.comparisons })),
+          op: str({ values: seccompWords.comparisons }).required(),
         }),
       ),
     }),
@@ -204,11 +203,11 @@ const linux = obj({
   sysctl: map(text),
   resources,
   cgroupsPath: text,
-  namespaces: list(obj({ type: required(str({ values: ociNamespaceTypes })), path: text })),
+  namespaces: list(obj({ type: str({ values: ociNamespaceTypes }).required(), path: text })),
   devices: list(
     obj({
-      path: required(text),
-      type: required(str({ values: ['c', 'b', 'u', 'p'] })),
+      path: text.required(),
+      type: str({ values: ['c', 'b', 'u', 'p'] }).required(),
       ...all(uint32, 'major', 'minor', 'fileMode', 'uid', 'gid'),
     }),
   ),
@@ -218,20 +217,20 @@ const linux = obj({
   mountLabel: text,
   ...all(strings, 'maskedPaths', 'readonlyPaths'),
   ...unsupportedFields('intelRdt'),
-  memoryPolicy: obj({ mode: required(text), nodes: text, flags: strings }),
+  memoryPolicy: obj({ mode: text.required(), nodes: text, flags: strings }),
   personality: obj({
-    domain: required(str({ values: ['LINUX', 'LINUX32'] })),
+    domain: str({ values: ['LINUX', 'LINUX32'] }).required(),
     ...unsupportedFields('flags'),
   }),
   timeOffsets: map(obj({ secs: long(), nanosecs: uint32 })),
 });
 
 export const ociSpec = obj({
-  ociVersion: required(
-    str({ check: (version) => (/^1\.[0-3]\./.test(version) ? undefined : 'must be 1.0 to 1.3') }),
-  ),
+  ociVersion: str({
+    check: (version) => (/^1\.[0-3]\./.test(version) ? undefined : 'must be 1.0 to 1.3'),
+  }).required(),
   process,
-  root: obj({ path: required(text), readonly: bool() }),
+  root: obj({ path: text.required(), readonly: bool() }),
   ...all(text, 'hostname', 'domainname'),
   mounts: list(mount),
   hooks: obj({

@@ -13,13 +13,13 @@ import type { Call } from './call.ts';
 const resourceVersionMatch = s.str({ values: ['Exact', 'NotOlderThan'] });
 
 const listFields = {
-  labelSelector: s.defaulted(s.str(), ''),
-  fieldSelector: s.defaulted(s.str(), ''),
+  labelSelector: s.str().default(''),
+  fieldSelector: s.str().default(''),
   /** 0: no limit. */
-  limit: s.defaulted(s.long({ min: 0 }), 0),
+  limit: s.long({ min: 0 }).default(0),
   /** "" for the first page. */
-  continue: s.defaulted(s.str(), ''),
-  resourceVersion: s.defaulted(s.str(), ''),
+  continue: s.str().default(''),
+  resourceVersion: s.str().default(''),
   resourceVersionMatch,
 };
 
@@ -28,11 +28,11 @@ export type ListOptions = s.ObjectOf<typeof listFields>;
 export const listOptions = (query: URLSearchParams): ListOptions => read(listFields, query);
 
 const watchFields = {
-  allowWatchBookmarks: s.defaulted(s.bool(), false),
+  allowWatchBookmarks: s.bool().default(false),
   /** undefined: the server chooses. */
   timeoutSeconds: s.long({ min: 0 }),
   /** First the state as ADDED events, then a bookmark that says so (WatchList). */
-  sendInitialEvents: s.defaulted(s.bool(), false),
+  sendInitialEvents: s.bool().default(false),
   resourceVersionMatch,
 };
 
@@ -49,10 +49,10 @@ const dryRun = s.list(s.str({ values: ['All'] }));
 
 const writeFields = {
   dryRun,
-  fieldValidation: s.defaulted(s.str({ values: ['Strict', 'Warn', 'Ignore'] }), 'Strict'),
+  fieldValidation: s.str({ values: ['Strict', 'Warn', 'Ignore'] }).default('Strict'),
   fieldManager: s.str(),
   /** Server-side apply: take fields from other managers. */
-  force: s.defaulted(s.bool(), false),
+  force: s.bool().default(false),
 };
 
 export type WriteOptions = ReturnType<typeof writeOptions>;
