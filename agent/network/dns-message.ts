@@ -142,11 +142,9 @@ function bareReply(message: Buffer, rcode: number): Buffer {
 }
 
 function wireRecord(record: DnsRecord): Answer {
-  const common = { name: record.name, ttl: ttlSeconds, class: 'IN' } as const;
-  if (record.type === 'SRV')
-    return { ...common, type: 'SRV', data: { priority: 0, weight: 100, ...record.data } };
-  if (record.type === 'TXT') return { ...common, type: 'TXT', data: record.data };
-  return { ...common, type: record.type, data: record.data };
+  const common = { ttl: ttlSeconds, class: 'IN' } as const;
+  if (record.type !== 'SRV') return { ...common, ...record };
+  return { ...common, ...record, data: { priority: 0, weight: 100, ...record.data } };
 }
 
 /** Negative answers are kept by resolvers for its `minimum`. */

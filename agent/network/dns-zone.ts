@@ -9,68 +9,49 @@ export interface DnsZone {
   readonly domain: string;
   readonly podCidr: string;
   readonly serviceCidr: string;
-  readonly names: ReadonlyMap<string, DnsRecords>;
-  /** By address: what its reverse name leads to. */
-  readonly pointers: ReadonlyMap<string, readonly string[]>;
+  /** Reverse names among them. Nothing but a CNAME for one that stands for another; nothing at all for one that
+   * exists only because others end in it. */
+  readonly names: ReadonlyMap<string, readonly DnsData[]>;
 }
 
-/** All empty for a name that exists only because others end in it. */
-export interface DnsRecords {
-  readonly addresses: readonly string[];
-  readonly servers: readonly DnsServerRecord[];
-  readonly alias: string | undefined;
-  readonly texts: readonly string[];
-}
-
-interface DnsServerRecord {
-  readonly target: string;
-  readonly port: number;
-}
+/** What a name has. */
+export type DnsData =
+  | { readonly type: 'A' | 'CNAME' | 'PTR' | 'TXT'; readonly data: string }
+  | { readonly type: 'SRV'; readonly data: { readonly target: string; readonly port: number } };
 
 export function dnsZone(table: NetworkTable): DnsZone {
   const domain = table.clusterDomain.toLowerCase();
-  const builder = zoneBuilder(domain);
-  builder.at(`dns-version.${domain}`).texts.push('1.1.0');
-  builder.at(`svc.${domain}`);
-  builder.at(`pod.${domain}`);
-  for (const service of table.services) addService(builder, service);
-  const { names, pointers } = builder;
-  return { domain, podCidr: table.clusterPodCidr, serviceCidr: table.serviceCidr, names, pointers };
-}
-
-interface MutableRecords {
-  addresses: string[];
-  servers: DnsServerRecord[];
-  alias: string | undefined;
-  texts: string[];
+  const zone = zoneBuilder(domain);
+  zone.at(`dns-version.${domain}`).push({ type: 'TXT', data: '1.1.0' });
+  zone.at(`svc.${domain}`);
+  zone.at(`pod.${domain}`);
+  for (const service of table.services) addService(zone, service);
+  const { names } = zone;
+  return { domain, podCidr: table.clusterPodCidr, serviceCidr: table.serviceCidr, names };
 }
 
 type ZoneBuilder = ReturnType<typeof zoneBuilder>;
 
 function zoneBuilder(domain: string) {
-  const names = new Map<string, MutableRecords>();
-  const pointers = new Map<string, string[]>();
+  const names = new Map<string, DnsData[]>();
   /** The name's records, made with all of the names above it if they aren't there. */
-  const at = (name: string): MutableRecords => {
-    const found = names.get(name);
-    if (found) return found;
-    const made: MutableRecords = { addresses: [], servers: [], alias: undefined, texts: [] };
-    names.set(name, made);
-    if (name !== domain) at(name.slice(name.indexOf('.') + 1));
-    return made;
+  const at = (name: string): DnsData[] => {
+    if (name !== domain && !names.has(name)) at(name.slice(name.indexOf('.') + 1));
+    return names.getOrInsertComputed(name, () => []);
   };
-  const point = (ip: string, name: string) => {
-    const found = pointers.get(ip);
-    if (!found) pointers.set(ip, [name]);
-    else if (!found.includes(name)) found.push(name);
+  const point = (ip: string, data: string) => {
+    const reverse = `${ip.split('.').reverse().join('.')}.in-addr.arpa`;
+    const known = names.getOrInsertComputed(reverse, () => []);
+    if (!known.some((pointer) => pointer.data === data)) known.push({ type: 'PTR', data });
   };
-  return { domain, names, pointers, at, point };
+  return { domain, names, at, point };
 }
 
 function addService(zone: ZoneBuilder, service: ServiceEntry): void {
   const name = `${service.name}.${service.namespace}.svc.${zone.domain}`;
   if (service.externalName !== undefined) {
-    zone.at(name).alias = service.externalName.replace(/\.$/, '').toLowerCase();
+    const data = service.externalName.replace(/\.$/, '').toLowerCase();
+    zone.at(name).push({ type: 'CNAME', data });
   } else if (service.clusterIp !== undefined) {
     addClusterIp(zone, service, { name, ip: service.clusterIp });
   } else {
@@ -79,11 +60,11 @@ function addService(zone: ZoneBuilder, service: ServiceEntry): void {
 }
 
 function addClusterIp(zone: ZoneBuilder, service: ServiceEntry, at: { name: string; ip: string }) {
-  zone.at(at.name).addresses.push(at.ip);
+  zone.at(at.name).push({ type: 'A', data: at.ip });
   zone.point(at.ip, at.name);
-  for (const port of service.ports)
-    if (port.name)
-      zone.at(portName(port, at.name)).servers.push({ target: at.name, port: port.port });
+  for (const { port, ...named } of service.ports)
+    if (named.name)
+      zone.at(portName(named, at.name)).push({ type: 'SRV', data: { target: at.name, port } });
 }
 
 function addHeadless(zone: ZoneBuilder, service: ServiceEntry, name: string): void {
@@ -92,16 +73,14 @@ function addHeadless(zone: ZoneBuilder, service: ServiceEntry, name: string): vo
   for (const { ip, hostname } of service.addresses) {
     const own = `${hostname ?? ip.replaceAll('.', '-')}.${name}`.toLowerCase();
     byIp.set(ip, own);
-    records.addresses.push(ip);
-    zone.at(own).addresses.push(ip);
+    for (const at of [records, zone.at(own)]) at.push({ type: 'A', data: ip });
     zone.point(ip, own);
   }
-  for (const port of service.ports) {
-    if (!port.name) continue;
-    const servers = zone.at(portName(port, name)).servers;
-    for (const { ip, port: number } of port.endpoints)
-      servers.push({ target: byIp.get(ip) ?? name, port: number });
-  }
+  for (const named of service.ports.filter((port) => port.name))
+    for (const { ip, port } of named.endpoints) {
+      const data = { target: byIp.get(ip) ?? name, port };
+      zone.at(portName(named, name)).push({ type: 'SRV', data });
+    }
 }
 
 function portName(port: { name: string; protocol: string }, service: string): string {
