@@ -3,15 +3,11 @@ import type { Base } from './base.ts';
 import type { Clock } from './clock.ts';
 import type { Metrics } from './metrics.ts';
 
-/** What a reconcile says when it has nothing to add: wake me when something changes. */
-export const settled = Symbol('settled');
-export type Settled = typeof settled;
-export interface RequeueAfter {
-  readonly requeueAfterMs: number;
-}
-
-/** Observe → plan → apply → write status, for one key. Throwing means: again, after a back-off. */
-export type Reconcile<K> = (key: K, signal: AbortSignal) => Promise<Settled | RequeueAfter>;
+/**
+ * Observe → plan → apply → write status, for one key. Says in how many milliseconds it wants to be run again, or nothing:
+ * when something changes. Throwing means: again, after a back-off.
+ */
+export type Reconcile<K> = (key: K, signal: AbortSignal) => Promise<number | void>;
 
 export interface ReconcilerOptions<K> extends Base {
   readonly name: string;
@@ -69,10 +65,10 @@ export function runReconciler<K>(options: ReconcilerOptions<K>): Reconciler<K> {
   const pass = async (key: K) => {
     alarms.cancel(key);
     try {
-      const outcome = await reconcile(key, stopping.signal);
+      const againInMs = await reconcile(key, stopping.signal);
       countPass('success');
       failures.delete(key);
-      if (outcome !== settled) alarms.set(key, outcome.requeueAfterMs);
+      if (typeof againInMs === 'number') alarms.set(key, againInMs);
     } catch (err) {
       if (stopping.signal.aborted) return;
       countPass(options.isExpected?.(err) ? 'conflict' : 'error');

@@ -19,7 +19,7 @@ export function keepNetwork(
     async reconcile() {
       const table = ledger.network();
       if (table) await network.apply(table);
-      return { requeueAfterMs: resyncMs };
+      return resyncMs;
     },
   });
   const unsubscribe = ledger.onChange((changed) => {

@@ -1,5 +1,4 @@
 import { isPodFinished } from '../../api/pod-facts.ts';
-import { type RequeueAfter, type Settled, settled } from '../../base/run-reconciler.ts';
 import type { Ledger } from '../ledger/assignment.ts';
 import { observePod, recallPod } from './observe-pod.ts';
 import type { Plan, Step } from './pod-action.ts';
@@ -32,11 +31,7 @@ export interface PassDeps {
 }
 
 /** Brings one pod as far as it gets without waiting: observe → plan → report → apply, until there is nothing to do. */
-export async function passOver(
-  uid: string,
-  signal: AbortSignal,
-  deps: PassDeps,
-): Promise<Settled | RequeueAfter> {
+export async function passOver(uid: string, signal: AbortSignal, deps: PassDeps) {
   const { context, ledger, records } = deps;
   const record = records.get(uid) ?? (await recallPod(uid, ledger.pods().get(uid), context));
   records.set(uid, record);
@@ -50,7 +45,7 @@ export async function passOver(
     if (steps.length === 0) return rest(pass, plan, records);
     await applyAll(steps, pass);
   }
-  return { requeueAfterMs: 0 };
+  return 0;
 }
 
 async function lookAt(
@@ -96,17 +91,16 @@ async function rest(
   { record, assignment, observed, memories }: PodPass,
   plan: Plan,
   records: Map<string, PodRecord>,
-): Promise<Settled | RequeueAfter> {
+) {
   if (assignment === undefined && isGone(observed)) {
     endBackground(record);
     records.delete(record.uid);
-    await memories.remove(record.uid);
-    return settled;
+    return memories.remove(record.uid);
   }
   await keepMemory(record, memories);
   const waits = plan.flatMap((action) => (action.kind === 'wait' ? [action.untilMs] : []));
   const dueMs = waits.map((untilMs) => Math.max(0, untilMs - observed.now));
-  return { requeueAfterMs: Math.min(resyncMs, ...dueMs) };
+  return Math.min(resyncMs, ...dueMs);
 }
 
 function report({ assignment, record, observed, hostIp }: PodPass, board: StatusBoard): void {

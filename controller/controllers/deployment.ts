@@ -3,7 +3,6 @@ import type { AnyObject } from '../../api/kind.ts';
 import { Pod } from '../../api/pod.ts';
 import { isPodFinished } from '../../api/pod-facts.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
-import { settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
@@ -35,9 +34,9 @@ function deploymentOf(pod: AnyObject | undefined, cache: Cache): readonly string
 async function reconcile(key: string, deps: LoopDeps) {
   const { cache, clock } = deps;
   const deployment = cache.get(Deployment, parseKey(key));
-  if (!deployment || deployment.metadata.deletionTimestamp) return settled;
+  if (!deployment || deployment.metadata.deletionTimestamp) return;
   const ownership = await takeOwnership(deps, replicaSetsByController, deployment);
-  if (ownership.adopted.length > 0) return { requeueAfterMs: 0 };
+  if (ownership.adopted.length > 0) return 0;
   const plan = planDeployment({
     deployment,
     sets: ownership.kept,
@@ -45,7 +44,7 @@ async function reconcile(key: string, deps: LoopDeps) {
     now: clock.now(),
   });
   await applyPlan(deps, deployment, plan);
-  return plan.requeueAfterMs === undefined ? settled : { requeueAfterMs: plan.requeueAfterMs };
+  return plan.requeueAfterMs;
 }
 
 function runningPods(cache: Cache, set: ReplicaSet): number {

@@ -2,7 +2,6 @@ import { EndpointSlice } from '../../api/endpoint-slice.ts';
 import { Pod } from '../../api/pod.ts';
 import { type Labels, matchesSelector } from '../../api/selector.ts';
 import { Service } from '../../api/service.ts';
-import { type Settled, settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
 import { slicesByService } from '../store/indexes.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
@@ -38,10 +37,10 @@ const selects = ({ spec }: Service, labels: Labels | undefined) =>
   Object.keys(spec.selector).length > 0 &&
   matchesSelector({ matchLabels: spec.selector }, labels);
 
-async function reconcile(key: string, { cache, objects }: LoopDeps): Promise<Settled> {
+async function reconcile(key: string, { cache, objects }: LoopDeps): Promise<void> {
   const service = cache.get(Service, parseKey(key));
   // A removed Service's slices go with it: they name it as their owner.
-  if (!service || service.metadata.deletionTimestamp) return settled;
+  if (!service || service.metadata.deletionTimestamp) return;
   const slices = cache
     .byIndex(slicesByService, key)
     .filter((slice) => slice.metadata.labels?.[managedByLabel] === manager);
@@ -54,5 +53,4 @@ async function reconcile(key: string, { cache, objects }: LoopDeps): Promise<Set
     ...plan.update.map((slice) => objects.update(EndpointSlice, slice, 'main')),
     ...plan.remove.map((slice) => objects.delete(EndpointSlice, keyOf(slice))),
   ]);
-  return settled;
 }

@@ -1,6 +1,5 @@
 import { Event } from '../../api/event.ts';
 import type { FieldsOf, KubeObject } from '../../api/kind.ts';
-import { type Settled, settled } from '../../base/run-reconciler.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
 
@@ -22,12 +21,11 @@ export const eventExpiryLoop: Loop = {
   reconcile: (key, deps) => (key === surplus ? forgetSurplus(deps) : forgetExpired(key, deps)),
 };
 
-async function forgetSurplus({ cache, objects }: LoopDeps): Promise<Settled> {
+async function forgetSurplus({ cache, objects }: LoopDeps): Promise<void> {
   const events = cache.list(Event);
-  if (events.length <= maxEvents) return settled;
+  if (events.length <= maxEvents) return;
   const byAge = events.toSorted((a, b) => (lastHappened(a) < lastHappened(b) ? -1 : 1));
   for (const event of byAge.slice(0, -keptOfTooMany)) await objects.delete(Event, keyOf(event));
-  return settled;
 }
 
 const lastHappened = ({ lastTimestamp, eventTime, metadata }: KubeObject<FieldsOf<typeof Event>>) =>
@@ -35,10 +33,9 @@ const lastHappened = ({ lastTimestamp, eventTime, metadata }: KubeObject<FieldsO
 
 async function forgetExpired(key: string, { cache, objects, clock }: LoopDeps) {
   const event = cache.get(Event, parseKey(key));
-  if (!event) return settled;
+  if (!event) return;
   const leftMs = Date.parse(lastHappened(event)) + eventLifeMs - clock.now();
-  if (leftMs > 0) return { requeueAfterMs: leftMs };
+  if (leftMs > 0) return leftMs;
   const { resourceVersion } = event.metadata;
   await objects.delete(Event, parseKey(key), { preconditions: { resourceVersion } });
-  return settled;
 }

@@ -1,6 +1,5 @@
 import { apiVersionOf, type Kind } from '../../api/kind.ts';
 import type { OwnerReference } from '../../api/object-meta.ts';
-import { settled } from '../../base/run-reconciler.ts';
 import type { Cache, Index, ObjectChange } from '../store/cache.ts';
 import { keyOf, keyParser, storeKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
@@ -21,7 +20,6 @@ export function garbageCollector(kinds: readonly Kind[]) {
       const parsed = parse(key);
       const object = parsed && deps.cache.get(parsed.kind, parsed.key);
       if (parsed && object) await collect(family, { kind: parsed.kind, object }, deps);
-      return settled;
     },
   };
   return { indexes, loop };

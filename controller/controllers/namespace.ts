@@ -1,7 +1,6 @@
 import type { Kind } from '../../api/kind.ts';
 import { firstNamespaces, Namespace } from '../../api/namespace.ts';
 import { hasReason } from '../../api/status.ts';
-import { settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
 import { keyOf } from '../store/keys.ts';
 import type { Loop } from '../store/loop.ts';
@@ -36,18 +35,17 @@ export function namespaceLoop(kinds: readonly Kind[]): Loop {
     wakes,
     async reconcile(name, { cache, objects }) {
       const namespace = cache.get(Namespace, { namespace: '', name });
-      if (!namespace?.metadata.deletionTimestamp) return settled;
+      if (!namespace?.metadata.deletionTimestamp) return;
       const left = contents.flatMap((kind) =>
         cache.list(kind, name).map((object) => ({ kind, object })),
       );
       if (left.length > 0) {
         const living = left.filter(({ object }) => !object.metadata.deletionTimestamp);
         for (const { kind, object } of living) await objects.delete(kind, keyOf(object));
-        return settled;
+        return;
       }
       const finalizers = (namespace.spec.finalizers ?? []).filter((f) => f !== contentsFinalizer);
       await objects.update(Namespace, { ...namespace, spec: { finalizers } }, 'all');
-      return settled;
     },
   };
 }

@@ -2,7 +2,6 @@ import { conditionOf } from '../../api/condition.ts';
 import { Lease } from '../../api/lease.ts';
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
-import { settled } from '../../base/run-reconciler.ts';
 import type { ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
 import { formatKey, keyOf } from '../store/keys.ts';
@@ -40,10 +39,10 @@ export function nodeLifecycleLoop(): Loop {
       await Promise.all(pods.map((pod) => writeReadiness(deps, pod, plan.isLost)));
     // Heard again, but its Ready is not written yet: as good as ready.
     const isComingBack = !plan.isLost && readiness(plan.node) === 'Unknown';
-    if (isComingBack || (plan.isLost && mayBeOurFault)) return { requeueAfterMs: deafRetryMs };
+    if (isComingBack || (plan.isLost && mayBeOurFault)) return deafRetryMs;
     const times = await Promise.all(pods.map((pod) => movePod(deps, pod, { ...plan, now })));
     const next = Math.min(...times, plan.nextCheckAt ?? Number.POSITIVE_INFINITY);
-    return Number.isFinite(next) ? { requeueAfterMs: Math.max(1, next - clock.now()) } : settled;
+    return Number.isFinite(next) ? Math.max(1, next - clock.now()) : undefined;
   };
   return { name: 'node-controller', workers: 4, wakes, reconcile };
 }
@@ -61,11 +60,10 @@ function wakes({ kind, key, object, previous }: ObjectChange): readonly string[]
 const leaseWithoutNodeMs = 10_000;
 
 async function removeOldLease(lease: Lease | undefined, { objects, clock }: LoopDeps) {
-  if (!lease) return settled;
+  if (!lease) return;
   const restMs = Date.parse(lease.spec.renewTime ?? '') + leaseWithoutNodeMs - clock.now();
-  if (restMs > 0) return { requeueAfterMs: Math.min(restMs, leaseWithoutNodeMs) };
+  if (restMs > 0) return Math.min(restMs, leaseWithoutNodeMs);
   await objects.delete(Lease, keyOf(lease), onlyThis(lease));
-  return settled;
 }
 
 /** Every node's lease is renewed every two seconds: with one node alone that is how long nothing happens here. */

@@ -1,6 +1,5 @@
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
-import { settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
@@ -25,9 +24,8 @@ const hasNode = ({ spec: { nodeName } }: Pod, cache: Cache) =>
 
 async function reconcile(key: string, { cache, objects, clock }: LoopDeps) {
   const pod = cache.get(Pod, parseKey(key));
-  if (!pod || hasNode(pod, cache)) return settled;
+  if (!pod || hasNode(pod, cache)) return;
   const waitMs = Date.parse(pod.metadata.creationTimestamp) + joiningTimeMs - clock.now();
-  if (waitMs > 0) return { requeueAfterMs: waitMs };
+  if (waitMs > 0) return waitMs;
   await objects.delete(Pod, keyOf(pod), { gracePeriodSeconds: 0, ...onlyThis(pod) });
-  return settled;
 }

@@ -6,7 +6,6 @@ import { ReplicaSet } from '../../api/replica-set.ts';
 import { invalid } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
 import { errorChain } from '../../base/error-chain.ts';
-import { settled } from '../../base/run-reconciler.ts';
 import { checkRuntimeClass } from '../runtime-class.ts';
 import type { Cache, ObjectChange } from '../store/cache.ts';
 import { isNamespaceOpen } from '../store/deletion.ts';
@@ -30,7 +29,7 @@ function wakes(change: ObjectChange, cache: Cache): readonly string[] {
 async function reconcile(key: string, deps: LoopDeps) {
   const { cache, clock } = deps;
   const replicaSet = cache.get(ReplicaSet, parseKey(key));
-  if (!replicaSet) return settled;
+  if (!replicaSet) return;
   const ownership = await takeOwnership(deps, podsByController, replicaSet);
   const pods = [...ownership.kept, ...ownership.adopted];
   const mayCreate = isNamespaceOpen(cache, replicaSet.metadata.namespace ?? '');
@@ -38,7 +37,7 @@ async function reconcile(key: string, deps: LoopDeps) {
   const failure = await applyPlan(deps, replicaSet, plan);
   await writeStatus(deps, replicaSet, { plan, failure });
   if (failure !== undefined) throw failure;
-  return plan.requeueAfterMs === undefined ? settled : { requeueAfterMs: plan.requeueAfterMs };
+  return plan.requeueAfterMs;
 }
 
 /** Returns the failure instead of throwing it: the status tells of it too. */

@@ -5,7 +5,7 @@ import { Pod } from '../../api/pod.ts';
 import { type PodStatus, podStatusFields } from '../../api/pod-status.ts';
 import { obj } from '../../api/schema.ts';
 import type { Base } from '../../base/base.ts';
-import { runReconciler, settled } from '../../base/run-reconciler.ts';
+import { runReconciler } from '../../base/run-reconciler.ts';
 import type { LoopDeps } from '../store/loop.ts';
 import { onlyThis } from '../store/preconditions.ts';
 
@@ -34,7 +34,6 @@ export function podReports(deps: PodReportsDeps) {
       const taken = newest.get(uid);
       if (taken) await write(deps, taken);
       if (newest.get(uid) === taken) newest.delete(uid);
-      return settled;
     },
   });
 

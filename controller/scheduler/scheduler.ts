@@ -4,7 +4,6 @@ import { Pod } from '../../api/pod.ts';
 import type { PodCondition } from '../../api/pod-status.ts';
 import { hasReason } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
-import { type Settled, settled } from '../../base/run-reconciler.ts';
 import { runtimeHandlerOf } from '../runtime-class.ts';
 import type { ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
@@ -29,13 +28,13 @@ function wakes({ kind, object }: ObjectChange): readonly string[] {
   return !pod || isWaiting || phase === 'Succeeded' || phase === 'Failed' ? [everything] : [];
 }
 
-async function reconcile(_: string, deps: LoopDeps): Promise<Settled> {
+async function reconcile(_: string, deps: LoopDeps): Promise<void> {
   const { cache } = deps;
   const waiting = cache
     .byIndex(podsByNode, '')
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .toSorted(byAge);
-  if (waiting.length === 0) return settled;
+  if (waiting.length === 0) return;
   let snapshot = takeSnapshot(cache.list(Node), (node) => cache.byIndex(podsByNode, node));
   const writes: Promise<void>[] = [];
   for (const pod of waiting) {
@@ -46,7 +45,6 @@ async function reconcile(_: string, deps: LoopDeps): Promise<Settled> {
     } else writes.push(refuse(deps, pod, explainRefusals(decision.unschedulable)));
   }
   await Promise.all(writes);
-  return settled;
 }
 
 function byAge({ metadata: a }: Pod, { metadata: b }: Pod): number {

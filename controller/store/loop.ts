@@ -1,5 +1,4 @@
 import type { Base } from '../../base/base.ts';
-import type { RequeueAfter, Settled } from '../../base/run-reconciler.ts';
 import type { Cache, ObjectChange } from './cache.ts';
 import type { OwnEvents } from './event-recorder.ts';
 import type { Objects } from './objects.ts';
@@ -13,7 +12,7 @@ export interface Loop {
   /** The keys that this change may concern. At the start every object is presented as a change. Pure. */
   wakes(change: ObjectChange, cache: Cache): readonly string[];
   /** Observe → plan → apply → status. A lost compare-and-swap may be thrown: the change that won wakes the key anyway. */
-  reconcile(key: string, deps: LoopDeps): Promise<Settled | RequeueAfter>;
+  reconcile(key: string, deps: LoopDeps): Promise<number | void>;
 }
 
 export interface LoopDeps extends Base {

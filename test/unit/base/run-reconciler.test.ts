@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { deferred } from '../../../base/deadline.ts';
 import { silentLog } from '../../../base/log.ts';
-import { type Reconcile, runReconciler, settled } from '../../../base/run-reconciler.ts';
+import { type Reconcile, runReconciler } from '../../../base/run-reconciler.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 import { seededRng } from '../../support/seeded-rng.ts';
 
@@ -34,7 +34,6 @@ it('never runs one key twice at once, however often it is woken in one turn', as
     await gate.promise;
     inside--;
     passes.push(key);
-    return settled;
   });
   for (let i = 0; i < 5; i++) reconciler.wake('a');
   await turn();
@@ -51,7 +50,6 @@ it('runs different keys side by side, as many as it has workers', async () => {
   const { reconciler } = reconciling(async () => {
     inside++;
     await gate.promise;
-    return settled;
   }, 2);
   for (const key of ['a', 'b', 'c']) reconciler.wake(key);
   await turn();
@@ -68,7 +66,6 @@ it('tries again after a back-off that grows while it fails, and starts afresh af
   const { clock, reconciler } = reconciling(async () => {
     at.push(clock.now());
     if (fails-- > 0) throw new Error('not yet');
-    return settled;
   });
   reconciler.wake('a');
   for (let i = 0; i < 100; i++) {
@@ -87,7 +84,7 @@ it('comes back when it was asked to, unless it is woken before', async () => {
   let passes = 0;
   const { clock, reconciler } = reconciling(async () => {
     passes++;
-    return { requeueAfterMs: 1000 };
+    return 1000;
   });
   reconciler.wake('a');
   await turn();
@@ -110,7 +107,6 @@ it('stops: passes under way are aborted and waited for, no new one begins', asyn
   const { reconciler } = reconciling(async (_key, signal) => {
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
     ended = true;
-    return settled;
   });
   reconciler.wake('a');
   await turn();

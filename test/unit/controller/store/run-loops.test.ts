@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ConfigMap } from '../../../../api/config-map.ts';
 import { kinds } from '../../../../api/kinds.ts';
 import { silentLog } from '../../../../base/log.ts';
-import { settled } from '../../../../base/run-reconciler.ts';
 import { formatKey, parseKey } from '../../../../controller/store/keys.ts';
 import type { Loop } from '../../../../controller/store/loop.ts';
 import { type RunningLoops, runLoops } from '../../../../controller/store/run-loops.ts';
@@ -61,7 +60,6 @@ describe('a loop', () => {
     run(
       loop(async (key) => {
         keys.push(key);
-        return settled;
       }),
     );
     await until(() => keys.length === 1);
@@ -77,7 +75,6 @@ describe('a loop', () => {
     run(
       loop(async () => {
         passes++;
-        return settled;
       }),
     );
     await until(() => passes === 1);
@@ -95,10 +92,10 @@ describe('a loop', () => {
         const stored = cache.get(ConfigMap, parseKey(key));
         const n = Number(stored?.data?.n ?? 0);
         found.push(n);
-        if (!stored || n === 20) return settled;
+        if (!stored || n === 20) return;
         const next = { ...stored, data: { n: String(n + 1) } };
         await objects.update(ConfigMap, next, 'main').catch((error) => lost.push(error));
-        return { requeueAfterMs: 0 };
+        return 0;
       }),
     );
     await create('x', { n: '0' });
@@ -116,7 +113,6 @@ describe('a loop', () => {
       loop(async () => {
         passes++;
         if (passes === 1) throw new Error('not now');
-        return settled;
       }),
     );
     await create('x');
