@@ -26,6 +26,10 @@ export const agentFlags = {
   'run-dir': text('DIR', 'sockets and run-time state', '/run/orc'),
   'cgroup-parent': text('PATH', 'group that the pods are put into', '/orc-pods'),
   'insecure-registry': list('HOST[:PORT]', 'registry that is spoken to without TLS'),
+  'peer-port': text('PORT', 'of every node, where it hands image layers to others', '6445').whole(
+    1,
+    65_535,
+  ),
   'registry-proxy': text('PATH', 'unix socket of a CONNECT proxy for registries'),
   'image-gc-high-threshold': percent('of the disk in use from which on unused images go', '85', 1),
   'image-gc-low-threshold': percent('… until no more than this is in use', '80'),

@@ -22,6 +22,7 @@ import { runJoin } from './join-command.ts';
 import { findCgroupTrees } from './kernel/cgroup-trees.ts';
 import { openCgroups } from './kernel/cgroups.ts';
 import { startLauncher } from './kernel/launcher.ts';
+import type { Ledger } from './ledger/assignment.ts';
 import { openLedger } from './ledger/disk-ledger.ts';
 import { ensureNodeKey } from './ledger/node-key.ts';
 import { openNetwork } from './network/network.ts';
@@ -70,7 +71,7 @@ async function startAgent(config: AgentConfig): Promise<AsyncDisposable> {
   const key = await ensureNodeKey(join(pki, 'node.key'), base.rng);
   const ledger = await openLedger({ dir: join(config.dataDir, 'ledger'), key, ...base });
   const memories = await openPodMemories(join(config.dataDir, 'memory'));
-  const node = await openPorts(config, logDir, base);
+  const node = await openPorts(config, { logDir, ledger, identity, base });
   started.defer(node.close);
   const { ports, runtime } = node;
   started.defer(keepNetwork({ ledger, network: ports.network, ...base }));
@@ -87,7 +88,10 @@ async function startAgent(config: AgentConfig): Promise<AsyncDisposable> {
     ...{ identity, ledger, statuses: workers, ...base },
     controllers: config.controller,
     nodeName: config.nodeName,
-    onRenewed: (renewed) => saveIdentity(pki, renewed),
+    async onRenewed(renewed) {
+      await saveIdentity(pki, renewed);
+      await node.images.renewIdentity(renewed);
+    },
     describeNode: () => nodeFacts({ ...config, addresses: [config.address] }),
     handlers: {
       ...podReach({ ledger, ...ports, logDir, readLogs }),
@@ -133,8 +137,15 @@ const ofNode = { uid: '', namespace: '', name: '', fieldPath: undefined, type: '
 /** The node's own: where names that aren't the cluster's are asked for. */
 const resolvConf = '/etc/resolv.conf';
 
-async function openPorts(config: AgentConfig, logDir: string, base: Base) {
-  const { dataDir, runDir, logLimits, runtimes } = config;
+interface Standing {
+  readonly logDir: string;
+  readonly ledger: Ledger;
+  readonly identity: NodeIdentity;
+  readonly base: Base;
+}
+
+async function openPorts(config: AgentConfig, { logDir, ledger, identity, base }: Standing) {
+  const { dataDir, runDir, logLimits, runtimes, nodeName } = config;
   const launcher = startLauncher({ binary: nativeBinary, log: base.log });
   const trees = await findCgroupTrees();
   const cgroups = await openCgroups({ parent: config.cgroupParent, trees, clock: base.clock });
@@ -150,6 +161,10 @@ async function openPorts(config: AgentConfig, logDir: string, base: Base) {
       connectTimeoutMs: 10_000,
       idleTimeoutMs: 30_000,
     },
+    peers: {
+      ...{ nodeName, identity, address: config.address, port: config.peerPort },
+      others: () => ledger.network()?.nodes.filter(({ name }) => name !== nodeName) ?? [],
+    },
     ...base,
   });
   const volumes = openVolumes({ volumesDir: join(dataDir, 'volumes') });
@@ -157,6 +172,7 @@ async function openPorts(config: AgentConfig, logDir: string, base: Base) {
   const ports: NodePorts = { images, sandboxes, containers, volumes, network };
   return {
     ports,
+    images,
     runtime,
     launcher,
     async close() {

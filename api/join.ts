@@ -73,3 +73,9 @@ export const nodeUser = (nodeName: string): string => `${nodeUserPrefix}${nodeNa
 /** The node that this user is; undefined for everybody else. */
 export const nodeOfUser = (user: string): string | undefined =>
   user.startsWith(nodeUserPrefix) ? user.slice(nodeUserPrefix.length) : undefined;
+
+/** The node of a certificate that TLS has verified; undefined for every other one of the cluster: an administrator is no node. */
+export function nodeOfSubject(subject: unknown): string | undefined {
+  const { CN, O } = (subject ?? {}) as { readonly CN?: unknown; readonly O?: unknown };
+  return typeof CN === 'string' && O === nodesGroup ? nodeOfUser(CN) : undefined;
+}

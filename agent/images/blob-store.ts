@@ -77,8 +77,7 @@ export async function openBlobStore(directory: string, clock: Clock) {
     clock.now() - ((await readIfPresent(stat(join(partial, name))))?.mtimeMs ?? 0) >= lifeMs;
   return {
     findWhole,
-    /** One that is here, or on its way. */
-    find: async (digest: string) => (await findWhole(digest)) ?? flights.view(digest),
+    coming: (digest: string) => flights.view(digest),
     /** Has it transferred unless it is here, while `read` reads it: one's failure ends the other. Throws ImageError. */
     async ensure(blob: BlobTransfer, signal: AbortSignal, read?: Reader): Promise<void> {
       const { digest, size } = blob.descriptor;

@@ -48,6 +48,17 @@ export async function openImageIndex(path: string) {
     /** Whether an image is made of it, a blob or an unpacked layer. */
     names: (digest: string) =>
       records.some(({ diffIds, blobs }) => diffIds.includes(digest) || consistsOf(blobs, digest)),
+    /** By its digest, or by the image's complete name; of images that were pulled without credentials. */
+    openManifest(key: string): Descriptor | undefined {
+      for (const { references, blobs } of records) {
+        const [top] = blobs?.manifests ?? [];
+        const open = references.filter(({ isOpen }) => isOpen);
+        if (open.some((name) => name.canonical === key && name.digest === top?.digest)) return top;
+        const found = blobs?.manifests.find(({ digest }) => digest === key);
+        if (found && open.length > 0) return found;
+      }
+      return undefined;
+    },
     /** Resolves when the change is on disk. */
     update(change: (records: ImageRecords) => ImageRecords): Promise<void> {
       const next = last.then(async () => {

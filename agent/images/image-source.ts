@@ -1,5 +1,9 @@
+import { type Clock, sleep } from '../../base/clock.ts';
 import type { BlobSink } from './blob-store.ts';
+import { isDigest } from './digest.ts';
+import { isUnreachable } from './image-error.ts';
 import type { Descriptor } from './manifest.ts';
+import type { Peers } from './peers.ts';
 
 export interface FetchedManifest {
   readonly bytes: Buffer;
@@ -7,12 +11,50 @@ export interface FetchedManifest {
   readonly mediaType: string;
 }
 
-/** Where an image comes from: its registry, this node's peers, an archive. */
+/** Where an image comes from: its registry, other nodes, an archive. */
 export interface ImageSource {
   /** By tag or digest; verified against the digest. Throws ImageError. */
   fetchManifest(wanted: string, signal: AbortSignal): Promise<FetchedManifest>;
   /** The sink verifies. Throws ImageError. */
   download(blob: Descriptor, sink: BlobSink, signal: AbortSignal): Promise<void>;
-  /** Whom to ask again when what came was wrong; undefined: this is the last word. */
+  /** Whom to ask again when what came was wrong; undefined: the same one. */
   readonly origin?: ImageSource;
+}
+
+/** A registry that says nothing for so long isn't waited for any longer if another node knows the image. */
+const patienceMs = 2000;
+
+/**
+ * What has a digest from other nodes before the registry. What a name means says the registry; other nodes only if it can't be
+ * reached.
+ * @param name of the image, complete.
+ */
+export function withPeers(
+  origin: ImageSource,
+  name: string,
+  { peers, clock }: { readonly peers: Peers; readonly clock: Clock },
+): ImageSource {
+  return {
+    origin,
+    download: (blob, sink, signal) => peers.download(blob, { origin, sink }, signal),
+    async fetchManifest(wanted, signal) {
+      if (isDigest(wanted))
+        return (await peers.findManifest(wanted, signal)) ?? origin.fetchManifest(wanted, signal);
+      const over = new AbortController();
+      const either = AbortSignal.any([signal, over.signal]);
+      const find = () => peers.findManifest(name, either);
+      const registry = origin.fetchManifest(wanted, either).catch(async (error) => {
+        const found = isUnreachable(error) ? await find() : undefined;
+        if (found === undefined) throw error;
+        return found;
+      });
+      const others = sleep(clock, patienceMs, either).then(find, () => undefined);
+      try {
+        return await Promise.race([registry, others.then((found) => found ?? registry)]);
+      } finally {
+        over.abort();
+        registry.catch(() => undefined);
+      }
+    },
+  };
 }

@@ -5,12 +5,16 @@ import type { Image, ImagePort, PullRequest } from '../ports.ts';
 import { openBlobStore } from './blob-store.ts';
 import { type ImageRecord, type ImageRecords, openImageIndex } from './image-index.ts';
 import { type ImagePull, type ImagePullParts, pullImage } from './image-pull.ts';
+import { withPeers } from './image-source.ts';
 import { defaultLayerLimits, type LayerLimits } from './layer-plan.ts';
 import { openLayerStore } from './layer-store.ts';
+import type { PeerIdentity, PeerNetwork } from './peer-client.ts';
+import { servePeers } from './peer-server.ts';
+import { openPeers, type Peers } from './peers.ts';
 import { openPins } from './pins.ts';
 import { formatReference, type ImageReference, parseReference } from './reference.ts';
 import { registryClient } from './registry-client.ts';
-import { openTransport, type RegistryNetwork } from './registry-transport.ts';
+import { openTransport, type RegistryNetwork, type Transport } from './registry-transport.ts';
 import { sharedFlights } from './shared-flight.ts';
 import { openUnpacker } from './unpacker.ts';
 
@@ -21,15 +25,19 @@ export interface ImageStoreOptions extends Base {
   /** Command line of `orc-unpack`, without its argument. */
   readonly writer: readonly [string, ...string[]];
   readonly limits?: LayerLimits;
+  /** undefined: this node asks no other and serves none. */
+  readonly peers?: PeerNetwork & { readonly address: string };
 }
 
 export interface ImageStore extends ImagePort {
+  /** This node has another certificate. */
+  renewIdentity(identity: PeerIdentity): Promise<void>;
   close(): Promise<void>;
 }
 
 /** The node's images. Layers that a crashed predecessor left half-done are removed here. */
 export async function openImageStore(options: ImageStoreOptions): Promise<ImageStore> {
-  const { directory, network } = options;
+  const { directory } = options;
   const pins = openPins();
   const index = await openImageIndex(join(directory, 'images.json'));
   const layers = await openLayerStore(directory);
@@ -37,13 +45,19 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   const unpacker = openUnpacker(options.clock);
   const limits = options.limits ?? defaultLayerLimits;
   const parts: ImagePullParts = { ...options, limits, layers, blobs, pins, index, unpacker };
-  const transport = openTransport(network);
+  const transport = openTransport(options.network);
+  const peers = options.peers && openPeers(options.peers, options);
+  const registries = { ...options, parts, transport, peers };
   const isNeeded = (digest: string) => pins.has(digest) || index.names(digest);
   const sweep = async () => {
     await layers.sweep(isNeeded);
     await blobs.sweep(isNeeded);
   };
   await sweep();
+  const server =
+    options.peers &&
+    peers &&
+    (await servePeers({ ...options, ...options.peers, blobs, index, peers }));
   const uses = imageUses(options.clock);
   const flights = sharedFlights<ImageRecord>();
 
@@ -54,17 +68,8 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
       return (await layers.haveAll(record.diffIds)) ? image(parts, record) : undefined;
     },
     async pull(request, signal) {
-      const reference = parseReference(request.reference);
-      const { credentials, onProgress } = request;
-      const { insecure } = network;
-      const client = registryClient({ ...options, reference, credentials, transport, insecure });
-      const pull: ImagePull = {
-        ...{ parts, onProgress, source: { ...client, download: client.downloadBlob } },
-        wanted: reference.digest ?? reference.tag ?? 'latest',
-        name: { written: request.reference, canonical: formatReference(reference) },
-      };
       const start = (shared: AbortSignal) => ({
-        outcome: pullImage(pull, shared),
+        outcome: pullImage(pullOf(request, registries), shared),
         view: undefined,
       });
       const record = await flights.board(flightKey(request), signal, start).outcome;
@@ -83,10 +88,39 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
       await index.update(others).finally(() => uses.ended(id));
       await sweep();
     },
+    async renewIdentity(identity) {
+      server?.renew(identity);
+      await peers?.renew(identity);
+    },
     async close() {
+      server?.close();
+      await peers?.close();
       await unpacker.close();
       await transport.close();
     },
+  };
+}
+
+interface Registries extends Omit<ImageStoreOptions, 'peers'> {
+  readonly parts: ImagePullParts;
+  readonly transport: Transport;
+  readonly peers: Peers | undefined;
+}
+
+function pullOf(
+  { reference: written, credentials, onProgress }: PullRequest,
+  { parts, peers, ...options }: Registries,
+): ImagePull {
+  const reference = parseReference(written);
+  const { insecure } = options.network;
+  const client = registryClient({ ...options, reference, credentials, insecure });
+  const origin = { ...client, download: client.downloadBlob };
+  const canonical = formatReference(reference);
+  return {
+    ...{ parts, onProgress },
+    source: peers ? withPeers(origin, canonical, { ...options, peers }) : origin,
+    wanted: reference.digest ?? reference.tag ?? 'latest',
+    name: { written, canonical, isOpen: credentials.length === 0 },
   };
 }
 

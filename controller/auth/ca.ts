@@ -21,7 +21,8 @@ export interface CertificateAuthority {
 export type LeafSubject =
   /** Listeners: the DNS names and addresses at which they are dialled; `name` is one of them by itself. */
   | { readonly use: 'server'; readonly name: string; readonly hosts: readonly string[] }
-  | { readonly use: 'client'; readonly name: string; readonly groups: readonly string[] };
+  /** A peer is a client that serves others of its kind, which know it by its name. */
+  | { readonly use: 'client' | 'peer'; readonly name: string; readonly groups: readonly string[] };
 
 /** For the listeners of a controller, which clients dial at these hosts, and agents by its one name. */
 export const controllerSubject = (hosts: readonly string[]): LeafSubject => ({
@@ -65,7 +66,7 @@ export async function openCa(options: CaOptions): Promise<CertificateAuthority> 
     },
     async signNode(csrPem, nodeName) {
       const { keyOfRequest, signLeaf } = await signing();
-      const subject = { use: 'client', name: nodeUser(nodeName), groups: [nodesGroup] } as const;
+      const subject = { use: 'peer', name: nodeUser(nodeName), groups: [nodesGroup] } as const;
       return signLeaf(await keyOfRequest(csrPem), subject, authority);
     },
   };

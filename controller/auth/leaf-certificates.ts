@@ -84,7 +84,7 @@ function fits(pair: KeyPair, { ca, subject }: LeafOptions): boolean {
     !certificate.verify(authority.publicKey)
   )
     return false;
-  if (subject.use === 'client') return true;
+  if (subject.use !== 'server') return true;
   return [subject.name, ...subject.hosts].every(
     (host) => (isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host)) !== undefined,
   );

@@ -52,7 +52,7 @@ export async function signLeaf(
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[`${subject.use}Auth`]]),
+      new x509.ExtendedKeyUsageExtension(usages[subject.use]),
       await x509.AuthorityKeyIdentifierExtension.create(issuer, false),
       ...alternativeNames(subject),
     ],
@@ -67,8 +67,15 @@ const heading = ({ clock, rng }: Chance, lifeMs: number) => ({
   signingAlgorithm: keyAlgorithm,
 });
 
+const { clientAuth, serverAuth } = x509.ExtendedKeyUsage;
+const usages = {
+  client: [clientAuth],
+  peer: [clientAuth, serverAuth],
+  server: [serverAuth],
+} satisfies Record<LeafSubject['use'], x509.ExtendedKeyUsage[]>;
+
 const subjectName = (subject: LeafSubject): x509.JsonName =>
-  subject.use === 'client'
+  subject.use !== 'server'
     ? [...subject.groups.map((group) => ({ O: [group] })), { CN: [subject.name] }]
     : [{ CN: [subject.name] }];
 

@@ -1,19 +1,10 @@
 import type { EventEmitter } from 'node:events';
 import { status as grpcStatus, type ServerUnaryCall } from '@grpc/grpc-js';
-import { nodeOfUser, nodesGroup } from '../../api/join.ts';
+import { nodeOfSubject } from '../../api/join.ts';
 
-/**
- * The node whose certificate the caller showed; TLS has verified it. undefined for every other certificate of the
- * cluster: an administrator is no node.
- */
-export function nodeOfCall(
-  call: Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'>,
-): string | undefined {
-  const subject: unknown = call.getAuthContext().sslPeerCertificate?.subject;
-  const { CN, O } = (subject ?? {}) as { readonly CN?: unknown; readonly O?: unknown };
-  if (typeof CN !== 'string' || O !== nodesGroup) return undefined;
-  return nodeOfUser(CN);
-}
+/** The node whose certificate the caller showed. */
+export const nodeOfCall = (call: Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'>) =>
+  nodeOfSubject(call.getAuthContext().sslPeerCertificate?.subject);
 
 /** An error that gRPC passes on with this code. */
 export function refusal(code: keyof typeof grpcStatus, details: string): Error {
