@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runProgram } from '../test/support/run-program.ts';
 
@@ -8,6 +8,8 @@ export interface FreshDisk {
   renew(): Promise<void>;
   /** Resolves when everything on it is on disk. */
   sync(): Promise<void>;
+  /** How much is on it. */
+  megabytes(): Promise<number>;
   release(): Promise<void>;
 }
 
@@ -41,6 +43,10 @@ export async function openFreshDisk(dir: string): Promise<FreshDisk> {
       }
     },
     sync: async () => void (await command('sync', '--file-system', path)),
+    async megabytes() {
+      const { blocks, bfree, bsize } = await statfs(path);
+      return ((blocks - bfree) * bsize) / 1e6;
+    },
     async release() {
       await unmount();
       await rm(file);

@@ -1,27 +1,48 @@
 /**
  * A cold pull of a large image, unpacked: orc, Debian's docker, containerd and podman, and the floor, in turn. As root, on a
- * machine that has nothing else to do: node bench/images.ts [rounds]. docs/performance.md has the figures.
+ * machine that has nothing else to do: node bench/images.ts [--zstd] [rounds [contender...]], of which `floor` is one.
+ * docs/performance.md has the figures.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, loadavg, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { OciImage } from '../dev/images/oci-image.ts';
+import { ensurePackages } from '../dev/images/packages.ts';
 import { pushImage } from '../dev/images/push-image.ts';
 import { startRegistry } from '../dev/images/registry.ts';
-import { startJsonChild } from '../test/support/json-child.ts';
 import { median, printTable } from './figures.ts';
 import { type FreshDisk, openFreshDisk, quietDisks, warmMemory } from './fresh-disk.ts';
-import { buildLargeImage } from './large-image.ts';
+import { type FloorStep, floorPackages, prepareFloor, type Spent } from './image-floor.ts';
+import { fetchPeers, type ImagePeer, imagePeers } from './image-peers.ts';
+import { buildLargeImage, largeImageMegabytes } from './large-image.ts';
+import { endedChildrenSeconds, processorSeconds } from './processor-time.ts';
+import { memoryBelow } from './resident-memory.ts';
 
-const [rounds = '5'] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  options: { zstd: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const [roundsText = '5', ...wanted] = positionals;
+const rounds = Number(roundsText);
+const compression = values.zstd ? 'zstd' : 'gzip';
 const cacheDir = join(import.meta.dirname, '../.cache');
+/** Of the registry. */
+const port = 5000;
+/** This docker is too old for zstd. */
+const gzipOnly = /^(docker|floor)/;
+const memoryRounds = 2;
+const lookEveryMs = 20;
 
 if (process.env.ORC_BENCH_INSIDE === undefined) await runInside();
 else await measure();
 
 /** In network and mount namespaces of its own, so that nothing touches the machine's. */
 async function runInside(): Promise<void> {
-  await buildLargeImage('gzip', cacheDir);
+  await buildLargeImage(compression, cacheDir);
+  await fetchPeers(cacheDir); // inside there is no way to Debian's mirror
+  await ensurePackages(['docker-registry', ...floorPackages], cacheDir);
   const script = 'ip link set lo up; exec "$@"';
   const self = [process.execPath, import.meta.filename, ...process.argv.slice(2)];
   const apart = ['--net', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', ...self];
@@ -38,71 +59,203 @@ async function runInside(): Promise<void> {
   });
 }
 
-/** What a measurement pulls, and where to. */
-interface Round {
-  readonly directory: string;
-  readonly registry: string;
-  readonly reference: string;
-}
-
-interface Figures {
-  readonly pulledMs: number;
-  readonly onDiskMs: number;
-}
-
 async function measure(): Promise<void> {
   await using cleanup = new AsyncDisposableStack();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => void cleanup.disposeAsync().finally(() => process.exit(1)));
   const dir = await mkdtemp(join(tmpdir(), 'orc-bench-'));
   cleanup.defer(() => rm(dir, { recursive: true, force: true }));
-  const registry = await startRegistry({
-    ...{ address: '127.0.0.1', port: 5000, dataDir: join(dir, 'registry'), cacheDir },
-  });
+  const image = await buildLargeImage(compression, cacheDir);
+  const registry = await serveImage(image, join(dir, 'registry'));
   cleanup.defer(() => registry.stop());
-  const image = await buildLargeImage('gzip', cacheDir);
-  await pushImage(image, { registry: registry.url, repository: 'large', tag: '1' });
   const disk = await openFreshDisk(dir);
   cleanup.defer(() => disk.release());
-  const load = loadavg().map((value) => value.toFixed(1));
-  console.log(`Linux ${release()}, ${cpus().length} processors, load ${load.join(' ')}`);
-  const all: Figures[] = [];
-  for (let round = 0; round <= Number(rounds); round++) {
-    const figures = await pullWithOrc(disk, {
-      ...{ directory: disk.path, registry: '127.0.0.1:5000', reference: '127.0.0.1:5000/large:1' },
-    });
-    if (round > 0) all.push(figures);
+  const at: Place = {
+    disk,
+    warm: join(dir, 'warm'),
+    reference: `127.0.0.1:${port}/${image.name}:1`,
+  };
+  const isWanted = ({ name }: { readonly name: string }) =>
+    (wanted.length === 0 || wanted.some((word) => name.startsWith(word))) &&
+    (compression === 'gzip' || !gzipOnly.test(name));
+  const peers = imagePeers(`127.0.0.1:${port}`, cacheDir).filter(isWanted);
+  const freshDirectory = async () => {
+    await disk.renew();
+    return disk.path;
+  };
+  const steps = isWanted({ name: 'floor' })
+    ? await prepareFloor({
+        ...{ dir, cacheDir, image, port, registryPid: registry.pid, freshDirectory },
+      })
+    : [];
+  sayWhere(image);
+  const peaks = await peakMemories(peers, at);
+  const pulls = new Map<string, Pull[]>(peers.map(({ name }) => [name, []]));
+  const spent = new Map<FloorStep, Spent[]>(steps.map((step) => [step, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const peer of peers) pulls.get(peer.name)!.push(await pullOnce(peer, at));
+    for (const step of steps) spent.get(step)!.push(await runStep(step, at));
   }
-  const seconds = (what: keyof Figures) => (median(all.map((one) => one[what])) / 1000).toFixed(2);
-  printTable(
-    [`${rounds} times`, 'pulled, s', 'on disk, s'],
-    [['orc', seconds('pulledMs'), seconds('onDiskMs')]],
+  reportFloor(spent);
+  reportPulls(pulls, peaks, floorSeconds(spent));
+}
+
+/** As NAME:1. */
+async function serveImage(image: OciImage, dataDir: string) {
+  let pid = 0;
+  const registry = await startRegistry({
+    ...{ address: '127.0.0.1', port, dataDir, cacheDir },
+    spawn: (command, args, options) => {
+      const child = spawn(command, args, options);
+      pid = child.pid ?? 0;
+      return child;
+    },
+  });
+  await pushImage(image, { registry: registry.url, repository: image.name, tag: '1' });
+  return { pid, stop: registry.stop };
+}
+
+function sayWhere(image: OciImage): void {
+  const load = loadavg().map((value) => value.toFixed(1));
+  const megabytes = image.layers.reduce((sum, { size }) => sum + size, 0) / 1e6;
+  console.log(
+    `Linux ${release()}, ${cpus().length} processors, load ${load.join(' ')};`,
+    `${image.layers.length} layers, ${megabytes.toFixed(0)} MB of ${compression}`,
   );
 }
 
-async function pullWithOrc(disk: FreshDisk, at: Round): Promise<Figures> {
-  await disk.renew();
-  const child = startJsonChild(process.execPath, [
-    ...[join(import.meta.dirname, 'image-child.ts'), join(at.directory, 'images'), at.registry],
-  ]);
+interface Place {
+  readonly disk: FreshDisk;
+  /** A directory, for warmMemory. */
+  readonly warm: string;
+  readonly reference: string;
+}
+
+/** Seconds. */
+interface Pull {
+  readonly pulled: number;
+  /** The same, and all of it on disk. */
+  readonly synced: number;
+  readonly processor: number;
+}
+
+async function pullOnce(peer: ImagePeer, at: Place): Promise<Pull> {
+  await at.disk.renew();
+  const started = await peer.start(at.disk.path);
   try {
-    const before = await child.call<Record<string, number>>('threads');
     await quietDisks();
-    await warmMemory(join(disk.path, '../warm'));
-    const begun = performance.now();
-    await child.call('pull', { reference: at.reference });
-    const pulledMs = performance.now() - begun;
-    await disk.sync();
-    const onDiskMs = performance.now() - begun;
-    const after = await child.call<Record<string, number>>('threads');
-    const used = Object.entries(after).map(
-      ([name, seconds]) => `${name} ${(seconds - (before[name] ?? 0)).toFixed(2)}`,
-    );
-    console.log(
-      `${(pulledMs / 1000).toFixed(2)} s, then synced ${((onDiskMs - pulledMs) / 1000).toFixed(2)} s; processor s: ${used.join(', ')}`,
-    );
-    return { pulledMs, onDiskMs };
+    await warmMemory(at.warm);
+    const used = async () => (await processorSeconds(started.pid)) + (await endedChildrenSeconds());
+    const [before, begun] = [await used(), performance.now()];
+    const seconds = () => (performance.now() - begun) / 1000;
+    await started.pull(at.reference, () => {});
+    const [pulled, processor] = [seconds(), (await used()) - before];
+    await at.disk.sync();
+    const held = await at.disk.megabytes();
+    if (held < largeImageMegabytes) throw new Error(`${peer.name} has unpacked ${held} MB`);
+    return { pulled, synced: seconds(), processor };
   } finally {
-    await child.end();
+    await started.stop();
   }
+}
+
+/** Of what serves and who asks, in MB: looked at in rounds of their own, as looking takes a part of a processor. */
+async function peakMemories(peers: readonly ImagePeer[], at: Place) {
+  const peaks = new Map<string, number>(peers.map(({ name }) => [name, 0]));
+  for (let round = 0; round < memoryRounds; round++)
+    for (const peer of peers) {
+      const peak = await peakMemory(peer, at);
+      peaks.set(peer.name, Math.max(peak, peaks.get(peer.name)!));
+    }
+  return peaks;
+}
+
+async function peakMemory(peer: ImagePeer, at: Place): Promise<number> {
+  await at.disk.renew();
+  const started = await peer.start(at.disk.path);
+  const roots = [started.pid];
+  let peak = 0;
+  let isPulled = false;
+  const look = async () => {
+    while (!isPulled) {
+      const all = (await Promise.all(roots.map(memoryBelow))).flat();
+      peak = Math.max(
+        peak,
+        all.reduce((sum, { pss }) => sum + pss, 0),
+      );
+      await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+    }
+  };
+  try {
+    const pull = started.pull(at.reference, (pid) => void roots.push(pid));
+    await Promise.all([pull.finally(() => (isPulled = true)), look()]);
+    return peak;
+  } finally {
+    await started.stop();
+  }
+}
+
+async function runStep(step: FloorStep, { warm }: Place): Promise<Spent> {
+  await quietDisks();
+  await warmMemory(warm);
+  return step.run();
+}
+
+/** What its steps spend, spread over all processors: less is impossible, whatever overlaps with what. */
+function floorSeconds(spent: ReadonlyMap<FloorStep, readonly Spent[]>): number {
+  const needed = [...spent].filter(([step]) => step.isNeeded);
+  const sum = needed.reduce(
+    (all, [, each]) => all + median(each.map((one) => one.processorSeconds)),
+    0,
+  );
+  return sum / cpus().length;
+}
+
+function reportFloor(spent: ReadonlyMap<FloorStep, readonly Spent[]>): void {
+  if (spent.size === 0) return;
+  const rows = [...spent].map(([{ name }, each]) => [
+    name,
+    (median(each.map(({ ms }) => ms)) / 1000).toFixed(2),
+    median(each.map((one) => one.processorSeconds)).toFixed(2),
+  ]);
+  const all = floorSeconds(spent);
+  rows.push([
+    'the floor: on all processors at once',
+    all.toFixed(2),
+    (all * cpus().length).toFixed(2),
+  ]);
+  printTable([`floor, ${rounds} times`, 's', 'processor, s'], rows);
+}
+
+function reportPulls(
+  pulls: ReadonlyMap<string, readonly Pull[]>,
+  peaks: ReadonlyMap<string, number>,
+  floor: number,
+): void {
+  if (pulls.size === 0) return;
+  const of = (name: string, what: keyof Pull) => median(pulls.get(name)!.map((pull) => pull[what]));
+  const others = [...pulls.keys()].filter((name) => name !== 'orc');
+  const fastest = Math.min(...others.map((name) => of(name, 'synced')));
+  const ratio = (value: number, to: number) =>
+    Number.isFinite(to) && to > 0 ? (value / to).toFixed(2) : '';
+  const rows = [...pulls.keys()].map((name) => {
+    const synced = pulls.get(name)!.map((pull) => pull.synced);
+    return [
+      name,
+      of(name, 'pulled').toFixed(2),
+      of(name, 'synced').toFixed(2),
+      `${Math.min(...synced).toFixed(2)}–${Math.max(...synced).toFixed(2)}`,
+      ratio(of(name, 'synced'), fastest),
+      ratio(of(name, 'synced'), floor),
+      of(name, 'processor').toFixed(2),
+      peaks.get(name)!.toFixed(0),
+    ];
+  });
+  printTable(
+    [
+      ...[`cold pull, ${rounds} times`, 'unpacked, s', 'on disk, s', 'of them'],
+      ...['÷ fastest peer', '÷ floor', 'processor, s', 'peak PSS, MB'],
+    ],
+    rows,
+  );
 }

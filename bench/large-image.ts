@@ -4,6 +4,9 @@ import { type LayerFile, packLayer } from '../dev/images/layer.ts';
 import { ensureImage, type ImageSource, type OciImage } from '../dev/images/oci-image.ts';
 import { seededRng } from '../test/support/seeded-rng.ts';
 
+/** Of its tars. */
+export const largeImageMegabytes = 637;
+
 /**
  * 637 MB in five layers, made of nothing but a seed: a base like Debian's, libraries, an application of many small files, a
  * few large ones, and a layer that takes away and replaces. Made once (half a minute), then found below `cacheDir`.

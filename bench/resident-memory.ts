@@ -10,15 +10,18 @@ export interface ResidentMemory {
 
 /** Of the process and all below it, in whatever namespaces they are. */
 export async function memoryBelow(pid: number): Promise<readonly ResidentMemory[]> {
-  const parents = new Map<number, number>();
-  for (const name of (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))) {
-    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '');
-    parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')')).split(' ')[2]));
-  }
-  const isBelow = (of: number | undefined): boolean =>
-    of === pid || (of !== undefined && of > 1 && isBelow(parents.get(of)));
-  const found = await Promise.all([...parents.keys()].filter(isBelow).map(memoryOf));
+  const found = await Promise.all((await processesBelow(pid)).map(memoryOf));
   return found.filter((one) => one !== undefined);
+}
+
+/** It and all below it. */
+export async function processesBelow(pid: number): Promise<readonly number[]> {
+  const tasks = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const lists = tasks.map((task) =>
+    readFile(`/proc/${pid}/task/${task}/children`, 'utf8').catch(() => ''),
+  );
+  const children = (await Promise.all(lists)).join(' ').split(' ').filter(Boolean).map(Number);
+  return [pid, ...(await Promise.all(children.map(processesBelow))).flat()];
 }
 
 async function memoryOf(pid: number): Promise<ResidentMemory | undefined> {

@@ -1,30 +1,42 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll } from 'vitest';
 import { ensurePackages } from '../../dev/images/packages.ts';
 import {
   archiveImage,
   buildShellImage,
   type Engine,
+  type EngineOptions,
   openTerminal,
   pathOf,
   startApart,
+  startClient,
 } from './docker-engine.ts';
-import { openOciProgram } from './oci-program.ts';
 import { waitFor } from './wait-for.ts';
 
 /** As `ctr image import` names it. */
 export const shellImage = 'docker.io/library/shell:1';
 
-/** Debian's containerd and its ctr, with the image shell:1. `runtime`: a path. */
+/** With the image shell:1. `runtime`: a path. */
 export async function startContainerd(
   dir: string,
   cacheDir: string,
   runtime: string,
 ): Promise<Engine> {
-  const env = { PATH: pathOf(await ensurePackages(['containerd'], cacheDir)) };
-  const apart = await startApart({ dir, env, args: [], script });
+  const engine = await openContainerd({ dir, cacheDir, runtime });
+  try {
+    const archive = await archiveImage(await buildShellImage(cacheDir), dir);
+    const { code, err } = await engine.run('image', 'import', archive);
+    if (code !== 0) throw new Error(`ctr image import: ${err}`);
+  } catch (error) {
+    await engine.stop();
+    throw error;
+  }
+  return engine;
+}
+
+/** Debian's containerd and its ctr. */
+export async function openContainerd(options: EngineOptions): Promise<Engine> {
+  const { dir, cacheDir, runtime = 'runc', beside = [], sharesNetwork } = options;
+  const env = { PATH: pathOf(await ensurePackages(['containerd', ...beside], cacheDir)) };
+  const apart = await startApart({ dir, env, args: [], script, sharesNetwork });
   let count = 0;
   const whole = ([verb = '', ...rest]: readonly string[]) => [
     ...['ctr', '--address', '/run/containerd.sock', verb],
@@ -35,16 +47,15 @@ export async function startContainerd(
   const run = (...args: readonly string[]) => apart.run(...whole(args));
   try {
     await waitFor('containerd', async () => (await run('version')).code === 0, 30_000);
-    const archive = await archiveImage(await buildShellImage(cacheDir), dir);
-    const { code, err } = await run('image', 'import', archive);
-    if (code !== 0) throw new Error(`ctr image import: ${err}`);
   } catch (error) {
     await apart.stop();
     throw error;
   }
   return {
     run,
+    start: (...args) => startClient([...apart.enter, ...whole(args)], env),
     onTerminal: (...args) => openTerminal([...apart.enter, ...whole(args)], env),
+    pid: apart.pid,
     stop: apart.stop,
   };
 }
@@ -53,47 +64,3 @@ export async function startContainerd(
 const script = `
   containerd --root "$0/containerd" --state /run/containerd --address /run/containerd.sock &
   wait $!`;
-
-type Start<E extends Engine> = (dir: string, cacheDir: string, runtime: string) => Promise<E>;
-
-const cacheDir = join(import.meta.dirname, '../../.cache');
-
-/** An engine whose runtime is orc-oci, for all tests of a file; whatever of it outlasts them is an error. */
-export function useEngine<E extends Engine>(start: Start<E>): () => E & { readonly dir: string } {
-  let running: (E & { readonly dir: string }) | undefined;
-  const cleanup = new AsyncDisposableStack();
-  beforeAll(async () => {
-    const dir = await mkdtemp(join(tmpdir(), 'orc-engine-'));
-    cleanup.defer(() => rm(dir, { recursive: true, force: true }));
-    const before = await mountPoints();
-    const { program } = cleanup.use(await openOciProgram());
-    cleanup.defer(async () => {
-      const remains = [...(await processesOf(dir, program)), ...(await newMounts(before))];
-      if (remains.length > 0) throw new Error(`left behind:\n${remains.join('\n')}`);
-    });
-    const engine = await start(dir, cacheDir, program);
-    cleanup.defer(engine.stop);
-    running = { ...engine, dir };
-  }, 120_000);
-  afterAll(() => cleanup.disposeAsync());
-  return () => {
-    if (!running) throw new Error('not before the tests');
-    return running;
-  };
-}
-
-const mountPoints = async () => (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
-
-const newMounts = async (before: readonly string[]) =>
-  (await mountPoints()).filter((line) => !before.includes(line));
-
-/** Command lines that name one of them. */
-async function processesOf(...paths: readonly string[]): Promise<readonly string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const looks = pids.map(async (pid) => {
-    const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ');
-    return paths.some((path) => command.includes(path)) ? [`${pid} ${command}`] : [];
-  });
-  const found = await Promise.allSettled(looks);
-  return found.flatMap((look) => (look.status === 'fulfilled' ? look.value : []));
-}

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
@@ -17,16 +17,30 @@ import { waitFor } from './wait-for.ts';
 export interface Docker extends Engine {
   /** The API; throws for an answer that isn't 2xx. */
   post(path: string, body?: unknown): Promise<Record<string, string>>;
-  /** The first process: all the others are below it. */
-  readonly pid: number;
 }
 
 /** A command line for containers, and what serves it. */
 export interface Engine {
   run(...args: readonly string[]): Promise<Run>;
+  /** Without waiting for its end; errors go where ours go. */
+  start(...args: readonly string[]): ChildProcess;
   /** On a terminal of its own, of 31 lines and 91 columns. */
   onTerminal(...args: readonly string[]): Terminal;
+  /** Of what serves: all its processes are below this one. */
+  readonly pid: number;
   stop(): Promise<void>;
+}
+
+export interface EngineOptions {
+  /** Everything that it writes is below it. */
+  readonly dir: string;
+  readonly cacheDir: string;
+  /** A path; another one than it would take by itself. */
+  readonly runtime?: string | undefined;
+  /** Packages whose programs it finds. */
+  readonly beside?: readonly string[];
+  /** In the caller's network namespace, for a registry there; its containers get no network then. */
+  readonly sharesNetwork?: boolean;
 }
 
 export interface Terminal {
@@ -37,36 +51,56 @@ export interface Terminal {
   readonly ended: Promise<number>;
 }
 
-/** Without iptables, which makes it faster. `runtime`: a path of another OCI runtime. */
+/** With the images hello:1 and shell:1. `runtime`: a path of another OCI runtime. */
 export async function startDocker(
   dir: string,
   cacheDir: string,
-  runtime = 'runc',
+  runtime?: string,
 ): Promise<Docker> {
-  const packages = await ensurePackages(['docker.io', 'containerd', 'runc'], cacheDir);
-  const env = { PATH: pathOf(packages), DOCKER_HOST: `unix://${dir}/sock` };
-  const apart = await startApart({ dir, env, args: [runtime], script });
-  const { pid, stop } = apart;
-  const run = (...args: readonly string[]) => runProgram('docker', args, { env });
-  const onTerminal = (...args: readonly string[]) => openTerminal(['docker', ...args], env);
+  const docker = await openDocker({ dir, cacheDir, runtime });
   try {
-    await waitFor('dockerd', async () => (await run('version')).code === 0, 30_000);
     for (const build of [buildHelloImage, buildShellImage]) {
-      const { code, err } = await run('load', '-i', await archiveImage(await build(cacheDir), dir));
+      const archive = await archiveImage(await build(cacheDir), dir);
+      const { code, err } = await docker.run('load', '-i', archive);
       if (code !== 0) throw new Error(`docker load: ${err}`);
     }
+  } catch (error) {
+    await docker.stop();
+    throw error;
+  }
+  return docker;
+}
+
+/** Without iptables, which makes it faster. */
+export async function openDocker(options: EngineOptions): Promise<Docker> {
+  const { dir, cacheDir, runtime = 'runc', beside = [], sharesNetwork } = options;
+  const names = ['docker.io', 'containerd', 'runc', ...beside];
+  const packages = await ensurePackages(names, cacheDir);
+  const env = { PATH: pathOf(packages), DOCKER_HOST: `unix://${dir}/sock` };
+  const args = [runtime, sharesNetwork ? '--bridge=none' : '--bridge='];
+  const { pid, stop } = await startApart({ dir, env, args, script, sharesNetwork });
+  const run = (...args: readonly string[]) => runProgram('docker', args, { env });
+  try {
+    await waitFor('dockerd', async () => (await run('version')).code === 0, 30_000);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { run, onTerminal, post: (path, body) => post(`${dir}/sock`, path, body), pid, stop };
+  return {
+    run,
+    start: (...args) => startClient(['docker', ...args], env),
+    onTerminal: (...args) => openTerminal(['docker', ...args], env),
+    post: (path, body) => post(`${dir}/sock`, path, body),
+    pid,
+    stop,
+  };
 }
 
 const script = `
   containerd --root "$0/containerd" --state /run/containerd --address /run/containerd.sock &
   until [ -S /run/containerd.sock ]; do sleep 0.1; done
   exec dockerd --containerd /run/containerd.sock --data-root "$0/docker" --exec-root /run/docker \\
-    --pidfile /run/docker.pid -H "$DOCKER_HOST" --iptables=false --storage-driver overlay2 \\
+    --pidfile /run/docker.pid -H "$DOCKER_HOST" --iptables=false "$3" --storage-driver overlay2 \\
     --cgroup-parent "$1" $([ "$2" = runc ] || echo --add-runtime "chosen=$2" --default-runtime chosen)`;
 
 /** The programs of unpacked packages, before this process's own. */
@@ -96,19 +130,32 @@ interface ApartRequest {
   /** Its own words after `dir` and the cgroup's name, which are $0 and $1. */
   readonly args: readonly string[];
   readonly script: string;
+  readonly sharesNetwork?: boolean | undefined;
 }
 
 /**
  * In mount, network and pid namespaces of its own, the folders that it writes to among them: its bridge, its mounts and
  * its processes go with its first process; its cgroups are below ours.
  */
-export async function startApart({ dir, env, args, script }: ApartRequest): Promise<Apart> {
+export async function startApart(request: ApartRequest): Promise<Apart> {
+  const { dir, env, args, script, sharesNetwork = false } = request;
   const cgroups = `orc-engine-${process.pid}`;
   await mkdir(join(dir, 'etc'), { recursive: true });
   await mkdir(join(dir, 'etc-work'));
   const log = await open(join(dir, 'engine.log'), 'w');
-  const namespaces = ['--mount', '--net', '--pid', '--fork', '--mount-proc', '--kill-child'];
-  const words = [...namespaces, 'sh', '-ec', `${ownFolders}${script}`, dir, cgroups, ...args];
+  const namespaces = ['--mount', '--pid', ...(sharesNetwork ? [] : ['--net'])];
+  const words = [
+    ...namespaces,
+    '--fork',
+    '--mount-proc',
+    '--kill-child',
+    'sh',
+    '-ec',
+    `${ownFolders}${script}`,
+    dir,
+    cgroups,
+    ...args,
+  ];
   // Also when this process is killed.
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...words], {
     stdio: ['ignore', log.fd, log.fd],
@@ -174,6 +221,12 @@ export async function archiveImage(image: OciImage, dir: string): Promise<string
   await rm(unpacked, { recursive: true });
   return archive;
 }
+
+export const startClient = (
+  [program = '', ...args]: readonly string[],
+  env: Readonly<Record<string, string>>,
+): ChildProcess =>
+  spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...env } });
 
 /** What runs `command` sees a terminal. */
 export function openTerminal(

@@ -5,15 +5,32 @@ import {
   archiveImage,
   buildShellImage,
   type Engine,
+  type EngineOptions,
   openTerminal,
   pathOf,
   startApart,
+  startClient,
 } from './docker-engine.ts';
 import { waitFor } from './wait-for.ts';
 
-/** Debian's podman and conmon, with the image shell:1 and a bridge network called "podman". `runtime`: a path. */
+/** With the image shell:1. `runtime`: a path. */
 export async function startPodman(dir: string, cacheDir: string, runtime: string): Promise<Engine> {
-  const packages = await ensurePackages([...programs, ...libraries], cacheDir);
+  const engine = await openPodman({ dir, cacheDir, runtime });
+  try {
+    const archive = await archiveImage(await buildShellImage(cacheDir), dir);
+    const { code, err } = await engine.run('load', '-i', archive);
+    if (code !== 0) throw new Error(`podman load: ${err}`);
+  } catch (error) {
+    await engine.stop();
+    throw error;
+  }
+  return engine;
+}
+
+/** Debian's podman and conmon, and a bridge network called "podman". */
+export async function openPodman(options: EngineOptions): Promise<Engine> {
+  const { dir, cacheDir, runtime = 'runc', beside = [], sharesNetwork } = options;
+  const packages = await ensurePackages([...podmanPackages, ...beside], cacheDir);
   const [podman, conmon, plugins, common] = packages.map(({ directory }) => directory);
   await mkdir(join(dir, 'etc/containers'), { recursive: true });
   const env = {
@@ -31,7 +48,7 @@ export async function startPodman(dir: string, cacheDir: string, runtime: string
     configuration({ dir, runtime, conmon: conmon!, plugins: plugins!, common: common! }),
   );
   await writeFile(env.CONTAINERS_STORAGE_CONF, storage(dir));
-  const apart = await startApart({ dir, env, args: [], script });
+  const apart = await startApart({ dir, env, args: [], script, sharesNetwork });
   const command = (args: readonly string[]) => [
     join(podman!, 'usr/bin/podman'),
     ...withGroup(args, apart.cgroups),
@@ -40,23 +57,24 @@ export async function startPodman(dir: string, cacheDir: string, runtime: string
   try {
     const ready = async () => (await apart.run('test', '-d', '/run/ready')).code === 0;
     await waitFor('its namespaces', ready, 10_000);
-    const archive = await archiveImage(await buildShellImage(cacheDir), dir);
-    const { code, err } = await run('load', '-i', archive);
-    if (code !== 0) throw new Error(`podman load: ${err}`);
   } catch (error) {
     await apart.stop();
     throw error;
   }
-  const onTerminal = (...args: readonly string[]) =>
-    openTerminal([...apart.enter, ...command(args)], env);
-  return { run, onTerminal, stop: apart.stop };
+  const whole = (args: readonly string[]) => [...apart.enter, ...command(args)];
+  return {
+    run,
+    start: (...args) => startClient(whole(args), env),
+    onTerminal: (...args) => openTerminal(whole(args), env),
+    pid: apart.pid,
+    stop: apart.stop,
+  };
 }
 
-const programs = [
+/** Programs, then libraries. */
+export const podmanPackages = [
   ...['podman', 'conmon', 'containernetworking-plugins'],
   'golang-github-containers-common',
-];
-const libraries = [
   ...['libdevmapper1.02.1', 'libgpgme11', 'libseccomp2', 'libsubid4', 'libassuan0'],
   ...['libgpg-error0', 'libglib2.0-0', 'libsystemd0'],
 ];

@@ -1,11 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import {
-  shellImage as image,
-  startContainerd,
-  useEngine,
-} from '../../support/containerd-engine.ts';
+import { shellImage as image, startContainerd } from '../../support/containerd-engine.ts';
+import { useEngine } from '../../support/use-engine.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 /** Debian 12's containerd 1.6.20 and its ctr, whose runtime is orc-oci. This ctr can't restart, nor update limits. */

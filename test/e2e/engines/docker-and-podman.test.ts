@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { useEngine } from '../../support/containerd-engine.ts';
 import { startDocker } from '../../support/docker-engine.ts';
 import { startPodman } from '../../support/podman-engine.ts';
+import { useEngine } from '../../support/use-engine.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 /** A terminal is told its size a moment after its start. */
