@@ -1,14 +1,13 @@
-import { count, text } from './columns.ts';
+import { count, templateColumns, text } from './columns.ts';
 import { conditionFields } from './condition.ts';
 import { defaultTemplate } from './default-pod-spec.ts';
 import type { Rule } from './field-error.ts';
 import * as field from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { labelSelectorFields } from './label-selector.ts';
 import { podTemplateFields } from './pod-spec.ts';
 import * as s from './schema.ts';
-import { templateColumns } from './template-columns.ts';
+import { labelSelectorFields } from './selector.ts';
 import { validatePodTemplate } from './validate-pod-spec.ts';
 import { validateSelectorOf } from './validate-selector.ts';
 

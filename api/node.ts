@@ -1,10 +1,10 @@
-import { conditionFields } from './condition.ts';
+import { ageColumn, type Column, text, wide } from './columns.ts';
+import { conditionFields, conditionOf } from './condition.ts';
 import * as field from './field-error.ts';
 import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkLabelValue, checkQualifiedName } from './names.ts';
-import { nodeColumns } from './node-columns.ts';
 import * as s from './schema.ts';
 
 const taintFields = {
@@ -81,7 +81,18 @@ export const Node: Kind<typeof fields> = kind({
   fields,
   claims: ({ spec }) =>
     spec.podCIDR ? [{ key: `pod-cidr/${spec.podCIDR}`, path: 'spec.podCIDR' }] : [],
-  columns: nodeColumns,
+  // As `kubectl get nodes` shows them.
+  columns: [
+    text('Status', 'Ready or NotReady, and cordons.', nodeStatusWord),
+    text('Roles', 'From its node-role labels.', roles),
+    ageColumn,
+    text('Version', "The agent's version.", ({ status }) => status.nodeInfo?.kubeletVersion),
+    wide(text('Internal-IP', 'Its address in the cluster.', (node) => address(node, 'InternalIP'))),
+    wide(text('External-IP', 'Its address outside.', (node) => address(node, 'ExternalIP'))),
+    system('OS-Image', 'Its distribution.', 'osImage'),
+    system('Kernel-Version', 'Its kernel.', 'kernelVersion'),
+    system('Container-Runtime', 'What runs containers.', 'containerRuntimeVersion'),
+  ],
   validateUpdate: (next, previous, at) =>
     previous.spec.podCIDR
       ? unchanged(next.spec.podCIDR, previous.spec.podCIDR, at('spec')('podCIDR'))
@@ -106,3 +117,29 @@ const validateTaints: Rule<readonly Taint[]> = (taints, at) => {
     ),
   );
 };
+
+/** "Ready", "NotReady,SchedulingDisabled", "Unknown" before the first sign of life. */
+function nodeStatusWord(node: Node): string {
+  const ready = conditionOf(node, 'Ready');
+  const word = ready === undefined ? 'Unknown' : ready.status === 'True' ? 'Ready' : 'NotReady';
+  return node.spec.unschedulable ? `${word},SchedulingDisabled` : word;
+}
+
+type SystemField = 'osImage' | 'kernelVersion' | 'containerRuntimeVersion';
+
+function system(name: string, about: string, field: SystemField): Column<Node> {
+  return wide(text(name, about, ({ status }) => status.nodeInfo?.[field] || '<unknown>'));
+}
+
+function address({ status }: Node, type: string): string {
+  return status.addresses?.find((one) => one.type === type)?.address ?? '<none>';
+}
+
+function roles({ metadata }: Node): string {
+  const prefix = 'node-role.kubernetes.io/';
+  const names = Object.entries(metadata.labels ?? {}).flatMap(([key, value]) => {
+    if (key.startsWith(prefix)) return [key.slice(prefix.length)];
+    return key === 'kubernetes.io/role' && value !== '' ? [value] : [];
+  });
+  return names.length === 0 ? '<none>' : names.sort().join(',');
+}

@@ -1,4 +1,5 @@
-import type { Schema } from './schema.ts';
+import { formatQuantity, quantityOf } from './quantity.ts';
+import type { Fields, Schema } from './schema.ts';
 
 /**
  * Reads JSON as Kubernetes does: null means absent, and so does "" where only certain words make sense. Gives a fresh
@@ -10,6 +11,40 @@ export function normalize(schema: Schema, value: unknown): unknown {
     return isAbsent(field, inner) ? undefined : normalize(field, inner);
   });
 }
+
+/**
+ * A value that has passed checkShape, with the schema's defaults filled in and its quantities in canonical form
+ * ("0.5" → "500m"), as Kubernetes stores them.
+ */
+export function applySchemaDefaults(schema: Schema, value: unknown): unknown {
+  const { shape } = schema;
+  if (shape.kind === 'quantity' && (typeof value === 'string' || typeof value === 'number'))
+    return formatQuantity(quantityOf(value));
+  const complete =
+    shape.kind === 'object' && isObject(value)
+      ? { ...value, ...missing(shape.fields, value) }
+      : value;
+  return mapInner(schema, complete, (field, inner) =>
+    field === undefined ? inner : applySchemaDefaults(field, inner),
+  );
+}
+
+function missing(fields: Fields, value: object): Readonly<Record<string, unknown>> {
+  const fallbacks = Object.entries(fields)
+    .filter(([name, { fallback }]) => fallback !== undefined && !Object.hasOwn(value, name))
+    .map(([name, { fallback }]) => [name, fallback]);
+  return Object.fromEntries(fallbacks);
+}
+
+/** Without the fields that the schema doesn't know: what `--validate=false` asks for. */
+export const pruneUnknown = (schema: Schema, value: unknown): unknown =>
+  mapInner(schema, value, (field, inner) => field && pruneUnknown(field, inner));
+
+/** Without those that orc doesn't support yet, too. */
+export const pruneUnsupported = (schema: Schema, value: unknown): unknown =>
+  mapInner(schema, value, (field, inner) =>
+    field && field.shape.kind !== 'unsupported' ? pruneUnsupported(field, inner) : undefined,
+  );
 
 /**
  * A copy with every field, map value or list entry changed; `schema` is undefined for a field that isn't known. A field

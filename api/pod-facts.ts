@@ -1,7 +1,8 @@
 import { conditionOf } from './condition.ts';
 import type { Container } from './container.ts';
+import type { Taint } from './node.ts';
 import type { Pod } from './pod.ts';
-import type { PodSpec } from './pod-spec.ts';
+import type { PodSpec, Toleration } from './pod-spec.ts';
 import type { PodStatus } from './pod-status.ts';
 import { compareQuantities, milliOf, quantityOf, wholeOf } from './quantity.ts';
 
@@ -55,6 +56,15 @@ export function qosClass(spec: PodSpec): NonNullable<PodStatus['qosClass']> {
   const containers = [...spec.containers, ...(spec.initContainers ?? [])];
   if (containers.every(isGuaranteed)) return 'Guaranteed';
   return containers.some(asksForSomething) ? 'Burstable' : 'BestEffort';
+}
+
+/** Whether a pod with this toleration puts up with the taint, at least for a while. */
+export function tolerates(toleration: Toleration, taint: Taint): boolean {
+  const { key = '', operator = 'Equal', value = '', effect } = toleration;
+  if (effect && effect !== taint.effect) return false;
+  if (key === '') return operator === 'Exists';
+  if (key !== taint.key) return false;
+  return operator === 'Exists' || value === (taint.value ?? '');
 }
 
 type StatusOf = Pick<Pod, 'status'>;

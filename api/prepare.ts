@@ -1,11 +1,15 @@
-import { applySchemaDefaults } from './apply-defaults.ts';
 import { checkMetadata, checkMetadataUpdate } from './check-metadata.ts';
 import { checkShape } from './check-shape.ts';
 import * as field from './field-error.ts';
 import { type FieldError, type FieldErrors, fieldPath } from './field-error.ts';
 import { apiVersionOf, type Kind, type KubeObject, type NewObject } from './kind.ts';
-import { isObject, normalize } from './normalize.ts';
-import { pruneUnknown, pruneUnsupported } from './prune-unknown.ts';
+import {
+  applySchemaDefaults,
+  isObject,
+  normalize,
+  pruneUnknown,
+  pruneUnsupported,
+} from './normalize.ts';
 import type { Fields } from './schema.ts';
 
 export type Parsed<T> =

@@ -1,6 +1,6 @@
 /**
  * A small schema language for Kubernetes objects. One description of a kind's fields gives its TypeScript type
- * ({@link TypeOf}), the check of its shape (check-shape.ts), its defaults (apply-defaults.ts), the list keys that
+ * ({@link TypeOf}), the check of its shape (check-shape.ts), its defaults (normalize.ts), the list keys that
  * patches merge by and what `explain` prints.
  */
 export interface Schema<T = unknown, P extends Presence = Presence> {

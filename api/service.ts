@@ -1,9 +1,10 @@
+import { text, wide } from './columns.ts';
 import type { FieldErrors, FieldPath } from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkDns1035Label } from './names.ts';
 import * as s from './schema.ts';
-import { serviceColumns } from './service-columns.ts';
+import { formatLabelSelector } from './selector.ts';
 import { validateServiceSpec } from './validate-service-spec.ts';
 
 const portFields = {
@@ -86,7 +87,18 @@ export const Service: Kind<typeof fields> = kind({
       : []),
     ...nodePortClaims(spec),
   ],
-  columns: serviceColumns,
+  // As `kubectl get services` shows them.
+  columns: [
+    text('Type', 'How it is reached.', ({ spec }) => spec.type),
+    text('Cluster-IP', 'Its address; None when it is headless.', clusterIp),
+    text('External-IP', 'The name that it stands for.', externalName),
+    text('Port(s)', 'Its ports, and behind a colon those of the nodes.', portList),
+    wide(
+      text('Selector', 'Labels of its pods.', ({ spec }) =>
+        formatLabelSelector({ matchLabels: spec.selector }),
+      ),
+    ),
+  ],
   selectableFields: {
     'spec.clusterIP': ({ spec }) => spec.clusterIP,
     'spec.type': ({ spec }) => spec.type,
@@ -172,4 +184,19 @@ function validateClusterIpUpdate(next: Service, previous: Service, at: FieldPath
   if ([next, previous].some(({ spec }) => spec.type === 'ExternalName')) return [];
   if (!previous.spec.clusterIP) return [];
   return unchanged(next.spec.clusterIP, previous.spec.clusterIP, at('spec')('clusterIP'));
+}
+
+function clusterIp({ spec }: Service): string {
+  return spec.clusterIP || '<none>';
+}
+
+function externalName({ spec }: Service): string {
+  return (spec.type === 'ExternalName' && spec.externalName) || '<none>';
+}
+
+function portList({ spec: { ports = [] } }: Service): string {
+  const words = ports.map(({ port, nodePort, protocol }) =>
+    nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`,
+  );
+  return words.join(',') || '<none>';
 }

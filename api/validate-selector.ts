@@ -1,10 +1,9 @@
 import { checkLabels } from './check-metadata.ts';
 import * as field from './field-error.ts';
 import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
-import type { LabelSelector } from './label-selector.ts';
 import { checkLabelValue, checkQualifiedName } from './names.ts';
 import type { PodTemplate } from './pod-spec.ts';
-import { matchesSelector, requirementsOf } from './selector.ts';
+import { type LabelSelector, matchesSelector, requirementsOf } from './selector.ts';
 
 /** The selector of a controller: well-formed, not empty, and true for the pods that its template makes. */
 export const validateSelectorOf =

@@ -1,5 +1,4 @@
-import type { Kind } from '../api/kind.ts';
-import { apiVersionOf } from '../api/kind.ts';
+import { apiVersionOf, type Kind } from '../api/kind.ts';
 import { kinds } from '../api/kinds.ts';
 import { closestTo } from '../base/closest.ts';
 import { UsageError } from '../base/flags.ts';

@@ -1,12 +1,11 @@
 import type { Container } from '../api/container.ts';
 import type { Deployment } from '../api/deployment.ts';
 import type { AnyObject } from '../api/kind.ts';
-import type { LabelSelector } from '../api/label-selector.ts';
 import { isObject } from '../api/normalize.ts';
 import { Pod } from '../api/pod.ts';
 import { isPodReady } from '../api/pod-facts.ts';
 import { ReplicaSet } from '../api/replica-set.ts';
-import { formatLabelSelector, type Labels } from '../api/selector.ts';
+import { formatLabelSelector, type LabelSelector, type Labels } from '../api/selector.ts';
 import { Service } from '../api/service.ts';
 import { text } from '../base/flags.ts';
 import type { Cli } from './cli.ts';

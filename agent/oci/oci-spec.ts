@@ -1,7 +1,6 @@
 import { checkShape } from '../../api/check-shape.ts';
 import { fieldPath } from '../../api/field-error.ts';
-import { normalize } from '../../api/normalize.ts';
-import { pruneUnknown } from '../../api/prune-unknown.ts';
+import { normalize, pruneUnknown } from '../../api/normalize.ts';
 import {
   bool,
   int,

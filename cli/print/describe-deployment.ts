@@ -1,7 +1,6 @@
 import type { Deployment } from '../../api/deployment.ts';
 import { formatSince } from '../../api/format-age.ts';
-import type { Pod } from '../../api/pod.ts';
-import { podColumns } from '../../api/pod-columns.ts';
+import { Pod } from '../../api/pod.ts';
 import type { ReplicaSet } from '../../api/replica-set.ts';
 import { formatLabelSelector } from '../../api/selector.ts';
 import { conditionSection } from './describe-any.ts';
@@ -64,7 +63,7 @@ const podTable = (pods: readonly Pod[], now: number) => ({
   headers: ['NAME', 'READY', 'STATUS', 'RESTARTS', 'NODE', 'IP', 'AGE'],
   rows: pods.map((pod) => {
     const cell = (name: string) =>
-      String(podColumns.find((column) => column.name === name)?.of(pod, now) ?? '');
+      String(Pod.columns.find((column) => column.name === name)?.of(pod, now) ?? '');
     const cells = ['Ready', 'Status', 'Restarts', 'Node', 'IP'].map(cell);
     return [pod.metadata.name, ...cells, formatSince(pod.metadata.creationTimestamp, now)];
   }),

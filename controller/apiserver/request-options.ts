@@ -1,8 +1,6 @@
-import { applySchemaDefaults } from '../../api/apply-defaults.ts';
 import { checkShape } from '../../api/check-shape.ts';
 import { fieldPath } from '../../api/field-error.ts';
-import { isObject, normalize } from '../../api/normalize.ts';
-import { pruneUnknown } from '../../api/prune-unknown.ts';
+import { applySchemaDefaults, isObject, normalize, pruneUnknown } from '../../api/normalize.ts';
 import * as s from '../../api/schema.ts';
 import { StatusError } from '../../api/status.ts';
 import type { DeleteOptions } from '../store/objects.ts';

@@ -1,7 +1,6 @@
 import type { AnyObject } from '../../api/kind.ts';
-import type { LabelSelector } from '../../api/label-selector.ts';
 import { isObject } from '../../api/normalize.ts';
-import { formatLabelSelector } from '../../api/selector.ts';
+import { formatLabelSelector, type LabelSelector } from '../../api/selector.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { readObject } from './get.ts';
 import { bodyOf } from './incoming.ts';

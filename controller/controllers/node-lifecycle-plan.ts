@@ -2,10 +2,10 @@ import { conditionOf, withCondition } from '../../api/condition.ts';
 import type { Lease } from '../../api/lease.ts';
 import type { Node, NodeCondition, Taint } from '../../api/node.ts';
 import type { Pod } from '../../api/pod.ts';
+import { tolerates } from '../../api/pod-facts.ts';
 import type { Toleration } from '../../api/pod-spec.ts';
 import type { PodCondition } from '../../api/pod-status.ts';
 import { isSame } from '../../api/same.ts';
-import { tolerates } from '../../api/toleration.ts';
 import { formatTime } from '../../base/clock.ts';
 
 export interface NodeObservation {

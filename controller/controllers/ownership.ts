@@ -1,8 +1,7 @@
 import type { AnyObject, Kind, KubeObject } from '../../api/kind.ts';
-import type { LabelSelector } from '../../api/label-selector.ts';
 import type { OwnerReference } from '../../api/object-meta.ts';
 import type { Fields } from '../../api/schema.ts';
-import { matchesSelector } from '../../api/selector.ts';
+import { type LabelSelector, matchesSelector } from '../../api/selector.ts';
 import type { Cache, Index, ObjectChange } from '../store/cache.ts';
 import { formatKey, keyOf } from '../store/keys.ts';
 import type { LoopDeps } from '../store/loop.ts';

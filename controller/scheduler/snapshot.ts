@@ -1,8 +1,13 @@
 import type { Node } from '../../api/node.ts';
 import type { Pod } from '../../api/pod.ts';
-import { type HostPort, hostPorts, isPodFinished, podRequests } from '../../api/pod-facts.ts';
+import {
+  type HostPort,
+  hostPorts,
+  isPodFinished,
+  podRequests,
+  tolerates,
+} from '../../api/pod-facts.ts';
 import { milliOf, wholeOf } from '../../api/quantity.ts';
-import { tolerates } from '../../api/toleration.ts';
 
 /** CPU in millicores, memory in bytes, pods. */
 export interface Resources {

@@ -1,5 +1,4 @@
-import { applySchemaDefaults } from '../../../api/apply-defaults.ts';
-import { childSchema, isObject, own } from '../../../api/normalize.ts';
+import { applySchemaDefaults, childSchema, isObject, own } from '../../../api/normalize.ts';
 import { parseQuantity } from '../../../api/quantity.ts';
 import { isSame } from '../../../api/same.ts';
 import type { Schema } from '../../../api/schema.ts';
