@@ -7,14 +7,7 @@ import type {
 } from './container.ts';
 import * as field from './field-error.ts';
 import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
-import {
-  checkEnvName,
-  checkIpv4,
-  checkPortName,
-  checkPortNumberOrName,
-  checkQualifiedName,
-  checkRelativePath,
-} from './names.ts';
+import * as names from './names.ts';
 import { own } from './normalize.ts';
 import type { Probe } from './probe.ts';
 import { compareQuantities, quantityOf } from './quantity.ts';
@@ -31,7 +24,7 @@ export const validateContainer =
       errorsOfEach(container.env, at('env'), validateEnvVar),
       errorsOfEach(container.envFrom, at('envFrom'), ({ prefix, ...sources }, path) =>
         errorsOf(
-          prefix && field.check(path('prefix'), prefix, checkEnvName),
+          prefix && field.check(path('prefix'), prefix, names.checkEnvName),
           exactlyOne(['configMapRef', 'secretRef'])(sources, path),
         ),
       ),
@@ -54,26 +47,26 @@ export const validateNoProbes: Rule<Container> = (container, at) =>
     );
 
 const validatePorts: Rule<Container> = ({ ports = [] }, at) => {
-  const names = ports.map(({ name }) => name);
+  const taken = ports.map(({ name }) => name);
   return errorsOfEach(ports, at, ({ name, hostIP }, path, index) =>
     errorsOf(
       hostIP && validateHostIp(hostIP, path('hostIP')),
-      name && field.check(path('name'), name, checkPortName),
-      name && names.indexOf(name) < index && field.duplicate(path('name'), name),
+      name && field.check(path('name'), name, names.checkPortName),
+      name && taken.indexOf(name) < index && field.duplicate(path('name'), name),
     ),
   );
 };
 
 /** Of the loopback network no port is opened: agent/network/service-rules.ts says why. */
 const validateHostIp: Rule<string> = (ip, at) =>
-  ip.startsWith('127.') ? [field.unsupported(at, ip)] : field.check(at, ip, checkIpv4);
+  ip.startsWith('127.') ? [field.unsupported(at, ip)] : field.check(at, ip, names.checkIpv4);
 
 const validateEnvVar: Rule<EnvVar> = ({ name, value, valueFrom }, at) => {
   const possible = ['fieldRef', 'configMapKeyRef', 'secretKeyRef'];
   const path = valueFrom?.fieldRef?.fieldPath;
   const source = at('valueFrom');
   return errorsOf(
-    field.check(at('name'), name, checkEnvName),
+    field.check(at('name'), name, names.checkEnvName),
     valueFrom &&
       value &&
       field.invalid(source, '', 'may not be specified when `value` is not empty'),
@@ -111,7 +104,7 @@ const ENV_FIELD_PATHS = [
 const validateFieldPath: Rule<string> = (path, at) => {
   const subscript = /^metadata\.(?:labels|annotations)\['(.+)'\]$/.exec(path)?.[1];
   if (subscript !== undefined)
-    return field.check(at, path, () => checkQualifiedName(subscript.toLowerCase()));
+    return field.check(at, path, () => names.checkQualifiedName(subscript.toLowerCase()));
   return ENV_FIELD_PATHS.includes(path) ? [] : [field.notOneOf(at, path, ENV_FIELD_PATHS)];
 };
 
@@ -121,7 +114,7 @@ const validateVolumeMount =
     errorsOf(
       !volumes.has(name) && field.missing(at('name'), name),
       field.check(at('mountPath'), mountPath, checkMountPath),
-      subPath && field.check(at('subPath'), subPath, checkRelativePath),
+      subPath && field.check(at('subPath'), subPath, names.checkRelativePath),
     );
 
 function checkMountPath(path: string): string | undefined {
@@ -158,7 +151,7 @@ const validateProbe: Rule<Probe> = (probe, at) => {
 };
 
 const validatePort: Rule<number | string> = (port, at) =>
-  field.check(at, port, checkPortNumberOrName);
+  field.check(at, port, names.checkPortNumberOrName);
 
 /** Of a pod or a container. */
 export const validateAppArmor: Rule<Pick<SecurityContext, 'appArmorProfile'>> = (context, at) => {

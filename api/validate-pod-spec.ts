@@ -2,13 +2,7 @@ import { checkAnnotations, checkLabels } from './check-metadata.ts';
 import type { Container } from './container.ts';
 import * as field from './field-error.ts';
 import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
-import {
-  checkDnsLabel,
-  checkDnsSubdomain,
-  checkLabelValue,
-  checkQualifiedName,
-  checkRelativePath,
-} from './names.ts';
+import * as names from './names.ts';
 import type { PodSpec, PodTemplate, Toleration } from './pod-spec.ts';
 import { quantityOf } from './quantity.ts';
 import { isSame } from './same.ts';
@@ -46,7 +40,7 @@ const validateRuntime: Rule<PodSpec> = (spec, at) => {
   const noTerminal: Rule<Container> = ({ tty }, path) =>
     tty ? [field.unsupported(path('tty'), true)] : [];
   return errorsOf(
-    field.check(at('runtimeClassName'), name, checkDnsSubdomain),
+    field.check(at('runtimeClassName'), name, names.checkDnsSubdomain),
     errorsOfEach(containers, at('containers'), noTerminal),
     errorsOfEach(initContainers, at('initContainers'), noTerminal),
   );
@@ -94,7 +88,7 @@ const validateItems: Rule<readonly KeyToPath[] | undefined> = (items = [], at) =
   const paths = items.map(({ path }) => path);
   return errorsOfEach(paths, at, (path, place, index) =>
     errorsOf(
-      field.check(place('path'), path, checkRelativePath),
+      field.check(place('path'), path, names.checkRelativePath),
       paths.indexOf(path) < index && field.duplicate(place('path'), path),
     ),
   );
@@ -103,14 +97,14 @@ const validateItems: Rule<readonly KeyToPath[] | undefined> = (items = [], at) =
 const validateToleration: Rule<Toleration> = (toleration, at) => {
   const { key, operator = 'Equal', value = '', effect = '', tolerationSeconds } = toleration;
   return errorsOf(
-    key && field.check(at('key'), key, checkQualifiedName),
+    key && field.check(at('key'), key, names.checkQualifiedName),
     !key &&
       operator !== 'Exists' &&
       field.invalid(at('operator'), operator, 'must be Exists when `key` is empty (every taint)'),
     operator === 'Exists' &&
       value !== '' &&
       field.invalid(at('value'), value, 'must be empty when `operator` is Exists'),
-    operator === 'Equal' && field.check(at('value'), value, checkLabelValue),
+    operator === 'Equal' && field.check(at('value'), value, names.checkLabelValue),
     tolerationSeconds !== undefined &&
       effect !== 'NoExecute' &&
       field.invalid(at('effect'), effect, 'must be NoExecute when `tolerationSeconds` is set'),
@@ -120,9 +114,9 @@ const validateToleration: Rule<Toleration> = (toleration, at) => {
 const validateHost: Rule<PodSpec> = (spec, at) => {
   const { nodeName, hostname, subdomain, hostNetwork, hostUsers } = spec;
   return errorsOf(
-    nodeName && field.check(at('nodeName'), nodeName, checkDnsSubdomain),
-    hostname && field.check(at('hostname'), hostname, checkDnsLabel),
-    subdomain && field.check(at('subdomain'), subdomain, checkDnsLabel),
+    nodeName && field.check(at('nodeName'), nodeName, names.checkDnsSubdomain),
+    hostname && field.check(at('hostname'), hostname, names.checkDnsLabel),
+    subdomain && field.check(at('subdomain'), subdomain, names.checkDnsLabel),
     hostNetwork &&
       !hostUsers &&
       field.invalid(at('hostNetwork'), true, 'must be false when `hostUsers` is false'),

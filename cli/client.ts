@@ -2,12 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { isObject } from '../api/normalize.ts';
-import {
-  type StatusDetails,
-  StatusError,
-  type StatusReason,
-  statusReasons,
-} from '../api/status.ts';
+import * as status from '../api/status.ts';
 import { rootCause } from '../base/error-chain.ts';
 import { CliError } from './cli-error.ts';
 import type { Connection } from './kubeconfig.ts';
@@ -113,15 +108,17 @@ export function unreachable({ server }: Connection, cause: unknown): Error {
 interface WireStatus {
   readonly message?: string;
   readonly reason?: string;
-  readonly details?: StatusDetails;
+  readonly details?: status.StatusDetails;
 }
 
 export function refusal(code: number, body: string): Error {
   const { message, reason = '', details = {} }: WireStatus = jsonObject(body) ?? {};
   if (message === undefined)
     return new CliError(`the server answered ${code}: ${body.trim().slice(0, 500)}`);
-  const known = Object.hasOwn(statusReasons, reason) ? (reason as StatusReason) : reasonOf(code);
-  return new StatusError(known, message, { details });
+  const known = Object.hasOwn(status.statusReasons, reason)
+    ? (reason as status.StatusReason)
+    : reasonOf(code);
+  return new status.StatusError(known, message, { details });
 }
 
 function objectIn<T>({ server }: Connection, body: string): T {
@@ -142,9 +139,9 @@ function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined
   }
 }
 
-function reasonOf(code: number): StatusReason {
-  const found = Object.entries(statusReasons).find(([, reason]) => reason.code === code);
-  return (found?.[0] as StatusReason | undefined) ?? 'InternalError';
+function reasonOf(code: number): status.StatusReason {
+  const found = Object.entries(status.statusReasons).find(([, reason]) => reason.code === code);
+  return (found?.[0] as status.StatusReason | undefined) ?? 'InternalError';
 }
 
 /** `Warning: 299 - "text"`: Kubernetes' way to say "done, but". */

@@ -10,8 +10,8 @@ export interface Declaration<F extends Flags = Flags> {
   readonly usage?: string;
   /** Below the help. */
   readonly notes?: string;
-  /** Gives the exit code. */
-  run(cli: Cli, words: readonly string[], flags: ValuesOf<F>): Promise<number>;
+  /** Gives the exit code, where that isn't 0. */
+  run(cli: Cli, words: readonly string[], flags: ValuesOf<F>): Promise<unknown>;
 }
 
 /** Its flags' types are `run`'s. */

@@ -44,7 +44,8 @@ async function runVerb(name: VerbName, args: readonly string[], io: Io): Promise
   const verb = await definitions[name]();
   const cli = openCli(io, command.opts());
   try {
-    return await verb.run(cli, command.args, flagsOf(command, verb.flags ?? {}));
+    const code = await verb.run(cli, command.args, flagsOf(command, verb.flags ?? {}));
+    return typeof code === 'number' ? code : 0;
   } finally {
     cli.api.close();
   }

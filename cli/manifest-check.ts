@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { type AnyObject, apiVersionOf } from '../api/kind.ts';
 import { kinds } from '../api/kinds.ts';
 import { Namespace } from '../api/namespace.ts';
@@ -8,7 +9,6 @@ import { StatusError } from '../api/status.ts';
 import { closestTo } from '../base/closest.ts';
 import type { Reply } from './client.ts';
 import { kindOf } from './kind-lookup.ts';
-import { mapLimited } from './limited.ts';
 import type { Finding, Manifest, ManifestObject } from './manifest.ts';
 import type { Api, ObjectRef } from './resources.ts';
 
@@ -37,9 +37,9 @@ const checksAtOnce = 4;
 export async function checkManifest(api: Api, manifest: Manifest, options: CheckOptions) {
   const { named, findings } = nameObjects(manifest, options.namespace);
   const grounds = new Set(named.filter(isGround).map(({ ref }) => subjectOf(ref)));
-  const answers = await mapLimited(named, checksAtOnce, (one) =>
-    checkOne(api, one, { ...options, grounds }),
-  );
+  const check = (one: NamedObject) => checkOne(api, one, { ...options, grounds });
+  const checks = Readable.from(named).map(check, { concurrency: checksAtOnce });
+  const answers: readonly Awaited<ReturnType<typeof check>>[] = await checks.toArray();
   const refused = answers.flatMap((answer) => ('findings' in answer ? answer.findings : []));
   return {
     checked: answers.flatMap((answer) => ('ref' in answer ? answer : [])),

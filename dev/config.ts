@@ -1,41 +1,33 @@
 import { resolve } from 'node:path';
-import {
-  formatFlags,
-  list,
-  listOf,
-  on,
-  parseFlags,
-  text,
-  UsageError,
-  type ValuesOf,
-} from '../base/flags.ts';
+import * as flags from '../base/flags.ts';
 import { logLevelFlag } from '../base/log.ts';
 import { parsePublication } from './publication.ts';
 
 export const devFlags = {
-  nodes: text('N', 'hosts with an agent each', '3').whole(1, 50),
-  controllers: text('N', 'hosts with a controller each; several need --etcd', '1').whole(1, 5),
-  etcd: text('1|3', 'the store is etcd with so many members', '0').whole(0, 5),
-  'data-dir': text(
-    'DIR',
-    'keep state and kubeconfig here (default: a fresh directory, removed at the end)',
-  ).parsed((path) => resolve(path)),
-  port: text('PORT', 'API on 127.0.0.1; 0 is any free port', '6443').whole(0, 65_535),
-  publish: listOf(
+  nodes: flags.text('N', 'hosts with an agent each', '3').whole(1, 50),
+  controllers: flags
+    .text('N', 'hosts with a controller each; several need --etcd', '1')
+    .whole(1, 5),
+  etcd: flags.text('1|3', 'the store is etcd with so many members', '0').whole(0, 5),
+  'data-dir': flags
+    .text('DIR', 'keep state and kubeconfig here (default: a fresh directory, removed at the end)')
+    .parsed((path) => resolve(path)),
+  port: flags.text('PORT', 'API on 127.0.0.1; 0 is any free port', '6443').whole(0, 65_535),
+  publish: flags.listOf(
     '[IP:]PORT:SERVICE[.NAMESPACE][:PORT]',
     "a port of this machine (0 takes a free one) for a Service's (80), once there is one",
     parsePublication,
   ),
-  registry: on('a registry for the hosts, as registry:5000'),
-  'cache-dir': text('DIR', 'Debian packages for the registry', '.cache').parsed((path) =>
-    resolve(path),
-  ),
-  'runtime-handler': list('NAME=PATH', 'another OCI runtime, which every host has'),
-  'ready-fd': text('FD', 'write "ready" to this descriptor when all is up').whole(3, 1023),
+  registry: flags.on('a registry for the hosts, as registry:5000'),
+  'cache-dir': flags
+    .text('DIR', 'Debian packages for the registry', '.cache')
+    .parsed((path) => resolve(path)),
+  'runtime-handler': flags.list('NAME=PATH', 'another OCI runtime, which every host has'),
+  'ready-fd': flags.text('FD', 'write "ready" to this descriptor when all is up').whole(3, 1023),
   'log-level': logLevelFlag,
 };
 
-export interface DevConfig extends ValuesOf<typeof devFlags> {
+export interface DevConfig extends flags.ValuesOf<typeof devFlags> {
   /** This process is in a systemd scope of its own already. */
   readonly scoped: boolean;
   /** Who called sudo: files that people read are theirs. */
@@ -48,13 +40,15 @@ export const devHelp = `orc dev: a real cluster of several hosts on this machine
   orc dev --nodes 5 --data-dir d  five, and their state is kept in d
   orc dev --controllers 3 --etcd 3
 
-${formatFlags(devFlags)}`;
+${flags.formatFlags(devFlags)}`;
 
 /** Throws UsageError. */
 export function readDevConfig(argv: readonly string[]): DevConfig {
-  const given = parseFlags(argv, devFlags);
+  const given = flags.parseFlags(argv, devFlags);
   if (given.controllers > 1 && given.etcd === 0)
-    throw new UsageError('--controllers needs --etcd: the embedded store is for one controller');
+    throw new flags.UsageError(
+      '--controllers needs --etcd: the embedded store is for one controller',
+    );
   return {
     ...given,
     scoped: process.env.ORC_DEV_SCOPED === '1',

@@ -7,21 +7,12 @@ import { printTable } from '../print/print-table.ts';
 export const defineApiResources = defineVerb({
   flags: { output: oneOf('format', ['name']).short('o') },
   async run(cli, _, { output }) {
-    if (output === 'name') {
-      for (const { plural, group } of kinds) cli.out(group === '' ? plural : `${plural}.${group}`);
-      return 0;
-    }
-    const table = {
-      headers: ['NAME', 'SHORT', 'VERSION', 'NAMESPACED', 'KIND'],
-      rows: kinds.map((kind) => [
-        kind.plural,
-        kind.shortNames.join(','),
-        apiVersionOf(kind),
-        String(kind.namespaced),
-        kind.kind,
-      ]),
-    };
-    printTable(cli, table);
-    return 0;
+    const headers = ['NAME', 'SHORT', 'VERSION', 'NAMESPACED', 'KIND'];
+    const rows = kinds.map((one) => {
+      const { plural, shortNames, namespaced, kind } = one;
+      return [plural, shortNames.join(','), apiVersionOf(one), String(namespaced), kind];
+    });
+    if (output === undefined) printTable(cli, { headers, rows });
+    else for (const { plural, group } of kinds) cli.out(group ? `${plural}.${group}` : plural);
   },
 });

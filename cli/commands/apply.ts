@@ -44,7 +44,6 @@ export const defineApply = defineVerb({
       .filter(({ outcome }) => flags.wait || outcome !== 'unchanged')
       .map(({ ref }) => ref);
     if (wait && rollouts.length > 0) await followRollouts(cli, rollouts, flags.timeout);
-    return 0;
   },
 });
 
@@ -63,10 +62,9 @@ async function applyAll({ api, out }: Cli, checked: readonly CheckedObject[], fo
   return results;
 }
 
-async function showDryRun(cli: Cli, checked: readonly CheckedObject[]): Promise<number> {
+async function showDryRun(cli: Cli, checked: readonly CheckedObject[]): Promise<void> {
   for (const one of groundsFirst(checked))
     cli.out(`${resultLine(one.ref, await wouldBe(cli, one))} (dry run)`);
-  return 0;
 }
 
 async function wouldBe({ api }: Cli, { ref, dryRun }: CheckedObject): Promise<Outcome> {

@@ -24,6 +24,5 @@ export const defineBackup = defineVerb({
       await rm(unfinished, { force: true });
     }
     cli.out(`${file}: keep it safe, it holds the cluster's keys`);
-    return 0;
   },
 });

@@ -27,7 +27,6 @@ export const defineCp = defineVerb({
     const there = { cli, ...inPod };
     if (source.pod === undefined) await copyIn(there, source.path, target.path);
     else await copyOut(there, source.path, target.path);
-    return 0;
   },
 });
 

@@ -33,7 +33,6 @@ export const defineDescribe = defineVerb({
       if (index > 0) cli.out('');
       cli.out(formatDescription(headline(ref), await describe(cli, ref), layoutOf(cli.io)));
     }
-    return 0;
   },
 });
 

@@ -26,7 +26,7 @@ const drainFlags = {
 
 export const defineDrain = defineVerb({ words, flags: drainFlags, run: drain });
 
-async function mark(cli: Cli, names: readonly string[], unschedulable: boolean): Promise<number> {
+async function mark(cli: Cli, names: readonly string[], unschedulable: boolean): Promise<void> {
   const word = unschedulable ? 'cordoned' : 'uncordoned';
   for (const ref of names.map(nodeRef)) {
     const { spec } = await cli.api.get<Node>(ref);
@@ -34,7 +34,6 @@ async function mark(cli: Cli, names: readonly string[], unschedulable: boolean):
     if (!isSo) await cli.api.mergePatch(ref, { spec: { unschedulable } });
     cli.out(`node/${ref.name} ${isSo ? 'already ' : ''}${word}`);
   }
-  return 0;
 }
 
 const nodeRef = (word: string): ObjectRef => ({
@@ -46,7 +45,7 @@ const nodeRef = (word: string): ObjectRef => ({
 type DrainFlags = ValuesOf<typeof drainFlags>;
 
 /** Cordons them; then evicts their pods, all or (if one of them would be lost) none; waits until they are gone. */
-async function drain(cli: Cli, names: readonly string[], flags: DrainFlags): Promise<number> {
+async function drain(cli: Cli, names: readonly string[], flags: DrainFlags): Promise<void> {
   await mark(cli, names, true);
   const pods = await podsOn(cli, names);
   const kept = pods.flatMap((pod) => lossesOf(pod, flags));
@@ -61,7 +60,6 @@ async function drain(cli: Cli, names: readonly string[], flags: DrainFlags): Pro
   const evicted = pods.map((pod) => ({ ref: podRef(pod), uid: pod.metadata.uid }));
   await untilGone(cli, evicted, flags.timeout);
   for (const { name } of names.map(nodeRef)) cli.out(`node/${name} drained`);
-  return 0;
 }
 
 async function evict(cli: Cli, pod: Pod, deleteOptions: unknown): Promise<void> {

@@ -26,12 +26,11 @@ export const defineEvents = defineVerb({
     const table = eventTable(found, { withNamespace, now: now() });
     if (found.length === 0) cli.err('no events; they are kept for an hour');
     else printTable(cli, table);
-    if (!flags.watch) return 0;
+    if (!flags.watch) return;
     for await (const { type, object } of watchObjects<Event>(cli.api, selection, metadata)) {
       if (type === 'DELETED' || !isWanted(object.type, flags.types)) continue;
       printRows(cli, eventTable([object], { withNamespace, now: now() }).rows, table);
     }
-    return 0;
   },
 });
 

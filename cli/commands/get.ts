@@ -60,18 +60,17 @@ async function printObjects(
   cli: Cli,
   queries: readonly GetQuery[],
   output: 'yaml' | 'json' | 'name',
-): Promise<number> {
+): Promise<void> {
   const found = (await Promise.all(queries.map((query) => fetchObjects(cli, query)))).flat();
   if (output === 'name') {
     for (const { kind, object } of found) cli.out(`${resultName(kind)}/${object.metadata.name}`);
-    return 0;
+    return;
   }
   const isOne = queries.length === 1 && queries[0]?.names.length === 1;
   const objects = found.map(({ object }) => object);
   const list = { apiVersion: 'v1', kind: 'List', metadata: {}, items: objects };
   const { formatObject } = await import('../print/object.ts');
   cli.io.stdout.write(formatObject(isOne ? objects[0] : list, output));
-  return 0;
 }
 
 /** Items of a list may come without their type. */
@@ -104,7 +103,6 @@ async function printTables(cli: Cli, queries: readonly GetQuery[], flags: GetFla
   }
   if (filled.length === 0) tellNothing(cli, queries);
   if (flags.watch) for (const one of found) await followTable(cli, one);
-  return 0;
 }
 
 interface Shown {

@@ -6,7 +6,6 @@ import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
-import { mapLimited } from '../limited.ts';
 import { liveList } from '../live-list.ts';
 import { containerFlag, containerOf, containersOf, podRef, podSelection } from '../pods-of.ts';
 import { parseDuration } from '../print/duration.ts';
@@ -38,18 +37,17 @@ type LogFlags = ValuesOf<typeof logFlags>;
 const maxFollowed = 50;
 const tailOfSelected = 10;
 
-async function logs(cli: Cli, [word]: readonly string[], flags: LogFlags): Promise<number> {
+async function logs(cli: Cli, [word]: readonly string[], flags: LogFlags) {
   const query = logQuery(flags);
   const meant = await podsMeant(cli, word, flags.selector);
   if ('selection' in meant && flags.follow) return followAll(cli, meant.selection, flags);
   const sources = (await podsNow(cli, meant)).flatMap((pod) => sourcesIn(pod, flags));
-  const [only] = sources;
-  if (only && sources.length === 1) {
-    await printLog(cli, only, query);
-    return 0;
-  }
-  const atOnce = flags.follow ? sources.length : 1;
-  const outcomes = await mapLimited(sources, atOnce, (source) => printLines(cli, source, query));
+  const [only, ...others] = sources;
+  if (only && others.length === 0) return printLog(cli, only, query);
+  const print = (source: Source) => printLines(cli, source, query);
+  const outcomes = await (flags.follow
+    ? Promise.all(sources.map(print))
+    : Array.fromAsync(sources, print));
   return outcomes.every((isRead) => isRead) ? 0 : 1;
 }
 

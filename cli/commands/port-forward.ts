@@ -31,7 +31,6 @@ export const definePortForward = defineVerb({
           listeners.push(await listen(cli, ref, { ...forward, host }));
       const interruption = cli.io.interruption();
       if (!interruption.aborted) await once(interruption, 'abort');
-      return 0;
     } finally {
       for (const close of listeners) close();
     }

@@ -42,7 +42,6 @@ export const defineRollout = defineVerb({
     }
     if (waiting.includes(verb) && (!flags.noWait || verb === 'status'))
       await followRollouts(cli, refs, flags.timeout);
-    return 0;
   },
 });
 

@@ -31,7 +31,7 @@ export const defineRun = defineVerb({
 type RunFlags = ValuesOf<typeof runFlags>;
 type Mode = Pick<RunFlags, 'stdin' | 'tty'>;
 
-async function run(cli: Cli, words: readonly string[], flags: RunFlags): Promise<number> {
+async function run(cli: Cli, words: readonly string[], flags: RunFlags) {
   const [name = '', ...args] = words;
   const ref = { kind: Pod, name, namespace: await cli.namespace() };
   const { stdin, rm } = flags;
@@ -40,10 +40,7 @@ async function run(cli: Cli, words: readonly string[], flags: RunFlags): Promise
   await cli.api.send({
     ...{ method: 'POST', path: collectionPath(ref), query: { fieldManager: 'orc' }, body },
   });
-  if (!stdin && !rm) {
-    cli.out(`pod/${name} created`);
-    return 0;
-  }
+  if (!stdin && !rm) return cli.out(`pod/${name} created`);
   try {
     return await follow(cli, ref, { stdin, tty });
   } finally {

@@ -28,6 +28,5 @@ export const defineScale = defineVerb({
     }
     const rollouts = scaled.filter(({ kind }) => kind.kind === Deployment.kind);
     if (!noWait && rollouts.length > 0) await followRollouts(cli, rollouts, timeout);
-    return 0;
   },
 });

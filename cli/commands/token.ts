@@ -26,7 +26,6 @@ export const defineToken = defineVerb({
     cli.out(body.token);
     cli.err(`\ngood until ${body.expiresAt}; on the new host:\n\n  ${start}`);
     if (others.length > 0) cli.err(`\nor, if it doesn't reach that address: ${others.join(', ')}`);
-    return 0;
   },
 });
 

@@ -26,7 +26,6 @@ export const defineTop = defineVerb({
     if (wantsNodes) print(cli, await nodesUse(cli, name, flags), flags);
     if (what === 'both') cli.out('');
     if (wantsPods) print(cli, await podsUse(cli, name, flags), flags);
-    return 0;
   },
 });
 

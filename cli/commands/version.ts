@@ -6,10 +6,9 @@ export const defineVersion = defineVerb({
   flags: { client: on('without asking the controller') },
   async run(cli, _, { client }) {
     cli.out(`orc ${packageJson.version}`);
-    if (client) return 0;
+    if (client) return;
     const { body } = await cli.api.send<{ major: string; minor: string }>({ path: '/version' });
     const { server } = (await cli.api.connected()).connection;
     cli.out(`controller at ${server}, Kubernetes API ${body.major}.${body.minor}`);
-    return 0;
   },
 });
