@@ -1,62 +1,52 @@
 import type { IncomingMessage } from 'node:http';
-import { Writable } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type RawData, WebSocket } from 'ws';
 import { CliError } from './cli-error.ts';
 import { type ApiRequest, refusal, unreachable, urlOf } from './client.ts';
 import type { Connection } from './kubeconfig.ts';
 
-/** A WebSocket with Kubernetes' subprotocol v5.channel.k8s.io: each message's first byte is its channel; 255 ends one. */
-export interface Channels {
-  /** What is written to it goes out on this channel; its end half-closes that. Takes all, to no effect, once closed. */
-  input(channel: number): Writable;
-  /** Back-pressure on what is received. */
-  pause(): void;
-  resume(): void;
-  /** At its end: why it broke off, if it did. */
-  readonly closed: Promise<CliError | undefined>;
-  /** At once. */
-  close(): void;
-}
-
 const closeChannel = 255;
 const highWaterBytes = 1024 * 1024;
 
-/** Resolves when the server has agreed. Throws StatusError for what it refuses, CliError otherwise. */
-export async function openChannels(
-  connection: Connection,
-  request: ApiRequest,
-  onMessage: (channel: number, payload: Buffer) => void,
-): Promise<Channels> {
+/**
+ * A WebSocket with Kubernetes' subprotocol v5.channel.k8s.io: each message's first byte is its channel; 255 ends one.
+ * Resolves when the server has agreed. Throws StatusError for what it refuses, CliError otherwise.
+ */
+export async function openChannels(connection: Connection, request: ApiRequest) {
   const url = urlOf(connection, request);
   url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
-  const socket = new WebSocket(url, ['v5.channel.k8s.io'], {
-    ...connection.tls,
-    perMessageDeflate: false,
-    headers: connection.headers,
-  });
+  const { tls, headers } = connection;
+  const options = { ...tls, perMessageDeflate: false, headers };
+  const socket = new WebSocket(url, ['v5.channel.k8s.io'], options);
+  const send = (message: Buffer, sent: () => void) => socket.send(message, () => sent());
+  const channels = new Map<number, Duplex>();
+  /**
+   * What is written to it goes out on this channel; its end half-closes that. Takes all, to no effect, once closed. What
+   * is read of it are messages; as long as any channel has too many of them, none is received.
+   */
+  const channel = (number: number): Duplex =>
+    channels.getOrInsertComputed(number, () => {
+      const read = () => socket.resume();
+      const write = (chunk: Buffer, _: BufferEncoding, sent: () => void) =>
+        send(Buffer.concat([Buffer.of(number), chunk]), sent);
+      const final = (sent: () => void) => send(Buffer.of(closeChannel, number), sent);
+      const limits = { readableObjectMode: true, writableHighWaterMark: highWaterBytes };
+      return new Duplex({ ...limits, read, write, final });
+    });
   socket.on('message', (raw) => {
     const message = bytesOf(raw);
-    onMessage(message[0] ?? closeChannel, message.subarray(1));
+    const isRoomLeft = channel(message[0] ?? closeChannel).push(message.subarray(1));
+    if (!isRoomLeft) socket.pause();
   });
   const closed = new Promise<CliError | undefined>((resolve) => {
     socket.on('error', (cause) => resolve(new CliError('the connection broke', { cause })));
     socket.on('close', () => resolve(undefined));
   });
+  socket.on('close', () => channels.forEach((one) => void one.push(null)));
   await opened(socket, connection);
-  const send = (message: Buffer, sent: () => void) => socket.send(message, () => sent());
-  return {
-    input: (channel) =>
-      new Writable({
-        highWaterMark: highWaterBytes,
-        write: (chunk: Buffer, _, sent) => send(Buffer.concat([Buffer.of(channel), chunk]), sent),
-        final: (sent) => send(Buffer.of(closeChannel, channel), sent),
-      }),
-    pause: () => socket.pause(),
-    resume: () => socket.resume(),
-    closed,
-    close: () => socket.terminate(),
-  };
+  /** `closed`, at its end: why it broke off, if it did. `close`: at once. */
+  return { channel, closed, close: () => socket.terminate() };
 }
 
 function opened(socket: WebSocket, connection: Connection): Promise<void> {

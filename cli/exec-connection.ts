@@ -1,18 +1,9 @@
-import type { Writable } from 'node:stream';
 import type { Pod } from '../api/pod.ts';
-import { type Channels, openChannels } from './channels.ts';
+import { openChannels } from './channels.ts';
 import { CliError } from './cli-error.ts';
 import { refusal } from './client.ts';
 import { podRef } from './pods-of.ts';
 import { type Api, objectPath } from './resources.ts';
-
-/** A command in a container, or its first process: {@link openExec}. */
-export interface ExecConnection extends Omit<Channels, 'input' | 'closed'> {
-  readonly input: Writable;
-  resize(columns: number, rows: number): void;
-  /** Its exit code. Rejects with StatusError when it couldn't be run, CliError when the connection broke. */
-  readonly exited: Promise<number>;
-}
 
 /** What is asked of a container. */
 export interface ExecWanted {
@@ -26,43 +17,35 @@ export interface ExecWanted {
   readonly tty: boolean;
 }
 
-export type OnOutput = (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
-
-/** Channel 0 is stdin, 1 stdout, 2 stderr, 3 the final Status, 4 the terminal's size. */
-const channel = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4 };
-
-/** Throws StatusError for what the server refuses, CliError otherwise. */
-export async function openExec(
-  api: Api,
-  wanted: ExecWanted,
-  onOutput: OnOutput,
-): Promise<ExecConnection> {
+/** A command in a container, or its first process. Throws StatusError for what the server refuses, CliError otherwise. */
+export async function openExec(api: Api, wanted: ExecWanted) {
   const { pod, container, command, stdin, output, tty } = wanted;
   const subresource = command === undefined ? 'attach' : 'exec';
   const streams = { stdin, stdout: output, stderr: output && !tty, tty };
-  const request = {
-    path: objectPath(podRef(pod), subresource),
-    query: { command, container, ...streams },
-  };
+  const path = objectPath(podRef(pod), subresource);
   const ended = Promise.withResolvers<number>();
   ended.promise.catch(() => {});
   const { connection } = await api.connected();
-  const channels = await openChannels(connection, request, (from, payload) => {
-    if (from === channel.stdout) onOutput('stdout', payload);
-    if (from === channel.stderr) onOutput('stderr', payload);
-    if (from === channel.status) settle(payload.toString(), ended);
+  const query = { command, container, ...streams };
+  const { channel, closed, close } = await openChannels(connection, { path, query });
+  // The last that is said.
+  channel(3).on('data', (status: Buffer) => {
+    settle(status.toString(), ended);
+    close();
   });
-  void channels.closed.then((broke) =>
+  void closed.then((broke) =>
     ended.reject(broke ?? new CliError('the connection ended before the command did')),
   );
-  const sizes = channels.input(channel.resize);
   return {
-    ...channels,
-    input: channels.input(channel.stdin),
+    ...{ stdin: channel(0), stdout: channel(1), stderr: channel(2), close },
+    resize: (columns: number, rows: number) =>
+      void channel(4).write(JSON.stringify({ Width: columns, Height: rows })),
+    /** Its exit code. Rejects with StatusError when it couldn't be run, CliError when the connection broke. */
     exited: ended.promise,
-    resize: (columns, rows) => void sizes.write(JSON.stringify({ Width: columns, Height: rows })),
   };
 }
+
+export type ExecConnection = Awaited<ReturnType<typeof openExec>>;
 
 interface ExecStatus {
   readonly status?: string;

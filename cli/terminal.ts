@@ -12,9 +12,9 @@ export function hasTerminal({ io, err }: Cli, tty: boolean): boolean {
 
 /** Joins this terminal and a container until that has ended; the terminal is then as it was. Gives the exit code; Ctrl-C where it is no key hangs up. */
 export async function runInTerminal(cli: Cli, wanted: ExecWanted): Promise<number> {
-  const connection = await openExec(cli.api, wanted, (stream, chunk) => {
-    cli.io[stream].write(chunk);
-  });
+  const connection = await openExec(cli.api, wanted);
+  for (const stream of ['stdout', 'stderr'] as const)
+    connection[stream].on('data', (chunk: Buffer) => void cli.io[stream].write(chunk));
   const restore = [
     ...(wanted.stdin ? [passInput(cli.io, connection)] : []),
     ...(wanted.tty ? [passSize(cli.io, connection)] : []),
@@ -36,9 +36,9 @@ export async function runInTerminal(cli: Cli, wanted: ExecWanted): Promise<numbe
 
 type Undo = () => void;
 
-function passInput({ stdin }: Io, { input }: ExecConnection): Undo {
-  stdin.pipe(input);
-  return () => stdin.unpipe(input);
+function passInput({ stdin }: Io, connection: ExecConnection): Undo {
+  stdin.pipe(connection.stdin);
+  return () => stdin.unpipe(connection.stdin);
 }
 
 function passSize({ stdout }: Io, connection: ExecConnection): Undo {

@@ -1,14 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { basename, join, posix, resolve } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Pack } from 'tar-stream';
 import { about } from '../../base/error-chain.ts';
 import { UsageError } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
-import { type ExecConnection, openExec } from '../exec-connection.ts';
+import { type ExecConnection, type ExecWanted, openExec } from '../exec-connection.ts';
 import { packTree } from '../pack-tree.ts';
 import { containerFlag, pickContainer } from '../pods-of.ts';
 import { unpackTree } from '../unpack-tree.ts';
@@ -48,10 +46,9 @@ async function copyIn(there: There, path: string, wanted: string): Promise<void>
     ? posix.join(wanted, basename(resolve(path)))
     : posix.normalize(wanted);
   const skip = (what: string) => there.cli.err(`orc: ${what} is no file: not copied`);
-  await runThere(there, {
-    command: ['tar', '-xmf', '-', '-C', posix.dirname(target)],
-    input: packTree(path, posix.basename(target), skip),
-  });
+  const input = packTree(path, posix.basename(target), skip);
+  const command = ['tar', '-xmf', '-', '-C', posix.dirname(target)];
+  await runThere(there, { command, stdin: true }, ({ stdin }) => pipeline(input, stdin));
 }
 
 async function copyOut(there: There, path: string, wanted: string): Promise<void> {
@@ -59,50 +56,45 @@ async function copyOut(there: There, path: string, wanted: string): Promise<void
   const name = posix.basename(source) || '.';
   const found = await stat(wanted).catch(() => undefined);
   const target = found?.isDirectory() && name !== '.' ? join(wanted, name) : wanted;
-  const output = new PassThrough();
+  const skip = (what: string) => there.cli.err(`orc: ${what}`);
   const command = ['tar', '-cf', '-', '-C', posix.dirname(source), name];
-  await Promise.all([
-    runThere(there, { command, output }),
-    unpackTree(output, { name, target, skip: (what) => there.cli.err(`orc: ${what}`) }),
-  ]);
+  await runThere(there, { command }, ({ stdout }) => unpackTree(stdout, { name, target, skip }));
 }
 
 async function isDirectoryThere(there: There, path: string): Promise<boolean> {
   if (path.endsWith('/')) return true;
   const { cli, ...where } = there;
   const wanted = { ...where, command: ['test', '-d', path], ...quietly };
-  const connection = await openExec(cli.api, wanted, () => {});
+  const connection = await openExec(cli.api, wanted);
   // Where there is no `test`, it is a file until `tar` says otherwise.
   return (await connection.exited.catch(() => 1)) === 0;
 }
 
 const quietly = { stdin: false, output: true, tty: false };
 
-interface Run {
-  readonly command: readonly string[];
-  readonly input?: Pack;
-  readonly output?: PassThrough;
-}
+type Run = Pick<ExecWanted, 'command'> & Partial<ExecWanted>;
 
-/** To its end. Throws CliError with what it said when it fails. */
-async function runThere({ cli, ...where }: There, { command, input, output }: Run): Promise<void> {
+/** To its end, and that of the transfer. Throws CliError with what it said when it fails. */
+async function runThere(
+  { cli, ...where }: There,
+  run: Run,
+  transfer: (connection: ExecConnection) => Promise<void>,
+): Promise<void> {
   let said = '';
-  let connection: ExecConnection | undefined;
-  const wanted = { ...where, ...quietly, command, stdin: input !== undefined };
-  connection = await openExec(cli.api, wanted, (stream, chunk) => {
-    if (stream === 'stderr') said += chunk.toString().slice(0, maxSaid - said.length);
-    else if (output?.write(chunk) === false) connection?.pause();
+  const connection = await openExec(cli.api, { ...where, ...quietly, ...run });
+  connection.stderr.on('data', (chunk: Buffer) => {
+    said += chunk.toString().slice(0, maxSaid - said.length);
   });
-  output?.on('drain', () => connection.resume()).on('close', () => connection.close());
-  try {
-    const fed = input && pipeline(input, connection.input);
-    const [exitCode] = await Promise.all([connection.exited, fed]);
+  const tarEnds = async () => {
+    const exitCode = await connection.exited.catch((cause: unknown) => {
+      if (cause instanceof CliError) throw cause;
+      throw new CliError(`container ${where.container} ran no tar, which orc cp needs`, { cause });
+    });
     if (exitCode !== 0) throw new CliError(said.trim() || `tar ended with ${exitCode}`);
-  } catch (cause) {
-    if (cause instanceof CliError) throw cause;
-    throw new CliError(`container ${where.container} ran no tar, which orc cp needs`, { cause });
+  };
+  try {
+    await Promise.all([tarEnds(), transfer(connection)]);
   } finally {
-    output?.end();
     connection.close();
   }
 }

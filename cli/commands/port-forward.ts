@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
 import type { Pod } from '../../api/pod.ts';
 import { Service } from '../../api/service.ts';
 import { errorChain } from '../../base/error-chain.ts';
@@ -114,28 +115,17 @@ function portOfPod({ metadata, spec }: Pod, remote: string): number {
   return port;
 }
 
-/** Channel 0 is the connection's data, 1 what went wrong; each begins with the port in two bytes. */
+/** Channel 0 is the connection's data, 1 what went wrong; the first message of each is the port. */
 async function forward(cli: Cli, socket: Socket, end: ReturnType<typeof findEnd>): Promise<void> {
   const { pod, port } = await end;
   const { connection } = await cli.api.connected();
-  const path = objectPath(pod, 'portforward');
-  const begun = new Set<number>();
-  let failure = '';
-  const channels = await openChannels(
-    connection,
-    { path, query: { ports: port } },
-    (channel, payload) => {
-      if (!begun.has(channel)) begun.add(channel);
-      else if (channel === 1) failure += payload.toString();
-      else if (!socket.write(payload)) channels.pause();
-    },
-  );
-  socket.on('drain', () => channels.resume());
-  socket.pipe(channels.input(0));
-  socket.on('close', () => channels.close());
-  if (socket.destroyed) channels.close();
-  const broke = await channels.closed;
-  if (failure !== '') throw new CliError(failure);
+  const request = { path: objectPath(pod, 'portforward'), query: { ports: port } };
+  const { channel, closed, close } = await openChannels(connection, request);
+  socket.on('close', close);
+  if (socket.destroyed) close();
+  socket.pipe(channel(0)).drop(1).pipe(socket);
+  const failure = readText(channel(1).drop(1));
+  const broke = await closed;
+  if (await failure) throw new CliError(await failure);
   if (broke && !socket.destroyed) throw broke;
-  socket.end();
 }
