@@ -2,17 +2,6 @@ import { text, type ValuesOf } from '../base/flags.ts';
 import type { Io } from './io.ts';
 import { Api } from './resources.ts';
 
-/** What a verb works with. */
-export interface Cli {
-  readonly io: Io;
-  /** Reads the kubeconfig for the first question. */
-  readonly api: Api;
-  /** -n, or the context's. */
-  namespace(): Promise<string>;
-  out(line: string): void;
-  err(line: string): void;
-}
-
 /** Flags that every verb has. */
 export const globalFlags = {
   namespace: text('name', 'of the objects (default: the context’s)').short('n'),
@@ -22,7 +11,8 @@ export const globalFlags = {
 
 export type GlobalFlags = Partial<ValuesOf<typeof globalFlags>>;
 
-export function openCli(io: Io, flags: GlobalFlags): Cli {
+/** What a verb works with. */
+export function openCli(io: Io, flags: GlobalFlags) {
   const err = (line: string) => void io.stderr.write(`${line}\n`);
   // TLS and YAML are loaded only by verbs that talk to the controller: starting is a part of every answer.
   const api = new Api(async () => {
@@ -36,9 +26,13 @@ export function openCli(io: Io, flags: GlobalFlags): Cli {
   });
   return {
     io,
+    /** Reads the kubeconfig for the first question. */
     api,
+    /** -n, or the context's. */
     namespace: async () => flags.namespace ?? (await api.connected()).connection.namespace,
-    out: (line) => void io.stdout.write(`${line}\n`),
+    out: (line: string) => void io.stdout.write(`${line}\n`),
     err,
   };
 }
+
+export type Cli = ReturnType<typeof openCli>;

@@ -30,17 +30,9 @@ export interface Reply<T> {
 }
 
 /** Kubernetes' API over one kept connection (a few when asked at the same time). */
-export interface ApiClient {
-  readonly connection: Connection;
-  /** The answer's JSON, trusted to be a T. Throws StatusError for what the server refuses, CliError otherwise. */
-  send<T>(request: ApiRequest): Promise<Reply<T>>;
-  /** The answer as it arrives: watches and logs. Throws as {@link send}. */
-  open(request: ApiRequest): Promise<IncomingMessage>;
-  close(): void;
-}
-
-export function connect(connection: Connection, onWarning: (text: string) => void): ApiClient {
+export function connect(connection: Connection, onWarning: (text: string) => void) {
   const agent = new Agent({ keepAlive: true, ...connection.tls });
+  /** The answer as it arrives: watches and logs. Throws as `send`. */
   const open = async (wanted: ApiRequest, timeout?: number): Promise<IncomingMessage> => {
     const { method = 'GET', signal } = wanted;
     const body = wanted.body === undefined ? undefined : JSON.stringify(wanted.body);
@@ -57,19 +49,18 @@ export function connect(connection: Connection, onWarning: (text: string) => voi
     if (statusCode >= 200 && statusCode < 300) return response;
     throw refusal(statusCode, await text(response));
   };
-  return {
-    connection,
-    open,
-    async send<T>(wanted: ApiRequest) {
-      const response = await open(wanted, answerTimeoutMs);
-      const answer = await text(response).catch((error: unknown) => {
-        throw unreachable(connection, error);
-      });
-      return { code: response.statusCode ?? 0, body: objectIn<T>(connection, answer) };
-    },
-    close: () => agent.destroy(),
+  /** The answer's JSON, trusted to be a T. Throws StatusError for what the server refuses, CliError otherwise. */
+  const send = async <T>(wanted: ApiRequest): Promise<Reply<T>> => {
+    const response = await open(wanted, answerTimeoutMs);
+    const answer = await text(response).catch((error: unknown) => {
+      throw unreachable(connection, error);
+    });
+    return { code: response.statusCode ?? 0, body: objectIn<T>(connection, answer) };
   };
+  return { connection, open, send, close: () => agent.destroy() };
 }
+
+export type ApiClient = ReturnType<typeof connect>;
 
 /** How long the server may be silent. Twice as long until TLS is agreed. */
 const answerTimeoutMs = 15_000;

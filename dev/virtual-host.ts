@@ -2,37 +2,19 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 
-/**
- * A "host" on this machine: pid, network, mount, uts and ipc namespaces of its own, held by one small process, its
- * pid 1. That process ends when its standard input does, so whatever ends `orc dev`, even SIGKILL, ends the host, and
- * with its pid 1 the kernel ends every process in it: agents, shims, containers. Nothing of it is pinned to a path.
- */
-export interface VirtualHost {
-  readonly name: string;
-  /** On the virtual switch's network; "": not on it. */
-  readonly address: string;
-  /** Its pid 1, seen from outside. */
-  readonly pid: number;
-  isUp(): boolean;
-  /** Resolves when its first process has ended, by whatever hand. */
-  readonly ended: Promise<void>;
-  /** Starts a command in all of its namespaces. */
-  run(command: readonly string[], options?: SpawnOptions): ChildProcess;
-  /** Runs a command there to its end; throws with what it said if it fails. */
-  exec(command: readonly string[]): Promise<void>;
-  /** The same in its network namespace only, where pids are those of the outside. */
-  execInNetwork(command: readonly string[], input: string): Promise<void>;
-  /** SIGTERM to what was started here; resolves when that has ended. */
-  terminate(): Promise<void>;
-  stop(): Promise<void>;
-}
-
 const pipes: SpawnOptions['stdio'] = ['pipe', 'ignore', 'pipe'];
 
 /** SIGCHLD ignored and kept so over exec: whoever is orphaned in the host is reaped by the kernel. */
 const firstProcess = 'trap \'\' CHLD; hostname "$1"; ip link set lo up; echo ready; exec cat';
 
-export async function startVirtualHost(name: string, address = ''): Promise<VirtualHost> {
+/**
+ * A "host" on this machine: pid, network, mount, uts and ipc namespaces of its own, held by one small process, its
+ * pid 1. That process ends when its standard input does, so whatever ends `orc dev`, even SIGKILL, ends the host, and
+ * with its pid 1 the kernel ends every process in it: agents, shims, containers. Nothing of it is pinned to a path.
+ *
+ * @param address on the virtual switch's network; "": not on it.
+ */
+export async function startVirtualHost(name: string, address = '') {
   const unshare = spawn(
     'unshare',
     [
@@ -42,15 +24,18 @@ export async function startVirtualHost(name: string, address = ''): Promise<Virt
     // A session of its own: a terminal's Ctrl-C is for `orc dev`, which then ends its hosts in order.
     { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
   );
+  /** Its pid 1, seen from outside. */
   const pid = await started(name, unshare);
   let stopping = false;
   const hasEnded = () => unshare.exitCode !== null || unshare.signalCode !== null;
   const isUp = () => !stopping && !hasEnded();
+  /** Resolves when its first process has ended, by whatever hand. */
   const ended = hasEnded()
     ? Promise.resolve()
     : new Promise<void>((resolve) => unshare.once('exit', () => resolve()));
   const enter = [...['--target', String(pid), '--pid', '--net', '--mount', '--uts', '--ipc'], '--'];
   const running = new Set<ChildProcess>();
+  /** Starts a command in all of its namespaces. */
   const run = (command: readonly string[], options: SpawnOptions = {}) => {
     const child = spawn('nsenter', [...enter, ...command], { ...options, detached: true });
     running.add(child);
@@ -59,11 +44,15 @@ export async function startVirtualHost(name: string, address = ''): Promise<Virt
   };
   return {
     ...{ name, address, pid, isUp, ended, run },
-    exec: (command) => finished(run(command, { stdio: pipes }), { command, input: '' }),
-    execInNetwork: (command, input) => {
+    /** Runs a command there to its end; throws with what it said if it fails. */
+    exec: (command: readonly string[]) =>
+      finished(run(command, { stdio: pipes }), { command, input: '' }),
+    /** The same in its network namespace only, where pids are those of the outside. */
+    execInNetwork: (command: readonly string[], input: string) => {
       const args = ['--target', String(pid), '--net', '--', ...command];
       return finished(spawn('nsenter', args, { stdio: pipes }), { command, input });
     },
+    /** SIGTERM to what was started here; resolves when that has ended. */
     async terminate() {
       stopping = true;
       const ends = [...running].map((child) => once(child, 'exit'));
@@ -81,6 +70,8 @@ export async function startVirtualHost(name: string, address = ''): Promise<Virt
     },
   };
 }
+
+export type VirtualHost = Awaited<ReturnType<typeof startVirtualHost>>;
 
 /** The pid of `unshare`'s only child, once that has said it is ready. */
 async function started(name: string, unshare: ChildProcess): Promise<number> {
