@@ -1,7 +1,5 @@
 import { formatSince } from './format-age.ts';
 import type { AnyObject } from './kind.ts';
-import type { PodTemplate } from './pod-spec.ts';
-import { formatLabelSelector, type LabelSelector } from './selector.ts';
 
 /** One cell of `get` for each object. */
 export interface Column<T> {
@@ -39,19 +37,3 @@ export const ageColumn: Column<AnyObject> = text(
   'Time since the object was created.',
   ({ metadata }, now) => formatSince(metadata.creationTimestamp, now),
 );
-
-interface Templated {
-  readonly spec: { readonly template: PodTemplate; readonly selector: LabelSelector };
-}
-
-/** What `-o wide` adds for everything that makes pods from a template. */
-export const templateColumns: readonly Column<Templated>[] = [
-  wide(text('Containers', 'Names of the containers.', (object) => each(object, 'name'))),
-  wide(text('Images', 'Images of the containers.', (object) => each(object, 'image'))),
-  wide(
-    text('Selector', 'Which pods are its own.', ({ spec }) => formatLabelSelector(spec.selector)),
-  ),
-];
-
-const each = ({ spec }: Templated, field: 'name' | 'image'): string =>
-  spec.template.spec.containers.map((container) => container[field]).join(',');

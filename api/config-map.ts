@@ -15,7 +15,6 @@ const fields = {
 export type ConfigMap = KubeObject<typeof fields>;
 
 export const ConfigMap: Kind<typeof fields> = kind({
-  group: '',
   kind: 'ConfigMap',
   shortNames: ['cm'],
   about: 'Configuration for pods to read, as environment or as files.',

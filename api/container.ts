@@ -2,18 +2,18 @@ import { checkDnsLabel } from './names.ts';
 import { probeFields } from './probe.ts';
 import * as s from './schema.ts';
 
-const keyRef = (of: string) =>
+const nameOf = (kind: string) =>
+  s.str().doc(`Name of the ${kind}, in the pod's namespace.`).required();
+
+const keyRef = (kind: string) =>
   s.obj({
-    name: s.str().doc(`Name of the ${of}, in the pod's namespace.`).required(),
+    name: nameOf(kind),
     key: s.str().doc('Key in it.').required(),
     optional: s.bool().doc('Leave the variable out if there is none.'),
   });
 
-const sourceRef = (of: string) =>
-  s.obj({
-    name: s.str().doc(`Name of the ${of}, in the pod's namespace.`).required(),
-    optional: s.bool().doc(`Don't wait for the ${of}.`),
-  });
+const sourceRef = (kind: string) =>
+  s.obj({ name: nameOf(kind), optional: s.bool().doc(`Don't wait for the ${kind}.`) });
 
 const envVarFields = {
   name: s.str().doc('Name of the variable.').required(),
@@ -75,14 +75,15 @@ export const appArmorProfile = s
   })
   .doc("AppArmor's profile; RuntimeDefault: that of the agent.");
 
+/** Of a user or a group. */
+export const linuxId = s.long({ min: 0, max: 2 ** 31 - 1 });
+
 const securityContextFields = {
   capabilities: s.obj({
-    add: s.list(s.str()).doc('Names without CAP_, or ALL.'),
-    drop: s.list(s.str()).doc('Names without CAP_, or ALL.'),
+    ...s.all(s.list(s.str()).doc('Names without CAP_, or ALL.'), 'add', 'drop'),
   }),
   privileged: s.bool().doc('Every capability; with user namespaces, only inside the pod.'),
-  runAsUser: s.long({ min: 0, max: 2 ** 31 - 1 }),
-  runAsGroup: s.long({ min: 0, max: 2 ** 31 - 1 }),
+  ...s.all(linuxId, 'runAsUser', 'runAsGroup'),
   runAsNonRoot: s.bool().doc('Refuse to start as user 0.'),
   readOnlyRootFilesystem: s.bool(),
   allowPrivilegeEscalation: s.bool().doc('false: setuid and file capabilities have no effect.'),

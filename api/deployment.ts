@@ -1,15 +1,16 @@
-import { count, templateColumns, text } from './columns.ts';
+import { count, text } from './columns.ts';
 import { conditionFields } from './condition.ts';
 import { defaultTemplate } from './default-pod-spec.ts';
 import type { Rule } from './field-error.ts';
 import * as field from './field-error.ts';
-import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { podTemplateFields } from './pod-spec.ts';
+import {
+  replicasFields,
+  templateColumns,
+  validateReplicas,
+  validateReplicasUpdate,
+} from './replicas-spec.ts';
 import * as s from './schema.ts';
-import { labelSelectorFields } from './selector.ts';
-import { validatePodTemplate } from './validate-pod-spec.ts';
-import { validateSelectorOf } from './validate-selector.ts';
 
 const strategyFields = {
   type: s.str({ values: ['RollingUpdate', 'Recreate'] }).default('RollingUpdate'),
@@ -28,11 +29,8 @@ const strategyFields = {
 };
 
 const specFields = {
-  replicas: s.int({ min: 0 }).default(1),
-  selector: s.obj(labelSelectorFields).doc('Its pods. Cannot be changed.').required(),
-  template: s.obj(podTemplateFields).doc('The pods to make.').required(),
+  ...replicasFields,
   strategy: s.obj(strategyFields).default({ type: 'RollingUpdate' }),
-  minReadySeconds: s.int({ min: 0 }).doc('A pod counts as available when ready for so long.'),
   revisionHistoryLimit: s.int({ min: 0 }).doc('Old ReplicaSets kept for undo.').default(10),
   paused: s.bool().doc('Changes of the template wait.'),
   progressDeadlineSeconds: s
@@ -49,12 +47,8 @@ const deploymentConditionFields = {
 
 const statusFields = {
   observedGeneration: s.long(),
-  replicas: s.int(),
-  updatedReplicas: s.int(),
-  readyReplicas: s.int(),
-  availableReplicas: s.int(),
-  unavailableReplicas: s.int(),
-  terminatingReplicas: s.int(),
+  ...s.all(s.int(), 'replicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas'),
+  ...s.all(s.int(), 'unavailableReplicas', 'terminatingReplicas'),
   conditions: s.listMap(s.obj(deploymentConditionFields), 'type'),
   collisionCount: s.int().doc('Times that a hash of the template was taken already.'),
 };
@@ -81,14 +75,12 @@ export const Deployment: Kind<typeof fields> = kind({
     ...rest,
     spec: { ...defaultTemplate(spec), strategy: defaultStrategy(spec.strategy) },
   }),
-  validate: ({ spec }, at) => [
-    ...validateSelectorOf('deployment')(spec, at('spec')),
-    ...validatePodTemplate(spec.template, at('spec')('template')),
-    ...validateStrategy(spec.strategy, at('spec')('strategy')),
-    ...validateDeadline(spec, at('spec')('progressDeadlineSeconds')),
+  validate: (deployment, at) => [
+    ...validateReplicas('deployment')(deployment, at),
+    ...validateStrategy(deployment.spec.strategy, at('spec')('strategy')),
+    ...validateDeadline(deployment.spec, at('spec')('progressDeadlineSeconds')),
   ],
-  validateUpdate: (next, previous, at) =>
-    unchanged(next.spec.selector, previous.spec.selector, at('spec')('selector')),
+  validateUpdate: validateReplicasUpdate,
   columns: [
     text('Ready', 'Pods that are ready, of all.', readyOfAll),
     count('Up-to-date', 'Pods of the present template.', ({ status }) => status.updatedReplicas),

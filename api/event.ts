@@ -11,21 +11,18 @@ const fields = {
   message: s.str().doc('A sentence, for people.'),
   type: s.str().doc('Normal or Warning.'),
   source: s.obj({ component: s.str(), host: s.str() }).default({}),
-  firstTimestamp: s.time(),
-  lastTimestamp: s.time(),
+  ...s.all(s.time(), 'firstTimestamp', 'lastTimestamp'),
   count: s.int({ min: 0 }).doc('Times that it happened.'),
   eventTime: s.time(),
   series: s.obj({ count: s.int(), lastObservedTime: s.time() }),
   action: s.str(),
   related: s.obj(objectReferenceFields),
-  reportingComponent: s.str().default(''),
-  reportingInstance: s.str().default(''),
+  ...s.all(s.str().default(''), 'reportingComponent', 'reportingInstance'),
 };
 
 export type Event = KubeObject<typeof fields>;
 
 export const Event: Kind<typeof fields> = kind({
-  group: '',
   kind: 'Event',
   shortNames: ['ev'],
   about: 'Something that happened to an object. Kept for an hour.',

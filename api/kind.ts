@@ -93,7 +93,7 @@ export interface Claim {
 }
 
 /** What a kind must say of itself, and what it says only where it isn't as most are. */
-type KindDeclaration<F extends Fields> = Pick<Kind<F>, 'group' | 'kind' | 'columns'> &
+type KindDeclaration<F extends Fields> = Pick<Kind<F>, 'kind' | 'columns'> &
   Partial<Omit<Kind<F>, 'schema'>> & { readonly fields: F; readonly about: string };
 
 export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F> {
@@ -101,6 +101,7 @@ export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F>
   const common = { apiVersion: str(), kind: str(), metadata: obj(objectMetaFields) };
   const schema: Schema = obj({ ...common, ...fields }).doc(about);
   return {
+    group: '',
     version: 'v1',
     singular: declaration.kind.toLowerCase(),
     plural: `${declaration.kind.toLowerCase()}s`,

@@ -2,35 +2,44 @@ import { parseIpv4 } from '../base/ipv4.ts';
 
 /** Checks of names, as in Kubernetes' apimachinery validation. Each gives "must …", or undefined when all is well. */
 
-export function checkDnsLabel(name: string): string | undefined {
-  if (name.length > 63) return 'must be no more than 63 characters';
-  return /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)
-    ? undefined
-    : "must consist of lower case letters, digits or '-', and start and end with a letter or digit (RFC 1123 label)";
-}
+type Check = (name: string) => string | undefined;
 
-export function checkDnsSubdomain(name: string): string | undefined {
-  if (name.length > 253) return 'must be no more than 253 characters';
-  return /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name)
-    ? undefined
-    : "must consist of lower case letters, digits, '-' or '.', and start and end with a letter or digit (RFC 1123 subdomain)";
-}
+const fitting =
+  (most: number, pattern: RegExp, why: string): Check =>
+  (name) => {
+    if (name.length > most) return `must be no more than ${most} characters`;
+    return pattern.test(name) ? undefined : why;
+  };
+
+export const checkDnsLabel = fitting(
+  63,
+  /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/,
+  "must consist of lower case letters, digits or '-', and start and end with a letter or digit (RFC 1123 label)",
+);
+
+export const checkDnsSubdomain = fitting(
+  253,
+  /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
+  "must consist of lower case letters, digits, '-' or '.', and start and end with a letter or digit (RFC 1123 subdomain)",
+);
 
 export function checkConfigMapKey(key: string): string | undefined {
-  if (key.length > 253) return 'must be no more than 253 characters';
   if (key === '.' || key === '..') return "must not be '.' or '..'";
-  return /^[-._a-zA-Z0-9]+$/.test(key)
-    ? undefined
-    : "must consist of letters, digits, '-', '_' or '.'";
+  return checkKeyCharacters(key);
 }
 
+const checkKeyCharacters = fitting(
+  253,
+  /^[-._a-zA-Z0-9]+$/,
+  "must consist of letters, digits, '-', '_' or '.'",
+);
+
 /** Services and their like: names that are also host names of the oldest kind. */
-export function checkDns1035Label(name: string): string | undefined {
-  if (name.length > 63) return 'must be no more than 63 characters';
-  return /^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(name)
-    ? undefined
-    : "must consist of lower case letters, digits or '-', start with a letter, and end with a letter or digit (RFC 1035 label)";
-}
+export const checkDns1035Label = fitting(
+  63,
+  /^[a-z]([-a-z0-9]*[a-z0-9])?$/,
+  "must consist of lower case letters, digits or '-', start with a letter, and end with a letter or digit (RFC 1035 label)",
+);
 
 /** Keys of labels and taints: "app" or "example.com/app". */
 export function checkQualifiedName(key: string): string | undefined {
@@ -47,12 +56,11 @@ export function checkQualifiedName(key: string): string | undefined {
     : "name part must consist of letters, digits, '-', '_' or '.', and start and end with a letter or digit";
 }
 
-export function checkLabelValue(value: string): string | undefined {
-  if (value.length > 63) return 'must be no more than 63 characters';
-  return /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/.test(value)
-    ? undefined
-    : "must consist of letters, digits, '-', '_' or '.', and start and end with a letter or digit, or be empty";
-}
+export const checkLabelValue = fitting(
+  63,
+  /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/,
+  "must consist of letters, digits, '-', '_' or '.', and start and end with a letter or digit, or be empty",
+);
 
 /** Names of ports (IANA service names). */
 export function checkPortName(name: string): string | undefined {

@@ -17,7 +17,6 @@ const fields = {
 export type Namespace = KubeObject<typeof fields>;
 
 export const Namespace: Kind<typeof fields> = kind({
-  group: '',
   kind: 'Namespace',
   shortNames: ['ns'],
   namespaced: false,

@@ -29,17 +29,14 @@ const nodeConditionFields = {
   lastHeartbeatTime: s.time(),
 };
 
+const fact = s.str().default('');
+
 const systemFields = {
-  machineID: s.str().default(''),
-  systemUUID: s.str().default(''),
-  bootID: s.str().default(''),
-  kernelVersion: s.str().default(''),
-  osImage: s.str().default(''),
-  containerRuntimeVersion: s.str().default(''),
+  ...s.all(fact, 'machineID', 'systemUUID', 'bootID', 'kernelVersion', 'osImage'),
+  containerRuntimeVersion: fact,
   kubeletVersion: s.str().doc("The agent's version.").default(''),
   kubeProxyVersion: s.str(),
-  operatingSystem: s.str().default(''),
-  architecture: s.str().default(''),
+  ...s.all(fact, 'operatingSystem', 'architecture'),
   swap: s.obj({ capacity: s.int() }),
 };
 
@@ -72,7 +69,6 @@ export type Taint = s.ObjectOf<typeof taintFields>;
 export type NodeCondition = s.ObjectOf<typeof nodeConditionFields>;
 
 export const Node: Kind<typeof fields> = kind({
-  group: '',
   kind: 'Node',
   shortNames: ['no'],
   namespaced: false,

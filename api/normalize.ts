@@ -50,7 +50,7 @@ export const pruneUnsupported = (schema: Schema, value: unknown): unknown =>
  * A copy with every field, map value or list entry changed; `schema` is undefined for a field that isn't known. A field
  * that becomes undefined goes, an entry of a list stays. What has nothing inside, by its schema, is given back as it is.
  */
-export function mapInner(
+function mapInner(
   schema: Schema,
   value: unknown,
   change: (schema: Schema | undefined, inner: unknown) => unknown,

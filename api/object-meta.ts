@@ -2,25 +2,15 @@ import * as s from './schema.ts';
 
 /** metav1.ObjectMeta as orc keeps it. Written by the user but for uid, resourceVersion, generation and the timestamps. */
 export const objectMetaFields = {
-  name: s.str(),
-  generateName: s.str(),
-  namespace: s.str(),
-  uid: s.str(),
-  resourceVersion: s.str(),
+  ...s.all(s.str(), 'name', 'generateName', 'namespace', 'uid', 'resourceVersion'),
   generation: s.long(),
-  creationTimestamp: s.time(),
-  deletionTimestamp: s.time(),
+  ...s.all(s.time(), 'creationTimestamp', 'deletionTimestamp'),
   deletionGracePeriodSeconds: s.long({ min: 0 }),
-  labels: s.map(s.str()),
-  annotations: s.map(s.str()),
+  ...s.all(s.map(s.str()), 'labels', 'annotations'),
   ownerReferences: s.listMap(
     s.obj({
-      apiVersion: s.str().required(),
-      kind: s.str().required(),
-      name: s.str().required(),
-      uid: s.str().required(),
-      controller: s.bool(),
-      blockOwnerDeletion: s.bool(),
+      ...s.all(s.str().required(), 'apiVersion', 'kind', 'name', 'uid'),
+      ...s.all(s.bool(), 'controller', 'blockOwnerDeletion'),
     }),
     'uid',
   ),

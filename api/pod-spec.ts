@@ -1,14 +1,14 @@
-import { appArmorProfile, containerFields, seccompProfile } from './container.ts';
+import { appArmorProfile, containerFields, linuxId, seccompProfile } from './container.ts';
 import { objectMetaFields } from './object-meta.ts';
 import * as s from './schema.ts';
 import { volumeFields } from './volume.ts';
 
 const podSecurityContextFields = {
-  runAsUser: s.long({ min: 0, max: 2 ** 31 - 1 }).doc("Default: the image's user."),
-  runAsGroup: s.long({ min: 0, max: 2 ** 31 - 1 }),
+  runAsUser: linuxId.doc("Default: the image's user."),
+  runAsGroup: linuxId,
   runAsNonRoot: s.bool().doc('Refuse to start containers as user 0.'),
-  supplementalGroups: s.list(s.long({ min: 0, max: 2 ** 31 - 1 })),
-  fsGroup: s.long({ min: 0, max: 2 ** 31 - 1 }).doc('Group of the volumes and of every process.'),
+  supplementalGroups: s.list(linuxId),
+  fsGroup: linuxId.doc('Group of the volumes and of every process.'),
   seccompProfile,
   appArmorProfile,
   supplementalGroupsPolicy: s.unsupported('Merge'),
@@ -60,19 +60,13 @@ export const podSpecFields = {
     .doc('Addresses of the Services as environment variables. Default true.'),
   runtimeClassName: s.str().doc('A RuntimeClass: the runtime that runs the containers.'),
   schedulerName: s.fixed('default-scheduler'),
-  hostPID: s.unsupported(false),
-  hostIPC: s.unsupported(false),
-  shareProcessNamespace: s.unsupported(false),
+  ...s.all(s.unsupported(false), 'hostPID', 'hostIPC', 'shareProcessNamespace'),
   setHostnameAsFQDN: s.unsupported(false),
-  serviceAccountName: s.unsupported('default'),
-  serviceAccount: s.unsupported('default'),
+  ...s.all(s.unsupported('default'), 'serviceAccountName', 'serviceAccount'),
   automountServiceAccountToken: s.unsupported(false),
   priority: s.unsupported(0),
   preemptionPolicy: s.unsupported('PreemptLowerPriority'),
-  affinity: s.unsupported({}),
-  overhead: s.unsupported({}),
-  dnsConfig: s.unsupported({}),
-  resources: s.unsupported({}),
+  ...s.all(s.unsupported({}), 'affinity', 'overhead', 'dnsConfig', 'resources'),
   os: s.unsupported({ name: 'linux' }),
   ...s.unsupportedFields(
     'activeDeadlineSeconds ephemeralContainers hostAliases hostnameOverride priorityClassName',

@@ -17,7 +17,6 @@ const fields = {
 export type Pod = KubeObject<typeof fields>;
 
 export const Pod: Kind<typeof fields> = kind({
-  group: '',
   kind: 'Pod',
   shortNames: ['po'],
   categories: ['all'],

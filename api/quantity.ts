@@ -46,8 +46,11 @@ export function compareQuantities(a: string | number, b: string | number): numbe
 export function formatQuantity({ nano, format }: Quantity): string {
   if (nano === 0n) return '0';
   const whole = nano % NANO === 0n;
-  if (format === 'binary' && whole) return formatBinary(nano / NANO);
-  const exponent = trailingThousands(nano);
+  if (format === 'binary' && whole) {
+    const unit = powersIn(nano / NANO, 1024n, BINARY.length - 1);
+    return `${nano / NANO / 1024n ** BigInt(unit)}${BINARY[unit]}`;
+  }
+  const exponent = powersIn(nano, 1000n, DECIMAL.length - 1);
   const mantissa = nano / 1000n ** BigInt(exponent);
   if (format === 'exponent' && exponent > 3) return `${mantissa}e${(exponent - 3) * 3}`;
   return `${mantissa}${DECIMAL[exponent]}`;
@@ -85,19 +88,9 @@ function divideUp(dividend: bigint, divisor: bigint): bigint {
   return dividend % divisor > 0n ? quotient + 1n : quotient;
 }
 
-function formatBinary(value: bigint): string {
-  let unit = 0;
-  let rest = value;
-  while (rest % 1024n === 0n && unit < BINARY.length - 1) {
-    rest /= 1024n;
-    unit++;
-  }
-  return `${rest}${BINARY[unit]}`;
-}
-
-function trailingThousands(nano: bigint): number {
-  let exponent = 0;
-  for (let rest = nano; rest % 1000n === 0n && exponent < DECIMAL.length - 1; rest /= 1000n)
-    exponent++;
-  return exponent;
+/** How often `base` goes into it, `most` at most. */
+function powersIn(value: bigint, base: bigint, most: number): number {
+  let count = 0;
+  for (let rest = value; rest % base === 0n && count < most; rest /= base) count++;
+  return count;
 }

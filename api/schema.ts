@@ -152,3 +152,7 @@ export function unsupportedFields(...names: readonly string[]): Readonly<Record<
     names.flatMap((some) => some.split(' ')).map((name) => [name, unsupported()]),
   );
 }
+
+/** Several fields of one kind. */
+export const all = <S extends Schema, const K extends string>(schema: S, ...names: readonly K[]) =>
+  Object.fromEntries(names.map((name) => [name, schema])) as { readonly [N in K]: S };

@@ -20,7 +20,6 @@ const fields = {
 export type Secret = KubeObject<typeof fields>;
 
 export const Secret: Kind<typeof fields> = kind({
-  group: '',
   kind: 'Secret',
   about: 'Configuration that is encrypted where it is stored.',
   fields,

@@ -69,7 +69,6 @@ export type ServicePort = s.ObjectOf<typeof portFields>;
 export type ServiceSpec = s.ObjectOf<typeof specFields>;
 
 export const Service: Kind<typeof fields> = kind({
-  group: '',
   kind: 'Service',
   shortNames: ['svc'],
   categories: ['all'],

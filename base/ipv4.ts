@@ -1,9 +1,9 @@
+import { isIPv4 } from 'node:net';
+
 /** "10.1.2.3" as an unsigned 32-bit number; undefined if it is not a dotted IPv4 address: "010" is octal to others. */
 export function parseIpv4(text: string): number | undefined {
-  const byte = /^(0|[1-9]\d{0,2})$/;
-  const bytes = text.split('.').map((part) => (byte.test(part) ? Number(part) : 256));
-  if (bytes.length !== 4 || bytes.some((value) => value > 255)) return undefined;
-  return bytes.reduce((sum, value) => sum * 256 + value, 0);
+  if (!isIPv4(text)) return undefined;
+  return text.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
 }
 
 export function formatIpv4(address: number): string {

@@ -9,30 +9,14 @@ export type LogLevel = (typeof levels)[number];
 export const logLevelFlag = oneOf('LEVEL', levels, 'info');
 
 /** A closed vocabulary, so that logs can be searched by field. Message constant, facts in fields. */
-interface LogFields {
-  readonly err?: unknown;
-  readonly component?: string;
-  readonly key?: string;
-  readonly namespace?: string;
-  readonly pod?: string;
-  readonly uid?: string;
-  readonly container?: string;
-  readonly node?: string;
-  readonly image?: string;
-  readonly digest?: string;
-  readonly address?: string;
-  readonly path?: string;
-  readonly reason?: string;
-  readonly revision?: number;
-  readonly generation?: string;
-  readonly epoch?: number;
-  readonly count?: number;
-  readonly bytes?: number;
-  readonly pid?: number;
-  readonly exitCode?: number;
-  readonly durationMs?: number;
-  readonly retryInMs?: number;
-}
+type LogFields = { readonly err?: unknown } & Readonly<
+  Partial<Record<TextField, string> & Record<NumberField, number>>
+>;
+type TextField =
+  | Words<'component key namespace pod uid container node image digest address path'>
+  | Words<'reason generation'>;
+type NumberField = Words<'revision epoch count bytes pid exitCode durationMs retryInMs'>;
+type Words<S extends string> = S extends `${infer First} ${infer Rest}` ? First | Words<Rest> : S;
 
 /** error: someone must act · warn: will heal · info: a state changed · debug: a step. */
 export interface Log extends Record<LogLevel, (fields: LogFields, message: string) => void> {

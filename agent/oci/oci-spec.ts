@@ -2,6 +2,7 @@ import { checkShape } from '../../api/check-shape.ts';
 import { fieldPath } from '../../api/field-error.ts';
 import { normalize, pruneUnknown } from '../../api/normalize.ts';
 import {
+  all,
   bool,
   int,
   list,
@@ -90,11 +91,6 @@ const uint32 = long({ min: 0, max: 2 ** 32 - 1 });
 /** The kernel's strings end with it. */
 const text = str({ check: (value) => (value.includes('\0') ? 'must not hold NUL' : undefined) });
 const strings = list(text);
-
-/** Several fields of one kind. */
-function all<S, const K extends string>(schema: S, ...names: readonly K[]) {
-  return Object.fromEntries(names.map((name) => [name, schema])) as { readonly [N in K]: S };
-}
 
 const idMapping = obj(all(uint32.required(), 'containerID', 'hostID', 'size'));
 
