@@ -8,6 +8,12 @@ export function closestTo(typo: string, words: readonly string[]): string | unde
   return best?.word;
 }
 
+/** 'did you mean "replicas"?', or what else is to be said. */
+export function didYouMean(typo: string, words: readonly string[], otherwise = ''): string {
+  const nearest = closestTo(typo, words);
+  return nearest === undefined ? otherwise : `did you mean "${nearest}"?`;
+}
+
 /** Levenshtein's: insertions, deletions and replacements of one letter. */
 function distance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 2) return Number.POSITIVE_INFINITY;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { type RawData, WebSocket } from 'ws';
+import { WebSocket } from 'ws';
 import { CliError } from './cli-error.ts';
 import { type ApiRequest, refusal, unreachable, urlOf } from './client.ts';
 import type { Connection } from './kubeconfig.ts';
@@ -34,8 +34,8 @@ export async function openChannels(connection: Connection, request: ApiRequest) 
       const limits = { readableObjectMode: true, writableHighWaterMark: highWaterBytes };
       return new Duplex({ ...limits, read, write, final });
     });
-  socket.on('message', (raw) => {
-    const message = bytesOf(raw);
+  // As ws gives them unless told otherwise.
+  socket.on('message', (message: Buffer) => {
     const isRoomLeft = channel(message[0] ?? closeChannel).push(message.subarray(1));
     if (!isRoomLeft) socket.pause();
   });
@@ -57,9 +57,4 @@ function opened(socket: WebSocket, connection: Connection): Promise<void> {
       text(response).then((body) => reject(refusal(response.statusCode ?? 0, body)), reject);
     });
   });
-}
-
-function bytesOf(message: RawData): Buffer {
-  if (Buffer.isBuffer(message)) return message;
-  return Array.isArray(message) ? Buffer.concat(message) : Buffer.from(message);
 }

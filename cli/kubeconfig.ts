@@ -13,10 +13,7 @@ export interface Connection {
   readonly server: string;
   /** The context's; "default" when it names none. */
   readonly namespace: string;
-  readonly tls: Pick<
-    ConnectionOptions,
-    'ca' | 'cert' | 'key' | 'servername' | 'rejectUnauthorized'
-  >;
+  readonly tls: ConnectionOptions;
   /** Of every request: who asks, if the certificate doesn't say it. */
   readonly headers: Readonly<Record<string, string>>;
 }

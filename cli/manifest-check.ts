@@ -6,7 +6,7 @@ import { isObject } from '../api/normalize.ts';
 import type { Pod } from '../api/pod.ts';
 import { RuntimeClass } from '../api/runtime-class.ts';
 import { StatusError } from '../api/status.ts';
-import { closestTo } from '../base/closest.ts';
+import { didYouMean } from '../base/closest.ts';
 import type { Reply } from './client.ts';
 import { kindOf } from './kind-lookup.ts';
 import type { Finding, Manifest, ManifestObject } from './manifest.ts';
@@ -106,9 +106,7 @@ function unknownKind(apiVersion: string, kindName: string): [path: string, what:
     return ['apiVersion', `there is no ${kindName} in "${apiVersion}"; use "${right}"`];
   }
   const names = kinds.map(({ kind }) => kind);
-  const nearest = closestTo(kindName, names);
-  const hint =
-    nearest === undefined ? 'orc api-resources lists the kinds' : `did you mean "${nearest}"?`;
+  const hint = didYouMean(kindName, names, 'orc api-resources lists the kinds');
   return ['kind', `orc does not serve "${kindName}" (${apiVersion}); ${hint}`];
 }
 

@@ -15,3 +15,7 @@ export const sortEvents = (events: readonly Event[]): readonly Event[] =>
       Date.parse(eventTime(a)) - Date.parse(eventTime(b)) ||
       Number(a.metadata.resourceVersion) - Number(b.metadata.resourceVersion),
   );
+
+/** Also how often. */
+export const eventMessage = ({ message = '', count = 1 }: Event): string =>
+  `${message.trim()}${count > 1 ? ` (${count} times)` : ''}`;

@@ -89,33 +89,22 @@ export class Api {
   }
 
   /** Server-side apply. 201: it was made. */
-  apply(ref: ObjectRef, { body, dryRun = false, force = false }: Apply): Promise<Reply<AnyObject>> {
-    return this.send({
-      method: 'PATCH',
-      path: objectPath(ref),
-      query: { fieldManager, force, ...(dryRun ? { dryRun: 'All' } : {}) },
-      type: 'application/apply-patch+yaml',
-      body,
-    });
+  apply(
+    ref: ObjectRef,
+    { body, dryRun = false, force = false }: { body: unknown; dryRun?: boolean; force?: boolean },
+  ): Promise<Reply<AnyObject>> {
+    const query = { fieldManager, force, ...(dryRun ? { dryRun: 'All' } : {}) };
+    const type = 'application/apply-patch+yaml';
+    return this.send({ method: 'PATCH', path: objectPath(ref), query, type, body });
   }
 
-  async mergePatch(ref: ObjectRef, patch: unknown, subresource = ''): Promise<void> {
-    await this.send({
-      method: 'PATCH',
-      path: objectPath(ref, subresource),
-      query: { fieldManager },
-      type: 'application/merge-patch+json',
-      body: patch,
-    });
+  async mergePatch(ref: ObjectRef, body: unknown, subresource = ''): Promise<void> {
+    const type = 'application/merge-patch+json';
+    const path = objectPath(ref, subresource);
+    await this.send({ method: 'PATCH', path, query: { fieldManager }, type, body });
   }
 
   close(): void {
     void this.#client?.then((client) => client.close()).catch(() => {});
   }
-}
-
-interface Apply {
-  readonly body: unknown;
-  readonly dryRun?: boolean;
-  readonly force?: boolean;
 }

@@ -41,12 +41,11 @@ export async function refsOf(
 }
 
 /** As {@link parseTargets}, where only single objects make sense. Throws UsageError. */
-export function parseNamedTargets(words: readonly string[]): readonly NamedTarget[] {
-  return parseTargets(words).map(({ kind, name }) => {
+export const parseNamedTargets = (words: readonly string[]): readonly NamedTarget[] =>
+  parseTargets(words).map(({ kind, name }) => {
     if (name === undefined) throw new UsageError(`say which one: ${kind.singular}/NAME`);
     return { kind, name };
   });
-}
 
 /** "web-1" is a pod, "deploy/web" something that has pods. Throws UsageError. */
 export function parsePodTarget(word: string): NamedTarget {

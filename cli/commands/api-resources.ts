@@ -2,7 +2,7 @@ import { apiVersionOf } from '../../api/kind.ts';
 import { kinds } from '../../api/kinds.ts';
 import { oneOf } from '../../base/flags.ts';
 import { defineVerb } from '../define-verb.ts';
-import { printTable } from '../print/print-table.ts';
+import { printTable } from '../print/table.ts';
 
 export const defineApiResources = defineVerb({
   flags: { output: oneOf('format', ['name']).short('o') },

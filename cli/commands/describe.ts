@@ -18,8 +18,8 @@ import { describeDeployment } from '../print/describe-deployment.ts';
 import { describeNode } from '../print/describe-node.ts';
 import { describePod } from '../print/describe-pod.ts';
 import { describeService } from '../print/describe-service.ts';
-import { layoutOf } from '../print/print-table.ts';
 import { type Description, formatDescription } from '../print/sections.ts';
+import { layoutOf } from '../print/table.ts';
 import type { Api, ObjectRef } from '../resources.ts';
 import { parseTargets, refsOf } from '../targets.ts';
 

@@ -3,9 +3,8 @@ import { formatSince } from '../../api/format-age.ts';
 import { on, text } from '../../base/flags.ts';
 import { defineVerb } from '../define-verb.ts';
 import { watchObjects } from '../live-list.ts';
-import { eventTime, sortEvents } from '../object-events.ts';
-import { printRows, printTable } from '../print/print-table.ts';
-import type { TextTable } from '../print/table.ts';
+import { eventMessage, eventTime, sortEvents } from '../object-events.ts';
+import { printRows, printTable, type TextTable } from '../print/table.ts';
 import type { Selection } from '../resources.ts';
 import { parseNamedTargets } from '../targets.ts';
 
@@ -54,10 +53,8 @@ function eventTable(
       const { metadata, involvedObject, type = '', reason = '' } = event;
       const object = `${(involvedObject.kind ?? '').toLowerCase()}/${involvedObject.name ?? ''}`;
       const age = formatSince(eventTime(event), now);
-      return [...place(metadata.namespace ?? ''), age, type, reason, object, messageOf(event)];
+      const message = eventMessage(event).replace(/\s*\n\s*/g, ' ');
+      return [...place(metadata.namespace ?? ''), age, type, reason, object, message];
     }),
   };
 }
-
-const messageOf = ({ message = '', count = 1 }: Event) =>
-  `${message.trim().replace(/\s*\n\s*/g, ' ')}${count > 1 ? ` (${count} times)` : ''}`;

@@ -1,15 +1,19 @@
 import { text } from 'node:stream/consumers';
+import type { Deployment } from '../../api/deployment.ts';
+import { Event } from '../../api/event.ts';
+import { Pod } from '../../api/pod.ts';
+import { isPodReady } from '../../api/pod-facts.ts';
 import { repeat } from '../../base/clock.ts';
 import type { Cli } from '../cli.ts';
-import { AlreadyTold } from '../cli-error.ts';
-import { formatPull } from '../image-pulls.ts';
+import { AlreadyTold, CliError } from '../cli-error.ts';
+import { formatPull, type ImagePull, imagePulls, pullProgress } from '../image-pulls.ts';
 import { openWait } from '../io.ts';
-import { podRef } from '../pods-of.ts';
+import { liveList } from '../live-list.ts';
+import { podRef, podSelectorOf } from '../pods-of.ts';
 import { formatDuration } from '../print/duration.ts';
 import { openProgress } from '../print/progress.ts';
-import { type ObjectRef, objectPath } from '../resources.ts';
-import type { FailingPod } from '../rollout-state.ts';
-import { type RolloutView, watchRollout } from '../rollout-watch.ts';
+import { justThis, type ObjectRef, objectPath } from '../resources.ts';
+import { type FailingPod, type RolloutState, rolloutState } from '../rollout-state.ts';
 
 /**
  * Waits until the rollouts of these Deployments are done, and shows how far they are. Ctrl-C ends the waiting, not the
@@ -76,19 +80,56 @@ interface Following {
   show(ref: ObjectRef, view: RolloutView): void;
 }
 
+/** Follows the Deployment, its pods and their events to the rollout's end. Throws CliError when it is deleted. */
 async function followOne(cli: Cli, ref: ObjectRef, follow: Following): Promise<Outcome> {
-  using wait = openWait(cli.io, follow.timeoutMs);
+  const { api, io } = cli;
+  using wait = openWait(io, follow.timeoutMs);
+  const { signal } = wait;
   let outcome: Outcome | undefined;
-  await watchRollout(cli.api, ref, {
-    signal: wait.signal,
-    onChange(view) {
-      follow.show(ref, view);
-      if (view.phase === 'going') return;
-      outcome ??= view.phase;
-      wait.end();
-    },
-  });
-  return outcome ?? (cli.io.interruption().aborted ? 'interrupted' : 'timeout');
+  let deployment = await api.get<Deployment>(ref);
+  let pods: readonly Pod[] | undefined;
+  let events: readonly Event[] = [];
+  const newPods = new Set<string>();
+  const look = () => {
+    if (pods === undefined) return;
+    const fresh = pods.filter(({ metadata }) => newPods.has(metadata.uid));
+    const state = rolloutState(deployment, pods);
+    follow.show(ref, { ...state, pulls: imagePulls(events, fresh), pulling: pullProgress(fresh) });
+    if (state.phase === 'going') return;
+    outcome ??= state.phase;
+    wait.end();
+  };
+  const { namespace, name } = ref;
+  const pulled = 'involvedObject.kind=Pod,reason=Pulled';
+  const pullEvents = { kind: Event, namespace, fieldSelector: pulled };
+  const itsPods = { kind: Pod, namespace, labelSelector: podSelectorOf(deployment) };
+  const watchItself = async () => {
+    for await (const [next] of liveList<Deployment>(api, justThis(ref), signal)) {
+      if (next === undefined) throw new CliError(`deployment/${name} was deleted`);
+      deployment = next;
+      look();
+    }
+  };
+  const watchPods = async () => {
+    for await (const next of liveList<Pod>(api, itsPods, signal)) {
+      pods = next;
+      for (const pod of next) if (!isPodReady(pod)) newPods.add(pod.metadata.uid);
+      look();
+    }
+  };
+  const watchPulls = async () => {
+    for await (const next of liveList<Event>(api, pullEvents, signal)) events = next;
+  };
+  await Promise.all([watchItself(), watchPods(), watchPulls()]);
+  return outcome ?? (io.interruption().aborted ? 'interrupted' : 'timeout');
+}
+
+/** A rollout and what its new pods wait for. */
+interface RolloutView extends RolloutState {
+  /** Ended, of pods that were not ready when the watch began. */
+  readonly pulls: readonly ImagePull[];
+  /** "pulling image: 12.0 MB of 45.0 MB" */
+  readonly pulling: string | undefined;
 }
 
 const mostTold = 3;

@@ -1,12 +1,12 @@
-import { apiVersionOf } from '../../api/kind.ts';
+import { apiVersionOf, type Kind } from '../../api/kind.ts';
+import type { StoredMeta } from '../../api/object-meta.ts';
 import { on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { watchObjects } from '../live-list.ts';
-import { printRows, printTable } from '../print/print-table.ts';
+import { printRows, printTable, type TextTable } from '../print/table.ts';
 import * as resources from '../resources.ts';
-import { type ServerTable, type TableView, tableType, textTable } from '../server-table.ts';
 import { parseTargets, type Target } from '../targets.ts';
 
 const getFlags = {
@@ -69,8 +69,17 @@ async function printObjects(
   const isOne = queries.length === 1 && queries[0]?.names.length === 1;
   const objects = found.map(({ object }) => object);
   const list = { apiVersion: 'v1', kind: 'List', metadata: {}, items: objects };
-  const { formatObject } = await import('../print/object.ts');
-  cli.io.stdout.write(formatObject(isOne ? objects[0] : list, output));
+  cli.io.stdout.write(await formatObject(isOne ? objects[0] : list, output));
+}
+
+/** managedFields are for machines and left out of YAML. */
+async function formatObject(object: unknown, format: 'yaml' | 'json'): Promise<string> {
+  if (format === 'json') return `${JSON.stringify(object, undefined, 2)}\n`;
+  const { stringify } = await import('yaml');
+  const withoutManagedFields = (key: unknown, value: unknown) =>
+    key === 'managedFields' ? undefined : value;
+  const options = { lineWidth: 0, version: '1.1', aliasDuplicateObjects: false } as const;
+  return stringify(object, withoutManagedFields, options);
 }
 
 /** Items of a list may come without their type. */
@@ -149,3 +158,49 @@ async function followTable(cli: Cli, { query, view, table }: Shown): Promise<voi
     printRows(cli, rows, textTable(table, view));
   }
 }
+
+/** meta.k8s.io/v1 Table: the server knows what is worth showing of each kind. */
+interface ServerTable {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+  readonly columnDefinitions: readonly { readonly name: string; readonly priority: number }[];
+  readonly rows: readonly ServerRow[];
+}
+
+interface ServerRow {
+  readonly cells: readonly unknown[];
+  readonly object: { readonly metadata: StoredMeta };
+}
+
+const tableType = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
+
+interface TableView {
+  readonly kind: Kind;
+  readonly wide: boolean;
+  readonly withNamespace: boolean;
+  /** "pod/web" for "web": for tables of several kinds. */
+  readonly withKind: boolean;
+}
+
+/** Pure. `columns` as the server named them: a watch names them once only. */
+function textTable(
+  { columnDefinitions, rows }: Pick<ServerTable, 'columnDefinitions' | 'rows'>,
+  view: TableView,
+): TextTable {
+  const shown = columnDefinitions
+    .map(({ name, priority }, index) => ({ name, priority, index }))
+    .filter(({ priority }) => view.wide || priority === 0);
+  const headers = shown.map(({ name }) => name.toUpperCase());
+  const nameAt = shown.findIndex(({ name }) => name.toLowerCase() === 'name');
+  return {
+    headers: view.withNamespace ? ['NAMESPACE', ...headers] : headers,
+    rows: rows.map(({ cells, object }) => {
+      const words = shown.map(({ index }) => asWord(cells[index]));
+      if (view.withKind && nameAt >= 0)
+        words[nameAt] = `${resultName(view.kind)}/${words[nameAt] ?? ''}`;
+      return view.withNamespace ? [object.metadata.namespace ?? '', ...words] : words;
+    }),
+  };
+}
+
+const asWord = (cell: unknown): string =>
+  (typeof cell === 'string' ? cell : JSON.stringify(cell ?? '')).replace(/\s*\n\s*/g, ' ');

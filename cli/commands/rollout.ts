@@ -2,7 +2,7 @@ import { Deployment } from '../../api/deployment.ts';
 import { formatSince } from '../../api/format-age.ts';
 import type { ReplicaSet } from '../../api/replica-set.ts';
 import { formatTime } from '../../base/clock.ts';
-import { closestTo } from '../../base/closest.ts';
+import { didYouMean } from '../../base/closest.ts';
 import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
@@ -10,7 +10,7 @@ import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { replicaSetsOf } from '../pods-of.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import { printTable } from '../print/print-table.ts';
+import { printTable } from '../print/table.ts';
 import { type ObjectRef, objectPath } from '../resources.ts';
 import { parseNamedTargets } from '../targets.ts';
 import { followRollouts } from './follow-rollout.ts';
@@ -31,11 +31,9 @@ export const defineRollout = defineVerb({
     const step = Object.hasOwn(steps, verb) ? steps[verb] : undefined;
     if (step === undefined) throw unknownStep(verb);
     const namespace = await cli.namespace();
-    const refs = parseNamedTargets(words).map(({ kind, name }) => {
-      if (kind.kind !== Deployment.kind)
-        throw new UsageError(`only deployments roll out, not ${kind.plural}`);
-      return { kind, name, namespace };
-    });
+    const refs = parseNamedTargets(words).map((target) => ({ ...target, namespace }));
+    const other = refs.find(({ kind }) => kind.kind !== Deployment.kind);
+    if (other) throw new UsageError(`only deployments roll out, not ${other.kind.plural}`);
     for (const ref of refs) {
       const outcome = await step(cli, ref, flags);
       if (outcome !== undefined) cli.out(`${resultName(ref.kind)}/${ref.name} ${outcome}`);
@@ -62,9 +60,8 @@ const steps: Readonly<Record<string, Step>> = {
 const waiting = ['status', 'restart', 'undo', 'resume'];
 
 function unknownStep(verb: string): UsageError {
-  const nearest = closestTo(verb, Object.keys(steps));
-  const hint = nearest === undefined ? Object.keys(steps).join(', ') : `did you mean "${nearest}"?`;
-  return new UsageError(`a rollout has no "${verb}"; ${hint}`);
+  const known = Object.keys(steps);
+  return new UsageError(`a rollout has no "${verb}"; ${didYouMean(verb, known, known.join(', '))}`);
 }
 
 /** The annotation that kubectl writes too: a new template, so new pods, one after the other. */
@@ -100,7 +97,7 @@ async function undo(cli: Cli, ref: ObjectRef, { toRevision }: RolloutFlags): Pro
   return `goes back to revision ${revisionOf(wanted)}`;
 }
 
-async function history(cli: Cli, ref: ObjectRef): Promise<undefined> {
+async function history(cli: Cli, ref: ObjectRef) {
   const { deployment, sets } = await revisionsOf(cli, ref);
   const now = revisionOf(deployment);
   const rows = sets.map((set) => [
@@ -110,8 +107,7 @@ async function history(cli: Cli, ref: ObjectRef): Promise<undefined> {
     formatSince(set.metadata.creationTimestamp, cli.io.clock.now()),
     revisionOf(set) === now ? 'now' : '',
   ]);
-  const table = { headers: ['REVISION', 'IMAGES', 'READY', 'AGE', ''], rows };
-  printTable(cli, table);
+  printTable(cli, { headers: ['REVISION', 'IMAGES', 'READY', 'AGE', ''], rows });
   return undefined;
 }
 

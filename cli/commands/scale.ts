@@ -3,7 +3,6 @@ import { on, text, UsageError } from '../../base/flags.ts';
 import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import type { ObjectRef } from '../resources.ts';
 import { parseNamedTargets } from '../targets.ts';
 import { followRollouts } from './follow-rollout.ts';
 
@@ -19,14 +18,12 @@ export const defineScale = defineVerb({
     const fixed = targets.find(({ kind }) => !kind.subresources.includes('scale'));
     if (fixed) throw new UsageError(`${fixed.kind.plural} have no number of replicas`);
     const namespace = await cli.namespace();
-    const scaled: ObjectRef[] = [];
-    for (const { kind, name } of targets) {
-      const ref = { kind, name, namespace };
+    const refs = targets.map((target) => ({ ...target, namespace }));
+    for (const ref of refs) {
       await cli.api.mergePatch(ref, { spec: { replicas } }, 'scale');
-      cli.out(`${resultName(kind)}/${name} scaled to ${replicas}`);
-      scaled.push(ref);
+      cli.out(`${resultName(ref.kind)}/${ref.name} scaled to ${replicas}`);
     }
-    const rollouts = scaled.filter(({ kind }) => kind.kind === Deployment.kind);
+    const rollouts = refs.filter(({ kind }) => kind.kind === Deployment.kind);
     if (!noWait && rollouts.length > 0) await followRollouts(cli, rollouts, timeout);
   },
 });

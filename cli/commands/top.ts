@@ -4,7 +4,7 @@ import { NodeMetrics, PodMetrics } from '../../api/resource-metrics.ts';
 import { on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
-import { printTable } from '../print/print-table.ts';
+import { printTable } from '../print/table.ts';
 
 const topFlags = {
   'all-namespaces': on('pods of every namespace').short('A'),

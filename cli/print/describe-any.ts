@@ -3,7 +3,7 @@ import type { Condition } from '../../api/condition.ts';
 import type { Event } from '../../api/event.ts';
 import { formatSince } from '../../api/format-age.ts';
 import type { AnyObject } from '../../api/kind.ts';
-import { eventTime } from '../object-events.ts';
+import { eventMessage, eventTime } from '../object-events.ts';
 import type { Description, Fact, Section } from './sections.ts';
 
 /** A kind without a description of its own: the rest of it as YAML. Pure. */
@@ -65,7 +65,7 @@ export const eventSection = (events: readonly Event[], now: number): Section => 
       [event.source.component ?? event.reportingComponent, event.source.host]
         .filter(Boolean)
         .join(', '),
-      `${(event.message ?? '').trim()}${(event.count ?? 1) > 1 ? ` (${event.count} times)` : ''}`,
+      eventMessage(event),
     ]),
   },
 });

@@ -1,4 +1,6 @@
-import { type Paint, styleOf } from './colour.ts';
+import type { Cli } from '../cli.ts';
+import type { Io } from '../io.ts';
+import { type Paint, paintOn, styleOf } from './colour.ts';
 
 export interface TextTable {
   readonly headers: readonly string[];
@@ -15,6 +17,22 @@ export interface TableLayout {
 const gap = 3;
 const narrowest = 12;
 
+export function printTable(cli: Cli, table: TextTable, showHeaders = true): void {
+  const lines = formatTable(table, { ...layoutOf(cli.io), showHeaders });
+  if (lines.length > 0) cli.out(lines.join('\n'));
+}
+
+/** Rows that come later, under the headers of `first`. */
+export function printRows(cli: Cli, rows: TextTable['rows'], first: TextTable): void {
+  for (const line of formatRows(rows, first, layoutOf(cli.io))) cli.out(line);
+}
+
+/** As wide as the terminal, as COLUMNS says, or as need be. */
+export const layoutOf = (io: Io): TableLayout => ({
+  width: io.stdout.isTTY ? io.stdout.columns : io.environment.columns,
+  paint: paintOn(io.stdout, io),
+});
+
 /** Aligned lines. Too wide for the terminal: the widest columns but the first are cut, never a name. Pure. */
 export function formatTable(table: TextTable, layout: TableLayout): readonly string[] {
   const { headers } = table;
@@ -25,7 +43,7 @@ export function formatTable(table: TextTable, layout: TableLayout): readonly str
 }
 
 /** Rows that come later, under the headers of a table as wide as need be. Pure. */
-export const formatRows = (
+const formatRows = (
   rows: TextTable['rows'],
   first: TextTable,
   layout: TableLayout,
