@@ -1,12 +1,13 @@
 import { chmod, rm, writeFile } from 'node:fs/promises';
+import { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { takeCgroupParent } from './cgroup-parent.ts';
 import { forwardControllers, keepControllers } from './controllers.ts';
-import { serveEgressProxy } from './egress-proxy.ts';
 import { keepEtcd } from './etcd.ts';
+import { serveEgressProxy } from './forward.ts';
 import { startRegistry } from './images/registry.ts';
 import { makeRunDir, sweepLeftovers } from './leftovers.ts';
 import { keepRelays, publishServices } from './publish.ts';
@@ -14,24 +15,15 @@ import { keepRole, orcCommand, type Site, stateDirectory } from './roles.ts';
 import { startVirtualHost, type VirtualHost } from './virtual-host.ts';
 import { connectHosts, network } from './virtual-network.ts';
 
-/** Takes everything down at its end; each step runs even if one before it failed. */
-export interface DevCluster extends AsyncDisposable {
-  /** On 127.0.0.1. */
-  readonly port: number;
-  readonly kubeconfig: string;
-  /** Which port of this machine leads to which Service. */
-  readonly published: readonly string[];
-  /** The first process of each host, by the host's name: `nsenter --target PID` leads into it. */
-  readonly hosts: Readonly<Record<string, number>>;
-  /** Resolves when a part that can't be missed has ended by itself; says which. */
-  readonly lost: Promise<string>;
-}
-
-/** @param signal aborted: no further step is begun, and what there is is taken down. */
+/**
+ * Takes everything down at its end; each step runs even if one before it failed.
+ *
+ * @param signal aborted: no further step is begun, and what there is is taken down.
+ */
 export async function startDevCluster(
   config: Omit<Site, 'runDir' | 'opened'>,
   signal: AbortSignal,
-): Promise<DevCluster> {
+) {
   const { clock } = config;
   await using started = new AsyncDisposableStack();
   await sweepLeftovers(clock);
@@ -60,11 +52,20 @@ export async function startDevCluster(
   signal.throwIfAborted();
   const all = started.move();
   return {
-    ...{ published, port, kubeconfig, lost: hosts.lost },
+    /** On 127.0.0.1. */
+    port,
+    kubeconfig,
+    /** Which port of this machine leads to which Service. */
+    published,
+    /** Resolves when a part that can't be missed has ended by itself; says which. */
+    lost: hosts.lost,
+    /** The first process of each host, by the host's name: `nsenter --target PID` leads into it. */
     hosts: Object.fromEntries([hosts.bridge, ...hosts.placed].map(({ name, pid }) => [name, pid])),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
+
+export type DevCluster = Awaited<ReturnType<typeof startDevCluster>>;
 
 /** `placed` are all but the switch. */
 async function startHosts(config: Site, undo: AsyncDisposableStack) {
@@ -134,9 +135,7 @@ async function keepAgent(site: Site, host: VirtualHost, flags: readonly string[]
   await keepRole({ host, command }, site);
 }
 
-async function close(server: Server): Promise<void> {
+function close(server: Server): void {
   server.close();
-  if ('closeAllConnections' in server && typeof server.closeAllConnections === 'function') {
-    server.closeAllConnections();
-  }
+  if (server instanceof HttpServer) server.closeAllConnections();
 }

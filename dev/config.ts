@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import * as flags from '../base/flags.ts';
 import { logLevelFlag } from '../base/log.ts';
-import { parsePublication } from './publication.ts';
 
 export const devFlags = {
   nodes: flags.text('N', 'hosts with an agent each', '3').whole(1, 50),
@@ -62,4 +61,29 @@ export const scopedEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env, ORC
 function sudoCaller(env: NodeJS.ProcessEnv): { uid: number; gid: number } | undefined {
   const { SUDO_UID, SUDO_GID } = env;
   return SUDO_UID && SUDO_GID ? { uid: Number(SUDO_UID), gid: Number(SUDO_GID) } : undefined;
+}
+
+/** A port of this machine that leads to a Service. */
+export interface Publication {
+  readonly address: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** "hello.default" */
+  readonly service: string;
+  readonly servicePort: number;
+}
+
+/** "[ADDRESS:]PORT:SERVICE[.NAMESPACE][:PORT]". Throws UsageError. */
+export function parsePublication(text: string): Publication {
+  const label = '[a-z0-9](?:[-a-z0-9]*[a-z0-9])?';
+  const format = new RegExp(`^(?:([\\d.]+):)?(\\d+):(${label})(?:\\.(${label}))?(?::(\\d+))?$`);
+  const [, address = '127.0.0.1', port, name, namespace = 'default', servicePort = '80'] =
+    format.exec(text) ?? [];
+  const isPort = (number: string | undefined) => Number(number) <= 65_535;
+  if (!isPort(port) || !isPort(servicePort))
+    throw new flags.UsageError(
+      `--publish must be [ADDRESS:]PORT:SERVICE[.NAMESPACE][:PORT], not ${text}`,
+    );
+  const service = `${name}.${namespace}`;
+  return { address, port: Number(port), service, servicePort: Number(servicePort) };
 }

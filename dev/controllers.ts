@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { Agent, request } from 'undici';
 import { about } from '../base/error-chain.ts';
 import { forwardPort } from './forward.ts';
-import { createJoinToken } from './join-token.ts';
 import { keepRole, orcCommand, type Site, stateDirectory } from './roles.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
@@ -73,4 +73,27 @@ export async function forwardControllers(site: Site, hosts: readonly VirtualHost
       await writeFile(join(dataDir, `${host.name}.kubeconfig`), kubeconfig, { mode: 0o600 });
     }
   return all;
+}
+
+/** Asks the controller for a join token, as its administrator, over its unix socket. */
+export async function createJoinToken(
+  pkiDir: string,
+  socketPath: string,
+  use: 'node' | 'controller',
+): Promise<string> {
+  const [ca = '', cert = '', key = ''] = await Promise.all(
+    ['ca.crt', 'admin.crt', 'admin.key'].map((file) => readFile(join(pkiDir, file), 'utf8')),
+  );
+  const dispatcher = new Agent({ connect: { socketPath, ca, cert, key, servername: 'localhost' } });
+  const headers = { 'content-type': 'application/json' };
+  const wanted = { dispatcher, method: 'POST', headers, body: JSON.stringify({ use }) } as const;
+  try {
+    const { body } = await request('https://localhost/orc/v1/tokens', wanted);
+    const answer = await body.text();
+    const { token, message } = JSON.parse(answer) as { token?: string; message?: string };
+    if (token === undefined) throw new Error(`making a join token: ${message ?? answer}`);
+    return token;
+  } finally {
+    await dispatcher.destroy();
+  }
 }

@@ -1,4 +1,6 @@
-import { writeSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, writeSync } from 'node:fs';
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
@@ -6,10 +8,10 @@ import { orAborted } from '../base/deadline.ts';
 import { UsageError } from '../base/flags.ts';
 import { runCommand } from '../base/run-command.ts';
 import { type DevCluster, startDevCluster } from './cluster.ts';
-import { type DevConfig, devHelp, readDevConfig } from './config.ts';
+import { type DevConfig, devHelp, readDevConfig, scopedEnvironment } from './config.ts';
 import { makeDataDir } from './leftovers.ts';
 import { runRelay } from './publish.ts';
-import { runInScope } from './scope.ts';
+import { orcCommand } from './roles.ts';
 
 /** `orc dev`: brings a cluster up on this machine, waits for Ctrl-C, takes it down. Gives the exit code. */
 export function runDev(argv: readonly string[]): Promise<number> {
@@ -46,10 +48,30 @@ async function runCluster(config: DevConfig): Promise<number> {
   }
 }
 
+/**
+ * Under systemd a cgroup belongs to whoever it was delegated to, so `orc dev` runs itself again in a scope of its own
+ * with Delegate=yes (systemd.resource-control(5)). Gives that one's exit code; undefined: no need, go on here.
+ */
+async function runInScope(argv: readonly string[], { scoped, readyFd }: DevConfig) {
+  if (scoped || !existsSync('/run/systemd/system')) return undefined;
+  const inherited =
+    readyFd === undefined ? [] : Array.from({ length: readyFd - 2 }, (_, i) => i + 3);
+  const scope = ['--scope', '--quiet', '--collect', '--property=Delegate=yes', '--'];
+  const child = spawn('systemd-run', [...scope, ...orcCommand('dev', ...argv)], {
+    stdio: ['inherit', 'inherit', 'inherit', ...inherited],
+    env: scopedEnvironment(),
+  });
+  for (const name of endings) process.on(name, () => child.kill(name));
+  const [code] = await once(child, 'exit');
+  return code ?? 1;
+}
+
+const endings = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Ctrl-C, SIGTERM and a terminal that goes all mean the same: take it down. */
 function interruption(): AbortSignal {
   const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  for (const name of endings)
     process.on(name, () => controller.abort(new Error(`interrupted by ${name}`)));
   return controller.signal;
 }

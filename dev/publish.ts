@@ -4,8 +4,8 @@ import { rm } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join as joinPath } from 'node:path';
 import { terminated } from '../base/termination.ts';
+import type { Publication } from './config.ts';
 import { forwardPort, join } from './forward.ts';
-import type { Publication } from './publication.ts';
 import { keepRole, orcCommand, type Site } from './roles.ts';
 import type { VirtualHost } from './virtual-host.ts';
 import { network } from './virtual-network.ts';
@@ -51,8 +51,7 @@ export async function runRelay(routes: readonly string[]): Promise<number> {
     const target = { name: `${service}.svc.${network.clusterDomain}`, port: Number(port) };
     await rm(path, { force: true });
     const server = createServer({ allowHalfOpen: true }, (inside) => void relay(inside, target));
-    server.listen(path);
-    await once(server, 'listening');
+    await once(server.listen(path), 'listening');
   }
   console.log('ready');
   await terminated();

@@ -8,7 +8,7 @@ import { systemClock } from '../../../base/clock.ts';
 import { silentLog } from '../../../base/log.ts';
 import { systemRng } from '../../../base/rng.ts';
 import { openEtcdStore } from '../../../controller/store/etcd-store.ts';
-import { createJoinToken } from '../../../dev/join-token.ts';
+import { createJoinToken } from '../../../dev/controllers.ts';
 import { freePorts, startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { orc } from '../../support/orc-cli.ts';
 import { waitFor } from '../../support/wait-for.ts';

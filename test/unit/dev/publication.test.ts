@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parsePublication } from '../../../dev/publication.ts';
+import { parsePublication } from '../../../dev/config.ts';
 
 it.each([
   ['8080:hello', { address: '127.0.0.1', port: 8080, service: 'hello.default', servicePort: 80 }],
