@@ -3,15 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { attachDeviceProgram } from '../../native/bpf.ts';
-import {
-  codeOf,
-  freezable,
-  isUnified,
-  removeGroup,
-  setFrozen,
-  subgroups,
-  unlessGone,
-} from './cgroup-end.ts';
+import { codeOf, freezable, isUnified, removeGroup, subgroups, unlessGone } from './cgroup-end.ts';
 import {
   type CgroupDirectory,
   CgroupError,
@@ -20,12 +12,7 @@ import {
   groupOf,
   positionIn,
 } from './cgroup-trees.ts';
-import {
-  type CgroupStats,
-  type CgroupUsage,
-  readCgroupStats,
-  readCgroupUsage,
-} from './cgroup-usage.ts';
+import { readCgroupUsage } from './cgroup-usage.ts';
 
 export interface CgroupFile {
   /** Its first part names the controller. */
@@ -53,30 +40,7 @@ export interface Birthplace {
 }
 
 /** Groups of one agent, all below its parent. `group` is a path relative to that, as "pod123/web-0". */
-export interface Cgroups {
-  readonly version: 1 | 2;
-  /** Where a group is: in the unified tree, or in one for each controller. */
-  directories(group: string): readonly CgroupDirectory[];
-  /** Makes the group with these limits; what is there already is brought to them. Throws CgroupError. */
-  ensure(group: string, plan?: CgroupPlan): Promise<void>;
-  /**
-   * Makes a group without limits in those trees only by which its processes are killed and their memory is counted: of
-   * version 1 each further one would cost a start half a millisecond and more. Throws CgroupError.
-   */
-  ensureMark(group: string): Promise<Birthplace>;
-  /** Stops every process in the group and below, until `thaw`. Throws CgroupError. */
-  freeze(group: string): Promise<void>;
-  thaw(group: string): Promise<void>;
-  /** How often the kernel has killed a process of the group for want of memory; 0 if there is no such group. */
-  oomKills(group: string): Promise<number>;
-  /** undefined: no such group. */
-  usage(group: string): Promise<CgroupUsage | undefined>;
-  stats(group: string): Promise<CgroupStats | undefined>;
-  /** Kills every process in the group and below, waits for their end and removes it all. Throws CgroupError. */
-  remove(group: string): Promise<void>;
-  /** Names of the groups directly below this one, or below the parent. */
-  list(group?: string): Promise<readonly string[]>;
-}
+export type Cgroups = Awaited<ReturnType<typeof openCgroups>>;
 
 /**
  * `parent`: "/…" from the hierarchies' roots, else below this process's own place in each (which on version 2 must
@@ -86,7 +50,7 @@ export async function openCgroups(options: {
   readonly parent: string;
   readonly trees: CgroupTrees;
   readonly clock: Clock;
-}): Promise<Cgroups> {
+}) {
   const { clock, parent, trees } = options;
   const tops = trees.trees.map((tree) => ({
     tree,
@@ -99,14 +63,20 @@ export async function openCgroups(options: {
   });
   return {
     version: trees.version,
+    /** Where a group is: in the unified tree, or in one for each controller. */
     directories,
-    ensure: async (group, plan) =>
+    /** Makes the group with these limits; what is there already is brought to them. Throws CgroupError. */
+    ensure: async (group: string, plan?: CgroupPlan) =>
       naming(group, () => {
         for (const { tree, at } of tops)
           make(tree, { from: at, to: join(at, group), hasGroups: false });
         if (plan) applyCgroupPlan(plan, directories(group));
       }),
-    ensureMark: async (group) => {
+    /**
+     * Makes a group without limits in those trees only by which its processes are killed and their memory is counted: of
+     * version 1 each further one would cost a start half a millisecond and more. Throws CgroupError.
+     */
+    ensureMark: async (group: string): Promise<Birthplace> => {
       const all = directories(group);
       const marks = all.filter(
         (each) => each === freezable(all) || each === groupOf(all, 'memory'),
@@ -120,12 +90,13 @@ export async function openCgroups(options: {
         cgroupProcs: joined.map(({ path }) => join(path, 'cgroup.procs')),
       };
     },
-    freeze: (group) => setFrozen(directories(group), true, clock),
-    thaw: (group) => setFrozen(directories(group), false, clock),
-    oomKills: (group) => oomKills(directories(group)),
-    remove: (group) => removeGroup(directories(group), clock),
-    usage: (group) => readCgroupUsage(directories(group)),
-    stats: (group) => readCgroupStats(directories(group)),
+    /** How often the kernel has killed a process of the group for want of memory; 0 if there is no such group. */
+    oomKills: (group: string) => oomKills(directories(group)),
+    /** Kills every process in the group and below, waits for their end and removes it all. Throws CgroupError. */
+    remove: (group: string) => removeGroup(directories(group), clock),
+    /** undefined: no such group. */
+    usage: (group: string) => readCgroupUsage(directories(group)),
+    /** Names of the groups directly below this one, or below the parent. */
     list: (group = '') => subgroups(groupOf(directories(group), 'memory')?.path ?? ''),
   };
 }

@@ -12,25 +12,7 @@ import { ask, type Client, clientOn, goingOn, listenerOf, tell } from './shim-cl
  * The planner's view of a front: the process that was called as `orc-oci`, a child of the engine's, which makes processes as a
  * shim does, but with its caller's streams, and ends before them. Throws OpError, and ShimLost when it is gone.
  */
-export interface Front {
-  readonly called: FrontCall;
-  /** Whether what it was called with is UTF-8; it is changed, if not. */
-  readonly isText: boolean;
-  /** Runs a list in a short-lived child; the namespaces that it holds are there for later ones. */
-  run(ops: readonly Op[]): Promise<void>;
-  start(request: FrontStart): Promise<{ readonly pid: number }>;
-  /** A container that another front has made. With a gate: what waits there goes on; resolves when it runs. */
-  meet(container: string, where: Meeting): Promise<void>;
-  kill(container: string, signal: number): Promise<void>;
-  exitOf(container: string): Promise<ProcessExit>;
-  /** What one of the caller's descriptors gives until its end; half a megabyte at most. */
-  read(descriptor: number): Promise<string>;
-  print(to: 'stdout' | 'stderr', text: string): void;
-  /** The front exits; nothing more can be asked. */
-  finish(exitCode: number): void;
-  /** Resolves when it is gone, by whatever cause. */
-  readonly gone: Promise<void>;
-}
+export type Front = Awaited<ReturnType<typeof openFront>>;
 
 interface FrontCall {
   readonly pid: number;
@@ -64,49 +46,51 @@ interface Meeting {
   readonly onSync?: StartRequest['onSync'];
 }
 
-export async function openFront(socket: Socket): Promise<Front> {
+export async function openFront(socket: Socket) {
   const client = clientOn(socket);
   const exits = new Map<string, PromiseWithResolvers<ProcessExit>>();
   const exitOf = (container: string) =>
     exits.getOrInsertComputed(container, () => Promise.withResolvers<ProcessExit>());
   client.exitListeners.push(({ container, exit }) => exit && exitOf(container).resolve(exit));
-  const gone = Promise.withResolvers<void>();
-  client.lostListeners.push(() => gone.resolve());
   socket.write('\n');
   await client.hello.promise;
   const call = await client.call.promise;
   return {
     called: decodeCall(call),
+    /** Whether what it was called with is UTF-8; it is changed, if not. */
     isText: isUtf8(call),
-    run: async (ops) => {
+    /** Runs a list in a short-lived child; the namespaces that it holds are there for later ones. */
+    run: async (ops: readonly Op[]) => {
       await ask(client, { type: frameType.RUN, request: 'run', args: {}, ops });
     },
-    start: (request) => start(client, request),
-    meet: async (container, { pid, gate = '', onSync }) => {
+    start: (request: FrontStart) => start(client, request),
+    /** A container that another front has made. With a gate: what waits there goes on; resolves when it runs. */
+    meet: async (container: string, { pid, gate = '', onSync }: Meeting) => {
       await ask(client, {
         ...{ type: frameType.MEET, request: `find ${container}` },
         args: { num: [pid], text: [container, gate] },
         ...(onSync && goingOn(client, container, onSync)),
       });
     },
-    kill: (container, signal) => tell(client, 'KILL', { container, num: [signal] }),
-    exitOf: (container) => exitOf(container).promise,
-    read: async (descriptor) => {
+    kill: (container: string, signal: number) => tell(client, 'KILL', { container, num: [signal] }),
+    exitOf: (container: string) => exitOf(container).promise,
+    /** What one of the caller's descriptors gives until its end; half a megabyte at most. */
+    read: async (descriptor: number) => {
       const request = `read descriptor ${descriptor}`;
       return (
         await ask(client, { type: frameType.READ, request, args: { num: [descriptor] } })
       ).toString();
     },
-    print(to, text) {
+    print(to: 'stdout' | 'stderr', text: string) {
       const num = [to === 'stderr' ? 2 : 1];
       for (let at = 0; at < text.length; at += limits.MAX_INPUT) {
         const bytes = Buffer.from(text.slice(at, at + limits.MAX_INPUT));
         socket.write(encodeFrame(frameType.PRINT, 0, encodeList({ num, text: [bytes] }, [])));
       }
     },
-    finish: (exitCode) =>
+    /** The front exits; nothing more can be asked. */
+    finish: (exitCode: number) =>
       void socket.write(encodeFrame(frameType.FINISH, 0, encodeList({ num: [exitCode] }, []))),
-    gone: gone.promise,
   };
 }
 

@@ -10,29 +10,25 @@ import type { Shim } from './shim.ts';
 import { connectShim, ShimLost } from './shim-client.ts';
 
 /** Starts shims from a small process, because fork from a large one is slow. Shims outlive it. */
-export interface Launcher {
-  /** `runDir` must exist and be root's alone. */
-  startShim(request: ShimRequest): Promise<Shim>;
-  /** Resolves when it answers; one that ended is as good: the next shim starts it again. */
-  answers(): Promise<void>;
-  close(): void;
-}
+export type Launcher = ReturnType<typeof startLauncher>;
 
 export interface ShimRequest extends Birthplace {
   readonly runDir: string;
 }
 
 /** One that was killed is started again with the next shim; its starts fail with ShimLost. */
-export function startLauncher(options: LauncherOptions): Launcher {
+export function startLauncher(options: LauncherOptions) {
   let running = startProcess(options);
   let closed = false;
   return {
-    async startShim(request) {
+    /** `runDir` must exist and be root's alone. */
+    async startShim(request: ShimRequest) {
       if (closed) throw new ShimLost('the launcher ended');
       if (running.hasEnded()) running = startProcess(options);
       await running.launch(request);
       return connectStarted(request.runDir);
     },
+    /** Resolves when it answers; one that ended is as good: the next shim starts it again. */
     answers: async () => (running.hasEnded() ? undefined : running.ask(frameType.LIST)),
     close() {
       closed = true;

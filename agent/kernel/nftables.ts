@@ -1,27 +1,23 @@
 import { type NftablesContext, openNftablesContext } from '../../native/nftables.ts';
 
 /** Rules of the network namespace that this process was in when it was opened. Calls block: 50 µs and up. */
-export interface Nftables {
-  /** Runs commands in nft's language as one transaction: all of it or nothing. Throws NftablesError. */
-  applyRuleset(commands: string): void;
-  /** The objects of a table as libnftables-json(5) describes them; undefined: there is no such table. */
-  listTable(table: string): readonly unknown[] | undefined;
-  close(): void;
-}
+export type Nftables = ReturnType<typeof openNftables>;
 
 export class NftablesError extends Error {
   override readonly name = 'NftablesError';
 }
 
 /** Throws NftablesError if libnftables is not installed. */
-export function openNftables(): Nftables {
+export function openNftables() {
   const context = newContext();
   return {
-    applyRuleset(commands) {
+    /** Runs commands in nft's language as one transaction: all of it or nothing. Throws NftablesError. */
+    applyRuleset(commands: string): void {
       const { status, error } = context.run(commands);
       if (status !== 0) throw new NftablesError(firstComplaint(error));
     },
-    listTable: (table) => listTable(context, table),
+    /** The objects of a table as libnftables-json(5) describes them; undefined: there is no such table. */
+    listTable: (table: string) => listTable(context, table),
     close: () => context.close(),
   };
 }

@@ -3,23 +3,19 @@ import { promisify } from 'node:util';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { CommandError } from './command-error.ts';
 
-/** A group of systemd's making, delegated: what is below its path is ours. */
-export interface Scope {
-  /** From the hierarchies' roots. */
-  readonly path: string;
-  /** Its first process, which kept it until another one was there, may go. */
-  release(): void;
-}
-
 const HOLD_S = 60;
 const PATIENCE_MS = 10_000;
 const PAUSE_MS = 10;
 
-/** `cgroupsPath` as engines write it for systemd: "SLICE:PREFIX:NAME". Throws CommandError. */
+/**
+ * A group of systemd's making, delegated: what is below its path, from the hierarchies' roots, is ours. Its first process,
+ * which kept it until another one was there, goes when it is released. `cgroupsPath` is as engines write it for systemd:
+ * "SLICE:PREFIX:NAME". Throws CommandError.
+ */
 export async function startScope(
   cgroupsPath: string,
   { id, isUser, clock }: { readonly id: string; readonly isUser: boolean; readonly clock: Clock },
-): Promise<Scope> {
+) {
   const [slice = '', prefix = 'orc', name = id] = cgroupsPath.split(':');
   const unit = `${prefix && `${prefix}-`}${name}.scope`;
   const manager = isUser ? ['--user'] : [];

@@ -14,13 +14,7 @@ export interface PodMemory {
 }
 
 /** By the pod's uid; on disk, where a crash of the host may take the last change back. */
-export interface PodMemories {
-  list(): Promise<readonly string[]>;
-  /** undefined: none, or unreadable. */
-  read(uid: string): Promise<PodMemory | undefined>;
-  write(uid: string, memory: PodMemory): Promise<void>;
-  remove(uid: string): Promise<void>;
-}
+export type PodMemories = Awaited<ReturnType<typeof openPodMemories>>;
 
 /** Writes only what differs from what was written last. */
 export async function keepMemory(record: PodRecord, memories: PodMemories): Promise<void> {
@@ -41,7 +35,7 @@ export async function keepMemory(record: PodRecord, memories: PodMemories): Prom
 const ending = '.json';
 
 /** A file for each pod in `dir`, which is made with mode 0700. */
-export async function openPodMemories(dir: string): Promise<PodMemories> {
+export async function openPodMemories(dir: string) {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const pathOf = (uid: string) => join(dir, `${uid}${ending}`);
   return {
@@ -49,7 +43,8 @@ export async function openPodMemories(dir: string): Promise<PodMemories> {
       const names = (await readdir(dir)).filter((name) => name.endsWith(ending));
       return names.map((name) => name.slice(0, -ending.length));
     },
-    async read(uid) {
+    /** undefined: none, or unreadable. */
+    async read(uid: string) {
       const text = (await readIfPresent(readFile(pathOf(uid), 'utf8'))) ?? '';
       try {
         return JSON.parse(text) as PodMemory;
@@ -57,10 +52,10 @@ export async function openPodMemories(dir: string): Promise<PodMemories> {
         return undefined;
       }
     },
-    async write(uid, memory) {
+    async write(uid: string, memory: PodMemory) {
       await writeFile(`${pathOf(uid)}.new`, JSON.stringify(memory), { mode: 0o600 });
       await rename(`${pathOf(uid)}.new`, pathOf(uid));
     },
-    remove: (uid) => removeFile(pathOf(uid)),
+    remove: (uid: string) => removeFile(pathOf(uid)),
   };
 }

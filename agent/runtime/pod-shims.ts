@@ -3,21 +3,11 @@ import { connectShim, ShimLost } from '../kernel/shim-client.ts';
 import { podPaths, type RuntimeDirectories } from './pod-paths.ts';
 
 /** Connections to the shims of this node's pods: made when first asked for, kept until the shim is gone. */
-export interface PodShims {
-  /** undefined: nobody is there, or one from an agent of another time that can't be spoken to. */
-  get(uid: string): Promise<Shim | undefined>;
-  /** Takes over a connection to a shim that was just started. */
-  adopt(uid: string, shim: Shim): void;
-  forget(uid: string): void;
-  /** Called with the pod's uid at each exit of a container and when a shim is lost. */
-  onChange(listener: (uid: string) => void): void;
-  /** Lets go of every connection; the shims go on. */
-  close(): void;
-}
+export type PodShims = ReturnType<typeof openPodShims>;
 
 type Connection = Promise<Shim | undefined>;
 
-export function openPodShims(dirs: RuntimeDirectories): PodShims {
+export function openPodShims(dirs: RuntimeDirectories) {
   const shims = new Map<string, Connection>();
   const listeners: ((uid: string) => void)[] = [];
   const changed = (uid: string) => {
@@ -51,11 +41,15 @@ export function openPodShims(dirs: RuntimeDirectories): PodShims {
     );
   };
   return {
-    get: (uid) =>
+    /** undefined: nobody is there, or one from an agent of another time that can't be spoken to. */
+    get: (uid: string) =>
       shims.get(uid) ?? keep(uid, connectShim(podPaths(dirs, uid).run).catch(unlessLost)),
-    adopt: (uid, shim) => void keep(uid, Promise.resolve(shim)),
+    /** Takes over a connection to a shim that was just started. */
+    adopt: (uid: string, shim: Shim) => void keep(uid, Promise.resolve(shim)),
     forget,
-    onChange: (listener) => void listeners.push(listener),
+    /** Called with the pod's uid at each exit of a container and when a shim is lost. */
+    onChange: (listener: (uid: string) => void) => void listeners.push(listener),
+    /** Lets go of every connection; the shims go on. */
     close() {
       for (const uid of shims.keys()) forget(uid);
     },

@@ -4,9 +4,8 @@ import type { Log } from '../../base/log.ts';
 import type { Cgroups } from '../kernel/cgroups.ts';
 import type { Launcher } from '../kernel/launcher.ts';
 import { activeModules, ownCapabilities } from '../kernel/own-rights.ts';
-import type { ContainerPort, SandboxPort } from '../ports.ts';
 import type { LogLimits } from './container-place.ts';
-import { type ContainerUsage, containerUsages } from './container-usage.ts';
+import { containerUsages } from './container-usage.ts';
 import { containerPort, imagesInUse } from './containers.ts';
 import { mountTargets } from './pod-paths.ts';
 import { openPodShims } from './pod-shims.ts';
@@ -28,19 +27,10 @@ export interface RuntimeOptions {
   readonly log: Log;
 }
 
-export interface Runtime {
-  readonly sandboxes: SandboxPort;
-  readonly containers: ContainerPort;
-  /** What containers use just now. */
-  usages(): Promise<readonly ContainerUsage[]>;
-  /** Ids of the images that containers stand on. */
-  imagesInUse(): Promise<ReadonlySet<string>>;
-  /** Lets go of the shims; what runs goes on. */
-  close(): void;
-}
+export type Runtime = Awaited<ReturnType<typeof openRuntime>>;
 
 /** Our own OCI runtime behind the sandbox and container ports. Finds again what an earlier agent has started. */
-export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+export async function openRuntime(options: RuntimeOptions) {
   const { dataDir, runDir, logDir, logLimits, runtimes, ...tools } = options;
   const { cgroups } = tools;
   const dirs = { dataDir, runDir, logDir };
@@ -57,8 +47,11 @@ export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
       modules: activeModules(),
       logLimits,
     }),
+    /** What containers use just now. */
     usages: () => containerUsages(cgroups),
+    /** Ids of the images that containers stand on. */
     imagesInUse: () => imagesInUse(dirs),
+    /** Lets go of the shims; what runs goes on. */
     close: () => shims.close(),
   };
 }

@@ -4,24 +4,21 @@ import type { LinuxSeccomp } from '../oci/oci-spec.ts';
 import { seccompProfile } from './seccomp-profile.ts';
 
 /** Profiles and their compiled filters: each made once, at its first use. Throw SeccompError. */
-export interface SeccompFilters {
-  of(spec: SeccompSpec): CompiledSeccomp;
-  /** RuntimeDefault, for a process with these capabilities. */
-  profile(capabilities: readonly string[]): LinuxSeccomp;
-}
+export type SeccompFilters = ReturnType<typeof seccompFilters>;
 
-export function seccompFilters(processor: NodeJS.Architecture): SeccompFilters {
+export function seccompFilters(processor: NodeJS.Architecture) {
   const profiles = new Map<string, LinuxSeccomp>();
   const filters = new Map<string, CompiledSeccomp>();
   /** To know one again that was read from a record takes as long as all the rest of a start's plan. */
   const known = new WeakMap<SeccompSpec, CompiledSeccomp>();
   return {
-    of(spec) {
+    of(spec: SeccompSpec) {
       const compile = () =>
         remember(filters, serialize(spec).toString('latin1'), () => compileSeccomp(spec));
       return remember(known, spec, compile);
     },
-    profile: (capabilities) =>
+    /** RuntimeDefault, for a process with these capabilities. */
+    profile: (capabilities: readonly string[]) =>
       remember(profiles, capabilities.join(), () => seccompProfile(capabilities, processor)),
   };
 }

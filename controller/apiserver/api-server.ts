@@ -47,19 +47,12 @@ export type Listener =
   /** A listening socket that was inherited. */
   | { readonly fd: number };
 
-export interface RunningApiServer {
-  /** In the order of the listeners; undefined for those without a TCP port. */
-  readonly ports: readonly (number | undefined)[];
-  /** New certificates, for connections from now on. */
-  setTls(tls: TlsFiles): void;
-  /** Ends watches and logs, lets short requests finish, closes. */
-  close(): Promise<void>;
-}
+export type RunningApiServer = Awaited<ReturnType<typeof serveApi>>;
 
 export async function serveApi(
   deps: ApiServerDeps,
   { tls, listeners }: { readonly tls: TlsFiles; readonly listeners: readonly Listener[] },
-): Promise<RunningApiServer> {
+) {
   const { app, server: api } = buildApiServer(deps);
   await app.ready();
   const route = (request: IncomingMessage, response: ServerResponse) =>
@@ -73,10 +66,13 @@ export async function serveApi(
   );
   await Promise.all(servers.map((server, at) => listen(server, listeners[at])));
   return {
+    /** In the order of the listeners; undefined for those without a TCP port. */
     ports: servers.map(portOf),
-    setTls: (next) => {
+    /** New certificates, for connections from now on. */
+    setTls: (next: TlsFiles) => {
       for (const server of servers) server.setSecureContext(next);
     },
+    /** Ends watches and logs, lets short requests finish, closes. */
     close: async () => {
       await app.close();
       const cut = deps.clock.after(closeGraceMs, () => cutOff(servers, upgraded));

@@ -9,14 +9,7 @@ import type { Rng } from '../../base/rng.ts';
 import { exportKey, importKeyPair, type KeyPair, newKey } from './key-pair.ts';
 
 /** The cluster's own certificate authority: the root of every identity in it. */
-export interface CertificateAuthority {
-  /** PEM. */
-  readonly certificate: string;
-  /** A new key and a certificate for it. */
-  issue(subject: LeafSubject): Promise<KeyPair>;
-  /** For a key that the node made itself; of the request nothing but the key is believed. Throws CaError. */
-  signNode(csrPem: string, nodeName: string): Promise<string>;
-}
+export type CertificateAuthority = Awaited<ReturnType<typeof openCa>>;
 
 export type LeafSubject =
   /** Listeners: the DNS names and addresses at which they are dialled; `name` is one of them by itself. */
@@ -52,19 +45,22 @@ export interface CaOptions {
 }
 
 /** The authority in `dir`, made on first use. Throws CaError KeyLost, Damaged. */
-export async function openCa(options: CaOptions): Promise<CertificateAuthority> {
+export async function openCa(options: CaOptions) {
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
   const stored = (await readCa(options.dir)) ?? (await createCa(options));
   checkCa(stored, options.dir);
   const authority = { ...options, authority: stored };
   return {
+    /** PEM. */
     certificate: stored.certificate,
-    async issue(subject) {
+    /** A new key and a certificate for it. */
+    async issue(subject: LeafSubject): Promise<KeyPair> {
       const keys = await newKey();
       const certificate = await (await signing()).signLeaf(keys.publicKey, subject, authority);
       return { key: exportKey(keys.privateKey), certificate };
     },
-    async signNode(csrPem, nodeName) {
+    /** For a key that the node made itself; of the request nothing but the key is believed. Throws CaError. */
+    async signNode(csrPem: string, nodeName: string): Promise<string> {
       const { keyOfRequest, signLeaf } = await signing();
       const subject = { use: 'peer', name: nodeUser(nodeName), groups: [nodesGroup] } as const;
       return signLeaf(await keyOfRequest(csrPem), subject, authority);

@@ -45,8 +45,8 @@ async function endOfForkBomb(): Promise<void> {
   await world.ensure('bomb/below', { pids: { limit: 60 } });
   const child = world.start('bomb/below', "exec perl -e 'while (1) { fork }'");
   await waitFor('processes', () => world.pids('bomb/below').length === 60, 60_000);
-  await world.cgroups.freeze('bomb');
-  await world.cgroups.thaw('bomb');
+  await world.freeze('bomb');
+  await world.thaw('bomb');
   await world.cgroups.remove('bomb');
   await waitFor('its first process', () => child.signalCode === 'SIGKILL', 60_000);
 }
@@ -57,7 +57,7 @@ async function statistics(): Promise<void> {
   const stats = await waitFor(
     'a busy group',
     async () => {
-      const now = await world.cgroups.stats('busy');
+      const now = await world.stats('busy');
       return (now?.cpuThrottledPeriods ?? 0) > 2 && now;
     },
     60_000,

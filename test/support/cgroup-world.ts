@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setFrozen } from '../../agent/kernel/cgroup-end.ts';
 import { type CgroupTrees, findCgroupTrees } from '../../agent/kernel/cgroup-trees.ts';
+import { type CgroupStats, readCgroupStats } from '../../agent/kernel/cgroup-usage.ts';
 import { type Cgroups, openCgroups } from '../../agent/kernel/cgroups.ts';
 import type { OciResources } from '../../agent/oci/oci-spec.ts';
 import { planCgroup } from '../../agent/oci/plan-cgroup.ts';
@@ -29,6 +31,9 @@ export interface CgroupWorld {
   /** From outside; undefined for a tree that isn't there. */
   read(group: string, file: string): string | undefined;
   pids(group: string): readonly number[];
+  freeze(group: string): Promise<void>;
+  thaw(group: string): Promise<void>;
+  stats(group: string): Promise<CgroupStats | undefined>;
   end(): Promise<void>;
 }
 
@@ -57,6 +62,9 @@ export async function openCgroupWorld(
     ensure: (group, resources) => cgroups.ensure(group, planCgroup(resources, cgroups.version)),
     start,
     read,
+    freeze: (group) => setFrozen(cgroups.directories(group), true, systemClock()),
+    thaw: (group) => setFrozen(cgroups.directories(group), false, systemClock()),
+    stats: (group) => readCgroupStats(cgroups.directories(group)),
     async run(group, script) {
       const child = start(group, `exec 2>&1; ${script}`);
       let output = '';

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
+import { setFrozen } from '../../../agent/kernel/cgroup-end.ts';
 import { type CgroupTrees, findCgroupTrees } from '../../../agent/kernel/cgroup-trees.ts';
+import { systemClock } from '../../../base/clock.ts';
 import { type CgroupWorld, openCgroupWorld } from '../../support/cgroup-world.ts';
 import { openRuntimeHost } from '../../support/runtime-host.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -33,14 +35,14 @@ for (const [host, isHere, choose] of hosts)
       world.start('top/below', 'while :; do :; done');
       const used = async () => (await world.cgroups.usage('top'))?.cpuNs ?? 0;
       await waitFor('a busy loop', async () => (await used()) > 0);
-      await world.cgroups.freeze('top');
+      await world.freeze('top');
       const frozen = await used();
       await expect(
         waitFor('time passing', async () => (await used()) > frozen, 200),
       ).rejects.toThrow();
-      await world.cgroups.thaw('top');
+      await world.thaw('top');
       await waitFor('the loop to go on', async () => (await used()) > frozen);
-      await world.cgroups.freeze('top/below');
+      await world.freeze('top/below');
       await world.cgroups.remove('top');
       expect(existsSync(world.cgroups.directories('top')[0]?.path ?? '')).toBe(false);
     });
@@ -64,7 +66,7 @@ it('a container that is frozen ends with its pod', async () => {
     const spec = host.spec('exec sleep 1000');
     await host.runtime.containers.start(spec, new AbortController().signal);
     const running = await host.state();
-    await host.cgroups.freeze('poda/web-0');
+    await setFrozen(host.cgroups.directories('poda/web-0'), true, systemClock());
     await host.runtime.sandboxes.remove('a');
     expect(existsSync(`/proc/${running?.pid}`)).toBe(false);
     expect(await host.cgroups.list()).toEqual([]);

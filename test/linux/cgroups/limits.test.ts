@@ -130,14 +130,11 @@ describe('an update in place', () => {
   it('refuses to take memory away that is in use, if it is to check that', async () => {
     await world.ensure('used', { memory: { limit: 64 * mib } });
     const child = world.start('used', 'dd if=/dev/zero bs=21M count=1 | sleep 1000');
-    await waitFor(
-      '20 MB',
-      async () => ((await world.cgroups.stats('used'))?.memoryBytes ?? 0) > 2e7,
-    );
+    await waitFor('20 MB', async () => ((await world.stats('used'))?.memoryBytes ?? 0) > 2e7);
     const memory = { limit: 4 * mib, checkBeforeUpdate: true };
     const outcome = await world.ensure('used', { memory }).catch(errorChain);
     expect(outcome).toMatch(/linux\.resources\.memory\.limit: .*\d{8,} is in use/);
-    expect((await world.cgroups.stats('used'))?.memoryLimitBytes).toBe(64 * mib);
+    expect((await world.stats('used'))?.memoryLimitBytes).toBe(64 * mib);
     expect(child.exitCode).toBeNull();
     await world.cgroups.remove('used');
   });
@@ -151,7 +148,7 @@ it('tells what was used and held back', async () => {
   });
   const child = world.start('busy', 'while :; do :; done');
   const stats = await waitFor('a busy group', async () => {
-    const now = await world.cgroups.stats('busy');
+    const now = await world.stats('busy');
     return (now?.cpuThrottledPeriods ?? 0) > 2 && (now?.cpuUserNs ?? 0) > 0 && now;
   });
   const { cpuNs = 0, cpuThrottledNs = 0, cpuPeriods = 0 } = stats;
@@ -161,7 +158,7 @@ it('tells what was used and held back', async () => {
   expect(cpuPeriods).toBeGreaterThan(2);
   expect(child.exitCode).toBeNull();
   await world.cgroups.remove('busy');
-  expect(await world.cgroups.stats('busy')).toBeUndefined();
+  expect(await world.stats('busy')).toBeUndefined();
 });
 
 it('tells what was read and written of each disk', async () => {
@@ -169,7 +166,7 @@ it('tells what was read and written of each disk', async () => {
   const directory = mkdtempSync('/var/tmp/orc-io-');
   try {
     await world.run('disk', `dd if=/dev/zero of=${directory}/f bs=1M count=2 oflag=direct`);
-    const disks = Object.values((await world.cgroups.stats('disk'))!.io);
+    const disks = Object.values((await world.stats('disk'))!.io);
     expect(disks.map(({ writtenBytes }) => writtenBytes)).toContain(2 * mib);
     expect(disks.every(({ writes }) => writes > 0)).toBe(true);
   } finally {
