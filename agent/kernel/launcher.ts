@@ -6,8 +6,7 @@ import type { Birthplace } from './cgroups.ts';
 import { decodeFailure, encodeFrame, type Frame, readFrames } from './frames.ts';
 import { OpError } from './op-error.ts';
 import { encodeList } from './op-list.ts';
-import type { Shim } from './shim.ts';
-import { connectShim, ShimLost } from './shim-client.ts';
+import { connectShim, type Shim, ShimLost } from './shim-client.ts';
 
 /** Starts shims from a small process, because fork from a large one is slow. Shims outlive it. */
 export type Launcher = ReturnType<typeof startLauncher>;

@@ -1,9 +1,8 @@
 import { space } from '../../native/generated/binding.ts';
 import { type Slot, slotNumber } from './op-fields.ts';
-import type { Shim } from './shim.ts';
 
 /** A file that stands for a namespace that the shim holds, as long as it lives: to be opened, for setns or rtnetlink. */
-export function namespacePath(shim: Pick<Shim, 'pid'>, slot: Slot): string {
+export function namespacePath(shim: { readonly pid: number }, slot: Slot): string {
   return `/proc/${shim.pid}/fd/${spaceDescriptor(slot)}`;
 }
 

@@ -1,36 +1,6 @@
 import type { Op } from './op.ts';
 import type { Namespace } from './op-fields.ts';
 
-/**
- * The agent's view of one pod's shim: the C process that holds the pod's namespaces and mounts, is the parent of its
- * containers, writes their logs and outlives the agent. Everything here is served over RUN_DIR/shim.sock, so a
- * restarted agent gets the same view with `connectShim`.
- */
-export interface Shim {
-  readonly pid: number;
-  /** Runs a list in a short-lived child in the shim's mount namespace (mounts made there stay). Throws OpError. */
-  run(ops: readonly Op[]): Promise<void>;
-  /** Clones a container's first process, runs the list in it up to `exec`. Throws OpError; then nothing is left. */
-  start(request: StartRequest): Promise<{ readonly pid: number }>;
-  /** Sends a signal to a container's first process. Unknown or ended: no effect. */
-  kill(container: string, signal: number): Promise<void>;
-  /** Every container that was started here and not forgotten, ended ones included. */
-  list(): Promise<readonly ShimContainer[]>;
-  /** Forgets an ended container. */
-  forget(container: string): Promise<void>;
-  /** Called once for each exit from now on, and when the shim itself is lost. */
-  onExit(listener: (exit: ShimContainer) => void): void;
-  onLost(listener: () => void): void;
-  /** A process beside a container's first one, or for the sandbox. One connection of its own. */
-  exec(request: ExecRequest): Promise<ExecSession>;
-  /** A container's first process: its output from now on. Closing lets go of it; who reads too slowly is dropped. */
-  attach(container: string, stdin: boolean): Promise<ExecSession>;
-  /** Kills every container, unmounts, lets go of the namespaces, ends the shim. */
-  shutdown(): Promise<void>;
-  /** Lets go of the connection; the shim and its containers go on. */
-  disconnect(): void;
-}
-
 export interface StartRequest {
   readonly container: string;
   /** Directory of the cgroup v2 group to be cloned into (CLONE_INTO_CGROUP); undefined on v1, where the list attaches. */

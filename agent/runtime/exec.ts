@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
-import type { ExecSession, Shim } from '../kernel/shim.ts';
+import type { ExecSession } from '../kernel/shim.ts';
+import type { Shim } from '../kernel/shim-client.ts';
 import type { OciProcess } from '../oci/oci-spec.ts';
 import { planExec } from '../oci/plan-container.ts';
 import type { ContainerExec, ContainerId } from '../ports.ts';

@@ -1,5 +1,4 @@
-import type { Shim } from '../kernel/shim.ts';
-import { connectShim, ShimLost } from '../kernel/shim-client.ts';
+import { connectShim, type Shim, ShimLost } from '../kernel/shim-client.ts';
 import { podPaths, type RuntimeDirectories } from './pod-paths.ts';
 
 /** Connections to the shims of this node's pods: made when first asked for, kept until the shim is gone. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseMountinfo } from '../kernel/mountinfo.ts';
-import type { Shim } from '../kernel/shim.ts';
+import type { Shim } from '../kernel/shim-client.ts';
 import { planTmpfs } from './root-mount.ts';
 
 /** Mounts memory in the shim's mount namespace, but what is there already. */

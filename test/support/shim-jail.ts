@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import { startLauncher } from '../../agent/kernel/launcher.ts';
-import type { Shim } from '../../agent/kernel/shim.ts';
+import type { Shim } from '../../agent/kernel/shim-client.ts';
 import { silentLog } from '../../base/log.ts';
 import { makeBusyboxRoot } from './busybox.ts';
 import { sanitisedBinary, sanitiserReports } from './sanitised.ts';

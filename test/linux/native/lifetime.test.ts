@@ -3,8 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { readExits } from '../../../agent/kernel/exit-records.ts';
 import { startLauncher } from '../../../agent/kernel/launcher.ts';
-import type { Shim } from '../../../agent/kernel/shim.ts';
-import { connectShim } from '../../../agent/kernel/shim-client.ts';
+import { connectShim, type Shim } from '../../../agent/kernel/shim-client.ts';
 import { silentLog } from '../../../base/log.ts';
 import { nativeBinary } from '../../../native/binary.ts';
 import {
