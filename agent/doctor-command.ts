@@ -4,15 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import { formatFlags, oneOf, parseFlags, text, UsageError, type ValuesOf } from '../base/flags.ts';
 import { runCommand } from '../base/run-command.ts';
 import { readAgentConfig } from './config.ts';
-import {
-  agentNeeds,
-  type Finding,
-  formatFinding,
-  hostFaults,
-  hostNeeds,
-  judge,
-  networkNeeds,
-} from './doctor/checks.ts';
+import * as checks from './doctor/checks.ts';
 import { lookAround } from './doctor/look-around.ts';
 import { insideWord, tryNetwork, tryNetworkInside } from './doctor/try-network.ts';
 import { tryNode } from './doctor/try-node.ts';
@@ -41,12 +33,12 @@ export function runDoctor(argv: readonly string[]): Promise<number> {
     const given = parseFlags(argv, doctorFlags);
     const found = await examine(given);
     const isJson = given.output === 'json';
-    console.log(isJson ? JSON.stringify(found) : found.map(formatFinding).join('\n'));
+    console.log(isJson ? JSON.stringify(found) : found.map(checks.formatFinding).join('\n'));
     return found.some(({ result }) => result === 'FAIL') ? 1 : 0;
   });
 }
 
-async function examine(given: ValuesOf<typeof doctorFlags>): Promise<readonly Finding[]> {
+async function examine(given: ValuesOf<typeof doctorFlags>): Promise<readonly checks.Finding[]> {
   const { role, dataDir } = given;
   if (role !== 'controller' && process.getuid?.() !== 0)
     throw new UsageError('it tries what an agent does: run it as root (sudo)');
@@ -61,10 +53,10 @@ async function examine(given: ValuesOf<typeof doctorFlags>): Promise<readonly Fi
     ports: [...dns, ...api],
     nowMs: systemClock().now,
   });
-  const host = judge(hostNeeds, hostFaults(facts));
+  const host = checks.judge(checks.hostNeeds, checks.hostFaults(facts));
   if (role === 'controller') return host;
-  const agent = judge(agentNeeds, await tryNode(nearestThere(dataDir)));
-  return [...agent, ...judge(networkNeeds, await tryNetwork()), ...host];
+  const agent = checks.judge(checks.agentNeeds, await tryNode(nearestThere(dataDir)));
+  return [...agent, ...checks.judge(checks.networkNeeds, await tryNetwork()), ...host];
 }
 
 const nearestThere = (path: string): string =>

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { attachDeviceProgram } from '../../native/bpf.ts';
-import { codeOf, freezable, isUnified, removeGroup, subgroups, unlessGone } from './cgroup-end.ts';
+import * as cgroupEnd from './cgroup-end.ts';
 import {
   type CgroupDirectory,
   CgroupError,
@@ -79,25 +79,25 @@ export async function openCgroups(options: {
     ensureMark: async (group: string): Promise<Birthplace> => {
       const all = directories(group);
       const marks = all.filter(
-        (each) => each === freezable(all) || each === groupOf(all, 'memory'),
+        (each) => each === cgroupEnd.freezable(all) || each === groupOf(all, 'memory'),
       );
       naming(group, () => {
         for (const { path } of marks) mkdirSync(path, { recursive: true });
       });
-      const joined = marks.filter((each) => !isUnified(each));
+      const joined = marks.filter((each) => !cgroupEnd.isUnified(each));
       return {
-        cgroup2Dir: marks.find(isUnified)?.path,
+        cgroup2Dir: marks.find(cgroupEnd.isUnified)?.path,
         cgroupProcs: joined.map(({ path }) => join(path, 'cgroup.procs')),
       };
     },
     /** How often the kernel has killed a process of the group for want of memory; 0 if there is no such group. */
     oomKills: (group: string) => oomKills(directories(group)),
     /** Kills every process in the group and below, waits for their end and removes it all. Throws CgroupError. */
-    remove: (group: string) => removeGroup(directories(group), clock),
+    remove: (group: string) => cgroupEnd.removeGroup(directories(group), clock),
     /** undefined: no such group. */
     usage: (group: string) => readCgroupUsage(directories(group)),
     /** Names of the groups directly below this one, or below the parent. */
-    list: (group = '') => subgroups(groupOf(directories(group), 'memory')?.path ?? ''),
+    list: (group = '') => cgroupEnd.subgroups(groupOf(directories(group), 'memory')?.path ?? ''),
   };
 }
 
@@ -175,7 +175,7 @@ function refusalOf(directories: Directories, limit: CgroupFile): CgroupError | u
     writeFileSync(join(group.path, file), value, { flag: 'r+' });
     return undefined;
   } catch (cause) {
-    const absent = codeOf(cause) === 'ENOENT';
+    const absent = cgroupEnd.codeOf(cause) === 'ENOENT';
     if (absent && limit.optional) return undefined;
     const why = absent ? `this kernel has no ${file}` : `writing ${value} to ${file}`;
     return new CgroupError(`${field}: ${why}`, { cause });
@@ -186,6 +186,6 @@ async function oomKills(directories: Directories): Promise<number> {
   const memory = groupOf(directories, 'memory');
   if (memory === undefined) return 0;
   const file = memory.controller === '' ? 'memory.events' : 'memory.oom_control';
-  const text = await readFile(join(memory.path, file), 'utf8').catch(unlessGone(''));
+  const text = await readFile(join(memory.path, file), 'utf8').catch(cgroupEnd.unlessGone(''));
   return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
 }

@@ -1,21 +1,6 @@
 import { getSystemErrorMessage, getSystemErrorName } from 'node:util';
-import {
-  bindNetlinkSocket,
-  closeNetlinkSocket,
-  enableNetlinkOption,
-  openNetlinkSocket,
-  receiveNetlink,
-  sendNetlink,
-  sendNetlinkAside,
-} from '../../native/netlink-socket.ts';
-import {
-  decodeAcknowledgement,
-  decodeMessages,
-  encodeMessage,
-  type NetlinkMessage,
-  NLM_F,
-  NLMSG,
-} from './netlink-codec.ts';
+import * as socket from '../../native/netlink-socket.ts';
+import * as codec from './netlink-codec.ts';
 
 /** What to ask, and in words what for: the beginning of an error's text. */
 interface NetlinkRequest {
@@ -29,8 +14,8 @@ interface NetlinkRequest {
 /** One socket. The calls block for as long as the kernel needs: some 20 to 300 µs. Throws NetlinkError. */
 export interface Netlink {
   /** Has the kernel do something, or tell one thing: the answers before its acknowledgement. */
-  request(request: NetlinkRequest): readonly NetlinkMessage[];
-  dump(request: NetlinkRequest): readonly NetlinkMessage[];
+  request(request: NetlinkRequest): readonly codec.NetlinkMessage[];
+  dump(request: NetlinkRequest): readonly codec.NetlinkMessage[];
   /** As `request`, without blocking this thread. One at a time on one socket, and nothing else meanwhile. */
   requestAside(request: NetlinkRequest): Promise<void>;
   close(): void;
@@ -78,8 +63,8 @@ export function openRouteNetlink(): Netlink {
 export function recordNetlink(requests: (netlink: Netlink) => void): Uint8Array {
   const messages: Buffer[] = [];
   const request = ({ type, flags = 0, body }: NetlinkRequest) => {
-    const all = flags | NLM_F.REQUEST | NLM_F.ACK;
-    messages.push(encodeMessage({ type, flags: all, sequence: messages.length, body }));
+    const all = flags | codec.NLM_F.REQUEST | codec.NLM_F.ACK;
+    messages.push(codec.encodeMessage({ type, flags: all, sequence: messages.length, body }));
     return [];
   };
   const nothing = () => Promise.resolve();
@@ -98,22 +83,27 @@ export function openConntrackNetlink(): Netlink {
 }
 
 function openNetlink(protocol: number, wrapped: (message: Buffer) => Buffer): Netlink {
-  const fd = succeed('netlink socket', openNetlinkSocket(protocol));
-  succeed('netlink bind', bindNetlinkSocket(fd));
+  const fd = succeed('netlink socket', socket.openNetlinkSocket(protocol));
+  succeed('netlink bind', socket.bindNetlinkSocket(fd));
   for (const option of Object.values(socketOptions))
-    succeed('netlink setsockopt', enableNetlinkOption(fd, option));
+    succeed('netlink setsockopt', socket.enableNetlinkOption(fd, option));
   const buffer = Buffer.alloc(receiveBytes);
   let sequence = 0;
 
   const encode = ({ type, flags = 0, body }: NetlinkRequest, kind: number) =>
     wrapped(
-      encodeMessage({ type, flags: flags | NLM_F.REQUEST | kind, sequence: ++sequence, body }),
+      codec.encodeMessage({
+        type,
+        flags: flags | codec.NLM_F.REQUEST | kind,
+        sequence: ++sequence,
+        body,
+      }),
     );
   const answers = (what: string) => {
-    const found: NetlinkMessage[] = [];
+    const found: codec.NetlinkMessage[] = [];
     for (;;) {
-      const size = succeed(what, receiveNetlink(fd, buffer));
-      for (const message of decodeMessages(Buffer.from(buffer.subarray(0, size)))) {
+      const size = succeed(what, socket.receiveNetlink(fd, buffer));
+      for (const message of codec.decodeMessages(Buffer.from(buffer.subarray(0, size)))) {
         if (message.sequence !== sequence) continue;
         if (isEnd(message, what)) return found;
         found.push(message);
@@ -123,18 +113,18 @@ function openNetlink(protocol: number, wrapped: (message: Buffer) => Buffer): Ne
 
   return {
     request(request) {
-      succeed(request.what, sendNetlink(fd, encode(request, NLM_F.ACK)));
+      succeed(request.what, socket.sendNetlink(fd, encode(request, codec.NLM_F.ACK)));
       return answers(request.what);
     },
     dump(request) {
-      succeed(request.what, sendNetlink(fd, encode(request, NLM_F.DUMP)));
+      succeed(request.what, socket.sendNetlink(fd, encode(request, codec.NLM_F.DUMP)));
       return answers(request.what);
     },
     async requestAside(request) {
-      succeed(request.what, await sendNetlinkAside(fd, encode(request, NLM_F.ACK)));
+      succeed(request.what, await socket.sendNetlinkAside(fd, encode(request, codec.NLM_F.ACK)));
       answers(request.what);
     },
-    close: () => closeNetlinkSocket(fd),
+    close: () => socket.closeNetlinkSocket(fd),
   };
 }
 
@@ -149,14 +139,15 @@ const receiveBytes = 64 * 1024;
 function inBatch(message: Buffer): Buffer {
   // struct nfgenmsg; the subsystem is in network byte order.
   const body = Buffer.from([0, 0, 0, NFNL_SUBSYS_NFTABLES]);
-  const mark = (type: number) => encodeMessage({ type, flags: NLM_F.REQUEST, sequence: 0, body });
+  const mark = (type: number) =>
+    codec.encodeMessage({ type, flags: codec.NLM_F.REQUEST, sequence: 0, body });
   return Buffer.concat([mark(NFNL_MSG_BATCH.BEGIN), message, mark(NFNL_MSG_BATCH.END)]);
 }
 
-function isEnd(message: NetlinkMessage, what: string): boolean {
-  if (message.type === NLMSG.DONE) return true;
-  if (message.type !== NLMSG.ERROR) return false;
-  const { errno, text } = decodeAcknowledgement(message);
+function isEnd(message: codec.NetlinkMessage, what: string): boolean {
+  if (message.type === codec.NLMSG.DONE) return true;
+  if (message.type !== codec.NLMSG.ERROR) return false;
+  const { errno, text } = codec.decodeAcknowledgement(message);
   if (errno !== 0) throw new NetlinkError(what, errno, text);
   return true;
 }

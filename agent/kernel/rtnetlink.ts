@@ -1,13 +1,7 @@
 import { cString } from '../../base/c-string.ts';
 import { formatIpv4, parseIpv4 } from '../../base/ipv4.ts';
 import { absent, type Netlink, recordNetlink, unlessError } from './netlink.ts';
-import {
-  type Attribute,
-  decodeAttributes,
-  encodeBody,
-  type NetlinkMessage,
-  NLM_F,
-} from './netlink-codec.ts';
+import * as codec from './netlink-codec.ts';
 
 /** Links, addresses and routes in the kernel's terms. Sources: linux/rtnetlink.h, if_link.h, if_addr.h. */
 export interface Link {
@@ -53,21 +47,21 @@ export type AddressScope = 'global' | 'host';
 
 /** The peer is made where it belongs: moving it there later would take 14 to 31 ms, this takes 0.3. */
 export function createVeth(netlink: Netlink, request: VethRequest): void {
-  const mtu: Attribute = [IFLA.MTU, request.mtu];
-  const name: Attribute = [IFLA.IFNAME, request.name];
-  const peerName: Attribute = [IFLA.IFNAME, request.peerName];
-  const birthplace: Attribute = [IFLA.NET_NS_FD, request.peerNamespaceFd];
-  const peer = encodeBody(linkHeader({}), peerName, mtu, birthplace);
-  const kind: Attribute = [IFLA_INFO.KIND, 'veth'];
-  const ofKind: Attribute = [IFLA_INFO.DATA, [[VETH_INFO_PEER, peer]]];
-  const body = encodeBody(linkHeader({}), name, mtu, [IFLA.LINKINFO, [kind, ofKind]]);
+  const mtu: codec.Attribute = [IFLA.MTU, request.mtu];
+  const name: codec.Attribute = [IFLA.IFNAME, request.name];
+  const peerName: codec.Attribute = [IFLA.IFNAME, request.peerName];
+  const birthplace: codec.Attribute = [IFLA.NET_NS_FD, request.peerNamespaceFd];
+  const peer = codec.encodeBody(linkHeader({}), peerName, mtu, birthplace);
+  const kind: codec.Attribute = [IFLA_INFO.KIND, 'veth'];
+  const ofKind: codec.Attribute = [IFLA_INFO.DATA, [[VETH_INFO_PEER, peer]]];
+  const body = codec.encodeBody(linkHeader({}), name, mtu, [IFLA.LINKINFO, [kind, ofKind]]);
   const what = `make veth ${request.name}`;
-  netlink.request({ type: RTM_LINK.NEW, flags: NLM_F.CREATE | NLM_F.EXCL, body, what });
+  netlink.request({ type: RTM_LINK.NEW, flags: codec.NLM_F.CREATE | codec.NLM_F.EXCL, body, what });
 }
 
 /** undefined: there is no such link. */
 export function findLink(netlink: Netlink, name: string): Link | undefined {
-  const body = encodeBody(linkHeader({}), [IFLA.IFNAME, name]);
+  const body = codec.encodeBody(linkHeader({}), [IFLA.IFNAME, name]);
   return theLink(netlink, { body, what: `find link ${name}` });
 }
 
@@ -87,7 +81,7 @@ export function moveLink(
 ): void {
   const { index, namespaceFd, name } = link;
   const header = linkHeader({ index });
-  const body = encodeBody(header, [IFLA.NET_NS_FD, namespaceFd], [IFLA.IFNAME, name]);
+  const body = codec.encodeBody(header, [IFLA.NET_NS_FD, namespaceFd], [IFLA.IFNAME, name]);
   netlink.request({ type: RTM_LINK.NEW, body, what: `move ${name} to another namespace` });
 }
 
@@ -98,14 +92,14 @@ export function loopbackUp(): Uint8Array {
 
 /** Puts links together that are to be deleted in one go. One that is gone already is fine. */
 export function setLinkGroup(netlink: Netlink, index: number, group: number): void {
-  const body = encodeBody(linkHeader({ index }), [IFLA.GROUP, group]);
+  const body = codec.encodeBody(linkHeader({ index }), [IFLA.GROUP, group]);
   const what = `set group of link number ${index}`;
   absent(() => netlink.request({ type: RTM_LINK.SET, body, what }), 'ENODEV');
 }
 
 /** All links of the group with one wait for the kernel's readers (some 16 ms), which doesn't block this thread. */
 export async function deleteLinkGroup(netlink: Netlink, group: number): Promise<void> {
-  const body = encodeBody(linkHeader({}), [IFLA.GROUP, group]);
+  const body = codec.encodeBody(linkHeader({}), [IFLA.GROUP, group]);
   const request = { type: RTM_LINK.DEL, body, what: `delete link group ${group}` };
   await netlink.requestAside(request).catch(unlessError('ENODEV'));
 }
@@ -114,15 +108,15 @@ export async function deleteLinkGroup(netlink: Netlink, group: number): Promise<
 export function ensureAddress(netlink: Netlink, address: Ipv4Address, scope: AddressScope): void {
   const bytes = ipv4Bytes(address.address);
   const header = addressHeader(address.linkIndex, address.prefix, RT_SCOPE[scope]);
-  const body = encodeBody(header, [IFA.LOCAL, bytes], [IFA.ADDRESS, bytes]);
+  const body = codec.encodeBody(header, [IFA.LOCAL, bytes], [IFA.ADDRESS, bytes]);
   const what = `add address ${address.address} to link number ${address.linkIndex}`;
-  const flags = NLM_F.CREATE | NLM_F.EXCL;
+  const flags = codec.NLM_F.CREATE | codec.NLM_F.EXCL;
   absent(() => netlink.request({ type: RTM_ADDR.NEW, flags, body, what }), 'EEXIST');
 }
 
 export function removeAddress(netlink: Netlink, address: Ipv4Address): void {
   const header = addressHeader(address.linkIndex, address.prefix, 0);
-  const body = encodeBody(header, [IFA.LOCAL, ipv4Bytes(address.address)]);
+  const body = codec.encodeBody(header, [IFA.LOCAL, ipv4Bytes(address.address)]);
   const what = `remove address ${address.address}`;
   absent(() => netlink.request({ type: RTM_ADDR.DEL, body, what }), 'EADDRNOTAVAIL');
 }
@@ -135,7 +129,7 @@ export function listAddresses(netlink: Netlink): readonly Ipv4Address[] {
 /** Takes the place of a route to the same destination, in one step. */
 export function putRoute(netlink: Netlink, route: Ipv4Route): void {
   const what = `add route to ${route.destination}/${route.prefix}`;
-  const flags = NLM_F.CREATE | NLM_F.REPLACE;
+  const flags = codec.NLM_F.CREATE | codec.NLM_F.REPLACE;
   netlink.request({ type: RTM_ROUTE.NEW, flags, body: routeBody(route), what });
 }
 
@@ -153,9 +147,10 @@ export function listRoutes(netlink: Netlink, protocol: number): readonly Ipv4Rou
 
 /** The kernel's number in this namespace for another one; undefined: it has given none yet. */
 export function namespaceId(netlink: Netlink, fd: number): number | undefined {
-  const body = encodeBody(Buffer.alloc(4), [NETNSA.FD, fd]);
+  const body = codec.encodeBody(Buffer.alloc(4), [NETNSA.FD, fd]);
   const [answer] = netlink.request({ type: RTM_GETNSID, body, what: 'find namespace number' });
-  const id = answer && decodeAttributes(answer.body.subarray(4)).get(NETNSA.NSID)?.readInt32LE(0);
+  const id =
+    answer && codec.decodeAttributes(answer.body.subarray(4)).get(NETNSA.NSID)?.readInt32LE(0);
   return id === undefined || id < 0 ? undefined : id;
 }
 
@@ -221,15 +216,15 @@ function routeBody(route: Ipv4Route): Buffer {
     scope: onLink ? RT_SCOPE.link : RT_SCOPE.global,
     kind: RTN[route.kind],
   });
-  const attributes: Attribute[] = [[RTA.DST, ipv4Bytes(route.destination)]];
+  const attributes: codec.Attribute[] = [[RTA.DST, ipv4Bytes(route.destination)]];
   if (route.gateway !== undefined) attributes.push([RTA.GATEWAY, ipv4Bytes(route.gateway)]);
   if (route.linkIndex !== undefined) attributes.push([RTA.OIF, route.linkIndex]);
   if (route.source !== undefined) attributes.push([RTA.PREFSRC, ipv4Bytes(route.source)]);
-  return encodeBody(header, ...attributes);
+  return codec.encodeBody(header, ...attributes);
 }
 
-function link(message: NetlinkMessage): Link {
-  const attributes = decodeAttributes(message.body.subarray(16));
+function link(message: codec.NetlinkMessage): Link {
+  const attributes = codec.decodeAttributes(message.body.subarray(16));
   return {
     index: message.body.readInt32LE(4),
     name: cString(attributes.get(IFLA.IFNAME) ?? Buffer.alloc(0)),
@@ -241,8 +236,8 @@ function link(message: NetlinkMessage): Link {
   };
 }
 
-function ipv4Address(message: NetlinkMessage): Ipv4Address {
-  const attributes = decodeAttributes(message.body.subarray(8));
+function ipv4Address(message: codec.NetlinkMessage): Ipv4Address {
+  const attributes = codec.decodeAttributes(message.body.subarray(8));
   return {
     linkIndex: message.body.readUInt32LE(4),
     address: ipv4Text(attributes.get(IFA.LOCAL)) ?? '',
@@ -250,8 +245,8 @@ function ipv4Address(message: NetlinkMessage): Ipv4Address {
   };
 }
 
-function route(message: NetlinkMessage): Ipv4Route {
-  const attributes = decodeAttributes(message.body.subarray(12));
+function route(message: codec.NetlinkMessage): Ipv4Route {
+  const attributes = codec.decodeAttributes(message.body.subarray(12));
   return {
     destination: ipv4Text(attributes.get(RTA.DST)) ?? '0.0.0.0',
     prefix: message.body.readUInt8(1),

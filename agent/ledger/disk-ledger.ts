@@ -2,13 +2,7 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareGenerations, formatGeneration, type Generation } from '../../api/generation.ts';
 import { type Deferred, deferred } from '../../base/deadline.ts';
-import {
-  readIfPresent,
-  removeFile,
-  replaceFile,
-  syncDirectory,
-  unfinished,
-} from '../../base/durable-file.ts';
+import * as durable from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { Ledger, LedgerChange, PodAssignment } from './assignment.ts';
@@ -115,12 +109,12 @@ function ledgerFiles({ dir, key, rng, log }: DiskLedgerOptions) {
   const podPath = (uid: string) => join(podsDir, `${uid}.json`);
   const writePod = (uid: string, pod: PodAssignment | undefined) =>
     pod
-      ? replaceFile({ path: podPath(uid), bytes: codec.encodePod(pod), mode: 0o600 })
-      : removeFile(podPath(uid));
+      ? durable.replaceFile({ path: podPath(uid), bytes: codec.encodePod(pod), mode: 0o600 })
+      : durable.removeFile(podPath(uid));
   /** undefined: it isn't there, or can't be read: the controller will say it again. */
   const readFrom = async <T>(path: string, parse: (text: string) => T, complaint: string) => {
     try {
-      const text = await readIfPresent(readFile(path, 'utf8'));
+      const text = await durable.readIfPresent(readFile(path, 'utf8'));
       return text === undefined ? undefined : parse(text);
     } catch (err) {
       log.error({ err, component: 'ledger', path }, complaint);
@@ -135,8 +129,8 @@ function ledgerFiles({ dir, key, rng, log }: DiskLedgerOptions) {
     podsDir,
     async read(): Promise<Assignments> {
       const names = await readdir(podsDir);
-      for (const name of names.filter((each) => each.endsWith(unfinished)))
-        await removeFile(join(podsDir, name));
+      for (const name of names.filter((each) => each.endsWith(durable.unfinished)))
+        await durable.removeFile(join(podsDir, name));
       const written = names.filter((name) => name.endsWith('.json'));
       const pods = await Promise.all(written.map(readPod));
       return assembled(
@@ -149,12 +143,12 @@ function ledgerFiles({ dir, key, rng, log }: DiskLedgerOptions) {
       const changed = changesBetween(before, after);
       const uids = changed.filter((uid) => uid !== 'network');
       await Promise.all(uids.map((uid) => writePod(uid, after.pods.get(uid))));
-      if (uids.length > 0) await syncDirectory(podsDir);
+      if (uids.length > 0) await durable.syncDirectory(podsDir);
       if (!changed.includes('network') && !isNewEpoch(before, after)) return;
       if (!after.network || !after.generation) return;
       const file: NetworkFile = { generation: after.generation, network: after.network };
-      await replaceFile({ path: networkPath, bytes: JSON.stringify(file), mode: 0o600 });
-      await syncDirectory(dir);
+      await durable.replaceFile({ path: networkPath, bytes: JSON.stringify(file), mode: 0o600 });
+      await durable.syncDirectory(dir);
     },
   };
 }

@@ -1,12 +1,4 @@
-import {
-  type Answer,
-  type DecodedPacket,
-  decode,
-  encode,
-  type OptAnswer,
-  type Packet,
-  type Question,
-} from 'dns-packet';
+import * as dns from 'dns-packet';
 import type { Rng } from '../../base/rng.ts';
 import { answerDns, type DnsAnswer, type DnsRecord } from './dns-answer.ts';
 import type { DnsZone } from './dns-zone.ts';
@@ -32,16 +24,18 @@ export async function replyToDns(
   if (!question || query.questions?.length !== 1) return bareReply(message, rcodes.FORMERR);
   if ((message.readUInt16BE(2) & OPCODE) !== 0) return bareReply(message, rcodes.NOTIMP);
   const edns = query.additionals?.find((record) => record.type === 'OPT');
-  if (edns && edns.ednsVersion > 0) return encode(withEdns(emptyReply(query), true, BADVERS));
+  if (edns && edns.ednsVersion > 0) return dns.encode(withEdns(emptyReply(query), true, BADVERS));
   const isInternet = question.class === 'IN';
   const answer: DnsAnswer = isInternet ? answerDns(question, options.zone) : { rcode: 'REFUSED' };
   if (isInternet && answer.rcode === 'REFUSED' && options.forward)
-    return (await options.forward(message)) ?? encode(withEdns(failed(query), edns !== undefined));
+    return (
+      (await options.forward(message)) ?? dns.encode(withEdns(failed(query), edns !== undefined))
+    );
   const own = replyPacket(query, answer, options);
   const packet = (await followedOutside(own, question, options)) ?? failed(query);
-  const bytes = encode(withEdns(packet, edns !== undefined));
+  const bytes = dns.encode(withEdns(packet, edns !== undefined));
   if (options.transport === 'tcp' || bytes.length <= udpLimit(edns)) return bytes;
-  return encode(withEdns(emptyReply(query, TC), edns !== undefined));
+  return dns.encode(withEdns(emptyReply(query, TC), edns !== undefined));
 }
 
 const headerBytes = 12;
@@ -67,15 +61,19 @@ const maxUdpBytes = 1232;
 /** As short as CoreDNS': endpoints come and go. */
 const ttlSeconds = 5;
 
-function decoded(message: Buffer): DecodedPacket | undefined {
+function decoded(message: Buffer): dns.DecodedPacket | undefined {
   try {
-    return decode(message);
+    return dns.decode(message);
   } catch {
     return undefined;
   }
 }
 
-function replyPacket(query: DecodedPacket, answer: DnsAnswer, options: DnsReplyOptions): Packet {
+function replyPacket(
+  query: dns.DecodedPacket,
+  answer: DnsAnswer,
+  options: DnsReplyOptions,
+): dns.Packet {
   const ours = answer.rcode !== 'REFUSED';
   const found = answer.rcode === 'NOERROR' ? answer : { answers: [], additionals: [] };
   return {
@@ -86,32 +84,32 @@ function replyPacket(query: DecodedPacket, answer: DnsAnswer, options: DnsReplyO
   };
 }
 
-const failed = (query: DecodedPacket) => emptyReply(query, rcodes.SERVFAIL);
+const failed = (query: dns.DecodedPacket) => emptyReply(query, rcodes.SERVFAIL);
 
 /**
  * An ExternalName may lead out of the cluster, and clients don't ask again for what an alias stands for: so this does.
  * undefined: nobody knows.
  */
 async function followedOutside(
-  reply: Packet,
-  { type }: Question,
+  reply: dns.Packet,
+  { type }: dns.Question,
   { zone, rng, forward }: DnsReplyOptions,
-): Promise<Packet | undefined> {
+): Promise<dns.Packet | undefined> {
   const last = reply.answers?.at(-1);
   if (last?.type !== 'CNAME' || type === 'CNAME' || !forward) return reply;
   if (answerDns({ name: last.data, type }, zone).rcode !== 'REFUSED') return reply;
   const id = rng.bytes(2).readUInt16BE();
   const questions = [{ name: last.data, type }];
-  const bytes = await forward(encode({ type: 'query', id, flags: RD, questions }));
+  const bytes = await forward(dns.encode({ type: 'query', id, flags: RD, questions }));
   const found = bytes && decoded(bytes);
   if (!found) return undefined;
   const flags = (reply.flags ?? 0) | ((found.flags ?? 0) & (TC | RCODE));
   return { ...reply, flags, answers: [...(reply.answers ?? []), ...(found.answers ?? [])] };
 }
 
-function withEdns(packet: Packet, edns: boolean, extendedRcode = 0): Packet {
+function withEdns(packet: dns.Packet, edns: boolean, extendedRcode = 0): dns.Packet {
   if (!edns) return packet;
-  const opt: Answer = {
+  const opt: dns.Answer = {
     type: 'OPT',
     name: '.',
     udpPayloadSize: maxUdpBytes,
@@ -124,12 +122,12 @@ function withEdns(packet: Packet, edns: boolean, extendedRcode = 0): Packet {
   return { ...packet, additionals: [...(packet.additionals ?? []), opt] };
 }
 
-function emptyReply(query: DecodedPacket, flag = 0): Packet {
+function emptyReply(query: dns.DecodedPacket, flag = 0): dns.Packet {
   const flags = (query.flag_rd ? RD : 0) | flag;
   return { type: 'response', id: query.id ?? 0, flags, questions: query.questions ?? [] };
 }
 
-function udpLimit(edns: OptAnswer | undefined): number {
+function udpLimit(edns: dns.OptAnswer | undefined): number {
   return Math.min(Math.max(edns?.udpPayloadSize ?? 0, classicUdpBytes), maxUdpBytes);
 }
 
@@ -141,14 +139,14 @@ function bareReply(message: Buffer, rcode: number): Buffer {
   return reply;
 }
 
-function wireRecord(record: DnsRecord): Answer {
+function wireRecord(record: DnsRecord): dns.Answer {
   const common = { ttl: ttlSeconds, class: 'IN' } as const;
   if (record.type !== 'SRV') return { ...common, ...record };
   return { ...common, ...record, data: { priority: 0, weight: 100, ...record.data } };
 }
 
 /** Negative answers are kept by resolvers for its `minimum`. */
-function startOfAuthority(zone: DnsZone): Answer {
+function startOfAuthority(zone: DnsZone): dns.Answer {
   const data = {
     mname: `ns.dns.${zone.domain}`,
     rname: `hostmaster.${zone.domain}`,

@@ -3,19 +3,7 @@ import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
 import type { Base } from '../../base/base.ts';
 import { type Netlink, recordNetlink } from '../kernel/netlink.ts';
 import type { Op } from '../kernel/op.ts';
-import {
-  createVeth,
-  deleteLinkGroup,
-  ensureAddress,
-  findLink,
-  type Ipv4Route,
-  type Link,
-  namespaceId,
-  putRoute,
-  removeRoute,
-  setLinkGroup,
-  setLinkUp,
-} from '../kernel/rtnetlink.ts';
+import * as rtnetlink from '../kernel/rtnetlink.ts';
 import type { AttachRequest } from '../ports.ts';
 
 export interface PodLinkParts extends Pick<Base, 'clock' | 'log'> {
@@ -40,13 +28,18 @@ export function podLinks(parts: PodLinkParts) {
       const namespaceFd = openSync(request.networkNamespace, 'r');
       try {
         const name = podLinkName(request.uid);
-        const found = findLink(netlink, name);
+        const found = rtnetlink.findLink(netlink, name);
         const isOurs =
           found?.up && found.group !== deadGroup && leadsTo(netlink, found, namespaceFd);
         if (found && !isOurs) await reaper.reap(found.index);
         if (!isOurs) {
-          createVeth(netlink, { name, peerName: 'eth0', peerNamespaceFd: namespaceFd, mtu });
-          const peerIndex = findLink(netlink, name)?.peerIndex ?? 0;
+          rtnetlink.createVeth(netlink, {
+            name,
+            peerName: 'eth0',
+            peerNamespaceFd: namespaceFd,
+            mtu,
+          });
+          const peerIndex = rtnetlink.findLink(netlink, name)?.peerIndex ?? 0;
           await request.runInside(podSideOps(podIp, peerIndex));
         }
         setUpHostEnd(netlink, name, podIp);
@@ -56,8 +49,9 @@ export function podLinks(parts: PodLinkParts) {
     },
     /** Removes the route. The link goes with the pod's namespace, or soon after. */
     disconnect(uid: string, podIp: string | undefined): void {
-      const found = findLink(netlink, podLinkName(uid));
-      if (podIp !== undefined && found) removeRoute(netlink, podRoute(podIp, found.index));
+      const found = rtnetlink.findLink(netlink, podLinkName(uid));
+      if (podIp !== undefined && found)
+        rtnetlink.removeRoute(netlink, podRoute(podIp, found.index));
       if (found) reaper.leave(found.index);
     },
     close: () => reaper.close(),
@@ -78,19 +72,26 @@ export const podRouteProtocol = 0x70;
 /** Links in this group are dead: "or". */
 const deadGroup = 0x6f72;
 
-function leadsTo(netlink: Netlink, link: Link, namespaceFd: number): boolean {
+function leadsTo(netlink: Netlink, link: rtnetlink.Link, namespaceFd: number): boolean {
   const { peerNamespaceId } = link;
-  return peerNamespaceId !== undefined && peerNamespaceId === namespaceId(netlink, namespaceFd);
+  return (
+    peerNamespaceId !== undefined && peerNamespaceId === rtnetlink.namespaceId(netlink, namespaceFd)
+  );
 }
 
 /** The pod's side: one address, and everything by way of the host end. IPv6 is off until pods have such addresses. */
 export function podSideOps(podIp: string, linkIndex: number): readonly Op[] {
   const route = { ...podRoute(podGateway, linkIndex), protocol: RTPROT_STATIC };
   const messages = recordNetlink((netlink) => {
-    setLinkUp(netlink, linkIndex);
-    ensureAddress(netlink, { linkIndex, address: podIp, prefix: 32 }, 'global');
-    putRoute(netlink, route);
-    putRoute(netlink, { ...route, destination: '0.0.0.0', prefix: 0, gateway: podGateway });
+    rtnetlink.setLinkUp(netlink, linkIndex);
+    rtnetlink.ensureAddress(netlink, { linkIndex, address: podIp, prefix: 32 }, 'global');
+    rtnetlink.putRoute(netlink, route);
+    rtnetlink.putRoute(netlink, {
+      ...route,
+      destination: '0.0.0.0',
+      prefix: 0,
+      gateway: podGateway,
+    });
   });
   return [...(hasIpv6() ? ipv6Off : []), { op: 'netlink', messages }];
 }
@@ -108,19 +109,23 @@ const ipv6Off: readonly Op[] = Object.entries({ accept_ra: '0', disable_ipv6: '1
 const hasIpv6 = () => existsSync('/proc/sys/net/ipv6/conf/all/disable_ipv6');
 
 function setUpHostEnd(netlink: Netlink, name: string, podIp: string): void {
-  const link = findLink(netlink, name);
+  const link = rtnetlink.findLink(netlink, name);
   if (!link) throw new Error(`link ${name} is gone`);
   if (!link.up) {
     if (hasIpv6()) writeFileSync(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
     writeFileSync(`/proc/sys/net/ipv4/conf/${name}/send_redirects`, '0');
-    setLinkUp(netlink, link.index);
+    rtnetlink.setLinkUp(netlink, link.index);
   }
   // Of scope host, so that the host's own connections to a pod come from the host's real address.
-  ensureAddress(netlink, { linkIndex: link.index, address: podGateway, prefix: 32 }, 'host');
-  putRoute(netlink, podRoute(podIp, link.index));
+  rtnetlink.ensureAddress(
+    netlink,
+    { linkIndex: link.index, address: podGateway, prefix: 32 },
+    'host',
+  );
+  rtnetlink.putRoute(netlink, podRoute(podIp, link.index));
 }
 
-function podRoute(podIp: string, linkIndex: number): Ipv4Route {
+function podRoute(podIp: string, linkIndex: number): rtnetlink.Ipv4Route {
   return {
     destination: podIp,
     prefix: 32,
@@ -142,7 +147,7 @@ function linkReaper({ netlink, reaper, clock, log }: PodLinkParts) {
   let cancel: (() => void) | undefined;
   const pass = () => {
     next = undefined;
-    return deleteLinkGroup(reaper, deadGroup);
+    return rtnetlink.deleteLinkGroup(reaper, deadGroup);
   };
   const reapDead = () => {
     next ??= last = last.then(pass, pass);
@@ -154,11 +159,11 @@ function linkReaper({ netlink, reaper, clock, log }: PodLinkParts) {
   };
   return {
     reap(index: number): Promise<void> {
-      setLinkGroup(netlink, index, deadGroup);
+      rtnetlink.setLinkGroup(netlink, index, deadGroup);
       return reapDead();
     },
     leave(index: number): void {
-      setLinkGroup(netlink, index, deadGroup);
+      rtnetlink.setLinkGroup(netlink, index, deadGroup);
       cancel ??= clock.after(leftForMs, reapLeft);
     },
     async close(): Promise<void> {

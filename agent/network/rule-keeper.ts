@@ -3,14 +3,7 @@ import { addSetElement, deleteSetElement, interfaceNameKey } from '../kernel/nft
 import { type Nftables, NftablesError } from '../kernel/nftables.ts';
 import { ipv4Bytes } from '../kernel/rtnetlink.ts';
 import { NetworkError } from './network-error.ts';
-import {
-  observeRules,
-  planRules,
-  type RuleState,
-  type RuleTable,
-  ruleStateOf,
-  ruleTableName,
-} from './rule-table.ts';
+import * as rules from './rule-table.ts';
 import { podElement, podSet } from './service-rules.ts';
 
 export type RuleKeeper = ReturnType<typeof ruleKeeper>;
@@ -20,20 +13,20 @@ export type RuleKeeper = ReturnType<typeof ruleKeeper>;
  * socket for nftables.
  */
 export function ruleKeeper(nftables: Nftables, elements: Netlink) {
-  let known: RuleState | undefined;
+  let known: rules.RuleState | undefined;
 
-  const observe = (): RuleState => {
-    nftables.applyRuleset(`add table ${ruleTableName}`);
-    return observeRules(nftables.listTable(ruleTableName) ?? []);
+  const observe = (): rules.RuleState => {
+    nftables.applyRuleset(`add table ${rules.ruleTableName}`);
+    return rules.observeRules(nftables.listTable(rules.ruleTableName) ?? []);
   };
-  const bringTo = (table: RuleTable, state: RuleState) => {
-    const plan = planRules(state, table);
+  const bringTo = (table: rules.RuleTable, state: rules.RuleState) => {
+    const plan = rules.planRules(state, table);
     if (plan.change) nftables.applyRuleset(plan.change);
     if (plan.cleanUp) nftables.applyRuleset(plan.cleanUp);
-    known = ruleStateOf(table);
+    known = rules.ruleStateOf(table);
   };
   /** Someone else may have changed the table: so a failure makes us look, and try once more. */
-  const applyLooking = (table: RuleTable) => {
+  const applyLooking = (table: rules.RuleTable) => {
     try {
       known = undefined;
       bringTo(table, observe());
@@ -49,7 +42,7 @@ export function ruleKeeper(nftables: Nftables, elements: Netlink) {
   };
 
   return {
-    apply(table: RuleTable) {
+    apply(table: rules.RuleTable) {
       if (!known) return applyLooking(table);
       try {
         bringTo(table, known);
@@ -78,6 +71,6 @@ export function ruleKeeper(nftables: Nftables, elements: Netlink) {
 }
 
 function podSetElement(link: string, ip: string) {
-  const [, table = ''] = ruleTableName.split(' ');
+  const [, table = ''] = rules.ruleTableName.split(' ');
   return { table, set: podSet, key: Buffer.concat([interfaceNameKey(link), ipv4Bytes(ip)]) };
 }

@@ -46,20 +46,11 @@ export const defaultSpec = (cgroupVersion: 1 | 2): OciSpec => ({
       ...(cgroupVersion === 2 ? [{ type: 'cgroup' as const }] : []),
     ],
     maskedPaths: [
-      ...[
-        'acpi',
-        'asound',
-        'kcore',
-        'keys',
-        'latency_stats',
-        'timer_list',
-        'timer_stats',
-        'sched_debug',
-      ],
-      'scsi',
-    ]
-      .map((name) => `/proc/${name}`)
-      .concat('/sys/firmware', '/sys/devices/virtual/powercap'),
+      ...'acpi asound kcore keys latency_stats timer_list timer_stats sched_debug scsi'
+        .split(' ')
+        .map((name) => `/proc/${name}`),
+      ...['/sys/firmware', '/sys/devices/virtual/powercap'],
+    ],
     readonlyPaths: ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`),
   },
 });

@@ -7,16 +7,7 @@ import { spaceOf } from '../oci/plan-spaces.ts';
 import type { Call, Given } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { isFrozen, processesIn } from './container-cgroup.ts';
-import {
-  directoryOf,
-  find,
-  forget,
-  ids,
-  isAlive,
-  isWaiting,
-  load,
-  type Stored,
-} from './container-state.ts';
+import * as containers from './container-state.ts';
 import { first, runHooks } from './hooks.ts';
 import { freezeAll } from './limits.ts';
 import { subjectOf } from './place.ts';
@@ -25,7 +16,7 @@ export async function kill(call: Call, { options, id, words }: Given<'kill'>): P
   const [name = 'SIGTERM'] = words;
   const signal = signalNumber(name);
   for (const each of options.regex ? matching(call, id) : [id]) {
-    const stored = find(call.root, each);
+    const stored = containers.find(call.root, each);
     // Without a pid namespace of its own the others outlive the first.
     const alone = spaceOf(stored.spec.linux ?? {}, 'pid')?.path !== '';
     if (options.all || (alone && signal === constants.signals.SIGKILL)) killAll(stored, signal);
@@ -43,15 +34,15 @@ function signalNumber(name: string): number {
 }
 
 /** By a descriptor, so that nobody else's process can be meant. */
-async function killFirst(call: Call, stored: Stored, signal: number): Promise<void> {
-  if (!isAlive(stored)) throw new CommandError(`container not running`);
+async function killFirst(call: Call, stored: containers.Stored, signal: number): Promise<void> {
+  if (!containers.isAlive(stored)) throw new CommandError(`container not running`);
   const name = `${first}-${stored.record.id}`.slice(0, 127).replaceAll('+', '_');
   await call.front.meet(name, { pid: stored.record.pid });
-  if (!isAlive(stored)) throw new CommandError(`container not running`);
+  if (!containers.isAlive(stored)) throw new CommandError(`container not running`);
   await call.front.kill(name, signal);
 }
 
-function killAll({ record: { cgroups } }: Stored, signal: number): void {
+function killAll({ record: { cgroups } }: containers.Stored, signal: number): void {
   for (const pid of processesIn(cgroups))
     try {
       process.kill(pid, signal);
@@ -66,11 +57,12 @@ export async function remove(call: Call, { options, id }: Given<'delete'>): Prom
 }
 
 async function removeOne(call: Call, force: boolean | undefined, id: string): Promise<void> {
-  const stored = load(call.root, id);
-  if (!stored && force) return forget({ directory: directoryOf(call.root, id) });
+  const stored = containers.load(call.root, id);
+  if (!stored && force)
+    return containers.forget({ directory: containers.directoryOf(call.root, id) });
   if (!stored) throw new CommandError(`container "${id}" does not exist`);
-  const alive = isAlive(stored);
-  if (alive && !force && !isWaiting(stored))
+  const alive = containers.isAlive(stored);
+  if (alive && !force && !containers.isWaiting(stored))
     throw new CommandError(`cannot delete container ${id} that is not stopped`);
   if (alive) await end(call, stored);
   await removeStopped(call, stored);
@@ -84,23 +76,23 @@ function thawElsewhere(pid: number): void {
 }
 
 /** Also of what is frozen. */
-async function end(call: Call, stored: Stored): Promise<void> {
+async function end(call: Call, stored: containers.Stored): Promise<void> {
   await killFirst(call, stored, constants.signals.SIGKILL).catch(() => undefined);
   if (isFrozen(stored.record.cgroups)) await freezeAll(call, stored, false);
   thawElsewhere(stored.record.pid);
 }
 
 /** Whatever else of it runs ends with its group. */
-export async function removeStopped(call: Call, stored: Stored): Promise<void> {
+export async function removeStopped(call: Call, stored: containers.Stored): Promise<void> {
   const { record } = stored;
   await removeGroup(record.cgroups, call.clock);
   await runHooks(call, subjectOf(call, stored), {
     ...{ kind: 'poststop', status: 'stopped', pid: 0 },
   }).catch((error: unknown) => call.warn(errorChain(error)));
-  forget(stored);
+  containers.forget(stored);
 }
 
 function matching({ root }: Call, pattern: string): readonly string[] {
   const expression = new RegExp(pattern);
-  return ids(root).filter((id) => expression.test(id));
+  return containers.ids(root).filter((id) => expression.test(id));
 }

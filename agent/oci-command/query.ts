@@ -8,30 +8,22 @@ import { features as describeFeatures } from '../oci/features.ts';
 import type { Call, Given } from './call.ts';
 import { CommandError } from './command-error.ts';
 import { isFrozen, processesIn } from './container-cgroup.ts';
-import {
-  find,
-  ids,
-  isAlive,
-  isWaiting,
-  load,
-  type Status,
-  type Stored,
-} from './container-state.ts';
+import * as containers from './container-state.ts';
 import { defaultSpec, rootlessSpec } from './default-spec.ts';
 
 const say = ({ front }: Call, text: string) => front.print('stdout', text);
 const sayJson = (call: Call, value: unknown) =>
   say(call, `${JSON.stringify(value, undefined, 2)}\n`);
 
-function statusOf(stored: Stored): Status {
+function statusOf(stored: containers.Stored): containers.Status {
   if (stored.record.creating) return 'creating';
-  if (!isAlive(stored)) return 'stopped';
+  if (!containers.isAlive(stored)) return 'stopped';
   if (isFrozen(stored.record.cgroups)) return 'paused';
-  return isWaiting(stored) ? 'created' : 'running';
+  return containers.isWaiting(stored) ? 'created' : 'running';
 }
 
 /** As runc and crun tell it: the specification's "state" and more. */
-function describe(stored: Stored) {
+function describe(stored: containers.Stored) {
   const { record, spec } = stored;
   const status = statusOf(stored);
   return {
@@ -48,12 +40,13 @@ function describe(stored: Stored) {
 }
 
 export async function state(call: Call, { id }: Given<'state'>): Promise<void> {
-  sayJson(call, describe(find(call.root, id)));
+  sayJson(call, describe(containers.find(call.root, id)));
 }
 
 export async function list(call: Call, { options }: Given<'list'>): Promise<void> {
-  const all = ids(call.root)
-    .flatMap((id) => load(call.root, id) ?? [])
+  const all = containers
+    .ids(call.root)
+    .flatMap((id) => containers.load(call.root, id) ?? [])
     .map(describe);
   if (options.quiet) return say(call, all.map(({ id }) => `${id}\n`).join(''));
   if (options.format === 'json') return say(call, `${JSON.stringify(all)}\n`);
@@ -73,7 +66,7 @@ export async function list(call: Call, { options }: Given<'list'>): Promise<void
 
 /** What ps(1) of the host says of the container's processes. */
 export async function ps(call: Call, { options, id, words: args }: Given<'ps'>): Promise<void> {
-  const pids = processesIn(find(call.root, id).record.cgroups);
+  const pids = processesIn(containers.find(call.root, id).record.cgroups);
   if (options.format === 'json') return say(call, `${JSON.stringify(pids)}\n`);
   const { stdout } = await promisify(execFile)('ps', args.length > 0 ? [...args] : ['-ef']);
   const [head = '', ...lines] = stdout.trimEnd().split('\n');
@@ -93,8 +86,8 @@ function durationMs(text: string): number {
 export async function events(call: Call, { options, id }: Given<'events'>): Promise<void> {
   const intervalMs = durationMs(options.interval ?? '5s');
   for (;;) {
-    const stored = find(call.root, id);
-    if (!isAlive(stored)) return;
+    const stored = containers.find(call.root, id);
+    if (!containers.isAlive(stored)) return;
     const stats = await readCgroupStats(stored.record.cgroups);
     if (stats) say(call, `${JSON.stringify({ type: 'stats', id, data: asRuncDoes(stats) })}\n`);
     if (options.stats) return;

@@ -8,14 +8,7 @@ import { memoryFlags, memoryModes } from './plan-process.ts';
 export const features = () => ({
   ociVersionMin: ociVersions.min,
   ociVersionMax: ociVersions.max,
-  hooks: [
-    'prestart',
-    'createRuntime',
-    'createContainer',
-    'startContainer',
-    'poststart',
-    'poststop',
-  ],
+  hooks: 'prestart createRuntime createContainer startContainer poststart poststop'.split(' '),
   mountOptions: knownMountOptions(),
   linux: {
     namespaces: ociNamespaceTypes,

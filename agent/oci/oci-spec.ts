@@ -1,19 +1,7 @@
 import { checkShape } from '../../api/check-shape.ts';
 import { fieldPath } from '../../api/field-error.ts';
 import { normalize, pruneUnknown } from '../../api/normalize.ts';
-import {
-  all,
-  bool,
-  int,
-  list,
-  long,
-  map,
-  obj,
-  str,
-  type TypeOf,
-  uint64,
-  unsupportedFields,
-} from '../../api/schema.ts';
+import * as s from '../../api/schema.ts';
 import { shareFlag } from '../kernel/op-fields.ts';
 import { seccompWords } from '../kernel/seccomp.ts';
 import { OciError } from './oci-error.ts';
@@ -22,12 +10,12 @@ import { OciError } from './oci-error.ts';
  * `config.json` of the OCI runtime specification 1.3, the Linux part: what orc reads of it, and what a pod's container
  * is described by. docs/oci.md tells what becomes of each field.
  */
-export type OciSpec = TypeOf<typeof ociSpec>;
+export type OciSpec = s.TypeOf<typeof ociSpec>;
 export type OciProcess = NonNullable<OciSpec['process']>;
 export type OciLinux = NonNullable<OciSpec['linux']>;
 export type OciResources = NonNullable<OciLinux['resources']>;
 export type OciHook = NonNullable<NonNullable<OciSpec['hooks']>['poststop']>[number];
-export type OciIdMapping = TypeOf<typeof idMapping>;
+export type OciIdMapping = s.TypeOf<typeof idMapping>;
 export type OciNamespaceType = (typeof ociNamespaceTypes)[number];
 export type LinuxSeccomp = NonNullable<OciLinux['seccomp']>;
 /** `below`: of the agent alone, never read from JSON: the source is relative to it, and no link leads out of it. */
@@ -87,104 +75,106 @@ export const ociNamespaceTypes = [
   'cgroup',
   'time',
 ] as const;
-const uint32 = long({ min: 0, max: 2 ** 32 - 1 });
+const uint32 = s.long({ min: 0, max: 2 ** 32 - 1 });
 /** The kernel's strings end with it. */
-const text = str({ check: (value) => (value.includes('\0') ? 'must not hold NUL' : undefined) });
-const strings = list(text);
+const text = s.str({ check: (value) => (value.includes('\0') ? 'must not hold NUL' : undefined) });
+const strings = s.list(text);
 
-const idMapping = obj(all(uint32.required(), 'containerID', 'hostID', 'size'));
+const idMapping = s.obj(s.all(uint32.required(), 'containerID', 'hostID', 'size'));
 
-const process = obj({
-  terminal: bool(),
-  consoleSize: obj(all(int({ min: 0, max: 65_535 }).required(), 'height', 'width')),
-  user: obj({ ...all(uint32, 'uid', 'gid', 'umask'), additionalGids: list(uint32) }),
+const process = s.obj({
+  terminal: s.bool(),
+  consoleSize: s.obj(s.all(s.int({ min: 0, max: 65_535 }).required(), 'height', 'width')),
+  user: s.obj({ ...all(uint32, 'uid', 'gid', 'umask'), additionalGids: s.list(uint32) }),
   args: strings.required(),
   env: strings,
   cwd: text.required(),
-  capabilities: obj(all(strings, 'bounding', 'effective', 'inheritable', 'permitted', 'ambient')),
-  rlimits: list(obj({ type: text.required(), ...all(uint64().required(), 'hard', 'soft') })),
-  noNewPrivileges: bool(),
+  capabilities: s.obj(
+    s.all(strings, 'bounding', 'effective', 'inheritable', 'permitted', 'ambient'),
+  ),
+  rlimits: s.list(s.obj({ type: text.required(), ...all(s.uint64().required(), 'hard', 'soft') })),
+  noNewPrivileges: s.bool(),
   ...all(text, 'apparmorProfile', 'selinuxLabel'),
-  oomScoreAdj: int({ min: -1000, max: 1000 }),
-  scheduler: obj({
+  oomScoreAdj: s.int({ min: -1000, max: 1000 }),
+  scheduler: s.obj({
     policy: text.required(),
-    ...all(int(), 'nice', 'priority'),
+    ...all(s.int(), 'nice', 'priority'),
     flags: strings,
-    ...all(uint64(), 'runtime', 'deadline', 'period'),
+    ...all(s.uint64(), 'runtime', 'deadline', 'period'),
   }),
-  ioPriority: obj({ class: text.required(), priority: int({ min: 0, max: 7 }) }),
-  execCPUAffinity: obj(all(text, 'initial', 'final')),
+  ioPriority: s.obj({ class: text.required(), priority: s.int({ min: 0, max: 7 }) }),
+  execCPUAffinity: s.obj(s.all(text, 'initial', 'final')),
 });
 
-const maps = all(list(idMapping), 'uidMappings', 'gidMappings');
-const mount = obj({
+const maps = s.all(s.list(idMapping), 'uidMappings', 'gidMappings');
+const mount = s.obj({
   destination: text.required(),
   ...all(text, 'type', 'source'),
   options: strings,
   ...maps,
 });
 
-const hooks = list(
-  obj({ path: text.required(), ...all(strings, 'args', 'env'), timeout: int({ min: 1 }) }),
+const hooks = s.list(
+  s.obj({ path: text.required(), ...all(strings, 'args', 'env'), timeout: s.int({ min: 1 }) }),
 );
 
-const device = all(uint32.required(), 'major', 'minor');
-const throttle = list(obj({ ...device, rate: uint64().required() }));
-const weight = int({ min: 0, max: 1000 });
+const device = s.all(uint32.required(), 'major', 'minor');
+const throttle = s.list(s.obj({ ...device, rate: s.uint64().required() }));
+const weight = s.int({ min: 0, max: 1000 });
 
-const resources = obj({
-  devices: list(
-    obj({
-      allow: bool().required(),
-      type: str({ values: ['a', 'b', 'c'] }),
-      ...all(long({ min: -1, max: 2 ** 32 - 1 }), 'major', 'minor'),
+const resources = s.obj({
+  devices: s.list(
+    s.obj({
+      allow: s.bool().required(),
+      type: s.str({ values: ['a', 'b', 'c'] }),
+      ...all(s.long({ min: -1, max: 2 ** 32 - 1 }), 'major', 'minor'),
       access: text,
     }),
   ),
-  memory: obj({
-    ...all(long(), 'limit', 'reservation', 'swap', 'kernel', 'kernelTCP'),
-    swappiness: uint64(),
-    ...all(bool(), 'disableOOMKiller', 'useHierarchy', 'checkBeforeUpdate'),
+  memory: s.obj({
+    ...all(s.long(), 'limit', 'reservation', 'swap', 'kernel', 'kernelTCP'),
+    swappiness: s.uint64(),
+    ...all(s.bool(), 'disableOOMKiller', 'useHierarchy', 'checkBeforeUpdate'),
   }),
-  cpu: obj({
-    ...all(uint64(), 'shares', 'burst', 'period', 'realtimePeriod'),
-    ...all(long(), 'quota', 'realtimeRuntime', 'idle'),
+  cpu: s.obj({
+    ...all(s.uint64(), 'shares', 'burst', 'period', 'realtimePeriod'),
+    ...all(s.long(), 'quota', 'realtimeRuntime', 'idle'),
     ...all(text, 'cpus', 'mems'),
   }),
-  pids: obj({ limit: long() }),
-  blockIO: obj({
+  pids: s.obj({ limit: s.long() }),
+  blockIO: s.obj({
     ...all(weight, 'weight', 'leafWeight'),
-    weightDevice: list(obj({ ...device, ...all(weight, 'weight', 'leafWeight') })),
+    weightDevice: s.list(s.obj({ ...device, ...all(weight, 'weight', 'leafWeight') })),
     ...all(throttle, 'throttleReadBpsDevice', 'throttleWriteBpsDevice'),
     ...all(throttle, 'throttleReadIOPSDevice', 'throttleWriteIOPSDevice'),
   }),
-  hugepageLimits: list(obj({ pageSize: text.required(), limit: uint64().required() })),
-  network: obj({
+  hugepageLimits: s.list(s.obj({ pageSize: text.required(), limit: s.uint64().required() })),
+  network: s.obj({
     classID: uint32,
-    priorities: list(obj({ name: text.required(), priority: uint32.required() })),
+    priorities: s.list(s.obj({ name: text.required(), priority: uint32.required() })),
   }),
-  rdma: map(obj(all(uint32, 'hcaHandles', 'hcaObjects'))),
-  unified: map(text),
+  rdma: s.map(s.obj(s.all(uint32, 'hcaHandles', 'hcaObjects'))),
+  unified: s.map(text),
 });
 
-const action = str({ values: seccompWords.actions }).required();
+const action = s.str({ values: seccompWords.actions }).required();
 
-const seccomp = obj({
+const seccomp = s.obj({
   defaultAction: action,
   defaultErrnoRet: uint32,
   ...all(strings, 'architectures', 'flags'),
   ...all(text, 'listenerPath', 'listenerMetadata'),
-  syscalls: list(
-    obj({
+  syscalls: s.list(
+    s.obj({
       names: strings.required(),
       action,
       errnoRet: uint32,
-      args: list(
-        obj({
-          index: int({ min: 0, max: 5 }).required(),
-          value: uint64().required(),
-          valueTwo: uint64(),
-          op: str({ values: seccompWords.comparisons }).required(),
+      args: s.list(
+        s.obj({
+          index: s.int({ min: 0, max: 5 }).required(),
+          value: s.uint64().required(),
+          valueTwo: s.uint64(),
+          op: s.str({ values: seccompWords.comparisons }).required(),
         }),
       ),
     }),
@@ -193,45 +183,47 @@ const seccomp = obj({
 
 const shares = Object.keys(shareFlag);
 
-const linux = obj({
+const linux = s.obj({
   ...maps,
-  sysctl: map(text),
+  sysctl: s.map(text),
   resources,
   cgroupsPath: text,
-  namespaces: list(obj({ type: str({ values: ociNamespaceTypes }).required(), path: text })),
-  devices: list(
-    obj({
+  namespaces: s.list(s.obj({ type: s.str({ values: ociNamespaceTypes }).required(), path: text })),
+  devices: s.list(
+    s.obj({
       path: text.required(),
-      type: str({ values: ['c', 'b', 'u', 'p'] }).required(),
+      type: s.str({ values: ['c', 'b', 'u', 'p'] }).required(),
       ...all(uint32, 'major', 'minor', 'fileMode', 'uid', 'gid'),
     }),
   ),
-  netDevices: map(obj({ name: text })),
+  netDevices: s.map(s.obj({ name: text })),
   seccomp,
-  rootfsPropagation: str({ values: ['', ...shares, ...shares.map((one) => `r${one}`)] }),
+  rootfsPropagation: s.str({ values: ['', ...shares, ...shares.map((one) => `r${one}`)] }),
   mountLabel: text,
   ...all(strings, 'maskedPaths', 'readonlyPaths'),
   ...unsupportedFields('intelRdt'),
-  memoryPolicy: obj({ mode: text.required(), nodes: text, flags: strings }),
-  personality: obj({
-    domain: str({ values: ['LINUX', 'LINUX32'] }).required(),
+  memoryPolicy: s.obj({ mode: text.required(), nodes: text, flags: strings }),
+  personality: s.obj({
+    domain: s.str({ values: ['LINUX', 'LINUX32'] }).required(),
     ...unsupportedFields('flags'),
   }),
-  timeOffsets: map(obj({ secs: long(), nanosecs: uint32 })),
+  timeOffsets: s.map(s.obj({ secs: s.long(), nanosecs: uint32 })),
 });
 
-export const ociSpec = obj({
-  ociVersion: str({
-    check: (version) => (/^1\.[0-3]\./.test(version) ? undefined : 'must be 1.0 to 1.3'),
-  }).required(),
+export const ociSpec = s.obj({
+  ociVersion: s
+    .str({
+      check: (version) => (/^1\.[0-3]\./.test(version) ? undefined : 'must be 1.0 to 1.3'),
+    })
+    .required(),
   process,
-  root: obj({ path: text.required(), readonly: bool() }),
+  root: s.obj({ path: text.required(), readonly: s.bool() }),
   ...all(text, 'hostname', 'domainname'),
-  mounts: list(mount),
-  hooks: obj({
+  mounts: s.list(mount),
+  hooks: s.obj({
     ...all(hooks, 'prestart', 'createRuntime', 'createContainer'),
     ...all(hooks, 'startContainer', 'poststart', 'poststop'),
   }),
-  annotations: map(text),
+  annotations: s.map(text),
   linux,
 });

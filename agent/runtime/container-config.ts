@@ -228,19 +228,8 @@ function planVolumeMount(
   return mount.subPath ? { ...volume, below: whole } : volume;
 }
 
-const maskedPaths = [
-  '/proc/acpi',
-  '/proc/asound',
-  '/proc/interrupts',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/latency_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/proc/timer_list',
-  '/proc/timer_stats',
-  '/sys/devices/virtual/powercap',
-  '/sys/firmware',
-];
+const maskedPaths = `/proc/acpi /proc/asound /proc/interrupts /proc/kcore /proc/keys
+  /proc/latency_stats /proc/sched_debug /proc/scsi /proc/timer_list /proc/timer_stats
+  /sys/devices/virtual/powercap /sys/firmware`.split(/\s+/);
 
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];

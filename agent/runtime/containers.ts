@@ -20,15 +20,7 @@ import { ContainerError, configError } from './container-error.ts';
 import { type ContainerContext, ownerOf, placeOf } from './container-place.ts';
 import { attachToContainer, execInContainer } from './exec.ts';
 import { readImageFile } from './image-files.ts';
-import {
-  type OtherContainer,
-  otherContainer,
-  otherFailure,
-  planCreate,
-  planDelete,
-  planKill,
-  writeBundle,
-} from './other-runtime.ts';
+import * as others from './other-runtime.ts';
 import {
   containerKey,
   mountPoints,
@@ -39,14 +31,7 @@ import {
   type RuntimeDirectories,
 } from './pod-paths.ts';
 import { unlessLost } from './pod-shims.ts';
-import {
-  readContainerRecord,
-  readSandboxRecord,
-  recordedContainers,
-  recordedSandboxes,
-  type SandboxRecord,
-  writeContainerRecord,
-} from './records.ts';
+import * as records from './records.ts';
 import { removeDirectory } from './remove-directory.ts';
 import { planOverlay } from './root-mount.ts';
 import { ensureTmpfs, inShim } from './shim-mounts.ts';
@@ -72,14 +57,14 @@ async function start(
 ): Promise<void> {
   signal.throwIfAborted();
   const paths = podPaths(context.dirs, spec.id.uid);
-  const sandbox = readSandboxRecord(paths);
+  const sandbox = records.readSandboxRecord(paths);
   const shim = await context.shims.get(spec.id.uid);
   if (!sandbox?.complete || !shim)
     throw new ContainerError('RunContainerError', `pod ${spec.id.uid} has no sandbox`);
   if (!(await makeRoom(shim, spec.id, paths.container(spec.id)))) return;
   try {
     const config = configure(context, { spec, sandbox, paths, shim });
-    const other = otherContainer(context.dirs, spec.id, sandbox);
+    const other = others.otherContainer(context.dirs, spec.id, sandbox);
     const own = await prepare(context, { spec, config, paths, shim, other });
     await launch(context, { spec, config, paths, shim, other }, own);
   } catch (cause) {
@@ -94,7 +79,7 @@ async function kill(
   signal: number,
 ): Promise<void> {
   const shim = await shims.get(id.uid);
-  const other = otherContainer(dirs, id);
+  const other = others.otherContainer(dirs, id);
   const direct = async () => shim?.kill(containerKey(id), signal).catch(unlessLost);
   if (!other) return direct();
   const all = await shim?.list().catch(unlessLost);
@@ -102,7 +87,7 @@ async function kill(
   if (!found || found.exit) return;
   // A runtime that can't must not keep its pod.
   const instead = (error: unknown) => (error instanceof OpError ? direct() : unlessLost(error));
-  await shim?.run(planKill(other, signal)).catch(instead);
+  await shim?.run(others.planKill(other, signal)).catch(instead);
 }
 
 /** False: it was started already. What a crashed start has left is thrown away. */
@@ -120,12 +105,12 @@ interface Starting {
   readonly config: OciSpec;
   readonly paths: PodPaths;
   readonly shim: Shim;
-  readonly other: OtherContainer | undefined;
+  readonly other: others.OtherContainer | undefined;
 }
 
 function configure(
   context: ContainerContext,
-  of: { spec: ContainerSpec; sandbox: SandboxRecord; paths: PodPaths; shim: Shim },
+  of: { spec: ContainerSpec; sandbox: records.SandboxRecord; paths: PodPaths; shim: Shim },
 ): OciSpec {
   const { spec, sandbox, paths, shim } = of;
   return planConfig(spec, {
@@ -159,7 +144,7 @@ async function prepare(
   const directory = paths.container(spec.id);
   makeTerminationLog(inShim(shim, messagePath(paths, spec.id)));
   mkdirSync(dirname(spec.logPath), { recursive: true });
-  writeContainerRecord(directory, {
+  records.writeContainerRecord(directory, {
     startedAtMs: clock.now(),
     imageId: spec.image.id,
     logPath: spec.logPath,
@@ -198,9 +183,9 @@ async function launch(
   const layers = [mountTargets(context.dirs), ...spec.image.layers];
   const root = planOverlay({ directory, mountPoints: mountPoints(context.dirs), layers, owner });
   const { place, cgroup2Dir } = placeOf(context, { id: spec.id, spec: config, root });
-  if (other) writeBundle(other, { spec: config, place });
+  if (other) others.writeBundle(other, { spec: config, place });
   const ops = other
-    ? planCreate(other, { spec: config, place })
+    ? others.planCreate(other, { spec: config, place })
     : [...own, ...planContainer(config, place)];
   try {
     await shim.start({
@@ -216,16 +201,17 @@ async function launch(
       ops,
     });
   } catch (error) {
-    if (error instanceof OpError) throw otherFailure(other, error) ?? startFailure(ops, error);
+    if (error instanceof OpError)
+      throw others.otherFailure(other, error) ?? startFailure(ops, error);
     throw new ContainerError('RunContainerError', `starting ${spec.id.name}`, { cause: error });
   }
 }
 
 /** What of a container is left on disk and in the cgroup tree once nothing of it runs. */
 async function discard(context: ContainerContext, id: ContainerId, paths: PodPaths): Promise<void> {
-  const other = otherContainer(context.dirs, id);
+  const other = others.otherContainer(context.dirs, id);
   const shim = other && (await context.shims.get(id.uid));
-  if (other) await shim?.run(planDelete(other)).catch(unlessRefused);
+  if (other) await shim?.run(others.planDelete(other)).catch(unlessRefused);
   const directory = paths.container(id);
   await Promise.all([
     context.cgroups.remove(paths.containerCgroup(id)),
@@ -271,10 +257,10 @@ async function rememberedContainers(
 ): Promise<readonly (ShimContainer & { readonly lost: boolean })[]> {
   const paths = podPaths(dirs, uid);
   const exits = new Map((await readExits(paths.run)).map((exit) => [exit.container, exit]));
-  return recordedContainers(dirs, uid).map((container) => {
+  return records.recordedContainers(dirs, uid).map((container) => {
     const exit = exits.get(container);
     if (exit) return { ...exit, lost: false };
-    const record = readContainerRecord(join(paths.containers, container));
+    const record = records.readContainerRecord(join(paths.containers, container));
     const startedAtMs = record?.startedAtMs ?? 0;
     return { container, pid: 0, startedAtMs, exit: undefined, lost: true };
   });
@@ -295,7 +281,7 @@ async function remove(context: ContainerContext, id: ContainerId): Promise<void>
 
 /** The file and what it was rotated to: `1.log`, `1.log.1` … */
 function removeLogs(containerDirectory: string): void {
-  const record = readContainerRecord(containerDirectory);
+  const record = records.readContainerRecord(containerDirectory);
   if (record === undefined) return;
   const { dir, base } = parse(record.logPath);
   const names = ifPresent(() => readdirSync(dir)) ?? [];
@@ -306,9 +292,9 @@ function removeLogs(containerDirectory: string): void {
 /** Ids of the images that containers of any pod stand on, ended ones that are kept too. */
 export async function imagesInUse(dirs: RuntimeDirectories): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
-  for (const uid of recordedSandboxes(dirs))
-    for (const name of recordedContainers(dirs, uid)) {
-      const record = readContainerRecord(join(podPaths(dirs, uid).containers, name));
+  for (const uid of records.recordedSandboxes(dirs))
+    for (const name of records.recordedContainers(dirs, uid)) {
+      const record = records.readContainerRecord(join(podPaths(dirs, uid).containers, name));
       if (record) ids.add(record.imageId);
     }
   return ids;

@@ -24,12 +24,7 @@ import {
   shimCgroupPrefix,
 } from './pod-paths.ts';
 import type { PodShims } from './pod-shims.ts';
-import {
-  completeSandbox,
-  readSandboxRecord,
-  recordedSandboxes,
-  writeSandboxRecord,
-} from './records.ts';
+import * as records from './records.ts';
 import { removeDirectory } from './remove-directory.ts';
 import { planTmpfs } from './root-mount.ts';
 import { withReason } from './session-end.ts';
@@ -56,7 +51,7 @@ export function sandboxPort(context: RuntimeContext): SandboxPort {
       return known ? observe(context, uid) : undefined;
     },
     list: async () => {
-      const uids = [...recordedSandboxes(context.dirs), ...(await shimGroups(context))];
+      const uids = [...records.recordedSandboxes(context.dirs), ...(await shimGroups(context))];
       return Promise.all([...new Set(uids)].map((uid) => observe(context, uid)));
     },
     runInNetwork: async (uid, ops) => {
@@ -88,7 +83,7 @@ async function ensure(
 ): Promise<Sandbox> {
   signal.throwIfAborted();
   const paths = podPaths(context.dirs, spec.uid);
-  const record = readSandboxRecord(paths);
+  const record = records.readSandboxRecord(paths);
   const found = await context.shims.get(spec.uid);
   if (record?.complete && found === undefined) throw lost(spec.uid);
   try {
@@ -96,7 +91,7 @@ async function ensure(
     if (!context.furnished.has(shim)) await ensureTmpfs(shim, podMemory(spec, paths));
     context.furnished.add(shim);
     writePodFiles(spec, inShim(shim, paths.etc));
-    if (!record?.complete) completeSandbox(paths);
+    if (!record?.complete) records.completeSandbox(paths);
   } catch (cause) {
     const what = `sandbox of pod ${spec.namespace}/${spec.name}`;
     throw new SandboxError('CreatePodSandboxError', what, { cause });
@@ -115,7 +110,7 @@ async function create(
     fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
   for (const dir of [paths.containers, join(paths.run, 'tmpfs'), mountPoints(dirs)])
     fs.mkdirSync(dir, { recursive: true });
-  writeSandboxRecord(paths, { ...spec, runtime: runtimeOf(context, spec) });
+  records.writeSandboxRecord(paths, { ...spec, runtime: runtimeOf(context, spec) });
   const limits = planCgroup(planResources(spec.resources, cgroups.version), cgroups.version);
   const birthplace = await cgroups.ensureMark(paths.shimCgroup);
   // While the launcher makes the shim, the pod's groups are made here.
@@ -179,7 +174,7 @@ function holds(path: string, bytes: Buffer): boolean {
 }
 
 async function observe(context: RuntimeContext, uid: string): Promise<Sandbox> {
-  const record = readSandboxRecord(podPaths(context.dirs, uid));
+  const record = records.readSandboxRecord(podPaths(context.dirs, uid));
   const shim = record?.complete ? await context.shims.get(uid) : undefined;
   return {
     uid,
@@ -190,7 +185,7 @@ async function observe(context: RuntimeContext, uid: string): Promise<Sandbox> {
 }
 
 async function readyShim(context: RuntimeContext, uid: string): Promise<Shim> {
-  const record = readSandboxRecord(podPaths(context.dirs, uid));
+  const record = records.readSandboxRecord(podPaths(context.dirs, uid));
   if (record === undefined) throw new SandboxError('UnknownSandbox', `no sandbox ${uid}`);
   const shim = await context.shims.get(uid);
   if (shim === undefined) throw lost(uid);
@@ -200,7 +195,7 @@ async function readyShim(context: RuntimeContext, uid: string): Promise<Shim> {
 /** By a process without any rights. */
 async function dial(context: RuntimeContext, uid: string, port: number): Promise<ExecSession> {
   const shim = await readyShim(context, uid);
-  const record = readSandboxRecord(podPaths(context.dirs, uid));
+  const record = records.readSandboxRecord(podPaths(context.dirs, uid));
   const ops: readonly Op[] = [
     { op: 'new-session', controllingTerminal: false },
     ...(record?.hostNetwork ? [] : [{ op: 'join', namespace: 'network' } as const]),

@@ -1,11 +1,5 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
-import type {
-  AgentMessage,
-  ControllerMessage,
-  OpenSession,
-  PodEvent,
-  Welcome,
-} from '../../api/generated/agent.ts';
+import type * as wire from '../../api/generated/agent.ts';
 import { repeat } from '../../base/clock.ts';
 import { deferred } from '../../base/deadline.ts';
 import { errorChain } from '../../base/error-chain.ts';
@@ -14,14 +8,14 @@ import { ledgerFeed } from './ledger-feed.ts';
 import type { SessionOptions } from './session-options.ts';
 import { type StatusOutbox, statusOutbox } from './status-outbox.ts';
 
-type ControlCall = ClientDuplexStream<AgentMessage, ControllerMessage>;
+type ControlCall = ClientDuplexStream<wire.AgentMessage, wire.ControllerMessage>;
 
 export interface ControlStreamParts {
   readonly call: ControlCall;
   readonly options: SessionOptions;
-  readonly openSession: (session: OpenSession) => void;
+  readonly openSession: (session: wire.OpenSession) => void;
   readonly closeSession: (id: string) => void;
-  readonly reportEvent: (event: PodEvent) => void;
+  readonly reportEvent: (event: wire.PodEvent) => void;
   /** The controller knows this node. `leaderEpoch`: it leads; undefined: it only opens sessions. May change. */
   readonly onWelcome: (stream: ControlStream, leaderEpoch: number | undefined) => void;
   /** All that the leader had to say is in the ledger, or on its way there. */
@@ -30,7 +24,7 @@ export interface ControlStreamParts {
 
 /** What a node says that isn't a pod's status. */
 export type NodeReport = Extract<
-  NonNullable<AgentMessage['message']>,
+  NonNullable<wire.AgentMessage['message']>,
   { $case: 'events' | 'conditions' | 'usage' }
 >;
 
@@ -51,7 +45,7 @@ const heartbeatIntervalMs = 1000;
 export function openControlStream(parts: ControlStreamParts): ControlStream {
   const { call, options } = parts;
   const ended = deferred<void>();
-  const send = (message: NonNullable<AgentMessage['message']>) =>
+  const send = (message: NonNullable<wire.AgentMessage['message']>) =>
     call.destroyed || call.write({ message });
   const beat = () => {
     if (!call.writableNeedDrain) call.write({ message: { $case: 'heartbeat', value: {} } });
@@ -108,7 +102,7 @@ function helloOf({ describeNode, nodeName, ledger }: SessionOptions) {
 }
 
 interface Milestones {
-  onWelcome(welcome: Welcome): void;
+  onWelcome(welcome: wire.Welcome): void;
   onSnapshot(): void;
 }
 
@@ -118,7 +112,7 @@ function takeMessages(parts: ControlStreamParts, on: Milestones): () => Promise<
   const changeFor = ledgerFeed();
   const maxPending = 256;
   const pending = new Set<Promise<void>>();
-  call.on('data', ({ message }: ControllerMessage) => {
+  call.on('data', ({ message }: wire.ControllerMessage) => {
     if (!message) return;
     if (message.$case === 'openSession') parts.openSession(message.value);
     if (message.$case === 'closeSession') parts.closeSession(message.value);

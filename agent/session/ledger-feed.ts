@@ -1,12 +1,5 @@
 import type { ConfigMap } from '../../api/config-map.ts';
-import type {
-  AssignPod,
-  ControllerMessage,
-  Generation,
-  NetworkDelta,
-  ServiceEntry as ServiceRow,
-  Welcome,
-} from '../../api/generated/agent.ts';
+import type * as wire from '../../api/generated/agent.ts';
 import type { Pod } from '../../api/pod.ts';
 import type { Secret } from '../../api/secret.ts';
 import type { LedgerChange, NewAssignment } from '../ledger/assignment.ts';
@@ -14,7 +7,7 @@ import { byName } from '../ledger/assignment-file.ts';
 import type { NetworkTable, ServiceEntry } from '../ports.ts';
 
 interface Snapshot {
-  readonly generation: Generation;
+  readonly generation: wire.Generation;
   readonly pods: NewAssignment[];
 }
 
@@ -26,7 +19,7 @@ interface Snapshot {
 export function ledgerFeed() {
   let table: NetworkTable | undefined;
   let snapshot: Snapshot | undefined;
-  return (message: NonNullable<ControllerMessage['message']>): LedgerChange | undefined => {
+  return (message: NonNullable<wire.ControllerMessage['message']>): LedgerChange | undefined => {
     switch (message.$case) {
       case 'welcome':
         table = emptyTable(message.value);
@@ -63,10 +56,13 @@ export function ledgerFeed() {
   };
 }
 
-const generationOf = ({ generation }: { generation?: Generation | undefined }): Generation =>
-  generation ?? { epoch: 0, revision: 0 };
+const generationOf = ({
+  generation,
+}: {
+  generation?: wire.Generation | undefined;
+}): wire.Generation => generation ?? { epoch: 0, revision: 0 };
 
-function newAssignment(message: AssignPod): NewAssignment {
+function newAssignment(message: wire.AssignPod): NewAssignment {
   return {
     uid: message.uid,
     pod: JSON.parse(message.podJson) as Pod,
@@ -76,7 +72,7 @@ function newAssignment(message: AssignPod): NewAssignment {
   };
 }
 
-const emptyTable = (welcome: Welcome): NetworkTable => ({
+const emptyTable = (welcome: wire.Welcome): NetworkTable => ({
   podCidr: welcome.podCidr,
   clusterPodCidr: welcome.clusterPodCidr,
   serviceCidr: welcome.serviceCidr,
@@ -87,7 +83,7 @@ const emptyTable = (welcome: Welcome): NetworkTable => ({
 });
 
 /** Rows stay ordered by name, so that the same table is always the same. Pure. */
-function withDelta(table: NetworkTable, delta: NetworkDelta): NetworkTable {
+function withDelta(table: NetworkTable, delta: wire.NetworkDelta): NetworkTable {
   const nodes = new Map(table.nodes.map((node) => [node.name, node]));
   for (const name of delta.removedNodes) nodes.delete(name);
   for (const { name, address, podCidr } of delta.nodes) nodes.set(name, { name, address, podCidr });
@@ -103,7 +99,7 @@ const serviceKey = ({ namespace, name }: { namespace: string; name: string }) =>
 const ordered = <T>(rows: ReadonlyMap<string, T>): readonly T[] =>
   [...rows].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
 
-const serviceEntry = (row: ServiceRow): ServiceEntry => ({
+const serviceEntry = (row: wire.ServiceEntry): ServiceEntry => ({
   clusterIp: undefined,
   sessionAffinityMs: undefined,
   externalName: undefined,

@@ -1,10 +1,4 @@
-import type {
-  AttachRequest,
-  ExecRequest,
-  Hello,
-  LogsRequest,
-  PortForwardRequest,
-} from '../../api/generated/agent.ts';
+import type * as wire from '../../api/generated/agent.ts';
 import type { Generation } from '../../api/generation.ts';
 import type { PodStatus } from '../../api/pod-status.ts';
 import type { Base } from '../../base/base.ts';
@@ -29,7 +23,7 @@ export interface SessionOptions extends Base {
   readonly handlers: SessionHandlers;
 }
 
-export type NodeFacts = Omit<Hello, 'nodeName' | 'known'>;
+export type NodeFacts = Omit<wire.Hello, 'nodeName' | 'known'>;
 
 /** What pods/ gives to session/: the newest status of every pod that this node knows of. */
 export interface StatusSource {
@@ -70,10 +64,10 @@ export interface PodSessions {
   logs(request: LogsTarget, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 }
 
-export type ExecTarget = Readonly<ExecRequest>;
-export type AttachTarget = Readonly<Pick<AttachRequest, 'podUid' | 'container' | 'stdin'>>;
-export type PortTarget = Readonly<PortForwardRequest>;
-export type LogsTarget = Readonly<LogsRequest>;
+export type ExecTarget = Readonly<wire.ExecRequest>;
+export type AttachTarget = Readonly<Pick<wire.AttachRequest, 'podUid' | 'container' | 'stdin'>>;
+export type PortTarget = Readonly<wire.PortForwardRequest>;
+export type LogsTarget = Readonly<wire.LogsRequest>;
 
 /** Closed table, in words of api/status.ts: the user sees reason and message. */
 export type SessionErrorReason = 'NotFound' | 'BadRequest' | 'InternalError';

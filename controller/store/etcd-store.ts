@@ -2,17 +2,7 @@ import * as wire from '../../api/generated/etcd.ts';
 import type { Base } from '../../base/base.ts';
 import { type EtcdAccess, EtcdLink } from './etcd-link.ts';
 import { watchEtcd } from './etcd-watch.ts';
-import {
-  type CommitOutcome,
-  checkTransaction,
-  compacted,
-  type Entry,
-  type Store,
-  type StoreChange,
-  StoreError,
-  type Transaction,
-  type WatchOptions,
-} from './store.ts';
+import * as port from './store.ts';
 
 export interface EtcdStoreOptions extends EtcdAccess, Base {
   /** All keys in etcd begin with it. */
@@ -26,7 +16,7 @@ export interface EtcdStoreOptions extends EtcdAccess, Base {
  * Outages end by themselves: calls wait a few seconds and then say Unavailable, watches go on afterwards.
  * @throws StoreError Unavailable
  */
-export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
+export async function openEtcdStore(options: EtcdStoreOptions): Promise<port.Store> {
   const link = new EtcdLink(options, options.clock);
   try {
     const etcd = await reach(link, options);
@@ -92,8 +82,8 @@ async function range(
   return { entries: answer.kvs.map((kv) => entryOf(etcd, kv)), revision, more: answer.more };
 }
 
-async function commit(etcd: Etcd, transaction: Transaction): Promise<CommitOutcome> {
-  checkTransaction(transaction);
+async function commit(etcd: Etcd, transaction: port.Transaction): Promise<port.CommitOutcome> {
+  port.checkTransaction(transaction);
   const { expect, puts, deletes } = transaction;
   const inEtcd = (key: string) => etcd.keyspace + key;
   const request = {
@@ -114,28 +104,35 @@ async function commit(etcd: Etcd, transaction: Transaction): Promise<CommitOutco
   if (answer.succeeded)
     return { committed: true, revision: (answer.header?.revision ?? 0) - etcd.offset };
   if (isRepeat)
-    throw new StoreError('Unavailable', 'etcd did not answer at first: it may have been written');
+    throw new port.StoreError(
+      'Unavailable',
+      'etcd did not answer at first: it may have been written',
+    );
   return refusal(etcd, transaction, answer);
 }
 
 /** Written once, what it expects is no longer so: it can't be written a second time. */
-function isOnceOnly({ expect, puts, deletes }: Transaction): boolean {
+function isOnceOnly({ expect, puts, deletes }: port.Transaction): boolean {
   const written = new Set([...puts.map(({ key }) => key), ...deletes]);
   return expect.some(({ key }) => written.has(key));
 }
 
-function refusal(etcd: Etcd, { expect }: Transaction, answer: wire.TxnResponse): CommitOutcome {
+function refusal(
+  etcd: Etcd,
+  { expect }: port.Transaction,
+  answer: wire.TxnResponse,
+): port.CommitOutcome {
   for (const [i, { key, revision }] of expect.entries()) {
     const found = foundIn(answer, i);
     const current = found && entryOf(etcd, found);
     if ((current?.revision ?? 0) !== revision) return { committed: false, key, current };
   }
-  throw new StoreError('Corrupt', 'etcd refused a transaction whose expectations hold');
+  throw new port.StoreError('Corrupt', 'etcd refused a transaction whose expectations hold');
 }
 
-async function* watch(etcd: Etcd, prefix: string, { after, signal }: WatchOptions) {
+async function* watch(etcd: Etcd, prefix: string, { after, signal }: port.WatchOptions) {
   const { link, options, keyspace, offset, first } = etcd;
-  if (after < first) throw compacted(after, first);
+  if (after < first) throw port.compacted(after, first);
   const key = keyspace + prefix;
   const { clock, log } = options;
   const range = { key, rangeEnd: endOf(key), after: after + offset };
@@ -143,7 +140,7 @@ async function* watch(etcd: Etcd, prefix: string, { after, signal }: WatchOption
     yield events.flatMap((event) => changeOf(etcd, event));
 }
 
-function changeOf(etcd: Etcd, { type, kv }: wire.Event): readonly StoreChange[] {
+function changeOf(etcd: Etcd, { type, kv }: wire.Event): readonly port.StoreChange[] {
   if (!kv) return [];
   const entry = entryOf(etcd, kv);
   return [type === 0 ? { ...entry, kind: 'put' } : { ...entry, kind: 'delete', value: undefined }];
@@ -153,11 +150,11 @@ async function unlessCompacted(call: Promise<unknown>): Promise<void> {
   try {
     await call;
   } catch (error) {
-    if (!(error instanceof StoreError) || error.reason !== 'Compacted') throw error;
+    if (!(error instanceof port.StoreError) || error.reason !== 'Compacted') throw error;
   }
 }
 
-const entryOf = ({ keyspace, offset }: Etcd, kv: wire.KeyValue): Entry => ({
+const entryOf = ({ keyspace, offset }: Etcd, kv: wire.KeyValue): port.Entry => ({
   key: kv.key.slice(keyspace.length),
   value: kv.value,
   revision: kv.modRevision - offset,

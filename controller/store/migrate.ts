@@ -1,14 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, repeat } from '../../base/clock.ts';
 import { isOfLeader, leaderKey } from './keys.ts';
-import {
-  beat,
-  beatEveryMs,
-  leaveMark,
-  taking,
-  untilSilent,
-  usualSilenceMs,
-} from './leader-mark.ts';
+import * as mark from './leader-mark.ts';
 import type { Entry, Store } from './store.ts';
 
 /** One side of a migration. */
@@ -71,24 +64,24 @@ async function fill(to: Side, { entries, first }: Content): Promise<void> {
 async function hold({ store, name, silenceMs }: Side, clock: Clock): Promise<AsyncDisposable> {
   const holder = 'an orc that fills or copies the store';
   const waiting = new AbortController();
-  const everyMs = beatEveryMs(silenceMs);
-  const cancel = clock.after((silenceMs ?? usualSilenceMs) + everyMs, () => waiting.abort());
-  const left = await untilSilent({ store, clock, silenceMs, signal: waiting.signal }).finally(
-    cancel,
-  );
-  const outcome = left && (await store.commit(taking(left, holder)));
+  const everyMs = mark.beatEveryMs(silenceMs);
+  const cancel = clock.after((silenceMs ?? mark.usualSilenceMs) + everyMs, () => waiting.abort());
+  const left = await mark
+    .untilSilent({ store, clock, silenceMs, signal: waiting.signal })
+    .finally(cancel);
+  const outcome = left && (await store.commit(mark.taking(left, holder)));
   if (!outcome?.committed) {
     const leader = Buffer.from((await store.get(leaderKey))?.value ?? '').toString();
     throw new MigrationError(`${name} is in use: ${leader} leads; stop every controller first`);
   }
   const { revision } = outcome;
   const stop = repeat(clock, everyMs, async () => {
-    await beat(store, revision, holder).catch(() => undefined);
+    await mark.beat(store, revision, holder).catch(() => undefined);
   });
   return {
     async [Symbol.asyncDispose]() {
       await stop();
-      await leaveMark(store, revision);
+      await mark.leaveMark(store, revision);
     },
   };
 }

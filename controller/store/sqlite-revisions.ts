@@ -1,16 +1,7 @@
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import type { ChangeListener, PastChanges, Revisions } from './revisions.ts';
 import { fromFormat1, prepareStatements, type Statements, schema } from './sqlite-statements.ts';
-import {
-  type CommitOutcome,
-  checkTransaction,
-  compacted,
-  type Entry,
-  type Listing,
-  type StoreChange,
-  StoreError,
-  type Transaction,
-} from './store.ts';
+import * as port from './store.ts';
 
 /** Where the file is, and where a new store begins to count. */
 export interface Origin {
@@ -66,19 +57,19 @@ export class SqliteRevisions implements Revisions {
     return this.#revision;
   }
 
-  get(key: string): Entry | undefined {
+  get(key: string): port.Entry | undefined {
     const row = this.#statements.get.get(key);
     return row && entryOf(row);
   }
 
-  list(prefix: string): Listing {
+  list(prefix: string): port.Listing {
     const rows = this.#statements.list.all(prefix, endOf(prefix));
     return { entries: rows.map(entryOf), revision: this.#revision };
   }
 
   /** Checks everything before it writes anything, so that a refusal leaves no trace among its neighbours. */
-  commit(transaction: Transaction): CommitOutcome {
-    checkTransaction(transaction);
+  commit(transaction: port.Transaction): port.CommitOutcome {
+    port.checkTransaction(transaction);
     for (const { key, revision } of transaction.expect) {
       const current = this.get(key);
       if ((current?.revision ?? 0) !== revision) return { committed: false, key, current };
@@ -89,7 +80,7 @@ export class SqliteRevisions implements Revisions {
   }
 
   changesAfter(prefix: string, after: number): PastChanges {
-    if (after < this.#oldest) throw compacted(after, this.#oldest);
+    if (after < this.#oldest) throw port.compacted(after, this.#oldest);
     const rows = this.#statements.changesAfter.all(after, prefix, endOf(prefix));
     return { changes: rows.map(changeOf), revision: this.#revision };
   }
@@ -101,7 +92,7 @@ export class SqliteRevisions implements Revisions {
     giveBack(this.#db);
   }
 
-  #write(puts: Transaction['puts'], deletes: readonly string[]): void {
+  #write(puts: port.Transaction['puts'], deletes: readonly string[]): void {
     const statements = this.#statements;
     const revision = ++this.#revision;
     statements.setCounter.run('revision', revision);
@@ -114,8 +105,10 @@ export class SqliteRevisions implements Revisions {
       statements.delete.run(key);
     }
     this.#changed([
-      ...puts.map(({ key, value }): StoreChange => ({ kind: 'put', key, revision, value })),
-      ...deletes.map((key): StoreChange => ({ kind: 'delete', key, revision, value: undefined })),
+      ...puts.map(({ key, value }): port.StoreChange => ({ kind: 'put', key, revision, value })),
+      ...deletes.map(
+        (key): port.StoreChange => ({ kind: 'delete', key, revision, value: undefined }),
+      ),
     ]);
   }
 
@@ -178,7 +171,7 @@ function ensureFormat(db: DatabaseSync, path: string): Statements {
   }
 }
 
-const otherFormat = (message: string) => new StoreError('OtherFormat', message);
+const otherFormat = (message: string) => new port.StoreError('OtherFormat', message);
 
 const corruptCode = 11;
 
@@ -197,13 +190,13 @@ const endOf = (prefix: string) => `${prefix}\u{10ffff}`;
 
 type Row = Record<string, SQLOutputValue>;
 
-const entryOf = ({ key, value, revision }: Row): Entry => ({
+const entryOf = ({ key, value, revision }: Row): port.Entry => ({
   key: String(key),
   value: value as Uint8Array,
   revision: Number(revision),
 });
 
-const changeOf = (row: Row): StoreChange =>
+const changeOf = (row: Row): port.StoreChange =>
   row.value === null
     ? { ...entryOf(row), kind: 'delete', value: undefined }
     : { ...entryOf(row), kind: 'put' };
