@@ -25,11 +25,7 @@ export async function removeGroup(directories: Directories, clock: Clock): Promi
 }
 
 /** Stops every process in the group and below, or lets them go on. Throws CgroupError, if it doesn't come to that. */
-export async function setFrozen(
-  directories: Directories,
-  frozen: boolean,
-  clock: Clock,
-): Promise<void> {
+export async function setFrozen(directories: Directories, frozen: boolean, clock: Clock) {
   if (await freezes(directories, frozen, clock)) return;
   if (frozen) await freezes(directories, false, clock);
   throw new CgroupError(
@@ -114,11 +110,7 @@ async function freezes(directories: Directories, frozen: boolean, clock: Clock):
   });
 }
 
-async function eventually(
-  clock: Clock,
-  ms: number,
-  isSo: () => Promise<boolean>,
-): Promise<boolean> {
+async function eventually(clock: Clock, ms: number, isSo: () => Promise<boolean>) {
   const deadline = clock.monotonic() + ms;
   let pauseMs = FIRST_PAUSE_MS;
   for (;;) {

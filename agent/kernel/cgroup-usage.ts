@@ -66,10 +66,7 @@ const counters = {
 /** USER_HZ is 100 wherever Node runs. */
 const TICK_NS = 10_000_000;
 
-async function count(
-  directories: Directories,
-  name: keyof typeof counters,
-): Promise<number | undefined> {
+async function count(directories: Directories, name: keyof typeof counters) {
   const [file = '', field] = counters[name][isUnified(directories) ? 1 : 0].split(' ');
   const text = (await read(directories, file)) ?? '';
   const digits = field ? new RegExp(`^${field} (\\d+)$`, 'm').exec(text)?.[1] : text;

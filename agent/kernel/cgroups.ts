@@ -149,10 +149,7 @@ type Directories = readonly CgroupDirectory[];
  * One limit can stand in another's way until that is changed too (memory, and its sum with swap, lowered or raised; a
  * quota and its burst): as long as a round gets further there is one more.
  */
-export function applyCgroupPlan(
-  { files, deviceFilter }: CgroupPlan,
-  directories: Directories,
-): void {
+export function applyCgroupPlan({ files, deviceFilter }: CgroupPlan, directories: Directories) {
   for (let left = files; left.length > 0; ) {
     const errors = left.map((file) => refusalOf(directories, file));
     if (errors.every(Boolean)) throw errors[0];

@@ -178,10 +178,7 @@ const RT_TABLE_MAIN = 254;
 const RT_SCOPE = { global: 0, link: 253, host: 254 };
 const AF_INET = 2;
 
-function theLink(
-  netlink: Netlink,
-  request: { readonly body: Buffer; readonly what: string },
-): Link | undefined {
+function theLink(netlink: Netlink, request: { readonly body: Buffer; readonly what: string }) {
   return absent(() => netlink.request({ type: RTM_LINK.GET, ...request }), 'ENODEV')?.map(link)[0];
 }
 

@@ -55,11 +55,7 @@ function isOurs(name: string, { domain, podCidr, serviceCidr }: DnsZone): boolea
 /** A chain of ExternalNames of the cluster's own is followed so far. */
 const maxAliases = 8;
 
-function recordsOf(
-  { name, type }: DnsQuestion,
-  records: readonly DnsData[],
-  zone: DnsZone,
-): readonly DnsRecord[] {
+function recordsOf({ name, type }: DnsQuestion, records: readonly DnsData[], zone: DnsZone) {
   const chain: DnsRecord[] = [];
   let at = name;
   for (let found: typeof records | undefined = records; found; found = zone.names.get(at)) {

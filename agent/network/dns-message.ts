@@ -69,11 +69,7 @@ function decoded(message: Buffer): dns.DecodedPacket | undefined {
   }
 }
 
-function replyPacket(
-  query: dns.DecodedPacket,
-  answer: DnsAnswer,
-  options: DnsReplyOptions,
-): dns.Packet {
+function replyPacket(query: dns.DecodedPacket, answer: DnsAnswer, options: DnsReplyOptions) {
   const ours = answer.rcode !== 'REFUSED';
   const found = answer.rcode === 'NOERROR' ? answer : { answers: [], additionals: [] };
   return {

@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { type OciLinux, type OciProcess, parseOciProcess } from '../oci/oci-spec.ts';
+import { type OciLinux, parseOciProcess } from '../oci/oci-spec.ts';
 import { planExec, withinUserNamespace } from '../oci/plan-container.ts';
 import { planRequest } from '../oci/plan-request.ts';
 import { joins, openSpaces } from '../oci/plan-spaces.ts';
@@ -70,11 +70,7 @@ function inGroup(file: string, below = ''): string {
 }
 
 /** Of a file; or the container's own, with what the options change. */
-async function processOf(
-  call: Call,
-  { options, words: command }: Given<'exec'>,
-  { spec }: Stored,
-): Promise<OciProcess> {
+async function processOf(call: Call, { options, words: command }: Given<'exec'>, { spec }: Stored) {
   const { process: file, user, cap = [] } = options;
   if (file !== undefined) return parseOciProcess(await readCallers(call, file));
   const own = spec.process;

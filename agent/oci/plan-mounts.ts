@@ -157,11 +157,7 @@ function planFileSystem(
 }
 
 /** They are mounted by the host's root: ids in options are turned into the host's, and none given is the container's root. */
-function fileSystemData(
-  type: string,
-  { data }: MountOptions,
-  { spec, field }: MountContext,
-): readonly string[] {
+function fileSystemData(type: string, { data }: MountOptions, { spec, field }: MountContext) {
   const { uidMappings, gidMappings } = spec.linux ?? {};
   if ((type !== 'tmpfs' && type !== 'devpts') || uidMappings === undefined) return data;
   const has = (name: string) => data.some((option) => option.startsWith(`${name}=`));

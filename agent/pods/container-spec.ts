@@ -4,7 +4,6 @@ import { milliOf, wholeOf } from '../../api/quantity.ts';
 import type { PodAssignment } from '../ledger/assignment.ts';
 import type {
   CgroupResources,
-  ContainerMount,
   ContainerSecurity,
   ContainerSpec,
   Image,
@@ -49,10 +48,7 @@ export function containerSpec(input: ContainerSpecInput): ContainerSpec {
   };
 }
 
-function mountsOf(
-  container: Container,
-  volumes: ReadonlyMap<string, VolumeSource>,
-): readonly ContainerMount[] {
+function mountsOf(container: Container, volumes: ReadonlyMap<string, VolumeSource>) {
   return (container.volumeMounts ?? []).flatMap(({ name, mountPath, subPath = '', readOnly }) => {
     const source = volumes.get(name);
     return source ? [{ source, mountPath, subPath, readOnly: readOnly ?? false }] : [];

@@ -79,11 +79,7 @@ function waitingState(
   return newest ? undefined : waiting('ContainerCreating', progressWords(image));
 }
 
-function isWaitingForInit(
-  pod: Pod,
-  container: ContainerSpecOfPod,
-  observed: PodObservation,
-): boolean {
+function isWaitingForInit(pod: Pod, container: ContainerSpecOfPod, observed: PodObservation) {
   const init = pod.spec.initContainers ?? [];
   if (init.some((c) => c.name === container.name)) return false;
   if (newestOf(observed, container.name)) return false;

@@ -58,10 +58,7 @@ function reasonOf(error: unknown): string {
   return typeof reason === 'string' ? reason : 'RunContainerError';
 }
 
-export async function stopContainer(
-  { id, because }: Step<'stop-container'>,
-  pass: PodPass,
-): Promise<void> {
+export async function stopContainer({ id, because }: Step<'stop-container'>, pass: PodPass) {
   const { record, observed, ports, clock } = pass;
   const image = observed.images.get(id.name);
   const wanted = image?.state === 'present' ? image.image.config.stopSignal : undefined;

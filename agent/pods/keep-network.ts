@@ -7,9 +7,7 @@ import type { NetworkPort } from '../ports.ts';
 const resyncMs = 30_000;
 
 /** The node's routes, rules and names follow the ledger's network table. Returns stop. */
-export function keepNetwork(
-  options: Base & { readonly ledger: Ledger; readonly network: NetworkPort },
-) {
+export function keepNetwork(options: Base & Readonly<{ ledger: Ledger; network: NetworkPort }>) {
   const { ledger, network, ...base } = options;
   const reconciler = runReconciler<'network'>({
     name: 'network',

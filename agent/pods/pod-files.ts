@@ -25,11 +25,7 @@ export function hostsFile(pod: Pod, podIp: string | undefined, domain: string): 
 }
 
 /** /etc/resolv.conf of the pod: the node's DNS, which knows the cluster's names too, or the node's own file. */
-export function resolvConf(
-  pod: Pod,
-  network: NetworkTable | undefined,
-  nodeResolvConf: string,
-): string {
+export function resolvConf(pod: Pod, network: NetworkTable | undefined, nodeResolvConf: string) {
   if (pod.spec.dnsPolicy === 'Default' || pod.spec.hostNetwork || !network) return nodeResolvConf;
   const { clusterDomain, dnsServiceIp } = network;
   const own = [`${pod.metadata.namespace}.svc`, 'svc'].map((s) => `${s}.${clusterDomain}`);

@@ -48,11 +48,7 @@ export async function passOver(uid: string, signal: AbortSignal, deps: PassDeps)
   return 0;
 }
 
-async function lookAt(
-  record: PodRecord,
-  signal: AbortSignal,
-  { context, ledger }: PassDeps,
-): Promise<PodPass> {
+async function lookAt(record: PodRecord, signal: AbortSignal, { context, ledger }: PassDeps) {
   const assignment = ledger.pods().get(record.uid);
   if (!assignment || isDeleted(assignment.pod)) endPulls(record);
   else retryWhatWaited(record, assignment);

@@ -89,10 +89,7 @@ async function attach(target: AttachTarget, options: PodReachOptions): Promise<E
   return options.containers.attach(id, target.stdin);
 }
 
-async function portForward(
-  { podUid, port }: PortTarget,
-  { sandboxes }: PodReachOptions,
-): Promise<ExecSession> {
+async function portForward({ podUid, port }: PortTarget, { sandboxes }: PodReachOptions) {
   const session = await sandboxes.dial(podUid, port).catch((cause: unknown) => {
     throw new SessionError('BadRequest', 'the pod is not running', { cause });
   });

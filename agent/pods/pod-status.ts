@@ -47,11 +47,7 @@ const initStatus = (status: ContainerStatus): ContainerStatus => ({
   ready: status.state.terminated?.exitCode === 0,
 });
 
-function podPhase(
-  pod: Pod,
-  observed: PodObservation,
-  containers: readonly ContainerStatus[],
-): Phase {
+function podPhase(pod: Pod, observed: PodObservation, containers: readonly ContainerStatus[]) {
   if (isPodFinished(pod)) return pod.status.phase;
   if (isFinished(pod, observed)) {
     const ok = containers.every((c) => c.state.terminated?.exitCode === 0);

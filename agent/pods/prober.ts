@@ -3,7 +3,7 @@ import { type Clock, sleep } from '../../base/clock.ts';
 import { withDeadline } from '../../base/deadline.ts';
 import { rootCause } from '../../base/error-chain.ts';
 import type { ProbeStates } from './pod-observation.ts';
-import { type CheckOutcome, type CheckTarget, runCheck } from './probe-check.ts';
+import { type CheckTarget, runCheck } from './probe-check.ts';
 
 export type ProbeKind = keyof ProbeStates;
 
@@ -80,11 +80,7 @@ export function afterCheck(state: ProbeState, ok: boolean, probe: Probe): ProbeS
   return { healthy: state.healthy, successes, failures };
 }
 
-async function check(
-  probe: Probe,
-  { target, clock }: ProberOptions,
-  parent: AbortSignal,
-): Promise<CheckOutcome> {
+async function check(probe: Probe, { target, clock }: ProberOptions, parent: AbortSignal) {
   const limit = { clock, ms: probe.timeoutSeconds * 1000, what: 'probe', parent };
   try {
     return await withDeadline(limit, (signal) => runCheck(probe, target, signal));

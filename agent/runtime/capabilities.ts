@@ -24,10 +24,7 @@ export function planCapabilities(
   return allCapabilities.filter((name) => kept.has(name) && possible(name));
 }
 
-function wantedCapabilities(
-  security: ContainerSecurity,
-  ownUserNamespace: boolean,
-): readonly string[] {
+function wantedCapabilities(security: ContainerSecurity, ownUserNamespace: boolean) {
   const add = security.capabilitiesAdd.map(normalize);
   const drop = security.capabilitiesDrop.map(normalize);
   refuseUnknown([...add, ...drop]);

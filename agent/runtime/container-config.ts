@@ -138,11 +138,7 @@ function planArgs({ id, image, command, args }: ContainerSpec): readonly string[
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Defaults, then the image's, then the pod's: a later one replaces an earlier one of the same name. */
-function planEnv(
-  spec: ContainerSpec,
-  hostname: string,
-  home: string | undefined,
-): readonly string[] {
+function planEnv(spec: ContainerSpec, hostname: string, home: string | undefined) {
   const defaults = [`PATH=${DEFAULT_PATH}`, `HOSTNAME=${hostname}`, `HOME=${home || '/'}`];
   if (spec.terminal) defaults.push('TERM=xterm');
   const byName = new Map<string, string>();

@@ -7,7 +7,6 @@ import { readExits } from '../kernel/exit-records.ts';
 import { namespacePath } from '../kernel/namespace-path.ts';
 import type { Op } from '../kernel/op.ts';
 import { OpError } from '../kernel/op-error.ts';
-import type { ShimContainer } from '../kernel/shim.ts';
 import type { Shim } from '../kernel/shim-client.ts';
 import { OciError } from '../oci/oci-error.ts';
 import type { OciSpec } from '../oci/oci-spec.ts';
@@ -50,11 +49,7 @@ export function containerPort(context: ContainerContext): ContainerPort {
   };
 }
 
-async function start(
-  context: ContainerContext,
-  spec: ContainerSpec,
-  signal: AbortSignal,
-): Promise<void> {
+async function start(context: ContainerContext, spec: ContainerSpec, signal: AbortSignal) {
   signal.throwIfAborted();
   const paths = podPaths(context.dirs, spec.id.uid);
   const sandbox = records.readSandboxRecord(paths);
@@ -73,11 +68,7 @@ async function start(
   }
 }
 
-async function kill(
-  { dirs, shims }: ContainerContext,
-  id: ContainerId,
-  signal: number,
-): Promise<void> {
+async function kill({ dirs, shims }: ContainerContext, id: ContainerId, signal: number) {
   const shim = await shims.get(id.uid);
   const other = others.otherContainer(dirs, id);
   const direct = async () => shim?.kill(containerKey(id), signal).catch(unlessLost);
@@ -251,10 +242,7 @@ async function list(context: ContainerContext, uid: string): Promise<readonly Co
 }
 
 /** Without a shim: exits are on disk, and whoever has no exit was lost with it. */
-async function rememberedContainers(
-  { dirs }: ContainerContext,
-  uid: string,
-): Promise<readonly (ShimContainer & { readonly lost: boolean })[]> {
+async function rememberedContainers({ dirs }: ContainerContext, uid: string) {
   const paths = podPaths(dirs, uid);
   const exits = new Map((await readExits(paths.run)).map((exit) => [exit.container, exit]));
   return records.recordedContainers(dirs, uid).map((container) => {

@@ -34,10 +34,7 @@ export async function readLogs(
   return found === undefined ? undefined : limited(request, formatted(request, signals));
 }
 
-async function* limited(
-  { limitBytes }: LogRequest,
-  chunks: AsyncIterable<Buffer>,
-): AsyncGenerator<Uint8Array> {
+async function* limited({ limitBytes }: LogRequest, chunks: AsyncIterable<Buffer>) {
   let left = limitBytes ?? Number.POSITIVE_INFINITY;
   for await (const chunk of chunks) {
     if (left <= 0) return;
@@ -109,10 +106,7 @@ async function* readFrom(
 }
 
 /** Where the last `lines` entries begin: counted from the end, block by block. */
-async function findTail(
-  files: readonly FileHandle[],
-  lines: number | undefined,
-): Promise<{ readonly file: number; readonly offset: number }> {
+async function findTail(files: readonly FileHandle[], lines: number | undefined) {
   if (lines === undefined) return { file: 0, offset: 0 };
   const last = files.length - 1;
   if (lines === 0) return { file: last, offset: (await files[last]?.stat())?.size ?? 0 };
@@ -125,10 +119,7 @@ async function findTail(
   return { file: 0, offset: 0 };
 }
 
-async function findTailInFile(
-  file: FileHandle,
-  lines: number,
-): Promise<{ readonly lines: number; readonly offset: number | undefined }> {
+async function findTailInFile(file: FileHandle, lines: number) {
   let seen = 0;
   const block = Buffer.allocUnsafe(BLOCK_BYTES);
   for (let end = (await file.stat()).size; end > 0; ) {

@@ -76,11 +76,7 @@ interface EnsureContext extends RuntimeContext {
   readonly furnished: WeakSet<Shim>;
 }
 
-async function ensure(
-  context: EnsureContext,
-  spec: SandboxSpec,
-  signal: AbortSignal,
-): Promise<Sandbox> {
+async function ensure(context: EnsureContext, spec: SandboxSpec, signal: AbortSignal) {
   signal.throwIfAborted();
   const paths = podPaths(context.dirs, spec.uid);
   const record = records.readSandboxRecord(paths);
@@ -142,11 +138,7 @@ function podMemory({ userNamespace }: SandboxSpec, { shm, etc, messages }: PodPa
 
 const MI = 1024 * 1024;
 
-async function startShim(
-  { launcher, shims }: RuntimeContext,
-  uid: string,
-  request: ShimRequest,
-): Promise<Shim> {
+async function startShim({ launcher, shims }: RuntimeContext, uid: string, request: ShimRequest) {
   const shim = await launcher.startShim(request);
   shims.adopt(uid, shim);
   return shim;

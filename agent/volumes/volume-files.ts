@@ -11,11 +11,7 @@ type Owner = VolumeSpec['owner'];
  * changes all of them at one instant, and whoever has the old directory open keeps a consistent view. A directory that
  * is half written was never linked to, and is written again.
  */
-export async function writeVolumeFiles(
-  volume: string,
-  files: readonly VolumeFile[],
-  owner: Owner,
-): Promise<void> {
+export async function writeVolumeFiles(volume: string, files: readonly VolumeFile[], owner: Owner) {
   for (const { path } of files) refuseEscape(path);
   const payload = `..${hashOf(files, owner)}`;
   const previous = await readIfPresent(fs.readlink(join(volume, '..data')));
@@ -56,11 +52,7 @@ async function makeDirectory(path: string, owner: Owner): Promise<void> {
   await fs.chmod(path, 0o755);
 }
 
-async function writePayload(
-  payload: string,
-  { path, bytes, mode }: VolumeFile,
-  owner: Owner,
-): Promise<void> {
+async function writePayload(payload: string, { path, bytes, mode }: VolumeFile, owner: Owner) {
   const steps = dirname(path) === '.' ? [] : dirname(path).split('/');
   for (let depth = 1; depth <= steps.length; depth++)
     await makeDirectory(join(payload, ...steps.slice(0, depth)), owner);

@@ -85,11 +85,7 @@ export function deleteRequest(query: URLSearchParams, body: unknown): DeleteRequ
 }
 
 /** Every field by its own rules: the texts of the query as what they stand for, and what else the body has. */
-function read<F extends s.Fields>(
-  fields: F,
-  query: URLSearchParams,
-  body: unknown = {},
-): s.ObjectOf<F> {
+function read<F extends s.Fields>(fields: F, query: URLSearchParams, body: unknown = {}) {
   const asked = Object.entries(fields)
     .map(([name, { shape }]) => [name, valueIn(query, name, shape.kind)])
     .filter(([, value]) => value !== undefined);

@@ -44,10 +44,7 @@ function nodeMetrics({ cache, usage }: ApiServerDeps): readonly NodeMetrics[] {
 }
 
 /** Only of what runs: an ended container's group may still be there. */
-function podMetrics(
-  { namespace, name }: Call,
-  { cache, usage }: ApiServerDeps,
-): readonly PodMetrics[] {
+function podMetrics({ namespace, name }: Call, { cache, usage }: ApiServerDeps) {
   const one = name === '' ? undefined : cache.get(Pod, { namespace, name });
   const pods = name === '' ? cache.list(Pod, namespace || undefined) : one ? [one] : [];
   return pods.flatMap((pod) => {

@@ -53,11 +53,7 @@ interface TokenRecord {
   readonly isUsed?: boolean;
 }
 
-async function check(
-  { store, clock }: JoinTokensDeps,
-  text: string,
-  use: JoinUse,
-): Promise<TokenVerdict> {
+async function check({ store, clock }: JoinTokensDeps, text: string, use: JoinUse) {
   const token = parseJoinToken(text);
   if (!token) return 'malformed';
   const entry = await store.get(tokensPrefix + token.id);

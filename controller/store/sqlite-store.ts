@@ -61,10 +61,7 @@ class SqliteThread implements RevisionsAccess {
     });
   }
 
-  call<M extends keyof Revisions>(
-    method: M,
-    ...args: Parameters<Revisions[M]>
-  ): Promise<ReturnType<Revisions[M]>> {
+  call<M extends keyof Revisions>(method: M, ...args: Parameters<Revisions[M]>) {
     if (this.#ended) return Promise.reject(this.#ended);
     if (this.#closing) return Promise.reject(new StoreError('Closed', 'the store is closed'));
     const answer = deferred<unknown>();

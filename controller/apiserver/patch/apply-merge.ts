@@ -50,11 +50,7 @@ function mergeList(
 }
 
 /** An entry goes when it was applied as such ("."): nobody else has a field in it then. */
-function removeFromList(
-  schema: Schema | undefined,
-  list: readonly unknown[],
-  gone: FieldSet,
-): readonly unknown[] {
+function removeFromList(schema: Schema | undefined, list: readonly unknown[], gone: FieldSet) {
   const item = schema?.shape.kind === 'list' ? schema.shape.item : undefined;
   return list.flatMap((one) => {
     const step = itemStep(schema, one);

@@ -67,10 +67,7 @@ export const intersection = (a: FieldSet, b: FieldSet): FieldSet =>
 const unlessEmpty = (set: FieldSet) => (isLeaf(set) ? undefined : set);
 
 /** A step of which nothing is left goes. */
-function mapSteps(
-  set: FieldSet,
-  change: (step: string, inner: FieldSet) => FieldSet | undefined,
-): FieldSet {
+function mapSteps(set: FieldSet, change: (step: string, inner: FieldSet) => FieldSet | undefined) {
   const entries = Object.entries(set).map(([step, inner]) => [step, change(step, inner)] as const);
   return Object.fromEntries(entries.flatMap(([step, inner]) => (inner ? [[step, inner]] : [])));
 }

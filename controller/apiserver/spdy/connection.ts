@@ -82,10 +82,7 @@ function receive(
   if (fin) handlers.ended(stream);
 }
 
-async function readFrames(
-  socket: Duplex,
-  handle: (frame: frames.Frame) => Promise<void>,
-): Promise<void> {
+async function readFrames(socket: Duplex, handle: (frame: frames.Frame) => Promise<void>) {
   let bytes: Buffer = Buffer.alloc(0);
   for await (const chunk of socket as AsyncIterable<Buffer>) {
     bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
