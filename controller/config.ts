@@ -108,10 +108,7 @@ export const pathsOf = (dataDir: string) => ({
   kubeconfig: join(dataDir, 'admin.kubeconfig'),
 });
 
-interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
+type HostPort = Readonly<{ host: string; port: number }>;
 
 function hostPort(text: string, flag: string): HostPort {
   const match = /^(.+):(\d+)$/.exec(text);

@@ -24,10 +24,7 @@ export interface CgroupDirectory extends Pick<CgroupTree, 'controller'> {
   readonly path: string;
 }
 
-export interface CgroupTrees {
-  readonly version: 1 | 2;
-  readonly trees: readonly CgroupTree[];
-}
+export type CgroupTrees = Readonly<{ version: 1 | 2; trees: readonly CgroupTree[] }>;
 
 /**
  * The trees that have cpu, memory and pids: the unified one if it has all three, else one of version 1 for each, with

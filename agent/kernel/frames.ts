@@ -5,11 +5,7 @@ import type { OpFailure } from './op.ts';
 import type { ShimContainer } from './shim.ts';
 
 /** One message of the protocol that native/orc.h draws. */
-export interface Frame {
-  readonly type: number;
-  readonly tag: number;
-  readonly payload: Buffer;
-}
+export type Frame = Readonly<{ type: number; tag: number; payload: Buffer }>;
 
 /** The head and the payload, ready to be written. */
 export function encodeFrame(type: number, tag: number, payload: Uint8Array): Buffer {

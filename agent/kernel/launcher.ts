@@ -36,10 +36,7 @@ export function startLauncher(options: LauncherOptions) {
   };
 }
 
-interface LauncherOptions {
-  readonly binary: string;
-  readonly log: Log;
-}
+type LauncherOptions = Readonly<{ binary: string; log: Log }>;
 
 function startProcess({ binary, log }: LauncherOptions) {
   const child = spawn(binary, ['orc-launch'], { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -36,11 +36,7 @@ export interface Ipv4Route {
   readonly source: string | undefined;
 }
 
-export interface Ipv4Address {
-  readonly linkIndex: number;
-  readonly address: string;
-  readonly prefix: number;
-}
+export type Ipv4Address = Readonly<{ linkIndex: number; address: string; prefix: number }>;
 
 /** `host`: never chosen as a source address for other links; `global`: may be. */
 export type AddressScope = 'global' | 'host';

@@ -18,10 +18,7 @@ interface PodFile {
   readonly userNamespace: UserNamespaceRange | null;
 }
 
-export interface NetworkFile {
-  readonly generation: Generation;
-  readonly network: NetworkTable;
-}
+export type NetworkFile = Readonly<{ generation: Generation; network: NetworkTable }>;
 
 /** How the ledger's files are written. Secrets are in them only encrypted, bound to their pod. */
 export function assignmentCodec(key: Uint8Array, rng: Rng) {

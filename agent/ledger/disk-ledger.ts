@@ -30,10 +30,7 @@ export async function openLedger(options: DiskLedgerOptions): Promise<Ledger> {
   return diskLedger(files, { state: await files.read(), log: options.log });
 }
 
-interface Waiting {
-  readonly change: LedgerChange;
-  readonly outcome: Deferred<'accepted' | 'stale'>;
-}
+type Waiting = Readonly<{ change: LedgerChange; outcome: Deferred<'accepted' | 'stale'> }>;
 
 /** What arrives while files are being written joins the next round: one flush for all of it. */
 function diskLedger(files: LedgerFiles, start: { state: Assignments; log: Log }): Ledger {

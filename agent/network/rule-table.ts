@@ -97,10 +97,7 @@ interface ListedObject {
   readonly rule?: { readonly chain: string; readonly comment?: string };
 }
 
-interface ListedSet {
-  readonly name: string;
-  readonly elem?: readonly unknown[];
-}
+type ListedSet = Readonly<{ name: string; elem?: readonly unknown[] }>;
 
 type Concatenation = { readonly concat: readonly (string | number)[] };
 

@@ -24,11 +24,7 @@ export interface ContainerRecord {
 export type Status = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
 
 /** A container's directory, and what is in it. */
-export interface Stored {
-  readonly directory: string;
-  readonly record: ContainerRecord;
-  readonly spec: OciSpec;
-}
+export type Stored = Readonly<{ directory: string; record: ContainerRecord; spec: OciSpec }>;
 
 /** Its name is a directory's. Throws CommandError. */
 export function directoryOf(root: string, id: string): string {

@@ -20,10 +20,7 @@ export interface MountOptions {
   readonly data: readonly string[];
 }
 
-interface Attributes {
-  readonly set: number;
-  readonly clear: number;
-}
+type Attributes = Readonly<{ set: number; clear: number }>;
 
 /** The names of mount(8) and of the specification; an "r" before one: recursively. A later one overrides an earlier one. */
 export function parseMountOptions(options: readonly string[]): MountOptions {

@@ -30,11 +30,7 @@ export function planMounts(spec: OciSpec, place: OciPlace): readonly Op[] {
   );
 }
 
-interface MountContext {
-  readonly spec: OciSpec;
-  readonly place: OciPlace;
-  readonly field: string;
-}
+type MountContext = Readonly<{ spec: OciSpec; place: OciPlace; field: string }>;
 
 function planMount(mount: OciMount, context: MountContext): readonly Op[] {
   const { type = '', destination } = mount;

@@ -6,10 +6,7 @@ export type Plan = readonly PodAction[];
 export type Step<K extends PodAction['kind']> = Extract<PodAction, { kind: K }>;
 
 /** One start of a container. */
-export interface Start {
-  readonly container: string;
-  readonly attempt: number;
-}
+export type Start = Readonly<{ container: string; attempt: number }>;
 
 /** One step towards what should be. Each is idempotent: after a crash the next plan finds out what is still to do. */
 export type PodAction =

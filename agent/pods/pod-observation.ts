@@ -24,11 +24,7 @@ export interface PodObservation {
 }
 
 /** Why a pod or a container can't go on for now, in Kubernetes' words. */
-export interface Blocked {
-  readonly reason: string;
-  readonly message: string;
-  readonly retryAtMs: number;
-}
+export type Blocked = Readonly<{ reason: string; message: string; retryAtMs: number }>;
 
 export type ImageState =
   /** `failed`: how it went the last time. */
@@ -55,11 +51,7 @@ export interface ContainerMemory {
   readonly toldBackOff: number | undefined;
 }
 
-interface StopOrder {
-  readonly id: ContainerId;
-  readonly sentAtMs: number;
-  readonly killed: boolean;
-}
+type StopOrder = Readonly<{ id: ContainerId; sentAtMs: number; killed: boolean }>;
 
 /** undefined: no such probe, or no verdict yet. */
 export interface ProbeStates {

@@ -87,11 +87,7 @@ function conditions(
   return Object.entries(verdicts).map(([type, of]) => condition(input, type, of));
 }
 
-interface Verdict {
-  readonly ok: boolean;
-  readonly reason?: string;
-  readonly message?: string;
-}
+type Verdict = Readonly<{ ok: boolean; reason?: string; message?: string }>;
 
 function verdict(missing: readonly string[], reason: string, words: string): Verdict {
   if (missing.length === 0) return { ok: true };

@@ -34,10 +34,7 @@ export function runCheck(
   return tcpCheck({ host: tcpSocket?.host ?? target.podIp, port }, signal);
 }
 
-interface Place {
-  readonly host: string;
-  readonly port: number;
-}
+type Place = Readonly<{ host: string; port: number }>;
 
 async function execCheck(
   command: readonly string[],

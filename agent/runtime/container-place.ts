@@ -18,10 +18,7 @@ export interface ContainerContext extends RuntimeContext {
 }
 
 /** Of each attempt's log; the last two attempts' are kept. */
-export interface LogLimits {
-  readonly maxBytes: number;
-  readonly maxFiles: number;
-}
+export type LogLimits = Readonly<{ maxBytes: number; maxFiles: number }>;
 
 /** Where a container's processes run. On version 2 they are cloned into its group, else they attach to it. */
 export function placeOf(

@@ -44,10 +44,7 @@ function resolveInLayers(topFirst: readonly string[], path: string): string | un
   return topmost(topFirst, done.join('/'))?.path;
 }
 
-interface LayerEntry {
-  readonly path: string;
-  readonly link: string | undefined;
-}
+type LayerEntry = Readonly<{ path: string; link: string | undefined }>;
 
 /** What the upper layers have there. A character device 0:0 is overlayfs's "deleted here". */
 function topmost(topFirst: readonly string[], relative: string): LayerEntry | undefined {

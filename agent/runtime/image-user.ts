@@ -48,18 +48,9 @@ export function resolveUser(request: UserRequest): ResolvedUser {
   return { uid, gid, additionalGids, home: entry?.home };
 }
 
-interface PasswdEntry {
-  readonly name: string;
-  readonly uid: number;
-  readonly gid: number;
-  readonly home: string;
-}
+type PasswdEntry = Readonly<{ name: string; uid: number; gid: number; home: string }>;
 
-interface GroupEntry {
-  readonly name: string;
-  readonly gid: number;
-  readonly members: readonly string[];
-}
+type GroupEntry = Readonly<{ name: string; gid: number; members: readonly string[] }>;
 
 /** The words of the kubelet's verifyRunAsNonRoot. */
 function refuseRoot({ security, pod, container, ...request }: UserRequest, user: string): void {

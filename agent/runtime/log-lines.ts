@@ -49,12 +49,7 @@ const MS_DIGITS = 23;
 const MAX_ENTRY_BYTES = 131_072;
 const MAX_HEAD_BYTES = 64;
 
-interface LogEntry {
-  readonly time: string;
-  readonly stream: string;
-  readonly full: boolean;
-  readonly text: Buffer;
-}
+type LogEntry = Readonly<{ time: string; stream: string; full: boolean; text: Buffer }>;
 
 function parseEntry(line: Buffer): LogEntry | undefined {
   const head = line.toString('latin1', 0, MAX_HEAD_BYTES);

@@ -6,10 +6,7 @@ import type { LedgerChange, NewAssignment } from '../ledger/assignment.ts';
 import { byName } from '../ledger/assignment-file.ts';
 import type { NetworkTable, ServiceEntry } from '../ports.ts';
 
-interface Snapshot {
-  readonly generation: wire.Generation;
-  readonly pods: NewAssignment[];
-}
+type Snapshot = Readonly<{ generation: wire.Generation; pods: NewAssignment[] }>;
 
 /**
  * Turns what one connection's controller says into changes of the ledger; undefined: nothing to be taken yet, or no

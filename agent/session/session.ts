@@ -86,11 +86,7 @@ async function keepLink(shared: Shared, address: string): Promise<void> {
   }
 }
 
-interface Link {
-  readonly address: string;
-  readonly connectMs: number;
-  readonly onWelcome: () => void;
-}
+type Link = Readonly<{ address: string; connectMs: number; onWelcome: () => void }>;
 
 /** One connection, to its end. */
 async function connect(shared: Shared, { address, connectMs, onWelcome }: Link): Promise<void> {

@@ -34,11 +34,7 @@ export function buildApiServer(deps: ApiServerDeps) {
 }
 
 /** PEM. `ca` is what client certificates are checked against. */
-export interface TlsFiles {
-  readonly key: string;
-  readonly cert: string;
-  readonly ca: string;
-}
+export type TlsFiles = Readonly<{ key: string; cert: string; ca: string }>;
 
 export type Listener =
   | { readonly host: string; readonly port: number }

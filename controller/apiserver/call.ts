@@ -27,10 +27,7 @@ export interface ApiServerDeps extends Base {
   readonly plugins?: readonly (FastifyPluginAsync | FastifyPluginCallback)[];
 }
 
-export interface User {
-  readonly name: string;
-  readonly groups: readonly string[];
-}
+export type User = Readonly<{ name: string; groups: readonly string[] }>;
 
 /** One request for a resource, read from the URL, the headers and the body; nothing is checked against the kind yet. */
 export interface Call {

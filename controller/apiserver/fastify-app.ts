@@ -72,10 +72,7 @@ function requireUser({ authenticate }: ApiServer, request: FastifyRequest): User
   return user;
 }
 
-interface Exchange {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
-}
+type Exchange = Readonly<{ request: FastifyRequest; reply: FastifyReply }>;
 
 async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchange) {
   const { request, reply } = exchange;

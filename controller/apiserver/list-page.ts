@@ -44,10 +44,7 @@ export function pageOf(
   return { objects: page, continueToken, remaining };
 }
 
-export interface ContinueToken {
-  readonly revision: number;
-  readonly after: ObjectKey;
-}
+export type ContinueToken = Readonly<{ revision: number; after: ObjectKey }>;
 
 function formatToken({ revision, after }: ContinueToken): string {
   return Buffer.from(JSON.stringify([revision, after.namespace, after.name])).toString('base64url');

@@ -29,10 +29,7 @@ export function formatOf(accept: string, query: URLSearchParams): Format {
   );
 }
 
-interface MediaType {
-  readonly type: string;
-  readonly parameters: ReadonlyMap<string, string>;
-}
+type MediaType = Readonly<{ type: string; parameters: ReadonlyMap<string, string> }>;
 
 /** In the order given; q values are not looked at, as no client of Kubernetes sends any. */
 export function mediaTypes(header: string): readonly MediaType[] {

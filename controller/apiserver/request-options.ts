@@ -72,10 +72,7 @@ const deleteFields = {
   preconditions: s.obj({ uid: s.str(), resourceVersion: s.str() }),
 };
 
-export interface DeleteRequest {
-  readonly dryRun: boolean;
-  readonly options: DeleteOptions;
-}
+export type DeleteRequest = Readonly<{ dryRun: boolean; options: DeleteOptions }>;
 
 /** DeleteOptions come in the body or in the query, dryRun too: kubectl sends it in the body. The query wins. */
 export function deleteRequest(query: URLSearchParams, body: unknown): DeleteRequest {

@@ -5,17 +5,9 @@ import type { Format, IncludeObject } from './media-type.ts';
 
 /** meta.k8s.io/v1 Table: what `kubectl get` prints. The server computes the cells, so a client needs to know no kind. */
 
-export interface TableRequest {
-  readonly kind: Kind;
-  readonly includeObject: IncludeObject;
-  readonly now: number;
-}
+export type TableRequest = Readonly<{ kind: Kind; includeObject: IncludeObject; now: number }>;
 
-export interface Encoding {
-  readonly kind: Kind;
-  readonly format: Format;
-  readonly now: number;
-}
+export type Encoding = Readonly<{ kind: Kind; format: Format; now: number }>;
 
 /** One object as a client wants it. */
 export function encodeOne(object: AnyObject, { kind, format, now }: Encoding): string {

@@ -1,9 +1,6 @@
 import type { PeerCertificate } from 'node:tls';
 
-export interface User {
-  readonly name: string;
-  readonly groups: readonly string[];
-}
+export type User = Readonly<{ name: string; groups: readonly string[] }>;
 
 /** What a client certificate of ours stands for. Only for connections whose certificate TLS has verified. */
 export function userOfCertificate(peer: PeerCertificate | undefined): User | undefined {

@@ -1,10 +1,7 @@
 import { createPrivateKey, createPublicKey, KeyObject, type webcrypto } from 'node:crypto';
 
 /** PEM each, as TLS wants them. */
-export interface KeyPair {
-  readonly key: string;
-  readonly certificate: string;
-}
+export type KeyPair = Readonly<{ key: string; certificate: string }>;
 
 /** ECDSA on P-256 with SHA-256: small, fast, and understood by every client. */
 export const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;

@@ -13,10 +13,7 @@ const leafLifeMs = 90 * dayMs;
 /** Clocks of hosts differ; a fresh certificate must not be "not yet valid" for any of them. */
 const backdatedMs = 5 * 60 * 1000;
 
-interface Chance {
-  readonly clock: Clock;
-  readonly rng: Rng;
-}
+type Chance = Readonly<{ clock: Clock; rng: Rng }>;
 
 /** A new authority's certificate, PEM. */
 export async function signItself(keys: webcrypto.CryptoKeyPair, chance: Chance): Promise<string> {

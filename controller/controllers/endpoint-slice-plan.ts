@@ -44,10 +44,7 @@ export function planEndpointSlices(observation: EndpointSliceObservation) {
   return { create, update, remove: slices.filter((slice) => !kept.has(slice)) };
 }
 
-interface PortGroup {
-  readonly ports: readonly EndpointPort[];
-  readonly endpoints: readonly Endpoint[];
-}
+type PortGroup = Readonly<{ ports: readonly EndpointPort[]; endpoints: readonly Endpoint[] }>;
 
 /** A named target port may be another number in another pod: such pods go into slices of their own. */
 function groupByPorts(service: Service, pods: readonly Pod[]): readonly PortGroup[] {

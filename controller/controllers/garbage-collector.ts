@@ -25,10 +25,7 @@ export function garbageCollector(kinds: readonly Kind[]) {
   return { indexes, loop };
 }
 
-interface Family {
-  readonly kinds: readonly Kind[];
-  readonly indexes: readonly Index[];
-}
+type Family = Readonly<{ kinds: readonly Kind[]; indexes: readonly Index[] }>;
 
 const byOwner = (kind: Kind): Index => ({
   name: `${kind.plural} by owner`,

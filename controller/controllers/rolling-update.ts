@@ -1,8 +1,5 @@
 /** How far a rollout may go below and above the wanted number of pods. */
-export interface RolloutLimits {
-  readonly maxSurge: number;
-  readonly maxUnavailable: number;
-}
+export type RolloutLimits = Readonly<{ maxSurge: number; maxUnavailable: number }>;
 
 type Bounds = Partial<Readonly<Record<keyof RolloutLimits, number | string>>>;
 

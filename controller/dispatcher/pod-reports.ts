@@ -15,10 +15,7 @@ type PodReportsDeps = Pick<LoopDeps, 'objects' | 'cache' | keyof Base>;
 const workers = 64;
 const backoff = { firstMs: 100, capMs: 10_000 };
 
-interface NewestReport {
-  readonly nodeName: string;
-  readonly report: PodReport;
-}
+type NewestReport = Readonly<{ nodeName: string; report: PodReport }>;
 
 export type PodReports = ReturnType<typeof podReports>;
 

@@ -22,10 +22,7 @@ type SessionRequest = NonNullable<OpenSession['request']>;
 
 const openLimitMs = 10_000;
 
-interface Expected {
-  readonly nodeName: string;
-  readonly call: Deferred<BulkCall>;
-}
+type Expected = Readonly<{ nodeName: string; call: Deferred<BulkCall> }>;
 
 /** Sessions that agents are asked to open, until their stream is there. */
 export function sessions(

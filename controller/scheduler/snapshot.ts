@@ -10,11 +10,7 @@ import {
 import { milliOf, wholeOf } from '../../api/quantity.ts';
 
 /** CPU in millicores, memory in bytes, pods. */
-export interface Resources {
-  readonly cpuMilli: number;
-  readonly memoryBytes: number;
-  readonly pods: number;
-}
+export type Resources = Readonly<{ cpuMilli: number; memoryBytes: number; pods: number }>;
 
 /** A pod with what it takes: worked out once, asked of every node. */
 export interface Demand {

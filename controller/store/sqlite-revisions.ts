@@ -4,10 +4,7 @@ import { fromFormat1, prepareStatements, type Statements, schema } from './sqlit
 import * as port from './store.ts';
 
 /** Where the file is, and where a new store begins to count. */
-export interface Origin {
-  readonly path: string;
-  readonly firstRevision: number;
-}
+export type Origin = Readonly<{ path: string; firstRevision: number }>;
 
 /**
  * Revisions in one SQLite file: current state, history, and counters, on disk when {@link SqliteRevisions.durably} returns.

@@ -28,10 +28,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 /** So many calls share one fsync at most: bounds how long the first of them waits. */
 const maxBatch = 512;
 
-interface Pending {
-  readonly call: Call;
-  readonly answer: Deferred<unknown>;
-}
+type Pending = Readonly<{ call: Call; answer: Deferred<unknown> }>;
 
 class SqliteThread implements RevisionsAccess {
   readonly opening = deferred<void>();

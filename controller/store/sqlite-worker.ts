@@ -24,10 +24,7 @@ export type Reply =
 
 export type Answer = { readonly value: unknown } | { readonly failure: Failure };
 
-export interface Failure {
-  readonly reason: StoreErrorReason;
-  readonly message: string;
-}
+export type Failure = Readonly<{ reason: StoreErrorReason; message: string }>;
 
 /** SQLite's primary result codes (sqlite.org/rescode.html) that a store can name; every other one is Unavailable. */
 const reasons: Readonly<Record<number, readonly [StoreErrorReason, string]>> = {

@@ -29,10 +29,7 @@ export interface Entry {
   readonly revision: number;
 }
 
-export interface Listing {
-  readonly entries: readonly Entry[];
-  readonly revision: number;
-}
+export type Listing = Readonly<{ entries: readonly Entry[]; revision: number }>;
 
 export interface Transaction {
   /** All must hold. `revision` 0: the key must not exist. */
@@ -46,10 +43,7 @@ export type CommitOutcome =
   /** What the first failed expectation found instead. */
   | { readonly committed: false; readonly key: string; readonly current: Entry | undefined };
 
-export interface WatchOptions {
-  readonly after: number;
-  readonly signal: AbortSignal;
-}
+export type WatchOptions = Readonly<{ after: number; signal: AbortSignal }>;
 
 export interface StoreChange {
   readonly kind: 'put' | 'delete';

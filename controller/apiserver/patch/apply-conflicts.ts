@@ -32,11 +32,7 @@ export function conflictsWith(
   );
 }
 
-interface Pair {
-  readonly schema: Schema | undefined;
-  readonly live: unknown;
-  readonly applied: unknown;
-}
+type Pair = Readonly<{ schema: Schema | undefined; live: unknown; applied: unknown }>;
 
 function differences(pair: Pair, shared: FieldSet): readonly (readonly string[])[] {
   return Object.entries(shared).flatMap(([step, inner]) => {
