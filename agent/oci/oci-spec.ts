@@ -85,22 +85,24 @@ const idMapping = s.obj(s.all(uint32.required(), 'containerID', 'hostID', 'size'
 const process = s.obj({
   terminal: s.bool(),
   consoleSize: s.obj(s.all(s.int({ min: 0, max: 65_535 }).required(), 'height', 'width')),
-  user: s.obj({ ...all(uint32, 'uid', 'gid', 'umask'), additionalGids: s.list(uint32) }),
+  user: s.obj({ ...s.all(uint32, 'uid', 'gid', 'umask'), additionalGids: s.list(uint32) }),
   args: strings.required(),
   env: strings,
   cwd: text.required(),
   capabilities: s.obj(
     s.all(strings, 'bounding', 'effective', 'inheritable', 'permitted', 'ambient'),
   ),
-  rlimits: s.list(s.obj({ type: text.required(), ...all(s.uint64().required(), 'hard', 'soft') })),
+  rlimits: s.list(
+    s.obj({ type: text.required(), ...s.all(s.uint64().required(), 'hard', 'soft') }),
+  ),
   noNewPrivileges: s.bool(),
-  ...all(text, 'apparmorProfile', 'selinuxLabel'),
+  ...s.all(text, 'apparmorProfile', 'selinuxLabel'),
   oomScoreAdj: s.int({ min: -1000, max: 1000 }),
   scheduler: s.obj({
     policy: text.required(),
-    ...all(s.int(), 'nice', 'priority'),
+    ...s.all(s.int(), 'nice', 'priority'),
     flags: strings,
-    ...all(s.uint64(), 'runtime', 'deadline', 'period'),
+    ...s.all(s.uint64(), 'runtime', 'deadline', 'period'),
   }),
   ioPriority: s.obj({ class: text.required(), priority: s.int({ min: 0, max: 7 }) }),
   execCPUAffinity: s.obj(s.all(text, 'initial', 'final')),
@@ -109,13 +111,13 @@ const process = s.obj({
 const maps = s.all(s.list(idMapping), 'uidMappings', 'gidMappings');
 const mount = s.obj({
   destination: text.required(),
-  ...all(text, 'type', 'source'),
+  ...s.all(text, 'type', 'source'),
   options: strings,
   ...maps,
 });
 
 const hooks = s.list(
-  s.obj({ path: text.required(), ...all(strings, 'args', 'env'), timeout: s.int({ min: 1 }) }),
+  s.obj({ path: text.required(), ...s.all(strings, 'args', 'env'), timeout: s.int({ min: 1 }) }),
 );
 
 const device = s.all(uint32.required(), 'major', 'minor');
@@ -127,26 +129,26 @@ const resources = s.obj({
     s.obj({
       allow: s.bool().required(),
       type: s.str({ values: ['a', 'b', 'c'] }),
-      ...all(s.long({ min: -1, max: 2 ** 32 - 1 }), 'major', 'minor'),
+      ...s.all(s.long({ min: -1, max: 2 ** 32 - 1 }), 'major', 'minor'),
       access: text,
     }),
   ),
   memory: s.obj({
-    ...all(s.long(), 'limit', 'reservation', 'swap', 'kernel', 'kernelTCP'),
+    ...s.all(s.long(), 'limit', 'reservation', 'swap', 'kernel', 'kernelTCP'),
     swappiness: s.uint64(),
-    ...all(s.bool(), 'disableOOMKiller', 'useHierarchy', 'checkBeforeUpdate'),
+    ...s.all(s.bool(), 'disableOOMKiller', 'useHierarchy', 'checkBeforeUpdate'),
   }),
   cpu: s.obj({
-    ...all(s.uint64(), 'shares', 'burst', 'period', 'realtimePeriod'),
-    ...all(s.long(), 'quota', 'realtimeRuntime', 'idle'),
-    ...all(text, 'cpus', 'mems'),
+    ...s.all(s.uint64(), 'shares', 'burst', 'period', 'realtimePeriod'),
+    ...s.all(s.long(), 'quota', 'realtimeRuntime', 'idle'),
+    ...s.all(text, 'cpus', 'mems'),
   }),
   pids: s.obj({ limit: s.long() }),
   blockIO: s.obj({
-    ...all(weight, 'weight', 'leafWeight'),
-    weightDevice: s.list(s.obj({ ...device, ...all(weight, 'weight', 'leafWeight') })),
-    ...all(throttle, 'throttleReadBpsDevice', 'throttleWriteBpsDevice'),
-    ...all(throttle, 'throttleReadIOPSDevice', 'throttleWriteIOPSDevice'),
+    ...s.all(weight, 'weight', 'leafWeight'),
+    weightDevice: s.list(s.obj({ ...device, ...s.all(weight, 'weight', 'leafWeight') })),
+    ...s.all(throttle, 'throttleReadBpsDevice', 'throttleWriteBpsDevice'),
+    ...s.all(throttle, 'throttleReadIOPSDevice', 'throttleWriteIOPSDevice'),
   }),
   hugepageLimits: s.list(s.obj({ pageSize: text.required(), limit: s.uint64().required() })),
   network: s.obj({
@@ -162,8 +164,8 @@ const action = s.str({ values: seccompWords.actions }).required();
 const seccomp = s.obj({
   defaultAction: action,
   defaultErrnoRet: uint32,
-  ...all(strings, 'architectures', 'flags'),
-  ...all(text, 'listenerPath', 'listenerMetadata'),
+  ...s.all(strings, 'architectures', 'flags'),
+  ...s.all(text, 'listenerPath', 'listenerMetadata'),
   syscalls: s.list(
     s.obj({
       names: strings.required(),
@@ -193,19 +195,19 @@ const linux = s.obj({
     s.obj({
       path: text.required(),
       type: s.str({ values: ['c', 'b', 'u', 'p'] }).required(),
-      ...all(uint32, 'major', 'minor', 'fileMode', 'uid', 'gid'),
+      ...s.all(uint32, 'major', 'minor', 'fileMode', 'uid', 'gid'),
     }),
   ),
   netDevices: s.map(s.obj({ name: text })),
   seccomp,
   rootfsPropagation: s.str({ values: ['', ...shares, ...shares.map((one) => `r${one}`)] }),
   mountLabel: text,
-  ...all(strings, 'maskedPaths', 'readonlyPaths'),
-  ...unsupportedFields('intelRdt'),
+  ...s.all(strings, 'maskedPaths', 'readonlyPaths'),
+  ...s.unsupportedFields('intelRdt'),
   memoryPolicy: s.obj({ mode: text.required(), nodes: text, flags: strings }),
   personality: s.obj({
     domain: s.str({ values: ['LINUX', 'LINUX32'] }).required(),
-    ...unsupportedFields('flags'),
+    ...s.unsupportedFields('flags'),
   }),
   timeOffsets: s.map(s.obj({ secs: s.long(), nanosecs: uint32 })),
 });
@@ -218,11 +220,11 @@ export const ociSpec = s.obj({
     .required(),
   process,
   root: s.obj({ path: text.required(), readonly: s.bool() }),
-  ...all(text, 'hostname', 'domainname'),
+  ...s.all(text, 'hostname', 'domainname'),
   mounts: s.list(mount),
   hooks: s.obj({
-    ...all(hooks, 'prestart', 'createRuntime', 'createContainer'),
-    ...all(hooks, 'startContainer', 'poststart', 'poststop'),
+    ...s.all(hooks, 'prestart', 'createRuntime', 'createContainer'),
+    ...s.all(hooks, 'startContainer', 'poststart', 'poststop'),
   }),
   annotations: s.map(text),
   linux,
