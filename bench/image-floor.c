@@ -2,7 +2,7 @@
  * image-floor get PORT PATH...            reads what http://127.0.0.1:PORT PATH answers, all at once
  * image-floor gunzip LIBRARY FILE...      undoes gzip with libdeflate
  * image-floor hash LIBRARY FILE...        SHA-256 with libcrypto
- * image-floor write DIRECTORY TAR...      makes the files of plain tars, each in its directory, syncs
+ * image-floor write DIRECTORY TAR...      makes the files of plain tars, syncs
  *
  * The parts that no pull can do without, each as cheaply as it can be done: files are in memory
  * before the clock starts, and two threads take them in the order given. Says nanoseconds on the
