@@ -149,6 +149,9 @@ async function receive(
 const storageFailed = (digest: string, cause: unknown) =>
   new ImageError('StorageFailed', `writing ${digest}`, { cause });
 
+/** Few, as each is a task of another thread. */
+const writeBytes = 512 * 1024;
+
 async function fileSink(file: FileHandle, { descriptor, onBytes }: BlobTransfer) {
   const { digest, size } = descriptor;
   const hash = createHash('sha256');
@@ -160,6 +163,18 @@ async function fileSink(file: FileHandle, { descriptor, onBytes }: BlobTransfer)
     received += chunk.length;
   }
   passed = received;
+  let written = received;
+  let unwritten: Uint8Array[] = [];
+  const flush = async () => {
+    const chunks = unwritten;
+    unwritten = [];
+    const { bytesWritten } = await file.writev(chunks, written).catch((cause) => {
+      throw storageFailed(digest, cause);
+    });
+    written += bytesWritten;
+    if (written < received) throw storageFailed(digest, new Error('the disk took only a part'));
+    onBytes(received);
+  };
   onBytes(received);
   return {
     get receivedBytes() {
@@ -176,12 +191,10 @@ async function fileSink(file: FileHandle, { descriptor, onBytes }: BlobTransfer)
           'DigestMismatch',
           `${digest} is longer than the ${size} bytes announced`,
         );
-      await file.write(chunk, 0, chunk.length, received).catch((cause) => {
-        throw storageFailed(digest, cause);
-      });
       hash.update(chunk);
       received += chunk.length;
-      onBytes(received);
+      unwritten.push(chunk);
+      if (received - written >= writeBytes || received === size) await flush();
     },
     verify() {
       const got = `sha256:${hash.digest('hex')}`;

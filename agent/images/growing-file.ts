@@ -1,4 +1,6 @@
+import { closeSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { ifPresent } from '../../base/durable-file.ts';
 
 /** A file that may still grow, for readers in any thread of this process. */
 export interface GrowingFile {
@@ -11,7 +13,7 @@ export interface GrowingFile {
 
 const whole = 1n << 60n;
 const givenUp = 1n << 61n;
-const readBytes = 1024 * 1024;
+const readBytes = 256 * 1024;
 
 /** For the one who writes it. */
 export function growingFile(path: string, finalPath: string) {
@@ -42,17 +44,15 @@ export async function* readGrowing(file: GrowingFile, from = 0): AsyncGenerator<
   let handle: FileHandle | undefined;
   try {
     for (let at = from; ; ) {
-      const seen = Atomics.load(gauge, 0);
-      const length = Math.min(readBytes, Number(seen & (whole - 1n)) - at);
+      const { seen, length } = readable(gauge, at);
       if (length > 0) {
-        handle ??= await openEither(file);
-        const chunk = await readAt(handle, at, length);
-        at += chunk.length;
-        yield chunk;
-      } else if (seen & whole) {
+        handle ??= await open(file.path).catch(() => open(file.finalPath));
+        const room = Buffer.allocUnsafeSlow(length);
+        const { bytesRead } = await handle.read(room, 0, length, at);
+        at += atLeastOne(bytesRead);
+        yield room.subarray(0, bytesRead);
+      } else if (isOver(seen)) {
         return;
-      } else if (seen & givenUp) {
-        throw new Error('its transfer was given up');
       } else {
         await Atomics.waitAsync(gauge, 0, seen).value;
       }
@@ -62,13 +62,56 @@ export async function* readGrowing(file: GrowingFile, from = 0): AsyncGenerator<
   }
 }
 
-async function readAt(handle: FileHandle, at: number, length: number): Promise<Buffer> {
-  const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(length), 0, length, at);
+const stopEveryMs = 100;
+
+/** The same for a thread that has nothing else to do. The chunks share one buffer. Throws also when it is to stop. */
+export function* readGrowingSync(file: GrowingFile, isStopped: () => boolean): Generator<Buffer> {
+  const gauge = new BigInt64Array(file.gauge);
+  const room = Buffer.alloc(readBytes);
+  let fd: number | undefined;
+  try {
+    for (let at = 0; ; ) {
+      if (isStopped()) throw new Error('stopped');
+      const { seen, length } = readable(gauge, at);
+      if (length > 0) {
+        fd ??= openEither(file);
+        const bytesRead = atLeastOne(readSync(fd, room, 0, length, at));
+        at += bytesRead;
+        yield room.subarray(0, bytesRead);
+      } else if (isOver(seen)) {
+        return;
+      } else {
+        Atomics.wait(gauge, 0, seen, stopEveryMs);
+      }
+    }
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** Throws if it never is. */
+export async function untilWhole(file: GrowingFile): Promise<void> {
+  const gauge = new BigInt64Array(file.gauge);
+  for (let seen = Atomics.load(gauge, 0); !isOver(seen); seen = Atomics.load(gauge, 0))
+    await Atomics.waitAsync(gauge, 0, seen).value;
+}
+
+function readable(gauge: BigInt64Array, at: number) {
+  const seen = Atomics.load(gauge, 0);
+  return { seen, length: Math.min(readBytes, Number(seen & (whole - 1n)) - at) };
+}
+
+function isOver(seen: bigint): boolean {
+  if (seen & givenUp) throw new Error('its transfer was given up');
+  return (seen & whole) !== 0n;
+}
+
+function atLeastOne(bytesRead: number): number {
   if (bytesRead === 0) throw new Error('the file is shorter than it was');
-  return buffer.subarray(0, bytesRead);
+  return bytesRead;
 }
 
 /** It may get its final name at any moment. */
-function openEither({ path, finalPath }: GrowingFile): Promise<FileHandle> {
-  return open(path).catch(() => open(finalPath));
+function openEither({ path, finalPath }: GrowingFile): number {
+  return ifPresent(() => openSync(path, 'r')) ?? openSync(finalPath, 'r');
 }

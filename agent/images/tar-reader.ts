@@ -11,7 +11,7 @@ import {
 
 export interface TarHandler {
   entry(entry: TarEntry): void;
-  /** A piece of the last entry's content. It may be kept: it is never written to again. */
+  /** A piece of the last entry's content, valid during the call. */
   content(piece: Buffer): void;
 }
 
@@ -19,8 +19,8 @@ export interface TarHandler {
 const maxMetaBytes = 1024 * 1024;
 
 /**
- * Reads a tar from pieces of any size, calling the handler as it goes; at `end` it must be complete. Throws ImageError
- * InvalidLayer.
+ * Reads a tar from pieces of any size, calling the handler as it goes, and keeps none of them; at `end` it must be complete.
+ * Throws ImageError InvalidLayer.
  *
  * Our own reader, because layers need what tar libraries for Node lose: attribute values and names that are no UTF-8, times
  * in nanoseconds, owners in PAX records, a strict "no" to what it can't represent; and it needs no stream per file.
@@ -87,7 +87,7 @@ export function tarReader(handler: TarHandler) {
         rest = rest.subarray(bytes.length);
         step(bytes);
       }
-      held = ended ? Buffer.alloc(0) : rest;
+      held = ended ? Buffer.alloc(0) : Buffer.from(rest);
     },
     end(): void {
       if (!ended && (left > 0 || held.length > 0 || meta !== undefined))

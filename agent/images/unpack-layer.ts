@@ -1,106 +1,49 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { PassThrough, type Transform } from 'node:stream';
+import { closeSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
 import { getSystemErrorName } from 'node:util';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { type GrowingFile, readGrowing } from './growing-file.ts';
+import { openPipe } from '../../native/pipe.ts';
 import { ImageError, invalidLayer } from './image-error.ts';
-import { checkLimits, type LayerLimits, planLayerEntry } from './layer-plan.ts';
-import type { LayerCompression } from './manifest.ts';
-import { tarReader } from './tar-reader.ts';
-import { bareOp, decodeUnpackFailure, encodeUnpackOp } from './unpack-op.ts';
+import { decodeUnpackFailure } from './unpack-op.ts';
+import type { LayerStream } from './unpack-stream.ts';
 
-export interface UnpackRequest {
-  /** The compressed layer, verified by the one who writes it. */
-  readonly blob: GrowingFile;
-  /** How many it will have. */
-  readonly compressedBytes: number;
-  readonly compression: LayerCompression;
-  /** Digest that the uncompressed tar must have. */
-  readonly diffId: string;
+export interface UnpackRequest extends LayerStream {
   /** Empty, to be filled. */
   readonly directory: string;
   /** Command line of the writer, without the directory. */
   readonly writer: readonly [string, ...string[]];
-  readonly limits: LayerLimits;
 }
+
+/** Sends the layer's operations into the pipe. Throws ImageError, or an error of the pipe. */
+export type Send = (layer: LayerStream, pipe: number, signal: AbortSignal) => Promise<void>;
 
 /** Fills the directory, through the confined writer. Throws ImageError; what is in the directory then is garbage. */
-export async function unpackLayer(request: UnpackRequest, signal: AbortSignal): Promise<void> {
-  const [program, ...args] = request.writer;
-  const child = spawn(program, [...args, request.directory], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+export async function unpackLayer(
+  { directory, writer: [program, ...args], ...layer }: UnpackRequest,
+  send: Send,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const pipe = openPipe();
+  const stdio = [pipe.reading, 'pipe', 'inherit'] as const;
+  const child = spawn(program, [...args, directory], { stdio: [...stdio] });
+  closeSync(pipe.reading);
   const writer = watch(child);
+  const kill = () => void child.kill('SIGKILL');
+  signal.addEventListener('abort', kill, { once: true });
   try {
-    await pipeline(
-      readGrowing(request.blob),
-      decompressors[request.compression](),
-      (chunks) => operations(request, chunks),
-      child.stdin,
-      { signal },
-    );
+    await send(layer, pipe.writing, signal).finally(() => closeSync(pipe.writing));
     await writer.finished;
   } catch (error) {
-    child.kill('SIGKILL');
+    kill();
     const said = await writer.failure;
     signal.throwIfAborted();
-    throw said ?? asImageError(error);
+    if (said === undefined && error instanceof ImageError) throw error;
+    throw said ?? new ImageError('StorageFailed', 'unpacking the layer', { cause: error });
+  } finally {
+    signal.removeEventListener('abort', kill);
   }
-}
-
-/** Node's default of 16 KiB halves the speed. */
-const chunkSize = 256 * 1024;
-
-const decompressors: Readonly<Record<LayerCompression, () => Transform>> = {
-  gzip: () => createGunzip({ chunkSize }),
-  zstd: () => createZstdDecompress({ chunkSize }),
-  none: () => new PassThrough(),
-};
-
-/** The writer's input: the end is told only of a layer whose digest is right, so that no other one counts as done. */
-async function* operations(
-  request: UnpackRequest,
-  chunks: AsyncIterable<Buffer>,
-): AsyncGenerator<Buffer> {
-  const hash = createHash('sha256');
-  const seen = { entries: 0, unpackedBytes: 0, compressedBytes: request.compressedBytes };
-  let pieces: Buffer[] = [];
-  const times: Buffer[] = [];
-  const reader = tarReader({
-    entry(entry) {
-      seen.entries += 1;
-      const op = planLayerEntry(entry);
-      skipping = op === undefined || op.kind !== 'file';
-      if (op !== undefined) pieces.push(encodeUnpackOp(op));
-      // Every file that is made in a directory changes its time.
-      if (op?.kind === 'directory')
-        times.push(encodeUnpackOp({ ...bareOp('time', op.path), mtime: op.mtime }));
-    },
-    content(piece) {
-      if (!skipping) pieces.push(piece);
-    },
-  });
-  let skipping = false;
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    seen.unpackedBytes += chunk.length;
-    reader.push(chunk);
-    checkLimits(request.limits, seen);
-    if (pieces.length > 0) yield Buffer.concat(pieces);
-    pieces = [];
-  }
-  reader.end();
-  const diffId = `sha256:${hash.digest('hex')}`;
-  if (diffId !== request.diffId)
-    throw new ImageError(
-      'DigestMismatch',
-      `the layer unpacks to ${diffId}, but the image's configuration says ${request.diffId}`,
-    );
-  yield Buffer.concat([...times, encodeUnpackOp(bareOp('end', ''))]);
 }
 
 /** `finished` rejects if the writer doesn't succeed; `failure` is what it said, if it said anything. */
@@ -129,12 +72,4 @@ function writerError(bytes: Buffer): ImageError | undefined {
   return diskErrors.has(code)
     ? new ImageError('StorageFailed', `unpacking the layer: ${text}`)
     : invalidLayer(text);
-}
-
-function asImageError(error: unknown): ImageError {
-  if (error instanceof ImageError) return error;
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  if (/^(Z_|ZSTD_|ERR_ZSTD|ERR_BUFFER)/.test(code) || /zlib|gzip|zstd/i.test(String(error)))
-    return invalidLayer('it can not be decompressed', { cause: error });
-  return new ImageError('StorageFailed', 'unpacking the layer', { cause: error });
 }

@@ -1,29 +1,30 @@
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { errorChain } from '../../base/error-chain.ts';
 import { ImageError, type ImageErrorReason } from './image-error.ts';
-import { type UnpackRequest, unpackLayer } from './unpack-layer.ts';
+import { type LayerStream, streamLayer } from './unpack-stream.ts';
 
-/** To the worker. On the port it says how it went; whatever it hears there means: abort. */
-export interface UnpackCall {
-  readonly request: UnpackRequest;
+/** To the worker, which says on the port how it went, and stops when `stop` isn't 0. */
+export interface StreamCall {
+  readonly layer: LayerStream;
+  readonly pipe: number;
+  readonly stop: SharedArrayBuffer;
   readonly port: MessagePort;
 }
 
-/** undefined: it is done. Errors as plain data, as classes don't cross. */
-export type UnpackOutcome =
-  | { readonly reason: ImageErrorReason; readonly message: string }
+/** undefined: it is done. Errors as plain data, as classes don't cross; without a reason it is the pipe's. */
+export type StreamOutcome =
+  | { readonly reason: ImageErrorReason | undefined; readonly message: string }
   | undefined;
 
-parentPort?.on('message', ({ request, port }: UnpackCall) => void serve(request, port));
-
-async function serve(request: UnpackRequest, port: MessagePort): Promise<void> {
-  const controller = new AbortController();
-  port.on('message', () => controller.abort(new Error('aborted')));
-  port.postMessage(await unpackLayer(request, controller.signal).then(() => undefined, describe));
+parentPort?.on('message', ({ layer, pipe, stop, port }: StreamCall) => {
+  const flag = new Int32Array(stop);
+  let outcome: StreamOutcome;
+  try {
+    streamLayer(layer, pipe, () => Atomics.load(flag, 0) !== 0);
+  } catch (error) {
+    const reason = error instanceof ImageError ? error.reason : undefined;
+    outcome = { reason, message: errorChain(error) };
+  }
+  port.postMessage(outcome);
   port.close();
-}
-
-function describe(error: unknown): UnpackOutcome {
-  const reason = error instanceof ImageError ? error.reason : 'StorageFailed';
-  return { reason, message: errorChain(error) };
-}
+});

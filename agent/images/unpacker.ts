@@ -3,94 +3,95 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.ts';
+import { deferred } from '../../base/deadline.ts';
+import { untilWhole } from './growing-file.ts';
 import { ImageError } from './image-error.ts';
-import type { UnpackRequest } from './unpack-layer.ts';
-import type { UnpackCall, UnpackOutcome } from './unpack-worker.ts';
+import { type UnpackRequest, unpackLayer } from './unpack-layer.ts';
+import type { LayerStream } from './unpack-stream.ts';
+import type { StreamCall, StreamOutcome } from './unpack-worker.ts';
 
 /** A thread takes 100 ms to start and some MB to keep. */
 const idleMs = 30_000;
+/** While some wait for bytes the others keep the processors busy. */
+const maxThreads = availableParallelism() + 2;
 
 export type Unpacker = ReturnType<typeof openUnpacker>;
 
 /**
- * Unpacks layers in threads of their own, one for each processor if there is so much to do: hashing and parsing them would
- * hold up everything else. The threads start with the first layers and end when there was none for a while. Idle, they keep
- * no process alive.
+ * Unpacks layers in threads of their own, one layer in each. The threads start when they are needed and end when there was
+ * nothing to do for a while. Idle, they keep no process alive.
  */
 export function openUnpacker(clock: Clock) {
-  const threads = new Set<Thread>();
+  const idle = new Set<Worker>();
+  let busy = 0;
+  let freed = deferred<void>();
   let cancelRetirement = () => {};
   const retire = async () => {
     cancelRetirement();
-    const idle = [...threads];
-    threads.clear();
-    await Promise.all(idle.map(({ worker }) => worker.terminate()));
+    const workers = [...idle];
+    idle.clear();
+    await Promise.all(workers.map((worker) => worker.terminate()));
   };
-  const start = (): Thread => {
-    const started = startThread();
-    threads.add(started);
-    started.ended.catch(() => threads.delete(started));
-    return started;
+  /** One thread is for layers that are whole: registries that trickle can't hold up everybody. */
+  const takeTurn = async ({ blob }: UnpackRequest) => {
+    if (busy >= maxThreads - 1) await untilWhole(blob);
+    while (busy >= maxThreads) await freed.promise;
+    busy++;
+    cancelRetirement();
   };
-  const leastBusy = (): Thread => {
-    const [first] = [...threads].sort((a, b) => a.busy - b.busy);
-    const isEnough = first?.busy === 0 || threads.size >= availableParallelism();
-    return first && isEnough ? first : start();
+  const send = async (layer: LayerStream, pipe: number, signal: AbortSignal) => {
+    const [worker = startThread()] = idle;
+    idle.delete(worker);
+    const error = await callThread(worker, { layer, pipe }, signal);
+    idle.add(worker);
+    if (error?.reason !== undefined) throw new ImageError(error.reason, error.message);
+    if (error !== undefined) throw new Error(error.message);
   };
   return {
     /** Throws ImageError, or the signal's reason. */
     async unpack(request: UnpackRequest, signal: AbortSignal): Promise<void> {
       signal.throwIfAborted();
-      cancelRetirement();
-      const thread = leastBusy();
-      thread.busy++;
+      await takeTurn(request);
       try {
-        await callThread(thread, request, signal);
+        await unpackLayer(request, send, signal);
       } finally {
-        thread.busy--;
-        if (threads.values().every(({ busy }) => busy === 0))
-          cancelRetirement = clock.after(idleMs, () => void retire());
+        busy--;
+        freed.resolve();
+        freed = deferred();
+        if (busy === 0) cancelRetirement = clock.after(idleMs, () => void retire());
       }
     },
     close: retire,
   };
 }
 
-interface Thread {
-  readonly worker: Worker;
-  /** Rejects when the thread has ended, whatever the cause. */
-  readonly ended: Promise<never>;
-  /** How many layers it is at. */
-  busy: number;
-}
-
-function startThread(): Thread {
+function startThread(): Worker {
   const worker = new Worker(new URL(`./unpack-worker${extname(import.meta.url)}`, import.meta.url));
   worker.unref();
-  const { promise: ended, reject } = Promise.withResolvers<never>();
-  const end = (cause: unknown) =>
-    reject(new ImageError('StorageFailed', 'the unpacking thread ended', { cause }));
-  worker.on('error', end).on('exit', end);
-  return { worker, ended, busy: 0 };
+  return worker;
 }
 
+/** Rejects if the thread ends. */
 async function callThread(
-  { worker, ended }: Thread,
-  request: UnpackRequest,
+  worker: Worker,
+  { layer, pipe }: Pick<StreamCall, 'layer' | 'pipe'>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<StreamOutcome> {
   const { port1: ours, port2: port } = new MessageChannel();
-  const outcome = once(ours, 'message') as Promise<[UnpackOutcome]>;
-  const onAbort = () => ours.postMessage('abort');
+  const stop = new SharedArrayBuffer(4);
+  const onAbort = () => void Atomics.store(new Int32Array(stop), 0, 1);
+  if (signal.aborted) onAbort();
   signal.addEventListener('abort', onAbort, { once: true });
-  worker.postMessage({ request, port } satisfies UnpackCall, [port]);
+  const { promise: ended, reject } = deferred<never>();
+  const onEnd = (cause: unknown) =>
+    reject(new ImageError('StorageFailed', 'the unpacking thread ended', { cause }));
+  worker.once('error', onEnd).once('exit', onEnd);
+  worker.postMessage({ layer, pipe, stop, port } satisfies StreamCall, [port]);
   try {
-    const [error] = await Promise.race([outcome, ended]);
-    if (error !== undefined) throw new ImageError(error.reason, error.message);
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error;
+    const [outcome] = await Promise.race([once(ours, 'message'), ended]);
+    return outcome as StreamOutcome;
   } finally {
+    worker.off('error', onEnd).off('exit', onEnd);
     signal.removeEventListener('abort', onAbort);
     ours.close();
   }

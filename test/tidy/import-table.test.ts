@@ -20,7 +20,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
   controller: ['base', 'api', 'native', 'controller/*'],
   'agent/kernel': ['base', 'api', 'native'],
   'agent/oci': ['base', 'api', 'agent/kernel'],
-  'agent/images': ['base', 'api', 'agent', 'agent/kernel'],
+  'agent/images': ['base', 'api', 'native', 'agent', 'agent/kernel'],
   'agent/network': ['base', 'api', 'agent', 'agent/kernel'],
   'agent/volumes': ['base', 'api', 'agent', 'agent/kernel'],
   'agent/runtime': ['base', 'api', 'agent', 'agent/kernel', 'agent/oci'],

@@ -15,16 +15,21 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { wholeFile } from '../../../agent/images/growing-file.ts';
 import { defaultLayerLimits } from '../../../agent/images/layer-plan.ts';
 import { tarReader } from '../../../agent/images/tar-reader.ts';
-import { type UnpackRequest, unpackLayer } from '../../../agent/images/unpack-layer.ts';
+import type { UnpackRequest } from '../../../agent/images/unpack-layer.ts';
+import { openUnpacker } from '../../../agent/images/unpacker.ts';
+import { systemClock } from '../../../base/clock.ts';
 import { ensurePackages } from '../../../dev/images/packages.ts';
 import { nativeBinary } from '../../../native/binary.ts';
 import { cacheDirectory } from '../../support/debian-image.ts';
 import { type RawTarEntry, tarArchive, tarEntry } from '../../support/tar-archive.ts';
 import { waitFor } from '../../support/wait-for.ts';
+
+const unpacker = openUnpacker(systemClock());
+afterAll(() => unpacker.close());
 
 let scratch: string;
 let layer: string;
@@ -55,7 +60,7 @@ async function unpackTar(tar: Buffer, more: Partial<UnpackRequest> = {}): Promis
     limits: defaultLayerLimits,
     ...more,
   };
-  await unpackLayer(request, new AbortController().signal);
+  await unpacker.unpack(request, new AbortController().signal);
 }
 
 const unpack = (...entries: RawTarEntry[]) => unpackTar(tarArchive(entries));
@@ -337,7 +342,7 @@ describe('a hostile layer', () => {
     const blob = wholeFile(path, 2 ** 32);
     const controller = new AbortController();
     const request = { blob, compression: 'none', diffId: '', directory: layer } as const;
-    const unpacking = unpackLayer(
+    const unpacking = unpacker.unpack(
       {
         ...request,
         compressedBytes: 2 ** 32,
