@@ -23,8 +23,8 @@ export async function openFreshDisk(dir: string): Promise<FreshDisk> {
   await mkdir(path, { recursive: true });
   await command('dd', 'if=/dev/zero', `of=${file}`, 'bs=1M', `count=${diskMegabytes}`);
   let isMounted = false;
-  const unmount = async () => {
-    if (isMounted) await command('umount', path);
+  const unmount = async (...how: readonly string[]) => {
+    if (isMounted) await command('umount', ...how, path);
     isMounted = false;
   };
   return {
@@ -47,8 +47,9 @@ export async function openFreshDisk(dir: string): Promise<FreshDisk> {
       const { blocks, bfree, bsize } = await statfs(path);
       return ((blocks - bfree) * bsize) / 1e6;
     },
+    /** Also from under a peer that still runs, when it is all interrupted. */
     async release() {
-      await unmount();
+      await unmount('--lazy');
       await rm(file);
     },
   };

@@ -21,3 +21,9 @@ async function timesOf(path: string): Promise<{ own: number; children: number }>
   const [user = 0, system = 0, childrenUser = 0, childrenSystem = 0] = ticks;
   return { own: (user + system) / 100, children: (childrenUser + childrenSystem) / 100 };
 }
+
+/** Seconds so far that the hypervisor has given to others, of all processors: proc_stat(5). */
+export async function stolenSeconds(): Promise<number> {
+  const [total = ''] = (await readFile('/proc/stat', 'utf8')).split('\n');
+  return Number(total.split(/\s+/)[8]) / 100;
+}
