@@ -1,6 +1,5 @@
 import { count } from './columns.ts';
 import * as field from './field-error.ts';
-import { errorsOf } from './field-error.ts';
 import { frozen } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkConfigMapKey } from './names.ts';
@@ -20,7 +19,7 @@ export const ConfigMap: Kind<typeof fields> = kind({
   about: 'Configuration for pods to read, as environment or as files.',
   fields,
   validate: ({ data = {}, binaryData = {} }, at) =>
-    errorsOf(
+    field.errorsOf(
       Object.keys(binaryData)
         .filter((key) => Object.hasOwn(data, key))
         .map((key) => field.duplicate(at('binaryData')(key), key)),

@@ -1,7 +1,6 @@
 import { count, text } from './columns.ts';
 import { conditionFields } from './condition.ts';
 import { defaultTemplate } from './default-pod-spec.ts';
-import type { Rule } from './field-error.ts';
 import * as field from './field-error.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import {
@@ -98,7 +97,7 @@ function defaultStrategy(strategy: DeploymentSpec['strategy']): DeploymentSpec['
   return { ...strategy, rollingUpdate: { maxSurge: '25%', maxUnavailable: '25%' } };
 }
 
-const validateStrategy: Rule<DeploymentSpec['strategy']> = ({ type, rollingUpdate }, at) => {
+const validateStrategy: field.Rule<DeploymentSpec['strategy']> = ({ type, rollingUpdate }, at) => {
   if (rollingUpdate === undefined) return [];
   const path = at('rollingUpdate');
   if (type === 'Recreate')
@@ -116,7 +115,7 @@ const validateStrategy: Rule<DeploymentSpec['strategy']> = ({ type, rollingUpdat
     : [];
 };
 
-const validateShare: Rule<number | string> = (value, at) => {
+const validateShare: field.Rule<number | string> = (value, at) => {
   if (typeof value === 'number')
     return value >= 0 ? [] : [field.invalid(at, value, 'must be greater than or equal to 0')];
   return percentageOf(value) === undefined
@@ -132,7 +131,7 @@ function percentageOf(value: number | string): number | undefined {
 
 const isNone = (value: number | string) => value === 0 || percentageOf(value) === 0;
 
-const validateDeadline: Rule<DeploymentSpec> = (spec, at) =>
+const validateDeadline: field.Rule<DeploymentSpec> = (spec, at) =>
   spec.progressDeadlineSeconds > (spec.minReadySeconds ?? 0)
     ? []
     : [field.invalid(at, spec.progressDeadlineSeconds, 'must be greater than minReadySeconds')];

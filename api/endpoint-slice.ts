@@ -1,6 +1,5 @@
 import { text } from './columns.ts';
 import * as field from './field-error.ts';
-import { errorsOfEach, type Rule } from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkIpv4 } from './names.ts';
@@ -47,7 +46,7 @@ export const EndpointSlice: Kind<typeof fields> = kind({
   about: 'Some of the addresses behind a Service.',
   fields,
   validate: ({ endpoints, ports = [] }, at) => [
-    ...errorsOfEach(endpoints, at('endpoints'), ({ addresses }, path) =>
+    ...field.errorsOfEach(endpoints, at('endpoints'), ({ addresses }, path) =>
       validateAddresses(addresses, path('addresses')),
     ),
     ...ports
@@ -67,9 +66,9 @@ export const EndpointSlice: Kind<typeof fields> = kind({
   ],
 });
 
-const validateAddresses: Rule<readonly string[]> = (addresses, at) => {
+const validateAddresses: field.Rule<readonly string[]> = (addresses, at) => {
   if (addresses.length === 0) return [field.required(at, 'must contain at least 1 address')];
-  return errorsOfEach(addresses, at, (one, path) => field.check(path, one, checkIpv4));
+  return field.errorsOfEach(addresses, at, (one, path) => field.check(path, one, checkIpv4));
 };
 
 /** "10.0.0.1,10.0.0.2,10.0.0.3 + 4 more..." */

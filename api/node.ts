@@ -1,7 +1,6 @@
 import { ageColumn, type Column, text, wide } from './columns.ts';
 import { conditionFields, conditionOf } from './condition.ts';
 import * as field from './field-error.ts';
-import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkLabelValue, checkQualifiedName } from './names.ts';
@@ -103,10 +102,10 @@ export const Node: Kind<typeof fields> = kind({
   },
 });
 
-const validateTaints: Rule<readonly Taint[]> = (taints, at) => {
+const validateTaints: field.Rule<readonly Taint[]> = (taints, at) => {
   const ids = taints.map(({ key, effect }) => `${key}:${effect}`);
-  return errorsOfEach(taints, at, ({ key, value = '' }, path, index) =>
-    errorsOf(
+  return field.errorsOfEach(taints, at, ({ key, value = '' }, path, index) =>
+    field.errorsOf(
       field.check(path('key'), key, checkQualifiedName),
       field.check(path('value'), value, checkLabelValue),
       ids.indexOf(ids[index] ?? '') < index && field.duplicate(path, ids[index]),

@@ -1,7 +1,6 @@
 import { count, text } from './columns.ts';
 import { maxDataBytes, sizeOf } from './config-map.ts';
 import * as field from './field-error.ts';
-import { errorsOf, type Rule } from './field-error.ts';
 import { frozen, unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkConfigMapKey } from './names.ts';
@@ -25,7 +24,7 @@ export const Secret: Kind<typeof fields> = kind({
   fields,
   applyDefaults: foldStringData,
   validate: (secret, at) =>
-    errorsOf(
+    field.errorsOf(
       sizeOf(secret.data ?? {}, 'base64') > maxDataBytes && field.tooLong(at('data'), maxDataBytes),
       validateTypedKeys(secret, at('data')),
     ),
@@ -57,7 +56,7 @@ const KEYS_BY_TYPE: Readonly<Record<string, readonly string[]>> = {
   'kubernetes.io/tls': ['tls.crt', 'tls.key'],
 };
 
-const validateTypedKeys: Rule<Secret> = ({ type, data = {} }, at) =>
+const validateTypedKeys: field.Rule<Secret> = ({ type, data = {} }, at) =>
   (own(KEYS_BY_TYPE, type) ?? []).flatMap((key) => {
     const value = own(data, key);
     if (value === undefined) return [field.required(at(key))];

@@ -1,7 +1,6 @@
 import { checkAnnotations, checkLabels } from './check-metadata.ts';
 import type { Container } from './container.ts';
 import * as field from './field-error.ts';
-import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
 import * as names from './names.ts';
 import type { PodSpec, PodTemplate, Toleration } from './pod-spec.ts';
 import { quantityOf } from './quantity.ts';
@@ -10,21 +9,21 @@ import { validateAppArmor, validateContainer, validateNoProbes } from './validat
 import type { KeyToPath, Volume } from './volume.ts';
 
 /** The rules of a pod's spec that concern several fields; its shape is right already. */
-export const validatePodSpec: Rule<PodSpec> = (spec, at) => {
+export const validatePodSpec: field.Rule<PodSpec> = (spec, at) => {
   const { containers, initContainers, volumes = [] } = spec;
   const validate = validateContainer(new Set(volumes.map(({ name }) => name)));
-  return errorsOf(
-    errorsOfEach(volumes, at('volumes'), validateVolume),
+  return field.errorsOf(
+    field.errorsOfEach(volumes, at('volumes'), validateVolume),
     containers.length === 0 && field.required(at('containers')),
-    errorsOfEach(containers, at('containers'), validate),
-    errorsOfEach(initContainers, at('initContainers'), (one, path) =>
-      errorsOf(
+    field.errorsOfEach(containers, at('containers'), validate),
+    field.errorsOfEach(initContainers, at('initContainers'), (one, path) =>
+      field.errorsOf(
         validate(one, path),
         validateNoProbes(one, path),
         containers.some(({ name }) => name === one.name) && field.duplicate(path('name'), one.name),
       ),
     ),
-    errorsOfEach(spec.tolerations, at('tolerations'), validateToleration),
+    field.errorsOfEach(spec.tolerations, at('tolerations'), validateToleration),
     checkLabels(spec.nodeSelector, at('nodeSelector')),
     validateAppArmor(spec.securityContext, at('securityContext')),
     validateHost(spec, at),
@@ -34,22 +33,22 @@ export const validatePodSpec: Rule<PodSpec> = (spec, at) => {
 };
 
 /** Terminals are made by orc's own runtime only. */
-const validateRuntime: Rule<PodSpec> = (spec, at) => {
+const validateRuntime: field.Rule<PodSpec> = (spec, at) => {
   const { runtimeClassName: name, containers, initContainers } = spec;
   if (name === undefined) return [];
-  const noTerminal: Rule<Container> = ({ tty }, path) =>
+  const noTerminal: field.Rule<Container> = ({ tty }, path) =>
     tty ? [field.unsupported(path('tty'), true)] : [];
-  return errorsOf(
+  return field.errorsOf(
     field.check(at('runtimeClassName'), name, names.checkDnsSubdomain),
-    errorsOfEach(containers, at('containers'), noTerminal),
-    errorsOfEach(initContainers, at('initContainers'), noTerminal),
+    field.errorsOfEach(containers, at('containers'), noTerminal),
+    field.errorsOfEach(initContainers, at('initContainers'), noTerminal),
   );
 };
 
 /** A template of a Deployment or ReplicaSet: its pods are restarted for ever. */
-export const validatePodTemplate: Rule<PodTemplate> = (template, at) => {
+export const validatePodTemplate: field.Rule<PodTemplate> = (template, at) => {
   const { restartPolicy } = template.spec;
-  return errorsOf(
+  return field.errorsOf(
     checkLabels(template.metadata.labels, at('metadata')('labels')),
     checkAnnotations(template.metadata.annotations, at('metadata')('annotations')),
     validatePodSpec(template.spec, at('spec')),
@@ -60,7 +59,7 @@ export const validatePodTemplate: Rule<PodTemplate> = (template, at) => {
 
 /** What may be changed in a running pod: images, and tolerations by addition. */
 export const validatePodSpecUpdate =
-  (previous: PodSpec): Rule<PodSpec> =>
+  (previous: PodSpec): field.Rule<PodSpec> =>
   (next, at) => {
     const restored = { ...withImagesOf(next, previous), tolerations: previous.tolerations };
     const isAllowed = isSame(restored, previous) && keepsTolerations(next, previous);
@@ -71,10 +70,10 @@ const MUTABLE_FIELDS =
   'pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, ' +
   '`spec.tolerations` (only additions to existing tolerations)';
 
-const validateVolume: Rule<Volume> = (volume, at) => {
+const validateVolume: field.Rule<Volume> = (volume, at) => {
   const [, ...more] = Object.keys(volume).filter((key) => key !== 'name');
   const limit = volume.emptyDir?.sizeLimit;
-  return errorsOf(
+  return field.errorsOf(
     more.map((source) => field.forbidden(at(source), 'may not specify more than 1 volume type')),
     validateItems(volume.configMap?.items, at('configMap')('items')),
     validateItems(volume.secret?.items, at('secret')('items')),
@@ -84,19 +83,19 @@ const validateVolume: Rule<Volume> = (volume, at) => {
   );
 };
 
-const validateItems: Rule<readonly KeyToPath[] | undefined> = (items = [], at) => {
+const validateItems: field.Rule<readonly KeyToPath[] | undefined> = (items = [], at) => {
   const paths = items.map(({ path }) => path);
-  return errorsOfEach(paths, at, (path, place, index) =>
-    errorsOf(
+  return field.errorsOfEach(paths, at, (path, place, index) =>
+    field.errorsOf(
       field.check(place('path'), path, names.checkRelativePath),
       paths.indexOf(path) < index && field.duplicate(place('path'), path),
     ),
   );
 };
 
-const validateToleration: Rule<Toleration> = (toleration, at) => {
+const validateToleration: field.Rule<Toleration> = (toleration, at) => {
   const { key, operator = 'Equal', value = '', effect = '', tolerationSeconds } = toleration;
-  return errorsOf(
+  return field.errorsOf(
     key && field.check(at('key'), key, names.checkQualifiedName),
     !key &&
       operator !== 'Exists' &&
@@ -111,9 +110,9 @@ const validateToleration: Rule<Toleration> = (toleration, at) => {
   );
 };
 
-const validateHost: Rule<PodSpec> = (spec, at) => {
+const validateHost: field.Rule<PodSpec> = (spec, at) => {
   const { nodeName, hostname, subdomain, hostNetwork, hostUsers } = spec;
-  return errorsOf(
+  return field.errorsOf(
     nodeName && field.check(at('nodeName'), nodeName, names.checkDnsSubdomain),
     hostname && field.check(at('hostname'), hostname, names.checkDnsLabel),
     subdomain && field.check(at('subdomain'), subdomain, names.checkDnsLabel),
@@ -123,7 +122,7 @@ const validateHost: Rule<PodSpec> = (spec, at) => {
   );
 };
 
-const validateHostPorts: Rule<PodSpec> = ({ containers, hostNetwork }, at) => {
+const validateHostPorts: field.Rule<PodSpec> = ({ containers, hostNetwork }, at) => {
   const seen = new Set<string>();
   return containers.flatMap(({ ports = [] }, c) =>
     ports.flatMap(({ protocol, hostIP = '', hostPort, containerPort }, p) => {
@@ -132,7 +131,7 @@ const validateHostPorts: Rule<PodSpec> = ({ containers, hostNetwork }, at) => {
       const name = `${protocol}/${hostIP}/${hostPort}`;
       const isTaken = seen.has(name);
       seen.add(name);
-      return errorsOf(
+      return field.errorsOf(
         isTaken && field.duplicate(path, name),
         hostNetwork &&
           hostPort !== containerPort &&

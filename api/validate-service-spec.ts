@@ -1,16 +1,15 @@
 import { checkLabels } from './check-metadata.ts';
 import * as field from './field-error.ts';
-import { errorsOf, errorsOfEach, type Rule } from './field-error.ts';
 import { checkDnsLabel, checkDnsSubdomain, checkIpv4, checkPortNumberOrName } from './names.ts';
 import type { ServicePort, ServiceSpec } from './service.ts';
 
-export const validateServiceSpec: Rule<ServiceSpec> = (spec, at) => {
+export const validateServiceSpec: field.Rule<ServiceSpec> = (spec, at) => {
   const { type, ports = [], clusterIP, selector, externalTrafficPolicy } = spec;
   const mayLackPorts = type === 'ExternalName' || clusterIP === 'None';
   const policyAt = at('externalTrafficPolicy');
-  return errorsOf(
+  return field.errorsOf(
     ports.length === 0 && !mayLackPorts && field.required(at('ports')),
-    errorsOfEach(ports, at('ports'), validatePort(spec)),
+    field.errorsOfEach(ports, at('ports'), validatePort(spec)),
     externalTrafficPolicy &&
       type !== 'NodePort' &&
       field.invalid(policyAt, externalTrafficPolicy, ONLY_REACHABLE),
@@ -25,12 +24,12 @@ export const validateServiceSpec: Rule<ServiceSpec> = (spec, at) => {
 const ONLY_REACHABLE = 'may only be set for externally-accessible services';
 
 const validatePort =
-  ({ type, ports = [] }: ServiceSpec): Rule<ServicePort> =>
+  ({ type, ports = [] }: ServiceSpec): field.Rule<ServicePort> =>
   (port, at) => {
     const { name, targetPort, nodePort, protocol } = port;
     const sameName = ports.filter((other) => other.name === name);
     const first = ports.find((one) => one.nodePort === nodePort && one.protocol === protocol);
-    return errorsOf(
+    return field.errorsOf(
       !name && ports.length > 1 && field.required(at('name')),
       name && field.check(at('name'), name, checkDnsLabel),
       name && sameName.length > 1 && field.duplicate(at('name'), name),
@@ -45,9 +44,9 @@ const validatePort =
     );
   };
 
-const validateExternalName: Rule<ServiceSpec> = ({ externalName, clusterIP }, at) => {
+const validateExternalName: field.Rule<ServiceSpec> = ({ externalName, clusterIP }, at) => {
   const name = externalName?.replace(/\.$/, '');
-  return errorsOf(
+  return field.errorsOf(
     name
       ? field.check(at('externalName'), externalName, () => checkDnsSubdomain(name))
       : field.required(at('externalName')),
@@ -57,12 +56,12 @@ const validateExternalName: Rule<ServiceSpec> = ({ externalName, clusterIP }, at
   );
 };
 
-const validateClusterIp: Rule<ServiceSpec> = ({ type, clusterIP, clusterIPs = [] }, at) => {
+const validateClusterIp: field.Rule<ServiceSpec> = ({ type, clusterIP, clusterIPs = [] }, at) => {
   const [first = clusterIP, ...more] = clusterIPs;
   const isHeadless = clusterIP === 'None';
   const path = at('clusterIP');
   const all = at('clusterIPs');
-  return errorsOf(
+  return field.errorsOf(
     type === 'NodePort' &&
       isHeadless &&
       field.invalid(path, clusterIP, "may not be set to 'None' for NodePort services"),

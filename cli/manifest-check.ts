@@ -25,26 +25,36 @@ export interface CheckedObject extends NamedObject {
   readonly dryRun: Reply<AnyObject> | undefined;
 }
 
-export interface CheckOptions {
-  /** Of objects that name none. */
-  readonly namespace: string;
-  readonly force: boolean;
-}
-
 const checksAtOnce = 4;
 
-/** Asks the server about every object before anything is changed, and gathers all that is wrong. */
-export async function checkManifest(api: Api, manifest: Manifest, options: CheckOptions) {
-  const { named, findings } = nameObjects(manifest, options.namespace);
+/**
+ * Asks the server about every object before anything is changed, and gathers all that is wrong.
+ *
+ * @param namespace of objects that name none.
+ */
+export async function checkManifest(
+  api: Api,
+  manifest: Manifest,
+  { namespace, force }: { readonly namespace: string; readonly force: boolean },
+) {
+  const { named, findings } = nameObjects(manifest, namespace);
+  /** What others stand on, among these objects: "Namespace shop". */
   const grounds = new Set(named.filter(isGround).map(({ ref }) => subjectOf(ref)));
-  const check = (one: NamedObject) => checkOne(api, one, { ...options, grounds });
-  const checks = Readable.from(named).map(check, { concurrency: checksAtOnce });
-  const answers: readonly Awaited<ReturnType<typeof check>>[] = await checks.toArray();
-  const refused = answers.flatMap((answer) => ('findings' in answer ? answer.findings : []));
-  return {
-    checked: answers.flatMap((answer) => ('ref' in answer ? answer : [])),
-    findings: inOrder([...findings, ...refused]),
+  const check = async (one: NamedObject): Promise<readonly CheckedObject[]> => {
+    const { ref, body } = one;
+    try {
+      return [{ ...one, dryRun: await api.apply(ref, { body, force, dryRun: true }) }];
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      // The server looks for these last: everything else about the object is right.
+      if (grounds.has(missingGround(error, one))) return [{ ...one, dryRun: undefined }];
+      findings.push(...findingsOf(error, one));
+      return [];
+    }
   };
+  const checks = Readable.from(named).flatMap(check, { concurrency: checksAtOnce });
+  const checked: readonly CheckedObject[] = await checks.toArray();
+  return { checked, findings: inOrder(findings) };
 }
 
 /** As the files are read; the sort is stable, so the files stay in their order. */
@@ -108,27 +118,6 @@ function unknownKind(apiVersion: string, kindName: string): [path: string, what:
   const names = kinds.map(({ kind }) => kind);
   const hint = didYouMean(kindName, names, 'orc api-resources lists the kinds');
   return ['kind', `orc does not serve "${kindName}" (${apiVersion}); ${hint}`];
-}
-
-interface Check extends CheckOptions {
-  /** What others stand on, among these objects: "Namespace shop". */
-  readonly grounds: ReadonlySet<string>;
-}
-
-async function checkOne(
-  api: Api,
-  one: NamedObject,
-  { force, grounds }: Check,
-): Promise<CheckedObject | { findings: readonly Finding[] }> {
-  const { ref, body } = one;
-  try {
-    return { ...one, dryRun: await api.apply(ref, { body, force, dryRun: true }) };
-  } catch (error) {
-    if (!(error instanceof StatusError)) throw error;
-    // The server looks for these last: everything else about the object is right.
-    if (grounds.has(missingGround(error, one))) return { ...one, dryRun: undefined };
-    return { findings: findingsOf(error, one) };
-  }
 }
 
 const isMissingNamespace = ({ reason, details }: StatusError) =>

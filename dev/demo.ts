@@ -1,8 +1,10 @@
 /** `make demo` and `make demo-stop`: a cluster in the background, worked with as a person would, by the command line. */
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { chown, mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import type { Readable } from 'node:stream';
 import { sleep, systemClock } from '../base/clock.ts';
 import { readIfPresent } from '../base/durable-file.ts';
 import { errorChain } from '../base/error-chain.ts';
@@ -97,17 +99,16 @@ async function startCluster(): Promise<void> {
   const child = spawn(node, args, { stdio: ['ignore', log, log, 'pipe'], detached: true });
   closeSync(log);
   await writeFile(pidFile, String(child.pid));
-  const pipe = child.stdio[3];
-  const ready = new Promise<boolean>((resolve) => {
-    pipe?.once('data', () => resolve(true));
-    child.once('exit', () => resolve(false));
-  });
-  if (!(await ready))
-    throw new Error(`orc dev did not come up:\n${await readFile(logPath, 'utf8')}`);
+  const pipe = child.stdio[3] as Readable;
+  const isUp = await Promise.race([
+    once(pipe, 'data').then(() => true),
+    once(child, 'exit').then(() => false),
+  ]);
+  const said = await readFile(logPath, 'utf8');
+  if (!isUp) throw new Error(`orc dev did not come up:\n${said}`);
   child.unref();
-  if (pipe && 'destroy' in pipe) pipe.destroy();
-  const [first = ''] = (await readFile(logPath, 'utf8')).split('\n');
-  console.log(first);
+  pipe.destroy();
+  console.log(said.split('\n')[0]);
 }
 
 async function stop(): Promise<number> {
@@ -119,11 +120,8 @@ async function stop(): Promise<number> {
   await sweepLeftovers(systemClock());
   await rm(demoDir, { recursive: true, force: true });
   await removeIfEmpty(join(root, '.orc'));
-  console.log(
-    pid === undefined
-      ? '  orc dev     was not running'
-      : '  orc dev     stopped; nothing is left but caches',
-  );
+  const outcome = pid === undefined ? 'was not running' : 'stopped; nothing is left but caches';
+  console.log(`  orc dev     ${outcome}`);
   return 0;
 }
 
