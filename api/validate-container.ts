@@ -179,26 +179,25 @@ const validateSecurityContext: Rule<SecurityContext> = (context, at) => {
   );
 };
 
+type Quantities = Readonly<Record<string, string>>;
+
 /** cpu and memory; requests at most as large as limits. */
-const validateResources: Rule<ResourceRequirements> = (resources, at) => {
-  const { limits = {}, requests = {} } = resources;
+const validateResources: Rule<ResourceRequirements> = ({ limits = {}, requests = {} }, at) => {
+  const entries = Object.entries(requests);
+  // One that is only the limit again has been reported there.
+  const unlike = entries.filter(([resource, quantity]) => limits[resource] !== quantity);
   return [
     ...validateQuantities(limits, at('limits')),
     ...validateRoom(limits, at('limits')),
-    ...validateQuantities(ownRequests({ limits, requests }), at('requests')),
-    ...validateRequestsWithinLimits({ limits, requests }, at('requests')),
+    ...validateQuantities(Object.fromEntries(unlike), at('requests')),
+    ...entries.flatMap(([resource, request]) => {
+      const limit = own(limits, resource);
+      if (limit === undefined || compareQuantities(request, limit) <= 0) return [];
+      const why = `must be less than or equal to ${resource} limit of ${limit}`;
+      return [field.invalid(at('requests'), request, why)];
+    }),
   ];
 };
-
-type Quantities = Readonly<Record<string, string>>;
-type Both = { readonly limits: Quantities; readonly requests: Quantities };
-
-/** A request that is only the limit again has been reported there. */
-function ownRequests({ limits, requests }: Both): Quantities {
-  return Object.fromEntries(
-    Object.entries(requests).filter(([resource, quantity]) => limits[resource] !== quantity),
-  );
-}
 
 const validateQuantities: Rule<Quantities> = (quantities, at) =>
   Object.entries(quantities).flatMap(([resource, quantity]) => {
@@ -226,11 +225,3 @@ const validateRoom: Rule<Quantities> = ({ memory }, at) => {
   const why = `is ${nano / 1_000_000_000n} bytes: nothing runs in that; Mi is a megabyte`;
   return [field.invalid(at('memory'), memory, why)];
 };
-
-const validateRequestsWithinLimits: Rule<Both> = ({ limits, requests }, at) =>
-  Object.entries(requests).flatMap(([resource, request]) => {
-    const limit = own(limits, resource);
-    if (limit === undefined || compareQuantities(request, limit) <= 0) return [];
-    const why = `must be less than or equal to ${resource} limit of ${limit}`;
-    return [field.invalid(at, request, why)];
-  });

@@ -1,4 +1,5 @@
 import { Node } from '../../api/node.ts';
+import type { PodRequests } from '../../api/pod-facts.ts';
 import { milliOf, wholeOf } from '../../api/quantity.ts';
 import { NodeMetrics, PodMetrics } from '../../api/resource-metrics.ts';
 import { on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
@@ -31,18 +32,13 @@ export const defineTop = defineVerb({
 
 type TopFlags = ValuesOf<typeof topFlags>;
 
-interface Amounts {
-  readonly cpuMilli: number;
-  readonly memoryBytes: number;
-}
-
 /** Each row says what it is about, what that uses, and of how much. */
 interface Measured {
   readonly titles: readonly string[];
   readonly rows: readonly ({
     readonly names: readonly string[];
-    readonly of?: Amounts;
-  } & Amounts)[];
+    readonly of?: PodRequests;
+  } & PodRequests)[];
 }
 
 const selectorsFor = (name: string | undefined, { selector }: TopFlags) => ({
@@ -82,7 +78,7 @@ async function podsUse(cli: Cli, name: string | undefined, flags: TopFlags): Pro
   };
 }
 
-function amountsOf(usages: readonly Readonly<Record<string, string>>[]): Amounts {
+function amountsOf(usages: readonly Readonly<Record<string, string>>[]): PodRequests {
   const sum = (read: (usage: Readonly<Record<string, string>>) => number) =>
     usages.map(read).reduce((total, one) => total + one, 0);
   return {

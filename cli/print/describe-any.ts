@@ -10,10 +10,8 @@ import type { Description, Fact, Section } from './sections.ts';
 export function describeAny(object: AnyObject): Description {
   const { apiVersion: _a, kind: _k, metadata: _m, ...rest } = object;
   const text = stringify(rest, { lineWidth: 0 }).trimEnd();
-  return {
-    facts: [],
-    sections: [{ title: 'CONTENT', lines: text === '{}' ? [] : text.split('\n') }],
-  };
+  const lines = text === '{}' ? [] : text.split('\n');
+  return { facts: [], sections: [{ title: 'CONTENT', lines }] };
 }
 
 /** Labels, annotations, owner, age: of any object. */
@@ -37,35 +35,20 @@ export const pairs = (map: Readonly<Record<string, string>>): string =>
     .map(([name, value]) => `${name}=${value}`)
     .join('\n');
 
-export const conditionSection = (
-  conditions: readonly Condition[] | undefined,
-  now: number,
-): Section => ({
+export const conditionSection = (conditions: readonly Condition[] = [], now: number): Section => ({
   title: 'CONDITIONS',
-  table: {
-    headers: ['CONDITION', 'STATUS', 'SINCE', 'REASON', 'MESSAGE'],
-    rows: (conditions ?? []).map(({ type, status, reason, message, lastTransitionTime }) => [
-      type,
-      status,
-      lastTransitionTime === undefined ? '' : formatSince(lastTransitionTime, now),
-      reason ?? '',
-      message ?? '',
-    ]),
-  },
+  headers: ['CONDITION', 'STATUS', 'SINCE', 'REASON', 'MESSAGE'],
+  rows: conditions.map(({ type, status, reason, message, lastTransitionTime: since }) => [
+    ...[type, status, since && formatSince(since, now), reason, message],
+  ]),
 });
 
 export const eventSection = (events: readonly Event[], now: number): Section => ({
   title: 'EVENTS',
-  table: {
-    headers: ['AGE', 'TYPE', 'REASON', 'FROM', 'MESSAGE'],
-    rows: events.map((event) => [
-      formatSince(eventTime(event), now),
-      event.type ?? '',
-      event.reason ?? '',
-      [event.source.component ?? event.reportingComponent, event.source.host]
-        .filter(Boolean)
-        .join(', '),
-      eventMessage(event),
-    ]),
-  },
+  headers: ['AGE', 'TYPE', 'REASON', 'FROM', 'MESSAGE'],
+  rows: events.map((event) => {
+    const { type, reason, source, reportingComponent } = event;
+    const from = [source.component ?? reportingComponent, source.host].filter(Boolean).join(', ');
+    return [formatSince(eventTime(event), now), type, reason, from, eventMessage(event)];
+  }),
 });

@@ -6,23 +6,17 @@ import { formatLabelSelector } from '../../api/selector.ts';
 import { conditionSection } from './describe-any.ts';
 import type { Description, Fact } from './sections.ts';
 
-export interface OfDeployment {
-  /** Those that it controls. */
-  readonly sets: readonly ReplicaSet[];
-  readonly pods: readonly Pod[];
-}
-
-/** Pure. */
+/** `sets`: those that it controls. Pure. */
 export function describeDeployment(
   deployment: Deployment,
-  { sets, pods }: OfDeployment,
+  { sets, pods }: { readonly sets: readonly ReplicaSet[]; readonly pods: readonly Pod[] },
   now: number,
 ): Description {
   return {
     facts: deploymentFacts(deployment),
     sections: [
-      { title: 'REVISIONS', table: revisionTable(sets, now) },
-      { title: `PODS (${pods.length})`, table: podTable(pods, now) },
+      { title: 'REVISIONS', ...revisionTable(sets, now) },
+      { title: `PODS (${pods.length})`, ...podTable(pods, now) },
       conditionSection(deployment.status.conditions, now),
     ],
   };
@@ -34,11 +28,9 @@ function deploymentFacts({ spec, status }: Deployment): readonly Fact[] {
   const { maxSurge, maxUnavailable } = strategy.rollingUpdate ?? {};
   const steps =
     maxSurge === undefined ? '' : `: ${maxSurge} more at a time, ${maxUnavailable} missing at most`;
+  const pods = `${replicas} wanted · ${updatedReplicas} up to date · ${readyReplicas} ready · ${availableReplicas} available`;
   return [
-    [
-      'pods',
-      `${replicas} wanted · ${updatedReplicas} up to date · ${readyReplicas} ready · ${availableReplicas} available`,
-    ],
+    ['pods', pods],
     ['paused', spec.paused ? 'yes: changes of the template wait' : undefined],
     ['selects', formatLabelSelector(spec.selector)],
     ['strategy', `${strategy.type}${steps}`],
@@ -50,7 +42,7 @@ const revisionTable = (sets: readonly ReplicaSet[], now: number) => ({
   headers: ['REVISION', 'REPLICASET', 'READY', 'AGE', 'IMAGES'],
   rows: sets
     .map(({ metadata, spec, status }) => [
-      metadata.annotations?.['deployment.kubernetes.io/revision'] ?? '',
+      metadata.annotations?.['deployment.kubernetes.io/revision'],
       metadata.name,
       `${status.readyReplicas ?? 0}/${spec.replicas}`,
       formatSince(metadata.creationTimestamp, now),

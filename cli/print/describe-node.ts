@@ -12,15 +12,15 @@ export function describeNode(node: Node, pods: readonly Pod[], now: number): Des
   return {
     facts: nodeFacts(node),
     sections: [
-      { title: 'ROOM', table: roomTable(node, running) },
+      { title: 'ROOM', ...roomTable(node, running) },
       conditionSection(node.status.conditions, now),
-      { title: `PODS (${running.length})`, table: podTable(running, now) },
+      { title: `PODS (${running.length})`, ...podTable(running, now) },
     ],
   };
 }
 
 function nodeFacts({ spec, status }: Node): readonly Fact[] {
-  const { nodeInfo, addresses = [] } = status;
+  const { nodeInfo: info, addresses = [] } = status;
   const taints = (spec.taints ?? []).map(
     ({ key, value, effect }) => `${key}${value ? `=${value}` : ''}:${effect}`,
   );
@@ -29,11 +29,8 @@ function nodeFacts({ spec, status }: Node): readonly Fact[] {
     ['pods from', spec.podCIDR],
     ['cordoned', spec.unschedulable ? 'yes: no new pods' : undefined],
     ['taints', taints.join('\n')],
-    [
-      'system',
-      nodeInfo && [nodeInfo.osImage, nodeInfo.kernelVersion, nodeInfo.architecture].join(' · '),
-    ],
-    ['agent', nodeInfo && [nodeInfo.kubeletVersion, nodeInfo.containerRuntimeVersion].join(' · ')],
+    ['system', info && [info.osImage, info.kernelVersion, info.architecture].join(' · ')],
+    ['agent', info && [info.kubeletVersion, info.containerRuntimeVersion].join(' · ')],
   ];
 }
 
@@ -66,7 +63,7 @@ const podTable = (pods: readonly Pod[], now: number) => ({
   rows: pods.map(({ metadata, spec, status }) => {
     const { cpuMilli, memoryBytes } = podRequests(spec);
     const age = formatSince(metadata.creationTimestamp, now);
-    const { namespace = '', name } = metadata;
+    const { namespace, name } = metadata;
     return [namespace, name, status.phase, cores(cpuMilli), bytes(memoryBytes), age];
   }),
 });

@@ -21,7 +21,7 @@ export function describePod(pod: Pod, now: number): Description {
         title: `CONTAINER ${container.name}`,
         lines: containerLines(container),
       })),
-      { title: 'VOLUMES', table: volumeTable(spec.volumes ?? []) },
+      { title: 'VOLUMES', ...volumeTable(spec.volumes) },
       conditionSection(status.conditions, now),
     ],
   };
@@ -50,13 +50,13 @@ function containerTable(
 ): Section {
   const rows = containers.map(({ name, image }) => {
     const status = statuses.find((one) => one.name === name);
-    if (status === undefined) return [name, 'no', 'Waiting', '0', '', image];
+    if (status === undefined) return [name, 'no', 'Waiting', '0', undefined, image];
     const { ready, state, restartCount, lastState } = status;
-    const before = lastState.terminated ? stateWord(lastState, now) : '';
+    const before = lastState.terminated && stateWord(lastState, now);
     return [name, ready ? 'yes' : 'no', stateWord(state, now), String(restartCount), before, image];
   });
   const headers = ['NAME', 'READY', 'STATE', 'RESTARTS', 'LAST RUN', 'IMAGE'];
-  return { title, table: { headers, rows } };
+  return { title, headers, rows };
 }
 
 /** "Running for 5m", "CrashLoopBackOff: back-off 10s", "Error: exit 1, 3s ago" */
@@ -72,21 +72,17 @@ function stateWord({ running, terminated, waiting }: ContainerState, now: number
 function containerLines(container: Container): readonly string[] {
   const { command = [], args = [], ports = [], resources, volumeMounts = [] } = container;
   const { limits = {}, requests = {} } = resources;
+  const portWords = ports.map((p) => `${p.containerPort}/${p.protocol} ${p.name ?? ''}`.trim());
+  const mounts = volumeMounts.map(
+    ({ name, mountPath, readOnly }) => `${mountPath} ← ${name}${readOnly ? ' (read only)' : ''}`,
+  );
   const facts: readonly Fact[] = [
     ['command', [...command, ...args].map(quoted).join(' ')],
-    [
-      'ports',
-      ports.map((p) => `${p.containerPort}/${p.protocol} ${p.name ?? ''}`.trim()).join(', '),
-    ],
+    ['ports', portWords.join(', ')],
     ['requests', amounts(requests)],
     ['limits', amounts(limits)],
     ['environment', environmentOf(container)],
-    [
-      'mounts',
-      volumeMounts
-        .map((m) => `${m.mountPath} ← ${m.name}${m.readOnly ? ' (read only)' : ''}`)
-        .join('\n'),
-    ],
+    ['mounts', mounts.join('\n')],
     ['startup', probeText(container.startupProbe)],
     ['readiness', probeText(container.readinessProbe)],
     ['liveness', probeText(container.livenessProbe)],
@@ -130,7 +126,7 @@ function probeText(probe: Probe | undefined): string | undefined {
   return `${what} every ${periodSeconds} s within ${timeoutSeconds} s; ${failureThreshold} failures count`;
 }
 
-const volumeTable = (volumes: readonly Volume[]) => ({
+const volumeTable = (volumes: readonly Volume[] = []) => ({
   headers: ['NAME', 'FROM'],
   rows: volumes.map((volume) => [volume.name, volumeSource(volume)]),
 });

@@ -6,17 +6,17 @@ import type { Description, Fact } from './sections.ts';
 /** `slices`: its endpoints. Pure. */
 export function describeService(service: Service, slices: readonly EndpointSlice[]): Description {
   const rows = slices.flatMap(({ endpoints, ports = [] }) =>
-    endpoints.map(({ addresses, conditions, targetRef, nodeName = '' }) => [
+    endpoints.map(({ addresses, conditions, targetRef, nodeName }) => [
       addresses.map((address) => ports.map(({ port }) => `${address}:${port}`).join(',')).join(','),
       conditions.ready ? 'yes' : 'no',
-      targetRef?.name ?? '',
+      targetRef?.name,
       nodeName,
     ]),
   );
   const ready = rows.filter(([, isReady]) => isReady === 'yes').length;
   const title = `ENDPOINTS (${ready} ready of ${rows.length})`;
-  const table = { headers: ['ADDRESS', 'READY', 'POD', 'NODE'], rows };
-  return { facts: serviceFacts(service), sections: [{ title, table }] };
+  const headers = ['ADDRESS', 'READY', 'POD', 'NODE'];
+  return { facts: serviceFacts(service), sections: [{ title, headers, rows }] };
 }
 
 function serviceFacts({ metadata, spec }: Service): readonly Fact[] {

@@ -7,7 +7,7 @@ export interface Description {
 }
 
 export type Section = { readonly title: string } & (
-  | { readonly table: TextTable }
+  | (Pick<TextTable, 'headers'> & { readonly rows: readonly (readonly (string | undefined)[])[] })
   | { readonly lines: readonly string[] }
 );
 
@@ -23,7 +23,7 @@ export function formatDescription(
   layout: TableLayout,
 ): string {
   const parts = sections.map((section) => {
-    const lines = 'lines' in section ? section.lines : tableLines(section.table, layout);
+    const lines = 'lines' in section ? section.lines : tableLines(section, layout);
     return lines.length === 0 ? [] : [layout.paint('bold', section.title), ...lines.map(indented)];
   });
   return [[layout.paint('bold', headline)], factLines(facts), ...parts]
@@ -44,8 +44,12 @@ function factLines(facts: readonly Fact[]): readonly string[] {
   );
 }
 
-function tableLines(table: TextTable, layout: TableLayout): readonly string[] {
-  if (table.rows.length === 0) return [];
+function tableLines(
+  { headers, rows }: Exclude<Section, { lines: unknown }>,
+  layout: TableLayout,
+): readonly string[] {
+  if (rows.length === 0) return [];
   const width = layout.width === undefined ? undefined : layout.width - indent.length;
-  return formatTable(table, { ...layout, width });
+  const cells = rows.map((row) => row.map((cell = '') => cell));
+  return formatTable({ headers, rows: cells }, { ...layout, width });
 }
