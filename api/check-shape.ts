@@ -107,9 +107,8 @@ function checkDuplicates(shape: ShapeOf<'list'>, items: readonly unknown[], at: 
 /** What tells an entry from the others: itself in a set, the values of the key fields in a map. */
 export function itemKey({ merge, item }: ShapeOf<'list'>, value: unknown): unknown {
   if (merge.as !== 'map' || !isObject(value)) return value;
-  return Object.fromEntries(
-    merge.keys.map((key) => [key, value[key] ?? childSchema(item, key)?.fallback]),
-  );
+  const entries = merge.keys.map((key) => [key, value[key] ?? childSchema(item, key)?.fallback]);
+  return Object.fromEntries(entries);
 }
 
 function duplicateItem(shape: ShapeOf<'list'>, key: unknown, at: FieldPath): FieldError {

@@ -62,10 +62,8 @@ function defaultVolume(volume: Volume): Volume {
 
 /** A limit without a request is requested whole. */
 function requestLimits(container: Container): Container {
-  const { limits, requests } = container.resources;
+  const { resources } = container;
+  const { limits, requests } = resources;
   if (limits === undefined) return container;
-  return {
-    ...container,
-    resources: { ...container.resources, requests: { ...limits, ...requests } },
-  };
+  return { ...container, resources: { ...resources, requests: { ...limits, ...requests } } };
 }

@@ -52,10 +52,7 @@ const statusFields = {
   collisionCount: s.int().doc('Times that a hash of the template was taken already.'),
 };
 
-const fields = {
-  spec: s.obj(specFields).required(),
-  status: s.obj(statusFields).default({}),
-};
+const fields = { spec: s.obj(specFields).required(), status: s.obj(statusFields).default({}) };
 
 export type Deployment = KubeObject<typeof fields>;
 type DeploymentSpec = s.ObjectOf<typeof specFields>;

@@ -58,10 +58,7 @@ const statusFields = {
   ...s.unsupportedFields('config features volumesAttached volumesInUse'),
 };
 
-const fields = {
-  spec: s.obj(specFields).default({}),
-  status: s.obj(statusFields).default({}),
-};
+const fields = { spec: s.obj(specFields).default({}), status: s.obj(statusFields).default({}) };
 
 export type Node = KubeObject<typeof fields>;
 export type Taint = s.ObjectOf<typeof taintFields>;
@@ -97,9 +94,7 @@ export const Node: Kind<typeof fields> = kind({
     ...next,
     spec: { ...(podCIDR && { podCIDR }), ...(podCIDRs && { podCIDRs }), ...next.spec },
   }),
-  selectableFields: {
-    'spec.unschedulable': ({ spec }) => String(spec.unschedulable ?? false),
-  },
+  selectableFields: { 'spec.unschedulable': ({ spec }) => String(spec.unschedulable ?? false) },
 });
 
 const validateTaints: field.Rule<readonly Taint[]> = (taints, at) => {

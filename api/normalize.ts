@@ -16,7 +16,7 @@ export function normalize(schema: Schema, value: unknown): unknown {
  * A value that has passed checkShape, with the schema's defaults filled in and its quantities in canonical form
  * ("0.5" → "500m"), as Kubernetes stores them.
  */
-export function applySchemaDefaults(schema: Schema, value: unknown): unknown {
+export function fillDefaults(schema: Schema, value: unknown): unknown {
   const { shape } = schema;
   if (shape.kind === 'quantity' && (typeof value === 'string' || typeof value === 'number'))
     return formatQuantity(quantityOf(value));
@@ -25,7 +25,7 @@ export function applySchemaDefaults(schema: Schema, value: unknown): unknown {
       ? { ...value, ...missing(shape.fields, value) }
       : value;
   return mapInner(schema, complete, (field, inner) =>
-    field === undefined ? inner : applySchemaDefaults(field, inner),
+    field === undefined ? inner : fillDefaults(field, inner),
   );
 }
 

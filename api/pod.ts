@@ -25,11 +25,8 @@ export const Pod: Kind<typeof fields> = kind({
   fields,
   applyDefaults: (pod) => {
     const spec = defaultRunningPodSpec(pod.spec);
-    return {
-      ...pod,
-      spec,
-      status: { ...pod.status, qosClass: pod.status.qosClass ?? qosClass(spec) },
-    };
+    const quality = pod.status.qosClass ?? qosClass(spec);
+    return { ...pod, spec, status: { ...pod.status, qosClass: quality } };
   },
   validate: ({ spec }, at) => validatePodSpec(spec, at('spec')),
   validateUpdate: (next, previous, at) =>
@@ -97,8 +94,7 @@ function containersWord(pod: Pod): string {
   return conditionOf(pod, 'Ready')?.status === 'True' ? 'Running' : 'NotReady';
 }
 
-const waitingWord = ({ waiting }: ContainerState): string | undefined =>
-  waiting?.reason || undefined;
+const waitingWord = ({ waiting }: ContainerState) => waiting?.reason || undefined;
 
 function failureWord({ terminated }: ContainerState): string | undefined {
   if (terminated === undefined) return undefined;

@@ -1,15 +1,9 @@
 import { checkMetadata, checkMetadataUpdate } from './check-metadata.ts';
 import { checkShape } from './check-shape.ts';
 import * as field from './field-error.ts';
-import { type FieldError, type FieldErrors, fieldPath } from './field-error.ts';
+import { type FieldErrors, fieldPath } from './field-error.ts';
 import { apiVersionOf, type Kind, type KubeObject, type NewObject } from './kind.ts';
-import {
-  applySchemaDefaults,
-  isObject,
-  normalize,
-  pruneUnknown,
-  pruneUnsupported,
-} from './normalize.ts';
+import { fillDefaults, isObject, normalize, pruneUnknown, pruneUnsupported } from './normalize.ts';
 import type { Fields } from './schema.ts';
 
 export type Parsed<T> =
@@ -71,13 +65,12 @@ function parseShape<F extends Fields>(
 ): Parsed<KubeObject<F>> {
   const named = withTypeAndNamespace(kind, normalize(kind.schema, json), namespace);
   const shapeErrors = [...checkType(kind, named), ...checkShape(kind.schema, named, fieldPath())];
-  const isTolerated = ({ reason }: FieldError) =>
-    fieldValidation !== 'Strict' && reason === 'FieldUnknown';
-  const errors = shapeErrors.filter((error) => !isTolerated(error));
+  const isStrict = fieldValidation === 'Strict';
+  const errors = shapeErrors.filter(({ reason }) => isStrict || reason !== 'FieldUnknown');
   if (errors.length > 0) return { errors };
   const known = shapeErrors.length > 0 ? pruneUnknown(kind.schema, named) : named;
   return {
-    object: inOrder(kind.applyDefaults(applySchemaDefaults(kind.schema, known) as KubeObject<F>)),
+    object: inOrder(kind.applyDefaults(fillDefaults(kind.schema, known) as KubeObject<F>)),
     warnings: fieldValidation === 'Warn' ? shapeErrors : [],
   };
 }

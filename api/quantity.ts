@@ -33,8 +33,7 @@ export const milliOf = (text: string | number): number =>
   Number(divideUp(quantityOf(text).nano, 1_000_000n));
 
 /** Whole ones, rounded up: bytes, pods. */
-export const wholeOf = (text: string | number): number =>
-  Number(divideUp(quantityOf(text).nano, NANO));
+export const wholeOf = (text: string | number) => Number(divideUp(quantityOf(text).nano, NANO));
 
 /** Negative, zero or positive, as a − b. */
 export function compareQuantities(a: string | number, b: string | number): number {

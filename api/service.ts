@@ -119,10 +119,7 @@ function nodePortClaims({ ports = [] }: ServiceSpec) {
 }
 
 /** With its address, wherever Kubernetes shows it. */
-export function withClusterIp<S extends { readonly spec: ServiceSpec }>(
-  service: S,
-  clusterIP: string,
-): S {
+export function withClusterIp<S extends Pick<Service, 'spec'>>(service: S, clusterIP: string): S {
   return { ...service, spec: { ...service.spec, clusterIP, clusterIPs: [clusterIP] } };
 }
 

@@ -42,11 +42,7 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
  * Runs `task` again and again, each time `ms` after the last has ended. It tells of its own failures. Returns stop,
  * which resolves when the run under way has ended.
  */
-export function repeat(
-  clock: Clock,
-  ms: number,
-  task: () => Promise<void> | void,
-): () => Promise<void> {
+export function repeat(clock: Clock, ms: number, task: () => Promise<void> | void) {
   let stopped = false;
   let cancel = () => {};
   let underWay = Promise.resolve();

@@ -28,8 +28,7 @@ export function parseIpv4Cidr(text: string): Ipv4Cidr | undefined {
   return { first, last: first + size - 1, prefix };
 }
 
-export const formatIpv4Cidr = ({ first, prefix }: Ipv4Cidr): string =>
-  `${formatIpv4(first)}/${prefix}`;
+export const formatIpv4Cidr = ({ first, prefix }: Ipv4Cidr) => `${formatIpv4(first)}/${prefix}`;
 
 export function cidrContains(cidr: Ipv4Cidr, address: number): boolean {
   return address >= cidr.first && address <= cidr.last;

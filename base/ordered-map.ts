@@ -31,9 +31,8 @@ export function orderedMap<V>(): OrderedMap<V> {
       const from = after !== undefined && after >= prefix ? after : undefined;
       let at = firstAtLeast(keys, from ?? prefix);
       if (from !== undefined && keys[at] === from) at++;
-      for (let key = keys[at]; key?.startsWith(prefix); key = keys[++at]) {
+      for (let key = keys[at]; key?.startsWith(prefix); key = keys[++at])
         yield values.get(key) as V;
-      }
     },
   };
 }

@@ -64,10 +64,8 @@ async function send(url: URL, options: RequestOptions, body?: string) {
   try {
     return await new Promise<{ code: number; body: string }>((resolve, reject) => {
       const sent = request(url, { ...options, agent: false, timeout: silenceMs }, (response) => {
-        text(response).then(
-          (answer) => resolve({ code: response.statusCode ?? 0, body: answer }),
-          reject,
-        );
+        const { statusCode: code = 0 } = response;
+        text(response).then((answer) => resolve({ code, body: answer }), reject);
       });
       sent.on('error', reject);
       sent.on('timeout', () => sent.destroy(new Error('silence')));

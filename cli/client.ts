@@ -115,9 +115,8 @@ export function refusal(code: number, body: string): Error {
 function objectIn<T>({ server }: Connection, body: string): T {
   const object = jsonObject(body);
   if (object !== undefined) return object as T;
-  throw new CliError(
-    `${server} is no controller: it answered ${JSON.stringify(body.slice(0, 80))}`,
-  );
+  const start = JSON.stringify(body.slice(0, 80));
+  throw new CliError(`${server} is no controller: it answered ${start}`);
 }
 
 function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {

@@ -35,10 +35,8 @@ async function run(argv: readonly string[], programs: Programs, io: Io): Promise
 
 async function runVerb(name: VerbName, args: readonly string[], io: Io): Promise<number> {
   const command = await verbCommand(name);
-  command.configureOutput({
-    writeOut: (text) => void io.stdout.write(text),
-    outputError: () => {},
-  });
+  const writeOut = (text: string) => void io.stdout.write(text);
+  command.configureOutput({ writeOut, outputError: () => {} });
   command.configureHelp({ helpWidth: Math.min(io.stdout.columns ?? 100, 100) });
   command.parse(args, { from: 'user' });
   const verb = await definitions[name]();

@@ -93,11 +93,8 @@ function locate({ document, lines }: Written, { path, atKey }: { path: string; a
   return positionAt(lines, offset);
 }
 
-/** Offsets are of a key, or of a list's item; undefined: it isn't there. */
-function placeIn(
-  node: unknown,
-  step: string,
-): readonly [value: unknown, offset: number | undefined] {
+/** The value, and the offset of its key, or of the list's item; undefined: it isn't there. */
+function placeIn(node: unknown, step: string): readonly [unknown, number | undefined] {
   if (isSeq(node)) {
     const item = node.items[Number(step)];
     return [item, offsetOf(item)];
@@ -114,9 +111,7 @@ const offsetOf = (node: unknown): number | undefined =>
 
 /** "metadata.labels[app.kubernetes.io/name]" → its three steps. */
 const stepsOf = (path: string): readonly string[] =>
-  [...path.matchAll(/\[([^\]]*)\]|([^.[\]]+)/g)].map(
-    ([, inBrackets, plain]) => inBrackets ?? plain ?? '',
-  );
+  [...path.matchAll(/\[([^\]]*)\]|([^.[\]]+)/g)].map(([, inside, plain]) => inside ?? plain ?? '');
 
 /** "shop.yaml:14:18  Deployment shop/web  spec.replicas: …" */
 export const formatFinding = ({ file, position, subject, message }: Finding): string =>

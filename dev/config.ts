@@ -48,11 +48,7 @@ export function readDevConfig(argv: readonly string[]): DevConfig {
     throw new flags.UsageError(
       '--controllers needs --etcd: the embedded store is for one controller',
     );
-  return {
-    ...given,
-    scoped: process.env.ORC_DEV_SCOPED === '1',
-    owner: sudoCaller(process.env),
-  };
+  return { ...given, scoped: process.env.ORC_DEV_SCOPED === '1', owner: sudoCaller(process.env) };
 }
 
 /** The environment for the copy of this process inside a scope of its own. */

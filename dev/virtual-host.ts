@@ -45,8 +45,7 @@ export async function startVirtualHost(name: string, address = '') {
   return {
     ...{ name, address, pid, isUp, ended, run },
     /** Runs a command there to its end; throws with what it said if it fails. */
-    exec: (command: readonly string[]) =>
-      finished(run(command, { stdio: pipes }), { command, input: '' }),
+    exec: (command: readonly string[]) => finished(run(command, { stdio: pipes }), { command }),
     /** The same in its network namespace only, where pids are those of the outside. */
     execInNetwork: (command: readonly string[], input: string) => {
       const args = ['--target', String(pid), '--net', '--', ...command];
@@ -93,7 +92,7 @@ const childrenOf = ({ pid }: ChildProcess): readonly number[] =>
 
 async function finished(
   child: ChildProcess,
-  { command, input }: { readonly command: readonly string[]; readonly input: string },
+  { command, input = '' }: { readonly command: readonly string[]; readonly input?: string },
 ): Promise<void> {
   const words: string[] = [];
   child.stderr?.on('data', (chunk: Buffer) => words.push(chunk.toString()));

@@ -144,10 +144,8 @@ async function fetchTable(api: resources.Api, { selection, names }: GetQuery) {
 
 /** One line for each change, under the headers that are there already. */
 async function followTable(cli: Cli, { query, view, table }: Shown): Promise<void> {
-  const {
-    selection,
-    names: [name, ...others],
-  } = query;
+  const { selection, names } = query;
+  const [name, ...others] = names;
   const wanted =
     name !== undefined && others.length === 0
       ? resources.justThis({ ...selection, name })

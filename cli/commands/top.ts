@@ -72,10 +72,8 @@ async function podsUse(cli: Cli, name: string | undefined, flags: TopFlags): Pro
       ? containers.map((one) => ({ names: [...names, one.name], ...amountsOf([one.usage]) }))
       : [{ names, ...amountsOf(containers.map(({ usage }) => usage)) }];
   });
-  return {
-    titles: [...(allNamespaces ? ['NAMESPACE'] : []), ...(each ? ['POD'] : []), 'NAME'],
-    rows,
-  };
+  const place = allNamespaces ? ['NAMESPACE'] : [];
+  return { titles: [...place, ...(each ? ['POD'] : []), 'NAME'], rows };
 }
 
 function amountsOf(usages: readonly Readonly<Record<string, string>>[]): PodRequests {
@@ -89,10 +87,8 @@ function amountsOf(usages: readonly Readonly<Record<string, string>>[]): PodRequ
 
 /** As kubectl: cores in thousandths, memory in MiB. */
 function print(cli: Cli, { titles, rows }: Measured, { sortBy, noHeaders }: TopFlags): void {
-  if (rows.length === 0) {
-    cli.err('nothing has been measured yet; nodes tell every 10 seconds');
-    return;
-  }
+  if (rows.length === 0)
+    return cli.err('nothing has been measured yet; nodes tell every 10 seconds');
   const share = (part: number, whole = 0) =>
     whole > 0 ? `${Math.floor((100 * part) / whole)}%` : '';
   const isNode = rows[0]?.of !== undefined;

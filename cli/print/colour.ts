@@ -2,15 +2,9 @@ import type { Io, Output } from '../io.ts';
 
 /** Paints words on a terminal, and leaves them alone elsewhere. */
 export type Paint = (style: Style, text: string) => string;
-export type Style = 'good' | 'busy' | 'bad' | 'dim' | 'bold';
+export type Style = keyof typeof codes;
 
-const codes: Readonly<Record<Style, string>> = {
-  good: '32',
-  busy: '33',
-  bad: '31',
-  dim: '2',
-  bold: '1',
-};
+const codes = { good: '32', busy: '33', bad: '31', dim: '2', bold: '1' };
 
 export const paintOn = (output: Output, { environment }: Pick<Io, 'environment'>): Paint =>
   output.isTTY && !environment.noColour

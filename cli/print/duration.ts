@@ -23,10 +23,7 @@ export function parseDuration(text: string, flag: string): number {
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
   if (parts.length === 0 || parts.map(([part]) => part).join('') !== text)
     throw new UsageError(`--${flag} must be a time such as 90s, 5m or 1h30m, not "${text}"`);
-  return parts.reduce(
-    (sum, [, number, unit]) => sum + Number(number) * (unitMs[unit ?? ''] ?? 0),
-    0,
-  );
+  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * (unitMs[unit ?? ''] ?? 0), 0);
 }
 
 /** In milliseconds. */

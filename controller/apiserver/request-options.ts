@@ -1,6 +1,6 @@
 import { checkShape } from '../../api/check-shape.ts';
 import { fieldPath } from '../../api/field-error.ts';
-import { applySchemaDefaults, isObject, normalize, pruneUnknown } from '../../api/normalize.ts';
+import { fillDefaults, isObject, normalize, pruneUnknown } from '../../api/normalize.ts';
 import * as s from '../../api/schema.ts';
 import { StatusError } from '../../api/status.ts';
 import type { DeleteOptions } from '../store/objects.ts';
@@ -91,7 +91,7 @@ function read<F extends s.Fields>(fields: F, query: URLSearchParams, body: unkno
   const options = normalize(schema, pruneUnknown(schema, given));
   const [error] = checkShape(schema, options, fieldPath());
   if (error) throw badRequest(`${error.path}: ${error.message}`);
-  return applySchemaDefaults(schema, options) as s.ObjectOf<F>;
+  return fillDefaults(schema, options) as s.ObjectOf<F>;
 }
 
 function valueIn(query: URLSearchParams, name: string, kind: string): unknown {

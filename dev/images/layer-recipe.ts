@@ -24,9 +24,8 @@ const leftOut = [
 export async function layerFiles(recipe: LayerRecipe, packages: readonly DebianPackage[]) {
   const wanted = packages.filter((p) => recipe.packages.includes(p.file.replace(/_.*/, '')));
   const links = await Promise.all(wanted.map(appletLinks));
-  const shipped = wanted.map((p) =>
-    filesBelow(p.directory, (path) => !leftOut.some((l) => l.test(path))),
-  );
+  const isKept = (path: string) => !leftOut.some((pattern) => pattern.test(path));
+  const shipped = wanted.map((p) => filesBelow(p.directory, isKept));
   return [...links.flat(), ...shipped.flat(), ...recipe.files];
 }
 

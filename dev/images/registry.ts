@@ -1,4 +1,4 @@
-import { type ChildProcess, type SpawnOptions, spawn as spawnProcess } from 'node:child_process';
+import { type ChildProcess, spawn as spawnProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,11 +15,7 @@ export interface RegistryOptions {
   /** Where Debian packages are kept; see ensurePackages. */
   readonly cacheDir: string;
   /** Starts the process elsewhere, in another network namespace say. Standard error must be a pipe. */
-  readonly spawn?: (
-    command: string,
-    args: readonly string[],
-    options: SpawnOptions,
-  ) => ChildProcess;
+  readonly spawn?: (command: string, args: readonly string[], options: object) => ChildProcess;
 }
 
 export interface Registry {
@@ -46,10 +42,7 @@ function configuration({ address, port, dataDir }: RegistryOptions): string {
   return JSON.stringify({
     version: 0.1,
     log: { level: 'info', accesslog: { disabled: true } },
-    storage: {
-      filesystem: { rootdirectory: join(dataDir, 'storage') },
-      delete: { enabled: true },
-    },
+    storage: { filesystem: { rootdirectory: join(dataDir, 'storage') }, delete: { enabled: true } },
     http: { addr: `${address}:${port}` },
   });
 }

@@ -1,4 +1,4 @@
-import { applySchemaDefaults, childSchema, isObject, own } from '../../../api/normalize.ts';
+import { childSchema, fillDefaults, isObject, own } from '../../../api/normalize.ts';
 import { parseQuantity } from '../../../api/quantity.ts';
 import { isSame } from '../../../api/same.ts';
 import type { Schema } from '../../../api/schema.ts';
@@ -62,7 +62,7 @@ const fieldOf = (value: unknown, name: string): unknown =>
 /** "0.5" and "500m" are the same cpu. */
 function differ({ schema, live, applied }: Pair): boolean {
   if (schema?.shape.kind === 'quantity') return nanoOf(live) !== nanoOf(applied);
-  return !isSame(live, schema === undefined ? applied : applySchemaDefaults(schema, applied));
+  return !isSame(live, schema === undefined ? applied : fillDefaults(schema, applied));
 }
 
 const nanoOf = (value: unknown) =>
