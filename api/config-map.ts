@@ -40,6 +40,5 @@ export const ConfigMap: Kind<typeof fields> = kind({
 /** Of a Secret, too. */
 export const maxDataBytes = 1_048_576;
 
-export function sizeOf(data: Readonly<Record<string, string>>, encoding: 'utf8' | 'base64') {
-  return Object.values(data).reduce((sum, one) => sum + Buffer.byteLength(one, encoding), 0);
-}
+export const sizeOf = (data: Readonly<Record<string, string>>, encoding: 'utf8' | 'base64') =>
+  Object.values(data).reduce((sum, one) => sum + Buffer.byteLength(one, encoding), 0);

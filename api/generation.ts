@@ -8,9 +8,8 @@ export interface Generation {
 }
 
 /** Negative: `a` is older; 0: the same. */
-export function compareGenerations(a: Generation, b: Generation): number {
-  return a.epoch - b.epoch || a.revision - b.revision;
-}
+export const compareGenerations = (a: Generation, b: Generation): number =>
+  a.epoch - b.epoch || a.revision - b.revision;
 
 /** "3/1042", for logs. */
 export const formatGeneration = ({ epoch, revision }: Generation): string => `${epoch}/${revision}`;

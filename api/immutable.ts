@@ -3,9 +3,8 @@ import * as field from './field-error.ts';
 import { isSame } from './same.ts';
 
 /** `[]` when nothing has changed. */
-export function unchanged(next: unknown, previous: unknown, at: FieldPath): FieldErrors {
-  return isSame(next, previous) ? [] : [field.invalid(at, next, 'field is immutable')];
-}
+export const unchanged = (next: unknown, previous: unknown, at: FieldPath): FieldErrors =>
+  isSame(next, previous) ? [] : [field.invalid(at, next, 'field is immutable')];
 
 /** What has changed of these fields, although the object was said to change no more. */
 export const frozen = <T extends { readonly immutable?: boolean | undefined }>(

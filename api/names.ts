@@ -76,11 +76,10 @@ export function checkPortNumberOrName(port: number | string): string | undefined
   return port >= 1 && port <= 65_535 ? undefined : 'must be between 1 and 65535, inclusive';
 }
 
-export function checkEnvName(name: string): string | undefined {
-  return /^[ -<>-~]+$/.test(name)
+export const checkEnvName = (name: string): string | undefined =>
+  /^[ -<>-~]+$/.test(name)
     ? undefined
     : "must consist only of printable ASCII characters other than '='";
-}
 
 /** A path inside a volume. */
 export function checkRelativePath(path: string): string | undefined {
@@ -90,8 +89,5 @@ export function checkRelativePath(path: string): string | undefined {
 }
 
 /** Without leading zeros, which some programs read as octal. */
-export function checkIpv4(address: string): string | undefined {
-  return parseIpv4(address) === undefined
-    ? 'must be a valid IPv4 address (e.g. 10.9.8.7)'
-    : undefined;
-}
+export const checkIpv4 = (address: string): string | undefined =>
+  parseIpv4(address) === undefined ? 'must be a valid IPv4 address (e.g. 10.9.8.7)' : undefined;

@@ -75,11 +75,8 @@ export class SelectorError extends Error {
   }
 }
 
-export function matchesLabels(requirements: readonly Requirement[], labels: Labels = {}): boolean {
-  return requirements.every(({ key, operator, values }) =>
-    operators[operator].holds(labels[key], values),
-  );
-}
+export const matchesLabels = (requirements: readonly Requirement[], labels: Labels = {}): boolean =>
+  requirements.every(({ key, operator, values }) => operators[operator].holds(labels[key], values));
 
 /** metav1.LabelSelector as requirements. undefined selects nothing, an empty one everything. */
 export function requirementsOf(selector: LabelSelector): readonly Requirement[] {

@@ -6,11 +6,8 @@ export interface BackoffPolicy {
   readonly capMs: number;
 }
 
-export function backoffMs(policy: BackoffPolicy, attempt: number): number {
-  return Math.min(policy.capMs, policy.firstMs * 2 ** Math.min(attempt - 1, 30));
-}
+export const backoffMs = (policy: BackoffPolicy, attempt: number): number =>
+  Math.min(policy.capMs, policy.firstMs * 2 ** Math.min(attempt - 1, 30));
 
 /** Between half and the whole of `ms`, so that many waiters don't come back at once. */
-export function withJitter(ms: number, rng: Rng): number {
-  return ms / 2 + (ms / 2) * rng.fraction();
-}
+export const withJitter = (ms: number, rng: Rng): number => ms / 2 + (ms / 2) * rng.fraction();

@@ -64,11 +64,7 @@ export function repeat(clock: Clock, ms: number, task: () => Promise<void> | voi
 }
 
 /** RFC 3339 with whole seconds, as Kubernetes' metav1.Time. */
-export function formatTime(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
-}
+export const formatTime = (ms: number) => new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z');
 
 /** RFC 3339 with microseconds, as Kubernetes' metav1.MicroTime. */
-export function formatMicroTime(ms: number): string {
-  return new Date(ms).toISOString().replace(/Z$/, '000Z');
-}
+export const formatMicroTime = (ms: number) => new Date(ms).toISOString().replace(/Z$/, '000Z');

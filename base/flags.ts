@@ -94,9 +94,8 @@ function flag<T>(look: Look, read: Flag<T>['read']): Flag<T> {
 export type GivenTexts = Readonly<Record<string, readonly string[] | undefined>>;
 
 /** Throws UsageError for what it doesn't know, and for what makes no sense. */
-export function parseFlags<F extends Flags>(argv: readonly string[], flags: F): ValuesOf<F> {
-  return readFlags(flags, onlyFlags(argv, flags));
-}
+export const parseFlags = <F extends Flags>(argv: readonly string[], flags: F): ValuesOf<F> =>
+  readFlags(flags, onlyFlags(argv, flags));
 
 /** Throws UsageError for the first that makes no sense. */
 export function readFlags<F extends Flags>(flags: F, given: GivenTexts): ValuesOf<F> {

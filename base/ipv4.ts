@@ -6,9 +6,8 @@ export function parseIpv4(text: string): number | undefined {
   return text.split('.').reduce((sum, byte) => sum * 256 + Number(byte), 0);
 }
 
-export function formatIpv4(address: number): string {
-  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
-}
+export const formatIpv4 = (address: number): string =>
+  [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
 
 export interface Ipv4Cidr {
   /** The network's first address, host bits cleared. */
@@ -30,6 +29,5 @@ export function parseIpv4Cidr(text: string): Ipv4Cidr | undefined {
 
 export const formatIpv4Cidr = ({ first, prefix }: Ipv4Cidr) => `${formatIpv4(first)}/${prefix}`;
 
-export function cidrContains(cidr: Ipv4Cidr, address: number): boolean {
-  return address >= cidr.first && address <= cidr.last;
-}
+export const cidrContains = (cidr: Ipv4Cidr, address: number): boolean =>
+  address >= cidr.first && address <= cidr.last;

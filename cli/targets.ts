@@ -48,9 +48,8 @@ export const parseNamedTargets = (words: readonly string[]): readonly NamedTarge
   });
 
 /** "web-1" is a pod, "deploy/web" something that has pods. Throws UsageError. */
-export function parsePodTarget(word: string): NamedTarget {
-  return word.includes('/') ? parseNamed(word) : { kind: findKind('pods'), name: word };
-}
+export const parsePodTarget = (word: string): NamedTarget =>
+  word.includes('/') ? parseNamed(word) : { kind: findKind('pods'), name: word };
 
 function parseNamed(word: string): NamedTarget {
   const [kind = '', name = '', ...rest] = word.split('/');

@@ -15,9 +15,8 @@ export interface Progress {
 
 const plainEveryMs = 2_000;
 
-export function openProgress(output: Output, clock: Clock): Progress {
-  return output.isTTY ? terminalProgress(output) : plainProgress(output, clock);
-}
+export const openProgress = (output: Output, clock: Clock): Progress =>
+  output.isTTY ? terminalProgress(output) : plainProgress(output, clock);
 
 function terminalProgress(output: Output): Progress {
   let shown = '';
