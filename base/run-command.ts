@@ -9,10 +9,7 @@ export interface Command {
 }
 
 /** Gives the exit code: the work's own, else 0; 1 if it failed, 2 if it was called wrongly. Or the help is asked for. */
-export async function runCommand(
-  { name, help, argv }: Command,
-  work: () => Promise<unknown>,
-): Promise<number> {
+export async function runCommand({ name, help, argv }: Command, work: () => Promise<unknown>) {
   if (argv.includes('--help') || argv.includes('-h')) {
     console.log(help);
     return 0;

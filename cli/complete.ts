@@ -25,7 +25,7 @@ export async function runComplete(argv: readonly string[], programs: Programs): 
   try {
     const command = await commandOf(name, programs);
     const line = readWords(command, args);
-    const found =
+    const found: readonly Candidate[] =
       name === '' && !line.pending && !current.startsWith('-')
         ? namesOf({ ...verbs, ...programs })
         : await candidates(io, line, planCompletion(command, line, current));
@@ -47,11 +47,7 @@ async function commandOf(name: string, programs: Programs): Promise<Command> {
   return program ? programCommand(name, program) : addFlags(new Command(), globalFlags);
 }
 
-async function candidates(
-  io: Io,
-  { values }: WordsSoFar,
-  plan: Completion,
-): Promise<readonly Candidate[]> {
+async function candidates(io: Io, { values }: WordsSoFar, plan: Completion) {
   const { words, prefix = '', suffix = '' } = plan;
   if (words) return words.map(({ word, about }) => ({ word: prefix + word, about }));
   const cli = openCli(io, values);

@@ -78,13 +78,10 @@ export async function podSelection(api: Api, ref: ObjectRef): Promise<Selection>
 }
 
 /** Those that a Deployment controls. */
-export async function replicaSetsOf(
-  api: Api,
-  { spec, metadata: { namespace = '', uid } }: Deployment,
-): Promise<readonly ReplicaSet[]> {
+export async function replicaSetsOf(api: Api, { spec, metadata }: Deployment) {
+  const { namespace = '', uid } = metadata;
   const labelSelector = formatLabelSelector(spec.selector);
-  const selection = { kind: ReplicaSet, namespace, labelSelector };
-  const { items } = await api.list<ReplicaSet>(selection);
+  const { items } = await api.list<ReplicaSet>({ kind: ReplicaSet, namespace, labelSelector });
   return items.filter(({ metadata: { ownerReferences = [] } }) =>
     ownerReferences.some((owner) => owner.uid === uid),
   );

@@ -25,13 +25,9 @@ export function parseTargets(words: readonly string[]): readonly Target[] {
 }
 
 /** The objects that are meant: by name, or all of a kind that have the labels. */
-export async function refsOf(
-  cli: Cli,
-  targets: readonly Target[],
-  labelSelector: string | undefined,
-): Promise<readonly ObjectRef[]> {
+export async function refsOf(cli: Cli, targets: readonly Target[], labelSelector?: string) {
   const place = await cli.namespace();
-  const refs = targets.map(async ({ kind, name }) => {
+  const refs = targets.map(async ({ kind, name }): Promise<readonly ObjectRef[]> => {
     const namespace = kind.namespaced ? place : '';
     if (name !== undefined) return [{ kind, name, namespace }];
     const { items } = await cli.api.list({ kind, namespace, labelSelector });

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
+import type { JoinUse } from '../api/join.ts';
 import { about } from '../base/error-chain.ts';
 import { forwardPort } from './forward.ts';
 import { keepRole, orcCommand, type Site, stateDirectory } from './roles.ts';
@@ -21,7 +22,7 @@ export async function keepControllers(
   const [first, ...others] = hosts;
   if (!first) throw new TypeError('no host for a controller');
   const pki = join(site.dataDir, first.name, 'pki');
-  const joiningAs = async (use: 'node' | 'controller') => {
+  const joiningAs = async (use: JoinUse) => {
     const token = await createJoinToken(pki, apiSocket(site, first), use);
     return ['--join', `https://${first.address}:6443`, '--token', token];
   };
@@ -76,11 +77,7 @@ export async function forwardControllers(site: Site, hosts: readonly VirtualHost
 }
 
 /** Asks the controller for a join token, as its administrator, over its unix socket. */
-export async function createJoinToken(
-  pkiDir: string,
-  socketPath: string,
-  use: 'node' | 'controller',
-): Promise<string> {
+export async function createJoinToken(pkiDir: string, socketPath: string, use: JoinUse) {
   const [ca = '', cert = '', key = ''] = await Promise.all(
     ['ca.crt', 'admin.crt', 'admin.key'].map((file) => readFile(join(pkiDir, file), 'utf8')),
   );

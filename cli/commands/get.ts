@@ -41,26 +41,20 @@ interface GetQuery {
   readonly names: readonly string[];
 }
 
-function queriesOf(
-  targets: readonly Target[],
-  namespace: string,
-  { selector, fieldSelector }: GetFlags,
-): readonly GetQuery[] {
+function queriesOf(targets: readonly Target[], namespace: string, flags: GetFlags) {
   const byKind = Map.groupBy(targets, ({ kind }) => kind);
   return [...byKind].map(([kind, ofKind]) => ({
     selection: {
-      ...{ kind, labelSelector: selector, fieldSelector },
+      ...{ kind, labelSelector: flags.selector, fieldSelector: flags.fieldSelector },
       namespace: kind.namespaced ? namespace : '',
     },
     names: ofKind.flatMap(({ name }) => name ?? []),
   }));
 }
 
-async function printObjects(
-  cli: Cli,
-  queries: readonly GetQuery[],
-  output: 'yaml' | 'json' | 'name',
-): Promise<void> {
+type Format = 'yaml' | 'json';
+
+async function printObjects(cli: Cli, queries: readonly GetQuery[], output: Format | 'name') {
   const found = (await Promise.all(queries.map((query) => fetchObjects(cli, query)))).flat();
   if (output === 'name') {
     for (const { kind, object } of found) cli.out(`${resultName(kind)}/${object.metadata.name}`);
@@ -73,7 +67,7 @@ async function printObjects(
 }
 
 /** managedFields are for machines and left out of YAML. */
-async function formatObject(object: unknown, format: 'yaml' | 'json'): Promise<string> {
+async function formatObject(object: unknown, format: Format): Promise<string> {
   if (format === 'json') return `${JSON.stringify(object, undefined, 2)}\n`;
   const { stringify } = await import('yaml');
   const withoutManagedFields = (key: unknown, value: unknown) =>
@@ -180,10 +174,7 @@ interface TableView {
 }
 
 /** Pure. `columns` as the server named them: a watch names them once only. */
-function textTable(
-  { columnDefinitions, rows }: Pick<ServerTable, 'columnDefinitions' | 'rows'>,
-  view: TableView,
-): TextTable {
+function textTable({ columnDefinitions, rows }: ServerTable, view: TableView): TextTable {
   const shown = columnDefinitions
     .map(({ name, priority }, index) => ({ name, priority, index }))
     .filter(({ priority }) => view.wide || priority === 0);

@@ -52,16 +52,12 @@ interface Waiting {
 }
 
 /** Of one kind in one namespace: one watch for all of them. */
-async function watchPlace(
-  { api }: Cli,
-  there: readonly Deleted[],
-  { left, signal, show }: Waiting,
-): Promise<void> {
+async function watchPlace(cli: Cli, there: readonly Deleted[], { left, signal, show }: Waiting) {
   const [first, ...others] = there;
   if (first === undefined) return;
   const { kind, namespace } = first.ref;
   const selection = others.length > 0 ? { kind, namespace } : justThis(first.ref);
-  for await (const objects of liveList(api, selection, signal)) {
+  for await (const objects of liveList(cli.api, selection, signal)) {
     const present = new Set(objects.map(({ metadata }) => metadata.uid));
     const gone = there.filter(({ uid }) => !present.has(uid));
     for (const { uid } of gone) left.delete(uid);

@@ -44,10 +44,7 @@ function factLines(facts: readonly Fact[]): readonly string[] {
   );
 }
 
-function tableLines(
-  { headers, rows }: Exclude<Section, { lines: unknown }>,
-  layout: TableLayout,
-): readonly string[] {
+function tableLines({ headers, rows }: Exclude<Section, { lines: unknown }>, layout: TableLayout) {
   if (rows.length === 0) return [];
   const width = layout.width === undefined ? undefined : layout.width - indent.length;
   const cells = rows.map((row) => row.map((cell = '') => cell));
