@@ -1,3 +1,4 @@
+import { parseJson } from '../base/json-text.ts';
 import { count, text } from './columns.ts';
 import { maxDataBytes, sizeOf } from './config-map.ts';
 import * as field from './field-error.ts';
@@ -60,17 +61,8 @@ const validateTypedKeys: field.Rule<Secret> = ({ type, data = {} }, at) =>
   (own(KEYS_BY_TYPE, type) ?? []).flatMap((key) => {
     const value = own(data, key);
     if (value === undefined) return [field.required(at(key))];
-    return key.startsWith('.docker') && !isJson(Buffer.from(value, 'base64').toString())
+    return key.startsWith('.docker') &&
+      parseJson(Buffer.from(value, 'base64').toString()) === undefined
       ? [field.invalid(at(key), '<secret contents redacted>', 'must be JSON')]
       : [];
   });
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch (error) {
-    if (error instanceof SyntaxError) return false;
-    throw error;
-  }
-}

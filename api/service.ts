@@ -1,11 +1,11 @@
+import { checkLabels } from './check-metadata.ts';
 import { text, wide } from './columns.ts';
-import type { FieldErrors, FieldPath } from './field-error.ts';
+import * as field from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { checkDns1035Label } from './names.ts';
+import * as names from './names.ts';
 import * as s from './schema.ts';
 import { formatLabelSelector } from './selector.ts';
-import { validateServiceSpec } from './validate-service-spec.ts';
 
 const portFields = {
   name: s.str().doc('Needed when there are several ports.'),
@@ -74,7 +74,7 @@ export const Service: Kind<typeof fields> = kind({
   categories: ['all'],
   about: 'One address and one name for the ready ones among many pods.',
   subresources: ['status'],
-  checkName: checkDns1035Label,
+  checkName: names.checkDns1035Label,
   fields,
   applyDefaults: defaultService,
   validate: ({ spec }, at) => validateServiceSpec(spec, at('spec')),
@@ -176,7 +176,7 @@ const withPorts = (service: Service, change: (port: ServicePort) => ServicePort)
   spec: { ...service.spec, ports: service.spec.ports?.map(change) },
 });
 
-function validateClusterIpUpdate(next: Service, previous: Service, at: FieldPath): FieldErrors {
+function validateClusterIpUpdate(next: Service, previous: Service, at: field.FieldPath) {
   if ([next, previous].some(({ spec }) => spec.type === 'ExternalName')) return [];
   if (!previous.spec.clusterIP) return [];
   return unchanged(next.spec.clusterIP, previous.spec.clusterIP, at('spec')('clusterIP'));
@@ -196,3 +196,71 @@ function portList({ spec: { ports = [] } }: Service): string {
   );
   return words.join(',') || '<none>';
 }
+
+const validateServiceSpec: field.Rule<ServiceSpec> = (spec, at) => {
+  const { type, ports = [], clusterIP, selector, externalTrafficPolicy } = spec;
+  const mayLackPorts = type === 'ExternalName' || clusterIP === 'None';
+  const policyAt = at('externalTrafficPolicy');
+  return field.errorsOf(
+    ports.length === 0 && !mayLackPorts && field.required(at('ports')),
+    field.errorsOfEach(ports, at('ports'), validatePort(spec)),
+    externalTrafficPolicy &&
+      type !== 'NodePort' &&
+      field.invalid(policyAt, externalTrafficPolicy, ONLY_REACHABLE),
+    checkLabels(selector, at('selector')),
+    type === 'ExternalName' ? validateExternalName(spec, at) : validateClusterIp(spec, at),
+    spec.sessionAffinity === 'None' &&
+      spec.sessionAffinityConfig !== undefined &&
+      field.forbidden(at('sessionAffinityConfig'), 'must not be set when session affinity is None'),
+  );
+};
+
+const ONLY_REACHABLE = 'may only be set for externally-accessible services';
+
+const validatePort =
+  ({ type, ports = [] }: ServiceSpec): field.Rule<ServicePort> =>
+  (port, at) => {
+    const { name, targetPort, nodePort, protocol } = port;
+    const sameName = ports.filter((other) => other.name === name);
+    const first = ports.find((one) => one.nodePort === nodePort && one.protocol === protocol);
+    return field.errorsOf(
+      !name && ports.length > 1 && field.required(at('name')),
+      name && field.check(at('name'), name, names.checkDnsLabel),
+      name && sameName.length > 1 && field.duplicate(at('name'), name),
+      field.check(at('targetPort'), targetPort, names.checkPortNumberOrName),
+      nodePort &&
+        type !== 'NodePort' &&
+        field.forbidden(at('nodePort'), `may not be used when \`type\` is '${type}'`),
+      nodePort &&
+        type === 'NodePort' &&
+        first !== port &&
+        field.duplicate(at('nodePort'), nodePort),
+    );
+  };
+
+const validateExternalName: field.Rule<ServiceSpec> = ({ externalName, clusterIP }, at) => {
+  const name = externalName?.replace(/\.$/, '');
+  return field.errorsOf(
+    name
+      ? field.check(at('externalName'), externalName, () => names.checkDnsSubdomain(name))
+      : field.required(at('externalName')),
+    clusterIP &&
+      clusterIP !== 'None' &&
+      field.forbidden(at('clusterIP'), 'may not be set for ExternalName services'),
+  );
+};
+
+const validateClusterIp: field.Rule<ServiceSpec> = ({ type, clusterIP, clusterIPs = [] }, at) => {
+  const [first = clusterIP, ...more] = clusterIPs;
+  const isHeadless = clusterIP === 'None';
+  const path = at('clusterIP');
+  const all = at('clusterIPs');
+  return field.errorsOf(
+    type === 'NodePort' &&
+      isHeadless &&
+      field.invalid(path, clusterIP, "may not be set to 'None' for NodePort services"),
+    clusterIP && !isHeadless && field.check(path, clusterIP, names.checkIpv4),
+    first !== clusterIP && field.invalid(all(0), first, 'must be the same as `clusterIP`'),
+    more.length > 0 && field.invalid(all, clusterIPs, 'must hold one address'),
+  );
+};

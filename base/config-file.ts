@@ -1,8 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Scalar } from 'yaml';
 import { closestTo } from './closest.ts';
-import type { Flag, Flags, GivenTexts, ValuesOf } from './flags.ts';
-import { onlyFlags, readFlags, text, tryFlags, UsageError } from './flags.ts';
+import {
+  type Flag,
+  type Flags,
+  type GivenTexts,
+  onlyFlags,
+  readFlags,
+  text,
+  tryFlags,
+  UsageError,
+  type ValuesOf,
+} from './flags.ts';
 
 /** To be one of a role's flags that may stand in a file. */
 export const configFlag = {

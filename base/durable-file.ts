@@ -36,23 +36,18 @@ export async function removeFile(path: string): Promise<void> {
 }
 
 /** undefined for what isn't there. */
-export async function readIfPresent<T>(read: Promise<T>): Promise<T | undefined> {
-  try {
-    return await read;
-  } catch (error) {
-    if (isAbsence(error)) return undefined;
-    throw error;
-  }
-}
+export const readIfPresent = <T>(read: Promise<T>): Promise<T | undefined> =>
+  read.catch(undefinedIfAbsent);
 
 /** The same for what is read at once. */
 export function ifPresent<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {
-    if (isAbsence(error)) return undefined;
-    throw error;
+    return undefinedIfAbsent(error);
   }
 }
 
-const isAbsence = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT';
+function undefinedIfAbsent(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+}

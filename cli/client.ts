@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { isObject } from '../api/normalize.ts';
 import * as status from '../api/status.ts';
 import { rootCause } from '../base/error-chain.ts';
+import { parseJson } from '../base/json-text.ts';
 import { CliError } from './cli-error.ts';
 import type { Connection } from './kubeconfig.ts';
 
@@ -120,13 +121,8 @@ function objectIn<T>({ server }: Connection, body: string): T {
 }
 
 function jsonObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const value = parseJson(text);
+  return isObject(value) ? value : undefined;
 }
 
 function reasonOf(code: number): status.StatusReason {

@@ -1,8 +1,13 @@
 import { Command } from 'commander';
 import { withDeadline } from '../base/deadline.ts';
 import { type Cli, globalFlags, openCli } from './cli.ts';
-import type { Candidate, Completion, WordsSoFar } from './complete-plan.ts';
-import { planCompletion, readWords } from './complete-plan.ts';
+import {
+  type Candidate,
+  type Completion,
+  planCompletion,
+  readWords,
+  type WordsSoFar,
+} from './complete-plan.ts';
 import { addFlags } from './define-verb.ts';
 import { type Io, processIo } from './io.ts';
 import { containersOf, pickPod } from './pods-of.ts';

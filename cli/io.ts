@@ -19,7 +19,6 @@ type Input = Readable & { readonly isTTY?: boolean; setRawMode?(raw: boolean): u
 
 export interface Output {
   write(text: string | Uint8Array): boolean;
-  once(event: 'drain', listener: () => void): unknown;
   on(event: 'resize', listener: () => void): unknown;
   off(event: 'resize', listener: () => void): unknown;
   readonly isTTY?: boolean;

@@ -83,18 +83,14 @@ async function refsNamed(cli: Cli, words: readonly string[], { selector, all }: 
   return refsOf(cli, targets, selector);
 }
 
-/** undefined: it isn't there. */
+type Uid = { readonly uid?: string };
+
+/** undefined: it isn't there. The answer is the object as it is now, or a Status. */
 async function deleteOne(cli: Cli, ref: ObjectRef, options: DeleteBody) {
   const request = { method: 'DELETE', path: objectPath(ref), body: options } as const;
-  const answer = await ifFound(cli.api.send<DeleteAnswer>(request));
+  const answer = await ifFound(cli.api.send<{ metadata: Uid; details?: Uid }>(request));
   if (answer === undefined) return undefined;
   cli.out(`${resultName(ref.kind)}/${ref.name} deleted${options.dryRun ? ' (dry run)' : ''}`);
   const { metadata, details } = answer.body;
   return { ref, uid: metadata.uid ?? details?.uid ?? '' };
-}
-
-/** The object as it is now, or a Status. */
-interface DeleteAnswer {
-  readonly metadata: { readonly uid?: string };
-  readonly details?: { readonly uid?: string };
 }

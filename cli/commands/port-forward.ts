@@ -38,13 +38,8 @@ export const definePortForward = defineVerb({
   },
 });
 
-interface Forward {
-  readonly local: number;
-  /** A number, or the name of a Service's port. */
-  readonly remote: string;
-}
-
-function parseForward(word: string): Forward {
+/** `remote` is a number, or the name of a Service's port. */
+function parseForward(word: string) {
   const [, local, remote = ''] = /^(?:(\d*):)?([\w-]+)$/.exec(word) ?? [];
   const port = Number(local ?? remote);
   if (remote === '' || Number.isNaN(port) || port > 65_535)
@@ -52,9 +47,7 @@ function parseForward(word: string): Forward {
   return { local: port, remote };
 }
 
-interface Listening extends Forward {
-  readonly host: string;
-}
+type Listening = ReturnType<typeof parseForward> & { readonly host: string };
 
 /** Gives what ends it, its connections too. */
 async function listen(cli: Cli, ref: ObjectRef, wanted: Listening): Promise<() => void> {

@@ -25,11 +25,24 @@ export async function untilGone(cli: Cli, deleted: readonly Deleted[], timeoutMs
     if (passedMs > quietMs)
       progress.update(`waiting for ${what} to end · ${formatDuration(passedMs)}`);
   };
-  const places = Map.groupBy(deleted, ({ ref }) => `${ref.kind.plural} ${ref.namespace}`);
   using wait = openWait(cli.io, timeoutMs);
-  const waiting = { left, signal: wait.signal, show };
+  /** Of one kind in one namespace: one watch for all of them. */
+  const watchPlace = async ([first, ...others]: readonly Deleted[]) => {
+    if (first === undefined) return;
+    const { kind, namespace } = first.ref;
+    const selection = others.length > 0 ? { kind, namespace } : justThis(first.ref);
+    const there = [first, ...others];
+    for await (const objects of liveList(cli.api, selection, wait.signal)) {
+      const present = new Set(objects.map(({ metadata }) => metadata.uid));
+      const gone = there.filter(({ uid }) => !present.has(uid));
+      for (const { uid } of gone) left.delete(uid);
+      if (gone.length === there.length) return;
+      show();
+    }
+  };
+  const places = Map.groupBy(deleted, ({ ref }) => `${ref.kind.plural} ${ref.namespace}`);
   try {
-    await Promise.all(places.values().map((there) => watchPlace(cli, there, waiting)));
+    await Promise.all(places.values().map(watchPlace));
   } finally {
     progress.end();
   }
@@ -44,24 +57,3 @@ const titleOf = ({ kind, name }: ObjectRef) => `${kind.singular}/${name}`;
 
 /** Below it nothing is shown. */
 const quietMs = 500;
-
-interface Waiting {
-  readonly left: Map<string, ObjectRef>;
-  readonly signal: AbortSignal;
-  show(): void;
-}
-
-/** Of one kind in one namespace: one watch for all of them. */
-async function watchPlace(cli: Cli, there: readonly Deleted[], { left, signal, show }: Waiting) {
-  const [first, ...others] = there;
-  if (first === undefined) return;
-  const { kind, namespace } = first.ref;
-  const selection = others.length > 0 ? { kind, namespace } : justThis(first.ref);
-  for await (const objects of liveList(cli.api, selection, signal)) {
-    const present = new Set(objects.map(({ metadata }) => metadata.uid));
-    const gone = there.filter(({ uid }) => !present.has(uid));
-    for (const { uid } of gone) left.delete(uid);
-    if (gone.length === there.length) return;
-    show();
-  }
-}

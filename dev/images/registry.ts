@@ -18,13 +18,8 @@ export interface RegistryOptions {
   readonly spawn?: (command: string, args: readonly string[], options: object) => ChildProcess;
 }
 
-export interface Registry {
-  readonly url: string;
-  stop(): Promise<void>;
-}
-
 /** Runs Debian's docker-registry (the CNCF distribution server) as a child process; resolves when it listens. */
-export async function startRegistry(options: RegistryOptions): Promise<Registry> {
+export async function startRegistry(options: RegistryOptions) {
   const [distribution] = await ensurePackages(['docker-registry'], options.cacheDir);
   await mkdir(options.dataDir, { recursive: true });
   const configFile = join(options.dataDir, 'config.yml');
@@ -36,6 +31,8 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
   const listening = await listeningAddress(child);
   return { url: `http://${listening}`, stop: () => stop(child) };
 }
+
+export type Registry = Awaited<ReturnType<typeof startRegistry>>;
 
 /** JSON is YAML. */
 function configuration({ address, port, dataDir }: RegistryOptions): string {

@@ -12,7 +12,6 @@ function written(isTTY: boolean): { output: Output; text(): string } {
       text += String(chunk);
       return true;
     },
-    once: () => undefined,
     on: () => undefined,
     off: () => undefined,
   };
