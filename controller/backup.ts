@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import type { FastifyPluginCallback } from 'fastify';
 import type { ControllerKeys } from '../api/join.ts';
 import packageJson from '../package.json' with { type: 'json' };
-import { onlyAdministrators } from './auth/only-administrators.ts';
+import { onlyAdministrators } from './auth/authenticate.ts';
 import { isOfLeader, tokensPrefix } from './store/keys.ts';
 import type { Entry, Listing, Store } from './store/store.ts';
 

@@ -4,18 +4,7 @@ import { absent, type Netlink, recordNetlink, unlessError } from './netlink.ts';
 import * as codec from './netlink-codec.ts';
 
 /** Links, addresses and routes in the kernel's terms. Sources: linux/rtnetlink.h, if_link.h, if_addr.h. */
-export interface Link {
-  readonly index: number;
-  readonly name: string;
-  readonly up: boolean;
-  readonly mtu: number;
-  /** 0: none that {@link setLinkGroup} gave. */
-  readonly group: number;
-  /** The kernel's number here for the namespace in which a veth's peer is; undefined: in this one. */
-  readonly peerNamespaceId: number | undefined;
-  /** A veth's peer, by its number where it is. */
-  readonly peerIndex: number | undefined;
-}
+export type Link = ReturnType<typeof link>;
 
 export interface VethRequest {
   readonly name: string;
@@ -30,10 +19,10 @@ export interface Ipv4Route {
   readonly prefix: number;
   readonly protocol: number;
   readonly kind: 'unicast' | 'unreachable';
-  readonly gateway: string | undefined;
-  readonly linkIndex: number | undefined;
+  readonly gateway?: string | undefined;
+  readonly linkIndex?: number | undefined;
   /** The address that this host's own connections along the route come from. */
-  readonly source: string | undefined;
+  readonly source?: string | undefined;
 }
 
 export type Ipv4Address = Readonly<{ linkIndex: number; address: string; prefix: number }>;
@@ -216,15 +205,18 @@ function routeBody(route: Ipv4Route): Buffer {
   return codec.encodeBody(header, ...attributes);
 }
 
-function link(message: codec.NetlinkMessage): Link {
+function link(message: codec.NetlinkMessage) {
   const attributes = codec.decodeAttributes(message.body.subarray(16));
   return {
     index: message.body.readInt32LE(4),
     name: cString(attributes.get(IFLA.IFNAME) ?? Buffer.alloc(0)),
     up: (message.body.readUInt32LE(8) & IFF_UP) !== 0,
     mtu: attributes.get(IFLA.MTU)?.readUInt32LE(0) ?? 0,
+    /** 0: none that {@link setLinkGroup} gave. */
     group: attributes.get(IFLA.GROUP)?.readUInt32LE(0) ?? 0,
+    /** The kernel's number here for the namespace in which a veth's peer is; undefined: in this one. */
     peerNamespaceId: attributes.get(IFLA.LINK_NETNSID)?.readInt32LE(0),
+    /** A veth's peer, by its number where it is. */
     peerIndex: attributes.get(IFLA.LINK)?.readInt32LE(0),
   };
 }

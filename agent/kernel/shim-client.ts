@@ -1,4 +1,5 @@
-import type { Socket } from 'node:net';
+import { open } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { type Deferred, deferred } from '../../base/deadline.ts';
 import { frameType, limits, recordFlag } from '../../native/generated/binding.ts';
@@ -9,7 +10,6 @@ import { OpError, opError } from './op-error.ts';
 import { namespaceMask, type WireRecord } from './op-fields.ts';
 import { encodeList } from './op-list.ts';
 import type { ExecRequest, ExecSession, ShimContainer, StartRequest } from './shim.ts';
-import { connectSocket } from './shim-socket.ts';
 
 /** Why a shim can't be spoken to: gone while something was asked, or from before {@link OLDEST_PROTOCOL}. */
 export class ShimLost extends Error {
@@ -288,4 +288,41 @@ function streamFlags(terminal: boolean, stdin: StartRequest['stdin']): number {
   const input = stdin === 'none' ? 0 : recordFlag.INPUT;
   const once = stdin === 'once' ? recordFlag.INPUT_ONCE : 0;
   return (terminal ? recordFlag.TERMINAL : 0) | input | once;
+}
+
+/** Longest path that fits `sun_path` with its NUL. */
+const MAX_SOCKET_PATH_BYTES = 107;
+
+/** A connection to RUN_DIR/shim.sock; undefined when no shim listens there. */
+async function connectSocket(runDir: string): Promise<Socket | undefined> {
+  const path = `${runDir}/shim.sock`;
+  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return tryConnect(path);
+  const dir = await open(runDir).catch(absent);
+  if (dir === undefined) return undefined;
+  try {
+    return await tryConnect(`/proc/self/fd/${dir.fd}/shim.sock`);
+  } finally {
+    await dir.close();
+  }
+}
+
+async function tryConnect(path: string): Promise<Socket | undefined> {
+  const socket = connect(path);
+  const connected = Promise.withResolvers<void>();
+  socket.once('connect', connected.resolve);
+  socket.once('error', connected.reject);
+  try {
+    await connected.promise;
+    return socket;
+  } catch (error) {
+    return absent(error);
+  } finally {
+    socket.off('error', connected.reject);
+  }
+}
+
+function absent(error: unknown): undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined;
+  throw error;
 }

@@ -76,9 +76,6 @@ function route(cidr: string, rest: Partial<Ipv4Route>): Ipv4Route {
     prefix: parsed.prefix,
     protocol: nodeRouteProtocol,
     kind: 'unicast',
-    gateway: undefined,
-    linkIndex: undefined,
-    source: undefined,
     ...rest,
   };
 }

@@ -126,15 +126,8 @@ function setUpHostEnd(netlink: Netlink, name: string, podIp: string): void {
 }
 
 function podRoute(podIp: string, linkIndex: number): rtnetlink.Ipv4Route {
-  return {
-    destination: podIp,
-    prefix: 32,
-    protocol: podRouteProtocol,
-    kind: 'unicast',
-    gateway: undefined,
-    linkIndex,
-    source: undefined,
-  };
+  const protocol = podRouteProtocol;
+  return { destination: podIp, prefix: 32, protocol, kind: 'unicast', linkIndex };
 }
 
 /**

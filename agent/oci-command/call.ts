@@ -41,3 +41,8 @@ export interface Call {
   readonly modules: readonly string[];
   readonly compile: (filter: LinuxSeccomp) => OciPlace['filter'];
 }
+
+/** What is said to whoever called: one line. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+}

@@ -1,12 +1,11 @@
+import { appendFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
 import { errorChain } from '../../base/error-chain.ts';
 import type { Front } from '../kernel/front-client.ts';
 import { ShimLost } from '../kernel/shim-client.ts';
 import { OciError } from '../oci/oci-error.ts';
-import type { Call, Given } from './call.ts';
-import { CommandError } from './command-error.ts';
-import { type CommandLog, openLog } from './command-log.ts';
-import { create } from './create.ts';
+import { type Call, CommandError, type Given } from './call.ts';
 import { kill, remove } from './end.ts';
 import { exec } from './exec.ts';
 import { pause, resume, update } from './limits.ts';
@@ -18,7 +17,7 @@ import {
   verbOptions,
 } from './options.ts';
 import { events, features, list, ps, spec, state } from './query.ts';
-import { run, start } from './run.ts';
+import { create, run, start } from './run.ts';
 
 /** Does its work; a number is the exit code, else 0. */
 type Verb<V extends VerbName> = (call: Call, given: Given<V>) => Promise<number | void>;
@@ -114,3 +113,37 @@ function callOf(
 
 const isManager = (name: string): name is Call['cgroups'] =>
   ['cgroupfs', 'systemd', 'disabled'].includes(name);
+
+/** Says it to the log, whose last line engines read; and on standard error if there is none, or it is an error. */
+type CommandLog = (level: 'error' | 'warning' | 'debug', message: string) => void;
+
+interface LogOptions {
+  readonly log?: string | undefined;
+  readonly 'log-format'?: string | undefined;
+  readonly debug?: boolean | undefined;
+}
+
+/** Throws CommandError for one that can't be written. */
+function openLog(front: Front, options: LogOptions, clock: Clock): CommandLog {
+  const { 'log-format': format = 'text', log } = options;
+  const file = log && resolve(front.called.directory, log);
+  if (!['text', 'json'].includes(format)) throw new CommandError(`unknown log-format "${format}"`);
+  try {
+    if (file) appendFileSync(file, '');
+  } catch (cause) {
+    throw new CommandError('--log', { cause });
+  }
+  return (level, msg) => {
+    if (level === 'debug' && !options.debug) return;
+    const time = new Date(clock.now()).toISOString();
+    const json = JSON.stringify({ level, msg, time });
+    const line =
+      format === 'json' ? json : `time="${time}" level=${level} msg=${JSON.stringify(msg)}`;
+    if (file) appendFileSync(file, `${line}\n`);
+    if (!file || level === 'error')
+      front.print(
+        'stderr',
+        level === 'debug' || (!file && format === 'json') ? `${line}\n` : `orc-oci: ${msg}\n`,
+      );
+  };
+}

@@ -5,8 +5,7 @@ import { type CgroupDirectory, findCgroupTrees } from '../kernel/cgroup-trees.ts
 import { openCgroups } from '../kernel/cgroups.ts';
 import type { OciSpec } from '../oci/oci-spec.ts';
 import { planCgroup } from '../oci/plan-cgroup.ts';
-import type { Call } from './call.ts';
-import { CommandError } from './command-error.ts';
+import { type Call, CommandError } from './call.ts';
 
 type Directories = readonly CgroupDirectory[];
 

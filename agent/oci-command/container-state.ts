@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ifPresent } from '../../base/durable-file.ts';
 import type { CgroupDirectory } from '../kernel/cgroup-trees.ts';
 import { type OciResources, type OciSpec, parseOciSpec } from '../oci/oci-spec.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError } from './call.ts';
 
 /** What is kept of a container in ROOT/ID/state.json; config.json, as it was followed at its creation, is beside it. */
 export interface ContainerRecord {

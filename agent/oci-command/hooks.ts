@@ -6,8 +6,7 @@ import type { OciPlace } from '../oci/oci-place.ts';
 import type { OciHook, OciSpec } from '../oci/oci-spec.ts';
 import { type HookKind, planHook } from '../oci/plan-hook.ts';
 import { planRequest } from '../oci/plan-request.ts';
-import type { Call } from './call.ts';
-import { CommandError } from './command-error.ts';
+import { type Call, CommandError } from './call.ts';
 import type { Status } from './container-state.ts';
 
 /** Whose hooks, and what they are told of it: the specification's "state". */

@@ -1,43 +1,34 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { CommandError } from './command-error.ts';
+import { CommandError } from './call.ts';
 
 const flag = { type: 'boolean' } as const;
 const value = { type: 'string' } as const;
 const values = { type: 'string', multiple: true } as const;
 
+const all = <O, const N extends string>(option: O, ...names: readonly N[]) =>
+  Object.fromEntries(names.map((name) => [name, option])) as { readonly [K in N]: O };
+
 const creating = {
   bundle: { ...value, short: 'b' },
   config: { ...value, short: 'f' },
-  'pid-file': value,
-  'console-socket': value,
-  'no-pivot': flag,
-  'no-new-keyring': flag,
+  ...all(value, 'pid-file', 'console-socket'),
+  ...all(flag, 'no-pivot', 'no-new-keyring'),
   'preserve-fds': value,
 } as const;
 
 /** Those of runc and crun, before the verb and after it. */
 export const globalOptions = {
-  root: value,
-  log: value,
-  'log-format': value,
-  'log-level': value,
+  ...all(value, 'root', 'log', 'log-format', 'log-level'),
   debug: flag,
   'systemd-cgroup': flag,
-  'cgroup-manager': value,
-  rootless: value,
-  criu: value,
+  ...all(value, 'cgroup-manager', 'rootless', 'criu'),
   version: { ...flag, short: 'v' },
   help: { ...flag, short: 'h' },
 } as const;
 
 export const verbOptions = {
   create: creating,
-  run: {
-    ...creating,
-    detach: { ...flag, short: 'd' },
-    keep: flag,
-    'no-subreaper': flag,
-  },
+  run: { ...creating, detach: { ...flag, short: 'd' }, ...all(flag, 'keep', 'no-subreaper') },
   start: {},
   exec: {
     process: { ...value, short: 'p' },
@@ -48,15 +39,10 @@ export const verbOptions = {
     user: { ...value, short: 'u' },
     'additional-gids': { ...values, short: 'g' },
     cap: { ...values, short: 'c' },
-    apparmor: value,
-    'process-label': value,
+    ...all(value, 'apparmor', 'process-label'),
     'no-new-privs': flag,
-    cgroup: value,
-    'pid-file': value,
-    'console-socket': value,
-    'preserve-fds': value,
-    'no-subreaper': flag,
-    'ignore-paused': flag,
+    ...all(value, 'cgroup', 'pid-file', 'console-socket', 'preserve-fds'),
+    ...all(flag, 'no-subreaper', 'ignore-paused'),
   },
   kill: { all: { ...flag, short: 'a' }, regex: { ...flag, short: 'r' } },
   delete: { force: { ...flag, short: 'f' }, regex: { ...flag, short: 'r' } },
@@ -67,20 +53,9 @@ export const verbOptions = {
   resume: {},
   update: {
     resources: { ...value, short: 'r' },
-    'blkio-weight': value,
-    'cpu-period': value,
-    'cpu-quota': value,
-    'cpu-burst': value,
-    'cpu-rt-period': value,
-    'cpu-rt-runtime': value,
-    'cpu-share': value,
-    'cpu-idle': value,
-    'cpuset-cpus': value,
-    'cpuset-mems': value,
-    memory: value,
-    'memory-reservation': value,
-    'memory-swap': value,
-    'pids-limit': value,
+    ...all(value, 'blkio-weight', 'cpu-period', 'cpu-quota', 'cpu-burst', 'cpu-rt-period'),
+    ...all(value, 'cpu-rt-runtime', 'cpu-share', 'cpu-idle', 'cpuset-cpus', 'cpuset-mems'),
+    ...all(value, 'memory', 'memory-reservation', 'memory-swap', 'pids-limit'),
   },
   events: { stats: flag, interval: value },
   spec: { bundle: { ...value, short: 'b' }, config: { ...value, short: 'f' }, rootless: flag },

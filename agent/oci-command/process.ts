@@ -6,8 +6,7 @@ import { hostId } from '../oci/id-maps.ts';
 import type { OciProcess, OciSpec } from '../oci/oci-spec.ts';
 import { startProblem } from '../oci/start-problem.ts';
 import { readImageFile } from '../runtime/image-files.ts';
-import type { Call } from './call.ts';
-import { CommandError } from './command-error.ts';
+import { type Call, CommandError } from './call.ts';
 import { wholeNumber } from './options.ts';
 
 /** With a complete process. */

@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type Clock, sleep } from '../../base/clock.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError } from './call.ts';
 
 const HOLD_S = 60;
 const PATIENCE_MS = 10_000;

@@ -1,46 +1,37 @@
 import { shareFlag } from '../kernel/op-fields.ts';
 
 /** A mount's options, sorted by who takes them. */
-export interface MountOptions {
-  readonly bind: boolean;
-  /** With everything that is mounted below the source. */
-  readonly recursive: boolean;
-  readonly remount: boolean;
-  readonly copyUp: boolean;
-  readonly idmap: 'none' | 'own' | 'all below';
-  /** MS_… of the file system itself. */
-  readonly superblock: number;
-  /** MOUNT_ATTR_… of the mount, and of all below it. */
-  readonly own: Attributes;
-  readonly below: Attributes;
-  /** MS_SHARED … of the mount, and of all below it; 0n: as it is. */
-  readonly propagation: bigint;
-  readonly recursivePropagation: bigint;
-  /** The file system's own, in the order given. */
-  readonly data: readonly string[];
-}
+export type MountOptions = ReturnType<typeof parseMountOptions>;
 
 type Attributes = Readonly<{ set: number; clear: number }>;
 
 /** The names of mount(8) and of the specification; an "r" before one: recursively. A later one overrides an earlier one. */
-export function parseMountOptions(options: readonly string[]): MountOptions {
+export function parseMountOptions(options: readonly string[]) {
   const known = options.filter(isKnown);
   const propagation = (names: readonly string[]) =>
     names.reduce((last, name) => propagations[name] ?? last, 0n);
   return {
     bind: known.includes('bind') || known.includes('rbind'),
+    /** With everything that is mounted below the source. */
     recursive: known.includes('rbind'),
     remount: known.includes('remount'),
     copyUp: known.includes('tmpcopyup'),
-    idmap: known.includes('ridmap') ? 'all below' : known.includes('idmap') ? 'own' : 'none',
+    idmap: idmapOf(known),
+    /** MS_… of the file system itself. */
     superblock: known.reduce((bits, name) => bits | (superblocks[name] ?? 0), 0),
+    /** MOUNT_ATTR_… of the mount, and of all below it. */
     own: known.reduce((sum, name) => apply(sum, attributes[name]), nothing),
     below: known.reduce((sum, name) => apply(sum, below(name)), nothing),
+    /** MS_SHARED … of the mount, and of all below it; 0n: as it is. */
     propagation: propagation(known),
     recursivePropagation: propagation(known.map(recursive)),
+    /** The file system's own, in the order given. */
     data: options.filter((name) => !isKnown(name)),
   };
 }
+
+const idmapOf = (known: readonly string[]): 'none' | 'own' | 'all below' =>
+  known.includes('ridmap') ? 'all below' : known.includes('idmap') ? 'own' : 'none';
 
 /** The same attributes as mount(2) wants them, for a new file system. */
 export function mountFlags({ superblock, own }: MountOptions): number {

@@ -1,14 +1,16 @@
 import { posix } from 'node:path';
+import { spaceDescriptor } from '../kernel/namespace-path.ts';
+import { type Netlink, recordNetlink } from '../kernel/netlink.ts';
 import type { Op } from '../kernel/op.ts';
 import { shareFlag } from '../kernel/op-fields.ts';
+import { ensureAddress, moveLink, setLinkUp } from '../kernel/rtnetlink.ts';
 import { hostId } from './id-maps.ts';
 import { parseMountOptions } from './mount-options.ts';
 import { OciError } from './oci-error.ts';
 import type { OciPlace } from './oci-place.ts';
-import type { OciLinux, OciProcess, OciSpec } from './oci-spec.ts';
+import type { OciLinux, OciNamespaceType, OciProcess, OciSpec } from './oci-spec.ts';
 import { planDevices } from './plan-devices.ts';
 import { planMounts, planSeals } from './plan-mounts.ts';
-import { planNetDevices } from './plan-net-devices.ts';
 import {
   planIdentity,
   planMemoryPolicy,
@@ -18,7 +20,6 @@ import {
   processorMask,
 } from './plan-process.ts';
 import { joinShared, joins, openSpaces, shared, spaceOf } from './plan-spaces.ts';
-import { planSysctls } from './plan-sysctls.ts';
 
 /**
  * Everything between clone and execve of a container's first process, after planSpaces. The process starts as real
@@ -241,4 +242,64 @@ function planAffinity({ execCPUAffinity }: OciProcess, when: 'initial' | 'final'
   const processors = execCPUAffinity?.[when];
   if (!processors) return [];
   return [{ op: 'affinity', mask: processorMask(processors, `process.execCPUAffinity.${when}`) }];
+}
+
+/** Only those that a namespace of the container's own has for itself; every other one would be the host's. */
+function planSysctls(linux: OciLinux): readonly Op[] {
+  return Object.entries(linux.sysctl ?? {}).map(([name, value]) => {
+    const field = `linux.sysctl[${name}]`;
+    const steps = stepsOf(name);
+    if (steps.some((step) => !/^[A-Za-z0-9_.-]+$/.test(step) || /^\.+$/.test(step)))
+      throw new OciError(field, 'invalid', 'no name of a sysctl');
+    const path = steps.join('/');
+    const owner = owners.find(([names]) => names.test(path))?.[1];
+    if (owner === undefined || !spaceOf(linux, owner))
+      throw new OciError(field, 'invalid', 'not in a namespace of the container');
+    return { op: 'write', path: `sys/${path}`, proc: true, bytes: Buffer.from(value) };
+  });
+}
+
+/** "net.ipv4.conf.eth0/1.x" or "net/ipv4/conf/eth0.1/x": sysctl(8). */
+function stepsOf(name: string): readonly string[] {
+  const [first] = /[./]/.exec(name) ?? [];
+  return first === '/' ? name.split('/') : name.split('.').map((step) => step.replaceAll('/', '.'));
+}
+
+const owners: readonly (readonly [RegExp, OciNamespaceType])[] = [
+  [/^net\//, 'network'],
+  [/^kernel\/(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced)$/, 'ipc'],
+  [/^fs\/mqueue\//, 'ipc'],
+  [/^kernel\/domainname$/, 'uts'],
+];
+
+/** Devices of the host that move into the container's network namespace: before it is joined, and when it is. */
+function planNetDevices(
+  { netDevices = {}, namespaces }: OciLinux,
+  { links = {} }: OciPlace,
+): { readonly move: readonly Op[]; readonly settle: readonly Op[] } {
+  const found = Object.entries(netDevices).map(([device, { name = device }]) => {
+    const field = `linux.netDevices[${device}]`;
+    if (!spaceOf({ namespaces }, 'network'))
+      throw new OciError(field, 'invalid', 'needs a network namespace');
+    const link = Object.hasOwn(links, device) && links[device];
+    if (!link) throw new OciError(field, 'invalid', 'no such device');
+    return { name, ...link };
+  });
+  const namespaceFd = spaceDescriptor('network');
+  return {
+    move: netlinkOp(found, (netlink, link) => moveLink(netlink, { ...link, namespaceFd })),
+    settle: netlinkOp(found, (netlink, { index, addresses }) => {
+      for (const address of addresses)
+        ensureAddress(netlink, { linkIndex: index, ...address }, 'global');
+      setLinkUp(netlink, index);
+    }),
+  };
+}
+
+function netlinkOp<T>(links: readonly T[], ask: (netlink: Netlink, link: T) => void): Op[] {
+  if (links.length === 0) return [];
+  const messages = recordNetlink((netlink) => {
+    for (const link of links) ask(netlink, link);
+  });
+  return [{ op: 'netlink', messages }];
 }

@@ -1,5 +1,3 @@
-import type { Container as ContainerSpecOfPod } from '../../api/container.ts';
-import type { Pod } from '../../api/pod.ts';
 import type { ExecSession } from '../kernel/shim.ts';
 import type { Ledger } from '../ledger/assignment.ts';
 import type { Container, ContainerId, ContainerPort, SandboxPort } from '../ports.ts';
@@ -126,17 +124,12 @@ const noLog = ({ container, previous }: LogsTarget, newest: Container | undefine
     ? `previous terminated container "${container}" not found`
     : `container "${container}" is waiting to start`;
 
-interface Found {
-  readonly pod: Pod;
-  readonly container: ContainerSpecOfPod;
-  /** Its newest attempt. */
-  readonly newest: Container | undefined;
-}
+type Found = Awaited<ReturnType<typeof find>>;
 
 async function find(
   { podUid, container: name }: { readonly podUid: string; readonly container: string },
   { ledger, containers }: PodReachOptions,
-): Promise<Found> {
+) {
   const pod = ledger.pods().get(podUid)?.pod;
   if (!pod) throw new SessionError('NotFound', 'the pod is not on this node');
   const container = containerNamed(pod, name);

@@ -1,4 +1,8 @@
 import { ReasonError } from '../../base/reason-error.ts';
+import type { Op } from '../kernel/op.ts';
+import { OpError } from '../kernel/op-error.ts';
+import type { ExecSession } from '../kernel/shim.ts';
+import { startProblem } from '../oci/start-problem.ts';
 
 /** Kubernetes' words for why a container isn't running, as they appear in its status. All may pass: retryable. */
 type ContainerErrorReason =
@@ -28,4 +32,21 @@ type SandboxErrorReason =
 
 export class SandboxError extends ReasonError<SandboxErrorReason> {
   override readonly name = 'SandboxError';
+}
+
+/** The session, with what the shim says of a failure in its caller's words. */
+export function withReason(session: ExecSession, reasonOf: (error: OpError) => Error): ExecSession {
+  const exited = session.exited.catch((error: unknown) => {
+    throw error instanceof OpError ? reasonOf(error) : error;
+  });
+  exited.catch(() => undefined); // who hangs up may not ask how it ended
+  return { ...session, exited };
+}
+
+/** What a failed operation means to whoever wrote the pod. */
+export function startFailure(ops: readonly Op[], cause: OpError): ContainerError {
+  const problem = startProblem(ops, cause);
+  return problem === undefined
+    ? new ContainerError('CreateContainerError', 'preparing the container', { cause })
+    : new ContainerError('StartError', problem, { cause });
 }

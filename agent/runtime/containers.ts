@@ -15,7 +15,7 @@ import { planContainer } from '../oci/plan-container.ts';
 import { planRequest } from '../oci/plan-request.ts';
 import type { Container, ContainerId, ContainerPort, ContainerSpec } from '../ports.ts';
 import { planConfig } from './container-config.ts';
-import { ContainerError, configError } from './container-error.ts';
+import { ContainerError, configError, startFailure } from './container-error.ts';
 import { type ContainerContext, ownerOf, placeOf } from './container-place.ts';
 import { attachToContainer, execInContainer } from './exec.ts';
 import { readImageFile } from './image-files.ts';
@@ -32,9 +32,7 @@ import {
 import { unlessLost } from './pod-shims.ts';
 import * as records from './records.ts';
 import { removeDirectory } from './remove-directory.ts';
-import { planOverlay } from './root-mount.ts';
-import { ensureTmpfs, inShim } from './shim-mounts.ts';
-import { startFailure } from './start-failure.ts';
+import { ensureTmpfs, inShim, planOverlay } from './root-mount.ts';
 import { makeTerminationLog, readTerminationLog } from './termination-log.ts';
 
 export function containerPort(context: ContainerContext): ContainerPort {

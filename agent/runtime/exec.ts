@@ -4,13 +4,11 @@ import type { Shim } from '../kernel/shim-client.ts';
 import type { OciProcess } from '../oci/oci-spec.ts';
 import { planExec } from '../oci/plan-container.ts';
 import type { ContainerExec, ContainerId } from '../ports.ts';
-import { ContainerError } from './container-error.ts';
+import { ContainerError, startFailure, withReason } from './container-error.ts';
 import { type ContainerContext, ownerOf, placeOf } from './container-place.ts';
 import { otherContainer, otherFailure, planOtherExec } from './other-runtime.ts';
 import { containerKey, podPaths } from './pod-paths.ts';
 import { readContainerRecord } from './records.ts';
-import { withReason } from './session-end.ts';
-import { startFailure } from './start-failure.ts';
 
 /** A process beside the container's first one, with its user, rights, environment and limits. */
 export async function execInContainer(

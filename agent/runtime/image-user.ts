@@ -13,20 +13,13 @@ export interface UserRequest {
   readonly container: string;
 }
 
-export interface ResolvedUser {
-  readonly uid: number;
-  readonly gid: number;
-  /** With the primary group, so that files that exclude it by group stay excluded (CVE-2022-36109). */
-  readonly additionalGids: readonly number[];
-  /** The user's directory in /etc/passwd. */
-  readonly home: string | undefined;
-}
+export type ResolvedUser = ReturnType<typeof resolveUser>;
 
 /**
  * Who the process runs as, by Kubernetes' rules: runAsUser and runAsGroup before the image's user; groups of the image
  * that name the user, supplementalGroups and fsGroup on top. Throws ContainerError(CreateContainerConfigError).
  */
-export function resolveUser(request: UserRequest): ResolvedUser {
+export function resolveUser(request: UserRequest) {
   const { security } = request;
   const [imageUser = '', imageGroup] = request.imageUser.split(':', 2);
   refuseRoot(request, imageUser);
@@ -37,6 +30,7 @@ export function resolveUser(request: UserRequest): ResolvedUser {
   const groups = parseGroup(request.group);
   const gid = primaryGroup(request, { groups, imageGroup, entry });
   const named = groups.filter((group) => entry && group.members.includes(entry.name));
+  // With the primary group, so that files that exclude it by group stay excluded (CVE-2022-36109).
   const additionalGids = [
     ...new Set([
       gid,

@@ -20,24 +20,9 @@ export const mountTargets = ({ dataDir }: RuntimeDirectories): string =>
   join(dataDir, 'mount-targets');
 
 /** Where everything of one pod is. All of it is root's alone (0700 at the top). */
-export interface PodPaths {
-  readonly data: string;
-  readonly record: string;
-  readonly containers: string;
-  readonly run: string;
-  /** Memory in the shim's mount namespace: /dev/shm of all containers; what they have of /etc; their last messages. */
-  readonly shm: string;
-  readonly etc: string;
-  readonly messages: string;
-  readonly tmpfs: (volume: string) => string;
-  readonly container: (id: ContainerId) => string;
-  /** Names of its control groups. The shim's is outside of the pod's, which has limits. */
-  readonly cgroup: string;
-  readonly shimCgroup: string;
-  readonly containerCgroup: (id: ContainerId) => string;
-}
+export type PodPaths = ReturnType<typeof podPaths>;
 
-export function podPaths({ dataDir, runDir }: RuntimeDirectories, uid: string): PodPaths {
+export function podPaths({ dataDir, runDir }: RuntimeDirectories, uid: string) {
   assertName(uid);
   const data = join(dataDir, 'pods', uid);
   const run = join(runDir, 'pods', uid);
@@ -46,14 +31,16 @@ export function podPaths({ dataDir, runDir }: RuntimeDirectories, uid: string): 
     record: join(data, 'sandbox.json'),
     containers: join(data, 'containers'),
     run,
+    /** Memory in the shim's mount namespace: /dev/shm of all containers; what they have of /etc; their last messages. */
     shm: join(run, 'shm'),
     etc: join(run, 'etc'),
     messages: join(run, 'messages'),
-    tmpfs: (volume) => join(run, 'tmpfs', assertName(volume)),
-    container: (id) => join(data, 'containers', containerKey(id)),
+    tmpfs: (volume: string) => join(run, 'tmpfs', assertName(volume)),
+    container: (id: ContainerId) => join(data, 'containers', containerKey(id)),
+    /** Names of its control groups. The shim's is outside of the pod's, which has limits. */
     cgroup: `${podCgroupPrefix}${uid}`,
     shimCgroup: `${shimCgroupPrefix}${uid}`,
-    containerCgroup: (id) => `${podCgroupPrefix}${uid}/${containerKey(id)}`,
+    containerCgroup: (id: ContainerId) => `${podCgroupPrefix}${uid}/${containerKey(id)}`,
   };
 }
 

@@ -1,6 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { parseMountinfo } from '../kernel/mountinfo.ts';
 import type { Op } from '../kernel/op.ts';
+import type { Shim } from '../kernel/shim-client.ts';
 
 /** Where a container's root file system comes from. */
 export interface RootMount {
@@ -81,3 +84,15 @@ export function planTmpfs(tmpfs: {
     },
   ];
 }
+
+/** Mounts memory in the shim's mount namespace, but what is there already. */
+export async function ensureTmpfs(shim: Shim, wanted: readonly Tmpfs[]): Promise<void> {
+  const mounts = parseMountinfo(await readFile(`/proc/${shim.pid}/mountinfo`, 'utf8'));
+  const missing = wanted.filter(({ target }) => !mounts.some(({ mount }) => mount === target));
+  if (missing.length > 0) await shim.run(missing.flatMap(planTmpfs));
+}
+
+type Tmpfs = Parameters<typeof planTmpfs>[0];
+
+/** How the agent reaches a file there. Nothing on the way may be a container's to change. */
+export const inShim = ({ pid }: Shim, path: string): string => `/proc/${pid}/root${path}`;

@@ -1,13 +1,14 @@
 import { arch } from 'node:process';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
+import type { CgroupUsage } from '../kernel/cgroup-usage.ts';
 import type { Cgroups } from '../kernel/cgroups.ts';
 import type { Launcher } from '../kernel/launcher.ts';
 import { activeModules, ownCapabilities } from '../kernel/own-rights.ts';
+import type { ContainerId } from '../ports.ts';
 import type { LogLimits } from './container-place.ts';
-import { containerUsages } from './container-usage.ts';
 import { containerPort, imagesInUse } from './containers.ts';
-import { mountTargets } from './pod-paths.ts';
+import { mountTargets, parseContainerKey, podCgroupPrefix } from './pod-paths.ts';
 import { openPodShims } from './pod-shims.ts';
 import { makeMountTargets } from './root-mount.ts';
 import { sandboxPort } from './sandboxes.ts';
@@ -54,4 +55,22 @@ export async function openRuntime(options: RuntimeOptions) {
     /** Lets go of the shims; what runs goes on. */
     close: () => shims.close(),
   };
+}
+
+interface ContainerUsage extends CgroupUsage {
+  readonly id: ContainerId;
+}
+
+/** Every container that has a control group, ended ones that were not removed too. */
+async function containerUsages(cgroups: Cgroups): Promise<readonly ContainerUsage[]> {
+  const usages: ContainerUsage[] = [];
+  for (const pod of await cgroups.list()) {
+    if (!pod.startsWith(podCgroupPrefix)) continue;
+    for (const key of await cgroups.list(pod)) {
+      const id = parseContainerKey(pod.slice(podCgroupPrefix.length), key);
+      const usage = id && (await cgroups.usage(`${pod}/${key}`));
+      if (usage) usages.push({ ...usage, id });
+    }
+  }
+  return usages;
 }

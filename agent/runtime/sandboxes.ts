@@ -13,7 +13,7 @@ import type { Shim } from '../kernel/shim-client.ts';
 import { planCgroup } from '../oci/plan-cgroup.ts';
 import { planPodSpaces } from '../oci/plan-spaces.ts';
 import type { Sandbox, SandboxPort, SandboxSpec } from '../ports.ts';
-import { SandboxError } from './container-error.ts';
+import { SandboxError, withReason } from './container-error.ts';
 import { otherContainers, planDelete } from './other-runtime.ts';
 import { planResources } from './plan-resources.ts';
 import {
@@ -26,9 +26,7 @@ import {
 import type { PodShims } from './pod-shims.ts';
 import * as records from './records.ts';
 import { removeDirectory } from './remove-directory.ts';
-import { planTmpfs } from './root-mount.ts';
-import { withReason } from './session-end.ts';
-import { ensureTmpfs, inShim } from './shim-mounts.ts';
+import { ensureTmpfs, inShim, planTmpfs } from './root-mount.ts';
 
 /** What both ports of the runtime work with. */
 export interface RuntimeContext {

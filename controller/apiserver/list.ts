@@ -1,12 +1,11 @@
 import { type AnyObject, apiVersionOf } from '../../api/kind.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { encodeMetadata, encodeObject } from './encode.ts';
 import { awaitFresh, parseRevision } from './freshness.ts';
 import { objectsAt, type Page, pageOf, parseToken } from './list-page.ts';
 import { formatOf } from './media-type.ts';
 import { badRequest, type ListOptions, listOptions } from './request-options.ts';
 import { selectionOf } from './selection.ts';
-import { encodeTable } from './table.ts';
+import { encodeMetadata, encodeObject, encodeTable } from './table.ts';
 
 export async function listObjects(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const options = listOptions(call.query);

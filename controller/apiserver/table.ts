@@ -1,6 +1,5 @@
 import { ageColumn, type Column, nameColumn } from '../../api/columns.ts';
 import type { AnyObject, Kind } from '../../api/kind.ts';
-import { encodeMetadata, encodeObject } from './encode.ts';
 import type { Format, IncludeObject } from './media-type.ts';
 
 /** meta.k8s.io/v1 Table: what `kubectl get` prints. The server computes the cells, so a client needs to know no kind. */
@@ -62,4 +61,22 @@ function encodeRow(
 function carriedObject(object: AnyObject, include: IncludeObject): string | undefined {
   if (include === 'None') return undefined;
   return include === 'Object' ? encodeObject(object) : encodeMetadata(object);
+}
+
+const objectJson = new WeakMap<AnyObject, string>();
+const metadataJson = new WeakMap<AnyObject, string>();
+
+/**
+ * An object's JSON, made once for each object: objects from the cache are frozen, so identity says it all. Lists and
+ * every watcher share it.
+ */
+export function encodeObject(object: AnyObject): string {
+  return objectJson.getOrInsertComputed(object, JSON.stringify);
+}
+
+/** PartialObjectMetadata. */
+export function encodeMetadata(object: AnyObject): string {
+  return metadataJson.getOrInsertComputed(object, ({ metadata }) =>
+    JSON.stringify({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata }),
+  );
 }

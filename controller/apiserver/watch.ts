@@ -6,32 +6,23 @@ import type { ApiServer, Call } from './call.ts';
 import { openEventStream } from './event-stream.ts';
 import { awaitFresh, parseRevision } from './freshness.ts';
 import { concerns } from './list-page.ts';
-import { type Format, formatOf } from './media-type.ts';
-import { listOptions, type WatchOptions, watchOptions } from './request-options.ts';
-import { type Selection, selectionOf } from './selection.ts';
+import { formatOf } from './media-type.ts';
+import { listOptions, watchOptions } from './request-options.ts';
+import { selectionOf } from './selection.ts';
 import { statusOf } from './status-reply.ts';
 import * as events from './watch-events.ts';
 
-interface Watch {
-  readonly call: Call;
-  readonly options: WatchOptions;
-  readonly format: Format;
-  readonly selects: Selection;
-  readonly resourceVersion: string;
-}
+type Watch = Awaited<ReturnType<typeof openWatch>>;
 
 /** Reads the request and waits for its revision; what fails here is still an ordinary answer. */
-export async function openWatch(call: Call, deps: ApiServer): Promise<Watch> {
+export async function openWatch(call: Call, deps: ApiServer) {
   const list = listOptions(call.query);
-  const watch: Watch = {
-    call,
-    options: watchOptions(call.query),
-    format: formatOf(call.accept, call.query),
-    selects: selectionOf(call.kind, list),
-    resourceVersion: list.resourceVersion,
-  };
-  await awaitFresh(deps, list.resourceVersion);
-  return watch;
+  const { resourceVersion } = list;
+  const options = watchOptions(call.query);
+  const format = formatOf(call.accept, call.query);
+  const selects = selectionOf(call.kind, list);
+  await awaitFresh(deps, resourceVersion);
+  return { call, options, format, selects, resourceVersion };
 }
 
 /** Streams until the client hangs up, the time is over, the client reads too slowly, or the server closes. */

@@ -1,4 +1,5 @@
-import type { PeerCertificate } from 'node:tls';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 
 export type User = Readonly<{ name: string; groups: readonly string[] }>;
 
@@ -21,3 +22,15 @@ export function authenticate(socket: MaybeTlsSocket): User | undefined {
 /** A name that occurs several times comes as an array, which the types don't say. */
 const values = (of: unknown): readonly string[] =>
   (Array.isArray(of) ? of : [of]).filter((v): v is string => typeof v === 'string' && v !== '');
+
+const administrators = 'system:masters';
+
+/** A hook for routes; `deed`: what others may not do. Refusals are `{ "message": … }`. */
+export const onlyAdministrators =
+  (deed: string) =>
+  async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const user = authenticate(request.raw.socket as TLSSocket);
+    if (!user) return reply.code(401).send({ message: 'a client certificate is required' });
+    if (user.groups.includes(administrators)) return undefined;
+    return reply.code(403).send({ message: `${user.name} may not ${deed}` });
+  };

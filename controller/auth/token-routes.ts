@@ -1,7 +1,7 @@
 import type { FastifyPluginCallback } from 'fastify';
 import { formatTime } from '../../base/clock.ts';
+import { onlyAdministrators } from './authenticate.ts';
 import type { JoinTokens } from './join-tokens.ts';
-import { onlyAdministrators } from './only-administrators.ts';
 
 const longestTtlSeconds = 7 * 24 * 60 * 60;
 

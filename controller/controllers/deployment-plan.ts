@@ -1,5 +1,4 @@
-import type { Deployment, DeploymentStatus } from '../../api/deployment.ts';
-import type { FieldsOf, NewObject } from '../../api/kind.ts';
+import type { Deployment } from '../../api/deployment.ts';
 import type { ReplicaSet } from '../../api/replica-set.ts';
 import { isSame } from '../../api/same.ts';
 import {
@@ -24,18 +23,10 @@ export interface DeploymentObservation {
   readonly now: number;
 }
 
-export interface DeploymentPlan {
-  readonly create: NewObject<FieldsOf<typeof ReplicaSet>> | undefined;
-  readonly update: readonly ReplicaSet[];
-  readonly remove: readonly ReplicaSet[];
-  /** Of the present template; undefined: it has no ReplicaSet yet and gets none now. */
-  readonly revision: number | undefined;
-  readonly status: DeploymentStatus;
-  readonly requeueAfterMs: number | undefined;
-}
+export type DeploymentPlan = ReturnType<typeof planDeployment>;
 
 /** One step of the rollout. */
-export function planDeployment(observation: DeploymentObservation): DeploymentPlan {
+export function planDeployment(observation: DeploymentObservation) {
   const { deployment, now } = observation;
   const sets = sortSets(deployment, observation.sets);
   const { next: replicas, old } = plannedScales(observation, sets);
@@ -52,6 +43,7 @@ export function planDeployment(observation: DeploymentObservation): DeploymentPl
     create,
     update: wanted.filter((set) => !observation.sets.some((known) => isSame(known, set))),
     remove: isComplete(deployment, status) ? forgotten(deployment, sets.old) : [],
+    /** Of the present template; undefined: it has no ReplicaSet yet and gets none now. */
     revision: sets.next || create ? revision : undefined,
     status,
     requeueAfterMs: deadline === undefined ? undefined : Math.max(0, deadline - now),

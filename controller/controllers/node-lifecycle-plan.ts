@@ -20,13 +20,7 @@ export interface NodeObservation {
   readonly listeningSince: number;
 }
 
-export interface NodePlan {
-  /** With the condition and the taints that it should have; the same object if it has them. */
-  readonly node: Node;
-  readonly isLost: boolean;
-  /** When the lease runs out. */
-  readonly nextCheckAt: number | undefined;
-}
+export type NodePlan = ReturnType<typeof planNode>;
 
 /** Of a node that has no Lease yet; otherwise the Lease says. */
 const defaultLeaseSeconds = 4;
@@ -46,7 +40,7 @@ const pressureTaints: Readonly<Record<string, string>> = {
 
 const ownTaints = new Set([unreachable, notReady, ...Object.values(pressureTaints)]);
 
-export function planNode({ node, lease, heardAt, now, listeningSince }: NodeObservation): NodePlan {
+export function planNode({ node, lease, heardAt, now, listeningSince }: NodeObservation) {
   const written = Date.parse(lease?.spec.renewTime ?? node.metadata.creationTimestamp);
   const renewed = heardAt ?? (written >= listeningSince ? written : undefined);
   const seconds = lease?.spec.leaseDurationSeconds ?? defaultLeaseSeconds;
@@ -57,8 +51,10 @@ export function planNode({ node, lease, heardAt, now, listeningSince }: NodeObse
   const taints = withTaints(present, status, now);
   const next = { ...node, spec: { ...spec, ...(taints.length > 0 ? { taints } : {}) }, status };
   return {
+    /** With the condition and the taints that it should have; the same object if it has them. */
     node: isSame(next, node) ? node : next,
     isLost,
+    /** When the lease runs out. */
     nextCheckAt: isLost ? undefined : expiresAt,
   };
 }

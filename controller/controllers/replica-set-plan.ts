@@ -13,24 +13,18 @@ export interface ReplicaSetObservation {
   readonly now: number;
 }
 
-export interface ReplicaSetPlan {
-  /** How many pods to create. */
-  readonly create: number;
-  readonly remove: readonly Pod[];
-  readonly status: ReplicaSetStatus;
-  /** When the next pod becomes available without anything changing. */
-  readonly requeueAfterMs: number | undefined;
-}
+export type ReplicaSetPlan = ReturnType<typeof planReplicaSet>;
 
 /** As much as one pass creates or removes; the rest follows in the next. */
 const maxSteps = 500;
 
-export function planReplicaSet(observation: ReplicaSetObservation): ReplicaSetPlan {
+export function planReplicaSet(observation: ReplicaSetObservation) {
   const { replicaSet, pods, mayCreate, now } = observation;
   const active = pods.filter(isPodActive);
   const wanted = replicaSet.metadata.deletionTimestamp ? active.length : replicaSet.spec.replicas;
   const missing = wanted - active.length;
   return {
+    /** How many pods to create. */
     create: mayCreate ? Math.min(maxSteps, Math.max(0, missing)) : 0,
     remove: missing < 0 ? leastWorth(active).slice(0, Math.min(maxSteps, -missing)) : [],
     ...observedStatus(replicaSet, active, now),
@@ -52,7 +46,8 @@ function observedStatus(replicaSet: ReplicaSet, active: readonly Pod[], now: num
       readyReplicas: active.filter(isPodReady).length,
       availableReplicas: times.length - coming.length,
       observedGeneration: metadata.generation,
-    },
+    } satisfies ReplicaSetStatus,
+    /** When the next pod becomes available without anything changing. */
     requeueAfterMs: coming.length > 0 ? Math.min(...coming) - now : undefined,
   };
 }

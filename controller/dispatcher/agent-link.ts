@@ -2,8 +2,8 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type * as wire from '../../api/generated/agent.ts';
 import type { Pod } from '../../api/pod.ts';
 import type { LoopDeps } from '../store/loop.ts';
-import { assignmentMessages } from './assignment-messages.ts';
 import { allRows, type NetworkRows, planNetwork } from './network-table.ts';
+import { assignmentMessages } from './plan-assignments.ts';
 
 export type ControlCall = ServerDuplexStream<wire.AgentMessage, wire.ControllerMessage>;
 

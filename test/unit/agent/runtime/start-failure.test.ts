@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { expect, it } from 'vitest';
 import type { Op } from '../../../../agent/kernel/op.ts';
 import { opError } from '../../../../agent/kernel/op-error.ts';
-import { startFailure } from '../../../../agent/runtime/start-failure.ts';
+import { startFailure } from '../../../../agent/runtime/container-error.ts';
 
 const { ENOENT, EACCES, ENOEXEC, EPERM, ENOTDIR } = constants.errno;
 

@@ -1,4 +1,0 @@
-/** What is said to whoever called: one line. */
-export class CommandError extends Error {
-  override readonly name = 'CommandError';
-}
