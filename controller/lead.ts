@@ -5,12 +5,12 @@ import type { Metrics } from '../base/metrics.ts';
 import type { Dispatcher } from './dispatcher/dispatcher.ts';
 import { announceLeader } from './leader/announce.ts';
 import { fencedStore, type Term } from './leader/term.ts';
-import type { Cache } from './store/cache.ts';
 import { keepCompacted } from './store/compaction.ts';
 import { eventRecorder } from './store/event-recorder.ts';
 import type { Loop } from './store/loop.ts';
 import type { ObjectCodec } from './store/object-codec.ts';
 import { openObjects } from './store/object-store.ts';
+import type { Cache } from './store/objects.ts';
 import { runLoops } from './store/run-loops.ts';
 import type { Store } from './store/store.ts';
 

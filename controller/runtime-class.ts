@@ -1,8 +1,8 @@
 import { Pod } from '../api/pod.ts';
 import { RuntimeClass } from '../api/runtime-class.ts';
 import { forbidden } from '../api/status.ts';
-import type { CacheReads } from './store/cache.ts';
 import type { LoopDeps } from './store/loop.ts';
+import type { CacheReads } from './store/objects.ts';
 
 /** What a node must have for the pod; "": it names no RuntimeClass, or one that isn't there. */
 export const runtimeHandlerOf = ({ spec }: Pod, cache: CacheReads): string =>

@@ -1,7 +1,9 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { ConfigMap } from '../../api/config-map.ts';
 import type { Generation } from '../../api/generation.ts';
 import type { Pod } from '../../api/pod.ts';
 import type { Secret } from '../../api/secret.ts';
+import type { Rng } from '../../base/rng.ts';
 import type { NetworkTable, UserNamespaceRange } from '../ports.ts';
 
 /** One pod that this node is to run, with everything that it names. Written only by the ledger. */
@@ -54,3 +56,70 @@ export type LedgerChange = { readonly generation: Generation } & (
   | { readonly kind: 'remove'; readonly uid: string }
   | { readonly kind: 'network'; readonly network: NetworkTable }
 );
+
+interface PodFile {
+  readonly uid: string;
+  readonly generation: Generation;
+  readonly pod: Pod;
+  readonly configMaps: readonly ConfigMap[];
+  /** AES-256-GCM of the JSON: nonce, tag, ciphertext; base64. */
+  readonly secrets: string;
+  readonly runtimeHandler?: string;
+  readonly userNamespace: UserNamespaceRange | null;
+}
+
+export type NetworkFile = Readonly<{ generation: Generation; network: NetworkTable }>;
+
+/** How the ledger's files are written. Secrets are in them only encrypted, bound to their pod. */
+export function assignmentCodec(key: Uint8Array, rng: Rng) {
+  return {
+    encodePod({ configMaps, secrets, userNamespace, ...rest }: PodAssignment): string {
+      const from = { key, uid: rest.uid, nonce: rng.bytes(nonceBytes) };
+      const file: PodFile = {
+        ...rest,
+        configMaps: [...configMaps.values()],
+        secrets: seal(JSON.stringify([...secrets.values()]), from),
+        userNamespace: userNamespace ?? null,
+      };
+      return JSON.stringify(file);
+    },
+    /** Throws when the file is not what was written, or was written with another key. */
+    decodePod(text: string): PodAssignment {
+      const file = JSON.parse(text) as PodFile;
+      const secrets = JSON.parse(unseal(file.secrets, { key, uid: file.uid })) as Secret[];
+      return {
+        ...file,
+        configMaps: byName(file.configMaps),
+        secrets: byName(secrets),
+        runtimeHandler: file.runtimeHandler ?? '',
+        userNamespace: file.userNamespace ?? undefined,
+      };
+    },
+  };
+}
+
+/** As an assignment holds them. */
+export const byName = <T extends ConfigMap | Secret>(
+  objects: readonly T[],
+): ReadonlyMap<string, T> => new Map(objects.map((object) => [object.metadata.name, object]));
+
+const nonceBytes = 12;
+const tagBytes = 16;
+
+function seal(text: string, from: { key: Uint8Array; uid: string; nonce: Uint8Array }): string {
+  const cipher = createCipheriv('aes-256-gcm', from.key, from.nonce);
+  cipher.setAAD(Buffer.from(from.uid));
+  const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
+  return Buffer.concat([from.nonce, cipher.getAuthTag(), sealed]).toString('base64');
+}
+
+function unseal(text: string, from: { key: Uint8Array; uid: string }): string {
+  const bytes = Buffer.from(text, 'base64');
+  const decipher = createDecipheriv('aes-256-gcm', from.key, bytes.subarray(0, nonceBytes), {
+    authTagLength: tagBytes,
+  });
+  decipher.setAAD(Buffer.from(from.uid));
+  decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
+  const sealed = bytes.subarray(nonceBytes + tagBytes);
+  return Buffer.concat([decipher.update(sealed), decipher.final()]).toString('utf8');
+}

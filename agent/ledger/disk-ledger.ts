@@ -1,21 +1,23 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareGenerations, formatGeneration, type Generation } from '../../api/generation.ts';
+import type { Base } from '../../base/base.ts';
 import { type Deferred, deferred } from '../../base/deadline.ts';
 import * as durable from '../../base/durable-file.ts';
-import type { Log } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
-import type { Ledger, LedgerChange, PodAssignment } from './assignment.ts';
-import { assignmentCodec, type NetworkFile } from './assignment-file.ts';
+import {
+  assignmentCodec,
+  type Ledger,
+  type LedgerChange,
+  type NetworkFile,
+  type PodAssignment,
+} from './assignment.ts';
 import { type Assignments, nextAssignments, noAssignments } from './next-assignments.ts';
 
-export interface DiskLedgerOptions {
+export interface DiskLedgerOptions extends Pick<Base, 'rng' | 'log'> {
   /** Made with mode 0700: network.json and pods/UID.json. */
   readonly dir: string;
   /** 32 bytes: {@link ensureNodeKey}. */
   readonly key: Uint8Array;
-  readonly rng: Rng;
-  readonly log: Log;
 }
 
 /** The change was not taken; the cause says why: the disk, or no user ids left. */
@@ -33,7 +35,7 @@ export async function openLedger(options: DiskLedgerOptions): Promise<Ledger> {
 type Waiting = Readonly<{ change: LedgerChange; outcome: Deferred<'accepted' | 'stale'> }>;
 
 /** What arrives while files are being written joins the next round: one flush for all of it. */
-function diskLedger(files: LedgerFiles, start: { state: Assignments; log: Log }): Ledger {
+function diskLedger(files: LedgerFiles, start: { state: Assignments; log: Base['log'] }): Ledger {
   let { state } = start;
   let waiting: Waiting[] = [];
   let writing = false;
@@ -78,7 +80,7 @@ function diskLedger(files: LedgerFiles, start: { state: Assignments; log: Log })
   };
 }
 
-function fold(start: Assignments, batch: readonly Waiting[], log: Log) {
+function fold(start: Assignments, batch: readonly Waiting[], log: Base['log']) {
   let next = start;
   const outcomes = batch.map(({ change }) => {
     const after = nextAssignments(next, change);

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Base } from '../../base/base.ts';
-import type { Log } from '../../base/log.ts';
 import { parseResolvConf } from '../../base/resolv-conf.ts';
 import type { Netlink } from '../kernel/netlink.ts';
 import { ensureAddress, removeAddress } from '../kernel/rtnetlink.ts';
@@ -18,8 +17,6 @@ export interface DnsServerOptions extends Base {
   /** Path of the node's resolv.conf; read again with each table. */
   readonly resolvConf: string;
 }
-
-export type DnsServer = ReturnType<typeof dnsServer>;
 
 /** The node's DNS: every node answers at the same address, which is its own (on `lo`) and so never leaves it. */
 export function dnsServer(options: DnsServerOptions) {
@@ -91,7 +88,11 @@ async function listen(address: string, reply: Reply, options: DnsServerOptions) 
 
 async function listenUdp(
   socket: UdpSocket,
-  { address, reply, log }: { readonly address: string; readonly reply: Reply; readonly log: Log },
+  {
+    address,
+    reply,
+    log,
+  }: { readonly address: string; readonly reply: Reply; readonly log: Base['log'] },
 ): Promise<void> {
   const answer = async (message: Buffer, client: RemoteInfo) => {
     try {
@@ -116,7 +117,7 @@ function send(socket: UdpSocket, bytes: Buffer, { port, address }: RemoteInfo): 
 
 async function listenTcp(
   server: Server,
-  { address, log }: { readonly address: string; readonly log: Log },
+  { address, log }: { readonly address: string; readonly log: Base['log'] },
 ): Promise<void> {
   server.maxConnections = maxTcpConnections;
   server.listen({ host: address, port: dnsPort });

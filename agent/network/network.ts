@@ -4,21 +4,16 @@ import type { HostPort } from '../../api/pod-facts.ts';
 import type { Base } from '../../base/base.ts';
 import { parseIpv4Cidr } from '../../base/ipv4.ts';
 import { forgetFlows } from '../kernel/conntrack.ts';
-import {
-  type Netlink,
-  openConntrackNetlink,
-  openNftablesNetlink,
-  openRouteNetlink,
-} from '../kernel/netlink.ts';
+import { openConntrackNetlink, openNftablesNetlink, openRouteNetlink } from '../kernel/netlink.ts';
 import { openNftables } from '../kernel/nftables.ts';
 import type { NetworkPort, NetworkTable } from '../ports.ts';
 import { type AddressBook, openAddressBook } from './address-book.ts';
-import { type DnsServer, dnsServer } from './dns-server.ts';
+import { dnsServer } from './dns-server.ts';
 import { NetworkError, type NetworkReason } from './network-error.ts';
 import { checkTable } from './network-table.ts';
 import { applyNodeRoutes, findUplink } from './node-routes.ts';
-import { type PodLinks, podLinkName, podLinks } from './pod-link.ts';
-import { type RuleKeeper, ruleKeeper } from './rule-keeper.ts';
+import { podLinkName, podLinks } from './pod-link.ts';
+import { ruleKeeper } from './rule-keeper.ts';
 import { serviceRules } from './service-rules.ts';
 import { staleFlows, type UdpTranslations, udpTranslations } from './stale-flows.ts';
 
@@ -29,47 +24,35 @@ export interface NetworkOptions extends Base {
   readonly resolvConf: string;
 }
 
-export interface Network extends NetworkPort {
-  /** Ends DNS and lets go of the sockets; links, routes and rules stay, and the next `openNetwork` finds them. */
-  close(): Promise<void>;
-}
+export type Network = Awaited<ReturnType<typeof openNetwork>>;
 
 /**
  * The network of the host whose network namespace this process is in. Changes only kernel parameters there until
  * the first table. Throws NetworkError, NftablesError (libnftables is not installed), NetlinkError (not root).
  */
-export async function openNetwork(options: NetworkOptions): Promise<Network> {
+export async function openNetwork(options: NetworkOptions) {
   setParameters(hostParameters);
-  const netlink = openRouteNetlink();
-  const reaper = openRouteNetlink();
-  const elements = openNftablesNetlink();
-  const conntrack = openConntrackNetlink();
-  const nftables = openNftables();
-  const parts: Parts = {
-    netlink,
-    conntrack,
-    links: podLinks({ netlink, reaper, ...options }),
-    rules: ruleKeeper(nftables, elements),
-    book: openAddressBook(join(options.dataDir, 'network'), options.log),
-    dns: dnsServer({ netlink, ...options }),
-  };
-  return {
-    ...composeNetwork(parts),
-    async close() {
-      await parts.dns.close();
-      await parts.links.close();
-      for (const open of [netlink, reaper, elements, conntrack, nftables]) open.close();
-    },
-  };
+  const parts = openParts(options);
+  return { ...composeNetwork(parts), close: parts.close };
 }
 
-interface Parts {
-  readonly netlink: Netlink;
-  readonly conntrack: Netlink;
-  readonly links: PodLinks;
-  readonly rules: RuleKeeper;
-  readonly book: AddressBook;
-  readonly dns: DnsServer;
+type Parts = ReturnType<typeof openParts>;
+
+function openParts(options: NetworkOptions) {
+  const [netlink, reaper] = [openRouteNetlink(), openRouteNetlink()];
+  const [elements, conntrack] = [openNftablesNetlink(), openConntrackNetlink()];
+  const nftables = openNftables();
+  const links = podLinks({ netlink, reaper, ...options });
+  const dns = dnsServer({ netlink, ...options });
+  const rules = ruleKeeper(nftables, elements);
+  const book = openAddressBook(join(options.dataDir, 'network'), options.log);
+  /** Ends DNS and lets go of the sockets; links, routes and rules stay, and the next `openNetwork` finds them. */
+  const close = async () => {
+    await dns.close();
+    await links.close();
+    for (const open of [netlink, reaper, elements, conntrack, nftables]) open.close();
+  };
+  return { netlink, conntrack, links, dns, rules, book, close };
 }
 
 function composeNetwork({ netlink, conntrack, links, rules, book, dns }: Parts): NetworkPort {

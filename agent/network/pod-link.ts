@@ -12,8 +12,6 @@ export interface PodLinkParts extends Pick<Base, 'clock' | 'log'> {
   readonly reaper: Netlink;
 }
 
-export type PodLinks = ReturnType<typeof podLinks>;
-
 /**
  * A pod's link: a veth pair without a bridge. The pod sees one neighbour, 169.254.1.1, which is the host end; the host
  * has one route, to the pod's address. So every packet of a pod is routed by the host, and passes all of its rules.

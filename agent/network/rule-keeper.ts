@@ -6,8 +6,6 @@ import { NetworkError } from './network-error.ts';
 import * as rules from './rule-table.ts';
 import { podElement, podSet } from './service-rules.ts';
 
-export type RuleKeeper = ReturnType<typeof ruleKeeper>;
-
 /**
  * Keeps the kernel's table as it was last asked for. Throws NetworkError, and NetlinkError for pods. `elements` is a
  * socket for nftables.

@@ -4,10 +4,9 @@ import { startBackoff, streakAfter } from './container-plan.ts';
 import { containerNamed, containerSpec } from './container-spec.ts';
 import { environmentOf } from './environment.ts';
 import type { Step } from './pod-action.ts';
-import { type PodPass, tell } from './pod-context.ts';
+import { type PodPass, remember, tell } from './pod-context.ts';
 import { containerLogPath } from './pod-files.ts';
 import { memoryOf, newestOf } from './pod-observation.ts';
-import { remember } from './pod-record.ts';
 import { stopSignalNumber } from './stop-signal.ts';
 
 export async function startContainer(step: Step<'start-container'>, pass: PodPass): Promise<void> {

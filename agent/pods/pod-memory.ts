@@ -2,8 +2,8 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PodCondition } from '../../api/pod-status.ts';
 import { readIfPresent, removeFile } from '../../base/durable-file.ts';
+import type { PodRecord } from './pod-context.ts';
 import type { ContainerMemory } from './pod-observation.ts';
-import type { PodRecord } from './pod-record.ts';
 
 /** What outlives an agent beside the records of what runs: how long to hold back, what was asked to stop, since when. */
 export interface PodMemory {

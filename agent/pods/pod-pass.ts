@@ -3,11 +3,19 @@ import type { Ledger, PodAssignment } from '../ledger/assignment.ts';
 import type { NodePorts } from '../ports.ts';
 import { containerNamed } from './container-spec.ts';
 import type { Plan, Step } from './pod-action.ts';
-import { type PodContext, type PodPass, tell } from './pod-context.ts';
+import {
+  endBackground,
+  endPulls,
+  type PodContext,
+  type PodPass,
+  PodRecord,
+  remember,
+  retryWhatWaited,
+  tell,
+} from './pod-context.ts';
 import { keepMemory } from './pod-memory.ts';
 import { isGone, memoryOf, type PodObservation } from './pod-observation.ts';
 import { isDeleted, planPod } from './pod-plan.ts';
-import { endBackground, endPulls, PodRecord, remember, retryWhatWaited } from './pod-record.ts';
 import { podStatus } from './pod-status.ts';
 import { applyPodAction } from './pod-steps.ts';
 import type { StatusBoard } from './status-board.ts';

@@ -9,11 +9,10 @@ import { podResources } from './container-spec.ts';
 import { killContainer, startContainer, stopContainer } from './container-steps.ts';
 import { startPull } from './image-pull.ts';
 import type { PodAction } from './pod-action.ts';
-import { type PodPass, tell } from './pod-context.ts';
+import { endProbes, type PodPass, remember, tell } from './pod-context.ts';
 import { hostnameOf, hostsFile, resolvConf } from './pod-files.ts';
 import { keepMemory } from './pod-memory.ts';
 import { newestOf } from './pod-observation.ts';
-import { endProbes, remember } from './pod-record.ts';
 import { volumeSpecs, volumesSignature } from './volume-specs.ts';
 
 /** Does one step. What a pod must wait for is written into its record; anything else is thrown. */

@@ -2,9 +2,8 @@ import type { Metrics } from '../../base/metrics.ts';
 import type { Rng } from '../../base/rng.ts';
 import { type Reconciler, runReconciler } from '../../base/run-reconciler.ts';
 import type { Ledger } from '../ledger/assignment.ts';
-import type { PodContext } from './pod-context.ts';
+import { endBackground, type PodContext, type PodRecord } from './pod-context.ts';
 import { passOver } from './pod-pass.ts';
-import { endBackground, type PodRecord } from './pod-record.ts';
 import { statusBoard } from './status-board.ts';
 
 export interface PodWorkersOptions extends Omit<PodContext, 'wake' | 'network'> {

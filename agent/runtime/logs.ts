@@ -31,23 +31,18 @@ export async function readLogs(
   signals: LogSignals,
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
   const found = await readIfPresent(stat(request.path));
-  return found === undefined ? undefined : limited(request, formatted(request, signals));
+  return found === undefined ? undefined : textOf(request, signals);
 }
 
-async function* limited({ limitBytes }: LogRequest, chunks: AsyncIterable<Buffer>) {
-  let left = limitBytes ?? Number.POSITIVE_INFINITY;
-  for await (const chunk of chunks) {
-    if (left <= 0) return;
-    yield chunk.length > left ? chunk.subarray(0, left) : chunk;
-    left -= chunk.length;
-  }
-}
-
-async function* formatted(request: LogRequest, signals: LogSignals): AsyncGenerator<Buffer> {
+async function* textOf(request: LogRequest, signals: LogSignals): AsyncGenerator<Uint8Array> {
   const format = logLineFormatter(request);
+  let left = request.limitBytes ?? Number.POSITIVE_INFINITY;
   for await (const chunk of raw(request, signals)) {
     const text = format(chunk);
-    if (text.length > 0) yield text;
+    if (text.length === 0) continue;
+    if (left <= 0) return;
+    yield text.length > left ? text.subarray(0, left) : text;
+    left -= text.length;
   }
 }
 
@@ -176,15 +171,8 @@ async function nextFile(path: string, current: FileHandle): Promise<FileHandle |
   return next;
 }
 
-interface Bell {
-  reset(): void;
-  /** Resolves at once if it has rung since the last reset. */
-  rung(): Promise<void>;
-  close(): void;
-}
-
 /** Rings when a file of the log changes, and when a signal comes. */
-function watchChanges(path: string, signals: readonly AbortSignal[]): Bell {
+function watchChanges(path: string, signals: readonly AbortSignal[]) {
   let ring = deferred<void>();
   const strike = () => ring.resolve();
   const name = basename(path);
@@ -195,6 +183,7 @@ function watchChanges(path: string, signals: readonly AbortSignal[]): Bell {
   for (const signal of signals) signal.addEventListener('abort', strike, { once: true });
   return {
     reset: () => void (ring = deferred<void>()),
+    /** Resolves at once if it has rung since the last reset. */
     rung: () => ring.promise,
     close() {
       watcher.close();

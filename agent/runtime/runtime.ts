@@ -1,6 +1,5 @@
 import { arch } from 'node:process';
-import type { Clock } from '../../base/clock.ts';
-import type { Log } from '../../base/log.ts';
+import type { Base } from '../../base/base.ts';
 import type { CgroupUsage } from '../kernel/cgroup-usage.ts';
 import type { Cgroups } from '../kernel/cgroups.ts';
 import type { Launcher } from '../kernel/launcher.ts';
@@ -14,7 +13,7 @@ import { makeMountTargets } from './root-mount.ts';
 import { sandboxPort } from './sandboxes.ts';
 import { seccompFilters } from './seccomp-filters.ts';
 
-export interface RuntimeOptions {
+export interface RuntimeOptions extends Pick<Base, 'clock' | 'log'> {
   readonly dataDir: string;
   readonly runDir: string;
   /** Holds a directory NAMESPACE_NAME_UID for each pod, with which the sandbox's removal ends. */
@@ -24,8 +23,6 @@ export interface RuntimeOptions {
   readonly runtimes: Readonly<Record<string, string>>;
   readonly cgroups: Cgroups;
   readonly launcher: Launcher;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 export type Runtime = Awaited<ReturnType<typeof openRuntime>>;

@@ -1,9 +1,8 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import type { Clock } from '../../base/clock.ts';
+import type { Base } from '../../base/base.ts';
 import { withDeadline } from '../../base/deadline.ts';
 import { ifPresent } from '../../base/durable-file.ts';
-import type { Log } from '../../base/log.ts';
 import type { Cgroups } from '../kernel/cgroups.ts';
 import type { Launcher, ShimRequest } from '../kernel/launcher.ts';
 import { namespacePath } from '../kernel/namespace-path.ts';
@@ -29,14 +28,12 @@ import { removeDirectory } from './remove-directory.ts';
 import { ensureTmpfs, inShim, planTmpfs } from './root-mount.ts';
 
 /** What both ports of the runtime work with. */
-export interface RuntimeContext {
+export interface RuntimeContext extends Pick<Base, 'clock' | 'log'> {
   readonly dirs: RuntimeDirectories & { readonly logDir: string };
   readonly cgroups: Cgroups;
   readonly launcher: Launcher;
   readonly shims: PodShims;
   readonly runtimes: Readonly<Record<string, string>>;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 export function sandboxPort(context: RuntimeContext): SandboxPort {

@@ -2,8 +2,7 @@ import type { ConfigMap } from '../../api/config-map.ts';
 import type * as wire from '../../api/generated/agent.ts';
 import type { Pod } from '../../api/pod.ts';
 import type { Secret } from '../../api/secret.ts';
-import type { LedgerChange, NewAssignment } from '../ledger/assignment.ts';
-import { byName } from '../ledger/assignment-file.ts';
+import { byName, type LedgerChange, type NewAssignment } from '../ledger/assignment.ts';
 import type { NetworkTable, ServiceEntry } from '../ports.ts';
 
 type Snapshot = Readonly<{ generation: wire.Generation; pods: NewAssignment[] }>;

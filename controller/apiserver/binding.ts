@@ -2,8 +2,7 @@ import { Node } from '../../api/node.ts';
 import { isObject } from '../../api/normalize.ts';
 import { Pod } from '../../api/pod.ts';
 import { conflict, found, notFound } from '../../api/status.ts';
-import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { bodyOf } from './incoming.ts';
+import { type Answer, type ApiServerDeps, bodyOf, type Call } from './call.ts';
 import { badRequest, writeOptions } from './request-options.ts';
 import { success } from './status-reply.ts';
 

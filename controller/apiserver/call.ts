@@ -1,13 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyPluginAsync, FastifyPluginCallback } from 'fastify';
-import type { Kind, Subresource } from '../../api/kind.ts';
+import type { AnyObject, Kind, Subresource } from '../../api/kind.ts';
+import { Namespace } from '../../api/namespace.ts';
+import { isObject } from '../../api/normalize.ts';
+import type { Parsed } from '../../api/prepare.ts';
+import { forbidden, found, invalid, type StatusError } from '../../api/status.ts';
 import type { Base } from '../../base/base.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { PodAccess } from '../pod-access.ts';
-import type { Cache } from '../store/cache.ts';
-import type { Objects } from '../store/objects.ts';
+import type { Cache, Objects } from '../store/objects.ts';
 import type { UsageBoard } from '../usage-board.ts';
 import type { openChangeFeed } from './change-feed.ts';
+import { formatOf } from './media-type.ts';
+import { parseObjectBody } from './parse-body.ts';
+import { asText, badRequest } from './request-options.ts';
+import { encodeOne } from './table.ts';
 import type { SharedEncoder } from './watch-events.ts';
 
 export interface ApiServerDeps extends Base {
@@ -65,4 +72,66 @@ export interface ApiServer extends ApiServerDeps {
   readonly encodeShared: SharedEncoder;
   /** Aborts when the server closes: streams end then. */
   readonly closing: AbortSignal;
+}
+
+/** What the writing handlers share: from the body to a valid object, and from the result to the answer. */
+
+/** The object, with its warnings told; or Invalid with every error. */
+export function accepted<T>(call: Pick<Call, 'kind' | 'warn'>, name: string, parsed: Parsed<T>): T {
+  if ('errors' in parsed) throw invalid(call.kind, name, parsed.errors);
+  for (const { path, message } of parsed.warnings) call.warn(`${path}: ${message}`);
+  return parsed.object;
+}
+
+/** The URL says where the object belongs; a body that says otherwise is a mistake. */
+export function checkAddress(
+  { namespace, name }: Pick<Call, 'namespace' | 'name'>,
+  body: Readonly<Record<string, unknown>>,
+): void {
+  const metadata = isObject(body.metadata) ? body.metadata : {};
+  if (metadata.namespace && metadata.namespace !== namespace)
+    throw badRequest(
+      `the namespace of the provided object does not match the namespace sent on the request (${asText(metadata.namespace)}, ${namespace})`,
+    );
+  if (name !== '' && metadata.name && metadata.name !== name)
+    throw badRequest(
+      `the name of the object (${asText(metadata.name)}) does not match the name on the URL (${name})`,
+    );
+}
+
+/** The body of a request for what the URL names. */
+export function bodyOf(call: Call): Readonly<Record<string, unknown>> {
+  const body = parseObjectBody(call);
+  checkAddress(call, body);
+  return body;
+}
+
+/** Nothing is made in a namespace that isn't there, or is going. */
+export async function checkNamespace(
+  { kind, namespace }: Pick<Call, 'kind' | 'namespace'>,
+  name: string,
+  { cache, objects }: ApiServerDeps,
+): Promise<void> {
+  if (!kind.namespaced) return;
+  const key = { namespace: '', name: namespace };
+  const known = cache.get(Namespace, key) ?? (await objects.get(Namespace, key));
+  if (found(Namespace, namespace, known).metadata.deletionTimestamp !== undefined)
+    throw terminating(kind, name, namespace);
+}
+
+export function answer(
+  call: Pick<Call, 'kind' | 'accept' | 'query'>,
+  object: AnyObject,
+  { code, now }: { readonly code: number; readonly now: number },
+): Answer {
+  const format = formatOf(call.accept, call.query);
+  return { code, body: encodeOne(object, { kind: call.kind, format, now }) };
+}
+
+function terminating(kind: Kind, name: string, namespace: string): StatusError {
+  const message = `namespace ${namespace} is being terminated`;
+  return forbidden(kind, name, {
+    why: `unable to create new content in namespace ${namespace} because it is being terminated`,
+    causes: [{ reason: 'NamespaceTerminating', message, field: 'metadata.namespace' }],
+  });
 }

@@ -1,5 +1,5 @@
 import type { Kind } from '../../api/kind.ts';
-import type { Cache, ObjectChange } from '../store/cache.ts';
+import type { Cache, ObjectChange } from '../store/objects.ts';
 
 type Listener = (change: ObjectChange) => void;
 

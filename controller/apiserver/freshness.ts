@@ -1,6 +1,6 @@
 import { StatusError } from '../../api/status.ts';
 import { DeadlineExceeded, withDeadline } from '../../base/deadline.ts';
-import type { Cache } from '../store/cache.ts';
+import type { Cache } from '../store/objects.ts';
 import type { ApiServerDeps } from './call.ts';
 import { badRequest } from './request-options.ts';
 

@@ -1,8 +1,7 @@
 import type { AnyObject } from '../../api/kind.ts';
 import { found } from '../../api/status.ts';
-import type { Answer, ApiServerDeps, Call } from './call.ts';
+import { type Answer, type ApiServerDeps, answer, type Call } from './call.ts';
 import { awaitFresh } from './freshness.ts';
-import { answer } from './incoming.ts';
 
 export async function getObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const object = await readObject(call, deps);

@@ -1,8 +1,7 @@
 import type { AnyObject } from '../../api/kind.ts';
 import { StatusError } from '../../api/status.ts';
-import type { Cache, ObjectChange } from '../store/cache.ts';
 import { formatKey, keyOf } from '../store/keys.ts';
-import type { ObjectKey } from '../store/objects.ts';
+import type { Cache, ObjectChange, ObjectKey } from '../store/objects.ts';
 import type { Call } from './call.ts';
 import { badRequest } from './request-options.ts';
 

@@ -2,8 +2,7 @@ import { Pod } from '../../api/pod.ts';
 import { isPodFinished } from '../../api/pod-facts.ts';
 import { found } from '../../api/status.ts';
 import type { PodTarget } from '../pod-access.ts';
-import type { Cache } from '../store/cache.ts';
-import type { ObjectKey } from '../store/objects.ts';
+import type { Cache, ObjectKey } from '../store/objects.ts';
 import { badRequest } from './request-options.ts';
 
 /** The container that a log, exec or attach means, on the node that has it; or why that can't be. */

@@ -1,9 +1,8 @@
 import type { AnyObject } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
 import { formatLabelSelector, type LabelSelector } from '../../api/selector.ts';
-import type { Answer, ApiServerDeps, Call } from './call.ts';
+import { type Answer, type ApiServerDeps, bodyOf, type Call } from './call.ts';
 import { readObject } from './get.ts';
-import { bodyOf } from './incoming.ts';
 import { badRequest, writeOptions } from './request-options.ts';
 import { changeObject } from './update.ts';
 

@@ -5,8 +5,7 @@ import { found, hasReason, StatusError } from '../../api/status.ts';
 import { nextObject, ownedPart } from '../store/next-object.ts';
 import { checkUnchanged } from '../store/preconditions.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
-import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { accepted, answer, bodyOf } from './incoming.ts';
+import { type Answer, type ApiServerDeps, accepted, answer, bodyOf, type Call } from './call.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
 export async function replaceObject(call: Call, deps: ApiServerDeps): Promise<Answer> {

@@ -1,5 +1,5 @@
 import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
-import type { ObjectChange } from '../store/cache.ts';
+import type { ObjectChange } from '../store/objects.ts';
 import type { Format } from './media-type.ts';
 import { type Encoding, encodeOne } from './table.ts';
 

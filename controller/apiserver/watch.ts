@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { StatusError } from '../../api/status.ts';
 import { repeat } from '../../base/clock.ts';
-import type { ObjectChange } from '../store/cache.ts';
+import type { ObjectChange } from '../store/objects.ts';
 import type { ApiServer, Call } from './call.ts';
 import { openEventStream } from './event-stream.ts';
 import { awaitFresh, parseRevision } from './freshness.ts';

@@ -2,10 +2,9 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { controllerTlsName, nodesGroup, nodeUser } from '../../api/join.ts';
-import type { Clock } from '../../base/clock.ts';
+import type { Base } from '../../base/base.ts';
 import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
 import { ReasonError } from '../../base/reason-error.ts';
-import type { Rng } from '../../base/rng.ts';
 import { exportKey, importKeyPair, type KeyPair, newKey } from './key-pair.ts';
 
 /** The cluster's own certificate authority: the root of every identity in it. */
@@ -37,11 +36,9 @@ export class CaError extends ReasonError<CaErrorReason> {
   override readonly name = 'CaError';
 }
 
-export interface CaOptions {
+export interface CaOptions extends Pick<Base, 'clock' | 'rng'> {
   /** Made with mode 0700; holds ca.key (0600) and ca.crt. */
   readonly dir: string;
-  readonly clock: Clock;
-  readonly rng: Rng;
 }
 
 /** The authority in `dir`, made on first use. Throws CaError KeyLost, Damaged. */

@@ -1,7 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { formatJoinToken, type JoinUse, parseJoinToken } from '../../api/join.ts';
-import type { Clock } from '../../base/clock.ts';
-import type { Rng } from '../../base/rng.ts';
+import type { Base } from '../../base/base.ts';
 import { tokensPrefix } from '../store/keys.ts';
 import type { Store } from '../store/store.ts';
 
@@ -9,12 +8,10 @@ export type JoinTokens = ReturnType<typeof joinTokens>;
 
 export type TokenVerdict = 'valid' | 'malformed' | 'unknown' | 'expired' | 'used' | 'otherUse';
 
-export interface JoinTokensDeps {
+export interface JoinTokensDeps extends Pick<Base, 'clock' | 'rng'> {
   readonly store: Store;
   /** publicKeyHash of the authority. */
   readonly caHash: string;
-  readonly clock: Clock;
-  readonly rng: Rng;
 }
 
 const defaultTtlMs = 60 * 60 * 1000;

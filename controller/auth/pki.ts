@@ -1,16 +1,13 @@
-import type { Clock } from '../../base/clock.ts';
-import type { Rng } from '../../base/rng.ts';
+import type { Base } from '../../base/base.ts';
 import { controllerSubject, type LeafSubject, openCa } from './ca.ts';
 import { ensureLeaf } from './leaf-certificates.ts';
 
 export type Pki = Awaited<ReturnType<typeof openPki>>;
 
-export interface PkiOptions {
+export interface PkiOptions extends Pick<Base, 'clock' | 'rng'> {
   readonly dir: string;
   /** Names and addresses at which this controller is dialled. */
   readonly serverNames: readonly string[];
-  readonly clock: Clock;
-  readonly rng: Rng;
 }
 
 /** A controller's keys: the cluster's authority, and what it shows itself. */

@@ -1,9 +1,8 @@
+import type { Base } from '../../base/base.ts';
 import 'reflect-metadata';
 import type { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
-import type { Clock } from '../../base/clock.ts';
-import type { Rng } from '../../base/rng.ts';
 import { CaError, type LeafSubject } from './ca.ts';
 import { importKey, type KeyPair, keyAlgorithm } from './key-pair.ts';
 
@@ -13,7 +12,7 @@ const leafLifeMs = 90 * dayMs;
 /** Clocks of hosts differ; a fresh certificate must not be "not yet valid" for any of them. */
 const backdatedMs = 5 * 60 * 1000;
 
-type Chance = Readonly<{ clock: Clock; rng: Rng }>;
+type Chance = Pick<Base, 'clock' | 'rng'>;
 
 /** A new authority's certificate, PEM. */
 export async function signItself(keys: webcrypto.CryptoKeyPair, chance: Chance): Promise<string> {
@@ -86,7 +85,7 @@ function alternativeNames(subject: LeafSubject): readonly x509.Extension[] {
 }
 
 /** 16 bytes, positive and without a leading zero: RFC 5280, 4.1.2.2. */
-function serialNumber(rng: Rng): string {
+function serialNumber(rng: Base['rng']): string {
   const bytes = rng.bytes(16);
   bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
   return bytes.toString('hex');

@@ -2,10 +2,10 @@ import { EndpointSlice } from '../../api/endpoint-slice.ts';
 import { Pod } from '../../api/pod.ts';
 import { type Labels, matchesSelector } from '../../api/selector.ts';
 import { Service } from '../../api/service.ts';
-import type { Cache, ObjectChange } from '../store/cache.ts';
 import { slicesByService } from '../store/indexes.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
+import type { Cache, ObjectChange } from '../store/objects.ts';
 import { managedByLabel, manager, planEndpointSlices } from './endpoint-slice-plan.ts';
 
 /** Lists the pods behind every Service that has a selector. */

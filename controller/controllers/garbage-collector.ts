@@ -1,8 +1,8 @@
 import { apiVersionOf, type Kind } from '../../api/kind.ts';
 import type { OwnerReference } from '../../api/object-meta.ts';
-import type { Cache, Index, ObjectChange } from '../store/cache.ts';
 import { keyOf, keyParser, storeKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
+import type { Cache, Index, ObjectChange } from '../store/objects.ts';
 import { onlyThis } from '../store/preconditions.ts';
 import { planGarbage } from './garbage-plan.ts';
 import { type Member, writeReferences } from './ownership.ts';

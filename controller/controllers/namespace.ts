@@ -1,10 +1,9 @@
 import type { Kind } from '../../api/kind.ts';
 import { firstNamespaces, Namespace } from '../../api/namespace.ts';
 import { hasReason } from '../../api/status.ts';
-import type { Cache, ObjectChange } from '../store/cache.ts';
 import { keyOf } from '../store/keys.ts';
 import type { Loop } from '../store/loop.ts';
-import type { Objects } from '../store/objects.ts';
+import type { Cache, ObjectChange, Objects } from '../store/objects.ts';
 
 /** What makes a namespace wait until it is empty; in spec.finalizers, as in Kubernetes. */
 const contentsFinalizer = 'kubernetes';

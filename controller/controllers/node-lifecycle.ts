@@ -2,10 +2,10 @@ import { conditionOf } from '../../api/condition.ts';
 import { Lease } from '../../api/lease.ts';
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
-import type { ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
 import { formatKey, keyOf } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
+import type { ObjectChange } from '../store/objects.ts';
 import { onlyThis } from '../store/preconditions.ts';
 import { heardNodes } from './heard-nodes.ts';
 import {

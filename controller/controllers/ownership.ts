@@ -2,10 +2,9 @@ import type { AnyObject, Kind, KubeObject } from '../../api/kind.ts';
 import type { OwnerReference } from '../../api/object-meta.ts';
 import type { Fields } from '../../api/schema.ts';
 import { type LabelSelector, matchesSelector } from '../../api/selector.ts';
-import type { Cache, Index, ObjectChange } from '../store/cache.ts';
 import { formatKey, keyOf } from '../store/keys.ts';
 import type { LoopDeps } from '../store/loop.ts';
-import type { Objects } from '../store/objects.ts';
+import type { Cache, Index, ObjectChange, Objects } from '../store/objects.ts';
 
 /** The one owner that controls it. */
 const controllerOf = ({ metadata }: Pick<AnyObject, 'metadata'>): OwnerReference | undefined =>

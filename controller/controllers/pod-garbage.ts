@@ -1,9 +1,9 @@
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
-import type { Cache, ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
+import type { Cache, ObjectChange } from '../store/objects.ts';
 import { onlyThis } from '../store/preconditions.ts';
 
 /** A pod may name a node that is just about to join. */

@@ -2,7 +2,7 @@ import type { PodEvent } from '../../api/generated/agent.ts';
 import { Node } from '../../api/node.ts';
 import type { ObjectReference } from '../../api/object-reference.ts';
 import { Pod } from '../../api/pod.ts';
-import type { CacheReads } from '../store/cache.ts';
+import type { CacheReads } from '../store/objects.ts';
 
 /** What a node says happened; undefined: to a pod that isn't its own. */
 export function happeningOf(nodeName: string, event: PodEvent, cache: CacheReads) {

@@ -2,10 +2,8 @@ import { Metadata } from '@grpc/grpc-js';
 import type { AgentMessage, Hello, NodeConditions } from '../../api/generated/agent.ts';
 import type { NodeCondition } from '../../api/node.ts';
 import type { Base } from '../../base/base.ts';
-import type { Log } from '../../base/log.ts';
-import type { Cache } from '../store/cache.ts';
 import type { RecordEvent } from '../store/event-recorder.ts';
-import type { Objects } from '../store/objects.ts';
+import type { Cache, Objects } from '../store/objects.ts';
 import type { UsageBoard } from '../usage-board.ts';
 import { happeningOf } from './agent-events.ts';
 import { type AgentLink, agentLink, type ControlCall } from './agent-link.ts';
@@ -207,7 +205,10 @@ async function registered({ cache }: DispatcherDeps, { leases, registry }: Leadi
   return node;
 }
 
-function conditionsOf({ conditionJson }: NodeConditions, log: Log): readonly NodeCondition[] {
+function conditionsOf(
+  { conditionJson }: NodeConditions,
+  log: Base['log'],
+): readonly NodeCondition[] {
   return conditionJson.flatMap((json) => {
     const condition = JSON.parse(json) as Partial<NodeCondition>;
     const { type, status } = condition;

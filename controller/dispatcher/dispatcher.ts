@@ -1,7 +1,7 @@
 import { createServer, type ListenOptions, type Server as NetServer, type Socket } from 'node:net';
 import { Server } from '@grpc/grpc-js';
 import { type AgentLinkServer, AgentLinkService } from '../../api/generated/agent.ts';
-import type { ObjectChange } from '../store/cache.ts';
+import type { ObjectChange } from '../store/objects.ts';
 import type { AgentLink } from './agent-link.ts';
 import {
   type ControlParts,

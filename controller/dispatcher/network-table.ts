@@ -3,9 +3,9 @@ import type * as wire from '../../api/generated/agent.ts';
 import type { AnyObject } from '../../api/kind.ts';
 import { Node } from '../../api/node.ts';
 import { Service, type ServicePort } from '../../api/service.ts';
-import type { CacheReads, ObjectChange } from '../store/cache.ts';
 import { slicesByService } from '../store/indexes.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
+import type { CacheReads, ObjectChange } from '../store/objects.ts';
 
 /** Rows of the table that may have changed. */
 export interface NetworkRows {

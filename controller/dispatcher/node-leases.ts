@@ -1,8 +1,8 @@
 import { conditionOf } from '../../api/condition.ts';
 import { Node, type NodeCondition } from '../../api/node.ts';
 import { formatMicroTime, repeat } from '../../base/clock.ts';
-import type { Cache } from '../store/cache.ts';
 import type { LoopDeps } from '../store/loop.ts';
+import type { Cache } from '../store/objects.ts';
 import { writeLease } from '../store/write-lease.ts';
 import type { NodeRegistry } from './node-registry.ts';
 

@@ -5,8 +5,8 @@ import { Node } from '../../api/node.ts';
 import type { Pod } from '../../api/pod.ts';
 import { Secret } from '../../api/secret.ts';
 import { runtimeHandlerOf } from '../runtime-class.ts';
-import type { Cache, CacheReads } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
+import type { Cache, CacheReads } from '../store/objects.ts';
 
 type Said =
   | Extract<NonNullable<ControllerMessage['message']>, { $case: 'assign' | 'remove' }>

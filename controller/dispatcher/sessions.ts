@@ -3,7 +3,6 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { BulkFrame, OpenSession } from '../../api/generated/agent.ts';
 import { StatusError, type StatusReason, statusReasons } from '../../api/status.ts';
 import type { Base } from '../../base/base.ts';
-import type { Clock } from '../../base/clock.ts';
 import { type Deferred, deferred, withDeadline } from '../../base/deadline.ts';
 import type { ExecStream, PodAccess } from '../pod-access.ts';
 import type { AgentLink } from './agent-link.ts';
@@ -72,7 +71,11 @@ export function sessions(
   };
 }
 
-async function withinLimit<T>(clock: Clock, parent: AbortSignal, fn: () => Promise<T>): Promise<T> {
+async function withinLimit<T>(
+  clock: Base['clock'],
+  parent: AbortSignal,
+  fn: () => Promise<T>,
+): Promise<T> {
   try {
     return await withDeadline({ clock, ms: openLimitMs, what: 'opening a session', parent }, fn);
   } catch (cause) {

@@ -5,10 +5,10 @@ import type { PodCondition } from '../../api/pod-status.ts';
 import { hasReason } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
 import { runtimeHandlerOf } from '../runtime-class.ts';
-import type { ObjectChange } from '../store/cache.ts';
 import { podsByNode } from '../store/indexes.ts';
 import { formatKey, keyOf } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
+import type { ObjectChange } from '../store/objects.ts';
 import { explainRefusals, schedule } from './schedule.ts';
 import { assume, takeSnapshot } from './snapshot.ts';
 

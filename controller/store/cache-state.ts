@@ -4,8 +4,7 @@ import type { Fields } from '../../api/schema.ts';
 import { type Deferred, deferred, orAborted } from '../../base/deadline.ts';
 import type { Log } from '../../base/log.ts';
 import { type OrderedMap, orderedMap } from '../../base/ordered-map.ts';
-import type { Cache, CacheReads, Index, ObjectChange } from './cache.ts';
-import type { ObjectKey } from './objects.ts';
+import type { Cache, CacheReads, Index, ObjectChange, ObjectKey } from './objects.ts';
 
 /** What readers see of the cache; the feeder (object-cache.ts) fills the tables and says so here. */
 export type CacheState = ReturnType<typeof cacheState>;

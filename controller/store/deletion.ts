@@ -3,8 +3,7 @@ import { Namespace } from '../../api/namespace.ts';
 import { Pod } from '../../api/pod.ts';
 import { isPodFinished } from '../../api/pod-facts.ts';
 import { formatTime } from '../../base/clock.ts';
-import type { Cache } from './cache.ts';
-import type { DeleteOptions } from './objects.ts';
+import type { Cache, DeleteOptions } from './objects.ts';
 
 /** What deleting comes to: removed from the store, marked and left to those who finish it, or nothing new. */
 export type DeletionPlan =

@@ -1,7 +1,7 @@
 import { EndpointSlice } from '../../api/endpoint-slice.ts';
 import type { FieldsOf } from '../../api/kind.ts';
 import { Pod } from '../../api/pod.ts';
-import type { Index } from './cache.ts';
+import type { Index } from './objects.ts';
 
 /** Indexes that loops in several folders read; those of one loop are declared beside it. */
 

@@ -1,7 +1,6 @@
 import type { Base } from '../../base/base.ts';
-import type { Cache, ObjectChange } from './cache.ts';
 import type { OwnEvents } from './event-recorder.ts';
-import type { Objects } from './objects.ts';
+import type { Cache, ObjectChange, Objects } from './objects.ts';
 
 /** A loop of the controller: what wakes it, and what it then does. run-loops.ts runs it. */
 export interface Loop {

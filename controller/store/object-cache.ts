@@ -3,10 +3,10 @@ import { backoffMs, withJitter } from '../../base/backoff.ts';
 import type { Base } from '../../base/base.ts';
 import { sleep } from '../../base/clock.ts';
 import { orAborted } from '../../base/deadline.ts';
-import type { Index, ObjectChange } from './cache.ts';
 import { type CacheState, type CacheTables, cacheState, cacheTables } from './cache-state.ts';
 import { keyOf, keyParser, objectsPrefix, storeKey } from './keys.ts';
 import type { ObjectCodec } from './object-codec.ts';
+import type { Index, ObjectChange } from './objects.ts';
 import type { Entry, Store, StoreChange } from './store.ts';
 
 export interface CacheDeps extends Base {

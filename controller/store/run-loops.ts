@@ -3,10 +3,10 @@ import { hasReason } from '../../api/status.ts';
 import { repeat } from '../../base/clock.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import { runReconciler } from '../../base/run-reconciler.ts';
-import type { ObjectChange } from './cache.ts';
 import { ownEvents, type RecordEvent } from './event-recorder.ts';
 import { keyOf } from './keys.ts';
 import type { Loop, LoopDeps } from './loop.ts';
+import type { ObjectChange } from './objects.ts';
 import { ownWrites } from './own-writes.ts';
 
 export interface RunLoopsDeps extends Omit<LoopDeps, 'signal' | 'runningSince' | 'events'> {

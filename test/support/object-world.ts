@@ -1,11 +1,10 @@
 import type { Kind } from '../../api/kind.ts';
 import { kinds as allKinds } from '../../api/kinds.ts';
 import { silentLog } from '../../base/log.ts';
-import type { Cache, Index } from '../../controller/store/cache.ts';
 import { startCache } from '../../controller/store/object-cache.ts';
 import { objectCodec } from '../../controller/store/object-codec.ts';
 import { openObjects } from '../../controller/store/object-store.ts';
-import type { Objects } from '../../controller/store/objects.ts';
+import type { Cache, Index, Objects } from '../../controller/store/objects.ts';
 import { secretBox } from '../../controller/store/secret-box.ts';
 import type { Store } from '../../controller/store/store.ts';
 import { openMemoryStore } from '../contract/fakes/memory-store.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { StatusError } from '../../../../api/status.ts';
 import { awaitFresh } from '../../../../controller/apiserver/freshness.ts';
-import type { Cache } from '../../../../controller/store/cache.ts';
+import type { Cache } from '../../../../controller/store/objects.ts';
 import { fakeClock } from '../../../support/fake-clock.ts';
 
 /** A cache at revision 5 that reaches what it is told to; the store is at 7. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigMap } from '../../../../api/config-map.ts';
 import type { AnyObject } from '../../../../api/kind.ts';
 import { objectsBefore, pageOf, parseToken } from '../../../../controller/apiserver/list-page.ts';
-import type { ObjectChange } from '../../../../controller/store/cache.ts';
+import type { ObjectChange } from '../../../../controller/store/objects.ts';
 
 const map = (name: string, revision: number): AnyObject => ({
   apiVersion: 'v1',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ControllerMessage } from '../../../../api/generated/agent.ts';
 import { silentLog } from '../../../../base/log.ts';
 import { agentLink } from '../../../../controller/dispatcher/agent-link.ts';
-import type { Cache } from '../../../../controller/store/cache.ts';
+import type { Cache } from '../../../../controller/store/objects.ts';
 import { fakeClock } from '../../../support/fake-clock.ts';
 
 /** An empty cluster. */

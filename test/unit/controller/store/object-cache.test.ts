@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ConfigMap } from '../../../../api/config-map.ts';
 import type { FieldsOf } from '../../../../api/kind.ts';
 import { Secret } from '../../../../api/secret.ts';
-import type { Index, ObjectChange } from '../../../../controller/store/cache.ts';
+import type { Index, ObjectChange } from '../../../../controller/store/objects.ts';
 import { type Store, StoreError } from '../../../../controller/store/store.ts';
 import { type ObjectWorld, objectWorld, type WorldOptions } from '../../../support/object-world.ts';
 
