@@ -13,6 +13,8 @@ import {
 import { logLevelFlag } from '../base/log.ts';
 import { readServiceConfig, type ServiceConfig } from '../base/service.ts';
 import type { HousekeepingLimits } from './housekeeping/housekeeping.ts';
+import { readRegistries, usualRegistries } from './images/read-registries.ts';
+import type { Proxies } from './images/registry-transport.ts';
 import type { LogLimits } from './runtime/container-place.ts';
 
 export const agentFlags = {
@@ -30,6 +32,10 @@ export const agentFlags = {
     1,
     65_535,
   ),
+  registries: text('FILE', 'mirrors, TLS, logins and trust of registries', usualRegistries).parsed(
+    readRegistries,
+  ),
+  'docker-config': text('FILE', "docker's config.json, for logins at registries"),
   'registry-proxy': text('PATH', 'unix socket of a CONNECT proxy for registries'),
   'image-gc-high-threshold': percent('of the disk in use from which on unused images go', '85', 1),
   'image-gc-low-threshold': percent('… until no more than this is in use', '80'),
@@ -60,6 +66,7 @@ export interface AgentConfig extends Omit<Given, 'join'> {
   readonly runtimes: Readonly<Record<string, string>>;
   readonly limits: HousekeepingLimits;
   readonly logLimits: LogLimits;
+  readonly proxies: Proxies;
   readonly service: ServiceConfig | undefined;
 }
 
@@ -84,8 +91,16 @@ function configOf(given: Given): AgentConfig {
       maxBytes: given.containerLogMaxSize * 2 ** 20,
       maxFiles: given.containerLogMaxFiles,
     },
+    proxies: readProxies(process.env),
     service: readServiceConfig(process.env),
   };
+}
+
+/** As curl reads them, small letters first; a proxy without a scheme speaks HTTP. */
+function readProxies(env: NodeJS.ProcessEnv): Proxies {
+  const of = (name: string) => env[name] ?? env[name.toUpperCase()] ?? '';
+  const url = (name: string) => of(name).replace(/^(?=[^:]+(:\d+)?$)/, 'http://');
+  return { http: url('http_proxy'), https: url('https_proxy'), not: of('no_proxy') };
 }
 
 function readLimits(given: Given): HousekeepingLimits {

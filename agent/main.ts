@@ -158,6 +158,9 @@ async function openPorts(config: AgentConfig, { logDir, ledger, identity, base }
     network: {
       insecure: config.insecureRegistry,
       proxySocket: config.registryProxy,
+      registries: config.registries,
+      dockerConfig: config.dockerConfig,
+      proxies: config.proxies,
       connectTimeoutMs: 10_000,
       idleTimeoutMs: 30_000,
     },

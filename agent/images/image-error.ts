@@ -15,6 +15,8 @@ export type ImageErrorReason =
   | 'UnsupportedPlatform'
   | 'InvalidManifest'
   | 'InvalidLayer'
+  /** Kubernetes' word, for images that the node's policy refuses too. */
+  | 'SignatureValidationFailed'
   /** The node's disk: full, read-only, broken. */
   | 'StorageFailed';
 

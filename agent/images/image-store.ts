@@ -112,8 +112,7 @@ function pullOf(
   { parts, peers, ...options }: Registries,
 ): ImagePull {
   const reference = parseReference(written);
-  const { insecure } = options.network;
-  const client = registryClient({ ...options, reference, credentials, insecure });
+  const client = registryClient({ ...options, reference, credentials });
   const origin = { ...client, download: client.downloadBlob };
   const canonical = formatReference(reference);
   return {

@@ -133,7 +133,7 @@ function platformOf(value: unknown): string | undefined {
   return `${String(platform.os)}/${String(platform.architecture)}`;
 }
 
-function descriptor(value: unknown, path: string, maxBytes: number): Descriptor {
+export function descriptor(value: unknown, path: string, maxBytes: number): Descriptor {
   if (!isObject(value)) throw invalid(`${path} is not a descriptor`);
   const { mediaType, digest, size } = value;
   if (typeof mediaType !== 'string') throw invalid(`${path}.mediaType is missing`);
@@ -145,7 +145,7 @@ function descriptor(value: unknown, path: string, maxBytes: number): Descriptor 
   return { mediaType, digest, size };
 }
 
-function list(value: unknown, path: string, max: number): readonly unknown[] {
+export function list(value: unknown, path: string, max: number): readonly unknown[] {
   if (!Array.isArray(value)) throw invalid(`${path} is not a list`);
   if (value.length > max)
     throw new ImageError('TooLarge', `${value.length} ${path}, more than ${max}`);

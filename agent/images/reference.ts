@@ -32,11 +32,20 @@ export function parseReference(text: string): ImageReference {
   const { name, tag } = splitTag(beforeDigest);
   if (tag !== undefined && !tagPattern.test(tag)) throw refuse(`"${tag}" is not a tag`);
   const { registry, repository } = splitRegistry(name);
-  if (!hostAndPort.test(registry)) throw refuse(`"${registry}" is not a registry's address`);
+  if (!isRegistryAddress(registry)) throw refuse(`"${registry}" is not a registry's address`);
   const why = repositoryError(repository);
   if (why !== undefined) throw refuse(why);
   const wanted = tag ?? (digest === undefined ? 'latest' : undefined);
   return { registry: registry.toLowerCase(), repository, tag: wanted, digest };
+}
+
+/** HOST or HOST:PORT. */
+export const isRegistryAddress = (text: string): boolean => hostAndPort.test(text);
+
+/** The one name of a registry: docker.io has several. */
+export function registryName(host: string): string {
+  const name = host.toLowerCase();
+  return /^(index|registry-1)\.docker\.io$/.test(name) ? 'docker.io' : name;
 }
 
 /** The last colon starts the tag, unless a slash follows it: then it was a port. */

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { parseObject } from '../../api/docker-config.ts';
 import { ImageError, type ImageErrorReason } from './image-error.ts';
 import { isObject } from './manifest.ts';
 import type { ImageReference } from './reference.ts';
@@ -32,7 +33,7 @@ export async function answerError(answer: Answer, to: ImageReference): Promise<I
   const { code, message } = errorBody(body);
   const words = [answer.statusCode, code, message].filter((part) => part !== '').join(' ');
   const text = `registry ${to.registry} answered ${words} for ${to.repository}`;
-  const wait = parseRetryAfter(answer.headers['retry-after']);
+  const wait = retryAfterMs(answer.headers);
   return new ImageError(reasonOf(answer.statusCode), text, { retryAfterMs: wait });
 }
 
@@ -44,22 +45,22 @@ function reasonOf(status: number): ImageErrorReason {
 }
 
 function errorBody(bytes: Buffer): { code: string; message: string } {
-  try {
-    const body: unknown = JSON.parse(bytes.toString('utf8'));
-    const first = isObject(body) && Array.isArray(body.errors) ? body.errors[0] : undefined;
-    if (isObject(first)) return { code: word(first.code), message: word(first.message) };
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  return { code: '', message: bytes.toString('utf8').trim().slice(0, 200) };
+  const text = bytes.toString('utf8');
+  const { errors } = parseObject(text) ?? {};
+  const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
+  if (isObject(first)) return { code: word(first.code), message: word(first.message) };
+  return { code: '', message: text.trim().slice(0, 200) };
 }
 
 function word(value: unknown): string {
   return typeof value === 'string' ? value.slice(0, 500) : '';
 }
 
-function parseRetryAfter(header: string | string[] | undefined): number | undefined {
-  const seconds = Number(header);
-  if (header === undefined || !Number.isFinite(seconds) || seconds < 0) return undefined;
-  return Math.min(seconds * 1000, maxRetryAfterMs);
+/** Seconds, or a date (RFC 9110 §10.2.3): by the registry's own clock, as ours may be another. */
+function retryAfterMs({ 'retry-after': when, date }: Answer['headers']): number | undefined {
+  const seconds = Number(when);
+  const ms = Number.isNaN(seconds)
+    ? Date.parse(String(when)) - Date.parse(String(date))
+    : seconds * 1000;
+  return ms >= 0 ? Math.min(ms, maxRetryAfterMs) : undefined;
 }

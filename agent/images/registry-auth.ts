@@ -1,57 +1,86 @@
+import { identityUser, parseObject } from '../../api/docker-config.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { RegistryCredential } from '../ports.ts';
 import { ImageError } from './image-error.ts';
-import { isObject } from './manifest.ts';
 import type { ImageReference } from './reference.ts';
 import { type Answer, answerError, readBounded } from './registry-answer.ts';
-import type { Transport } from './registry-transport.ts';
+import { type CredentialSources, credentialsFor } from './registry-credentials.ts';
 
-interface AuthorizerOptions {
+export interface AuthorizerOptions extends CredentialSources {
   readonly reference: ImageReference;
-  readonly credentials: readonly RegistryCredential[];
-  /** The registry's own, for the rule that a secret never goes out unencrypted unless the registry is that by name. */
-  readonly origin: string;
-  readonly transport: Transport;
+  /** A secret never goes out unencrypted, unless the registry's own name says so. */
+  readonly isSecure: boolean;
+  readonly clock: Clock;
 }
 
-type Authorization = { readonly authorization?: string };
+interface Authorization {
+  readonly headers: { readonly authorization?: string };
+  /** By the clock's monotonic(). */
+  readonly untilMs: number;
+}
 
+type Request = (headers: Authorization['headers']) => Promise<Answer>;
+
+const nobody: Authorization = { headers: {}, untilMs: Number.POSITIVE_INFINITY };
 const maxTokenBytes = 256 * 1024;
 
 /**
- * Sends a request with what the registry last accepted; at a 401 answers its challenge and sends again, with each matching
- * credential in turn, or as nobody if there is none. Returns the last answer: 401 or 403 if all were refused.
+ * Sends a request with what the registry last accepted, while that is valid; at a 401 answers its challenge and sends again,
+ * with each matching credential in turn, or as nobody if there is none. Returns the last answer: 401 or 403 if all were
+ * refused.
  */
 export function authorizer(options: AuthorizerOptions) {
-  const { reference, credentials } = options;
-  const matching = credentialsFor(reference.registry, credentials);
-  const candidates = matching.length > 0 ? matching : [undefined];
-  let accepted: Authorization = {};
-  return async (
-    signal: AbortSignal,
-    request: (authorization: Authorization) => Promise<Answer>,
-  ): Promise<Answer> => {
-    let answer = await request(accepted);
-    for (const credential of candidates) {
-      if (answer.statusCode !== 401 && answer.statusCode !== 403) return answer;
-      const header = [answer.headers['www-authenticate'] ?? ''].flat().join(', ');
-      const isLast = credential === candidates.at(-1);
-      const attempt = { ...options, credential, signal };
-      const authorization = await answerTo(parseChallenges(header), attempt).catch((error) => {
-        if (isLast || !isRefusal(error)) throw error;
-        return undefined;
-      });
-      if (authorization === undefined) continue;
-      await answer.body.dump();
-      answer = await request(authorization);
-      if (answer.statusCode !== 401 && answer.statusCode !== 403) accepted = authorization;
-    }
-    return answer;
+  let accepted = nobody;
+  let turn: Promise<unknown> = Promise.resolve();
+  return async (signal: AbortSignal, request: Request): Promise<Answer> => {
+    if (options.clock.monotonic() > accepted.untilMs) accepted = nobody;
+    const sent = accepted;
+    const first = await request(sent.headers);
+    if (!isRefused(first)) return first;
+    const negotiation = turn.then(async () => {
+      let answer = first;
+      // Those that are refused together need one new token, not one each.
+      const known = accepted === sent ? [] : [accepted];
+      for await (const offer of offers(first, { ...options, signal, known })) {
+        await answer.body.dump();
+        answer = await request(offer.headers);
+        if (isRefused(answer)) continue;
+        accepted = offer;
+        break;
+      }
+      return answer;
+    });
+    turn = negotiation.catch(() => undefined);
+    return negotiation;
   };
 }
 
-interface Attempt extends AuthorizerOptions {
-  readonly credential: RegistryCredential | undefined;
+const isRefused = ({ statusCode }: Answer) => statusCode === 401 || statusCode === 403;
+
+interface Negotiation extends AuthorizerOptions {
   readonly signal: AbortSignal;
+  readonly known: readonly Authorization[];
+}
+
+/** What may satisfy a registry that answered so. Throws the last "no" of the place that it sends its clients to. */
+async function* offers(answer: Answer, options: Negotiation): AsyncGenerator<Authorization> {
+  yield* options.known;
+  const header = [answer.headers['www-authenticate'] ?? ''].flat().join(', ');
+  const challenges = parseChallenges(header);
+  let refusal: ImageError | undefined;
+  for await (const credential of credentialsFor(options.reference, options)) {
+    refusal = undefined;
+    const offer = await answerTo(challenges, { ...options, credential }).catch((error: unknown) => {
+      if (!(error instanceof ImageError) || error.reason !== 'Unauthorized') throw error;
+      refusal = error;
+    });
+    if (offer !== undefined) yield offer;
+  }
+  if (refusal !== undefined) throw refusal;
+}
+
+interface Attempt extends Negotiation {
+  readonly credential: RegistryCredential | undefined;
 }
 
 async function answerTo(
@@ -62,27 +91,36 @@ async function answerTo(
   if (bearer !== undefined) return bearerToken(bearer, attempt);
   if (attempt.credential === undefined) return undefined;
   const basic = challenges.some((challenge) => challenge.scheme === 'basic');
-  return basic ? { authorization: basicAuthorization(attempt.credential) } : undefined;
+  return basic ? { ...nobody, headers: basicHeaders(attempt.credential) } : undefined;
 }
 
-/** Asks the realm that the registry named (distribution-spec, token authentication). */
+/** Asks the realm that the registry named (distribution's docs, spec/auth/token.md and oauth.md). */
 async function bearerToken(challenge: AuthChallenge, attempt: Attempt): Promise<Authorization> {
-  const { reference, credential, transport, signal } = attempt;
+  const { reference, credential, transport, clock, signal } = attempt;
   const url = tokenUrl(challenge, reference.repository);
   if (url === undefined) throw refused(reference, 'named no place to ask for a token');
-  if (url.protocol !== 'https:' && attempt.origin.startsWith('https:'))
+  if (url.protocol !== 'https:' && attempt.isSecure)
     throw refused(reference, `wants credentials sent without TLS, to ${url.origin}`);
-  const headers = credential === undefined ? {} : { authorization: basicAuthorization(credential) };
-  const answer = await transport.request(url.href, { headers, signal });
+  const { to, ...request } = tokenRequest(url, credential);
+  const askedAtMs = clock.monotonic();
+  const answer = await transport.request(to, { ...request, signal });
   if (answer.statusCode !== 200) throw await answerError(answer, reference);
-  const body: unknown = JSON.parse((await readBounded(answer, maxTokenBytes)).toString('utf8'));
-  const token = isObject(body) ? (body.token ?? body.access_token) : undefined;
-  if (typeof token !== 'string') throw refused(reference, 'gave no token');
-  return { authorization: `Bearer ${token}` };
+  const body = (await readBounded(answer, maxTokenBytes)).toString('utf8');
+  const { token, access_token, expires_in } = parseObject(body) ?? {};
+  const text = token ?? access_token;
+  if (typeof text !== 'string') throw refused(reference, 'gave no token');
+  const validMs = typeof expires_in === 'number' ? expires_in * 1000 : Number.POSITIVE_INFINITY;
+  return { headers: { authorization: `Bearer ${text}` }, untilMs: askedAtMs + validMs };
 }
 
-function isRefusal(error: unknown): boolean {
-  return error instanceof ImageError && error.reason === 'Unauthorized';
+function tokenRequest({ href, origin, pathname, search }: URL, credential: Attempt['credential']) {
+  if (credential === undefined) return { to: href, headers: {} };
+  if (credential.username !== identityUser) return { to: href, headers: basicHeaders(credential) };
+  const identity = { grant_type: 'refresh_token', refresh_token: credential.password };
+  const form = new URLSearchParams({ ...identity, client_id: 'orc' });
+  for (const [name, value] of new URLSearchParams(search)) form.append(name, value);
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  return { to: origin + pathname, headers, body: form.toString() };
 }
 
 function refused(reference: ImageReference, why: string): ImageError {
@@ -118,9 +156,8 @@ export function parseChallenges(header: string): readonly AuthChallenge[] {
   return challenges;
 }
 
-function basicAuthorization(credential: RegistryCredential): string {
-  const pair = Buffer.from(`${credential.username}:${credential.password}`);
-  return `Basic ${pair.toString('base64')}`;
+function basicHeaders({ username, password }: RegistryCredential) {
+  return { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` };
 }
 
 /** Where to ask for a bearer token, or undefined if the challenge doesn't say. */
@@ -131,21 +168,4 @@ export function tokenUrl(challenge: AuthChallenge, repository: string): URL | un
   if (service !== undefined) url.searchParams.set('service', service);
   url.searchParams.set('scope', scope ?? `repository:${repository}:pull`);
   return url;
-}
-
-/** The credentials for a registry, in the order in which they are to be tried; docker's old names included. */
-export function credentialsFor(
-  registry: string,
-  credentials: readonly RegistryCredential[],
-): readonly RegistryCredential[] {
-  return credentials.filter((credential) => credentialHost(credential.registry) === registry);
-}
-
-function credentialHost(name: string): string {
-  const host = name
-    .replace(/^https?:\/\//, '')
-    .replace(/\/.*$/, '')
-    .toLowerCase();
-  const isDocker = host === 'index.docker.io' || host === 'registry-1.docker.io';
-  return isDocker ? 'docker.io' : host;
 }

@@ -1,5 +1,6 @@
 import { type BackoffPolicy, backoffMs, withJitter } from '../../base/backoff.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
+import { errorChain } from '../../base/error-chain.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { RegistryCredential } from '../ports.ts';
 import type { BlobSink } from './blob-store.ts';
@@ -7,6 +8,7 @@ import { digestOf } from './digest.ts';
 import { ImageError } from './image-error.ts';
 import { acceptedManifestTypes, type Descriptor, maxManifestBytes } from './manifest.ts';
 import type { ImageReference } from './reference.ts';
+import { planSources, type Source } from './registries.ts';
 import { type Answer, answerError, readBounded } from './registry-answer.ts';
 import { authorizer } from './registry-auth.ts';
 import type { Transport } from './registry-transport.ts';
@@ -15,8 +17,6 @@ export interface RegistryClientOptions {
   readonly reference: ImageReference;
   readonly credentials: readonly RegistryCredential[];
   readonly transport: Transport;
-  /** Registries that speak plain HTTP. */
-  readonly insecure: readonly string[];
   readonly clock: Clock;
   readonly rng: Rng;
 }
@@ -25,20 +25,66 @@ const backoff: BackoffPolicy = { firstMs: 250, capMs: 8000 };
 const maxAttempts = 5;
 const maxRedirects = 5;
 
+export type RegistryClient = ReturnType<typeof sourceClient>;
+
 /**
- * Reads images by the OCI distribution-spec: of one repository of one registry, for one pull, as tokens are never shared
- * between pulls. All throw ImageError.
+ * Reads images by the OCI distribution-spec: of one repository, for one pull, as tokens are never shared between pulls.
+ * Its mirrors are asked first, each once. All throw ImageError.
  */
-export function registryClient(options: RegistryClientOptions) {
-  const { reference } = options;
-  const base = `${originOf(options)}/v2/${reference.repository}`;
+export function registryClient(options: RegistryClientOptions): RegistryClient {
+  const { network, registries } = options.transport;
+  const sources = planSources(options.reference, { ...network, ...registries });
+  const first = firstOf(
+    sources.map((source, i) =>
+      sourceClient({ ...options, ...source, attempts: i + 1 < sources.length ? 1 : maxAttempts }),
+    ),
+  );
+  return {
+    fetchManifest: (wanted, signal) => first(signal, (one) => one.fetchManifest(wanted, signal)),
+    fetchBlob: (blob, signal) => first(signal, (one) => one.fetchBlob(blob, signal)),
+    downloadBlob: (blob, sink, signal) =>
+      first(signal, (one) => one.downloadBlob(blob, sink, signal)),
+  };
+}
+
+/** A mirror that lacks something may have the next thing; one that fails otherwise isn't asked again. */
+function firstOf(sources: readonly RegistryClient[]) {
+  const failures = new Map<RegistryClient, ImageError>();
+  const mayHave = (one: RegistryClient) =>
+    one === sources.at(-1) ||
+    (failures.get(one)?.reason ?? 'ManifestUnknown') === 'ManifestUnknown';
+  return async <T>(signal: AbortSignal, ask: (one: RegistryClient) => Promise<T>): Promise<T> => {
+    for (const source of sources.filter(mayHave)) {
+      try {
+        return await ask(source);
+      } catch (error) {
+        const isOurs = !(error instanceof ImageError) || error.reason === 'StorageFailed';
+        if (signal.aborted || isOurs) throw error;
+        failures.set(source, error);
+      }
+    }
+    throw sources.flatMap((one) => failures.get(one) ?? []).reduce(after);
+  };
+}
+
+function after(before: ImageError, error: ImageError): ImageError {
+  const message = `${error.message} (after ${errorChain(before)})`;
+  return new ImageError(error.reason, message, error);
+}
+
+interface SourceOptions extends RegistryClientOptions, Source {
+  readonly attempts: number;
+}
+
+function sourceClient(options: SourceOptions) {
+  const { url: base, query } = options;
   const get = getter(options);
   return {
     /** By tag or digest; verified against the digest. */
     fetchManifest(wanted: string, signal: AbortSignal) {
       const headers = { accept: acceptedManifestTypes.join(', ') };
       return withRetries(options, signal, async () => {
-        const answer = await get(`${base}/manifests/${wanted}`, { headers, signal });
+        const answer = await get(`${base}/manifests/${wanted}${query}`, { headers, signal });
         const bytes = await readBounded(answer, maxManifestBytes);
         const digest = digestOf(bytes);
         if (wanted.startsWith('sha256:')) expectDigest(wanted, digest);
@@ -48,7 +94,7 @@ export function registryClient(options: RegistryClientOptions) {
     /** A small blob, verified. */
     fetchBlob({ digest, size }: Descriptor, signal: AbortSignal) {
       return withRetries(options, signal, async () => {
-        const answer = await get(`${base}/blobs/${digest}`, { headers: {}, signal });
+        const answer = await get(`${base}/blobs/${digest}${query}`, { headers: {}, signal });
         const bytes = await readBounded(answer, size);
         expectDigest(digest, digestOf(bytes));
         return bytes;
@@ -56,18 +102,12 @@ export function registryClient(options: RegistryClientOptions) {
     },
     /** Streams a blob into the sink, which verifies it; a broken transfer goes on where it stopped. */
     downloadBlob(descriptor: Descriptor, sink: BlobSink, signal: AbortSignal): Promise<void> {
-      const url = `${base}/blobs/${descriptor.digest}`;
+      const url = `${base}/blobs/${descriptor.digest}${query}`;
       return withRetries({ ...options, progress: () => sink.receivedBytes }, signal, async () =>
         transfer(await get(url, { headers: rangeFrom(sink), signal }), sink, descriptor),
       );
     },
   };
-}
-
-function originOf({ reference, insecure }: RegistryClientOptions): string {
-  if (reference.registry === 'docker.io') return 'https://registry-1.docker.io';
-  const scheme = insecure.includes(reference.registry) ? 'http' : 'https';
-  return `${scheme}://${reference.registry}`;
 }
 
 function expectDigest(wanted: string, got: string): void {
@@ -92,9 +132,9 @@ function continues(answer: Answer, from: number): boolean {
 }
 
 /** One successful answer: authorized, redirects followed. Throws ImageError for any status that isn't 2xx. */
-function getter(options: RegistryClientOptions): Transport['request'] {
-  const { transport } = options;
-  const authorize = authorizer({ ...options, origin: originOf(options) });
+function getter(options: SourceOptions): Transport['request'] {
+  const { transport, url: base } = options;
+  const authorize = authorizer({ ...options, isSecure: base.startsWith('https:') });
   return async (url, { headers, signal }) => {
     const first = await authorize(signal, (auth) =>
       transport.request(url, { headers: { ...headers, ...auth }, signal }),
@@ -127,7 +167,7 @@ async function followRedirects(
   return answer;
 }
 
-interface RetryOptions extends Pick<RegistryClientOptions, 'clock' | 'rng' | 'reference'> {
+interface RetryOptions extends SourceOptions {
   /** A number that grows while things move: growth gives back the attempts. */
   readonly progress?: () => number;
 }
@@ -148,8 +188,8 @@ async function withRetries<T>(
       best = Math.max(best, reached);
       // It takes long, and people wait to be told.
       if (isSilence(error)) failures += 2;
-      const failure = asImageError(error, options.reference);
-      if (!isTransient(failure) || failures >= maxAttempts) throw failure;
+      const failure = asImageError(error, options);
+      if (!isTransient(failure) || failures >= options.attempts) throw failure;
       const wait = failure.retryAfterMs ?? withJitter(backoffMs(backoff, failures), options.rng);
       await sleep(options.clock, wait, signal);
     }
@@ -161,10 +201,14 @@ function isTransient(error: ImageError): boolean {
 }
 
 /** What isn't an answer is a failure on the way to one. */
-function asImageError(cause: unknown, { registry }: ImageReference): ImageError {
+function asImageError(cause: unknown, { reference, transport }: SourceOptions): ImageError {
   if (cause instanceof ImageError) return cause;
-  const silent = isSilence(cause) ? ' accepts connections and then stays silent' : '';
-  return new ImageError('RegistryUnavailable', `registry ${registry}${silent}`, { cause });
+  const { proxySocket, proxies } = transport.network;
+  const proxy = proxySocket || proxies?.https || proxies?.http ? ', or the proxy to it,' : '';
+  const silent = isSilence(cause) ? `${proxy} accepts connections and then stays silent` : '';
+  return new ImageError('RegistryUnavailable', `registry ${reference.registry}${silent}`, {
+    cause,
+  });
 }
 
 const isSilence = (error: unknown) =>

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { noRegistries, type Registries } from './registries.ts';
 
 /** How this node reaches registries. */
 export interface RegistryNetwork {
@@ -9,13 +10,26 @@ export interface RegistryNetwork {
   readonly connectTimeoutMs: number;
   /** Longest silence: before the answer's head and between two pieces of its body. */
   readonly idleTimeoutMs: number;
+  readonly registries?: Registries;
+  /** Docker's config.json. */
+  readonly dockerConfig?: string | undefined;
+  readonly proxies?: Proxies;
+}
+
+/** URLs, or "" for none; `not`: hosts that are reached without them, as NO_PROXY lists them. */
+export interface Proxies {
+  readonly http: string;
+  readonly https: string;
+  readonly not: string;
 }
 
 export type Transport = ReturnType<typeof openTransport>;
 
-interface Get {
+interface Request {
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  /** Makes it a POST. */
+  readonly body?: string;
 }
 
 /**
@@ -23,15 +37,20 @@ interface Get {
  * it only to pull.
  */
 export function openTransport(network: RegistryNetwork) {
-  let opened: Promise<Dispatcher> | undefined;
+  let opened: ReturnType<typeof open> | undefined;
+  const open = () => import('./registry-agent.ts').then(({ openAgents }) => openAgents(network));
+  const limits = { headersTimeout: network.idleTimeoutMs, bodyTimeout: network.idleTimeoutMs };
   return {
-    /** GET. Redirects aren't followed, and every status is an answer. */
-    async request(url: string, options: Get): Promise<Dispatcher.ResponseData> {
-      opened ??= import('./registry-agent.ts').then(({ openAgent }) => openAgent(network));
-      const { origin, pathname, search } = new URL(url);
-      const where = { method: 'GET', origin, path: `${pathname}${search}` } as const;
-      return (await opened).request({ ...where, ...options });
+    network,
+    registries: network.registries ?? noRegistries,
+    /** Redirects aren't followed, and every status is an answer. */
+    async request(url: string, options: Request): Promise<Dispatcher.ResponseData> {
+      opened ??= open();
+      const { origin, host, pathname, search } = new URL(url);
+      const method = options.body === undefined ? 'GET' : 'POST';
+      const agent = (await opened).agentFor(host);
+      return agent.request({ method, origin, path: `${pathname}${search}`, ...limits, ...options });
     },
-    close: async () => (await opened)?.destroy(),
+    close: async () => (await opened)?.close(),
   };
 }

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { hostPlatform } from '../../agent/images/manifest.ts';
 
 /** A registry in this process, serving images from memory, that can be made to misbehave. */
 export interface TestRegistry {
-  /** 127.0.0.1:PORT */
+  /** 127.0.0.1:PORT, or what it was asked to listen on. */
   readonly host: string;
   readonly blobs: Map<string, Buffer>;
   /** By "REPOSITORY:TAG" and "REPOSITORY@DIGEST". */
@@ -37,21 +38,30 @@ export interface TestImage {
 
 const oci = 'application/vnd.oci.image';
 
-export async function serveRegistry(): Promise<TestRegistry> {
+/** @param tls its presence means TLS */
+export async function serveRegistry({
+  address = '127.0.0.1',
+  tls,
+}: {
+  address?: string;
+  tls?: ServerOptions;
+} = {}): Promise<TestRegistry> {
   const requests: IncomingMessage[] = [];
   const misbehaviour: { path: RegExp; answer: Answer; times: number }[] = [];
   const content = emptyContent();
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
     requests.push(request);
     const special = misbehaviour.find((m) => m.times > 0 && m.path.test(request.url ?? ''));
     const ordinarily = () => serve(content, request, response);
     if (special === undefined) return ordinarily();
     special.times -= 1;
     special.answer(request, response, ordinarily);
-  });
-  server.listen(0, '127.0.0.1');
+  };
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
+  server.listen(0, address);
   await once(server, 'listening');
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { port } = server.address() as AddressInfo;
+  const host = `${address.includes(':') ? `[${address}]` : address}:${port}`;
   return {
     host,
     ...content,
@@ -73,7 +83,7 @@ function emptyContent(): Content {
 
 function serve(content: Content, request: IncomingMessage, response: ServerResponse): void {
   const [, repository, kind, reference = ''] =
-    /^\/v2\/(.+)\/(blobs|manifests)\/([^/]+)$/.exec(request.url ?? '') ?? [];
+    /^\/v2\/(.+)\/(blobs|manifests)\/([^/?]+)/.exec(request.url ?? '') ?? [];
   if (kind === 'blobs') serveBlob(content.blobs.get(reference), request, response);
   else serveManifest(content.manifests.get(manifestKey(repository, reference)), response);
 }

@@ -120,6 +120,17 @@ describe('a configuration file', () => {
     ]);
   });
 
+  it('is told what is wrong in the file of registries that it names', () => {
+    const registries = join(dir, 'registries.yaml');
+    writeFileSync(registries, 'mirors: {}\nconfigs: 1\n');
+    const text = `controller: [a:6444]\naddress: 10.0.0.1\nregistries: ${registries}\n`;
+    expect(findings(text, readAgentConfig)).toEqual([
+      ':3:1  registries is wrong:',
+      `${registries}:1:1  mirors: unknown field; did you mean "mirrors"?`,
+      `${registries}:2:10  configs: must be an object, not a number`,
+    ]);
+  });
+
   it('blames the command line for what was given there, and a file that cannot be read', () => {
     expect(() => read('name: a\n', '--port', 'x')).toThrow(/^--port must be a whole number/);
     expect(() => readConfig(['--config', join(dir, 'none')], flags, () => 0)).toThrow(

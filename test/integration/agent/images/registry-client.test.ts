@@ -7,15 +7,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openBlobStore } from '../../../../agent/images/blob-store.ts';
 import type { Descriptor } from '../../../../agent/images/manifest.ts';
-import { parseReference } from '../../../../agent/images/reference.ts';
-import { registryClient } from '../../../../agent/images/registry-client.ts';
-import {
-  openTransport,
-  type RegistryNetwork,
-  type Transport,
-} from '../../../../agent/images/registry-transport.ts';
+import { noRegistries } from '../../../../agent/images/registries.ts';
 import type { RegistryCredential } from '../../../../agent/ports.ts';
-import { type Clock, systemClock } from '../../../../base/clock.ts';
+import { systemClock } from '../../../../base/clock.ts';
 import {
   type Answer,
   digestOf,
@@ -23,60 +17,28 @@ import {
   serveRegistry,
   type TestRegistry,
 } from '../../../support/registry.ts';
-import { seededRng } from '../../../support/seeded-rng.ts';
+import { type ClientSetup, registryClients } from '../../../support/registry-clients.ts';
 
 let registry: TestRegistry;
 let directory: string;
-let waits: number[];
-const opened: Transport[] = [];
+const clients = registryClients();
 beforeEach(async () => {
   registry = await serveRegistry();
   directory = mkdtempSync(join(tmpdir(), 'orc-registry-'));
-  waits = [];
   registry.put('team/web:1', { layers: [Buffer.alloc(300_000, 'layer')] });
 });
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((transport) => transport.close()));
+  await clients.close();
   await registry.close();
   rmSync(directory, { recursive: true });
 });
 
-/** Waits that are over at once, and kept to be looked at. */
-const impatient: Clock = {
-  ...systemClock(),
-  after(ms, fn) {
-    waits.push(ms);
-    return systemClock().after(0, fn);
-  },
-};
-
-interface Setup {
-  readonly credentials?: readonly RegistryCredential[];
-  readonly network?: Partial<RegistryNetwork>;
+interface Setup extends ClientSetup {
   readonly reference?: string;
-  /** Registries to speak HTTP with; those of `network.insecure` otherwise. */
-  readonly plainHttp?: readonly string[];
 }
 
-function client(setup: Setup = {}) {
-  const network: RegistryNetwork = {
-    insecure: [registry.host],
-    proxySocket: undefined,
-    connectTimeoutMs: 500,
-    idleTimeoutMs: 300,
-    ...setup.network,
-  };
-  const transport = openTransport(network);
-  opened.push(transport);
-  return registryClient({
-    reference: parseReference(setup.reference ?? `${registry.host}/team/web:1`),
-    credentials: setup.credentials ?? [],
-    transport,
-    insecure: setup.plainHttp ?? network.insecure,
-    clock: impatient,
-    rng: seededRng(1),
-  });
-}
+const client = ({ reference = `${registry.host}/team/web:1`, network, ...more }: Setup = {}) =>
+  clients.client(reference, { ...more, network: { insecure: [registry.host], ...network } });
 
 const signal = () => new AbortController().signal;
 const manifest = (setup?: Setup) => client(setup).fetchManifest('1', signal());
@@ -137,10 +99,30 @@ describe('a registry that refuses', () => {
     registry.instead(/./, answer(429, { 'retry-after': '7' }));
     registry.instead(/./, answer(503), 2);
     expect((await manifest()).digest).toBe(digestOf(registry.manifests.get('team/web:1')!.bytes));
-    expect(waits[0]).toBe(7000);
-    expect(waits[1]).toBeGreaterThanOrEqual(250);
-    expect(waits[2]).toBeGreaterThanOrEqual(500);
+    expect(clients.waits[0]).toBe(7000);
+    expect(clients.waits[1]).toBeGreaterThanOrEqual(250);
+    expect(clients.waits[2]).toBeGreaterThanOrEqual(500);
   });
+
+  it.each([
+    ['Wed, 21 Oct 2026 07:28:00 GMT', 'Wed, 21 Oct 2026 07:27:48 GMT', 12_000],
+    ['Wed, 21 Oct 2026 09:28:00 GMT', 'Wed, 21 Oct 2026 07:28:00 GMT', 30_000],
+    ['86400', 'Wed, 21 Oct 2026 07:28:00 GMT', 30_000],
+  ])('until %s, where it is %s, is waited for %i ms', async (until, date, ms) => {
+    registry.instead(/./, answer(429, { 'retry-after': until, date }));
+    await manifest();
+    expect(clients.waits).toEqual([ms]);
+  });
+
+  it.each(['soon', '-1', 'Wed, 21 Oct 2026 07:28:00 GMT'])(
+    'until %j, where it is later, is asked again soon',
+    async (until) => {
+      const date = 'Wed, 21 Oct 2026 09:28:00 GMT';
+      registry.instead(/./, answer(429, { 'retry-after': until, date }));
+      await manifest();
+      expect(clients.waits[0]).toBeLessThan(1000);
+    },
+  );
 });
 
 describe('a registry that wants to know who asks', () => {
@@ -356,7 +338,9 @@ describe('a proxy on a unix socket', () => {
     const unixSocket = join(directory, 'proxy.sock');
     proxy.listen(unixSocket);
     await once(proxy, 'listening');
-    through = { network: { insecure: [], proxySocket: unixSocket }, plainHttp: [registry.host] };
+    const mirrors = { [registry.host]: { bases: [`http://${registry.host}/v2`], rewrites: [] } };
+    const registries = { ...noRegistries, mirrors };
+    through = { network: { insecure: [], proxySocket: unixSocket, registries } };
     closeProxy = () => {
       for (const socket of sockets) socket.destroy();
       proxy.close();
@@ -372,7 +356,7 @@ describe('a proxy on a unix socket', () => {
 
   it('carries TLS as it is: a registry that speaks none is refused', async () => {
     await serveProxy('tunnel');
-    const refused = manifest({ ...through, plainHttp: [] });
+    const refused = manifest({ network: { ...through.network, registries: noRegistries } });
     await expect(refused).rejects.toMatchObject({
       cause: { message: expect.stringMatching(/SSL|TLS/i) },
     });
@@ -383,7 +367,7 @@ describe('a proxy on a unix socket', () => {
     await serveProxy('hang');
     await expect(manifest(through)).rejects.toMatchObject({
       reason: 'RegistryUnavailable',
-      cause: { message: expect.stringContaining('no answer to CONNECT') },
+      message: expect.stringMatching(/, or the proxy to it, .* stays silent$/),
     });
   });
 
@@ -391,7 +375,7 @@ describe('a proxy on a unix socket', () => {
     await serveProxy('hang up');
     await expect(manifest(through)).rejects.toMatchObject({
       reason: 'RegistryUnavailable',
-      cause: { message: expect.stringContaining('hung up before an answer to CONNECT') },
+      cause: { message: 'Proxy Connection failed' },
     });
   });
 
@@ -399,7 +383,7 @@ describe('a proxy on a unix socket', () => {
     await serveProxy('refuse');
     await expect(manifest(through)).rejects.toMatchObject({
       reason: 'RegistryUnavailable',
-      cause: { message: expect.stringContaining('HTTP/1.1 403 No') },
+      cause: { message: expect.stringContaining('Proxy response (403)') },
     });
   });
 

@@ -5,13 +5,13 @@ import { anAssignment } from '../../../support/a-pod.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
-function credentialsOf(config: string) {
+function credentialsOf(config: string, type = 'dockerconfigjson') {
   const secret: Secret = {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: { name: 'pull', uid: 'u', resourceVersion: '1', creationTimestamp: '' },
-    type: 'kubernetes.io/dockerconfigjson',
-    data: { '.dockerconfigjson': base64(config) },
+    type: `kubernetes.io/${type}`,
+    data: { [`.${type}`]: base64(config) },
   };
   const imagePullSecrets = [{ name: 'missing' }, { name: 'pull' }];
   const secrets = new Map([['pull', secret]]);
@@ -34,13 +34,20 @@ it.each([
   ['null', 'null', []],
   ['auths that are no object', '{"auths":3}', []],
   ['something else than JSON', 'user:password', []],
+  ['an entry that is no object', '{"auths":{"r.example":null}}', []],
+  ['an entry that a credential helper keeps', entry({}), []],
   [
-    'an entry that is no object',
-    '{"auths":{"r.example":null}}',
-    [{ registry: 'r.example', username: '', password: '' }],
+    'an identity token',
+    entry({ auth: base64('ann:'), identitytoken: 'it' }),
+    [{ registry: 'r.example', username: '<token>', password: 'it' }],
   ],
 ])('reads %s', (_, config, expected) => {
   expect(credentialsOf(config)).toEqual(expected);
+});
+
+it('reads Secrets of the older type', () => {
+  const config = JSON.stringify({ 'r.example': { auth: base64('ann:pw'), email: 'a@r.example' } });
+  expect(credentialsOf(config, 'dockercfg')).toEqual(ann('pw'));
 });
 
 it('has none without imagePullSecrets', () => {
