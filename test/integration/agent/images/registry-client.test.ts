@@ -293,6 +293,18 @@ describe('a blob', () => {
     expect(await download(blob)).toEqual(blob);
   });
 
+  it.each([
+    ['announced shorter than it is', 200, { 'content-length': '200000' }, 0],
+    ['said to go on elsewhere', 206, { 'content-range': 'bytes 7-499999/500000' }, 200_000],
+  ])('that is %s arrives all the same', async (_, status, headers, from) => {
+    if (from > 0) registry.instead(/blobs/, cutAfter(from));
+    registry.instead(/blobs/, (_, response) => {
+      response.writeHead(status, headers as Record<string, string>);
+      response.end(status === 200 ? blob.subarray(0, 200_000) : blob);
+    });
+    expect(await download(blob)).toEqual(blob);
+  });
+
   it('that breaks again and again arrives, as long as some of it comes each time', async () => {
     const some: Answer = (request, response) => {
       const from = Number(/\d+/.exec(request.headers.range ?? '0')?.[0]);
