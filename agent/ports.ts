@@ -1,3 +1,4 @@
+import type { Transfer } from '../api/node-images.ts';
 import type { HostPort } from '../api/pod-facts.ts';
 import type { Op } from './kernel/op.ts';
 import type { ExecSession } from './kernel/shim.ts';
@@ -27,11 +28,15 @@ export interface ImagePort {
   list(): Promise<readonly ListedImage[]>;
   /** Nothing happens if it was found or pulled since (milliseconds since 1970). Layers that others share stay. */
   remove(id: string, unusedSinceMs: number): Promise<void>;
+  /** Removes compressed layers whose images are unpacked: only who exports or checks them misses them. Says how many. */
+  dropLayerBlobs(): Promise<number>;
 }
 
 export interface ListedImage extends Image {
   /** When it was last found or pulled; at the earliest when this agent started. */
   readonly lastUsedMs: number;
+  /** It stays until somebody removes it by hand. */
+  readonly isPinned: boolean;
 }
 
 export interface PullRequest {
@@ -50,6 +55,8 @@ export interface RegistryCredential {
 export interface PullProgress {
   readonly doneBytes: number;
   readonly totalBytes: number;
+  /** Lowest first. */
+  readonly layers: readonly Transfer[];
 }
 
 export interface Image {

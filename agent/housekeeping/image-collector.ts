@@ -15,7 +15,7 @@ export interface ImageLimits {
 export type NeededImages = ReadonlySet<string>;
 
 export interface ImageCollectorDeps {
-  readonly images: Pick<ImagePort, 'list' | 'remove'>;
+  readonly images: Pick<ImagePort, 'list' | 'remove' | 'dropLayerBlobs'>;
   readonly limits: ImageLimits;
   needed(): Promise<NeededImages>;
   usedPercent(): Promise<number>;
@@ -26,11 +26,17 @@ export interface ImageCollectorDeps {
 /** As the kubelet's default: between its pull and its start nobody seems to need an image. */
 const minAgeMs = 2 * 60_000;
 
-/** One pass: removes images one by one until the disk has room. True: it has; false: nothing is left that could go. */
+/**
+ * One pass: removes what images were unpacked from, then images one by one, until the disk has room. True: it has; false:
+ * nothing is left that could go.
+ */
 export async function collectImages(deps: ImageCollectorDeps): Promise<boolean> {
   const { images, limits, clock, log } = deps;
   let goal = limits.highPercent;
-  if (limits.maxAgeMs === undefined && (await deps.usedPercent()) <= goal) return true;
+  const isFull = (await deps.usedPercent()) > goal;
+  const count = isFull ? await images.dropLayerBlobs() : 0;
+  if (count > 0) log.info({ component: 'housekeeping', count }, 'compressed layers removed');
+  if (limits.maxAgeMs === undefined && (!isFull || (await deps.usedPercent()) <= goal)) return true;
   const unused = planCollection(await images.list(), await deps.needed());
   const now = clock.now();
   for (const { id, lastUsedMs, references } of unused) {
@@ -44,12 +50,13 @@ export async function collectImages(deps: ImageCollectorDeps): Promise<boolean> 
   return (await deps.usedPercent()) <= limits.highPercent;
 }
 
-/** Those that nobody needs, the one unused for longest first; of equals the one pulled first. Pure. */
+/** Those that nobody needs or wants to keep, the one unused for longest first; of equals the one pulled first. Pure. */
 function planCollection(
   images: readonly ListedImage[],
   needed: NeededImages,
 ): readonly ListedImage[] {
   return images
+    .filter(({ isPinned }) => !isPinned)
     .filter(({ id, references }) => ![id, ...references].some((name) => needed.has(name)))
     .toSorted((a, b) => a.lastUsedMs - b.lastUsedMs);
 }

@@ -77,6 +77,7 @@ export async function openBlobStore(directory: string, clock: Clock) {
     clock.now() - ((await readIfPresent(stat(join(partial, name))))?.mtimeMs ?? 0) >= lifeMs;
   return {
     findWhole,
+    remove: (digest: string) => removeAtOnce(digestHex(digest)),
     coming: (digest: string) => flights.view(digest),
     /** Has it transferred unless it is here, while `read` reads it: one's failure ends the other. Throws ImageError. */
     async ensure(blob: BlobTransfer, signal: AbortSignal, read?: Reader): Promise<void> {
@@ -103,13 +104,18 @@ export async function openBlobStore(directory: string, clock: Clock) {
       await writeFile(`${path}.new`, bytes, { mode: 0o600 });
       await rename(`${path}.new`, path);
     },
-    /** Removes every whole blob that isn't kept, and transfers that nobody went on with for so long. */
+    /** Removes every whole blob that isn't kept, and transfers that nobody went on with for so long. Says how many blobs. */
     async sweep(isKept: (digest: string) => boolean, lifeMs = partialLifeMs) {
-      for (const name of await readdir(blobs))
-        if (!isKept(`sha256:${name}`)) await removeAtOnce(name);
+      let count = 0;
+      for (const name of await readdir(blobs)) {
+        if (isKept(`sha256:${name}`)) continue;
+        await removeAtOnce(name);
+        count += 1;
+      }
       for (const name of await readdir(partial))
         if (flights.view(`sha256:${name}`) === undefined && (await isOld(name, lifeMs)))
           await rm(join(partial, name), { force: true });
+      return count;
     },
   };
 }

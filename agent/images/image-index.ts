@@ -14,6 +14,7 @@ export interface ImageRecord {
   readonly config: ImageConfig;
   /** Absent in records of an agent that kept none. */
   readonly blobs?: RecordedBlobs;
+  readonly isPinned?: boolean;
 }
 
 /** What the image was made of. Layers may have gone: they are unpacked. */
@@ -97,8 +98,9 @@ export function withRecord(records: ImageRecords, added: ImageRecord): ImageReco
       ...record,
       references: record.references.filter((name) => !moved.has(name.canonical)),
     }));
-  const before = records.find((record) => record.id === added.id)?.references ?? [];
+  const before = records.find((record) => record.id === added.id);
   const written = new Set(added.references.map((name) => name.written));
-  const references = [...before.filter((name) => !written.has(name.written)), ...added.references];
-  return [...others, { ...added, references }];
+  const kept = before?.references.filter((name) => !written.has(name.written)) ?? [];
+  const { isPinned = false } = before ?? added;
+  return [...others, { ...added, isPinned, references: [...kept, ...added.references] }];
 }

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
+import type { Transfer } from '../../api/node-images.ts';
 import type { Base } from '../../base/base.ts';
 import { together } from '../../base/deadline.ts';
 import type { PullRequest } from '../ports.ts';
@@ -131,7 +132,10 @@ async function isKnown({ index, layers }: ImagePullParts, record: ImageRecord): 
   return isSame && layers.haveAll(record.diffIds);
 }
 
-async function syncAll({ writer: [program, ...args], directory }: ImagePullParts): Promise<void> {
+export async function syncAll({
+  writer: [program, ...args],
+  directory,
+}: ImagePullParts): Promise<void> {
   try {
     await promisify(execFile)(program, [...args, '--sync', directory]);
   } catch (cause) {
@@ -154,8 +158,9 @@ async function ensureLayers(
   const work = async (shared: AbortSignal) => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [index, layer] = next;
-      await ensureLayer(pull, { layer, onBytes: (bytes) => report(index, bytes) }, shared);
-      report(index, layer.size);
+      const onBytes = (bytes: number) => report(index, { doneBytes: bytes });
+      await ensureLayer(pull, { layer, onBytes }, shared);
+      report(index, { doneBytes: layer.size, isDone: true });
     }
   };
   await together(signal, Array(Math.min(parallelLayers, layers.length)).fill(work));
@@ -188,10 +193,13 @@ function ensureLayer(
 }
 
 function progress({ onProgress }: ImagePull, layers: readonly PulledLayer[]) {
-  const done = layers.map(() => 0);
+  const transfers = layers.map(
+    ({ digest, size }): Transfer => ({ digest, doneBytes: 0, totalBytes: size, isDone: false }),
+  );
   const totalBytes = layers.reduce((sum, layer) => sum + layer.size, 0);
-  return (index: number, bytes: number) => {
-    done[index] = bytes;
-    onProgress({ doneBytes: done.reduce((sum, part) => sum + part, 0), totalBytes });
+  return (index: number, change: Partial<Transfer>) => {
+    transfers[index] = { ...(transfers[index] as Transfer), ...change };
+    const doneBytes = transfers.reduce((sum, layer) => sum + layer.doneBytes, 0);
+    onProgress({ doneBytes, totalBytes, layers: transfers });
   };
 }

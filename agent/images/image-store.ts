@@ -5,7 +5,7 @@ import type { Image, ImagePort, PullRequest } from '../ports.ts';
 import { openBlobStore } from './blob-store.ts';
 import { type ImageRecord, type ImageRecords, openImageIndex } from './image-index.ts';
 import { type ImagePull, type ImagePullParts, pullImage } from './image-pull.ts';
-import { withPeers } from './image-source.ts';
+import { type ImageSource, withPeers } from './image-source.ts';
 import { defaultLayerLimits, type LayerLimits } from './layer-plan.ts';
 import { openLayerStore } from './layer-store.ts';
 import type { PeerIdentity, PeerNetwork } from './peer-client.ts';
@@ -32,22 +32,26 @@ export interface ImageStoreOptions extends Base {
 export interface ImageStore extends ImagePort {
   /** This node has another certificate. */
   renewIdentity(identity: PeerIdentity): Promise<void>;
+  /** For those who change images by hand. */
+  readonly shelf: ImageShelf;
   close(): Promise<void>;
+}
+
+export interface ImageShelf {
+  readonly parts: ImagePullParts;
+  readonly transport: Transport;
+  /** Where an image of this name comes from. */
+  sourceOf(request: Pick<PullRequest, 'reference' | 'credentials'>): ImageSource;
+  take(pull: Omit<ImagePull, 'parts'>, signal: AbortSignal): Promise<ImageRecord>;
 }
 
 /** The node's images. Layers that a crashed predecessor left half-done are removed here. */
 export async function openImageStore(options: ImageStoreOptions): Promise<ImageStore> {
-  const { directory } = options;
-  const pins = openPins();
-  const index = await openImageIndex(join(directory, 'images.json'));
-  const layers = await openLayerStore(directory);
-  const blobs = await openBlobStore(directory, options.clock);
-  const unpacker = openUnpacker(options.clock);
-  const limits = options.limits ?? defaultLayerLimits;
-  const parts: ImagePullParts = { ...options, limits, layers, blobs, pins, index, unpacker };
+  const parts = await openParts(options);
+  const { pins, index, layers, blobs } = parts;
   const transport = openTransport(options.network);
   const peers = options.peers && openPeers(options.peers, options);
-  const registries = { ...options, parts, transport, peers };
+  const registries = { ...options, transport, peers };
   const isNeeded = (digest: string) => pins.has(digest) || index.names(digest);
   const sweep = async () => {
     await layers.sweep(isNeeded);
@@ -60,8 +64,18 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     (await servePeers({ ...options, ...options.peers, blobs, index, peers }));
   const uses = imageUses(options.clock);
   const flights = sharedFlights<ImageRecord>();
+  const shelf: ImageShelf = {
+    ...{ parts, transport },
+    sourceOf: (request) => sourceOf(request, registries),
+    async take(pull, signal) {
+      const record = await pullImage({ ...pull, parts }, signal);
+      uses.begin(record.id);
+      return record;
+    },
+  };
 
   return {
+    shelf,
     async find(text) {
       const record = findRecord(index.records(), parseReference(text));
       if (record === undefined || !uses.begin(record.id)) return undefined;
@@ -69,7 +83,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     },
     async pull(request, signal) {
       const start = (shared: AbortSignal) => ({
-        outcome: pullImage(pullOf(request, registries), shared),
+        outcome: shelf.take(pullOf(request, shelf), shared),
         view: undefined,
       });
       const record = await flights.board(flightKey(request), signal, start).outcome;
@@ -80,8 +94,10 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
       return index.records().map((record) => ({
         ...image(parts, record),
         lastUsedMs: uses.last(record.id),
+        isPinned: record.isPinned ?? false,
       }));
     },
+    dropLayerBlobs: () => dropLayerBlobs(parts),
     async remove(id, unusedSinceMs) {
       if (!uses.end(id, unusedSinceMs)) return;
       const others = (records: ImageRecords) => records.filter((r) => r.id !== id);
@@ -95,29 +111,51 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     async close() {
       server?.close();
       await peers?.close();
-      await unpacker.close();
+      await parts.unpacker.close();
       await transport.close();
     },
   };
 }
 
+async function openParts(options: ImageStoreOptions): Promise<ImagePullParts> {
+  const { directory, clock, limits = defaultLayerLimits } = options;
+  return {
+    ...{ ...options, limits, pins: openPins(), unpacker: openUnpacker(clock) },
+    index: await openImageIndex(join(directory, 'images.json')),
+    layers: await openLayerStore(directory),
+    blobs: await openBlobStore(directory, clock),
+  };
+}
+
+async function dropLayerBlobs({ index, layers, blobs, pins }: ImagePullParts): Promise<number> {
+  const unpacked = new Set<string>();
+  for (const { diffIds, blobs: made } of index.records())
+    if (await layers.haveAll(diffIds))
+      for (const { digest } of made?.layers ?? []) unpacked.add(digest);
+  return blobs.sweep((digest) => !unpacked.has(digest) || pins.has(digest));
+}
+
 interface Registries extends Omit<ImageStoreOptions, 'peers'> {
-  readonly parts: ImagePullParts;
   readonly transport: Transport;
   readonly peers: Peers | undefined;
 }
 
-function pullOf(
-  { reference: written, credentials, onProgress }: PullRequest,
-  { parts, peers, ...options }: Registries,
-): ImagePull {
+function sourceOf(
+  { reference: written, credentials }: Pick<PullRequest, 'reference' | 'credentials'>,
+  { peers, ...options }: Registries,
+): ImageSource {
   const reference = parseReference(written);
   const client = registryClient({ ...options, reference, credentials });
   const origin = { ...client, download: client.downloadBlob };
+  return peers ? withPeers(origin, formatReference(reference), { ...options, peers }) : origin;
+}
+
+function pullOf(request: PullRequest, { sourceOf }: ImageShelf): Omit<ImagePull, 'parts'> {
+  const { reference: written, credentials, onProgress } = request;
+  const reference = parseReference(written);
   const canonical = formatReference(reference);
   return {
-    ...{ parts, onProgress },
-    source: peers ? withPeers(origin, canonical, { ...options, peers }) : origin,
+    ...{ onProgress, source: sourceOf(request) },
     wanted: reference.digest ?? reference.tag ?? 'latest',
     name: { written, canonical, isOpen: credentials.length === 0 },
   };

@@ -26,6 +26,12 @@ export async function openLayerStore(directory: string) {
   /** A layer on its way out: whoever asks for it meanwhile must not find it there. */
   let leaving: Promise<void> = Promise.resolve();
   const scratch = (name: string) => join(unfinished, `${name}-${++serial}`);
+  const remove = async (diffId: string) => {
+    const going = scratch(digestHex(diffId));
+    leaving = readIfPresent(rename(path(diffId), going));
+    await leaving;
+    await rm(going, { recursive: true, force: true });
+  };
 
   return {
     path,
@@ -45,11 +51,19 @@ export async function openLayerStore(directory: string) {
     async sweep(isKept: (diffId: string) => boolean) {
       for (const name of await readdir(layers)) {
         const diffId = `sha256:${name}`;
-        if (isKept(diffId)) continue;
-        const going = scratch(name);
-        leaving = rename(join(layers, name), going);
-        await leaving;
-        await rm(going, { recursive: true, force: true });
+        if (!isKept(diffId)) await remove(diffId);
+      }
+    },
+    /** No error if it isn't there. */
+    remove,
+    /** An empty directory for as long as it is worked with. */
+    async withScratch<T>(work: (directory: string) => Promise<T>): Promise<T> {
+      const directory = scratch('work');
+      await mkdir(directory, { mode: 0o755 });
+      try {
+        return await work(directory);
+      } finally {
+        await rm(directory, { recursive: true, force: true });
       }
     },
   };

@@ -37,7 +37,9 @@ export function imagePortContract(open: () => Promise<ImageSubject>): void {
     expect(image.references).toEqual([reference]);
     expect(image.config.cmd).toEqual(['serve']);
     expect(await subject.images.find(reference)).toEqual(image);
-    expect(await subject.images.list()).toEqual([{ ...image, lastUsedMs: expect.any(Number) }]);
+    expect(await subject.images.list()).toEqual([
+      { ...image, lastUsedMs: expect.any(Number), isPinned: false },
+    ]);
   });
 
   it('lists an image once, with every reference that led to it', async () => {
@@ -81,6 +83,15 @@ export function imagePortContract(open: () => Promise<ImageSubject>): void {
     expect(after?.lastUsedMs).toBeGreaterThanOrEqual(before?.lastUsedMs ?? Number.NaN);
   });
 
+  it('is as whole without the layers that it was unpacked from', async () => {
+    const reference = await subject.publish(web);
+    const image = await pull(reference);
+    expect(await subject.images.dropLayerBlobs()).toBe(2);
+    expect(await subject.images.dropLayerBlobs()).toBe(0);
+    expect(await subject.images.find(reference)).toEqual(image);
+    expect(await pull(reference)).toEqual(image);
+  });
+
   it('gives every caller of the same pull the same image', async () => {
     const reference = await subject.publish(web);
     const images = await Promise.all([pull(reference), pull(reference), pull(reference)]);
@@ -93,6 +104,7 @@ export function imagePortContract(open: () => Promise<ImageSubject>): void {
     await pull(reference, { onProgress: (progress) => seen.push(progress) });
     const last = seen.at(-1);
     expect(last?.doneBytes).toBe(last?.totalBytes);
+    expect(last?.layers.map(({ isDone }) => isDone)).toEqual([true, true]);
   });
 
   it('refuses what no registry has, and what is no name', async () => {

@@ -1,6 +1,6 @@
 import { ImageError } from '../../../agent/images/image-error.ts';
 import { formatReference, parseReference } from '../../../agent/images/reference.ts';
-import type { Image, ImagePort, PullRequest } from '../../../agent/ports.ts';
+import type { Image, ImagePort, PullProgress, PullRequest } from '../../../agent/ports.ts';
 import { type Clock, systemClock } from '../../../base/clock.ts';
 
 /** Images in memory, at registries in memory. */
@@ -19,6 +19,7 @@ export function fakeImages(clock: Clock = systemClock()): FakeImages {
   const present = new Map<string, Image>();
   const pulls: PullRequest[] = [];
   const lastUsed = new Map<string, number>();
+  let compressed = new Set<string>();
   const used = (image: Image | undefined) => {
     if (image) lastUsed.set(image.id, clock.now());
     return image;
@@ -46,7 +47,8 @@ export function fakeImages(clock: Clock = systemClock()): FakeImages {
       const answer = published.get(name) ?? unknown(name);
       if (answer instanceof ImageError) throw answer;
       const image = complete(request.reference, answer);
-      request.onProgress({ doneBytes: image.sizeBytes, totalBytes: image.sizeBytes });
+      request.onProgress(done(image));
+      if (!present.has(image.id)) for (const layer of image.layers) compressed.add(layer);
       used(image);
       return add(present, image, canonical);
     },
@@ -54,11 +56,23 @@ export function fakeImages(clock: Clock = systemClock()): FakeImages {
       [...present.values()].map((image) => ({
         ...image,
         lastUsedMs: lastUsed.get(image.id) ?? 0,
+        isPinned: false,
       })),
     async remove(id, unusedSinceMs) {
       if ((lastUsed.get(id) ?? 0) <= unusedSinceMs) present.delete(id);
     },
+    async dropLayerBlobs() {
+      const { size } = compressed;
+      compressed = new Set();
+      return size;
+    },
   };
+}
+
+function done({ sizeBytes, layers }: Image): PullProgress {
+  const [doneBytes, totalBytes] = [sizeBytes, sizeBytes];
+  const transfer = (digest: string) => ({ digest, doneBytes, totalBytes, isDone: true });
+  return { doneBytes, totalBytes, layers: layers.map(transfer) };
 }
 
 function unknown(name: string): ImageError {

@@ -103,7 +103,9 @@ describe('an image on disk', () => {
     await reopen();
     const asked = registry.requests.length;
     expect(await store.find(reference)).toEqual(image);
-    expect(await store.list()).toEqual([{ ...image, lastUsedMs: expect.any(Number) }]);
+    expect(await store.list()).toEqual([
+      { ...image, lastUsedMs: expect.any(Number), isPinned: false },
+    ]);
     expect(registry.requests.length).toBe(asked);
   });
 

@@ -82,7 +82,7 @@ it('tells how far it is, at most every two seconds', async () => {
   const before = world.reported.length;
   for (let tenth = 1; tenth <= 100; tenth++) {
     await world.elapse(100);
-    onProgress({ doneBytes: tenth * 100_000, totalBytes: 10_000_000 });
+    onProgress({ doneBytes: tenth * 100_000, totalBytes: 10_000_000, layers: [] });
   }
   await world.elapse(1);
   expect(world.reported.length - before).toBe(5);

@@ -15,22 +15,35 @@ const image = (
   id,
   references,
   lastUsedMs: 1000 * minute - minutesAgo * minute,
+  isPinned: false,
 });
+
+interface Disk {
+  readonly used: number;
+  readonly needed?: readonly string[];
+  /** Percent of the disk that compressed layers take. */
+  readonly blobs?: number;
+}
 
 /** Each image takes 5 % of the disk. Gives the ids removed, in order, and whether there is room. */
 async function collect(
   images: readonly ListedImage[],
-  { used, needed = [], ...limits }: { used: number; needed?: string[] } & Partial<ImageLimits>,
+  { used, needed = [], blobs = 0, ...limits }: Disk & Partial<ImageLimits>,
 ) {
+  let dropped = 0;
   const removed: string[] = [];
   const hasRoom = await collectImages({
     images: {
       list: async () => images,
       remove: async (id) => void removed.push(id),
+      async dropLayerBlobs() {
+        dropped = blobs;
+        return 1;
+      },
     },
     limits: { highPercent: 85, lowPercent: 80, maxAgeMs: undefined, ...limits },
     needed: async () => new Set(needed),
-    usedPercent: async () => used - 5 * removed.length,
+    usedPercent: async () => used - dropped - 5 * removed.length,
     clock: fakeClock(1000 * minute),
     log: silentLog,
   });
@@ -46,6 +59,22 @@ describe('images', () => {
 
   it('go above the high mark down to the low one, the one unused for longest first', async () => {
     expect(await collect(three, { used: 89 })).toEqual({ removed: ['a', 'b'], hasRoom: true });
+  });
+
+  it('stay while compressed layers that can go are enough', async () => {
+    expect(await collect(three, { used: 89, blobs: 4 })).toEqual({ removed: [], hasRoom: true });
+    expect(await collect(three, { used: 92, blobs: 2 })).toEqual({
+      removed: ['a', 'b'],
+      hasRoom: true,
+    });
+  });
+
+  it('stay when they are pinned, however old', async () => {
+    const pinned = [{ ...image('a', 30), isPinned: true }, image('b', 20)];
+    expect(await collect(pinned, { used: 99, maxAgeMs: minute })).toEqual({
+      removed: ['b'],
+      hasRoom: false,
+    });
   });
 
   it('stay when a pod names them or a container stands on them', async () => {

@@ -71,7 +71,7 @@ check(
         'web',
         {
           state: 'pulling',
-          progress: { doneBytes: 12_345_678, totalBytes: 45_600_000 },
+          progress: { doneBytes: 12_345_678, totalBytes: 45_600_000, layers: [] },
           failed: undefined,
         },
       ],
