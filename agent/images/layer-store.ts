@@ -1,6 +1,7 @@
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readIfPresent } from '../../base/durable-file.ts';
+import { removeTree } from '../../base/remove-tree.ts';
 import { digestHex } from './digest.ts';
 import { sharedFlights } from './shared-flight.ts';
 
@@ -18,7 +19,7 @@ type Unpack = (directory: string, signal: AbortSignal) => Promise<void>;
 export async function openLayerStore(directory: string) {
   const layers = join(directory, 'layers');
   const unfinished = join(directory, 'unfinished');
-  await rm(unfinished, { recursive: true, force: true });
+  await removeTree(unfinished);
   for (const path of [layers, unfinished]) await mkdir(path, { recursive: true, mode: 0o700 });
   const flights = sharedFlights<void>();
   const path = (diffId: string) => join(layers, digestHex(diffId));
@@ -30,7 +31,7 @@ export async function openLayerStore(directory: string) {
     const going = scratch(digestHex(diffId));
     leaving = readIfPresent(rename(path(diffId), going));
     await leaving;
-    await rm(going, { recursive: true, force: true });
+    await removeTree(going);
   };
 
   return {
@@ -63,7 +64,7 @@ export async function openLayerStore(directory: string) {
       try {
         return await work(directory);
       } finally {
-        await rm(directory, { recursive: true, force: true });
+        await removeTree(directory);
       }
     },
   };
@@ -78,7 +79,7 @@ async function fill(
     await unpack(at.scratch);
     await rename(at.scratch, at.path);
   } catch (error) {
-    await rm(at.scratch, { recursive: true, force: true });
+    await removeTree(at.scratch);
     throw error;
   }
 }

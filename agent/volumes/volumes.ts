@@ -1,7 +1,8 @@
 import { strict as assert } from 'node:assert';
-import { chmod, chown, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { readIfPresent } from '../../base/durable-file.ts';
+import { removeTree } from '../../base/remove-tree.ts';
 import type { VolumePort, VolumeSource, VolumeSpec } from '../ports.ts';
 import { writeVolumeFiles } from './volume-files.ts';
 
@@ -15,9 +16,9 @@ export function openVolumes(options: { readonly volumesDir: string }): VolumePor
   return {
     ensure: (uid, volume) => ensure(volumesDir, uid, volume),
     async remove(uid) {
-      // fs.rm unlinks symbolic links and never follows them.
+      // Symbolic links are unlinked and never followed.
       await inWords(`removing the volumes of pod ${uid}`, () =>
-        rm(join(volumesDir, assertName(uid)), { recursive: true, force: true }),
+        removeTree(join(volumesDir, assertName(uid))),
       );
     },
     list: () =>
