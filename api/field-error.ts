@@ -100,8 +100,7 @@ export const errorsOfEach = <T>(
   entries: readonly T[] | undefined,
   at: FieldPath,
   check: (entry: T, at: FieldPath, index: number) => Finding,
-): FieldErrors =>
-  errorsOf(...(entries ?? []).map((entry, index) => check(entry, at(index), index)));
+): FieldErrors => errorsOf(...(entries ?? []).map((entry, i) => check(entry, at(i), i)));
 
 /** What `rule` says against the value, as "must …", if it does. */
 export function check<T>(at: FieldPath, value: T, rule: (value: T) => string | undefined) {

@@ -104,13 +104,10 @@ function checkType(kind: Kind, object: unknown): FieldErrors {
   const expected = { apiVersion: apiVersionOf(kind), kind: kind.kind };
   return (['apiVersion', 'kind'] as const)
     .filter((name) => object[name] !== expected[name])
-    .map((name) =>
-      field.invalid(
-        fieldPath(name),
-        object[name],
-        `must be ${JSON.stringify(expected[name])} here`,
-      ),
-    );
+    .map((name) => {
+      const why = `must be ${JSON.stringify(expected[name])} here`;
+      return field.invalid(fieldPath(name), object[name], why);
+    });
 }
 
 function checkWhole<F extends Fields>(kind: Kind<F>, object: KubeObject<F>): FieldErrors {

@@ -213,8 +213,7 @@ const validateBytes: Rule<string> = (quantity, at) => {
   if (nano % 1_000_000_000n === 0n) return [];
   const bytes = Number(nano) / 1e9;
   const meant = /^(\d+)m$/.exec(quantity)?.[1];
-  const advice =
-    meant === undefined ? 'must be a whole number of bytes' : `did you mean "${meant}Mi"?`;
+  const advice = meant ? `did you mean "${meant}Mi"?` : 'must be a whole number of bytes';
   return [field.invalid(at, quantity, `is ${bytes} bytes; ${advice}`)];
 };
 

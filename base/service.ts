@@ -56,7 +56,7 @@ export async function openService(
     logSink: config.journal ? (record) => manager.journal(journalFields(record, name)) : undefined,
     ready(work) {
       if (!config.notify) return () => {};
-      const stop = giveSigns({ ...work, manager, watchdogMs: config.watchdogMs, clock });
+      const stop = giveSigns({ ...work, ...config, manager, clock });
       return () => {
         void stop();
         manager.notify('STOPPING=1');
@@ -69,11 +69,7 @@ const lookEveryMs = 1000;
 
 /** A task that hangs is not repeated: silence, then, is what systemd hears. */
 function giveSigns(
-  options: ServiceWork & {
-    readonly manager: ServiceManager;
-    readonly watchdogMs: number | undefined;
-    readonly clock: Clock;
-  },
+  options: ServiceWork & ServiceConfig & { readonly manager: ServiceManager; clock: Clock },
 ): () => Promise<void> {
   const { manager, watchdogMs = Number.POSITIVE_INFINITY, clock } = options;
   let status = options.status();

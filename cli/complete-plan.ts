@@ -24,11 +24,8 @@ export interface Completion {
 }
 
 /** From the command's own declaration. Throws UsageError for a kind that there isn't. Pure. */
-export function planCompletion(
-  command: Command,
-  { words, pending, ended }: WordsSoFar,
-  current: string,
-): Completion {
+export function planCompletion(command: Command, line: WordsSoFar, current: string): Completion {
+  const { words, pending, ended } = line;
   if (pending) return planValue(pending, words, current);
   const [, flag = '', value = ''] = /^(--[\w-]+)=(.*)$/.exec(current) ?? [];
   const option = findOption(command, flag);

@@ -10,7 +10,7 @@ import { didYouMean } from '../base/closest.ts';
 import type { Reply } from './client.ts';
 import { kindOf } from './kind-lookup.ts';
 import type { Finding, Manifest, ManifestObject } from './manifest.ts';
-import type { Api, ObjectRef } from './resources.ts';
+import { type Api, type ObjectRef, objectPath } from './resources.ts';
 
 /** An object that says what it is. */
 export interface NamedObject {
@@ -78,10 +78,9 @@ export function nameObjects({ objects, findings }: Manifest, namespace: string) 
       wrong.push(result);
       continue;
     }
-    const { kind, namespace: place, name } = result.ref;
-    const key = `${kind.plural}.${kind.group}/${place}/${name}`;
-    const first = named.get(key);
-    if (first === undefined) named.set(key, result);
+    const path = objectPath(result.ref);
+    const first = named.get(path);
+    if (first === undefined) named.set(path, result);
     else wrong.push(findingAt(written, { subject: subjectOf(result.ref), message: twice(first) }));
   }
   return { named: [...named.values()], findings: wrong };

@@ -15,22 +15,18 @@ export async function runInTerminal(cli: Cli, wanted: ExecWanted): Promise<numbe
   const connection = await openExec(cli.api, wanted);
   for (const stream of ['stdout', 'stderr'] as const)
     connection[stream].on('data', (chunk: Buffer) => void cli.io[stream].write(chunk));
-  const restore = [
-    ...(wanted.stdin ? [passInput(cli.io, connection)] : []),
-    ...(wanted.tty ? [passSize(cli.io, connection)] : []),
-    ...(wanted.tty && wanted.stdin ? [makeRaw(cli.io)] : []),
-  ];
+  using undo = new DisposableStack();
+  undo.defer(connection.close);
+  if (wanted.stdin) undo.defer(passInput(cli.io, connection));
+  if (wanted.tty) undo.defer(passSize(cli.io, connection));
+  if (wanted.tty && wanted.stdin) undo.defer(makeRaw(cli.io));
   const interruption = cli.io.interruption();
-  const hangUp = () => connection.close();
-  interruption.addEventListener('abort', hangUp, { once: true });
+  interruption.addEventListener('abort', connection.close, { once: true });
+  undo.defer(() => interruption.removeEventListener('abort', connection.close));
   try {
     return await connection.exited;
   } catch (error) {
     throw interruption.aborted ? new AlreadyTold(130) : error;
-  } finally {
-    interruption.removeEventListener('abort', hangUp);
-    for (const undo of restore) undo();
-    connection.close();
   }
 }
 

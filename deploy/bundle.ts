@@ -68,10 +68,8 @@ function stampVersion(version: string) {
 
 /** Of each package of which something is in the bundle: its name, version, licence, and the licence's text. */
 function licences({ inputs }: Metafile): string {
-  const found = Object.keys(inputs).map(
-    (path) => /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(path)?.[0],
-  );
-  const packages = [...new Set(found)].filter((path) => path !== undefined).toSorted();
+  const packageOf = (path: string) => /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? [];
+  const packages = [...new Set(Object.keys(inputs).flatMap(packageOf))].toSorted();
   return [...packages, 'node_modules/koffi'].map(licenceOf).join(`\n${'-'.repeat(80)}\n`);
 }
 

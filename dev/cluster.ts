@@ -43,11 +43,9 @@ export async function startDevCluster(
   const joining = await keepControllers(site, hosts.controllers, etcd);
   const { port, kubeconfig } = await forwardControllers(site, hosts.controllers);
   signal.throwIfAborted();
-  await Promise.all(
-    hosts.nodes.map((host) =>
-      keepAgent(site, host, [...joining, '--cgroup-parent', cgroups.of(host.name)]),
-    ),
-  );
+  const keep = (host: VirtualHost) =>
+    keepAgent(site, host, [...joining, '--cgroup-parent', cgroups.of(host.name)]);
+  await Promise.all(hosts.nodes.map(keep));
   await keepRelays(site, hosts.nodes);
   signal.throwIfAborted();
   const all = started.move();

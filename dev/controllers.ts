@@ -28,11 +28,9 @@ export async function keepControllers(
   };
   const store = etcd.flatMap((url) => ['--etcd', url]);
   await keepController(site, first, store);
-  await Promise.all(
-    others.map(async (host) =>
-      keepController(site, host, [...store, ...(await joiningAs('controller'))]),
-    ),
-  );
+  const keepOther = async (host: VirtualHost) =>
+    keepController(site, host, [...store, ...(await joiningAs('controller'))]);
+  await Promise.all(others.map(keepOther));
   const controllers = hosts.flatMap(({ address }) => ['--controller', `${address}:6444`]);
   return [...(await joiningAs('node')), ...controllers];
 }

@@ -76,14 +76,13 @@ export type VirtualHost = Awaited<ReturnType<typeof startVirtualHost>>;
 async function started(name: string, unshare: ChildProcess): Promise<number> {
   const words: string[] = [];
   unshare.stderr?.on('data', (chunk: Buffer) => words.push(chunk.toString()));
-  const ready = new Promise<void>((resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     unshare.stdout?.once('data', () => resolve());
     unshare.once('error', reject);
     unshare.once('exit', () =>
       reject(new Error(`host ${name} did not start: ${words.join('').trim()}`)),
     );
   });
-  await ready;
   return childrenOf(unshare)[0] ?? 0;
 }
 

@@ -25,16 +25,12 @@ export const definePortForward = defineVerb({
     const ref = { ...parsePodTarget(target), namespace: await cli.namespace() };
     // At once, so that what can't be is said before anything listens.
     await Promise.all(forwards.map(({ remote }) => findEnd(cli, ref, remote)));
-    const listeners: (() => void)[] = [];
-    try {
-      for (const forward of forwards)
-        for (const host of address.split(','))
-          listeners.push(await listen(cli, ref, { ...forward, host }));
-      const interruption = cli.io.interruption();
-      if (!interruption.aborted) await once(interruption, 'abort');
-    } finally {
-      for (const close of listeners) close();
-    }
+    using listeners = new DisposableStack();
+    for (const forward of forwards)
+      for (const host of address.split(','))
+        listeners.defer(await listen(cli, ref, { ...forward, host }));
+    const interruption = cli.io.interruption();
+    if (!interruption.aborted) await once(interruption, 'abort');
   },
 });
 

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtempDisposable, readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -41,15 +41,14 @@ const latestOf = (files: readonly string[], name: string): string | undefined =>
 
 /** Into a directory of its own first: a broken or concurrent download is never mistaken for a package. */
 async function download(names: readonly string[], debs: string): Promise<void> {
-  const partial = await mkdtemp(join(debs, '.partial-'));
+  await using partial = await mkdtempDisposable(join(debs, '.partial-'));
+  const { path } = partial;
   try {
-    await run('apt-get', ['-q', 'download', ...names], { cwd: partial });
-    for (const file of await readdir(partial)) await rename(join(partial, file), join(debs, file));
+    await run('apt-get', ['-q', 'download', ...names], { cwd: path });
+    for (const file of await readdir(path)) await rename(join(path, file), join(debs, file));
   } catch (cause) {
     const hint = 'the package lists may be missing or old: run "apt-get update" once';
     throw new Error(`downloading Debian packages ${names.join(', ')} (${hint})`, { cause });
-  } finally {
-    await rm(partial, { recursive: true, force: true });
   }
 }
 
@@ -65,13 +64,9 @@ async function unpack(file: string, cacheDir: string): Promise<string> {
 export async function ensureDirectory(directory: string, fill: (partial: string) => Promise<void>) {
   if (existsSync(directory)) return;
   await mkdir(dirname(directory), { recursive: true });
-  const partial = await mkdtemp(`${directory}.partial-`);
-  try {
-    await fill(partial);
-    await publish(partial, directory);
-  } finally {
-    await rm(partial, { recursive: true, force: true });
-  }
+  await using partial = await mkdtempDisposable(`${directory}.partial-`);
+  await fill(partial.path);
+  await publish(partial.path, directory);
 }
 
 /** Renames a finished directory into place. Someone else was faster: theirs is as good. */

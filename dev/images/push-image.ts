@@ -35,8 +35,7 @@ async function pushBlob(image: OciImage, { digest }: Descriptor, url: string): P
 async function call(url: string, wanted: RequestInit, accept: readonly number[]) {
   const response = await fetch(url, wanted);
   const text = await response.text();
-  if (accept.includes(response.status)) return response;
-  throw new Error(
-    `${wanted.method} ${url}: the registry answered ${response.status} ${text.trim()}`,
-  );
+  const { status } = response;
+  if (accept.includes(status)) return response;
+  throw new Error(`${wanted.method} ${url}: the registry answered ${status} ${text.trim()}`);
 }

@@ -49,7 +49,7 @@ async function listeningAddress(child: ChildProcess): Promise<string> {
   if (child.stderr === null) throw new Error('docker-registry: standard error is not a pipe');
   const lines = createInterface({ input: child.stderr });
   const seen: string[] = [];
-  const address = new Promise<string>((resolve, reject) => {
+  return new Promise<string>((resolve, reject) => {
     lines.on('line', (line) => {
       const match = /listening on (\[::\]:\d+|[^\s"]+)/.exec(line);
       if (match?.[1] !== undefined) resolve(match[1]);
@@ -58,7 +58,6 @@ async function listeningAddress(child: ChildProcess): Promise<string> {
     child.once('error', reject);
     child.once('exit', () => reject(new Error(`docker-registry ended: ${seen.join(' | ')}`)));
   });
-  return address;
 }
 
 async function stop(child: ChildProcess): Promise<void> {
