@@ -1,11 +1,8 @@
 /** What matters of a resolv.conf(5): addresses of servers and domains to search, in their order. */
-export interface ResolvConf {
-  readonly nameservers: readonly string[];
-  readonly search: readonly string[];
-}
+export type ResolvConf = ReturnType<typeof parseResolvConf>;
 
 /** Of several `search` or `domain` lines the last counts, as for the C library. */
-export function parseResolvConf(text: string): ResolvConf {
+export function parseResolvConf(text: string) {
   const lines = text.split('\n').map((line) => line.trim().split(/\s+/));
   const search = lines.findLast(([word]) => word === 'search' || word === 'domain');
   return {

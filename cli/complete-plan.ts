@@ -39,19 +39,14 @@ export function planCompletion(command: Command, line: WordsSoFar, current: stri
   return planWord(argument, words, { at, current });
 }
 
-export interface WordsSoFar {
-  readonly words: readonly string[];
-  /** Of flags that have one, by their attribute's name. */
-  readonly values: Readonly<Record<string, string>>;
-  /** The flag that the next word is the value of. */
-  readonly pending: Option | undefined;
-  /** Behind "--": words of somebody else. */
-  readonly ended: boolean;
-}
+export type WordsSoFar = ReturnType<typeof readWords>;
 
-export function readWords(command: Command, given: readonly string[]): WordsSoFar {
+/** `ended`: behind "--" are words of somebody else. */
+export function readWords(command: Command, given: readonly string[]) {
   const words: string[] = [];
+  /** Of flags that have one, by their attribute's name. */
   const values: Record<string, string> = {};
+  /** The flag that the next word is the value of. */
   let pending: Option | undefined;
   for (const word of given) {
     if (word === '--' && !pending) return { words, values, pending, ended: true };

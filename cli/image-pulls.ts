@@ -2,14 +2,10 @@ import type { Event } from '../api/event.ts';
 import type { Pod } from '../api/pod.ts';
 
 /** An image on its way to the nodes, as pods' events and statuses tell it. */
-export interface ImagePull {
-  readonly image: string;
-  readonly bytes: number;
-  readonly nodes: readonly { readonly node: string; readonly seconds: number }[];
-}
+export type ImagePull = ReturnType<typeof imagePulls>[number];
 
 /** Pulls of these pods that have ended. Pure. */
-export function imagePulls(events: readonly Event[], pods: readonly Pod[]): readonly ImagePull[] {
+export function imagePulls(events: readonly Event[], pods: readonly Pod[]) {
   const nodeOf = new Map(pods.map(({ metadata, spec }) => [metadata.uid, spec.nodeName ?? '']));
   const pulls = events.flatMap(({ message = '', involvedObject: { uid = '' } }) => {
     const node = nodeOf.get(uid);

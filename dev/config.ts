@@ -59,18 +59,11 @@ function sudoCaller(env: NodeJS.ProcessEnv): { uid: number; gid: number } | unde
   return SUDO_UID && SUDO_GID ? { uid: Number(SUDO_UID), gid: Number(SUDO_GID) } : undefined;
 }
 
-/** A port of this machine that leads to a Service. */
-export interface Publication {
-  readonly address: string;
-  /** 0: any free one. */
-  readonly port: number;
-  /** "hello.default" */
-  readonly service: string;
-  readonly servicePort: number;
-}
+/** A port of this machine, 0 for any free one, that leads to a Service, "hello.default". */
+export type Publication = ReturnType<typeof parsePublication>;
 
 /** "[ADDRESS:]PORT:SERVICE[.NAMESPACE][:PORT]". Throws UsageError. */
-export function parsePublication(text: string): Publication {
+export function parsePublication(text: string) {
   const label = '[a-z0-9](?:[-a-z0-9]*[a-z0-9])?';
   const format = new RegExp(`^(?:([\\d.]+):)?(\\d+):(${label})(?:\\.(${label}))?(?::(\\d+))?$`);
   const [, address = '127.0.0.1', port, name, namespace = 'default', servicePort = '80'] =
