@@ -1,9 +1,9 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { ConfigMap } from '../../api/config-map.ts';
 import type { Generation } from '../../api/generation.ts';
 import type { Pod } from '../../api/pod.ts';
 import type { Secret } from '../../api/secret.ts';
 import type { Rng } from '../../base/rng.ts';
+import { nonceBytes, seal, unseal } from '../../base/sealed.ts';
 import type { NetworkTable, UserNamespaceRange } from '../ports.ts';
 
 /** One pod that this node is to run, with everything that it names. Written only by the ledger. */
@@ -74,11 +74,12 @@ export type NetworkFile = Readonly<{ generation: Generation; network: NetworkTab
 export function assignmentCodec(key: Uint8Array, rng: Rng) {
   return {
     encodePod({ configMaps, secrets, userNamespace, ...rest }: PodAssignment): string {
-      const from = { key, uid: rest.uid, nonce: rng.bytes(nonceBytes) };
+      const plain = Buffer.from(JSON.stringify([...secrets.values()]));
+      const sealed = seal(plain, { key, context: rest.uid, nonce: rng.bytes(nonceBytes) });
       const file: PodFile = {
         ...rest,
         configMaps: [...configMaps.values()],
-        secrets: seal(JSON.stringify([...secrets.values()]), from),
+        secrets: sealed.toString('base64'),
         userNamespace: userNamespace ?? null,
       };
       return JSON.stringify(file);
@@ -86,11 +87,12 @@ export function assignmentCodec(key: Uint8Array, rng: Rng) {
     /** Throws when the file is not what was written, or was written with another key. */
     decodePod(text: string): PodAssignment {
       const file = JSON.parse(text) as PodFile;
-      const secrets = JSON.parse(unseal(file.secrets, { key, uid: file.uid })) as Secret[];
+      const sealed = Buffer.from(file.secrets, 'base64');
+      const secrets = unseal(sealed, { key, context: file.uid }).toString();
       return {
         ...file,
         configMaps: byName(file.configMaps),
-        secrets: byName(secrets),
+        secrets: byName(JSON.parse(secrets) as Secret[]),
         runtimeHandler: file.runtimeHandler ?? '',
         userNamespace: file.userNamespace ?? undefined,
       };
@@ -102,24 +104,3 @@ export function assignmentCodec(key: Uint8Array, rng: Rng) {
 export const byName = <T extends ConfigMap | Secret>(
   objects: readonly T[],
 ): ReadonlyMap<string, T> => new Map(objects.map((object) => [object.metadata.name, object]));
-
-const nonceBytes = 12;
-const tagBytes = 16;
-
-function seal(text: string, from: { key: Uint8Array; uid: string; nonce: Uint8Array }): string {
-  const cipher = createCipheriv('aes-256-gcm', from.key, from.nonce);
-  cipher.setAAD(Buffer.from(from.uid));
-  const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
-  return Buffer.concat([from.nonce, cipher.getAuthTag(), sealed]).toString('base64');
-}
-
-function unseal(text: string, from: { key: Uint8Array; uid: string }): string {
-  const bytes = Buffer.from(text, 'base64');
-  const decipher = createDecipheriv('aes-256-gcm', from.key, bytes.subarray(0, nonceBytes), {
-    authTagLength: tagBytes,
-  });
-  decipher.setAAD(Buffer.from(from.uid));
-  decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes));
-  const sealed = bytes.subarray(nonceBytes + tagBytes);
-  return Buffer.concat([decipher.update(sealed), decipher.final()]).toString('utf8');
-}
