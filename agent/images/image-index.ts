@@ -34,7 +34,9 @@ export interface ImageName {
   readonly canonical: string;
   /** Of what it named when it was pulled: manifest or index. */
   readonly digest?: string;
-  /** Pulled without credentials of a pod's: other nodes may have it by this name. */
+  /** Fingerprint of the key that vouched for it, if this node's policy wanted one. */
+  readonly signedBy?: string | undefined;
+  /** No credentials were needed: other nodes may have it by this name. */
   readonly isOpen?: boolean;
 }
 

@@ -41,21 +41,22 @@ export interface ImagePull {
   readonly source: ImageSource;
   /** Tag or digest. */
   readonly wanted: string;
-  readonly name: Omit<ImageName, 'digest'>;
+  readonly name: Pick<ImageName, 'written' | 'canonical'>;
   readonly onProgress: PullRequest['onProgress'];
 }
 
-/** Resolve, download, verify, unpack, record: each step is there already or is done now. Throws ImageError. */
+/** Resolve, approve, download, verify, unpack, record: each step is there already or is done now. Throws ImageError. */
 export async function pullImage(pull: ImagePull, signal: AbortSignal): Promise<ImageRecord> {
-  const { parts, name } = pull;
+  const { parts, name, source } = pull;
   const { digest, manifest, manifests } = await resolve(pull, signal);
+  const signedBy = await source.approve?.(digest, signal);
   using pins = parts.pins.pin(digestsOf([...manifests, manifest.config, ...manifest.layers]));
   const { config, diffIds } = await ensureConfig(pull, manifest, signal);
   pins.add(diffIds);
   const record: ImageRecord = {
     id: manifest.config.digest,
     digest,
-    references: [{ ...name, digest }],
+    references: [{ ...name, digest, signedBy, isOpen: source.isOpen?.() ?? false }],
     sizeBytes: manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
     diffIds,
     config,

@@ -17,6 +17,10 @@ export interface ImageSource {
   fetchManifest(wanted: string, signal: AbortSignal): Promise<FetchedManifest>;
   /** The sink verifies. Throws ImageError. */
   download(blob: Descriptor, sink: BlobSink, signal: AbortSignal): Promise<void>;
+  /** By the policy of this node; the key that vouches for it, if one must. Throws ImageError. */
+  readonly approve?: (digest: string, signal: AbortSignal) => Promise<string | undefined>;
+  /** No credentials were needed for what came. */
+  readonly isOpen?: () => boolean;
   /** Whom to ask again when what came was wrong; undefined: the same one. */
   readonly origin?: ImageSource;
 }
@@ -35,7 +39,8 @@ export function withPeers(
   { peers, clock }: { readonly peers: Peers; readonly clock: Clock },
 ): ImageSource {
   return {
-    origin,
+    ...origin,
+    origin: origin.origin ?? origin,
     download: (blob, sink, signal) => peers.download(blob, { origin, sink }, signal),
     async fetchManifest(wanted, signal) {
       if (isDigest(wanted))

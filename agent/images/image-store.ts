@@ -16,6 +16,7 @@ import { formatReference, type ImageReference, parseReference } from './referenc
 import { registryClient } from './registry-client.ts';
 import { openTransport, type RegistryNetwork, type Transport } from './registry-transport.ts';
 import { sharedFlights } from './shared-flight.ts';
+import { checkTrust } from './trust.ts';
 import { openUnpacker } from './unpacker.ts';
 
 export interface ImageStoreOptions extends Base {
@@ -146,18 +147,23 @@ function sourceOf(
 ): ImageSource {
   const reference = parseReference(written);
   const client = registryClient({ ...options, reference, credentials });
-  const origin = { ...client, download: client.downloadBlob };
+  const { policy } = options.transport.registries;
+  const origin: ImageSource = {
+    ...{ ...client, download: client.downloadBlob },
+    origin: { ...client.registry, download: client.registry.downloadBlob },
+    approve: (digest, signal) => checkTrust({ ...client, policy, reference, digest }, signal),
+  };
   return peers ? withPeers(origin, formatReference(reference), { ...options, peers }) : origin;
 }
 
 function pullOf(request: PullRequest, { sourceOf }: ImageShelf): Omit<ImagePull, 'parts'> {
-  const { reference: written, credentials, onProgress } = request;
+  const { reference: written, onProgress } = request;
   const reference = parseReference(written);
   const canonical = formatReference(reference);
   return {
     ...{ onProgress, source: sourceOf(request) },
     wanted: reference.digest ?? reference.tag ?? 'latest',
-    name: { written, canonical, isOpen: credentials.length === 0 },
+    name: { written, canonical },
   };
 }
 

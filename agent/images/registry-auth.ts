@@ -11,9 +11,12 @@ export interface AuthorizerOptions extends CredentialSources {
   /** A secret never goes out unencrypted, unless the registry's own name says so. */
   readonly isSecure: boolean;
   readonly clock: Clock;
+  /** A credential was accepted: not everybody may have what comes. */
+  readonly onLogin: () => void;
 }
 
 interface Authorization {
+  readonly isLogin: boolean;
   readonly headers: { readonly authorization?: string };
   /** By the clock's monotonic(). */
   readonly untilMs: number;
@@ -21,7 +24,8 @@ interface Authorization {
 
 type Request = (headers: Authorization['headers']) => Promise<Answer>;
 
-const nobody: Authorization = { headers: {}, untilMs: Number.POSITIVE_INFINITY };
+const forEver = { untilMs: Number.POSITIVE_INFINITY };
+const nobody: Authorization = { headers: {}, isLogin: false, ...forEver };
 const maxTokenBytes = 256 * 1024;
 
 /**
@@ -46,6 +50,7 @@ export function authorizer(options: AuthorizerOptions) {
         answer = await request(offer.headers);
         if (isRefused(answer)) continue;
         accepted = offer;
+        if (offer.isLogin) options.onLogin();
         break;
       }
       return answer;
@@ -91,7 +96,8 @@ async function answerTo(
   if (bearer !== undefined) return bearerToken(bearer, attempt);
   if (attempt.credential === undefined) return undefined;
   const basic = challenges.some((challenge) => challenge.scheme === 'basic');
-  return basic ? { ...nobody, headers: basicHeaders(attempt.credential) } : undefined;
+  const headers = basicHeaders(attempt.credential);
+  return basic ? { headers, isLogin: true, ...forEver } : undefined;
 }
 
 /** Asks the realm that the registry named (distribution's docs, spec/auth/token.md and oauth.md). */
@@ -110,7 +116,8 @@ async function bearerToken(challenge: AuthChallenge, attempt: Attempt): Promise<
   const text = token ?? access_token;
   if (typeof text !== 'string') throw refused(reference, 'gave no token');
   const validMs = typeof expires_in === 'number' ? expires_in * 1000 : Number.POSITIVE_INFINITY;
-  return { headers: { authorization: `Bearer ${text}` }, untilMs: askedAtMs + validMs };
+  const headers = { authorization: `Bearer ${text}` };
+  return { headers, isLogin: credential !== undefined, untilMs: askedAtMs + validMs };
 }
 
 function tokenRequest({ href, origin, pathname, search }: URL, credential: Attempt['credential']) {

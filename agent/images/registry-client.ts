@@ -25,7 +25,14 @@ const backoff: BackoffPolicy = { firstMs: 250, capMs: 8000 };
 const maxAttempts = 5;
 const maxRedirects = 5;
 
-export type RegistryClient = ReturnType<typeof sourceClient>;
+export type RegistryReader = ReturnType<typeof sourceClient>;
+
+export interface RegistryClient extends RegistryReader {
+  /** Without its mirrors. */
+  readonly registry: RegistryReader;
+  /** No credentials were needed for what came. */
+  isOpen(): boolean;
+}
 
 /**
  * Reads images by the OCI distribution-spec: of one repository, for one pull, as tokens are never shared between pulls.
@@ -34,12 +41,18 @@ export type RegistryClient = ReturnType<typeof sourceClient>;
 export function registryClient(options: RegistryClientOptions): RegistryClient {
   const { network, registries } = options.transport;
   const sources = planSources(options.reference, { ...network, ...registries });
-  const first = firstOf(
-    sources.map((source, i) =>
-      sourceClient({ ...options, ...source, attempts: i + 1 < sources.length ? 1 : maxAttempts }),
-    ),
-  );
+  let isOpen = true;
+  const onLogin = () => {
+    isOpen = false;
+  };
+  const readers = sources.map((source, i) => {
+    const attempts = i + 1 < sources.length ? 1 : maxAttempts;
+    return sourceClient({ ...options, ...source, attempts, onLogin });
+  });
+  const first = firstOf(readers);
   return {
+    registry: readers.at(-1) as RegistryReader,
+    isOpen: () => isOpen,
     fetchManifest: (wanted, signal) => first(signal, (one) => one.fetchManifest(wanted, signal)),
     fetchBlob: (blob, signal) => first(signal, (one) => one.fetchBlob(blob, signal)),
     downloadBlob: (blob, sink, signal) =>
@@ -48,12 +61,12 @@ export function registryClient(options: RegistryClientOptions): RegistryClient {
 }
 
 /** A mirror that lacks something may have the next thing; one that fails otherwise isn't asked again. */
-function firstOf(sources: readonly RegistryClient[]) {
-  const failures = new Map<RegistryClient, ImageError>();
-  const mayHave = (one: RegistryClient) =>
+function firstOf(sources: readonly RegistryReader[]) {
+  const failures = new Map<RegistryReader, ImageError>();
+  const mayHave = (one: RegistryReader) =>
     one === sources.at(-1) ||
     (failures.get(one)?.reason ?? 'ManifestUnknown') === 'ManifestUnknown';
-  return async <T>(signal: AbortSignal, ask: (one: RegistryClient) => Promise<T>): Promise<T> => {
+  return async <T>(signal: AbortSignal, ask: (one: RegistryReader) => Promise<T>): Promise<T> => {
     for (const source of sources.filter(mayHave)) {
       try {
         return await ask(source);
@@ -74,6 +87,7 @@ function after(before: ImageError, error: ImageError): ImageError {
 
 interface SourceOptions extends RegistryClientOptions, Source {
   readonly attempts: number;
+  readonly onLogin: () => void;
 }
 
 function sourceClient(options: SourceOptions) {

@@ -3,7 +3,7 @@ import { digestHex, digestOf } from './digest.ts';
 import { ImageError } from './image-error.ts';
 import { descriptor, isObject, list, parseObject } from './manifest.ts';
 import { type ImageReference, parseReference } from './reference.ts';
-import type { RegistryClient } from './registry-client.ts';
+import type { RegistryReader } from './registry-client.ts';
 
 /** What becomes of the images of some repositories. */
 export interface TrustRule {
@@ -31,7 +31,7 @@ export function trustedKey(path: string, pem: Buffer): TrustedKey {
   return { path, key, fingerprint: digestOf(key.export({ type: 'spki', format: 'der' })) };
 }
 
-interface TrustCheck extends Pick<RegistryClient, 'fetchManifest' | 'fetchBlob'> {
+interface TrustCheck extends Pick<RegistryReader, 'fetchManifest' | 'fetchBlob'> {
   readonly policy: readonly TrustRule[];
   readonly reference: ImageReference;
   /** Of what the reference names, index or manifest: that is what gets signed. */

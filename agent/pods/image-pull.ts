@@ -102,8 +102,12 @@ function fail({ pass, container, failed, say }: Pull, error: unknown): void {
   say('Normal', 'BackOff', `Back-off pulling image "${image}"`);
 }
 
+const kubernetesReasons: ReadonlySet<string> = new Set([
+  ...['ErrImageNeverPull', 'InvalidImageName', 'SignatureValidationFailed'],
+]);
+
 /** Kubernetes' words for a waiting container. */
 function pullReason(error: unknown): string {
   const reason = error instanceof Error && 'reason' in error ? error.reason : undefined;
-  return reason === 'ErrImageNeverPull' || reason === 'InvalidImageName' ? reason : 'ErrImagePull';
+  return typeof reason === 'string' && kubernetesReasons.has(reason) ? reason : 'ErrImagePull';
 }

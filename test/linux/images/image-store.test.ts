@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -13,19 +13,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ImageStore, openImageStore } from '../../../agent/images/image-store.ts';
+import { parseRegistries } from '../../../agent/images/read-registries.ts';
+import type { RegistryNetwork } from '../../../agent/images/registry-transport.ts';
 import { systemClock } from '../../../base/clock.ts';
 import { silentLog } from '../../../base/log.ts';
 import { systemRng } from '../../../base/rng.ts';
 import { nativeBinary } from '../../../native/binary.ts';
 import { imagePortContract } from '../../contract/image-port.contract.ts';
-import { serveRegistry, type TestRegistry } from '../../support/registry.ts';
+import { payloadOf, putSignatures, signed } from '../../support/cosign.ts';
+import { digestOf, serveRegistry, type TestRegistry } from '../../support/registry.ts';
 import { rounds } from '../../support/rounds.ts';
 import { tarArchive } from '../../support/tar-archive.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const layerOf = (text: string) => tarArchive([{ path: `files/${text}`, content: text }]);
 
-function openStore(directory: string, registry: TestRegistry): Promise<ImageStore> {
+function openStore(
+  directory: string,
+  registry: TestRegistry,
+  network: Partial<RegistryNetwork> = {},
+): Promise<ImageStore> {
   return openImageStore({
     directory,
     network: {
@@ -33,6 +40,7 @@ function openStore(directory: string, registry: TestRegistry): Promise<ImageStor
       proxySocket: undefined,
       connectTimeoutMs: 2000,
       idleTimeoutMs: 5000,
+      ...network,
     },
     writer: [nativeBinary, 'orc-unpack'],
     clock: systemClock(),
@@ -230,5 +238,71 @@ describe('an image on disk', () => {
     const blobs = urls.filter((url) => url.startsWith('sha256:'));
     expect(blobs.length).toBe(2 + 2);
     expect((await store.list()).length).toBe(2);
+  });
+});
+
+describe('an image of a repository whose images must be signed', () => {
+  const signer = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  let directory: string;
+  let registry: TestRegistry;
+  let store: ImageStore;
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'orc-images-'));
+    registry = await serveRegistry();
+    const key = join(directory, 'a.pub');
+    writeFileSync(key, signer.publicKey.export({ type: 'spki', format: 'pem' }));
+    const policy = [{ repository: `${registry.host}/team/*`, signedBy: [key] }];
+    const registries = parseRegistries('registries.yaml', JSON.stringify({ policy }));
+    store = await openStore(directory, registry, { registries });
+  });
+  afterEach(async () => {
+    await store.close();
+    await registry.close();
+    rmSync(directory, { recursive: true });
+  });
+  const pull = (reference: string) =>
+    store.pull({ reference, credentials: [], onProgress: () => {} }, new AbortController().signal);
+  const sign = (name: string, key: KeyObject, claimed = name) => {
+    const [repository = '', tag] = name.split(':');
+    const digest = digestOf(registry.manifests.get(`${repository}:${tag}`)!.bytes);
+    const payload = payloadOf(`${registry.host}/${claimed.split(':')[0]}`, digest);
+    putSignatures(registry, { repository, digest }, [signed(payload, key)]);
+  };
+  const refusal = { reason: 'SignatureValidationFailed', message: expect.anything() };
+
+  it('is there when it is, behind an index too', async () => {
+    const reference = registry.put('team/web:1', { layers: [layerOf('web')], index: true });
+    sign('team/web:1', signer.privateKey);
+    expect((await pull(reference)).references).toEqual([reference]);
+  });
+
+  it('is refused when it isn’t, by a stranger, or as another one, before anything of it comes', async () => {
+    const unsigned = registry.put('team/unsigned:1', { layers: [layerOf('a')] });
+    const others = registry.put('team/others:1', { layers: [layerOf('b')] });
+    sign('team/others:1', stranger.privateKey);
+    registry.put('team/web:1', { layers: [layerOf('web')] });
+    const copied = registry.put('team/copied:1', { layers: [layerOf('web')] });
+    sign('team/copied:1', signer.privateKey, 'team/web:1');
+    for (const [reference, why] of [
+      [unsigned, 'it has no signatures'],
+      [others, 'it is signed by none of'],
+      [copied, 'as another repository'],
+    ] as const)
+      await expect(pull(reference)).rejects.toMatchObject({
+        ...refusal,
+        message: expect.stringMatching(new RegExp(`registries.yaml:1.*${why}`)),
+      });
+    expect(readdirSync(join(directory, 'blobs'))).toEqual([]);
+    expect(await store.list()).toEqual([]);
+  });
+
+  it('is refused when its tag has moved to another image', async () => {
+    const reference = registry.put('team/web:1', { layers: [layerOf('web')] });
+    sign('team/web:1', signer.privateKey);
+    const good = await pull(reference);
+    registry.put('team/web:1', { layers: [layerOf('evil')] });
+    await expect(pull(reference)).rejects.toMatchObject(refusal);
+    expect((await store.find(reference))?.id).toBe(good.id);
   });
 });

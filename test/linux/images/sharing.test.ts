@@ -119,6 +119,13 @@ describe('nodes that need an image', () => {
     const [first, second] = await startAll(['n1', 'n2']);
     const [secret, reference] = [registry.put('secret:1', { layers: [layerOf('s')] }), web()];
     const ann = { registry: registry.host, username: 'ann', password: 'x' };
+    const challenge = { 'www-authenticate': 'Basic realm="x"' };
+    registry.instead(
+      /secret/,
+      ({ headers }, response, ordinarily) =>
+        headers.authorization ? ordinarily() : void response.writeHead(401, challenge).end(),
+      99,
+    );
     const { digest } = await pull(first!, secret, [ann]);
     const byDigest = `${registry.host}/web@${(await pull(first!, reference)).digest}`;
     await registry.close();
