@@ -86,11 +86,9 @@ function amountsOf(usages: readonly Readonly<Record<string, string>>[]): PodRequ
 }
 
 /** As kubectl: cores in thousandths, memory in MiB. */
-function print(cli: Cli, { titles, rows }: Measured, { sortBy, noHeaders }: TopFlags): void {
-  if (rows.length === 0) {
-    cli.err('nothing has been measured yet; nodes tell every 10 seconds');
-    return;
-  }
+function print(cli: Cli, { titles, rows }: Measured, { sortBy, noHeaders }: TopFlags) {
+  if (rows.length === 0)
+    return cli.err('nothing has been measured yet; nodes tell every 10 seconds');
   const share = (part: number, whole = 0) =>
     whole > 0 ? `${Math.floor((100 * part) / whole)}%` : '';
   const isNode = rows[0]?.of !== undefined;
