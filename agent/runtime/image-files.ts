@@ -71,15 +71,19 @@ function isHiddenBelow(layer: string, relative: string): boolean {
 }
 
 function readBounded(path: string, shown: string): string {
-  const file = fs.openSync(
-    path,
-    fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK,
-  );
-  try {
-    const status = fs.fstatSync(file);
+  return readForeign(path, (file, status) => {
     if (!status.isFile()) throw refused(shown, 'not a regular file');
     if (status.size > MAX_BYTES) throw refused(shown, `larger than ${MAX_BYTES} bytes`);
     return fs.readFileSync(file, 'utf8');
+  });
+}
+
+/** Opens what a container may have put there: no link is followed, and no pipe is waited for. */
+export function readForeign<T>(path: string, read: (file: number, status: fs.Stats) => T): T {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  const file = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    return read(file, fs.fstatSync(file));
   } finally {
     fs.closeSync(file);
   }

@@ -2,17 +2,16 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { join } from 'node:path';
 import { ifPresent } from '../../base/durable-file.ts';
 import type { OciSpec } from '../oci/oci-spec.ts';
-import type { UserNamespaceRange } from '../ports.ts';
+import type { SandboxSpec } from '../ports.ts';
 import { type PodPaths, podPaths, type RuntimeDirectories } from './pod-paths.ts';
 
+type SandboxIdentity = Pick<
+  SandboxSpec,
+  'uid' | 'namespace' | 'name' | 'hostname' | 'hostNetwork' | 'userNamespace'
+>;
+
 /** What an agent must know of a sandbox that an earlier one made. */
-export interface SandboxRecord {
-  readonly uid: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly hostname: string;
-  readonly hostNetwork: boolean;
-  readonly userNamespace: UserNamespaceRange | undefined;
+export interface SandboxRecord extends SandboxIdentity {
   /** Program of the runtime under which its containers run; undefined: orc itself. */
   readonly runtime?: string | undefined;
   /** False while it is being made: an agent that died in between goes on from there. */

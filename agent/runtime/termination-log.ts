@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import { ifPresent } from '../../base/durable-file.ts';
+import { readForeign } from './image-files.ts';
 
 /** Kubernetes' limit of a termination message. */
 const MAX_BYTES = 4096;
@@ -13,21 +14,12 @@ export function makeTerminationLog(path: string): void {
 
 /** The end of what was written to it, as Kubernetes does; undefined if there is nothing. */
 export function readTerminationLog(path: string): string | undefined {
-  return ifPresent(() => readEnd(path));
+  return ifPresent(() => readForeign(path, readEnd));
 }
 
-function readEnd(path: string): string | undefined {
-  const file = fs.openSync(
-    path,
-    fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK,
-  );
-  try {
-    const status = fs.fstatSync(file);
-    if (!status.isFile() || status.size === 0) return undefined;
-    const buffer = Buffer.alloc(MAX_BYTES);
-    const read = fs.readSync(file, buffer, { position: Math.max(0, status.size - MAX_BYTES) });
-    return buffer.toString('utf8', 0, read);
-  } finally {
-    fs.closeSync(file);
-  }
+function readEnd(file: number, status: fs.Stats): string | undefined {
+  if (!status.isFile() || status.size === 0) return undefined;
+  const buffer = Buffer.alloc(MAX_BYTES);
+  const read = fs.readSync(file, buffer, { position: Math.max(0, status.size - MAX_BYTES) });
+  return buffer.toString('utf8', 0, read);
 }
