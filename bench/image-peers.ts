@@ -55,7 +55,13 @@ export function imagePeers(registry: string, cacheDir: string): readonly ImagePe
 /** The agent's image store without the rest of the agent. */
 async function startOrc(directory: string, registry: string): Promise<StartedPeer> {
   const program = join(import.meta.dirname, 'image-child.ts');
-  const child = startJsonChild(process.execPath, [program, join(directory, 'images'), registry]);
+  // As `orc` starts Node.
+  const malloc = ['ARENA_MAX=1', 'TRIM_THRESHOLD_=131072', 'MMAP_THRESHOLD_=131072'];
+  const node = [process.execPath, '--max-semi-space-size=2', program];
+  const child = startJsonChild('env', [
+    ...malloc.map((setting) => `MALLOC_${setting}`),
+    ...[...node, join(directory, 'images'), registry],
+  ]);
   await child.call('ready');
   return {
     pid: child.pid,
