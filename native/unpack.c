@@ -31,7 +31,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, XATTR_BYTES = 1 << 20, BUFFER_BYTES = 1 << 20 };
+enum { PATH_BYTES = 4096, XATTR_BYTES = 1 << 20, BUFFER_BYTES = 1 << 20, EARLY_BYTES = 1 << 17 };
 
 enum unpack_kind {
     UNPACK_END = 0,
@@ -282,6 +282,8 @@ static int create_file(int parent, const char *name) {
     int fd = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) return -errno;
     int e = write_content(fd);
+    /* All is synced at the end: the disk may begin with what is large. */
+    if (u.op.size >= EARLY_BYTES) sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     if (close(fd) && !e) e = -errno;
     return e;
 }
