@@ -187,6 +187,8 @@ void process_advance(struct process *process)
 
 void process_forget(struct process *process)
 {
+    if (process->leaves) /* nobody else is to hear of its end */
+        waitpid(process->pid, NULL, WNOHANG);
     unlinkat(shim.exits_dir, process->name, 0);
     process->dead = true;
 }

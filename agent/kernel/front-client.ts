@@ -85,6 +85,13 @@ export class Front extends ShimLink {
     return this.#exitOf(container).promise;
   }
 
+  /** The exit code of what nobody else waits for. It is reaped: until then its pid namespace could not end. */
+  async outlive(container: string): Promise<number> {
+    const { exitCode } = await this.exitOf(container);
+    await this.forget(container);
+    return exitCode;
+  }
+
   /** What one of the caller's descriptors gives until its end; half a megabyte at most. */
   async read(descriptor: number): Promise<string> {
     const request = `read descriptor ${descriptor}`;

@@ -92,6 +92,11 @@ export class ShimLink {
     return this.tell('KILL', container, [signal]);
   }
 
+  /** Forgets an ended container. */
+  forget(container: string): Promise<void> {
+    return this.tell('FORGET', container);
+  }
+
   /** Called once for each exit from now on, and when the shim itself is lost. */
   onExit(listener: (exit: ShimContainer) => void): void {
     this.#exitListeners.push(listener);
@@ -245,11 +250,6 @@ export class Shim extends ShimLink {
     return frames.decodeStates(
       await this.ask({ type: frameType.LIST, request: 'list containers' }),
     );
-  }
-
-  /** Forgets an ended container. */
-  forget(container: string): Promise<void> {
-    return this.tell('FORGET', container);
   }
 
   /** A process beside a container's first one, or for the sandbox. One connection of its own. */

@@ -49,7 +49,7 @@ export async function exec(call: Call, given: Given<'exec'>): Promise<number> {
     .catch(inTheirWords(ops));
   if (options['pid-file'] !== undefined)
     writeFileSync(resolve(front.called.directory, options['pid-file']), String(pid));
-  return options.detach ? 0 : (await front.exitOf('exec')).exitCode;
+  return options.detach ? 0 : front.outlive('exec');
 }
 
 const joinUser = (linux: OciLinux) => [...openSpaces(linux, ['user']), ...joins(linux, ['user'])];

@@ -45,7 +45,7 @@ export async function run(call: Call, given: Given<'run'>): Promise<number> {
   }
   await afterStart(call, made, stored);
   if (options.detach) return 0;
-  const { exitCode } = await call.front.exitOf(first);
+  const exitCode = await call.front.outlive(first);
   if (!options.keep) await removeStopped(call, stored);
   return exitCode;
 }

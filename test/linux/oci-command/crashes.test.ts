@@ -54,6 +54,26 @@ it('a first process falls to the nearest that reaps: here the first one of a pid
   expect(existsSync(`${oci.root}/${id}`)).toBe(false);
 });
 
+it('what a foreground exec has run is waited for by it: its container can end, though nobody else reaps', async () => {
+  const { id, dir } = oci.bundle('exec sleep 1000');
+  const script = [
+    `"$@" --cgroup-manager disabled create --bundle ${dir} ${id} && "$@" start ${id} || exit 1`,
+    `"$@" exec ${id} echo ran`,
+    `"$@" kill ${id} KILL`,
+    'tries=0',
+    `until "$@" state ${id} | grep stopped; do`,
+    '  tries=$((tries + 1)); [ $tries -lt 50 ] || exit 2; sleep 0.1',
+    'done',
+    `"$@" delete ${id}`,
+  ].join('\n');
+  // The first one of the namespace is a `cat`, which ends with the script and waits for nobody.
+  const first = `mkfifo ${dir}/said; { ${script}\n} >${dir}/said & exec cat ${dir}/said`;
+  const by = ['unshare', '--fork', '--pid', '--mount-proc', 'sh', '-c', first, 'sh'];
+  expect(await oci.call([], { by })).toEqual({
+    ...{ code: 0, out: 'ran\n  "status": "stopped",\n', err: '' },
+  });
+});
+
 it('a foreground container is a child of who called', async () => {
   const { id, dir } = oci.bundle('echo up; exec sleep 1000');
   const front = oci.begin(['run', '--pid-file', `${dir}/pid`, '-b', dir, id]);
