@@ -1,20 +1,5 @@
 /* The beginning of a process: what is made before the fork, the fork, the child's side. */
-#include "calls.h"
-#include "descriptor.h"
 #include "shim.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/pidfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* The child's ends of everything, and what only the parent's side of the fork needs. */
 struct birth {

@@ -1,13 +1,5 @@
 #include "shim.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 enum { SMALL_BUFFER = 4096 };
 
 /* A large one that is empty is given back. */

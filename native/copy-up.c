@@ -1,12 +1,5 @@
 /* tmpcopyup: what an image's directory holds, in the empty file system that covers it. */
-#include "descriptor.h"
 #include "paths.h"
-
-#include <dirent.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
 
 enum { MAX_DEPTH = 64, PART = 1 << 20 };
 

@@ -1,16 +1,6 @@
 /* The operation that carries one TCP connection into a network namespace: port-forward. */
 #include "task.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 enum { SOCKET = 3, FLOW_SIZE = 65536 };
 
 /* One direction. Empty, it waits for its source; full, for its target. */

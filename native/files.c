@@ -1,17 +1,5 @@
 /* Operations on files: set-root, mkdir, symlink, mknod, write, chdir. */
-#include "descriptor.h"
 #include "paths.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
-#include <linux/openat2.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 enum { PROC_ROOT_INODE = 1 };
 

@@ -1,17 +1,6 @@
 /* Where a container of the OCI command line waits between its creation and its start; and what
  * goes with that: sockets in directories. */
-#include "descriptor.h"
 #include "task.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 /* Through /proc/self/fd the path is short whatever the directory's is (sun_path holds 107
  * bytes). */

@@ -2,24 +2,8 @@
  * answers on 1; ends with its input. The shims run from a sealed copy of this program, so that
  * no container can ever write to the file on disk through /proc/PID/exe (CVE-2019-5736). */
 #include "launch.h"
-#include "calls.h"
-#include "descriptor.h"
 #include "list.h"
 #include "programs.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/close_range.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 enum { MAX_STARTS = 256, LAUNCH_BUFFER = 1 << 20 };
 

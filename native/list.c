@@ -1,11 +1,5 @@
 #include "task.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
-
 enum text_kind { NONE, TEXT, PATH, NAME, BYTES, LIST };
 
 /* What a record may carry; anything else in it must be zero. An operation has `run`, a frame that
@@ -84,8 +78,6 @@ static const struct shape frame_shapes[] = {
     [FRAME_READ] = {.may = STAND_ALONE, .nums = 1},
     [FRAME_FINISH] = {.may = STAND_ALONE, .nums = 1},
 };
-
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 operation *list_operation(const struct orc_record *record)
 {

@@ -4,10 +4,7 @@
 #define ORC_LIST_H
 
 #include "orc.h"
-
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "system.h"
 
 struct list {
     const struct orc_record *records; /* number 0 holds the arguments */

@@ -1,17 +1,6 @@
 /* The container's output in CRI's log format: "2026-01-02T03:04:05.678901234Z stdout F text\n";
  * a line longer than a buffer is cut into pieces marked P, the last one F. */
-#include "descriptor.h"
 #include "shim.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { HEAD_SIZE = 40, LINE_SIZE = 16384 };
 

@@ -1,19 +1,5 @@
 /* Operations on mounts. Targets are descriptors: what was checked is what is mounted on. */
-#include "descriptor.h"
 #include "paths.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
-
-#ifndef MOUNT_ATTR_IDMAP
-#define MOUNT_ATTR_IDMAP 0x00100000
-#endif
 
 /* The last component must not be a link: an image whose /proc is one would get its files in a
  * place of its choice. */

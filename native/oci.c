@@ -1,27 +1,9 @@
 /* orc-oci: the front of the OCI command line. What is to be done it hears from the planner, a
  * process of its user's in the same namespaces, which it starts if there is none. It runs from a
  * sealed copy of itself, as a shim does. */
-#include "descriptor.h"
 #include "launch.h"
 #include "programs.h"
 #include "shim.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <linux/close_range.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/file.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <termios.h>
-#include <unistd.h>
 
 enum { TRIES = 3, PLANNER_MS = 30000 };
 
@@ -86,8 +68,8 @@ static void planner_name(const char *program, char name[32])
     uint64_t hash = 14695981039346656037U;
     char path[PATH_MAX];
     struct stat found;
-    for (size_t i = 0; i <= sizeof spaces / sizeof spaces[0]; i++) {
-        bool last = i == sizeof spaces / sizeof spaces[0];
+    for (size_t i = 0; i <= LENGTH(spaces); i++) {
+        bool last = i == LENGTH(spaces);
         snprintf(path, sizeof path, last ? "%s/planner" : "/proc/self/ns/%s",
                  last ? program : spaces[i]);
         if (stat(path, &found) < 0)
@@ -312,7 +294,7 @@ static void catch_signals(void)
                                SIGFPE,  SIGILL,  SIGABRT, SIGTRAP, SIGSYS};
     for (int number = 1; number < 32; number++) {
         bool keeps = false;
-        for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        for (size_t i = 0; i < LENGTH(kept); i++)
             keeps |= kept[i] == number;
         if (!keeps)
             signal(number, on_signal);

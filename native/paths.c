@@ -1,16 +1,6 @@
 #include "paths.h"
-#include "descriptor.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-enum { MAX_RACES = 64, MAX_LINKS = 8 };
+enum { MAX_RACES = 64, MAX_FOLLOWED = 8 };
 
 struct fd_path fd_path(int fd)
 {
@@ -158,7 +148,7 @@ int path_make_target(const struct task *task, bool in_root, const char *path, bo
         return path_make_dirs(task, path, &owner);
     char target[PATH_MAX];
     snprintf(target, sizeof target, "%s", path);
-    for (int i = 0; i < MAX_LINKS; i++) {
+    for (int i = 0; i < MAX_FOLLOWED; i++) {
         if (make_file(task, target, &owner) == 0)
             return path_open(task, true, target, O_PATH | O_NOFOLLOW);
         if (errno != EEXIST || follow_dangling(task, target) < 0)

@@ -6,8 +6,6 @@
 
 #include "task.h"
 
-#include <limits.h>
-
 /* Who owns what is created. */
 struct owner {
     mode_t mode;

@@ -1,27 +1,6 @@
 /* Operations on the process itself: session, keyring, ids, capabilities, filter, exec. */
 #include "task.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <limits.h>
-#include <linux/capability.h>
-#include <linux/close_range.h>
-#include <linux/filter.h>
-#include <linux/keyctl.h>
-#include <linux/sched/types.h>
-#include <linux/seccomp.h>
-#include <poll.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/personality.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 enum { MAX_GROUPS = 65536, MAX_CAPABILITY = 63 };
 
 int op_new_session(struct task *task, const struct orc_record *op)
@@ -123,7 +102,7 @@ int op_setting(struct task *task, const struct orc_record *op)
                                     .sched_period = wide[3]};
     const char *mask = list_text(task->list, op, 0);
     long error = -1;
-    if (op->num[0] >= sizeof stages / sizeof stages[0])
+    if (op->num[0] >= LENGTH(stages))
         return -EINVAL;
     if (op->num[0] == SETTING_RLIMIT)
         error = setrlimit(num[0], &limit);

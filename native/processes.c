@@ -1,23 +1,5 @@
 /* The life and the end of a process: its reports, its state, its exit. */
-#include "calls.h"
-#include "descriptor.h"
 #include "shim.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/pidfd.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <termios.h>
-#include <unistd.h>
 
 struct process *process_find(const char *name)
 {

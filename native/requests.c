@@ -1,10 +1,5 @@
 #include "shim.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-
 static void send_states(struct connection *connection, uint32_t tag)
 {
     struct orc_state *states = calloc(MAX_PROCESSES, sizeof *states);

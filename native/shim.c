@@ -4,23 +4,6 @@
 #include "launch.h"
 #include "programs.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/file.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
 enum { MAX_SOURCES = 2 + MAX_CONNECTIONS + 5 * MAX_PROCESSES, TICK_MS = 100 };
 
 struct shim shim;

@@ -5,11 +5,6 @@
 #include "list.h"
 #include "task.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-#include <time.h>
-
 enum shim_limits {
     MAX_CONNECTIONS = 128,
     MAX_PROCESSES = 256,

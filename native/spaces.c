@@ -1,24 +1,5 @@
 /* Operations on namespaces; and a terminal of theirs. */
-#include "calls.h"
-#include "descriptor.h"
 #include "paths.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
-#include <linux/rtnetlink.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/vfs.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { MAX_MAP_WORDS = 24 };
 

@@ -1,16 +1,5 @@
 /* Operations that have another program make a process. */
-#include "calls.h"
-#include "descriptor.h"
 #include "task.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/close_range.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 enum { MAX_STRINGS = 64 }; /* of argv and env, with a NULL after each */
 

@@ -1,12 +1,4 @@
-#include "descriptor.h"
 #include "shim.h"
-
-#include <errno.h>
-#include <poll.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 /* Bytes moved; 0: end of file; -1: nothing there now. */
 static ssize_t pump(struct process *process, int stream)

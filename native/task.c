@@ -1,13 +1,5 @@
 #include "task.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 /*
  * What is ignored stays ignored over exec, so a container would inherit the shim's SIGPIPE, and
  * whatever the agent's own parent ignored. The system call itself, because libc keeps its hands off

@@ -4,10 +4,6 @@
 
 #include "list.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
 /* What a child tells its shim over their socket pair; the kernel adds the sender's pid as the
  * shim sees it. */
 enum report_type {
