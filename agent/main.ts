@@ -17,6 +17,7 @@ import { nativeBinary } from '../native/binary.ts';
 import { type AgentConfig, agentHelp, readAgentConfig } from './config.ts';
 import { mustSuit } from './doctor/try-node.ts';
 import { startHousekeeping } from './housekeeping/housekeeping.ts';
+import { serveImages } from './images/image-api.ts';
 import { openImageStore } from './images/image-store.ts';
 import { runJoin } from './join-command.ts';
 import { findCgroupTrees } from './kernel/cgroup-trees.ts';
@@ -107,10 +108,13 @@ async function startAgent(config: AgentConfig): Promise<AsyncDisposable> {
   metrics.gauge('orc_leader_connected', 'Whether there is a link to a controller that leads.', {
     read: () => Number(session.connected),
   });
+  const neededImages = async () => (await runtime.imagesInUse()).union(workers.neededImages());
+  const desk = { store: node.images, needed: neededImages, clock };
+  started.defer(await serveImages(join(config.runDir, 'images.sock'), desk));
   started.defer(
     startHousekeeping({
       ...{ dataDir: config.dataDir, limits: config.limits, images: ports.images, ...base },
-      neededImages: async () => (await runtime.imagesInUse()).union(workers.neededImages()),
+      neededImages,
       containerUsages: runtime.usages,
       reportUsage: session.reportUsage,
       reportConditions: session.reportConditions,

@@ -1,18 +1,17 @@
+import * as s from './schema.ts';
+
 /**
- * What `orc image` and a node's agent say to one another, on RUN_DIR/images.sock: POST /VERB with an ImageRequest as JSON is
- * answered by lines of JSON, an ImageLine each, or by an archive. The body of an import is an archive; its request is the query.
+ * What `orc image` and a node's agent say to one another, on RUN_DIR/images.sock: POST /VERB with this as JSON is answered
+ * by lines of JSON, an ImageLine each, or by an archive. The body of an import is an archive; this is its query then.
  */
-export interface ImageRequest {
+export const imageRequest = s.obj({
   /** Names and ids. */
-  readonly words?: readonly string[];
-  readonly name?: string;
-  readonly user?: string;
-  readonly password?: string;
-  readonly pin?: boolean;
-  readonly all?: boolean;
-  readonly force?: boolean;
-  readonly repair?: boolean;
-}
+  words: s.list(s.str()),
+  ...{ name: s.str(), user: s.str(), password: s.str() },
+  ...{ pin: s.bool(), all: s.bool(), force: s.bool(), repair: s.bool() },
+});
+
+export type ImageRequest = s.TypeOf<typeof imageRequest>;
 
 /** A result or an error is the last. */
 export type ImageLine =

@@ -78,6 +78,10 @@ export const verbs = {
     'orc top                                both, just now',
     'orc top pods -A --sort-by memory       the biggest first',
   ]),
+  image: verb('the images of this machine, as root', [
+    'orc image ls                           what there is',
+    'orc image import hello.tar             of docker save, or an OCI layout',
+  ]),
   token: verb('let a host join the cluster', [
     'orc token create                       a join token, and the command for the new host',
     'orc token create --ttl 10m             one that is soon worthless',
@@ -123,6 +127,7 @@ export const definitions: Readonly<Record<VerbName, () => Promise<Declaration>>>
   drain: async () => (await import('./commands/drain.ts')).defineDrain,
   events: async () => (await import('./commands/events.ts')).defineEvents,
   top: async () => (await import('./commands/top.ts')).defineTop,
+  image: async () => (await import('./commands/image.ts')).defineImage,
   token: async () => (await import('./commands/token.ts')).defineToken,
   backup: async () => (await import('./commands/backup.ts')).defineBackup,
   reset: async () => (await import('./commands/reset.ts')).defineReset,

@@ -17,6 +17,7 @@ export type ImageErrorReason =
   | 'InvalidLayer'
   /** Kubernetes' word, for images that the node's policy refuses too. */
   | 'SignatureValidationFailed'
+  | 'ImageInUse'
   /** The node's disk: full, read-only, broken. */
   | 'StorageFailed';
 

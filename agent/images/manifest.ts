@@ -38,16 +38,23 @@ const maxLayerBytes = 64 * 1024 ** 3;
 const maxLayers = 127;
 const maxPlatforms = 1000;
 
-const manifestTypes = new Set([
-  'application/vnd.oci.image.manifest.v1+json',
+/** OCI's own. */
+export const mediaTypes = {
+  manifest: 'application/vnd.oci.image.manifest.v1+json',
+  index: 'application/vnd.oci.image.index.v1+json',
+  config: 'application/vnd.oci.image.config.v1+json',
+  layer: 'application/vnd.oci.image.layer.v1.tar',
+} as const;
+const manifestTypes = new Set<string>([
+  mediaTypes.manifest,
   'application/vnd.docker.distribution.manifest.v2+json',
 ]);
-const indexTypes = new Set([
-  'application/vnd.oci.image.index.v1+json',
+const indexTypes = new Set<string>([
+  mediaTypes.index,
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ]);
-const configTypes = new Set([
-  'application/vnd.oci.image.config.v1+json',
+const configTypes = new Set<string>([
+  mediaTypes.config,
   'application/vnd.docker.container.image.v1+json',
 ]);
 const layerTypes: Readonly<Record<string, LayerCompression>> = {
@@ -60,7 +67,7 @@ const layerTypes: Readonly<Record<string, LayerCompression>> = {
 };
 
 /** What to send as Accept. */
-export const acceptedManifestTypes = [...manifestTypes, ...indexTypes];
+export const acceptedManifestTypes: readonly string[] = [...manifestTypes, ...indexTypes];
 
 /**
  * Parses what a registry serves as a manifest. Throws ImageError: UnsupportedMediaType for what isn't an image,
@@ -160,14 +167,17 @@ export function isObject(value: unknown): value is JsonObject {
 
 /** Throws InvalidManifest, naming `what`. */
 export function parseObject(bytes: Uint8Array, what: string): JsonObject {
-  let value: unknown;
+  const value = parseJson(bytes, what);
+  if (!isObject(value)) throw invalid(`the ${what} is not an object`);
+  return value;
+}
+
+export function parseJson(bytes: Uint8Array, what: string): unknown {
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw new ImageError('InvalidManifest', `the ${what} is not JSON`, { cause });
   }
-  if (!isObject(value)) throw invalid(`the ${what} is not an object`);
-  return value;
 }
 
 function invalid(why: string): ImageError {

@@ -1,0 +1,77 @@
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { digestHex } from './digest.ts';
+import { wholeImage } from './image-blobs.ts';
+import { findImage } from './image-choice.ts';
+import type { ImageCall, ImageDesk } from './image-desk.ts';
+import type { ImageName, RecordedBlobs } from './image-index.ts';
+import { type Descriptor, mediaTypes } from './manifest.ts';
+
+/**
+ * A tar that is an OCI image layout and also what `docker save` writes, of the same blobs. The same images give the same
+ * bytes. What is missing is fetched before it begins.
+ */
+export async function exportImages(
+  { asked: { words = [] }, signal }: ImageCall,
+  { store: { shelf } }: ImageDesk,
+): Promise<Readable> {
+  const { blobs, index } = shelf.parts;
+  const images: ExportedImage[] = [];
+  for (const { record, name } of words.map((word) => findImage(index.records(), word))) {
+    const names = name ? [name] : record.references;
+    images.push({ names, ...(await wholeImage(shelf, { record }, signal)) });
+  }
+  const { pack } = await import('tar-stream');
+  const tar = pack();
+  const mtime = new Date(0);
+  const write = async () => {
+    for (const [name, document] of Object.entries(documentsOf(images)))
+      tar.entry({ name, mtime }, JSON.stringify(document));
+    for (const { digest, size } of contentsOf(images)) {
+      const content = createReadStream((await blobs.findWhole(digest))?.path ?? '');
+      await pipeline(content, tar.entry({ name: blobName(digest), size, mtime }));
+    }
+    tar.finalize();
+  };
+  write().catch((error: Error) => tar.destroy(error));
+  return Readable.from(tar);
+}
+
+interface ExportedImage extends RecordedBlobs {
+  readonly names: readonly ImageName[];
+}
+
+const blobName = (digest: string) => `blobs/sha256/${digestHex(digest)}`;
+
+/** OCI image-spec, image-layout.md; moby image-spec v1.2. */
+const documentsOf = (images: readonly ExportedImage[]) => ({
+  'oci-layout': { imageLayoutVersion: '1.0.0' },
+  'index.json': {
+    ...{ schemaVersion: 2, mediaType: mediaTypes.index },
+    manifests: images.flatMap(({ manifests, names }) =>
+      annotationsOf(names).map((annotations) => ({ ...manifests.at(-1), annotations })),
+    ),
+  },
+  'manifest.json': images.map(({ names, config, layers }) => ({
+    Config: blobName(config.digest),
+    RepoTags: names.map(({ canonical }) => canonical).filter((name) => !name.includes('@')),
+    Layers: layers.map(({ digest }) => blobName(digest)),
+  })),
+});
+
+/** One for each name, or one in any case. containerd reads the first, podman and umoci the second. */
+function annotationsOf(names: readonly ImageName[]): readonly object[] {
+  if (names.length === 0) return [{}];
+  return names.map(({ canonical }) => ({
+    'io.containerd.image.name': canonical,
+    'org.opencontainers.image.ref.name': canonical,
+  }));
+}
+
+/** Each once, in the order of their digests. */
+function contentsOf(images: readonly ExportedImage[]): readonly Descriptor[] {
+  const all = images.flatMap(({ manifests, config, layers }) => [...manifests, config, ...layers]);
+  const distinct = new Map(all.map((blob) => [blob.digest, blob]));
+  return [...distinct.values()].toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+}

@@ -1,0 +1,66 @@
+import type { RegistryCredential } from '../ports.ts';
+import { ImageError } from './image-error.ts';
+import type { ImageName, ImageRecord, RecordedBlobs } from './image-index.ts';
+import type { ImageShelf } from './image-store.ts';
+import { type Descriptor, isObject, parseObject } from './manifest.ts';
+
+export interface WholeImage {
+  readonly record: ImageRecord;
+  readonly credentials?: readonly RegistryCredential[];
+}
+
+/** What the image is made of, all of it here until the signal: what had gone is fetched again. Throws ImageError. */
+export async function wholeImage(shelf: ImageShelf, image: WholeImage, signal: AbortSignal) {
+  const made = blobsOf(image.record);
+  const blobs = [...made.manifests, made.config, ...made.layers];
+  const pins = shelf.parts.pins.pin(blobs.map(({ digest }) => digest));
+  signal.addEventListener('abort', () => pins[Symbol.dispose](), { once: true });
+  for (const blob of blobs) await ensureBlob(shelf, { ...image, blob }, signal);
+  return { ...made, manifests: await sentManifests(shelf, made) };
+}
+
+/** Throws ImageError for an image whose record an older agent wrote. */
+export function blobsOf({ blobs, references: [name], id }: ImageRecord): RecordedBlobs {
+  if (blobs) return blobs;
+  const why = 'was pulled by an agent that kept no blobs: pull it again';
+  throw new ImageError('ManifestUnknown', `${name?.written ?? id} ${why}`);
+}
+
+/** Unless it is here, it is fetched from where the first of the image's names leads that knows it. */
+export async function ensureBlob(
+  shelf: ImageShelf,
+  { record, credentials = [], blob }: WholeImage & { readonly blob: Descriptor },
+  signal: AbortSignal,
+): Promise<void> {
+  const { blobs } = shelf.parts;
+  if (await blobs.findWhole(blob.digest)) return;
+  const isManifest = blobsOf(record).manifests.some(({ digest }) => digest === blob.digest);
+  const fetch = async ({ written: reference }: ImageName) => {
+    const { fetchManifest, download } = shelf.sourceOf({ reference, credentials });
+    if (isManifest) await blobs.put((await fetchManifest(blob.digest, signal)).bytes);
+    else await blobs.ensure({ descriptor: blob, download, onBytes: () => undefined }, signal);
+  };
+  let cause: unknown;
+  for (const name of record.references) {
+    try {
+      return await fetch(name);
+    } catch (error) {
+      signal.throwIfAborted();
+      cause = error;
+    }
+  }
+  const why = `${blob.digest} is not here, and can't be fetched`;
+  throw new ImageError('ManifestUnknown', why, { cause });
+}
+
+/** This host's manifest; then the index, if it names no other one. Others aren't here. */
+async function sentManifests(
+  { parts: { blobs } }: ImageShelf,
+  { manifests }: RecordedBlobs,
+): Promise<readonly Descriptor[]> {
+  const [top, own] = manifests;
+  if (top === undefined || own === undefined) return manifests;
+  const { manifests: named } = parseObject((await blobs.read(top.digest)) ?? Buffer.of(), 'index');
+  const isOwn = (one: unknown) => isObject(one) && one.digest === own.digest;
+  return Array.isArray(named) && named.every(isOwn) ? [own, top] : [own];
+}
