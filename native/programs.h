@@ -9,4 +9,7 @@ int oci_main(int argc, char **argv);
 int front_main(int argc, char **argv);
 int unpack_main(int argc, char **argv);
 
+/* The exit status. */
+int compare_layers(const char *a, const char *b, const char *since);
+
 #endif

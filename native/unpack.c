@@ -8,6 +8,7 @@
  *                                        exit status 0: all up to UNPACK_END is written
  *
  * orc-unpack --sync DIRECTORY: has everything on its file system on disk, once for many layers.
+ * orc-unpack --compare A B SECONDS: tells what isn't the same in two layers (compare.c).
  *
  * The archive is hostile, no path is trusted: symbolic links in a layer are legal as parents
  * (lib -> usr/lib), and RESOLVE_IN_ROOT makes "/" and ".." in them end inside DIRECTORY.
@@ -394,6 +395,8 @@ static int sync_file_system(const char *directory) {
 }
 
 int unpack_main(int argc, char **argv) {
+    if (argc == 5 && strcmp(argv[1], "--compare") == 0)
+        return compare_layers(argv[2], argv[3], argv[4]);
     int syncs = argc == 3 && strcmp(argv[1], "--sync") == 0;
     if (argc != 2 && !syncs) return dprintf(STDERR_FILENO, "usage: orc-unpack [--sync] DIR\n"), 2;
     umask(0);

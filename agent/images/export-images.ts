@@ -3,8 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { digestHex } from './digest.ts';
 import { wholeImage } from './image-blobs.ts';
-import { findImage } from './image-choice.ts';
-import type { ImageCall, ImageDesk } from './image-desk.ts';
+import { findImage, type ImageCall, type ImageDesk } from './image-desk.ts';
 import type { ImageName, RecordedBlobs } from './image-index.ts';
 import { type Descriptor, mediaTypes } from './manifest.ts';
 

@@ -1,12 +1,21 @@
 import { statfs } from 'node:fs/promises';
 import type { ImageDetails, NodeImage } from '../../api/node-images.ts';
+import { checkImages } from './check-images.ts';
 import { exportImages } from './export-images.ts';
-import { findImage, planRemoval, short } from './image-choice.ts';
-import { type ImageCall, type ImageDesk, loginOf, tellTransfers } from './image-desk.ts';
-import type { ImageRecord } from './image-index.ts';
+import {
+  findImage,
+  type ImageCall,
+  type ImageDesk,
+  loginOf,
+  short,
+  tellTransfers,
+} from './image-desk.ts';
+import { ImageError } from './image-error.ts';
+import type { ImageIndex, ImageRecord } from './image-index.ts';
 import type { ImagePullParts } from './image-pull.ts';
 import { importImages } from './import-images.ts';
 import { parseObject } from './manifest.ts';
+import { pushImage } from './push-image.ts';
 
 /** Gives its result; of an export the archive. */
 type Act = (call: ImageCall, desk: ImageDesk) => Promise<unknown>;
@@ -19,6 +28,8 @@ export const acts: Readonly<Record<string, Act>> = {
   '/prune': prune,
   '/import': importImages,
   '/export': exportImages,
+  '/push': pushImage,
+  '/check': checkImages,
 };
 
 async function pull(call: ImageCall, { store, clock }: ImageDesk): Promise<void> {
@@ -26,11 +37,10 @@ async function pull(call: ImageCall, { store, clock }: ImageDesk): Promise<void>
   const { words: [reference = ''] = [], pin = false } = asked;
   const onProgress = tellTransfers(call, clock);
   const credentials = loginOf(asked, reference);
-  const { id, digest } = await store.pull({ reference, credentials, onProgress }, signal);
+  const { digest } = await store.pull({ reference, credentials, onProgress }, signal);
+  const { index } = store.shelf.parts;
   if (pin)
-    await store.shelf.parts.index.update((records) =>
-      records.map((record) => (record.id === id ? { ...record, isPinned: true } : record)),
-    );
+    await changeRecord(index, { ...findImage(index.records(), reference).record, isPinned: true });
   say({ note: `${reference}: ${digest}` });
 }
 
@@ -65,32 +75,38 @@ async function inspect({ asked }: ImageCall, { store }: ImageDesk): Promise<Imag
 
 async function remove({ asked, say }: ImageCall, { store, needed }: ImageDesk): Promise<void> {
   const { index } = store.shelf.parts;
-  const plan = planRemoval(index.records(), { ...asked, needed: await needed() });
-  for (const { id, names, isLast } of plan) {
-    const going = new Set(names.map(({ canonical }) => canonical));
-    const rest = ({ references }: ImageRecord) =>
-      references.filter(({ canonical }) => !going.has(canonical));
-    if (isLast) await store.remove(id, Number.POSITIVE_INFINITY);
-    else await index.update((records) => records.map((r) => ({ ...r, references: rest(r) })));
-    for (const { written } of names) say({ note: `${written} removed` });
-    if (isLast) say({ note: `image ${short(id)} removed` });
+  for (const word of asked.words ?? []) {
+    const { record, name } = findImage(index.records(), word);
+    const going = name ? [name] : record.references;
+    const left = record.references.filter((one) => !going.includes(one));
+    const isLast = left.length === 0;
+    const needs = await needed();
+    if ((isLast && needs.has(record.id)) || going.some(({ written }) => needs.has(written)))
+      throw new ImageError('ImageInUse', `a pod or a container of this node needs ${word}`);
+    if (isLast && record.isPinned && !asked.force)
+      throw new ImageError('ImageInUse', `${word} is pinned; --force removes it`);
+    if (isLast) await store.remove(record.id, Number.POSITIVE_INFINITY);
+    else await changeRecord(index, { ...record, references: left });
+    for (const { written } of going) say({ note: `${written} removed` });
+    if (isLast) say({ note: `image ${short(record.id)} removed` });
   }
 }
 
-async function prune({ asked: { all = false }, say }: ImageCall, { store, needed }: ImageDesk) {
-  const { directory } = store.shelf.parts;
-  const needs = await needed();
-  const freeBefore = await freeBytes(directory);
+const changeRecord = (index: ImageIndex, changed: ImageRecord) =>
+  index.update((records) => records.map((one) => (one.id === changed.id ? changed : one)));
+
+async function prune({ asked, say }: ImageCall, { store, needed }: ImageDesk): Promise<void> {
+  const free = async () => {
+    const { bavail, bsize } = await statfs(store.shelf.parts.directory);
+    return bavail * bsize;
+  };
+  const [needs, before] = [await needed(), await free()];
   for (const { id, references, isPinned, lastUsedMs } of await store.list()) {
     const isNeeded = [id, ...references].some((name) => needs.has(name));
-    if (isPinned || isNeeded || (references.length > 0 && !all)) continue;
+    if (isPinned || isNeeded || (references.length > 0 && !asked.all)) continue;
     await store.remove(id, lastUsedMs);
     say({ note: `${references.join(', ') || short(id)} removed` });
   }
-  return { freedBytes: Math.max(0, (await freeBytes(directory)) - freeBefore) };
-}
-
-async function freeBytes(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize;
+  const freed = Math.max(0, (await free()) - before);
+  say({ note: `${(freed / 1_000_000).toFixed(1)} MB freed` });
 }

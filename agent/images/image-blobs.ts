@@ -1,6 +1,7 @@
 import type { RegistryCredential } from '../ports.ts';
 import { ImageError } from './image-error.ts';
-import type { ImageName, ImageRecord, RecordedBlobs } from './image-index.ts';
+import type { ImageRecord, RecordedBlobs } from './image-index.ts';
+import type { ImageSource } from './image-source.ts';
 import type { ImageShelf } from './image-store.ts';
 import { type Descriptor, isObject, parseObject } from './manifest.ts';
 
@@ -26,31 +27,40 @@ export function blobsOf({ blobs, references: [name], id }: ImageRecord): Recorde
   throw new ImageError('ManifestUnknown', `${name?.written ?? id} ${why}`);
 }
 
-/** Unless it is here, it is fetched from where the first of the image's names leads that knows it. */
+/** Fetches it unless it is here. */
 export async function ensureBlob(
   shelf: ImageShelf,
-  { record, credentials = [], blob }: WholeImage & { readonly blob: Descriptor },
+  { blob, ...image }: WholeImage & { readonly blob: Descriptor },
   signal: AbortSignal,
 ): Promise<void> {
   const { blobs } = shelf.parts;
   if (await blobs.findWhole(blob.digest)) return;
-  const isManifest = blobsOf(record).manifests.some(({ digest }) => digest === blob.digest);
-  const fetch = async ({ written: reference }: ImageName) => {
-    const { fetchManifest, download } = shelf.sourceOf({ reference, credentials });
-    if (isManifest) await blobs.put((await fetchManifest(blob.digest, signal)).bytes);
-    else await blobs.ensure({ descriptor: blob, download, onBytes: () => undefined }, signal);
-  };
-  let cause: unknown;
-  for (const name of record.references) {
-    try {
-      return await fetch(name);
-    } catch (error) {
-      signal.throwIfAborted();
-      cause = error;
+  const { fetchManifest, download } = sourceOf(shelf, image);
+  if (blobsOf(image.record).manifests.some(({ digest }) => digest === blob.digest))
+    await blobs.put((await fetchManifest(blob.digest, signal)).bytes);
+  else await blobs.ensure({ descriptor: blob, download, onBytes: () => undefined }, signal);
+}
+
+/** Where the first of its names leads that knows what is wanted. */
+export function sourceOf(shelf: ImageShelf, { record, credentials = [] }: WholeImage): ImageSource {
+  const sources = record.references.map(({ written: reference }) =>
+    shelf.sourceOf({ reference, credentials }),
+  );
+  const first = async <T>(what: string, ask: (source: ImageSource) => Promise<T>): Promise<T> => {
+    let cause: unknown;
+    for (const source of sources) {
+      try {
+        return await ask(source);
+      } catch (error) {
+        cause = error;
+      }
     }
-  }
-  const why = `${blob.digest} is not here, and can't be fetched`;
-  throw new ImageError('ManifestUnknown', why, { cause });
+    throw new ImageError('ManifestUnknown', `${what} is not here, and can't be fetched`, { cause });
+  };
+  return {
+    fetchManifest: (wanted, signal) => first(wanted, (one) => one.fetchManifest(wanted, signal)),
+    download: (blob, ...to) => first(blob.digest, (one) => one.download(blob, ...to)),
+  };
 }
 
 /** This host's manifest; then the index, if it names no other one. Others aren't here. */

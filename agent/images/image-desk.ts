@@ -2,8 +2,10 @@ import type { Readable } from 'node:stream';
 import type { ImageLine, ImageRequest, Transfer } from '../../api/node-images.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { RegistryCredential } from '../ports.ts';
+import { ImageError } from './image-error.ts';
+import type { ImageName, ImageRecord, ImageRecords } from './image-index.ts';
 import type { ImageStore } from './image-store.ts';
-import { parseReference } from './reference.ts';
+import { formatReference, parseReference } from './reference.ts';
 
 /** What acts on images work with. */
 export interface ImageDesk {
@@ -43,3 +45,24 @@ export function loginOf(
   const { registry } = parseReference(reference);
   return user === undefined ? [] : [{ registry, username: user, password }];
 }
+
+/** The image that somebody means by a name or by the beginning of its id. Throws ImageError. Pure. */
+export function findImage(
+  records: ImageRecords,
+  text: string,
+): { readonly record: ImageRecord; readonly name?: ImageName } {
+  const [, hex] = /^(?:sha256:)?([0-9a-f]{4,64})$/.exec(text) ?? [];
+  const found = records.filter(({ id }) => hex && id.startsWith(`sha256:${hex}`));
+  if (found.length > 1) throw unknown(`"${text}" is the beginning of ${found.length} images' ids`);
+  if (found[0] !== undefined) return { record: found[0] };
+  const canonical = formatReference(parseReference(text));
+  for (const record of records) {
+    const name = record.references.find((one) => one.canonical === canonical);
+    if (name) return { record, name };
+  }
+  throw unknown(`no image on this node is called ${text}; orc image ls shows what there is`);
+}
+
+const unknown = (why: string) => new ImageError('ManifestUnknown', why);
+
+export const short = (digest: string) => digest.replace('sha256:', '').slice(0, 12);

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
 import type { ImageConfig } from '../ports.ts';
-import type { Descriptor } from './manifest.ts';
+import type { Descriptor, LayerDescriptor } from './manifest.ts';
 
 /** What the node remembers of an image. */
 export interface ImageRecord {
@@ -23,7 +23,7 @@ export interface RecordedBlobs {
   readonly manifests: readonly Descriptor[];
   readonly config: Descriptor;
   /** Lowest first. */
-  readonly layers: readonly Descriptor[];
+  readonly layers: readonly LayerDescriptor[];
 }
 
 export type ImageRecords = readonly ImageRecord[];

@@ -108,9 +108,11 @@ async function ensureConfig(
   return parseImageConfig(bytes, layers.length);
 }
 
+type LayerSource = Pick<ImagePull, 'source' | 'parts'>;
+
 /** A wrong blob may be a peer's fault, or what a crash left of it: it is asked for once more, where it comes from. */
 async function rightly(
-  { source, parts }: ImagePull,
+  { source, parts }: LayerSource,
   blob: Descriptor,
   obtain: (source: ImageSource) => Promise<void>,
 ): Promise<void> {
@@ -146,7 +148,7 @@ export async function syncAll({
 
 const parallelLayers = Math.max(3, availableParallelism());
 
-type PulledLayer = LayerDescriptor & { readonly diffId: string };
+export type PulledLayer = LayerDescriptor & { readonly diffId: string };
 
 /** A few at a time, the largest first, so that none is left over when the others are done. */
 async function ensureLayers(
@@ -169,31 +171,44 @@ async function ensureLayers(
 
 interface LayerPull {
   readonly layer: PulledLayer;
-  readonly onBytes: (bytes: number) => void;
+  readonly onBytes?: (bytes: number) => void;
 }
 
 /** Unpacked while it comes. Its directory is there once both its digests are right. */
-function ensureLayer(
-  pull: ImagePull,
-  { layer, onBytes }: LayerPull,
+export function ensureLayer(
+  pull: LayerSource,
+  wanted: LayerPull,
   signal: AbortSignal,
 ): Promise<void> {
-  const { blobs, layers, unpacker, writer, limits } = pull.parts;
-  const { diffId, compression, size: compressedBytes } = layer;
-  const settings = { diffId, compression, compressedBytes, writer, limits };
-  return rightly(pull, layer, ({ download }) =>
-    layers.ensure(
-      diffId,
-      (directory, shared) =>
-        blobs.ensure({ descriptor: layer, download, onBytes }, shared, (blob, unlessItFails) =>
-          unpacker.unpack({ ...settings, blob, directory }, unlessItFails),
-        ),
+  const { parts } = pull;
+  return rightly(pull, wanted.layer, (source) =>
+    parts.layers.ensure(
+      wanted.layer.diffId,
+      (directory, shared) => unpackLayer({ parts, source }, { ...wanted, directory }, shared),
       signal,
     ),
   );
 }
 
-function progress({ onProgress }: ImagePull, layers: readonly PulledLayer[]) {
+/** Into an empty directory. */
+export function unpackLayer(
+  { parts, source: { download } }: LayerSource,
+  { layer, directory, onBytes = () => undefined }: LayerPull & { readonly directory: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const { blobs, unpacker, writer, limits } = parts;
+  const { diffId, compression, size: compressedBytes } = layer;
+  const settings = { diffId, compression, compressedBytes, writer, limits, directory };
+  return blobs.ensure({ descriptor: layer, download, onBytes }, signal, (blob, unlessItFails) =>
+    unpacker.unpack({ ...settings, blob }, unlessItFails),
+  );
+}
+
+/** Tells of blobs on their way, each by its number. */
+export function progress(
+  { onProgress }: Pick<ImagePull, 'onProgress'>,
+  layers: readonly Descriptor[],
+) {
   const transfers = layers.map(
     ({ digest, size }): Transfer => ({ digest, doneBytes: 0, totalBytes: size, isDone: false }),
   );

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { noRegistries, type Registries } from './registries.ts';
 
@@ -25,11 +26,12 @@ export interface Proxies {
 
 export type Transport = ReturnType<typeof openTransport>;
 
-interface Request {
+export interface RegistryRequest {
+  /** GET, or POST with a body, unless it is said. */
+  readonly method?: Dispatcher.HttpMethod;
   readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer | Readable;
   readonly signal: AbortSignal;
-  /** Makes it a POST. */
-  readonly body?: string;
 }
 
 /**
@@ -44,7 +46,7 @@ export function openTransport(network: RegistryNetwork) {
     network,
     registries: network.registries ?? noRegistries,
     /** Redirects aren't followed, and every status is an answer. */
-    async request(url: string, options: Request): Promise<Dispatcher.ResponseData> {
+    async request(url: string, options: RegistryRequest): Promise<Dispatcher.ResponseData> {
       opened ??= open();
       const { origin, host, pathname, search } = new URL(url);
       const method = options.body === undefined ? 'GET' : 'POST';

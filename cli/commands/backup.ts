@@ -1,8 +1,5 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import { about } from '../../base/error-chain.ts';
 import { defineVerb } from '../define-verb.ts';
+import { saveWhole } from '../save-whole.ts';
 
 const notes = `
 The file has all that \`orc restore\` needs: every object, the cluster's authority and the key of its
@@ -13,16 +10,7 @@ export const defineBackup = defineVerb({
   words: { '<file>': 'what is there is replaced, once the new one is whole' },
   notes,
   async run(cli, [file = '']) {
-    const unfinished = `${file}.unfinished`;
-    await rm(unfinished, { force: true });
-    try {
-      const answer = await cli.api.open({ path: '/orc/v1/backup' });
-      const target = createWriteStream(unfinished, { flags: 'wx', mode: 0o600, flush: true });
-      await about('the backup did not become whole', pipeline(answer, target));
-      await rename(unfinished, file);
-    } finally {
-      await rm(unfinished, { force: true });
-    }
+    await saveWhole(file, await cli.api.open({ path: '/orc/v1/backup' }), 'the backup');
     cli.out(`${file}: keep it safe, it holds the cluster's keys`);
   },
 });

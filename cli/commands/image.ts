@@ -1,20 +1,18 @@
 import { once } from 'node:events';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
 import { formatSince } from '../../api/format-age.ts';
-import type { ImageDetails, ImageRequest, NodeImage } from '../../api/node-images.ts';
+import type { ImageDetails, NodeImage } from '../../api/node-images.ts';
 import { didYouMean } from '../../base/closest.ts';
 import { about } from '../../base/error-chain.ts';
 import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
-import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { askAgent } from '../image-client.ts';
 import { printTable } from '../print/table.ts';
-import { formatBytes, openTransfers, shortDigest } from '../print/transfers.ts';
+import { formatBytes, openTransfers, printable, shortDigest } from '../print/transfers.ts';
+import { saveWhole } from '../save-whole.ts';
 
 const imageFlags = {
   socket: text('path', 'of the agent: its --run-dir, and images.sock', '/run/orc/images.sock'),
@@ -31,17 +29,17 @@ const imageFlags = {
 type ImageFlags = ValuesOf<typeof imageFlags>;
 
 const notes = `
-Images of this machine's agent; as root. Verbs and what they take:
+Images of this machine's agent, for root. Verbs and what they take:
 
   pull REF              ls                    export REF|ID... [-o FILE]
-  push REF|ID [DEST]    inspect REF|ID        import FILE|-
+  push REF|ID [REF]     inspect REF|ID        import FILE|-
   rm REF|ID...          history REF|ID        prune
   check`;
 
 export const defineImage = defineVerb({
   words: {
     '<verb>': 'pull, ls, inspect, history, rm, prune, import, export, push or check',
-    '[image...]': 'REF: NAME[:TAG][@DIGEST]; ID: its first digits; see below',
+    '[image...]': 'REF: NAME[:TAG][@DIGEST]; ID: the first digits of it',
   },
   flags: imageFlags,
   notes,
@@ -52,9 +50,8 @@ export const defineImage = defineVerb({
       const hint = didYouMean(verb, known, known.join(', '));
       throw new UsageError(`orc image has no "${verb}"; ${hint}`);
     }
-    const use = { verb, words, flags };
-    checkUse(use, step);
-    await step.run(cli, use);
+    checkUse(step, { verb, words, flags });
+    await step.run({ cli, verb, words, flags });
   },
 });
 
@@ -63,164 +60,119 @@ interface Step {
   readonly takes: readonly [number, number];
   /** Those of the flags that mean something. */
   readonly flags: readonly (keyof ImageFlags)[];
-  run(cli: Cli, use: Use): Promise<void>;
+  run(use: Use): Promise<unknown>;
 }
 
 interface Use {
+  readonly cli: Cli;
   readonly verb: string;
   readonly words: readonly string[];
   readonly flags: ImageFlags;
 }
 
 const any = Number.POSITIVE_INFINITY;
-const login = ['user', 'passwordStdin'] as const;
 
 const steps: Readonly<Record<string, Step>> = {
-  pull: { takes: [1, 1], flags: ['pin', ...login], run: transfer },
+  pull: { takes: [1, 1], flags: ['pin', 'user', 'passwordStdin'], run: ask },
   ls: { takes: [0, 0], flags: ['output'], run: ls },
   inspect: { takes: [1, 1], flags: [], run: inspect },
   history: { takes: [1, 1], flags: [], run: history },
-  rm: { takes: [1, any], flags: ['force'], run: transfer },
-  prune: { takes: [0, 0], flags: ['all'], run: prune },
+  rm: { takes: [1, any], flags: ['force'], run: ask },
+  prune: { takes: [0, 0], flags: ['all'], run: ask },
   import: { takes: [1, 1], flags: ['name'], run: importArchive },
   export: { takes: [1, any], flags: ['output'], run: exportArchive },
-  push: { takes: [1, 2], flags: [...login], run: transfer },
-  check: { takes: [0, 0], flags: ['repair'], run: transfer },
+  push: { takes: [1, 2], flags: ['user', 'passwordStdin'], run: ask },
+  check: { takes: [0, 0], flags: ['repair'], run: ask },
 };
 
-function checkUse({ verb, words, flags }: Use, { takes: [least, most], flags: known }: Step) {
-  const [first] = Object.entries(flags)
-    .filter(([name, value]) => name !== 'socket' && value !== undefined && value !== false)
-    .map(([name]) => name as keyof ImageFlags)
-    .filter((name) => !known.includes(name));
-  if (first !== undefined) {
-    const name = first.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new UsageError(`--${name} means nothing to orc image ${verb}`);
-  }
+function checkUse({ takes, flags: known }: Step, { verb, words, flags }: Omit<Use, 'cli'>): void {
+  const [least, most] = takes;
   if (words.length < least) throw new UsageError(`orc image ${verb}: of which image?`);
   if (words.length > most)
-    throw new UsageError(`orc image ${verb}: "${words[most]}" is a word too many`);
+    throw new UsageError(`orc image ${verb} has no use for "${words[most]}"`);
+  for (const [name, value] of Object.entries(flags))
+    if (value && name !== 'socket' && !known.includes(name as keyof ImageFlags)) {
+      const written = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      throw new UsageError(`orc image ${verb} has no use for --${written}`);
+    }
 }
 
 /** Has the agent do it, and shows what it says meanwhile. */
-async function ask(cli: Cli, { verb, words, flags }: Use, archive?: Readable): Promise<unknown> {
-  const { socket, output: _, user, passwordStdin, ...others } = flags;
+async function ask({ cli, verb, words, flags }: Use, archive?: Readable): Promise<unknown> {
+  const { socket, output: _, user, passwordStdin, ...more } = flags;
   if (passwordStdin && user === undefined) throw new UsageError('--password-stdin needs --user');
   const password = passwordStdin ? (await readText(cli.io.stdin)).replace(/\r?\n$/, '') : undefined;
-  const asked: ImageRequest = { words, ...others, user, password };
+  const asked = { words, ...more, user, password };
   const transfers = openTransfers(cli.io, verb === 'push' ? 'waiting' : 'unpacking');
-  const question = { socket, verb, asked, archive };
-  return askAgent(question, (line) => {
+  return askAgent({ socket, verb, asked, archive }, (line) => {
     if ('transfers' in line) return transfers.update(line.transfers);
     transfers.settle();
-    cli.out(line.note);
+    cli.out(printable(line.note));
   });
 }
 
-async function transfer(cli: Cli, use: Use): Promise<void> {
-  await ask(cli, use);
-}
-
-async function ls(cli: Cli, use: Use): Promise<void> {
+async function ls(use: Use): Promise<void> {
+  const { out } = use.cli;
   const { output = '' } = use.flags;
   if (!['', 'wide', 'name', 'json'].includes(output))
     throw new UsageError(`--output must be one of wide, name, json, not ${output}`);
-  const images = (await ask(cli, use)) as readonly NodeImage[];
-  if (output === 'json') return cli.out(JSON.stringify(images, null, 2));
-  const named = images.flatMap((image) =>
-    (image.names.length > 0 ? image.names : ['']).map((name) => ({ ...image, name })),
-  );
-  if (output === 'name') {
-    for (const { name, id } of named) cli.out(name || id);
-    return;
-  }
-  const isWide = output === 'wide';
-  const headers = ['REPOSITORY', 'TAG', 'IMAGE ID', 'SIZE', 'PINNED'];
-  const rows = named
-    .toSorted((a, b) => a.name.localeCompare(b.name))
-    .map(({ name, id, digest, sizeBytes, blobBytes, isPinned }) => {
-      const [, repository = '<none>', tag = '<none>'] =
-        /^(.+?)(?:@.*|:([^:/]+))?$/.exec(name) ?? [];
-      const cells = [
-        repository,
-        tag,
-        shortDigest(id),
-        formatBytes(sizeBytes),
-        isPinned ? 'yes' : '',
-      ];
-      return isWide ? [...cells, formatBytes(blobBytes), digest] : cells;
-    });
-  printTable(cli, { headers: isWide ? [...headers, 'BLOBS', 'DIGEST'] : headers, rows });
+  const images = (await ask(use)) as readonly NodeImage[];
+  const named = images
+    .flatMap((image) =>
+      (image.names.length > 0 ? image.names : ['']).map((name) => ({ ...image, name })),
+    )
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  if (output === 'json') return out(JSON.stringify(images, null, 2));
+  if (output === 'name') return out(named.map(({ name, id }) => name || id).join('\n'));
+  const headers = ['REPOSITORY', 'TAG', 'IMAGE ID', 'SIZE', 'PINNED', 'BLOBS', 'DIGEST'];
+  const columns = output === 'wide' ? headers.length : 5;
+  const rows = named.map(({ name, id, digest, sizeBytes, blobBytes, isPinned }) => {
+    const [, repository = '<none>', tag = '<none>'] = /^(.+?)(?:@.*|:([^:/]+))?$/.exec(name) ?? [];
+    const size = [formatBytes(sizeBytes), isPinned ? 'yes' : '', formatBytes(blobBytes)];
+    return [repository, tag, shortDigest(id), ...size, digest].slice(0, columns);
+  });
+  printTable(use.cli, { headers: headers.slice(0, columns), rows });
 }
 
-async function inspect(cli: Cli, use: Use): Promise<void> {
-  cli.out(JSON.stringify(await ask(cli, use), null, 2));
+async function inspect(use: Use): Promise<void> {
+  use.cli.out(JSON.stringify(await ask(use), null, 2));
 }
 
 /** As docker shows it, the latest step first; sizes are those of the compressed layers. */
-async function history(cli: Cli, use: Use): Promise<void> {
-  const details = (await ask(cli, { ...use, verb: 'inspect' })) as ImageDetails;
-  const rows = historyOf(details).map(({ created, by, bytes }) => [
-    formatSince(created, cli.io.clock.now()),
-    by,
-    formatBytes(bytes ?? 0),
-  ]);
-  printTable(cli, { headers: ['CREATED', 'CREATED BY', 'SIZE'], rows: rows.toReversed() });
+async function history({ cli, ...use }: Use): Promise<void> {
+  const details = (await ask({ ...use, cli, verb: 'inspect' })) as ImageDetails;
+  const rows = historyOf(details, cli.io.clock.now()).toReversed();
+  printTable(cli, { headers: ['CREATED', 'CREATED BY', 'SIZE'], rows });
 }
 
-interface HistoryStep {
-  readonly created?: unknown;
-  readonly created_by?: unknown;
-  readonly empty_layer?: unknown;
+/** Whoever built the image has written what is in it, control characters perhaps. Pure. */
+function historyOf({ manifest, config }: ImageDetails, now: number) {
+  const layers = [...((manifest?.layers ?? []) as readonly { readonly size: number }[])];
+  const told: unknown = config?.history;
+  const steps: readonly Readonly<Record<string, unknown>>[] = Array.isArray(told)
+    ? told
+    : layers.map(() => ({}));
+  return steps.map(({ created, created_by: by = '', empty_layer: isEmpty }) => {
+    const time = typeof created === 'string' && Date.parse(created) > 0 ? created : undefined;
+    const bytes = isEmpty ? 0 : (layers.shift()?.size ?? 0);
+    return [formatSince(time, now), printable(String(by)), formatBytes(bytes)];
+  });
 }
 
-/** Whoever built the image has written all of this, control characters perhaps. Pure. */
-function historyOf({ manifest, config }: ImageDetails) {
-  const layers = (manifest?.layers ?? []) as readonly { readonly size: number }[];
-  const steps: readonly HistoryStep[] = Array.isArray(config?.history) ? config.history : [];
-  let next = 0;
-  const told = steps.map(({ created, created_by: by = '', empty_layer: isEmpty = false }) => ({
-    created: Number.isNaN(Date.parse(String(created))) ? undefined : String(created),
-    by: String(by).replace(/[\s\p{Cc}]+/gu, ' '),
-    bytes: isEmpty ? 0 : layers[next++]?.size,
-  }));
-  const untold = layers
-    .slice(next)
-    .map(({ size }) => ({ created: undefined, by: '', bytes: size }));
-  return [...told, ...untold];
-}
-
-async function prune(cli: Cli, use: Use): Promise<void> {
-  const { freedBytes } = (await ask(cli, use)) as { readonly freedBytes: number };
-  cli.out(`${formatBytes(freedBytes)} freed`);
-}
-
-async function importArchive(cli: Cli, use: Use): Promise<void> {
-  const [file = '-'] = use.words;
-  const archive = file === '-' ? cli.io.stdin : createReadStream(file);
+async function importArchive(use: Use): Promise<void> {
+  const [file = ''] = use.words;
+  const archive = file === '-' ? use.cli.io.stdin : createReadStream(file);
   if (file !== '-') await about(`${file} can't be read`, once(archive, 'open'));
-  await ask(cli, use, archive);
+  await ask(use, archive);
 }
 
-/** What is there is replaced, once the new one is whole. */
-async function exportArchive(cli: Cli, use: Use): Promise<void> {
+async function exportArchive(use: Use): Promise<void> {
   const { output: file = '-' } = use.flags;
-  const { stdout } = cli.io;
+  const { stdout } = use.cli.io;
   if (file === '-' && stdout.isTTY)
     throw new UsageError('an archive is nothing for a terminal: give --output FILE');
-  const archive = await ask(cli, use);
-  if (!(archive instanceof Readable)) throw new CliError('the agent sent no archive');
-  if (file === '-') {
-    for await (const chunk of archive)
-      if (!stdout.write(chunk)) await new Promise<void>((resolve) => stdout.once('drain', resolve));
-    return;
-  }
-  const unfinished = `${file}.unfinished`;
-  try {
-    const target = createWriteStream(unfinished, { mode: 0o600, flush: true });
-    await about('the archive did not become whole', pipeline(archive, target));
-    await rename(unfinished, file);
-  } finally {
-    await rm(unfinished, { force: true });
-  }
+  const archive = (await ask(use)) as Readable;
+  if (file !== '-') return saveWhole(file, archive, 'the archive');
+  for await (const chunk of archive)
+    if (!stdout.write(chunk)) await new Promise<void>((resolve) => stdout.once('drain', resolve));
 }

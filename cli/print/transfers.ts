@@ -8,16 +8,14 @@ export function openTransfers(
   finish: string,
 ) {
   const startMs = new Map<string, number>();
-  const start = () => (stderr.isTTY ? openBars(stderr) : openLines(stderr));
+  const start = () => (stderr.isTTY ? openBars(stderr, finish) : openLines(stderr));
   let draw = start();
   return {
     update(transfers: readonly Transfer[]) {
       const now = clock.monotonic();
       for (const { digest, doneBytes } of transfers)
         if (doneBytes > 0 && !startMs.has(digest)) startMs.set(digest, now);
-      draw(
-        transfers.map((one) => ({ ...one, finish, ms: now - (startMs.get(one.digest) ?? now) })),
-      );
+      draw(transfers.map((one) => ({ ...one, ms: now - (startMs.get(one.digest) ?? now) })));
     },
     /** What is shown stays; what comes now comes below it. */
     settle() {
@@ -29,56 +27,59 @@ export function openTransfers(
 interface Moving extends Transfer {
   /** Since its first byte. */
   readonly ms: number;
-  readonly finish: string;
 }
 
-function openBars(output: Output) {
+function openBars(output: Output, finish: string) {
   let drawn = 0;
   return (transfers: readonly Moving[]) => {
     // What has left the terminal can't be drawn again.
     const room = (output.rows || 24) - 1;
     const shown = transfers.length <= room ? transfers : transfers.filter(({ isDone }) => !isDone);
-    const lines = shown.slice(0, room).map((one) => formatBar(one, output.columns || 80));
+    const lines = shown
+      .slice(0, room)
+      .map((one) => `${formatBar(one, finish).slice(0, (output.columns || 80) - 1)}\n`);
     const up = drawn > 0 ? `\u001b[${drawn}A` : '';
-    output.write(`${up}\r\u001b[J${lines.map((line) => `${line}\n`).join('')}`);
+    output.write(`${up}\r\u001b[J${lines.join('')}`);
     drawn = lines.length;
   };
 }
 
 function openLines(output: Output) {
   const told = new Set<string>();
-  const tell = (line: string) => {
-    if (!told.has(line)) output.write(`${line}\n`);
+  const tell = (digest: string, what: string) => {
+    const line = `${shortDigest(digest)}: ${what}\n`;
+    if (!told.has(line)) output.write(line);
     told.add(line);
   };
   return (transfers: readonly Moving[]) => {
     for (const { digest, totalBytes, doneBytes, isDone } of transfers) {
-      if (doneBytes > 0 || isDone) tell(`${shortDigest(digest)}: ${formatBytes(totalBytes)}`);
-      if (isDone) tell(`${shortDigest(digest)}: done`);
+      if (doneBytes > 0 || isDone) tell(digest, formatBytes(totalBytes));
+      if (isDone) tell(digest, 'done');
     }
   };
 }
 
-const barWidth = 20;
+const width = 20;
 
-/** "3f2a9c1b0d4e [======>             ] 12.0 MB of 45.0 MB, 8.1 MB/s". Pure. */
-export function formatBar(transfer: Moving, columns: number): string {
-  const { digest, doneBytes, totalBytes, ms, isDone, finish } = transfer;
-  const done = totalBytes === 0 ? 1 : Math.min(1, doneBytes / totalBytes);
-  const full = Math.round(done * barWidth);
-  const bar = `${'='.repeat(full)}${full < barWidth ? '>' : ''}`.slice(0, barWidth);
+/** "3f2a9c1b0d4e [=====>              ] 12.0 MB of 45.0 MB, 8.1 MB/s". Pure. */
+export function formatBar(transfer: Moving, finish: string): string {
+  const { digest, doneBytes, totalBytes, ms, isDone } = transfer;
+  const full = Math.floor((width * doneBytes) / Math.max(1, totalBytes));
+  const bar = `${'='.repeat(full)}>`.slice(0, width).padEnd(width);
   const rate = ms > 0 ? `, ${formatBytes((doneBytes * 1000) / ms)}/s` : '';
-  const under =
-    done === 1 ? finish : `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}${rate}`;
-  const state = isDone ? 'done' : under;
-  return `${shortDigest(digest)} [${bar.padEnd(barWidth)}] ${state}`.slice(0, columns - 1);
+  const way = `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}${rate}`;
+  const state = doneBytes < totalBytes ? way : finish;
+  return `${shortDigest(digest)} [${bar}] ${isDone ? 'done' : state}`;
 }
 
 export const shortDigest = (digest: string) => digest.replace('sha256:', '').slice(0, 12);
 
-/** "512 B", "12.3 kB", "1.2 GB". */
+/** "512 B", "12.3 kB", "1.2 GB". Pure. */
 export function formatBytes(bytes: number): string {
-  const power = bytes < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3));
-  const amount = bytes / 1000 ** power;
-  return `${power === 0 ? Math.round(amount) : amount.toFixed(1)} ${['B', 'kB', 'MB', 'GB', 'TB'][power]}`;
+  if (bytes < 1000) return `${Math.round(bytes)} B`;
+  const power = Math.min(4, Math.floor(Math.log10(bytes) / 3));
+  return `${(bytes / 1000 ** power).toFixed(1)} ${'kMGT'[power - 1]}B`;
 }
+
+/** One line, without what a terminal would obey. Pure. */
+export const printable = (text: string) => text.replace(/[\s\p{Cc}]+/gu, ' ');
