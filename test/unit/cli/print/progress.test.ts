@@ -14,6 +14,7 @@ function written(isTTY: boolean): { output: Output; text(): string } {
     },
     on: () => undefined,
     off: () => undefined,
+    once: () => undefined,
   };
   return { output, text: () => text };
 }
