@@ -32,7 +32,13 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, XATTR_BYTES = 1 << 20, BUFFER_BYTES = 1 << 20, EARLY_BYTES = 1 << 17 };
+enum {
+    PATH_BYTES = 4096,
+    XATTR_BYTES = 1 << 20,
+    MAX_RANGES = 1 << 16,
+    BUFFER_BYTES = 1 << 20,
+    EARLY_BYTES = 1 << 17
+};
 
 enum unpack_kind {
     UNPACK_END = 0,
@@ -48,13 +54,19 @@ enum unpack_kind {
     UNPACK_TIME = 10, /* of a directory, when nothing more will be made in it */
 };
 
-/* Followed by path, link, extended attributes and, for a file, size bytes of content. */
+/* Followed by path, link, extended attributes, ranges, and a file's content: what belongs into
+ * the ranges, or without any size bytes. */
 struct unpack_op {
     uint32_t kind, mode, uid, gid;
     uint64_t size;
     int64_t mtime_s;
     uint32_t mtime_ns, major, minor, xattr_bytes;
-    uint32_t path_bytes, link_bytes;
+    uint32_t path_bytes, link_bytes, range_count, reserved;
+};
+
+/* Of a sparse file: where a piece of its content belongs. */
+struct unpack_range {
+    uint64_t offset, bytes;
 };
 
 struct unpack_failure {
@@ -71,6 +83,7 @@ static struct {
     struct unpack_op op;
     char path[PATH_BYTES + 1], link[PATH_BYTES + 1];
     char xattrs[XATTR_BYTES];
+    struct unpack_range ranges[MAX_RANGES + 1]; /* one at the end says how long it is */
     char input[BUFFER_BYTES];
     size_t input_start, input_end;
     /* The last parent that was opened, as neighbours in an archive are neighbours on disk. */
@@ -120,16 +133,31 @@ static int take_op(void) {
     if (!e) e = take_string(u.path, u.op.path_bytes);
     if (!e) e = take_string(u.link, u.op.link_bytes);
     if (!e && u.op.xattr_bytes > sizeof u.xattrs) e = -E2BIG;
-    return e ? e : take(u.xattrs, u.op.xattr_bytes);
+    if (!e) e = take(u.xattrs, u.op.xattr_bytes);
+    if (!e && u.op.range_count > MAX_RANGES + 1) e = -E2BIG;
+    return e ? e : take(u.ranges, u.op.range_count * sizeof *u.ranges);
 }
 
 /* ── paths ── */
 
-static int open_in_root(const char *path, uint64_t flags) {
+static int open_by(const char *path, uint64_t flags, uint64_t resolve) {
     struct open_how how = {.flags = flags | O_CLOEXEC,
-                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+                           .resolve = resolve | RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     long fd = syscall(SYS_openat2, u.root, *path ? path : ".", &how, sizeof how);
     return fd < 0 ? -errno : (int)fd;
+}
+
+/* A name of so many bytes leads so deep; links lead to where they have a name that isn't longer. */
+static int open_in_root(const char *path, uint64_t flags) {
+    int fd = open_by(path, flags, RESOLVE_NO_SYMLINKS);
+    if (fd != -ELOOP) return fd;
+    fd = open_by(path, flags, 0);
+    if (fd < 0) return fd;
+    char self[32], byte;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    if (readlink(self, &byte, 1) == 1) return fd;
+    int e = -errno;
+    return close(fd), e;
 }
 
 static void forget_parent(void) {
@@ -175,11 +203,20 @@ static int make_room(int parent, const char *name) {
     return STAGE("replace", remove_tree(parent, name));
 }
 
-static int set_opaque(int parent, const char *name) {
+static int set_overlay(int parent, const char *name, const char *attribute, const char *value) {
     char at[PATH_BYTES + 64];
     snprintf(at, sizeof at, "/proc/self/fd/%d/%s", parent, name);
-    u.stage = "opaque";
-    return lsetxattr(at, "trusted.overlay.opaque", "y", 1, 0) ? -errno : 0;
+    u.stage = "overlay";
+    return lsetxattr(at, attribute, value, strlen(value), 0) ? -errno : 0;
+}
+
+static int set_opaque(int parent, const char *name) {
+    return set_overlay(parent, name, "trusted.overlay.opaque", "y");
+}
+
+/* Without it overlayfs lists whiteouts where no lower layer has the directory, or it is opaque. */
+static int set_has_whiteouts(int directory) {
+    return set_overlay(directory, ".", "trusted.overlay.origin", "");
 }
 
 /* What is there stays if it is a directory. In a whiteout's place it hides the lower ones. */
@@ -242,7 +279,9 @@ static int set_xattrs(const char *at) {
         if (name_bytes == 0 || bytes > u.op.xattr_bytes - i) return -EINVAL;
         const char *name = u.xattrs + i; /* ends with a zero byte */
         if (name[name_bytes - 1] != 0) return -EINVAL;
-        if (lsetxattr(at, name, name + name_bytes, value_bytes, 0)) return -errno;
+        /* Where there are none of this kind, as without ACLs: other engines go without, too. */
+        if (lsetxattr(at, name, name + name_bytes, value_bytes, 0) && errno != EOPNOTSUPP)
+            return -errno;
         i += name_bytes + value_bytes;
     }
     return 0;
@@ -266,9 +305,9 @@ static int set_attributes(int parent, const char *name) {
 
 /* ── operations ── */
 
-static int write_content(int fd) {
+static int write_range(int fd, uint64_t bytes) {
     int e = 0;
-    for (uint64_t left = u.op.size; left > 0 && !e;) {
+    for (uint64_t left = bytes; left > 0 && !e;) {
         if (u.input_start == u.input_end && (e = STAGE("read", refill()))) return e;
         size_t part = u.input_end - u.input_start;
         if (part > left) part = (size_t)left;
@@ -276,6 +315,18 @@ static int write_content(int fd) {
         u.input_start += part, left -= part;
     }
     return e;
+}
+
+/* What is between the ranges of a sparse file stays a hole. */
+static int write_content(int fd) {
+    if (u.op.range_count == 0) return write_range(fd, u.op.size);
+    for (uint32_t i = 0; i < u.op.range_count; i++) {
+        const struct unpack_range *range = &u.ranges[i];
+        if (STAGE("seek", lseek(fd, (off_t)range->offset, SEEK_SET)) < 0) return -errno;
+        int e = write_range(fd, range->bytes);
+        if (e) return e;
+    }
+    return STAGE("set size", ftruncate(fd, (off_t)u.op.size)) ? -errno : 0;
 }
 
 static int create_file(int parent, const char *name) {
@@ -309,6 +360,7 @@ static int create_hard_link(int parent, const char *name) {
     OWNED int from = STAGE("resolve link", open_in_root(path, O_PATH | O_DIRECTORY));
     if (from < 0) return from;
     int e = STAGE("link", linkat(from, target, parent, name, 0)) ? -errno : 0;
+    if (e == -EPERM) return -EISDIR;
     struct stat a, b;
     if (e == -EEXIST && fstatat(from, target, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
         fstatat(parent, name, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_ino == b.st_ino)
@@ -340,6 +392,7 @@ static int run_on_root(void) {
 static int whiteout(int parent, const char *name) {
     int e = create_node(parent, name);
     struct stat st;
+    if (!e) return set_has_whiteouts(parent);
     if (e != -EEXIST) return e;
     if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW)) return -errno;
     return S_ISDIR(st.st_mode) ? set_opaque(parent, name) : 0;

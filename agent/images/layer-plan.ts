@@ -1,11 +1,14 @@
 import { ImageError, invalidLayer } from './image-error.ts';
-import type { TarEntry } from './tar-header.ts';
+import { quoted, type TarEntry } from './tar-header.ts';
 import { bareOp, type UnpackOp } from './unpack-op.ts';
 
 /** Of one layer. A hostile archive reaches one of these before it hurts. */
 export interface LayerLimits {
   readonly maxEntries: number;
+  /** With the holes of sparse files. */
   readonly maxUnpackedBytes: number;
+  /** Of directories' paths, which are remembered to the end. */
+  readonly maxDirectoryBytes: number;
   /** Unpacked bytes per compressed byte; counts from `ratioFromBytes` on, as small layers of zeros are ordinary. */
   readonly maxRatio: number;
   readonly ratioFromBytes: number;
@@ -14,6 +17,7 @@ export interface LayerLimits {
 export const defaultLayerLimits: LayerLimits = {
   maxEntries: 1_000_000,
   maxUnpackedBytes: 64 * 1024 ** 3,
+  maxDirectoryBytes: 256 * 1024 ** 2,
   maxRatio: 200,
   ratioFromBytes: 1024 ** 3,
 };
@@ -28,12 +32,13 @@ const opaqueMarker = '.wh..wh..opq';
  * become overlayfs's (OCI image-spec, layer.md). Throws ImageError InvalidLayer.
  */
 export function planLayerEntry(entry: TarEntry): UnpackOp | undefined {
-  const path = layerPath(entry.path);
+  const path = layerPath('its path', entry.path);
   const slash = path.lastIndexOf('/');
   const name = path.slice(slash + 1);
   if (name.startsWith(whiteoutPrefix)) return whiteout(path.slice(0, Math.max(0, slash)), name);
-  const link = entry.type === 'hard-link' ? layerPath(entry.link) : entry.link;
-  if (entry.type === 'symlink') checkSymlink(path, link);
+  const isHard = entry.type === 'hard-link';
+  const link = isHard ? layerPath(`its link ${quoted(entry.link)}`, entry.link) : entry.link;
+  if (entry.type === 'symlink') checkSymlink(link);
   const { type, xattrs, path: _, ...rest } = entry;
   return { ...rest, kind: type, path, link, xattrs: keptXattrs(type, xattrs) };
 }
@@ -48,22 +53,25 @@ function whiteout(directory: string, name: string): UnpackOp | undefined {
 }
 
 /** Without "." and empty parts; absolute ones are relative to the layer. ".." is refused: no builder writes it. */
-function layerPath(text: string): string {
+function layerPath(what: string, text: string): string {
   const parts = text.split('/').filter((part) => part !== '' && part !== '.');
   const path = parts.join('/');
-  if (parts.includes('..')) throw invalidLayer(`${quote(text)} leads out of its directory`);
-  if (path.includes('\0')) throw invalidLayer(`${quote(text)} has a zero byte in it`);
+  if (parts.includes('..')) throw invalidLayer(`${what} leads out of its directory`);
+  if (path.includes('\0')) throw invalidLayer(`${what} has a zero byte in it`);
   if (path.length > maxPathBytes || parts.some((part) => part.length > maxNameBytes))
-    throw invalidLayer(`${quote(text)} is too long`);
+    throw invalidLayer(`${what} is too long`);
   return path;
 }
 
-function checkSymlink(path: string, link: string): void {
+function checkSymlink(link: string): void {
   if (link === '' || link.length > maxPathBytes || link.includes('\0'))
-    throw invalidLayer(`the symbolic link ${quote(path)} has a target that can't be`);
+    throw invalidLayer('it is a symbolic link to what can’t be');
 }
 
-/** trusted.* is overlayfs's business, security.selinux the host's; links and devices can't have user.* attributes. */
+/**
+ * trusted.* is overlayfs's business, security.selinux the host's; links and devices can't have user.* attributes. Of the
+ * system's, file systems have these only.
+ */
 function keptXattrs(
   type: TarEntry['type'],
   xattrs: ReadonlyMap<string, Buffer>,
@@ -72,24 +80,27 @@ function keptXattrs(
   const hasUser = type === 'file' || type === 'directory';
   const isKept = (name: string) =>
     name !== 'security.selinux' &&
-    (name.startsWith('security.') || (hasUser && /^(user|system)\../.test(name)));
+    (name.startsWith('security.') || (hasUser && /^(user\..|system\.posix_acl_)/.test(name)));
   return new Map([...xattrs].filter(([name]) => isKept(name) && !name.includes('\0')));
 }
 
-/** For messages: bytes back to text, not endlessly long. */
-function quote(latin1: string): string {
-  return JSON.stringify(Buffer.from(latin1, 'latin1').toString('utf8').slice(0, 200));
+/** What of a layer has come so far. */
+export interface LayerSeen {
+  entries: number;
+  unpackedBytes: number;
+  holeBytes: number;
+  directoryBytes: number;
+  readonly compressedBytes: number;
 }
 
 /** Throws ImageError TooLarge at the first limit that is passed. */
-export function checkLimits(
-  limits: LayerLimits,
-  seen: { entries: number; unpackedBytes: number; compressedBytes: number },
-): void {
+export function checkLimits(limits: LayerLimits, seen: LayerSeen): void {
   const refuse = (why: string) => new ImageError('TooLarge', `the layer ${why}`);
   if (seen.entries > limits.maxEntries) throw refuse(`has more than ${limits.maxEntries} entries`);
-  if (seen.unpackedBytes > limits.maxUnpackedBytes)
+  if (seen.unpackedBytes + seen.holeBytes > limits.maxUnpackedBytes)
     throw refuse(`unpacks to more than ${limits.maxUnpackedBytes} bytes`);
+  if (seen.directoryBytes > limits.maxDirectoryBytes)
+    throw refuse(`has directories with more than ${limits.maxDirectoryBytes} bytes of paths`);
   const ratio = seen.unpackedBytes / Math.max(1, seen.compressedBytes);
   if (seen.unpackedBytes > limits.ratioFromBytes && ratio > limits.maxRatio)
     throw refuse(`unpacks to ${Math.round(ratio)} times its size, more than ${limits.maxRatio}`);

@@ -15,12 +15,15 @@ export interface PaxRecords {
   readonly gid?: number;
   readonly mtime?: TarTime;
   readonly xattrs: ReadonlyMap<string, Buffer>;
+  /** GNU.sparse.*; what there is several times is a list with commas. Empty: it isn't sparse. */
+  readonly sparse: ReadonlyMap<string, string>;
 }
 
-export const noPax: PaxRecords = { xattrs: new Map() };
+export const noPax: PaxRecords = { xattrs: new Map(), sparse: new Map() };
 
 type Mutable = { -readonly [K in keyof PaxRecords]: PaxRecords[K] } & {
   xattrs: Map<string, Buffer>;
+  sparse: Map<string, string>;
 };
 
 const space = 0x20;
@@ -28,11 +31,11 @@ const equals = 0x3d;
 const newline = 0x0a;
 
 /**
- * Records of the form "LENGTH KEY=VALUE\n", added to `inherited` (POSIX pax, "Extended Header"). Read as bytes: an attribute's
- * value may be anything, security.capability for one is no text. Throws ImageError InvalidLayer.
+ * Records of the form "LENGTH KEY=VALUE\n" (POSIX pax, "Extended Header"). Read as bytes: an attribute's value may be anything,
+ * security.capability for one is no text. Throws ImageError InvalidLayer.
  */
-export function parsePax(bytes: Buffer, inherited: PaxRecords = noPax): PaxRecords {
-  const records: Mutable = { ...inherited, xattrs: new Map(inherited.xattrs) };
+export function parsePax(bytes: Buffer): PaxRecords {
+  const records: Mutable = { xattrs: new Map(), sparse: new Map() };
   for (let at = 0; at < bytes.length; ) {
     const length = recordLength(bytes, at);
     const record = bytes.subarray(bytes.indexOf(space, at) + 1, at + length - 1);
@@ -53,21 +56,30 @@ function recordLength(bytes: Buffer, at: number): number {
 }
 
 const xattrPrefix = 'SCHILY.xattr.';
+const sparsePrefix = 'GNU.sparse.';
 
+/** No value means: as if the record weren't there. */
 function apply(records: Mutable, key: string, value: Buffer): void {
+  const text = value.toString('latin1');
   if (key.startsWith(xattrPrefix)) {
     records.xattrs.set(key.slice(xattrPrefix.length), Buffer.from(value));
-    return;
+  } else if (key.startsWith(sparsePrefix)) {
+    const name = key.slice(sparsePrefix.length);
+    const before = records.sparse.get(name);
+    records.sparse.set(name, before === undefined ? text : `${before},${text}`);
+  } else if (text !== '') {
+    applyText(records, key, text);
   }
-  const text = value.toString('latin1');
+}
+
+function applyText(records: Mutable, key: string, text: string): void {
   if (key === 'path') records.path = text;
   else if (key === 'linkpath') records.link = text;
   else if (key === 'size' || key === 'uid' || key === 'gid') records[key] = wholeNumber(key, text);
   else if (key === 'mtime') records.mtime = time(text);
-  else if (key.startsWith('GNU.sparse.')) throw invalidLayer('sparse files are not supported');
 }
 
-function wholeNumber(key: string, text: string): number {
+export function wholeNumber(key: string, text: string): number {
   if (!/^[0-9]{1,15}$/.test(text)) throw invalidLayer(`PAX ${key} is not a number`);
   return Number(text);
 }

@@ -1,22 +1,21 @@
-import { invalidLayer } from './image-error.ts';
-import { noPax, type PaxRecords, parsePax } from './pax.ts';
+import { ImageError, invalidLayer } from './image-error.ts';
+import { noPax, parsePax } from './pax.ts';
 import {
   blockBytes,
   completeEntry,
-  type LongNames,
+  type Extended,
+  entryPath,
   parseHeader,
+  quoted,
   type TarEntry,
-  type TarHeader,
 } from './tar-header.ts';
+import { oneBlock, storedBytes, withRanges } from './tar-sparse.ts';
 
 export interface TarHandler {
   entry(entry: TarEntry): void;
-  /** A piece of the last entry's content, valid during the call. */
+  /** A piece of the last entry's content. To be used at once: it may be written to again. */
   content(piece: Buffer): void;
 }
-
-/** Of a PAX header or a GNU long name. */
-const maxMetaBytes = 1024 * 1024;
 
 /**
  * Reads a tar from pieces of any size, calling the handler as it goes, and keeps none of them; at `end` it must be complete.
@@ -26,81 +25,112 @@ const maxMetaBytes = 1024 * 1024;
  * in nanoseconds, owners in PAX records, a strict "no" to what it can't represent; and it needs no stream per file.
  */
 export function tarReader(handler: TarHandler) {
+  const place: Place = { entries: 0, path: '', isInside: false };
+  const archive = readArchive(handler, place);
+  let wanted = archive.next();
   let held: Buffer = Buffer.alloc(0);
-  let left = 0;
-  let padding = 0;
-  let ended = false;
-  let meta: { readonly flag: string; readonly bytes: number } | undefined;
-  let pax: PaxRecords = noPax;
-  let globalPax: PaxRecords = noPax;
-  let long: LongNames = {};
 
-  const onHeader = (header: TarHeader | undefined) => {
-    if (header === undefined) {
-      ended = true;
-    } else if (metaFlags.has(header.flag)) {
-      if (header.size > maxMetaBytes) throw invalidLayer('an extended header is too long');
-      meta = { flag: header.flag, bytes: header.size };
-    } else {
-      const entry = completeEntry(header, pax, long);
-      pax = globalPax;
-      long = {};
-      left = entry.size;
-      padding = padded(entry.size) - entry.size;
-      handler.entry(entry);
+  const feed = (chunk: Buffer) => {
+    let rest = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    while (!wanted.done) {
+      const { bytes, inPieces = false } = wanted.value;
+      if (rest.length < (inPieces ? 1 : bytes)) break;
+      const piece = rest.subarray(0, bytes);
+      rest = rest.subarray(piece.length);
+      wanted = archive.next(piece);
+    }
+    held = wanted.done ? Buffer.alloc(0) : Buffer.from(rest);
+  };
+
+  /** Errors of what is done inside say where in the archive they belong. */
+  const within = (act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      throw located(error, place);
     }
   };
 
-  const onMeta = (flag: string, bytes: Buffer) => {
-    if (flag === 'g') globalPax = pax = parsePax(bytes, globalPax);
-    else if (flag === 'x') pax = parsePax(bytes, globalPax);
-    else if (flag === 'L') long = { ...long, path: untilZero(bytes) };
-    else long = { ...long, link: untilZero(bytes) };
-  };
-
-  /** How many bytes the next step needs whole. */
-  const wanted = () => (meta === undefined ? blockBytes : padded(meta.bytes));
-
-  const step = (bytes: Buffer) => {
-    if (meta === undefined) return onHeader(parseHeader(bytes));
-    const { flag, bytes: length } = meta;
-    meta = undefined;
-    onMeta(flag, bytes.subarray(0, length));
-  };
-
-  const passContent = (chunk: Buffer): Buffer => {
-    const content = chunk.subarray(0, Math.min(left, chunk.length));
-    if (content.length > 0) handler.content(content);
-    left -= content.length;
-    const skipped = left > 0 ? 0 : Math.min(padding, chunk.length - content.length);
-    padding -= skipped;
-    return chunk.subarray(content.length + skipped);
-  };
-
   return {
-    push(chunk: Buffer): void {
-      let rest = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-      while (!ended) {
-        rest = passContent(rest);
-        if (left > 0 || padding > 0 || rest.length < wanted()) break;
-        const bytes = rest.subarray(0, wanted());
-        rest = rest.subarray(bytes.length);
-        step(bytes);
-      }
-      held = ended ? Buffer.alloc(0) : Buffer.from(rest);
-    },
-    end(): void {
-      if (!ended && (left > 0 || held.length > 0 || meta !== undefined))
-        throw invalidLayer('it ends in the middle of an entry');
-    },
+    within,
+    push: (chunk: Buffer) => within(() => feed(chunk)),
+    end: () =>
+      within(() => {
+        if (!wanted.done && (wanted.value !== nextEntry || held.length > 0))
+          throw invalidLayer('it ends in the middle of an entry');
+      }),
   };
 }
 
-const metaFlags = new Set(['x', 'g', 'L', 'K']);
-
-function padded(bytes: number): number {
-  return Math.ceil(bytes / blockBytes) * blockBytes;
+/** For messages. */
+interface Place {
+  entries: number;
+  path: string;
+  isInside: boolean;
 }
+
+function located(error: unknown, { entries, path, isInside }: Place): unknown {
+  if (!(error instanceof ImageError)) return error;
+  const entry = entries === 0 ? 'at its beginning' : `entry ${entries}, ${quoted(path)}`;
+  const where = isInside || entries === 0 ? entry : `after ${entry}`;
+  return new ImageError(error.reason, `${error.message} (${where})`, { cause: error.cause });
+}
+
+/** What the archive's reader goes on with. */
+interface Wanted {
+  readonly bytes: number;
+  /** Fewer do, too. */
+  readonly inPieces?: boolean;
+}
+
+/** Where an archive may end without saying so. */
+const nextEntry: Wanted = { bytes: blockBytes };
+
+/** Of a PAX header or a GNU long name. */
+const maxMetaBytes = 1024 * 1024;
+
+function* readArchive(handler: TarHandler, place: Place): Generator<Wanted, void, Buffer> {
+  let extended = plain;
+  for (;;) {
+    const header = parseHeader(yield extended === plain ? nextEntry : oneBlock);
+    if (header === undefined) return;
+    const { flag, size } = header;
+    if (isMeta(flag)) {
+      if (size > maxMetaBytes) throw invalidLayer('an extended header is too long');
+      const bytes = yield { bytes: size + padding(size) };
+      extended = extend(extended, flag, bytes.subarray(0, size));
+      continue;
+    }
+    Object.assign(place, { path: entryPath(header, extended), isInside: true });
+    place.entries += 1;
+    const bare = completeEntry(header, extended);
+    const entry = yield* withRanges(bare, header, extended.pax.sparse);
+    handler.entry(entry);
+    let left = storedBytes(entry);
+    const padded = padding(left);
+    while (left > 0) {
+      const piece = yield { bytes: left, inPieces: true };
+      handler.content(piece);
+      left -= piece.length;
+    }
+    if (padded > 0) yield { bytes: padded };
+    extended = plain;
+    place.isInside = false;
+  }
+}
+
+const plain: Extended = { pax: noPax };
+
+const isMeta = (flag: string) => /^[xgLK]$/.test(flag);
+
+/** Global headers, of which builders write comments, mean nothing: as to docker and containerd. */
+function extend(before: Extended, flag: string, bytes: Buffer): Extended {
+  if (flag === 'x') return { ...before, pax: parsePax(bytes) };
+  if (flag === 'L') return { ...before, path: untilZero(bytes) };
+  return flag === 'K' ? { ...before, link: untilZero(bytes) } : before;
+}
+
+const padding = (bytes: number) => (blockBytes - (bytes % blockBytes)) % blockBytes;
 
 function untilZero(bytes: Buffer): string {
   const end = bytes.indexOf(0);

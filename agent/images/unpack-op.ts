@@ -1,8 +1,8 @@
 import type { TarEntry } from './tar-header.ts';
 
 /**
- * One file operation of `orc-unpack`. The layout is that of `struct unpack_op` in native/unpack.c: 56 bytes in the machine's
- * byte order, then path, link, attributes; a file's content follows.
+ * One file operation of `orc-unpack`. The layout is that of `struct unpack_op` in native/unpack.c: 64 bytes in the machine's
+ * byte order, then path, link, attributes, ranges; a file's content follows.
  */
 export interface UnpackOp extends Omit<TarEntry, 'type'> {
   readonly kind: UnpackKind;
@@ -33,12 +33,13 @@ export function bareOp(kind: UnpackKind, path: string): UnpackOp {
   return { kind, path, link: '', ...numbers, mtime, xattrs: new Map() };
 }
 
-const headBytes = 56;
+const headBytes = 64;
 
 /** Assumes a little-endian machine, as x86-64 and arm64 Linux are. */
 export function encodeUnpackOp(op: UnpackOp): Buffer {
   const xattrs = encodeXattrs(op.xattrs);
-  const bytes = Buffer.alloc(headBytes + op.path.length + op.link.length + xattrs.length);
+  const ranges = encodeRanges(op);
+  const bytes = Buffer.alloc(headBytes + op.path.length + op.link.length);
   bytes.writeUInt32LE(unpackKinds[op.kind], 0);
   bytes.writeUInt32LE(op.mode, 4);
   bytes.writeUInt32LE(op.uid, 8);
@@ -51,10 +52,10 @@ export function encodeUnpackOp(op: UnpackOp): Buffer {
   bytes.writeUInt32LE(xattrs.length, 44);
   bytes.writeUInt32LE(op.path.length, 48);
   bytes.writeUInt32LE(op.link.length, 52);
+  bytes.writeUInt32LE(ranges.length / rangeBytes, 56);
   bytes.write(op.path, headBytes, 'latin1');
   bytes.write(op.link, headBytes + op.path.length, 'latin1');
-  xattrs.copy(bytes, headBytes + op.path.length + op.link.length);
-  return bytes;
+  return Buffer.concat([bytes, xattrs, ranges]);
 }
 
 function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>): Buffer {
@@ -67,6 +68,15 @@ function encodeXattrs(xattrs: ReadonlyMap<string, Buffer>): Buffer {
     parts.push(lengths, nameBytes, value);
   }
   return Buffer.concat(parts);
+}
+
+const rangeBytes = 16;
+
+/** None: the content is the file. One of holes only has a range of no bytes at its end. */
+function encodeRanges({ ranges, size }: UnpackOp): Buffer {
+  if (ranges === undefined) return Buffer.alloc(0);
+  const numbers = [...ranges, { offset: size, bytes: 0 }].flatMap((r) => [r.offset, r.bytes]);
+  return Buffer.from(BigUint64Array.from(numbers, BigInt).buffer);
 }
 
 const failureBytes = 256;

@@ -3,9 +3,10 @@ import { writeSync } from 'node:fs';
 import { openDecompressor } from './decompressor.ts';
 import { type GrowingFile, readGrowingSync } from './growing-file.ts';
 import { ImageError } from './image-error.ts';
-import { checkLimits, type LayerLimits, planLayerEntry } from './layer-plan.ts';
+import { checkLimits, type LayerLimits, type LayerSeen, planLayerEntry } from './layer-plan.ts';
 import type { LayerCompression } from './manifest.ts';
 import { type TarHandler, tarReader } from './tar-reader.ts';
+import { storedBytes } from './tar-sparse.ts';
 import { bareOp, encodeUnpackOp } from './unpack-op.ts';
 
 /** A layer on its way to the writer. */
@@ -28,15 +29,16 @@ export interface LayerStream {
 export function streamLayer(layer: LayerStream, pipe: number, isStopped: () => boolean): void {
   const { blob, compressedBytes, compression, diffId, limits } = layer;
   const hash = createHash('sha256');
-  const seen = { entries: 0, unpackedBytes: 0, compressedBytes };
+  const none = { entries: 0, unpackedBytes: 0, holeBytes: 0, directoryBytes: 0 };
+  const seen: LayerSeen = { ...none, compressedBytes };
   const output = gathered(pipe);
   const times: Buffer[] = [];
-  const reader = tarReader(operations(output, seen, times));
+  const reader = tarReader(operations({ output, limits }, seen, times));
   for (const piece of decompressed(readGrowingSync(blob, isStopped), compression)) {
     hash.update(piece);
     seen.unpackedBytes += piece.length;
+    reader.within(() => checkLimits(limits, seen));
     reader.push(piece);
-    checkLimits(limits, seen);
   }
   reader.end();
   const got = `sha256:${hash.digest('hex')}`;
@@ -57,14 +59,20 @@ function* decompressed(chunks: Iterable<Buffer>, compression: LayerCompression):
 }
 
 function operations(
-  output: { readonly add: (bytes: Buffer) => void },
-  seen: { entries: number },
+  {
+    output,
+    limits,
+  }: { readonly output: { add(bytes: Buffer): void }; readonly limits: LayerLimits },
+  seen: LayerSeen,
   times: Buffer[],
 ): TarHandler {
   let skipping = false;
   return {
     entry(entry) {
       seen.entries += 1;
+      seen.holeBytes += entry.size - storedBytes(entry);
+      if (entry.type === 'directory') seen.directoryBytes += entry.path.length;
+      checkLimits(limits, seen);
       const op = planLayerEntry(entry);
       skipping = op === undefined || op.kind !== 'file';
       if (op !== undefined) output.add(encodeUnpackOp(op));

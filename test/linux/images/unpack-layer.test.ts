@@ -1,94 +1,30 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { wholeFile } from '../../../agent/images/growing-file.ts';
 import { defaultLayerLimits } from '../../../agent/images/layer-plan.ts';
-import { tarReader } from '../../../agent/images/tar-reader.ts';
-import type { UnpackRequest } from '../../../agent/images/unpack-layer.ts';
-import { openUnpacker } from '../../../agent/images/unpacker.ts';
-import { systemClock } from '../../../base/clock.ts';
 import { ensurePackages } from '../../../dev/images/packages.ts';
 import { nativeBinary } from '../../../native/binary.ts';
 import { cacheDirectory } from '../../support/debian-image.ts';
+import { fileListing, processesNaming, useLayerBox } from '../../support/layer-box.ts';
 import { type RawTarEntry, tarArchive, tarEntry } from '../../support/tar-archive.ts';
+import { listTree } from '../../support/tree-listing.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
-const unpacker = openUnpacker(systemClock());
-afterAll(() => unpacker.close());
-
-let scratch: string;
-let layer: string;
-let outside: string;
-beforeEach(() => {
-  scratch = mkdtempSync(join(tmpdir(), 'orc-unpack-'));
-  layer = join(scratch, 'unfinished', 'layer');
-  outside = join(scratch, 'outside');
-  mkdirSync(layer, { recursive: true });
-  mkdirSync(outside);
-  writeFileSync(join(outside, 'secret'), 'untouched');
-});
-afterEach(() => rmSync(scratch, { recursive: true, force: true }));
-
-async function unpackTar(tar: Buffer, more: Partial<UnpackRequest> = {}): Promise<void> {
-  const blob = join(scratch, 'blob');
-  const compress = { gzip: gzipSync, zstd: zstdCompressSync, none: (bytes: Buffer) => bytes };
-  const compression = more.compression ?? 'gzip';
-  const bytes = compress[compression](tar);
-  writeFileSync(blob, bytes);
-  const request: UnpackRequest = {
-    blob: wholeFile(blob, bytes.length),
-    compressedBytes: bytes.length,
-    compression,
-    diffId: `sha256:${createHash('sha256').update(tar).digest('hex')}`,
-    directory: layer,
-    writer: [nativeBinary, 'orc-unpack'],
-    limits: defaultLayerLimits,
-    ...more,
-  };
-  await unpacker.unpack(request, new AbortController().signal);
-}
-
-const unpack = (...entries: RawTarEntry[]) => unpackTar(tarArchive(entries));
-const at = (path: string) => join(layer, path);
+const box = useLayerBox();
+const { unpack, unpackTar, at } = box;
 const text = (path: string) => readFileSync(at(path), 'utf8');
-
-/** Everything about a tree that an archive can say, in GNU find's words. */
-function listing(directory: string): string[] {
-  const format = '%P %y %m %U %G %s %T@ %l\\n';
-  const lines = execFileSync('find', [directory, '-mindepth', '1', '-printf', format], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 26,
-  });
-  const withoutDirectorySize = (line: string) => line.replace(/^(.* d \d+ \d+ \d+) \d+/, '$1');
-  return lines.split('\n').map(withoutDirectorySize).sort();
-}
-
-/** As GNU tar reads it: nothing else that is everywhere can. */
-function xattr(path: string, name: string): string | undefined {
-  const include = ['--xattrs', '--xattrs-include=*', '--no-recursion'];
-  const archive = execFileSync('tar', [...include, '-cPf', '-', '--', path]);
-  const found: (string | undefined)[] = [];
-  tarReader({
-    entry: (entry) => void found.push(entry.xattrs.get(name)?.toString('hex')),
-    content() {},
-  }).push(archive);
-  return found[0];
-}
+const xattrs = async (path: string) => (await listTree(box.layer)).get(path)?.xattrs;
 
 describe('a Debian tree', () => {
   it.each(['gzip', 'zstd', 'none'] as const)(
@@ -103,13 +39,13 @@ describe('a Debian tree', () => {
         },
       );
       await unpackTar(tar, { compression });
-      const expected = join(scratch, 'expected');
+      const expected = join(box.scratch, 'expected');
       mkdirSync(expected);
       execFileSync('tar', ['-xpPf', '-', '--delay-directory-restore', '-C', expected], {
         input: tar,
       });
-      expect(listing(layer)).toEqual(listing(expected));
-      execFileSync('diff', ['-r', '--no-dereference', expected, layer]);
+      expect(fileListing(box.layer)).toEqual(fileListing(expected));
+      execFileSync('diff', ['-r', '--no-dereference', expected, box.layer]);
     },
   );
 
@@ -137,7 +73,7 @@ describe('every kind of file', () => {
     const id = '4294967294';
     const time = '1700000000.1234567890';
     const epoch = '0.0000000000';
-    expect(listing(layer)).toEqual([
+    expect(fileListing(box.layer)).toEqual([
       '',
       `d d 1777 ${id} ${id} ${time} `,
       `d/disk b 660 0 0 0 ${epoch} `,
@@ -162,9 +98,60 @@ describe('every kind of file', () => {
         'SCHILY.xattr.trusted.overlay.redirect': '/etc',
       },
     });
-    expect(xattr(at('ping'), 'security.capability')).toBe(capability.toString('hex'));
-    expect(xattr(at('ping'), 'trusted.overlay.redirect')).toBeUndefined();
+    expect(await xattrs('ping')).toEqual([`security.capability=${capability.toString('hex')}`]);
   });
+
+  it('keeps its access control list, and goes without one that only names users', async () => {
+    // Version 2: the owner rw, user 4242 rwx, the group r, at most rwx, others nothing.
+    const entries =
+      '01000600ffffffff 0200070092100000 04000400ffffffff 10000700ffffffff 20000000ffffffff';
+    const list = Buffer.from(`02000000${entries.replaceAll(' ', '')}`, 'hex');
+    await unpack(
+      { path: 'file', mode: 0o670, pax: { 'SCHILY.xattr.system.posix_acl_access': list } },
+      { path: 'dir', flag: '5', pax: { 'SCHILY.xattr.system.posix_acl_default': list } },
+      { path: 'tar', pax: { 'SCHILY.acl.access': 'user::rw-\nuser:lisa:rwx\ngroup::r--' } },
+      { path: 'nfs', pax: { 'SCHILY.xattr.system.nfs4_acl': list } },
+    );
+    const all = await listTree(box.layer);
+    expect(['file', 'dir', 'tar', 'nfs'].map((path) => all.get(path)?.xattrs)).toEqual([
+      [`system.posix_acl_access=${list.toString('hex')}`],
+      [`system.posix_acl_default=${list.toString('hex')}`],
+      [],
+      [],
+    ]);
+  });
+
+  it('may have a path of 4095 bytes', async () => {
+    const path = `${'d/'.repeat(2046)}fff`;
+    await unpack({ path: 'x', content: 'deep', pax: { path } });
+    expect(execFileSync('find', ['-type', 'f', '-printf', '%P'], { cwd: box.layer }).length).toBe(
+      path.length,
+    );
+  });
+
+  it.each(['gnu', 'pax --sparse-version=0.0', 'pax --sparse-version=0.1', 'pax'])(
+    'is sparse where it was, in GNU tar’s format %s',
+    async (format) => {
+      const size = 64 << 20;
+      const original = join(box.scratch, 'blob-original');
+      writeFileSync(original, 'begin');
+      truncateSync(original, size);
+      execFileSync('dd', [
+        'if=/dev/urandom',
+        `of=${original}`,
+        'bs=4k',
+        'seek=777',
+        'count=3',
+        'conv=notrunc',
+        'status=none',
+      ]);
+      const options = ['-C', box.scratch, '-cSf', '-', ...`--format=${format}`.split(' ')];
+      await unpackTar(execFileSync('tar', [...options, 'blob-original']));
+      execFileSync('cmp', [original, at('blob-original')]);
+      const { blocks, size: seen } = lstatSync(at('blob-original'));
+      expect({ seen, isSparse: blocks * 512 < 64 << 10 }).toEqual({ seen: size, isSparse: true });
+    },
+  );
 
   it('gives way to a later one of its name', async () => {
     await unpack(
@@ -181,9 +168,13 @@ describe('every kind of file', () => {
 
   it('has a name of any bytes', async () => {
     await unpack({ path: 'caf\xe9', content: 'latin1' });
-    expect(readdirSync(layer, { encoding: 'buffer' })).toEqual([Buffer.from('caf\xe9', 'latin1')]);
+    expect(readdirSync(box.layer, { encoding: 'buffer' })).toEqual([
+      Buffer.from('caf\xe9', 'latin1'),
+    ]);
   });
 });
+
+const opaque = 'trusted.overlay.opaque=79';
 
 describe('a whiteout', () => {
   it('becomes overlayfs’s: a device 0:0, an opaque directory', async () => {
@@ -195,8 +186,25 @@ describe('a whiteout', () => {
     );
     const motd = lstatSync(at('etc/motd'));
     expect([motd.isCharacterDevice(), motd.rdev]).toEqual([true, 0]);
-    expect(xattr(at('var'), 'trusted.overlay.opaque')).toBe('79');
-    expect(readdirSync(layer).sort()).toEqual(['etc', 'var']);
+    expect(await xattrs('var')).toEqual([opaque]);
+    expect(readdirSync(box.layer).sort()).toEqual(['etc', 'var']);
+  });
+
+  it('is never seen, even in a directory that no lower layer has, or that is opaque', async () => {
+    await unpack(
+      { path: 'new/.wh.x' },
+      { path: 'old/.wh.x' },
+      { path: 'opaque/.wh..wh..opq' },
+      { path: 'opaque/.wh.x' },
+    );
+    const script = `mount -t tmpfs t "$0"; cd "$0"; mkdir -p low/old low/opaque
+      touch low/old/x low/opaque/x; mkdir m; mount -t overlay -o "lowerdir=$1:low" o m; ls -R m`;
+    const unshare = ['-m', 'sh', '-ec', script, box.outside, box.layer];
+    const seen = execFileSync('unshare', unshare, { encoding: 'utf8' });
+    expect(seen.split('\n').filter(Boolean)).toEqual([
+      ...['m:', 'new', 'old', 'opaque'],
+      ...['m/new:', 'm/old:', 'm/opaque:'],
+    ]);
   });
 
   it('doesn’t hide what its own layer has, in whichever order', async () => {
@@ -209,8 +217,7 @@ describe('a whiteout', () => {
       { path: '.wh.c' },
     );
     expect([text('a/file'), text('b/file'), text('c')]).toEqual(['x', 'y', 'z']);
-    expect(xattr(at('a'), 'trusted.overlay.opaque')).toBe('79');
-    expect(xattr(at('b'), 'trusted.overlay.opaque')).toBe('79');
+    expect([await xattrs('a'), await xattrs('b')]).toEqual([[opaque], [opaque]]);
   });
 });
 
@@ -219,17 +226,17 @@ describe('a hostile layer', () => {
   const hardLink = (path: string, to: string): RawTarEntry => ({ path, flag: '1', link: to });
   const up = '../'.repeat(20);
 
-  afterEach(() => {
-    expect(readFileSync(join(outside, 'secret'), 'utf8')).toBe('untouched');
-    expect(readdirSync(outside)).toEqual(['secret']);
-    expect(readdirSync(join(scratch, 'unfinished'))).toEqual(['layer']);
+  let before: readonly string[];
+  beforeEach(() => {
+    before = box.surroundings();
   });
+  afterEach(() => expect(box.surroundings()).toEqual(before));
 
   it('writes through links only inside itself', async () => {
     await unpack(
-      link('absolute', outside),
+      link('absolute', box.outside),
       { path: `absolute/made`, content: 'x' },
-      link('climbing', `${up}${outside.slice(1)}`),
+      link('climbing', `${up}${box.outside.slice(1)}`),
       { path: 'climbing/too', content: 'y' },
     ).catch(() => undefined);
     await unpack(
@@ -242,7 +249,7 @@ describe('a hostile layer', () => {
 
   it('is refused when it writes through a link that leads nowhere', async () => {
     await expect(
-      unpack(link('l', outside), { path: 'l/secret', content: 'x' }),
+      unpack(link('l', box.outside), { path: 'l/secret', content: 'x' }),
     ).rejects.toMatchObject({
       reason: 'InvalidLayer',
       message: expect.stringContaining('l/secret'),
@@ -250,21 +257,21 @@ describe('a hostile layer', () => {
   });
 
   it('replaces a link at the end of a path, and doesn’t write through it', async () => {
-    await unpack(link('l', join(outside, 'secret')), { path: 'l', content: 'mine' });
+    await unpack(link('l', join(box.outside, 'secret')), { path: 'l', content: 'mine' });
     expect(lstatSync(at('l')).isFile()).toBe(true);
   });
 
   it('makes no device, mode or time change through a link', async () => {
-    const before = lstatSync(join(outside, 'secret'));
-    await unpack(link('l', join(outside, 'secret')), {
+    const before = lstatSync(join(box.outside, 'secret'));
+    await unpack(link('l', join(box.outside, 'secret')), {
       path: 'l',
       flag: '3',
       major: 1,
       minor: 3,
       mode: 0o777,
     });
-    await unpack({ ...link('m', join(outside, 'secret')), mode: 0o777, uid: 7, mtime: 1 });
-    const { mode, uid, mtimeMs } = lstatSync(join(outside, 'secret'));
+    await unpack({ ...link('m', join(box.outside, 'secret')), mode: 0o777, uid: 7, mtime: 1 });
+    const { mode, uid, mtimeMs } = lstatSync(join(box.outside, 'secret'));
     expect({ mode, uid, mtimeMs }).toEqual({
       mode: before.mode,
       uid: before.uid,
@@ -284,14 +291,14 @@ describe('a hostile layer', () => {
     ],
     ['by an absolute name', [hardLink('stolen', '/l/secret')]],
   ])('links hard to nothing outside: %s', async (_, entries) => {
-    await unpack(link('l', outside), ...entries).catch(() => undefined);
+    await unpack(link('l', box.outside), ...entries).catch(() => undefined);
     expect(existsSync(at('stolen'))).toBe(false);
-    expect(lstatSync(join(outside, 'secret')).nlink).toBe(1);
+    expect(lstatSync(join(box.outside, 'secret')).nlink).toBe(1);
   });
 
   it('doesn’t follow /proc’s links', async () => {
     await expect(
-      unpack(link('p', '/proc/self/root'), hardLink('s', `p${outside}/secret`)),
+      unpack(link('p', '/proc/self/root'), hardLink('s', `p${box.outside}/secret`)),
     ).rejects.toMatchObject({ reason: 'InvalidLayer' });
   });
 
@@ -304,7 +311,6 @@ describe('a hostile layer', () => {
     ['links hard above itself', hardLink('x', `${up}etc/passwd`)],
     ['links hard to nothing', hardLink('x', 'missing')],
     ['links hard to a directory', hardLink('x', '.')],
-    ['is sparse', { path: 'x', flag: 'S' }],
   ] as const)('is refused if an entry %s', async (_, entry) => {
     await expect(unpack(entry as RawTarEntry)).rejects.toMatchObject({ reason: 'InvalidLayer' });
   });
@@ -316,8 +322,8 @@ describe('a hostile layer', () => {
   });
 
   it('marks opaque only what is inside', async () => {
-    await unpack(link('l', outside), { path: 'l/.wh..wh..opq' }).catch(() => undefined);
-    expect(xattr(outside, 'trusted.overlay.opaque')).toBeUndefined();
+    await unpack(link('l', box.outside), { path: 'l/.wh..wh..opq' }).catch(() => undefined);
+    expect((await listTree(box.outside)).get('.')?.xattrs).toEqual([]);
   });
 
   it('stops at its limits', async () => {
@@ -327,7 +333,7 @@ describe('a hostile layer', () => {
   });
 
   it('is refused if its compression is broken', async () => {
-    const path = join(scratch, 'broken');
+    const path = join(box.scratch, 'blob-broken');
     writeFileSync(path, 'this is no gzip');
     const blob = wholeFile(path, 15);
     await expect(unpackTar(tarArchive([]), { blob })).rejects.toMatchObject({
@@ -336,13 +342,13 @@ describe('a hostile layer', () => {
   });
 
   it('has nothing left running when its unpacking is aborted', async () => {
-    const path = join(scratch, 'endless');
+    const path = join(box.scratch, 'blob-endless');
     writeFileSync(path, tarEntry({ path: 'zeros', size: 2 ** 32 }));
     truncateSync(path, 2 ** 32);
     const blob = wholeFile(path, 2 ** 32);
     const controller = new AbortController();
-    const request = { blob, compression: 'none', diffId: '', directory: layer } as const;
-    const unpacking = unpacker.unpack(
+    const request = { blob, compression: 'none', diffId: '', directory: box.layer } as const;
+    const unpacking = box.unpacker.unpack(
       {
         ...request,
         compressedBytes: 2 ** 32,
@@ -355,18 +361,6 @@ describe('a hostile layer', () => {
     await waitFor('the first write', () => existsSync(at('zeros')));
     controller.abort(new Error('enough'));
     await aborted;
-    expect(processesNaming(layer)).toEqual([]);
+    expect(processesNaming(box.layer)).toEqual([]);
   });
 });
-
-function processesNaming(argument: string): string[] {
-  return readdirSync('/proc').filter((pid) => {
-    try {
-      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(argument);
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code === 'ENOENT' || code === 'ESRCH') return false;
-      throw error;
-    }
-  });
-}

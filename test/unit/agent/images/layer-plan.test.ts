@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { checkLimits, planLayerEntry } from '../../../../agent/images/layer-plan.ts';
+import {
+  checkLimits,
+  type LayerLimits,
+  planLayerEntry,
+} from '../../../../agent/images/layer-plan.ts';
 import type { TarEntry } from '../../../../agent/images/tar-header.ts';
 
 const entry = (more: Partial<TarEntry>): TarEntry => ({
@@ -58,27 +62,43 @@ describe('an entry of a layer', () => {
       'security.selinux',
       'security.capability',
       'user.note',
+      'system.nfs4_acl',
+      'system.posix_acl_access',
     ];
     const xattrs = new Map(names.map((name) => [name, Buffer.from('y')]));
     const kept = (type: TarEntry['type']) => [
       ...(planLayerEntry(entry({ type, link: 'l', xattrs }))?.xattrs.keys() ?? []),
     ];
-    expect(kept('file')).toEqual(['security.capability', 'user.note']);
+    expect(kept('file')).toEqual(['security.capability', 'user.note', 'system.posix_acl_access']);
     expect(kept('symlink')).toEqual(['security.capability']);
   });
 });
 
 describe('limits of a layer', () => {
-  const limits = { maxEntries: 10, maxUnpackedBytes: 1000, maxRatio: 5, ratioFromBytes: 100 };
-  const fine = { entries: 10, unpackedBytes: 100, compressedBytes: 1 };
+  const limits: LayerLimits = {
+    maxEntries: 10,
+    maxUnpackedBytes: 1000,
+    maxDirectoryBytes: 50,
+    maxRatio: 5,
+    ratioFromBytes: 100,
+  };
+  const fine = {
+    entries: 10,
+    unpackedBytes: 100,
+    holeBytes: 900,
+    directoryBytes: 50,
+    compressedBytes: 1,
+  };
   it.each([
     ['are not reached', fine, undefined],
     ['stop too many entries', { ...fine, entries: 11 }, '10 entries'],
-    ['stop too many bytes', { ...fine, unpackedBytes: 1001 }, '1000 bytes'],
-    ['stop a bomb', { ...fine, unpackedBytes: 501, compressedBytes: 10 }, '50 times'],
+    ['stop too many bytes', { ...fine, unpackedBytes: 1001, holeBytes: 0 }, '1000 bytes'],
+    ['count holes as bytes', { ...fine, holeBytes: 901 }, '1000 bytes'],
+    ['stop too many directories', { ...fine, directoryBytes: 51 }, '50 bytes of paths'],
+    ['stop a bomb', { ...fine, unpackedBytes: 501, holeBytes: 0, compressedBytes: 10 }, '50 times'],
     [
       'let ordinary compression pass',
-      { ...fine, unpackedBytes: 500, compressedBytes: 100 },
+      { ...fine, unpackedBytes: 500, holeBytes: 0, compressedBytes: 100 },
       undefined,
     ],
   ])('%s', (_, seen, message) => {

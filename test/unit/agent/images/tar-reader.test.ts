@@ -111,14 +111,31 @@ describe('a PAX header', () => {
     expect(entry?.xattrs).toEqual(new Map([['security.capability', value]]));
   });
 
-  it('is for one entry only, a global one for all that follow', () => {
-    const global = Buffer.concat([paxRecord('uid', '9')]);
+  it('is for one entry only; a global one means nothing, as to docker and containerd', () => {
     const entries = tarArchive([
-      { path: 'g', flag: 'g', content: global },
+      { path: 'g', flag: 'g', content: paxRecord('uid', '9') },
       { path: 'a', pax: { uid: '3' } },
       { path: 'b' },
     ]);
-    expect(read(entries).map((e) => e.uid)).toEqual([3, 9]);
+    expect(read(entries).map((e) => [e.path, e.uid])).toEqual([
+      ['a', 3],
+      ['b', 0],
+    ]);
+  });
+
+  it('without a value leaves what the block says', () => {
+    const pax = { path: '', size: '', uid: '', mtime: '' };
+    const bytes = Buffer.concat(Object.entries(pax).map(([key, value]) => paxRecord(key, value)));
+    expect(parsePax(bytes)).toEqual({ xattrs: new Map(), sparse: new Map() });
+    expect(one({ path: 'x', uid: 7, pax })).toMatchObject({ path: 'x', uid: 7 });
+  });
+
+  it('gives way to a long name of GNU’s, as in Go', () => {
+    const archive = tarArchive([
+      { path: 'l', flag: 'L', content: 'gnu\0' },
+      { path: 'x', pax: { path: 'pax' } },
+    ]);
+    expect(read(archive)[0]?.path).toBe('gnu');
   });
 
   it('counts time before 1970 so that nanoseconds stay positive', () => {
@@ -133,16 +150,101 @@ describe('a PAX header', () => {
     ['no key', Buffer.from('5 =x\n')],
     ['a size that is no number', paxRecord('size', '-1')],
     ['an owner that is no number', paxRecord('uid', '1e3')],
-    ['a sparse file', paxRecord('GNU.sparse.major', '1')],
   ])('with %s is refused', (_, bytes) => {
     expect(() => parsePax(bytes)).toThrow(expect.objectContaining({ reason: 'InvalidLayer' }));
   });
 });
 
+type Bytes = Buffer | string;
+
+describe('a block', () => {
+  const withBytes = (entry: RawTarEntry, ...patches: readonly (readonly [number, Bytes])[]) => {
+    const block = tarEntry(entry);
+    for (const [at, bytes] of patches) block.set(Buffer.from(bytes as string), at);
+    block.fill(' ', 148, 156);
+    const sum = block.reduce((total, byte) => total + byte, 0);
+    block.write(`${sum.toString(8).padStart(6, '0')}\0`, 148, 'latin1');
+    return block;
+  };
+  const binary = (value: bigint, bytes: number) => {
+    const wide = BigInt.asUintN(bytes * 8, value) | (1n << BigInt(bytes * 8 - 1));
+    return Buffer.from(wide.toString(16), 'hex');
+  };
+  const mtimeOf = (value: bigint) =>
+    read(withBytes({ path: 'x' }, [136, binary(value, 12)]))[0]?.mtime.seconds;
+
+  it('may have numbers in base 256, and less than none', () => {
+    expect(mtimeOf(-5n)).toBe(-5);
+    expect(mtimeOf(2n ** 40n)).toBe(2 ** 40);
+    const [entry] = read(withBytes({ path: 'x' }, [108, binary(2n ** 32n - 2n, 8)]));
+    expect(entry?.uid).toBe(2 ** 32 - 2);
+  });
+
+  it('of docker’s before 2017 may have a prefix where GNU has times', () => {
+    const gnu = [257, 'ustar  \0'] as const;
+    const pathOf = (entry: Buffer) => read(entry)[0]?.path;
+    expect(pathOf(withBytes({ path: 'f' }, gnu))).toBe('f');
+    expect(pathOf(withBytes({ path: 'f' }, gnu, [345, '14000000000\x0014000000000\0']))).toBe('f');
+    expect(pathOf(withBytes({ path: 'f' }, gnu, [345, 'usr/share']))).toBe('usr/share/f');
+  });
+
+  it.each([
+    ['a size below zero', 124, binary(-1n, 12)],
+    ['a size that no number holds', 124, binary(2n ** 80n, 12)],
+    ['a time that no number holds', 136, binary(-(2n ** 80n), 12)],
+    ['an owner below zero', 108, binary(-1n, 8)],
+    ['an owner that the kernel has no number for', 108, binary(2n ** 32n - 1n, 8)],
+    ['a group that no number holds', 116, binary(2n ** 60n, 8)],
+    ['digits that are none', 108, '0000009\0'],
+  ])('with %s is refused, and named', (_, at, bytes) => {
+    const archive = Buffer.concat([
+      tarEntry({ path: 'fine', content: 'x' }),
+      withBytes({ path: 'odd' }, [at, bytes]),
+    ]);
+    const message = expect.stringMatching(/\((after entry 1, "fine"|entry 2, "odd")\)$/);
+    expect(() => read(archive)).toThrow(
+      expect.objectContaining({ reason: 'InvalidLayer', message }),
+    );
+  });
+
+  it('of a device out of range is refused', () => {
+    const archive = withBytes({ path: 'd', flag: '3' }, [329, binary(2n ** 40n, 8)]);
+    expect(() => read(archive)).toThrow('its device 1099511627776 is out of range (entry 1, "d")');
+  });
+});
+
 it.each([
-  ['GNU sparse file', { path: 'x', flag: 'S' }],
   ['multi-volume file', { path: 'x', flag: 'M' }],
+  ['volume’s name', { path: 'x', flag: 'V' }],
+  ['list of GNU’s of what was there', { path: 'x', flag: 'D' }],
   ['owner that the kernel has no number for', { path: 'x', pax: { uid: '4294967295' } }],
 ])('a %s is refused', (_, entry) => {
   expect(() => one(entry)).toThrow(expect.objectContaining({ reason: 'InvalidLayer' }));
+});
+
+it('cut off after any of its blocks but a whole entry is refused, and says where', () => {
+  const archive = Buffer.concat([
+    tarEntry({ path: 'a', content: 'x'.repeat(600), pax: { uid: '1' } }),
+    tarEntry({ path: 'l', flag: 'L', content: 'long name\0' }),
+    tarEntry({ path: 'b', content: 'y' }),
+  ]);
+  const cut = (blocks: number) => {
+    try {
+      return read(archive.subarray(0, blocks * 512)).length;
+    } catch (error) {
+      return (error as Error).message.replace('invalid layer: it ends in the middle of an ', '');
+    }
+  };
+  expect(Array.from({ length: 10 }, (_, blocks) => cut(blocks))).toEqual([
+    0,
+    'entry (at its beginning)',
+    'entry (at its beginning)',
+    'entry (entry 1, "a")',
+    'entry (entry 1, "a")',
+    1,
+    'entry (after entry 1, "a")',
+    'entry (after entry 1, "a")',
+    'entry (entry 2, "long name")',
+    2,
+  ]);
 });

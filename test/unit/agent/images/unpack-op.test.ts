@@ -17,7 +17,7 @@ describe('the layout that the writer reads', () => {
     expect(Object.fromEntries(inC)).toEqual(unpackKinds);
   });
 
-  it('has its fields in their places, then path, link, attributes', () => {
+  it('has its fields in their places, then path, link, attributes, ranges', () => {
     const op = encodeUnpackOp({
       kind: 'file',
       path: 'p\xe4',
@@ -26,16 +26,18 @@ describe('the layout that the writer reads', () => {
       uid: 2,
       gid: 3,
       size: 2 ** 40,
+      ranges: [{ offset: 2 ** 33, bytes: 3 }],
       mtime: { seconds: -2, nanoseconds: 5 },
       major: 6,
       minor: 7,
       xattrs: new Map([['user.a', Buffer.from([0xff, 0])]]),
     });
-    const numbers = Array.from({ length: 14 }, (_, i) => op.readInt32LE(i * 4));
-    expect(numbers).toEqual([2, 1, 2, 3, 0, 256, -2, -1, 5, 6, 7, 17, 2, 1]);
+    const numbers = Array.from({ length: 16 }, (_, i) => op.readInt32LE(i * 4));
+    expect(numbers).toEqual([2, 1, 2, 3, 0, 256, -2, -1, 5, 6, 7, 17, 2, 1, 2, 0]);
     const xattr = Buffer.concat([Buffer.from([7, 0, 0, 0, 2, 0, 0, 0]), Buffer.from('user.a\0')]);
-    expect(op.subarray(56)).toEqual(
-      Buffer.concat([Buffer.from('p\xe4l', 'latin1'), xattr, Buffer.from([0xff, 0])]),
+    const ranges = Buffer.from(BigUint64Array.of(2n ** 33n, 3n, 2n ** 40n, 0n).buffer);
+    expect(op.subarray(64)).toEqual(
+      Buffer.concat([Buffer.from('p\xe4l', 'latin1'), xattr, Buffer.from([0xff, 0]), ranges]),
     );
   });
 
