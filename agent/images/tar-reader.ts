@@ -13,7 +13,7 @@ import { oneBlock, storedBytes, withRanges } from './tar-sparse.ts';
 
 export interface TarHandler {
   entry(entry: TarEntry): void;
-  /** A piece of the last entry's content. To be used at once: it may be written to again. */
+  /** A piece of the last entry's content, valid during the call. */
   content(piece: Buffer): void;
 }
 
