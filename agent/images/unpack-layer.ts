@@ -68,7 +68,7 @@ function writerError(bytes: Buffer): ImageError | undefined {
   if (failure === undefined || failure.stage === 'read') return undefined;
   const { index, stage, path } = failure;
   const code = getSystemErrorName(-failure.errno);
-  const text = `entry ${index}, ${JSON.stringify(path)}: ${stage}: ${code}`;
+  const text = `entry ${index + 1}, ${JSON.stringify(path)}: ${stage}: ${code}`;
   return diskErrors.has(code)
     ? new ImageError('StorageFailed', `unpacking the layer: ${text}`)
     : invalidLayer(text);
