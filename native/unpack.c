@@ -32,13 +32,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-enum {
-    PATH_BYTES = 4096,
-    XATTR_BYTES = 1 << 20,
-    MAX_RANGES = 1 << 16,
-    BUFFER_BYTES = 1 << 20,
-    EARLY_BYTES = 1 << 17
-};
+enum { PATH_BYTES = 4096, XATTR_BYTES = 1 << 20, MAX_RANGES = 1 << 16 };
+enum { BUFFER_BYTES = 1 << 20, EARLY_BYTES = 1 << 17, MAX_IMPLIED = 100000 };
 
 enum unpack_kind {
     UNPACK_END = 0,
@@ -78,7 +73,7 @@ struct unpack_failure {
 
 static struct {
     int root;
-    uint32_t index;
+    uint32_t index, implied, has_links;
     const char *stage;
     struct unpack_op op;
     char path[PATH_BYTES + 1], link[PATH_BYTES + 1];
@@ -147,17 +142,18 @@ static int open_by(const char *path, uint64_t flags, uint64_t resolve) {
     return fd < 0 ? -errno : (int)fd;
 }
 
-/* A name of so many bytes leads so deep; links lead to where they have a name that isn't longer. */
 static int open_in_root(const char *path, uint64_t flags) {
     int fd = open_by(path, flags, RESOLVE_NO_SYMLINKS);
     if (fd != -ELOOP) return fd;
-    fd = open_by(path, flags, 0);
-    if (fd < 0) return fd;
+    u.has_links = 1;
+    return open_by(path, flags, 0);
+}
+
+/* Without links in it a path leads no deeper than it is long; with them, than another path is. */
+static int check_depth(int directory) {
     char self[32], byte;
-    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-    if (readlink(self, &byte, 1) == 1) return fd;
-    int e = -errno;
-    return close(fd), e;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", directory);
+    return u.has_links && readlink(self, &byte, 1) < 0 ? -errno : 0;
 }
 
 static void forget_parent(void) {
@@ -231,9 +227,11 @@ static int make_directory(int parent, const char *name) {
     return e || !is_whiteout(&st) ? e : set_opaque(parent, name);
 }
 
-/* An implied parent: made if missing or whited out; a file in the way is an error. */
+/* A parent that the archive doesn't have: made if missing or whited out; a file in the way is an
+ * error. One short entry may imply two thousand of them. */
 static int make_implied(int parent, const char *name) {
     struct stat st;
+    if (++u.implied > MAX_IMPLIED) return u.stage = "implied directories", -E2BIG;
     if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !is_whiteout(&st)) return -ENOTDIR;
     return make_directory(parent, name);
 }
@@ -250,7 +248,9 @@ static int open_directory(char *path) {
     if (slash) *slash = '/';
     if (above < 0) return above;
     int e = make_implied(above, name);
-    return e ? e : STAGE("resolve", open_in_root(path, O_PATH | O_DIRECTORY));
+    if (e) return e;
+    fd = STAGE("resolve", openat(above, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    return fd < 0 ? -errno : fd;
 }
 
 /* The directory that an entry goes into: cached, not to be closed by the caller. */
@@ -261,9 +261,12 @@ static int open_parent(const char *path) {
     if (length) parent[length - 1] = 0;
     if (u.parent >= 0 && strcmp(parent, u.parent_path) == 0) return u.parent;
     forget_parent();
+    u.has_links = 0;
     u.parent = open_directory(parent);
     strcpy(u.parent_path, parent);
-    return u.parent;
+    int e = u.parent < 0 ? 0 : check_depth(u.parent);
+    if (e) forget_parent();
+    return e ? e : u.parent;
 }
 
 /* ── attributes ── */

@@ -215,6 +215,14 @@ describe('a bomb', () => {
     await refuses(unpackTar(tarArchive(entries), { limits: few }), message, reason);
   });
 
+  it('of directories that no entry is for is refused', async () => {
+    const deep = (i: number): RawTarEntry => ({
+      ...{ path: 'x', flag: '5', pax: { path: `${i}/${'d/'.repeat(100)}` } },
+    });
+    const many = Array.from({ length: 1010 }, (_, i) => deep(i));
+    await refuses(unpack(...many), /entry 1001, "1000.*: implied directories: E2BIG/);
+  });
+
   it('of depth goes no deeper than names do, by links either', async () => {
     const long = (letter: string) => `${letter}/`.repeat(1900);
     const deep: RawTarEntry = { path: 'x', flag: '5', pax: { path: long('a') } };
