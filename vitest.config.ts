@@ -29,7 +29,7 @@ const sanitised = ({ test }: ReturnType<typeof project>) => ({
     ...test,
     include: [
       'test/linux/native/{container,escape,exec,lifetime,log,operations,placement}.test.ts',
-      'test/linux/images/unpack-layer.test.ts',
+      'test/linux/images/{unpack-layer,hostile-layers,unpack-fuzz}.test.ts',
     ],
     setupFiles: 'test/support/sanitised-setup.ts',
   },
