@@ -24,8 +24,8 @@ static struct {
     time_t since;
     unsigned told;
     char a[1 << 20], b[1 << 20], names[XATTR_LIST_MAX];
-    /* Pairs of inodes: a file with several names there, and here. */
-    void *links;
+    /* Files with several names: which one of the other layer each is. */
+    void *here, *there;
 } c;
 
 static int same(ssize_t a, ssize_t b) {
@@ -56,13 +56,18 @@ static int by_first(const void *a, const void *b) {
     return *x < *y ? -1 : *x > *y;
 }
 
+/* What led somewhere leads there again. */
+static int leads(void **known, ino_t from, ino_t to) {
+    ino_t *pair = malloc(2 * sizeof *pair), **found;
+    if (!pair) abort();
+    pair[0] = from, pair[1] = to;
+    found = tsearch(pair, known, by_first);
+    return found && (*found)[1] == to;
+}
+
 static int same_links(const struct stat *a, const struct stat *b) {
     if (a->st_nlink != b->st_nlink || a->st_nlink == 1) return a->st_nlink == b->st_nlink;
-    ino_t *pair = malloc(2 * sizeof *pair);
-    if (!pair) abort();
-    pair[0] = a->st_ino, pair[1] = b->st_ino;
-    ino_t **known = tsearch(pair, &c.links, by_first);
-    return known && (*known)[1] == b->st_ino;
+    return leads(&c.here, a->st_ino, b->st_ino) && leads(&c.there, b->st_ino, a->st_ino);
 }
 
 /* NULL: in nothing. */
