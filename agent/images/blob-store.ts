@@ -9,7 +9,6 @@ import {
   rename,
   rm,
   stat,
-  writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
@@ -99,10 +98,8 @@ export async function openBlobStore(directory: string, clock: Clock) {
     },
     /** undefined: it isn't here. */
     read: (digest: string) => readIfPresent(readFile(pathOf(digest))),
-    async put(bytes: Uint8Array): Promise<void> {
-      const path = pathOf(digestOf(bytes));
-      await writeFile(`${path}.new`, bytes, { mode: 0o600 });
-      await rename(`${path}.new`, path);
+    put(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+      return this.ensure(transferOf(bytes), signal);
     },
     /** Removes every whole blob that isn't kept, and transfers that nobody went on with for so long. Says how many blobs. */
     async sweep(isKept: (digest: string) => boolean, lifeMs = partialLifeMs) {
@@ -119,6 +116,15 @@ export async function openBlobStore(directory: string, clock: Clock) {
     },
   };
 }
+
+const transferOf = (bytes: Uint8Array): BlobTransfer => ({
+  descriptor: { digest: digestOf(bytes), size: bytes.length, mediaType: '' },
+  onBytes: () => undefined,
+  download(_, sink) {
+    sink.restart();
+    return sink.write(bytes);
+  },
+});
 
 /** After these a transfer that went on with what there is would fail again, or the disk needs the room. */
 const spoilt = new Set(['DigestMismatch', 'TooLarge', 'StorageFailed']);

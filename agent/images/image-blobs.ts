@@ -37,7 +37,7 @@ export async function ensureBlob(
   if (await blobs.findWhole(blob.digest)) return;
   const { fetchManifest, download } = sourceOf(shelf, image);
   if (blobsOf(image.record).manifests.some(({ digest }) => digest === blob.digest))
-    await blobs.put((await fetchManifest(blob.digest, signal)).bytes);
+    await blobs.put((await fetchManifest(blob.digest, signal)).bytes, signal);
   else await blobs.ensure({ descriptor: blob, download, onBytes: () => undefined }, signal);
 }
 

@@ -63,7 +63,7 @@ export async function pullImage(pull: ImagePull, signal: AbortSignal): Promise<I
     blobs: { ...manifest, manifests: manifests.map(described) },
   };
   if (!(await isKnown(parts, record))) {
-    for (const { bytes } of manifests) await parts.blobs.put(bytes);
+    for (const { bytes } of manifests) await parts.blobs.put(bytes, signal);
     const layers = manifest.layers.map((layer, i) => ({ ...layer, diffId: String(diffIds[i]) }));
     await ensureLayers(pull, layers, signal);
     await syncAll(parts);

@@ -178,12 +178,12 @@ function oldSparse({ path, content, numbers, size }: Sparse): Buffer {
     void block.write(`${value.toString(8).padStart(11, '0').slice(-11)} `, at, 'latin1');
   header.write('ustar  \0', 257, 'latin1');
   header.fill(0, 329, 500);
-  numbers.slice(0, 8).forEach((value, i) => octal(header, 386 + 12 * i, value));
+  for (const [i, value] of numbers.slice(0, 8).entries()) octal(header, 386 + 12 * i, value);
   octal(header, 483, Number(size));
   const more: Buffer[] = [];
   for (let from = 8; from < numbers.length; from += 42) {
     const block = Buffer.alloc(512);
-    numbers.slice(from, from + 42).forEach((value, i) => octal(block, 12 * i, value));
+    for (const [i, value] of numbers.slice(from, from + 42).entries()) octal(block, 12 * i, value);
     block[504] = from + 42 < numbers.length ? 1 : 0;
     more.push(block);
   }

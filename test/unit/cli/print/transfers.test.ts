@@ -70,10 +70,10 @@ describe('transfers on a terminal', () => {
       `\r\u001b[J${'0123456789ab [>              \n'}${'0123456789ab [==========>    \n'}`,
     );
     transfers.update([layer(1000)]);
-    expect(take()).toMatch(/^\u001b\[2A\r\u001b\[J0123/);
+    expect(take()).toContain('\u001b[2A\r\u001b[J0123');
     transfers.settle();
     transfers.update([layer(1000)]);
-    expect(take()).toMatch(/^\r\u001b\[J0123/);
+    expect(take().startsWith('\r\u001b[J0123')).toBe(true);
   });
 
   it('leave out those that are done where there is no room for all', () => {
