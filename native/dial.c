@@ -55,7 +55,7 @@ _Noreturn static void carry_both(void)
 
 /* Never returns once connected: standard input goes there, what comes from there is standard
  * output. */
-int op_dial(struct task *task, const struct orc_record *op)
+bool op_dial(struct task *task, const struct orc_record *op)
 {
     struct report ready = {.type = REPORT_READY};
     struct sockaddr_in to = {.sin_family = AF_INET,
@@ -67,7 +67,7 @@ int op_dial(struct task *task, const struct orc_record *op)
     if (connect(fd, (const struct sockaddr *)&to, sizeof to) < 0)
         return task_fail(task, "connect");
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    if (task_send(task->report, &ready, -1) < 0)
+    if (!task_send(task->report, &ready, -1))
         _exit(1);
     /* The shim's descriptors must not live on here; that of the reports was the answer's end. */
     if (dup2(fd, SOCKET) < 0 || close_range(SOCKET + 1, ~0U, 0) < 0)

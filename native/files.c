@@ -3,7 +3,7 @@
 
 enum { PROC_ROOT_INODE = 1 };
 
-int op_set_root(struct task *task, const struct orc_record *op)
+bool op_set_root(struct task *task, const struct orc_record *op)
 {
     int fd = open(list_text(task->list, op, 0), O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
@@ -11,7 +11,7 @@ int op_set_root(struct task *task, const struct orc_record *op)
     if (task->root >= 0)
         close(task->root);
     task->root = fd;
-    return 0;
+    return true;
 }
 
 static bool in_root(const struct orc_record *op)
@@ -19,17 +19,17 @@ static bool in_root(const struct orc_record *op)
     return (op->flags & FLAG_IN_ROOT) != 0;
 }
 
-int op_mkdir(struct task *task, const struct orc_record *op)
+bool op_mkdir(struct task *task, const struct orc_record *op)
 {
     const char *path = list_text(task->list, op, 0);
     struct owner owner = {.mode = op->num[0], .uid = op->num[1], .gid = op->num[2]};
     if (in_root(op)) {
         OWNED int fd = path_make_dirs(task, path, &owner);
-        return fd < 0 ? task_fail(task, "mkdir") : 0;
+        return task_did(task, "mkdir", fd);
     }
     if (mkdir(path, owner.mode & 0777) < 0)
-        return errno == EEXIST ? 0 : task_fail(task, "mkdir");
-    return path_own(AT_FDCWD, path, &owner) < 0 ? task_fail(task, "chown") : 0;
+        return errno == EEXIST || task_fail(task, "mkdir");
+    return task_did(task, "chown", path_own(AT_FDCWD, path, &owner));
 }
 
 static bool is_same_link(int parent, const char *name, const char *to)
@@ -39,7 +39,7 @@ static bool is_same_link(int parent, const char *name, const char *to)
     return length == (ssize_t)strlen(to) && memcmp(found, to, (size_t)length) == 0;
 }
 
-int op_symlink(struct task *task, const struct orc_record *op)
+bool op_symlink(struct task *task, const struct orc_record *op)
 {
     char name[NAME_MAX + 1];
     const char *to = list_text(task->list, op, 1);
@@ -47,10 +47,9 @@ int op_symlink(struct task *task, const struct orc_record *op)
     if (parent < 0)
         return task_fail(task, "open parent");
     bool spares = (op->flags & FLAG_OPTIONAL) != 0;
-    if (symlinkat(to, parent, name) < 0 &&
-        !(errno == EEXIST && (spares || is_same_link(parent, name, to))))
-        return task_fail(task, "symlink");
-    return 0;
+    return symlinkat(to, parent, name) == 0 ||
+           (errno == EEXIST && (spares || is_same_link(parent, name, to))) ||
+           task_fail(task, "symlink");
 }
 
 /* The specification wants an error only if it is another one. */
@@ -62,17 +61,16 @@ static bool is_there(int parent, const char *name, const struct orc_record *op)
            found.st_rdev == makedev(op->num[3], op->num[4]);
 }
 
-int op_mknod(struct task *task, const struct orc_record *op)
+bool op_mknod(struct task *task, const struct orc_record *op)
 {
     char name[NAME_MAX + 1];
     OWNED int parent = path_parent(task, in_root(op), list_text(task->list, op, 0), name);
     if (parent < 0)
         return task_fail(task, "open parent");
     if (mknodat(parent, name, op->num[0], makedev(op->num[3], op->num[4])) < 0)
-        return is_there(parent, name, op) ? 0 : task_fail(task, "mknod"); /* another one's, bound */
-    if (fchownat(parent, name, op->num[1], op->num[2], AT_SYMLINK_NOFOLLOW) < 0)
-        return task_fail(task, "chown");
-    return 0;
+        return is_there(parent, name, op) || task_fail(task, "mknod"); /* another one's, bound */
+    return task_did(task, "chown",
+                    fchownat(parent, name, op->num[1], op->num[2], AT_SYMLINK_NOFOLLOW));
 }
 
 /* Nothing that was put over procfs, or on it, is written to (CVE-2025-52881). */
@@ -91,7 +89,7 @@ static int open_proc(const char *path)
     return (int)syscall(SYS_openat2, proc, path, &how, sizeof how);
 }
 
-int op_write(struct task *task, const struct orc_record *op)
+bool op_write(struct task *task, const struct orc_record *op)
 {
     const char *path = list_text(task->list, op, 0);
     bool proc = (op->flags & FLAG_PROC) != 0;
@@ -101,17 +99,17 @@ int op_write(struct task *task, const struct orc_record *op)
     ssize_t written = write(fd, list_text(task->list, op, 1), op->text[1].length);
     if (written >= 0 && (size_t)written != op->text[1].length)
         errno = EIO;
-    return written != (ssize_t)op->text[1].length ? task_fail(task, "write") : 0;
+    return written == (ssize_t)op->text[1].length || task_fail(task, "write");
 }
 
-int op_chdir(struct task *task, const struct orc_record *op)
+bool op_chdir(struct task *task, const struct orc_record *op)
 {
     const char *path = list_text(task->list, op, 0);
     if (task->root < 0)
-        return chdir(path) < 0 ? task_fail(task, "chdir") : 0;
+        return task_did(task, "chdir", chdir(path));
     OWNED int fd = path_open(task, true, path, O_PATH | O_DIRECTORY);
     if (fd >= 0)
-        return fchdir(fd) < 0 ? task_fail(task, "chdir") : 0;
+        return task_did(task, "chdir", fchdir(fd));
     if (!task->sealed || (errno != EPERM && errno != ENOSYS))
         return task_fail(task, "open");
     /* A filter from before openat2 was. What is outside of the root is "(unreachable)". */
@@ -120,5 +118,5 @@ int op_chdir(struct task *task, const struct orc_record *op)
         return task_fail(task, "chdir");
     errno = ENOENT;
     bool is_inside = syscall(SYS_getcwd, here, sizeof here) > 0 && here[0] == '/';
-    return is_inside ? 0 : task_fail(task, "chdir");
+    return is_inside || task_fail(task, "chdir");
 }

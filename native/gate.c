@@ -35,11 +35,11 @@ int connect_below(const char *directory, const char *name, int type)
 }
 
 /* While the host's paths are there. */
-int op_gate(struct task *task, const struct orc_record *op)
+bool op_gate(struct task *task, const struct orc_record *op)
 {
     OWNED int directory = open(list_text(task->list, op, 0), O_PATH | O_DIRECTORY | O_CLOEXEC);
     task->gate = directory < 0 ? -1 : listen_below(directory, "gate", SOCK_SEQPACKET);
-    return task->gate < 0 ? task_fail(task, "listen") : 0;
+    return task_did(task, "listen", task->gate);
 }
 
 /* Nothing of the host's is open while a container waits, but what it will have. */
@@ -54,7 +54,7 @@ static void close_others(const struct task *task)
 
 /* Whoever started this may say go on; or end, and another one comes to the gate, who is told what
  * is reported from here on. */
-int op_await(struct task *task, const struct orc_record *op)
+bool op_await(struct task *task, const struct orc_record *op)
 {
     struct report sync = {.type = REPORT_SYNC};
     struct pollfd fds[] = {{.fd = task->gate, .events = POLLIN},
@@ -62,32 +62,31 @@ int op_await(struct task *task, const struct orc_record *op)
     char go;
     (void)op;
     close_others(task);
-    int error = task_send(task->report, &sync, -1);
-    while (error == 0) {
+    if (!task_send(task->report, &sync, -1))
+        return false;
+    for (;;) {
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
             return task_fail(task, "poll");
         if (fds[1].revents != 0 && read(task->report, &go, 1) == 1)
-            return 0;
+            return true;
         if (fds[1].revents != 0)
             fds[1].fd = -1;
         if (fds[0].revents == 0)
             continue;
         OWNED int comer = accept4(task->gate, NULL, NULL, SOCK_CLOEXEC);
-        if (comer < 0 || dup3(comer, task->report, O_CLOEXEC) < 0)
-            return task_fail(task, "accept");
-        return 0;
+        return task_did(task, "accept", comer) &&
+               task_did(task, "accept", dup3(comer, task->report, O_CLOEXEC));
     }
-    return error;
 }
 
-int op_input(struct task *task, const struct orc_record *op)
+bool op_input(struct task *task, const struct orc_record *op)
 {
     OWNED int fd = open(list_text(task->list, op, 0), O_RDONLY | O_CLOEXEC);
-    return fd < 0 || dup2(fd, 0) < 0 ? task_fail(task, "open") : 0;
+    return task_did(task, "open", fd) && task_did(task, "open", dup2(fd, 0));
 }
 
 /* Who creates a container wants to hear of a program that isn't there, or is none. */
-int op_find(struct task *task, const struct orc_record *op)
+bool op_find(struct task *task, const struct orc_record *op)
 {
     const char *path = list_text(task->list, op, 2);
     struct stat found;
@@ -96,7 +95,7 @@ int op_find(struct task *task, const struct orc_record *op)
         int before = errno;
         errno = EACCES;
         if (stat(path, &found) == 0 && S_ISREG(found.st_mode) && access(path, X_OK) == 0)
-            return 0;
+            return true;
         errno = before == EACCES || errno == EACCES ? EACCES : errno;
     }
     return task_fail(task, "find");

@@ -11,59 +11,56 @@ static int open_mount_target(struct task *task, const struct orc_record *op)
     int target = path_open(task, in_root, path, O_PATH | O_NOFOLLOW);
     if (target < 0 && errno == ENOENT && (op->flags & FLAG_CREATE) != 0)
         target = path_make_target(task, in_root, path, true);
-    if (target < 0 || fstat(target, &found) < 0)
-        return task_fail(task, "open target");
-    if (!S_ISLNK(found.st_mode))
+    if (target < 0 || (fstat(target, &found) == 0 && !S_ISLNK(found.st_mode)))
         return target;
     close(target);
     errno = ELOOP;
-    return task_fail(task, "open target");
+    return -1;
 }
 
-int op_mount(struct task *task, const struct orc_record *op)
+bool op_mount(struct task *task, const struct orc_record *op)
 {
     struct stat before, after;
     OWNED int target = open_mount_target(task, op);
     if (target < 0)
-        return target;
-    errno = E2BIG; /* the kernel would take the first page of its options and leave out the rest */
+        return task_fail(task, "open target");
+    /* The kernel would take the first page of its options and leave out the rest. */
     if (op->text[3].length >= (size_t)sysconf(_SC_PAGESIZE))
-        return task_fail(task, "mount");
+        return task_refuse(task, "mount", E2BIG);
     bool copies = (op->flags & FLAG_COPY_UP) != 0;
     OWNED int old = copies ? open(fd_path(target).text, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int error = mount(list_text(task->list, op, 0), fd_path(target).text,
-                      list_text(task->list, op, 2), op->num[0], list_text(task->list, op, 3));
-    if (error < 0 || !copies)
-        return error < 0 ? task_fail(task, "mount") : 0;
+    if (mount(list_text(task->list, op, 0), fd_path(target).text, list_text(task->list, op, 2),
+              op->num[0], list_text(task->list, op, 3)) < 0)
+        return task_fail(task, "mount");
+    if (!copies)
+        return true;
     OWNED int new = path_open(task, (op->flags & FLAG_IN_ROOT) != 0, list_text(task->list, op, 1),
                               O_RDONLY | O_DIRECTORY);
     errno = ESTALE;
-    if (old < 0 || new < 0 || fstat(old, &before) < 0 || fstat(new, &after) < 0 ||
-        before.st_dev == after.st_dev || copy_up(old, new) < 0)
-        return task_fail(task, "copy up");
-    return 0;
+    bool copied = old >= 0 && new >= 0 && fstat(old, &before) == 0 && fstat(new, &after) == 0 &&
+                  before.st_dev != after.st_dev && copy_up(old, new) == 0;
+    return copied || task_fail(task, "copy up");
 }
 
-static int clone_tree(struct task *task, int source, unsigned int flags)
+static int clone_tree(int source, unsigned int flags)
 {
-    int tree = open_tree(source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | flags);
-    return tree < 0 ? task_fail(task, "open_tree") : tree;
+    return open_tree(source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | flags);
 }
 
-static int attach(struct task *task, int tree, int target)
+static bool attach(struct task *task, int tree, int target)
 {
-    int error = move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
-    return error < 0 ? task_fail(task, "move_mount") : 0;
+    const unsigned int by_descriptor = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+    return task_did(task, "move_mount", move_mount(tree, "", target, "", by_descriptor));
 }
 
-int mount_descriptor(struct task *task, int source, int target)
+bool mount_descriptor(struct task *task, int source, int target)
 {
-    OWNED int tree = clone_tree(task, source, 0);
-    return tree < 0 ? tree : attach(task, tree, target);
+    OWNED int tree = clone_tree(source, 0);
+    return task_did(task, "open_tree", tree) && attach(task, tree, target);
 }
 
 /* What BIND and SET_MOUNT ask for, of the mount itself and of all that is below it. */
-static int change(struct task *task, const struct orc_record *op, int tree)
+static bool change(struct task *task, const struct orc_record *op, int tree)
 {
     struct mount_attr own = {
         .attr_set = op->num[0] | ((op->flags & FLAG_IDMAP) != 0 ? MOUNT_ATTR_IDMAP : 0U),
@@ -74,20 +71,19 @@ static int change(struct task *task, const struct orc_record *op, int tree)
         .attr_set = op->num[2], .attr_clr = op->num[3], .propagation = op->wide[1]};
     if (((own.attr_set | all.attr_set) & MOUNT_ATTR_IDMAP) != 0) {
         if (op->num[4] >= SPACE_COUNT || task->spaces[op->num[4]] < 0)
-            return task->stage = "user namespace", -EBADF;
+            return task_refuse(task, "user namespace", EBADF);
         own.userns_fd = all.userns_fd = (unsigned int)task->spaces[op->num[4]];
     }
-    if (mount_setattr(tree, "", AT_EMPTY_PATH, &own, sizeof own) < 0 ||
-        mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &all, sizeof all) < 0)
-        return task_fail(task, "mount_setattr");
-    return 0;
+    return (mount_setattr(tree, "", AT_EMPTY_PATH, &own, sizeof own) == 0 &&
+            mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &all, sizeof all) == 0) ||
+           task_fail(task, "mount_setattr");
 }
 
-int op_set_mount(struct task *task, const struct orc_record *op)
+bool op_set_mount(struct task *task, const struct orc_record *op)
 {
     const char *path = list_text(task->list, op, 0);
     OWNED int fd = path_open(task, (op->flags & FLAG_IN_ROOT) != 0, path, O_PATH);
-    return fd < 0 ? task_fail(task, "open") : change(task, op, fd);
+    return task_did(task, "open", fd) && change(task, op, fd);
 }
 
 /* A volume's directory is to its sub paths what the root is to other paths. */
@@ -99,7 +95,7 @@ static int open_below(const char *below, const char *path)
 }
 
 /* Without a source the target is bound to itself. */
-int op_bind(struct task *task, const struct orc_record *op)
+bool op_bind(struct task *task, const struct orc_record *op)
 {
     struct stat found;
     bool in_root = (op->flags & FLAG_IN_ROOT) != 0, itself = op->text[0].length == 0;
@@ -108,60 +104,56 @@ int op_bind(struct task *task, const struct orc_record *op)
                        : op->text[2].length > 0 ? open_below(list_text(task->list, op, 2), from)
                                                 : path_open(task, false, from, O_PATH);
     if (source < 0 && (op->flags & FLAG_OPTIONAL) != 0 && (errno == ENOENT || errno == ENOTDIR))
-        return 0;
+        return true;
     if (source < 0 || fstat(source, &found) < 0)
         return task_fail(task, "open source");
     bool recursive = (op->flags & FLAG_RECURSIVE) != 0;
-    OWNED int tree = clone_tree(task, source, recursive ? AT_RECURSIVE : 0);
-    int error = tree < 0 ? tree : change(task, op, tree);
-    if (error < 0 || itself)
-        return error < 0 ? error : attach(task, tree, source);
+    OWNED int tree = clone_tree(source, recursive ? AT_RECURSIVE : 0);
+    if (!task_did(task, "open_tree", tree) || !change(task, op, tree))
+        return false;
+    if (itself)
+        return attach(task, tree, source);
     OWNED int target = (op->flags & FLAG_CREATE) != 0
                            ? path_make_target(task, in_root, path, S_ISDIR(found.st_mode))
                            : path_open(task, in_root, path, O_PATH);
-    return target < 0 ? task_fail(task, "open target") : attach(task, tree, target);
+    return task_did(task, "open target", target) && attach(task, tree, target);
 }
 
 /* A file is covered by the null device. Before pivot-root this is the host's: read-only, as its
  * mode and owner are the host's, too. The check makes sure that no link or file poses as it
  * (CVE-2025-31133). */
-int op_mask(struct task *task, const struct orc_record *op)
+bool op_mask(struct task *task, const struct orc_record *op)
 {
     const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
     struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
     struct stat found;
     OWNED int target = path_open(task, true, list_text(task->list, op, 0), O_PATH);
     if (target < 0)
-        return errno == ENOENT || errno == ENOTDIR ? 0 : task_fail(task, "open");
+        return errno == ENOENT || errno == ENOTDIR || task_fail(task, "open");
     if (fstat(target, &found) < 0)
         return task_fail(task, "stat");
-    if (S_ISDIR(found.st_mode)) {
-        int error = mount("tmpfs", fd_path(target).text, "tmpfs", flags, "nr_inodes=1");
-        return error < 0 ? task_fail(task, "mount") : 0;
-    }
+    if (S_ISDIR(found.st_mode))
+        return task_did(task, "mount", mount("tmpfs", fd_path(target).text, "tmpfs", flags,
+                                             "nr_inodes=1"));
     OWNED int null = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (null < 0 || fstat(null, &found) < 0)
         return task_fail(task, "open /dev/null");
     if (!S_ISCHR(found.st_mode) || found.st_rdev != makedev(1, 3))
-        return task->stage = "check /dev/null", -EINVAL;
-    OWNED int tree = clone_tree(task, null, 0);
-    if (tree < 0)
-        return tree;
-    if (mount_setattr(tree, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
-        return task_fail(task, "mount_setattr");
-    return attach(task, tree, target);
+        return task_refuse(task, "check /dev/null", EINVAL);
+    OWNED int tree = clone_tree(null, 0);
+    return task_did(task, "open_tree", tree) &&
+           task_did(task, "mount_setattr",
+                    mount_setattr(tree, "", AT_EMPTY_PATH, &read_only, sizeof read_only)) &&
+           attach(task, tree, target);
 }
 
 /* pivot_root(".", ".") puts the old root on top of the new one, from where it is detached: no
  * directory is needed. */
-int op_pivot_root(struct task *task, const struct orc_record *op)
+bool op_pivot_root(struct task *task, const struct orc_record *op)
 {
     (void)op;
-    if (fchdir(task->root) < 0)
-        return task_fail(task, "chdir");
-    if (syscall(SYS_pivot_root, ".", ".") < 0)
-        return task_fail(task, "pivot_root");
-    if (umount2(".", MNT_DETACH) < 0)
-        return task_fail(task, "umount");
-    return chdir("/") < 0 ? task_fail(task, "chdir") : 0;
+    return task_did(task, "chdir", fchdir(task->root)) &&
+           task_did(task, "pivot_root", syscall(SYS_pivot_root, ".", ".")) &&
+           task_did(task, "umount", umount2(".", MNT_DETACH)) &&
+           task_did(task, "chdir", chdir("/"));
 }

@@ -3,57 +3,50 @@
 
 enum { MAX_GROUPS = 65536, MAX_CAPABILITY = 63 };
 
-int op_new_session(struct task *task, const struct orc_record *op)
+bool op_new_session(struct task *task, const struct orc_record *op)
 {
     if (setsid() < 0)
         return task_fail(task, "setsid");
-    if ((op->flags & FLAG_TERMINAL) != 0 && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
-        return task_fail(task, "controlling terminal");
-    return 0;
+    return (op->flags & FLAG_TERMINAL) == 0 ||
+           task_did(task, "controlling terminal", ioctl(STDIN_FILENO, TIOCSCTTY, 0));
 }
 
-int op_new_keyring(struct task *task, const struct orc_record *op)
+bool op_new_keyring(struct task *task, const struct orc_record *op)
 {
     (void)op;
-    long error = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
-    return error < 0 ? task_fail(task, "keyctl") : 0;
+    return task_did(task, "keyctl", syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL));
 }
 
-int op_umask(struct task *task, const struct orc_record *op)
+bool op_umask(struct task *task, const struct orc_record *op)
 {
     task->umask = op->num[0] & 0777;
-    return 0;
+    return true;
 }
 
 /* Capabilities last until set-caps: kept over the change of ids, and effective again after it. */
-int op_set_ids(struct task *task, const struct orc_record *op)
+bool op_set_ids(struct task *task, const struct orc_record *op)
 {
     static gid_t groups[MAX_GROUPS];
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct halves[2];
     size_t bytes = op->text[0].length;
     if (bytes % sizeof(gid_t) != 0 || bytes > sizeof groups)
-        return -EINVAL;
+        return task_refuse(task, "operation", EINVAL);
     memcpy(groups, list_text(task->list, op, 0), bytes);
-    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
-        return task_fail(task, "keepcaps");
     bool keeps = bytes == 0 && (op->flags & FLAG_OPTIONAL) != 0;
-    if (!keeps && setgroups(bytes / sizeof(gid_t), groups) < 0)
-        return task_fail(task, "setgroups");
-    if (setresgid(op->num[1], op->num[1], op->num[1]) < 0)
-        return task_fail(task, "setresgid");
-    if (setresuid(op->num[0], op->num[0], op->num[0]) < 0)
-        return task_fail(task, "setresuid");
-    if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
-        return task_fail(task, "keepcaps");
-    if (syscall(SYS_capget, &head, halves) < 0)
-        return task_fail(task, "capget");
-    for (int i = 0; i < 2; i++)
+    bool changed =
+        task_did(task, "keepcaps", prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)) &&
+        (keeps || task_did(task, "setgroups", setgroups(bytes / sizeof(gid_t), groups))) &&
+        task_did(task, "setresgid", setresgid(op->num[1], op->num[1], op->num[1])) &&
+        task_did(task, "setresuid", setresuid(op->num[0], op->num[0], op->num[0])) &&
+        task_did(task, "keepcaps", prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0)) &&
+        task_did(task, "capget", syscall(SYS_capget, &head, halves));
+    for (int i = 0; i < 2 && changed; i++)
         halves[i].effective = halves[i].permitted;
-    return syscall(SYS_capset, &head, halves) < 0 ? task_fail(task, "capset") : 0;
+    return changed && task_did(task, "capset", syscall(SYS_capset, &head, halves));
 }
 
-int op_drop_bounding(struct task *task, const struct orc_record *op)
+bool op_drop_bounding(struct task *task, const struct orc_record *op)
 {
     for (unsigned long bit = 0; bit <= MAX_CAPABILITY; bit++) {
         if (prctl(PR_CAPBSET_READ, bit, 0, 0, 0) < 0)
@@ -61,10 +54,10 @@ int op_drop_bounding(struct task *task, const struct orc_record *op)
         if ((op->wide[0] >> bit & 1) == 0 && prctl(PR_CAPBSET_DROP, bit, 0, 0, 0) < 0)
             return task_fail(task, "capbset");
     }
-    return 0;
+    return true;
 }
 
-int op_set_caps(struct task *task, const struct orc_record *op)
+bool op_set_caps(struct task *task, const struct orc_record *op)
 {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct halves[2];
@@ -82,10 +75,10 @@ int op_set_caps(struct task *task, const struct orc_record *op)
         if ((op->wide[3] >> bit & 1) != 0 &&
             prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, bit, 0, 0) < 0)
             return task_fail(task, "ambient");
-    return 0;
+    return true;
 }
 
-int op_setting(struct task *task, const struct orc_record *op)
+bool op_setting(struct task *task, const struct orc_record *op)
 {
     static const char *const stages[] = {"prlimit", "sched_setattr", "ioprio_set",
                                          "sched_setaffinity", "personality", "set_mempolicy"};
@@ -103,7 +96,7 @@ int op_setting(struct task *task, const struct orc_record *op)
     const char *mask = list_text(task->list, op, 0);
     long error = -1;
     if (op->num[0] >= LENGTH(stages))
-        return -EINVAL;
+        return task_refuse(task, "operation", EINVAL);
     if (op->num[0] == SETTING_RLIMIT)
         error = setrlimit(num[0], &limit);
     else if (op->num[0] == SETTING_SCHEDULER)
@@ -117,13 +110,13 @@ int op_setting(struct task *task, const struct orc_record *op)
                         op->text[0].length * CHAR_BIT);
     else
         error = personality(num[0]);
-    return error < 0 ? task_fail(task, stages[op->num[0]]) : 0;
+    return task_did(task, stages[op->num[0]], error);
 }
 
-int op_no_new_privs(struct task *task, const struct orc_record *op)
+bool op_no_new_privs(struct task *task, const struct orc_record *op)
 {
     (void)op;
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? task_fail(task, "prctl") : 0;
+    return task_did(task, "prctl", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
 /* A change of credentials clears PR_SET_PDEATHSIG (kernel/cred.c), and so does exec of a set-
@@ -141,11 +134,11 @@ static void die_with_shim(const struct task *task)
 
 /* What must be done while the process may still do everything: a filter can forbid each of these
  * calls. */
-static int seal(struct task *task)
+static bool seal(struct task *task)
 {
     struct report ready = {.type = REPORT_READY};
     if (task->sealed)
-        return 0;
+        return true;
     die_with_shim(task);
     if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         return task_fail(task, "close_range");
@@ -154,48 +147,43 @@ static int seal(struct task *task)
     for (uint32_t i = 0; i < task->handed_on; i++)
         if (dup2(HANDED_FD + (int)i, 3 + (int)i) < 0 && errno != EBADF) /* it wasn't open */
             return task_fail(task, "hand on");
-    int error = task_send(task->report, &ready, -1);
-    if (error < 0)
-        return task->stage = "report", error;
-    task->sealed = true;
-    return 0;
+    task->sealed = task_send(task->report, &ready, -1);
+    return task->sealed || task_fail(task, "report");
 }
 
-int op_seccomp(struct task *task, const struct orc_record *op)
+bool op_seccomp(struct task *task, const struct orc_record *op)
 {
     size_t bytes = op->text[0].length;
     if (bytes == 0 || bytes % sizeof(struct sock_filter) != 0 ||
         bytes / sizeof(struct sock_filter) > BPF_MAXINSNS)
-        return -EINVAL;
+        return task_refuse(task, "operation", EINVAL);
     struct sock_fprog program = {
         .len = (unsigned short)(bytes / sizeof(struct sock_filter)),
         .filter = (void *)(uintptr_t)list_text(task->list, op, 0),
     };
-    int error = seal(task);
-    if (error < 0)
-        return error;
+    if (!seal(task))
+        return false;
     long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, op->num[0], &program);
     if (listener < 0)
         return task_fail(task, "seccomp");
     struct report message = {.type = REPORT_LISTENER, .failure.index = (int32_t)listener};
     bool listens = (op->num[0] & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;
-    return listens ? task_ask(task, &message) : 0;
+    return !listens || task_ask(task, &message);
 }
 
 /* What is no program is no script for /bin/sh either. */
-int op_exec(struct task *task, const struct orc_record *op)
+bool op_exec(struct task *task, const struct orc_record *op)
 {
     const char *path = list_text(task->list, op, 2); /* the candidates, in order */
     bool filtered = task->sealed;
-    int error = seal(task);
-    if (error < 0)
-        return error;
+    int error = ENOENT;
+    if (!seal(task))
+        return false;
     /* ids or caps set after the filter may have cleared it; it may be refused */
     if (filtered && !task->stays)
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     umask(task->umask);
     environ = task->list->envp;
-    error = ENOENT;
     for (uint32_t i = 0; i < op->num[2]; i++, path += strlen(path) + 1) {
         execv(path, task->list->argv);
         if (error == ENOENT || errno == EACCES)
@@ -203,5 +191,5 @@ int op_exec(struct task *task, const struct orc_record *op)
         if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
             break;
     }
-    return task->stage = "execve", -error;
+    return task_refuse(task, "execve", error);
 }

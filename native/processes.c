@@ -231,7 +231,7 @@ static void take_terminal(struct process *process, int master)
     if (process->console != NULL && process->console[0] != '\0') {
         OWNED int terminal = master;
         OWNED int to = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (connect_to(to, process->console) == 0 && send_descriptor(to, "pty", 3, terminal) == 0)
+        if (connect_to(to, process->console) == 0 && send_descriptor(to, "pty", 3, terminal))
             return;
         process_set_failure(process, errno, "console socket");
         return process_kill(process, SIGKILL);
@@ -285,7 +285,7 @@ static bool send_listener(const struct process *process, int filter)
         fprintf(out, *message == 1 ? "%d" : "%c", *message == 1 ? process->pid : *message);
     bool sent = out != NULL && fclose(out) == 0 && filter >= 0 && to >= 0 &&
                 connect_to(to, path) == 0 &&
-                send_descriptor(to, text, size, filter) == 0;
+                send_descriptor(to, text, size, filter);
     free(text);
     return sent;
 }

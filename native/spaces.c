@@ -4,17 +4,17 @@
 enum { MAX_MAP_WORDS = 24 };
 
 /* The descriptor has the same number as in the shim: netlink messages name it. */
-static int put_space(struct task *task, uint32_t space, int fd)
+static bool put_space(struct task *task, uint32_t space, int fd)
 {
     if (space >= SPACE_COUNT)
-        return task->stage = "namespace", -EINVAL;
+        return task_refuse(task, "namespace", EINVAL);
     if (fd < 0 || dup3(fd, SPACE_FD + (int)space, O_CLOEXEC) < 0)
         return task_fail(task, "open namespace");
     task->spaces[space] = SPACE_FD + (int)space;
-    return 0;
+    return true;
 }
 
-int op_open_space(struct task *task, const struct orc_record *op)
+bool op_open_space(struct task *task, const struct orc_record *op)
 {
     OWNED int fd = open(list_text(task->list, op, 0), O_RDONLY | O_CLOEXEC);
     return put_space(task, op->num[0], fd);
@@ -39,7 +39,7 @@ static bool help_map(const char *program, pid_t of, char *map)
 
 /* Who is root outside leaves setgroups allowed. Others map themselves only, for which the kernel
  * wants it denied, or ask for help. */
-static int map_ids(struct task *task, const struct orc_record *op, int proc, pid_t pid)
+static bool map_ids(struct task *task, const struct orc_record *op, int proc, pid_t pid)
 {
     static const char *const files[] = {"uid_map", "gid_map"};
     static const char *const helpers[] = {"/usr/bin/newuidmap", "/usr/bin/newgidmap"};
@@ -63,7 +63,7 @@ static int map_ids(struct task *task, const struct orc_record *op, int proc, pid
 
 /* Maps are written from outside, so a child is in the new namespace; it stops when it has put its
  * directory of /proc into the descriptors that both share: there its pid may be another one. */
-int op_new_user(struct task *task, const struct orc_record *op)
+bool op_new_user(struct task *task, const struct orc_record *op)
 {
     int status = 0;
     OWNED int proc = open("/", O_PATH | O_CLOEXEC);
@@ -79,42 +79,43 @@ int op_new_user(struct task *task, const struct orc_record *op)
     if (pid < 0)
         return task_fail(task, "clone");
     errno = ECHILD;
-    int error = waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status)
-                    ? map_ids(task, op, proc, pid)
-                    : task_fail(task, "open /proc");
+    bool mapped = waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status)
+                      ? map_ids(task, op, proc, pid)
+                      : task_fail(task, "open /proc");
+    int error = errno;
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    return error;
+    errno = error;
+    return mapped;
 }
 
-int op_hold(struct task *task, const struct orc_record *op)
+bool op_hold(struct task *task, const struct orc_record *op)
 {
     uint32_t space = op->num[0];
     struct report held = {.type = REPORT_SPACE, .failure.index = (int32_t)space};
     if (space >= SPACE_COUNT || task->spaces[space] < 0)
-        return task->stage = "namespace", -EBADF;
+        return task_refuse(task, "namespace", EBADF);
     task->stage = "send namespace";
     return task_send(task->report, &held, task->spaces[space]);
 }
 
-int op_join(struct task *task, const struct orc_record *op)
+bool op_join(struct task *task, const struct orc_record *op)
 {
     static const int kinds[] = {CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWIPC,    CLONE_NEWUTS,
                                 CLONE_NEWNS,   CLONE_NEWPID, CLONE_NEWCGROUP, CLONE_NEWTIME};
     if (op->num[0] > SPACE_TIME)
-        return -EINVAL;
-    int error = setns(task->spaces[op->num[0]], kinds[op->num[0]]);
-    return error < 0 ? task_fail(task, "setns") : 0;
+        return task_refuse(task, "operation", EINVAL);
+    return task_did(task, "setns", setns(task->spaces[op->num[0]], kinds[op->num[0]]));
 }
 
-int op_unshare(struct task *task, const struct orc_record *op)
+bool op_unshare(struct task *task, const struct orc_record *op)
 {
-    return unshare((int)op->num[0]) < 0 ? task_fail(task, "unshare") : 0;
+    return task_did(task, "unshare", unshare((int)op->num[0]));
 }
 
 /* A pid namespace is entered only by a child. CLONE_PARENT makes that child the shim's own, to
  * be reaped there. */
-int op_fork(struct task *task, const struct orc_record *op)
+bool op_fork(struct task *task, const struct orc_record *op)
 {
     struct report child = {.type = REPORT_CHILD};
     (void)op;
@@ -126,27 +127,25 @@ int op_fork(struct task *task, const struct orc_record *op)
     return task_send(task->report, &child, -1);
 }
 
-int op_enter_container(struct task *task, const struct orc_record *op)
+bool op_enter_container(struct task *task, const struct orc_record *op)
 {
     int first = task->find_container(list_text(task->list, op, 0));
-    errno = ESRCH;
     if (first < 0)
-        return task_fail(task, "find container");
-    return setns(first, (int)op->num[0]) < 0 ? task_fail(task, "setns") : op_fork(task, op);
+        return task_refuse(task, "find container", ESRCH);
+    return task_did(task, "setns", setns(first, (int)op->num[0])) && op_fork(task, op);
 }
 
-int op_names(struct task *task, const struct orc_record *op)
+bool op_names(struct task *task, const struct orc_record *op)
 {
     const char *host = list_text(task->list, op, 0), *domain = list_text(task->list, op, 1);
     if (host[0] != '\0' && sethostname(host, op->text[0].length) < 0)
         return task_fail(task, "sethostname");
-    if (domain[0] != '\0' && setdomainname(domain, op->text[1].length) < 0)
-        return task_fail(task, "setdomainname");
-    return 0;
+    return domain[0] == '\0' ||
+           task_did(task, "setdomainname", setdomainname(domain, op->text[1].length));
 }
 
 /* One request after the other, each until it is acknowledged. */
-int op_netlink(struct task *task, const struct orc_record *op)
+bool op_netlink(struct task *task, const struct orc_record *op)
 {
     struct {
         struct nlmsghdr head;
@@ -159,19 +158,19 @@ int op_netlink(struct task *task, const struct orc_record *op)
     if (fd < 0)
         return task_fail(task, "socket");
     for (size_t left = op->text[0].length; left > 0; left -= head.nlmsg_len) {
-        task->stage = "netlink";
         if (left < sizeof head)
-            return -EINVAL;
+            return task_refuse(task, "netlink", EINVAL);
         memcpy(&head, at, sizeof head);
         if (head.nlmsg_len < sizeof head || head.nlmsg_len > left || head.nlmsg_len % 4 != 0)
-            return -EINVAL;
+            return task_refuse(task, "netlink", EINVAL);
         if (send(fd, at, head.nlmsg_len, 0) < 0 || recv(fd, &answer, sizeof answer, 0) < 0)
             return task_fail(task, "netlink");
-        if (answer.head.nlmsg_type != NLMSG_ERROR || answer.error.error != 0)
-            return answer.error.error != 0 ? answer.error.error : -EPROTO;
+        int error = answer.head.nlmsg_type != NLMSG_ERROR ? -EPROTO : answer.error.error;
+        if (error != 0)
+            return task_refuse(task, "netlink", -error);
         at += head.nlmsg_len;
     }
-    return 0;
+    return true;
 }
 
 static bool is_terminal_maker(int fd)
@@ -184,15 +183,15 @@ static bool is_terminal_maker(int fd)
 }
 
 /* What is mounted is what was opened (CVE-2025-52565). */
-static int bind_console(struct task *task, int terminal)
+static bool bind_console(struct task *task, int terminal)
 {
     OWNED int target = path_make_target(task, true, "/dev/console", false);
-    return target < 0 ? task_fail(task, "open console") : mount_descriptor(task, terminal, target);
+    return task_did(task, "open console", target) && mount_descriptor(task, terminal, target);
 }
 
 /* The other side comes from the master by ioctl, never by a path that the container could
  * exchange. */
-int op_terminal(struct task *task, const struct orc_record *op)
+bool op_terminal(struct task *task, const struct orc_record *op)
 {
     struct report message = {.type = REPORT_TERMINAL};
     struct winsize size = {.ws_col = task->columns, .ws_row = task->rows};
@@ -201,20 +200,18 @@ int op_terminal(struct task *task, const struct orc_record *op)
     if (master < 0)
         return task_fail(task, "open ptmx");
     if (!is_terminal_maker(master))
-        return task->stage = "check ptmx", -ENODEV;
+        return task_refuse(task, "check ptmx", ENODEV);
     if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
         return task_fail(task, "unlock terminal");
     OWNED int terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (terminal < 0)
-        return task_fail(task, "open terminal");
-    if (fchown(terminal, task->terminal_owner, (gid_t)-1) < 0)
-        return task_fail(task, "chown terminal");
-    if (ioctl(terminal, TIOCSWINSZ, &size) < 0)
-        return task_fail(task, "resize terminal");
-    if (task_send(task->report, &message, master) < 0)
+    if (!task_did(task, "open terminal", terminal) ||
+        !task_did(task, "chown terminal", fchown(terminal, task->terminal_owner, (gid_t)-1)) ||
+        !task_did(task, "resize terminal", ioctl(terminal, TIOCSWINSZ, &size)))
+        return false;
+    if (!task_send(task->report, &message, master))
         return task_fail(task, "send terminal");
     for (int fd = 0; fd < 3; fd++)
         if (dup2(terminal, fd) < 0)
             return task_fail(task, "dup terminal");
-    return (op->flags & FLAG_CONSOLE) != 0 ? bind_console(task, terminal) : 0;
+    return (op->flags & FLAG_CONSOLE) == 0 || bind_console(task, terminal);
 }

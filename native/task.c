@@ -31,21 +31,31 @@ void task_run(struct task *task)
     reset_signals();
     for (uint32_t i = 1; i < task->list->count; i++) {
         task->stage = "operation";
-        int error = list_operation(&task->list->records[i])(task, &task->list->records[i]);
-        if (error < 0)
-            report_failure(task, (int)i - 1, -error);
+        if (!list_operation(&task->list->records[i])(task, &task->list->records[i]))
+            report_failure(task, (int)i - 1, errno);
     }
     task_send(task->report, &ready, -1);
     _exit(0);
 }
 
-int task_fail(struct task *task, const char *stage)
+bool task_fail(struct task *task, const char *stage)
 {
     task->stage = stage;
-    return -errno;
+    return false;
 }
 
-int send_descriptor(int to, const void *bytes, size_t size, int descriptor)
+bool task_refuse(struct task *task, const char *stage, int error)
+{
+    errno = error;
+    return task_fail(task, stage);
+}
+
+bool task_did(struct task *task, const char *stage, long result)
+{
+    return result >= 0 || task_fail(task, stage);
+}
+
+bool send_descriptor(int to, const void *bytes, size_t size, int descriptor)
 {
     struct iovec part = {(void *)(uintptr_t)bytes, size};
     union {
@@ -57,27 +67,28 @@ int send_descriptor(int to, const void *bytes, size_t size, int descriptor)
     struct msghdr envelope = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
                               .msg_controllen = sizeof control.space};
     memcpy(CMSG_DATA(&control.head), &descriptor, sizeof descriptor);
-    return sendmsg(to, &envelope, MSG_NOSIGNAL) < 0 ? -errno : 0;
+    return sendmsg(to, &envelope, MSG_NOSIGNAL) >= 0;
 }
 
-int task_send(int report, const struct report *message, int descriptor)
+bool task_send(int report, const struct report *message, int descriptor)
 {
     if (descriptor >= 0)
         return send_descriptor(report, message, sizeof *message, descriptor);
     /* write, not sendmsg: a seccomp filter may already be on */
-    return write(report, message, sizeof *message) < 0 ? -errno : 0;
+    return write(report, message, sizeof *message) >= 0;
 }
 
-int task_ask(const struct task *task, const struct report *message)
+bool task_ask(const struct task *task, const struct report *message)
 {
     char go;
-    int error = task_send(task->report, message, -1);
-    if (error == 0 && read(task->report, &go, 1) != 1)
+    if (!task_send(task->report, message, -1))
+        return false;
+    if (read(task->report, &go, 1) != 1)
         _exit(1);
-    return error;
+    return true;
 }
 
-int op_sync(struct task *task, const struct orc_record *op)
+bool op_sync(struct task *task, const struct orc_record *op)
 {
     struct report sync = {.type = REPORT_SYNC};
     (void)op;

@@ -44,22 +44,26 @@ struct task {
  * or a report and _exit(1). */
 _Noreturn void task_run(struct task *task);
 
-/* Sets the stage and gives -errno: every operation fails with this line. */
-int task_fail(struct task *task, const char *stage);
+/* An operation. False: it failed in the task's stage, with errno. */
+typedef bool operation(struct task *task, const struct orc_record *op);
+
+operation *list_operation(const struct orc_record *record); /* of a list that was decoded */
+
+/* Each of them is false, with errno: how an operation fails in `stage`. */
+bool task_fail(struct task *task, const char *stage);
+bool task_refuse(struct task *task, const char *stage, int error);
+/* The same if `result`, of a system call, is negative; else true. */
+bool task_did(struct task *task, const char *stage, long result);
+
 /* Listens at `name` in a directory, whose path may be of any length; only the owner may connect. A
  * descriptor, or -1 with errno. */
 int listen_below(int directory, const char *name, int type);
 int connect_below(const char *directory, const char *name, int type);
-/* 0 or -errno. */
-int send_descriptor(int to, const void *bytes, size_t size, int descriptor);
-int task_send(int report, const struct report *message, int descriptor);
+/* False, with errno. */
+bool send_descriptor(int to, const void *bytes, size_t size, int descriptor);
+bool task_send(int report, const struct report *message, int descriptor);
 /* The same, and waits for the answer; its absence is the end. */
-int task_ask(const struct task *task, const struct report *message);
-
-/* An operation: 0 or -errno. */
-typedef int operation(struct task *task, const struct orc_record *op);
-
-operation *list_operation(const struct orc_record *record); /* of a list that was decoded */
+bool task_ask(const struct task *task, const struct report *message);
 
 operation op_set_root, op_mkdir, op_symlink, op_mknod, op_write, op_chdir; /* files.c */
 operation op_mount, op_bind, op_set_mount, op_mask, op_pivot_root;         /* mounts.c */
@@ -72,7 +76,7 @@ operation op_spawn, op_adopt;                                   /* spawn.c */
 operation op_new_session, op_new_keyring, op_umask, op_set_ids; /* privileges.c */
 operation op_drop_bounding, op_set_caps, op_no_new_privs, op_setting, op_seccomp, op_exec;
 
-/* Binds what one descriptor stands for on another: 0 or -errno with the stage. */
-int mount_descriptor(struct task *task, int source, int target);
+/* Binds what one descriptor stands for on another. */
+bool mount_descriptor(struct task *task, int source, int target);
 
 #endif
