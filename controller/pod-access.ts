@@ -1,3 +1,5 @@
+import type { ExecStream } from '../api/exec-stream.ts';
+
 /**
  * What the API server needs of a pod's node: logs and exec. The dispatcher implements it over the agent's bulk link;
  * neither imports the other, so the port lives beside both.
@@ -70,23 +72,4 @@ interface PodAttachRequest {
   readonly stdout: boolean;
   /** Never with `tty`: a terminal has one output. */
   readonly stderr: boolean;
-}
-
-/** One running command. After `exited` has settled nothing more is called or taken. */
-export interface ExecStream {
-  /** Standard input. False: taken, but wait for `onDrain` before writing more. */
-  write(chunk: Uint8Array): boolean;
-  onDrain(listener: () => void): void;
-  /** Half-close: the command reads end of file. Output goes on. */
-  endInput(): void;
-  resize(columns: number, rows: number): void;
-  /** Output from the beginning, whenever the listener is set (it is set in the tick in which exec resolves). */
-  onOutput(listener: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void): void;
-  /** Back-pressure: no output until `resume`; the command blocks when its pipe is full. */
-  pause(): void;
-  resume(): void;
-  /** After the last output: 0…255, 128 + signal when killed. Rejects with a StatusError. */
-  readonly exited: Promise<{ readonly exitCode: number }>;
-  /** Hangs up; the command is killed. `exited` then rejects or resolves, soon. Safe to repeat. */
-  close(): void;
 }

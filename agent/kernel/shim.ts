@@ -1,3 +1,4 @@
+import type { ExecStream } from '../../api/exec-stream.ts';
 import type { Op } from './op.ts';
 import type { Namespace } from './op-fields.ts';
 
@@ -43,22 +44,8 @@ export interface ExecRequest {
   readonly terminal: { readonly columns: number; readonly rows: number } | undefined;
 }
 
-export interface ExecSession {
-  /** Standard input. False: taken, but wait for `onDrain` before writing more. */
-  write(chunk: Uint8Array): boolean;
-  onDrain(listener: () => void): void;
-  /** The process reads end of file. */
-  endInput(): void;
-  resize(columns: number, rows: number): void;
-  onOutput(listener: (stream: 'stdout' | 'stderr', chunk: Buffer) => void): void;
-  /** Back-pressure: the shim stops reading the process's output while paused. */
-  pause(): void;
-  resume(): void;
-  /** Resolves with the exit, or rejects with OpError if the process could not be started. */
-  readonly exited: Promise<ProcessExit>;
-  /** Hangs up; the process is killed, unless it was attached to. */
-  close(): void;
-}
+/** Paused, the shim stops reading the process' output. Closing doesn't kill what was attached to. */
+export type ExecSession = ExecStream<ProcessExit>;
 
 export interface ProcessExit {
   /** 0…255; 128 + signal when killed. */

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PodCondition } from '../../api/pod-status.ts';
 import { readIfPresent, removeFile } from '../../base/durable-file.ts';
+import { parseJson } from '../../base/json-text.ts';
 import type { PodRecord } from './pod-context.ts';
 import type { ContainerMemory } from './pod-observation.ts';
 
@@ -46,11 +47,7 @@ export async function openPodMemories(dir: string) {
     /** undefined: none, or unreadable. */
     async read(uid: string) {
       const text = (await readIfPresent(readFile(pathOf(uid), 'utf8'))) ?? '';
-      try {
-        return JSON.parse(text) as PodMemory;
-      } catch {
-        return undefined;
-      }
+      return parseJson(text) as PodMemory | undefined;
     },
     async write(uid: string, memory: PodMemory) {
       await writeFile(`${pathOf(uid)}.new`, JSON.stringify(memory), { mode: 0o600 });

@@ -1,5 +1,5 @@
-import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
+import { assertFileName } from '../../base/file-name.ts';
 import type { ContainerId } from '../ports.ts';
 
 export interface RuntimeDirectories {
@@ -23,7 +23,7 @@ export const mountTargets = ({ dataDir }: RuntimeDirectories): string =>
 export type PodPaths = ReturnType<typeof podPaths>;
 
 export function podPaths({ dataDir, runDir }: RuntimeDirectories, uid: string) {
-  assertName(uid);
+  assertFileName(uid);
   const data = join(dataDir, 'pods', uid);
   const run = join(runDir, 'pods', uid);
   return {
@@ -35,7 +35,7 @@ export function podPaths({ dataDir, runDir }: RuntimeDirectories, uid: string) {
     shm: join(run, 'shm'),
     etc: join(run, 'etc'),
     messages: join(run, 'messages'),
-    tmpfs: (volume: string) => join(run, 'tmpfs', assertName(volume)),
+    tmpfs: (volume: string) => join(run, 'tmpfs', assertFileName(volume)),
     container: (id: ContainerId) => join(data, 'containers', containerKey(id)),
     /** Names of its control groups. The shim's is outside of the pod's, which has limits. */
     cgroup: `${podCgroupPrefix}${uid}`,
@@ -52,17 +52,11 @@ export const shimCgroupPrefix = 'shim';
 
 /** One attempt's name in its shim, its cgroup and its directory: "web-0". */
 export function containerKey({ name, attempt }: ContainerId): string {
-  return `${assertName(name)}-${attempt}`;
+  return `${assertFileName(name)}-${attempt}`;
 }
 
 /** The other way round; undefined for a name that no attempt has. */
 export function parseContainerKey(uid: string, key: string): ContainerId | undefined {
   const match = /^(.+)-(\d+)$/.exec(key);
   return match ? { uid, name: match[1] ?? '', attempt: Number(match[2]) } : undefined;
-}
-
-/** Validated by the API long before; here it would be a way out of the directory. */
-function assertName(name: string): string {
-  assert.match(name, /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/);
-  return name;
 }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ifPresent } from '../../base/durable-file.ts';
+import { parseJson } from '../../base/json-text.ts';
 import type { OciSpec } from '../oci/oci-spec.ts';
 import type { SandboxSpec } from '../ports.ts';
 import { type PodPaths, podPaths, type RuntimeDirectories } from './pod-paths.ts';
@@ -77,11 +78,6 @@ function writeRecord(path: string, record: SandboxRecord | ContainerRecord): voi
 
 /** What a crash of the host has left half written is as good as absent. */
 function readRecord<T>(path: string): T | undefined {
-  const text = ifPresent(() => readFileSync(path, 'utf8'));
-  try {
-    return text === undefined ? undefined : (JSON.parse(text) as T);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const text = ifPresent(() => readFileSync(path, 'utf8')) ?? '';
+  return parseJson(text) as T | undefined;
 }

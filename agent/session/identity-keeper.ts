@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { AgentLinkClient, RenewResponse } from '../../api/generated/agent.ts';
+import { isDue } from '../../base/certificate-life.ts';
 import { formatTime, repeat } from '../../base/clock.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import type { SessionOptions } from './session-options.ts';
@@ -58,13 +59,6 @@ export function flawOf({ certificate }: NodeIdentity, now: number): string | und
   if (now < validFromDate.getTime())
     return `this node's certificate is valid from ${formatTime(validFromDate.getTime())}: is the clock right?`;
   return undefined;
-}
-
-/** Only a third of its life is left. */
-function isDue(certificatePem: string, now: number): boolean {
-  const { validFromDate, validToDate } = new X509Certificate(certificatePem);
-  const life = validToDate.getTime() - validFromDate.getTime();
-  return validToDate.getTime() - now <= life / 3;
 }
 
 function requestRenewal(client: AgentLinkClient, csr: string): Promise<RenewResponse> {

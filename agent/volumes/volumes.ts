@@ -1,7 +1,7 @@
-import { strict as assert } from 'node:assert';
 import { chmod, chown, mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { readIfPresent } from '../../base/durable-file.ts';
+import { assertFileName } from '../../base/file-name.ts';
 import { removeTree } from '../../base/remove-tree.ts';
 import type { VolumePort, VolumeSource, VolumeSpec } from '../ports.ts';
 import { writeVolumeFiles } from './volume-files.ts';
@@ -18,7 +18,7 @@ export function openVolumes(options: { readonly volumesDir: string }): VolumePor
     async remove(uid) {
       // Symbolic links are unlinked and never followed.
       await inWords(`removing the volumes of pod ${uid}`, () =>
-        removeTree(join(volumesDir, assertName(uid))),
+        removeTree(join(volumesDir, assertFileName(uid))),
       );
     },
     list: () =>
@@ -35,7 +35,7 @@ async function ensure(volumesDir: string, uid: string, volume: VolumeSpec): Prom
   const { name, owner } = volume;
   if (volume.kind === 'empty-dir' && volume.medium === 'memory')
     return { kind: 'tmpfs', name, sizeLimitBytes: volume.sizeLimitBytes, ...owner };
-  const path = join(volumesDir, assertName(uid), assertName(name));
+  const path = join(volumesDir, assertFileName(uid), assertFileName(name));
   await inWords(`volume "${name}"`, async () => {
     await mkdir(volumesDir, { recursive: true, mode: 0o700 });
     if (volume.kind === 'files') await writeVolumeFiles(path, volume.files, owner);
@@ -68,9 +68,4 @@ async function inWords<T>(what: string, act: () => Promise<T>): Promise<T> {
   } catch (cause) {
     throw new VolumeError(what, { cause });
   }
-}
-
-function assertName(name: string): string {
-  assert.match(name, /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/);
-  return name;
 }

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { ExecStream } from '../../api/exec-stream.ts';
 import type { Clock } from '../../base/clock.ts';
 import { deferred } from '../../base/deadline.ts';
-import type { ExecStream, PodExecRequest } from '../pod-access.ts';
+import type { PodExecRequest } from '../pod-access.ts';
 import { badRequest, flag } from './request-options.ts';
 import { statusOf, toStatusError } from './status-reply.ts';
 

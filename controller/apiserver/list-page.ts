@@ -1,5 +1,6 @@
 import type { AnyObject } from '../../api/kind.ts';
 import { StatusError } from '../../api/status.ts';
+import { parseJson } from '../../base/json-text.ts';
 import { formatKey, keyOf } from '../store/keys.ts';
 import type { Cache, ObjectChange, ObjectKey } from '../store/objects.ts';
 import type { Call } from './call.ts';
@@ -50,19 +51,11 @@ function formatToken({ revision, after }: ContinueToken): string {
 }
 
 export function parseToken(text: string): ContinueToken {
-  const value = decoded(text);
+  const value = parseJson(Buffer.from(text, 'base64url').toString());
   const [revision, namespace, name] = Array.isArray(value) ? value : [];
   if (!Number.isSafeInteger(revision) || typeof namespace !== 'string' || typeof name !== 'string')
     throw badRequest('continue key is not valid');
   return { revision, after: { namespace, name } };
-}
-
-function decoded(text: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(text, 'base64url').toString());
-  } catch (cause) {
-    throw new StatusError('BadRequest', 'continue key is not valid', { cause });
-  }
 }
 
 export function concerns(change: ObjectChange, of: Scope): boolean {

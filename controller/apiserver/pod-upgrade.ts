@@ -1,8 +1,8 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { ExecStream } from '../../api/exec-stream.ts';
 import { Pod } from '../../api/pod.ts';
 import type { StatusError } from '../../api/status.ts';
-import type { ExecStream } from '../pod-access.ts';
 import { authorize, unauthorized } from './authorize.ts';
 import type { ApiServer } from './call.ts';
 import { commandIn, serveExec, type Upgrade, wantedStreams } from './exec-session.ts';

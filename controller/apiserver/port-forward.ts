@@ -1,4 +1,4 @@
-import type { ExecStream } from '../pod-access.ts';
+import type { ExecStream } from '../../api/exec-stream.ts';
 import { toStatusError } from './status-reply.ts';
 
 /** Connects to a port of the pod. Abort ends the opening. Rejects with StatusError. */

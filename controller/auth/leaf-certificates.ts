@@ -2,6 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { isDue } from '../../base/certificate-life.ts';
 import { type Clock, repeat } from '../../base/clock.ts';
 import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
 import type { Log } from '../../base/log.ts';
@@ -35,13 +36,6 @@ function isGood(stored: KeyPair, options: LeafOptions): boolean {
   } catch {
     return false;
   }
-}
-
-/** Only a third of its life is left, or none. */
-export function isDue(certificatePem: string, now: number): boolean {
-  const { validFromDate, validToDate } = new X509Certificate(certificatePem);
-  const life = validToDate.getTime() - validFromDate.getTime();
-  return validToDate.getTime() - now <= life / 3;
 }
 
 export interface KeepRenewedOptions {

@@ -1,6 +1,7 @@
 import { createServer, type ListenOptions, type Server as NetServer, type Socket } from 'node:net';
 import { Server } from '@grpc/grpc-js';
 import { type AgentLinkServer, AgentLinkService } from '../../api/generated/agent.ts';
+import { linkChannel } from '../../api/link-channel.ts';
 import type { ObjectChange } from '../store/objects.ts';
 import type { AgentLink } from './agent-link.ts';
 import {
@@ -19,8 +20,6 @@ import { RenewableCredentials, type ServerIdentity } from './server-credentials.
 import { linkPodAccess, sessions } from './sessions.ts';
 
 export type Dispatcher = ReturnType<typeof openDispatcher>;
-
-const maxMessageBytes = 64 * 2 ** 20;
 
 /** Serves the agents: reaches into their pods; as the leader's also pushes each its assignment and takes its reports. */
 export function openDispatcher(deps: DispatcherDeps) {
@@ -112,12 +111,7 @@ async function renew(deps: DispatcherDeps, nodeName: string | undefined, csr: st
 
 /** gRPC over listeners of our own making: a port, a path, or a descriptor that was inherited. */
 function grpcPort({ identity, log }: DispatcherDeps, service: AgentLinkServer) {
-  const server = new Server({
-    'grpc.keepalive_time_ms': 3000,
-    'grpc.keepalive_timeout_ms': 15_000,
-    'grpc.max_receive_message_length': maxMessageBytes,
-    'grpc.max_send_message_length': maxMessageBytes,
-  });
+  const server = new Server(linkChannel);
   server.addService(AgentLinkService, service);
   const credentials = new RenewableCredentials(identity);
   const injector = server.createConnectionInjector(credentials);

@@ -5,6 +5,7 @@ import { Pod } from '../../api/pod.ts';
 import { type PodStatus, podStatusFields } from '../../api/pod-status.ts';
 import { obj } from '../../api/schema.ts';
 import type { Base } from '../../base/base.ts';
+import { parseJson } from '../../base/json-text.ts';
 import { runReconciler } from '../../base/run-reconciler.ts';
 import type { LoopDeps } from '../store/loop.ts';
 import { onlyThis } from '../store/preconditions.ts';
@@ -64,21 +65,13 @@ const statusSchema = obj(podStatusFields);
 
 /** What a node sends is held against the schema like everything from outside; undefined: it is nonsense. */
 function parseStatus({ log }: PodReportsDeps, report: PodReport): PodStatus | undefined {
-  const status = jsonOf(report.statusJson);
+  const status = parseJson(report.statusJson);
   const [error] = checkShape(statusSchema, status, fieldPath('status'));
   if (!error) return status as PodStatus;
   const { uid, name: pod } = report;
   const reason = `${error.path}: ${error.message}`;
   log.warn({ component: 'dispatcher', uid, pod, reason }, 'status of a pod refused');
   return undefined;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Asked of the store: a deletion that the cache hasn't seen yet must not be missed. */

@@ -1,10 +1,11 @@
 import { text } from 'node:stream/consumers';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { ExecStream } from '../../api/exec-stream.ts';
 import type { BulkFrame, OpenSession } from '../../api/generated/agent.ts';
 import { StatusError, type StatusReason, statusReasons } from '../../api/status.ts';
 import type { Base } from '../../base/base.ts';
 import { type Deferred, deferred, withDeadline } from '../../base/deadline.ts';
-import type { ExecStream, PodAccess } from '../pod-access.ts';
+import type { PodAccess } from '../pod-access.ts';
 import type { AgentLink } from './agent-link.ts';
 import { refusal, refuse } from './peer.ts';
 
@@ -156,7 +157,7 @@ export function linkPodAccess({ open }: ReturnType<typeof sessions>): PodAccess 
 function execStream({ call, hangUp }: OpenedSession): ExecStream {
   const exited = deferred<{ readonly exitCode: number }>();
   exited.promise.catch(() => undefined);
-  let listener: ((stream: 'stdout' | 'stderr', chunk: Uint8Array) => void) | undefined;
+  let listener: ((stream: 'stdout' | 'stderr', chunk: Buffer) => void) | undefined;
 
   const send = (frame: NonNullable<BulkFrame['frame']>) =>
     call.destroyed || call.writableEnded || call.write({ frame });

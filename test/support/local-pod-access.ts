@@ -2,8 +2,9 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
+import type { ExecStream } from '../../api/exec-stream.ts';
 import { StatusError } from '../../api/status.ts';
-import type { ExecStream, PodAccess, PodExecRequest } from '../../controller/pod-access.ts';
+import type { PodAccess, PodExecRequest } from '../../controller/pod-access.ts';
 import { noPodAccess } from './api-server.ts';
 
 /**

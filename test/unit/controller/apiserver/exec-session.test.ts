@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { ExecStream } from '../../../../api/exec-stream.ts';
 import { StatusError } from '../../../../api/status.ts';
 import { deferred } from '../../../../base/deadline.ts';
 import {
@@ -10,7 +11,6 @@ import {
   tellSize,
   wantedStreams,
 } from '../../../../controller/apiserver/exec-session.ts';
-import type { ExecStream } from '../../../../controller/pod-access.ts';
 
 const text = (chunk: Uint8Array) => Buffer.from(chunk).toString();
 
@@ -19,7 +19,7 @@ function ends({ outputTaken = true, inputTaken = true } = {}) {
   const told: string[] = [];
   const exit = deferred<{ exitCode: number }>();
   const finished = deferred<ExecStatus>();
-  const listeners: { output?: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void } = {};
+  const listeners: { output?: (stream: 'stdout' | 'stderr', chunk: Buffer) => void } = {};
   const drains: (() => void)[] = [];
   let client: ExecClient | undefined;
   const stream: ExecStream = {

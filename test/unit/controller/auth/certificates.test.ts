@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { isDue } from '../../../../base/certificate-life.ts';
 import { silentLog } from '../../../../base/log.ts';
 import { publicKeyHash } from '../../../../base/pinned-https.ts';
 import { systemRng } from '../../../../base/rng.ts';
@@ -14,7 +15,7 @@ import {
   openCa,
 } from '../../../../controller/auth/ca.ts';
 import { formatKubeconfig } from '../../../../controller/auth/kubeconfig.ts';
-import { ensureLeaf, isDue, keepRenewed } from '../../../../controller/auth/leaf-certificates.ts';
+import { ensureLeaf, keepRenewed } from '../../../../controller/auth/leaf-certificates.ts';
 import { type FakeClock, fakeClock } from '../../../support/fake-clock.ts';
 import { waitFor } from '../../../support/wait-for.ts';
 
