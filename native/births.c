@@ -37,27 +37,29 @@ static struct process *make_process(struct connection *client, uint32_t tag, uin
     return process;
 }
 
-/* Record 0 of START and of EXEC begins alike. */
-static int prepare_place(struct process *process, struct birth *birth, const struct list *list)
+/* Record 0 of START and of EXEC begins alike. NULL, or the stage that failed, with errno; as all
+ * that prepares. */
+static const char *prepare_place(struct process *process, struct birth *birth,
+                                 const struct list *list)
 {
     const struct orc_record *wanted = &list->records[0];
-    const char *cgroup = list_text(list, wanted, 1);
+    const char *cgroup = list_text(list, wanted, 1), *path = list_text(list, wanted, 2);
     if (cgroup[0] != '\0')
         birth->cgroup = open(cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (cgroup[0] != '\0' && birth->cgroup < 0)
-        return process_set_failure(process, errno, "open cgroup"), -1;
+        return "open cgroup";
     process->listener = calloc(1, wanted->text[3].length + 2);
     if (process->listener == NULL)
-        return process_set_failure(process, errno, "allocate"), -1;
+        return "allocate";
     memcpy(process->listener, list_text(list, wanted, 3), wanted->text[3].length);
     if (process->role != ROLE_CONTAINER)
-        return 0;
+        return NULL;
     if (process->callers) {
-        process->console = strdup(list_text(list, wanted, 2));
-        return process->console != NULL ? 0 : (process_set_failure(process, errno, "allocate"), -1);
+        process->console = strdup(path);
+        return process->console == NULL ? "allocate" : NULL;
     }
-    process->log = log_open(list_text(list, wanted, 2), wanted->wide[0], wanted->num[3]);
-    return process->log != NULL ? 0 : (process_set_failure(process, errno, "open log"), -1);
+    process->log = log_open(path, wanted->wide[0], wanted->num[3]);
+    return process->log == NULL ? "open log" : NULL;
 }
 
 static int make_pipe(struct process *process, struct source *source, int *child)
@@ -95,42 +97,41 @@ static void own(const struct birth *birth, uint32_t owner)
             continue;
 }
 
-static int prepare_streams(struct process *process, struct birth *birth,
-                           const struct orc_record *wanted)
+static const char *prepare_streams(struct process *process, struct birth *birth,
+                                   const struct orc_record *wanted)
 {
     process->terminal = (wanted->flags & FLAG_TERMINAL) != 0;
     process->input_once = (wanted->flags & FLAG_INPUT_ONCE) != 0;
     if (process->terminal) /* it comes from inside the container */
-        return 0;
+        return NULL;
     for (int fd = 0; process->callers && fd < 3; fd++)
         birth->child[fd] = fcntl(fd, F_DUPFD_CLOEXEC, HANDED_FD);
     if (process->callers)
-        return own(birth, wanted->num[0]), 0;
+        return own(birth, wanted->num[0]), NULL;
     bool input = (wanted->flags & FLAG_INPUT) != 0;
     if ((input && make_pipe(process, &process->input, &birth->child[0]) < 0) ||
         (!input && process->adopts && make_empty(&birth->child[0]) < 0))
-        return process_set_failure(process, errno, "pipe"), -1;
+        return "pipe";
     for (int i = 0; i < 2; i++)
         if (make_pipe(process, &process->output[i], &birth->child[i + 1]) < 0)
-            return process_set_failure(process, errno, "pipe"), -1;
+            return "pipe";
     own(birth, wanted->num[0]);
-    return 0;
+    return NULL;
 }
 
-static int prepare(struct process *process, struct birth *birth, const struct list *list)
+static const char *prepare(struct process *process, struct birth *birth, const struct list *list)
 {
     int pair[2], yes = 1;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return process_set_failure(process, errno, "socketpair"), -1;
+        return "socketpair";
     birth->report = pair[1];
     process->report = (struct source){.fd = pair[0], .ready = process_on_report, .owner = process};
     fcntl(pair[0], F_SETFL, O_NONBLOCK);
     setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
     if (process->role == ROLE_RUN)
-        return 0;
-    return prepare_place(process, birth, list) < 0
-               ? -1
-               : prepare_streams(process, birth, &list->records[0]);
+        return NULL;
+    const char *failed = prepare_place(process, birth, list);
+    return failed != NULL ? failed : prepare_streams(process, birth, &list->records[0]);
 }
 
 static int find_container(const char *name)
@@ -172,7 +173,7 @@ _Noreturn static void live(const struct process *process, const struct birth *bi
     task_run(&task);
 }
 
-static int give_birth(struct process *process, struct birth *birth, struct list *list)
+static const char *give_birth(struct process *process, struct birth *birth, struct list *list)
 {
     int pidfd = -1;
     uint64_t flags = process->role == ROLE_CONTAINER ? list->records[0].num[4] : 0;
@@ -180,10 +181,10 @@ static int give_birth(struct process *process, struct birth *birth, struct list 
     if (pid == 0)
         live(process, birth, list);
     if (pid < 0)
-        return process_set_failure(process, errno, "clone"), -1;
+        return "clone";
     process->pid = pid;
     process->life = (struct source){.fd = pidfd, .ready = process_on_end, .owner = process};
-    return 0;
+    return NULL;
 }
 
 void process_start(struct connection *client, uint32_t tag, uint16_t type, struct list *list)
@@ -197,8 +198,12 @@ void process_start(struct connection *client, uint32_t tag, uint16_t type, struc
         client->session = process;
         client->gives_input = true;
     }
-    if (prepare(process, &birth, list) < 0 || give_birth(process, &birth, list) < 0) {
-        process->failed = process->reaped = true;
+    const char *failed = prepare(process, &birth, list);
+    if (failed == NULL)
+        failed = give_birth(process, &birth, list);
+    if (failed != NULL) {
+        process_set_failure(process, errno, failed);
+        process->reaped = true;
         stream_close(&process->report);
     }
     for (int i = 0; i < 3; i++)
