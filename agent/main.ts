@@ -141,12 +141,7 @@ const ofNode = { uid: '', namespace: '', name: '', fieldPath: undefined, type: '
 /** The node's own: where names that aren't the cluster's are asked for. */
 const resolvConf = '/etc/resolv.conf';
 
-interface Standing {
-  readonly logDir: string;
-  readonly ledger: Ledger;
-  readonly identity: NodeIdentity;
-  readonly base: Base;
-}
+type Standing = Readonly<{ logDir: string; ledger: Ledger; identity: NodeIdentity; base: Base }>;
 
 async function openPorts(config: AgentConfig, { logDir, ledger, identity, base }: Standing) {
   const { dataDir, runDir, logLimits, runtimes, nodeName } = config;

@@ -46,11 +46,7 @@ export interface PullRequest {
 }
 
 /** One entry of a dockerconfigjson Secret. */
-export interface RegistryCredential {
-  readonly registry: string;
-  readonly username: string;
-  readonly password: string;
-}
+export type RegistryCredential = Readonly<{ registry: string; username: string; password: string }>;
 
 export interface PullProgress {
   readonly doneBytes: number;
@@ -121,10 +117,7 @@ export interface SandboxSpec {
   readonly hosts: string;
 }
 
-export interface UserNamespaceRange {
-  readonly firstId: number;
-  readonly size: number;
-}
+export type UserNamespaceRange = Readonly<{ firstId: number; size: number }>;
 
 export interface Sandbox {
   readonly uid: string;
@@ -309,10 +302,7 @@ export interface AttachRequest {
   readonly hostPorts: readonly HostPort[];
 }
 
-export interface PodNetwork {
-  readonly uid: string;
-  readonly podIp: string;
-}
+export type PodNetwork = Readonly<{ uid: string; podIp: string }>;
 
 /** What a node must know of the cluster's network; pushed by the controller, kept in the ledger. */
 export interface NetworkTable {

@@ -1,10 +1,7 @@
 import type { Rng } from './rng.ts';
 
 /** How long to wait before try number `attempt` (the first is 1): doubles up to a cap. */
-export interface BackoffPolicy {
-  readonly firstMs: number;
-  readonly capMs: number;
-}
+export type BackoffPolicy = Readonly<{ firstMs: number; capMs: number }>;
 
 export const backoffMs = (policy: BackoffPolicy, attempt: number): number =>
   Math.min(policy.capMs, policy.firstMs * 2 ** Math.min(attempt - 1, 30));

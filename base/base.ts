@@ -3,8 +3,4 @@ import type { Log } from './log.ts';
 import type { Rng } from './rng.ts';
 
 /** What almost every part with a life of its own is given. */
-export interface Base {
-  readonly clock: Clock;
-  readonly rng: Rng;
-  readonly log: Log;
-}
+export type Base = Readonly<{ clock: Clock; rng: Rng; log: Log }>;

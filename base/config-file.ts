@@ -67,15 +67,9 @@ const inWords = (message: string) => message.replace(/(?<=^|\s)--(?=[a-z])/g, ''
 const formatFinding = (path: string, { at, what }: Finding) =>
   `${path}${at ? `:${at.line}:${at.col}` : ''}  ${what}`;
 
-interface Place {
-  readonly line: number;
-  readonly col: number;
-}
+type Place = Readonly<{ line: number; col: number }>;
 
-interface Finding {
-  readonly at: Place | undefined;
-  readonly what: string;
-}
+type Finding = Readonly<{ at: Place | undefined; what: string }>;
 
 /** What it gives, the places of the known keys that are there, and what is wrong with it. */
 function parseConfigFile(text: string, flags: Flags) {

@@ -2,10 +2,7 @@ import { isAlias, isMap, isNode, isScalar, isSeq, type LineCounter } from 'yaml'
 import type { YamlDocument } from './yaml-text.ts';
 
 /** Both from 1. */
-export interface Position {
-  readonly line: number;
-  readonly column: number;
-}
+export type Position = Readonly<{ line: number; column: number }>;
 
 export interface WrittenYaml extends Pick<YamlDocument, 'document'> {
   readonly lines: LineCounter;

@@ -6,10 +6,7 @@ export interface YamlText {
   readonly faults: readonly YamlFault[];
 }
 
-export interface YamlDocument {
-  readonly document: yaml.Document.Parsed;
-  readonly value: unknown;
-}
+export type YamlDocument = Readonly<{ document: yaml.Document.Parsed; value: unknown }>;
 
 interface YamlFault {
   /** Of the character it is about, in the text. */

@@ -25,10 +25,7 @@ export type Query = Readonly<
   Record<string, string | number | boolean | readonly string[] | undefined>
 >;
 
-export interface Reply<T> {
-  readonly code: number;
-  readonly body: T;
-}
+export type Reply<T> = Readonly<{ code: number; body: T }>;
 
 /** Kubernetes' API over one kept connection (a few when asked at the same time). */
 export function connect(connection: Connection, onWarning: (text: string) => void) {
@@ -97,11 +94,7 @@ export function unreachable({ server }: Connection, cause: unknown): Error {
   return new CliError(`no connection to the controller at ${server}`, { cause });
 }
 
-interface WireStatus {
-  readonly message?: string;
-  readonly reason?: string;
-  readonly details?: status.StatusDetails;
-}
+type WireStatus = Readonly<{ message?: string; reason?: string; details?: status.StatusDetails }>;
 
 export function refusal(code: number, body: string): Error {
   const { message, reason = '', details = {} }: WireStatus = jsonObject(body) ?? {};

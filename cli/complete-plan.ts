@@ -6,10 +6,7 @@ import { Node } from '../api/node.ts';
 import { Pod } from '../api/pod.ts';
 import { findKind } from './kind-lookup.ts';
 
-export interface Candidate {
-  readonly word: string;
-  readonly about?: string | undefined;
-}
+export type Candidate = Readonly<{ word: string; about?: string | undefined }>;
 
 /** What the word at the cursor could be: words; or around names that only the cluster knows. */
 export interface Completion {

@@ -14,12 +14,7 @@ export function packTree(path: string, name: string, skip: (path: string) => voi
   return tar;
 }
 
-interface Tree {
-  readonly path: string;
-  readonly name: string;
-  readonly file: Stats;
-  skip(path: string): void;
-}
+type Tree = Readonly<{ path: string; name: string; file: Stats; skip(path: string): void }>;
 
 async function addTree(tar: Pack, { path, name, file, skip }: Tree): Promise<void> {
   const header = { name, mode: file.mode & 0o777, mtime: file.mtime };

@@ -4,11 +4,7 @@ import { StatusError } from '../api/status.ts';
 import type { ApiClient, ApiRequest, Query, Reply } from './client.ts';
 
 /** An object's place; "" where the kind has no namespaces. */
-export interface ObjectRef {
-  readonly kind: Kind;
-  readonly namespace: string;
-  readonly name: string;
-}
+export type ObjectRef = Readonly<{ kind: Kind; namespace: string; name: string }>;
 
 export interface Selection {
   readonly kind: Kind;

@@ -5,10 +5,7 @@ import { findKind, findKinds } from './kind-lookup.ts';
 import type { ObjectRef } from './resources.ts';
 
 /** What the words behind a verb mean: one object, or (without a name) all of a kind. */
-export interface Target {
-  readonly kind: Kind;
-  readonly name: string | undefined;
-}
+export type Target = Readonly<{ kind: Kind; name: string | undefined }>;
 
 export interface NamedTarget extends Target {
   readonly name: string;

@@ -42,10 +42,7 @@ const topsBelow = (places: readonly Place[], name: string): readonly string[] =>
     ),
   );
 
-interface Place {
-  readonly controllers: string;
-  readonly path: string;
-}
+type Place = Readonly<{ controllers: string; path: string }>;
 
 /** Lines of /proc/self/cgroup: "4:memory:/path", and "0::/path" for the unified hierarchy. */
 async function ownPlaces(): Promise<readonly Place[]> {

@@ -4,12 +4,7 @@ import { keepRole, type Site, stateDirectory } from './roles.ts';
 import type { VirtualHost } from './virtual-host.ts';
 
 /** A member of an etcd cluster; where it listens is IPv4 and a port. */
-export interface EtcdMember {
-  readonly name: string;
-  readonly dataDir: string;
-  readonly client: string;
-  readonly peer: string;
-}
+export type EtcdMember = Readonly<{ name: string; dataDir: string; client: string; peer: string }>;
 
 /** Debian's etcd, fetched if need be; see ensurePackages. Resolves to its path. */
 export async function findEtcd(cacheDir: string): Promise<string> {

@@ -1,9 +1,7 @@
 import type { NodeCondition } from '../../api/node.ts';
 import type { NodeMeasure } from './node-measure.ts';
 
-export interface PressureLimits {
-  readonly minFreeDiskPercent: number;
-}
+export type PressureLimits = Readonly<{ minFreeDiskPercent: number }>;
 
 /** As the kubelet's defaults. */
 const minFreeInodesPercent = 5;

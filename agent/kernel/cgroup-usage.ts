@@ -19,12 +19,7 @@ export interface CgroupStats extends Partial<Record<keyof typeof counters, numbe
   readonly hugepages: Readonly<Record<string, number>>;
 }
 
-interface IoStats {
-  readonly readBytes: number;
-  readonly writtenBytes: number;
-  readonly reads: number;
-  readonly writes: number;
-}
+type IoStats = Readonly<{ readBytes: number; writtenBytes: number; reads: number; writes: number }>;
 
 type Directories = readonly CgroupDirectory[];
 

@@ -23,9 +23,7 @@ interface Draft {
 }
 
 /** How a field of an operation is put into its record. */
-export interface Field<T> {
-  readonly put: (record: Draft, value: T) => void;
-}
+export type Field<T> = Readonly<{ put: (record: Draft, value: T) => void }>;
 
 /** Absent: zero, or empty. */
 export interface OptionalField<T> extends Field<T | undefined> {

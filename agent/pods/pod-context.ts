@@ -37,9 +37,7 @@ export interface PodPass extends PodContext {
 }
 
 /** Where pods/ tells what happens; session/ carries it to the controller, which makes Events of it. */
-interface PodEvents {
-  record(event: PodEvent): void;
-}
+type PodEvents = Readonly<{ record(event: PodEvent): void }>;
 
 export interface PodEvent {
   readonly namespace: string;

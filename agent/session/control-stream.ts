@@ -101,10 +101,7 @@ function helloOf({ describeNode, nodeName, ledger }: SessionOptions) {
   return { ...describeNode(), nodeName, known: known && { ...known } };
 }
 
-interface Milestones {
-  onWelcome(welcome: wire.Welcome): void;
-  onSnapshot(): void;
-}
+type Milestones = Readonly<{ onWelcome(welcome: wire.Welcome): void; onSnapshot(): void }>;
 
 /** The stream is read no faster than the ledger gets to the disk. Returns what waits for the ledger. */
 function takeMessages(parts: ControlStreamParts, on: Milestones): () => Promise<void> {

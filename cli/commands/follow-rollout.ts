@@ -75,10 +75,7 @@ function formatRollout(views: readonly RolloutView[], time: string): string {
 /** The word that begins a line of progress. */
 const topic = (word: string): string => word.padEnd(12);
 
-interface Following {
-  readonly timeoutMs: number;
-  show(ref: ObjectRef, view: RolloutView): void;
-}
+type Following = Readonly<{ timeoutMs: number; show(ref: ObjectRef, view: RolloutView): void }>;
 
 /** Follows the Deployment, its pods and their events to the rollout's end. Throws CliError when it is deleted. */
 async function followOne(cli: Cli, ref: ObjectRef, follow: Following): Promise<Outcome> {

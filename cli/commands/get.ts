@@ -36,10 +36,7 @@ export const defineGet = defineVerb({
 type GetFlags = ValuesOf<typeof getFlags>;
 
 /** All of one kind, or some by name. */
-interface GetQuery {
-  readonly selection: resources.Selection;
-  readonly names: readonly string[];
-}
+type GetQuery = Readonly<{ selection: resources.Selection; names: readonly string[] }>;
 
 function queriesOf(targets: readonly Target[], namespace: string, flags: GetFlags) {
   const byKind = Map.groupBy(targets, ({ kind }) => kind);
@@ -108,11 +105,7 @@ async function printTables(cli: Cli, queries: readonly GetQuery[], flags: GetFla
   if (flags.watch) for (const one of found) await followTable(cli, one);
 }
 
-interface Shown {
-  readonly query: GetQuery;
-  readonly view: TableView;
-  readonly table: ServerTable;
-}
+type Shown = Readonly<{ query: GetQuery; view: TableView; table: ServerTable }>;
 
 function tellNothing(cli: Cli, queries: readonly GetQuery[]): void {
   const plurals = queries.map(({ selection }) => selection.kind.plural);
@@ -158,10 +151,7 @@ interface ServerTable {
   readonly rows: readonly ServerRow[];
 }
 
-interface ServerRow {
-  readonly cells: readonly unknown[];
-  readonly object: { readonly metadata: StoredMeta };
-}
+type ServerRow = Readonly<{ cells: readonly unknown[]; object: { readonly metadata: StoredMeta } }>;
 
 const tableType = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
 

@@ -77,10 +77,7 @@ async function podsNow(cli: Cli, meant: Meant): Promise<readonly Pod[]> {
   return items;
 }
 
-interface Source {
-  readonly pod: Pod;
-  readonly container: string;
-}
+type Source = Readonly<{ pod: Pod; container: string }>;
 
 function sourcesIn(pod: Pod, { container, allContainers }: LogFlags): readonly Source[] {
   if (allContainers) return containersOf(pod).map(({ name }) => ({ pod, container: name }));

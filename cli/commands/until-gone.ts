@@ -6,10 +6,7 @@ import { formatDuration } from '../print/duration.ts';
 import { openProgress } from '../print/progress.ts';
 import { justThis, type ObjectRef } from '../resources.ts';
 
-export interface Deleted {
-  readonly ref: ObjectRef;
-  readonly uid: string;
-}
+export type Deleted = Readonly<{ ref: ObjectRef; uid: string }>;
 
 /** Waits until these very objects are gone. Throws AlreadyTold when time is up or at Ctrl-C. */
 export async function untilGone(cli: Cli, deleted: readonly Deleted[], timeoutMs: number) {

@@ -1,10 +1,7 @@
 import { formatTable, type TableLayout, type TextTable } from './table.ts';
 
 /** Facts one a line, and parts under a title. What is empty is left out. */
-export interface Description {
-  readonly facts: readonly Fact[];
-  readonly sections: readonly Section[];
-}
+export type Description = Readonly<{ facts: readonly Fact[]; sections: readonly Section[] }>;
 
 export type Section = { readonly title: string } & (
   | (Pick<TextTable, 'headers'> & { readonly rows: readonly (readonly (string | undefined)[])[] })
