@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import type { FastifyPluginCallback } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { ControllerKeys } from '../api/join.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { onlyAdministrators } from './auth/authenticate.ts';
@@ -9,9 +9,7 @@ import { isOfLeader, tokensPrefix } from './store/keys.ts';
 import type { Entry, Listing, Store } from './store/store.ts';
 
 /** A whole store as of one revision, and the keys without which it can't be read. The same from SQLite and from etcd. */
-export interface Backup extends Listing {
-  readonly keys: ControllerKeys;
-}
+export type Backup = Listing & { readonly keys: ControllerKeys };
 
 /** What the first line says of the rest. */
 interface Header {
@@ -46,18 +44,14 @@ export function* formatBackup({ keys, revision, entries }: Backup): Generator<st
 const isKept = ({ key }: Entry) => !isOfLeader(key) && !key.startsWith(tokensPrefix);
 
 /** GET /orc/v1/backup: all that was acknowledged when it was asked for. A connection that breaks ends it midway. */
-export function backupRoutes(
-  store: Store,
-  readKeys: () => Promise<ControllerKeys>,
-): FastifyPluginCallback {
-  return (server, _options, done) => {
+export function backupRoutes(store: Store, readKeys: () => Promise<ControllerKeys>) {
+  return async (server: FastifyInstance) => {
     const options = { onRequest: onlyAdministrators('make backups') };
     server.get('/orc/v1/backup', options, async (_request, reply) => {
       const { entries, revision } = await store.list('/');
       const lines = formatBackup({ entries, revision, keys: await readKeys() });
       return reply.type('application/x-ndjson').send(Readable.from(lines));
     });
-    done();
   };
 }
 

@@ -3,13 +3,7 @@ import { join } from 'node:path';
 import { configFlag, readConfig } from '../base/config-file.ts';
 import { formatFlags, list, text, UsageError, type ValuesOf } from '../base/flags.ts';
 import { hostAddresses } from '../base/host-addresses.ts';
-import {
-  cidrContains,
-  formatIpv4,
-  formatIpv4Cidr,
-  type Ipv4Cidr,
-  parseIpv4Cidr,
-} from '../base/ipv4.ts';
+import * as ipv4 from '../base/ipv4.ts';
 import { logLevelFlag } from '../base/log.ts';
 import { readServiceConfig, type ServiceConfig } from '../base/service.ts';
 import type { ClusterNetwork } from './dispatcher/control.ts';
@@ -71,7 +65,7 @@ export const readControllerConfig = (argv: readonly string[]): ControllerConfig 
 
 function configOf(given: Given): ControllerConfig {
   const { apiAddress: api, agentAddress: agents, podCidr: pods, serviceCidr: services } = given;
-  if (cidrContains(pods, services.first) || cidrContains(services, pods.first))
+  if (ipv4.cidrContains(pods, services.first) || ipv4.cidrContains(services, pods.first))
     throw new UsageError('--pod-cidr and --service-cidr must not overlap');
   const etcd = readEtcdConfig(given, 'etcd', given.etcd);
   const { nodeMonitorGracePeriod: nodeGraceS } = given;
@@ -81,11 +75,11 @@ function configOf(given: Given): ControllerConfig {
     join: joining(given),
     serverNames: serverNames([api.host, agents.host, ...given.serverName]),
     network: {
-      clusterPodCidr: formatIpv4Cidr(pods),
+      clusterPodCidr: ipv4.formatIpv4Cidr(pods),
       nodePrefix,
-      serviceCidr: formatIpv4Cidr(services),
+      serviceCidr: ipv4.formatIpv4Cidr(services),
       // As in Kubernetes: the tenth address.
-      dnsServiceIp: formatIpv4(services.first + 10),
+      dnsServiceIp: ipv4.formatIpv4(services.first + 10),
       clusterDomain: given.clusterDomain,
     },
     service: readServiceConfig(process.env),
@@ -119,8 +113,8 @@ function hostPort(text: string, flag: string): HostPort {
 }
 
 function cidrUpTo(longestPrefix: number) {
-  return (text: string, flag: string): Ipv4Cidr => {
-    const parsed = parseIpv4Cidr(text);
+  return (text: string, flag: string): ipv4.Ipv4Cidr => {
+    const parsed = ipv4.parseIpv4Cidr(text);
     if (parsed && parsed.prefix <= longestPrefix) return parsed;
     throw new UsageError(
       `--${flag} must be an IPv4 CIDR of /${longestPrefix} or more, not ${text}`,

@@ -17,9 +17,7 @@ export const etcdFlags = {
 type EtcdFlag = keyof typeof etcdFlags;
 
 /** How etcd is reached, as flags say it: files by their paths. */
-export interface EtcdConfig extends ValuesOf<typeof etcdFlags> {
-  readonly urls: readonly string[];
-}
+export type EtcdConfig = ValuesOf<typeof etcdFlags> & { readonly urls: readonly string[] };
 
 /** @param flag that gave the URLs; undefined where it gave none. Throws UsageError. */
 export function readEtcdConfig(

@@ -44,16 +44,13 @@ async function migrate(argv: readonly string[]): Promise<string> {
 }
 
 /** Checks the flag, and says how to open what it names; a new store's revisions go on from those given. */
-function sideOf(
-  given: flags.ValuesOf<typeof storeFlags>,
-  flag: 'from' | 'to',
-): (firstRevision: number) => Promise<Side> {
+function sideOf(given: flags.ValuesOf<typeof storeFlags>, flag: 'from' | 'to') {
   const name = given[flag];
   const [, kind, where = ''] = /^(sqlite|etcd):(.+)$/.exec(name) ?? [];
   if (kind === undefined) throw new flags.UsageError(`--${flag} must be ${place}, not ${name}`);
   const base = { clock: systemClock(), rng: systemRng(), log: openLog('warn') };
   const etcd = kind === 'etcd' ? readEtcdConfig(given, flag, where.split(',')) : undefined;
-  return async (firstRevision) => {
+  return async (firstRevision: number): Promise<Side> => {
     if (etcd) {
       const access = await loadEtcdAccess(etcd);
       const store = await openEtcdStore({ ...access, ...base, firstRevision });

@@ -2,23 +2,12 @@ import * as field from '../../api/field-error.ts';
 import type { AnyObject, Kind } from '../../api/kind.ts';
 import { Service, type ServicePort, type ServiceSpec } from '../../api/service.ts';
 import { hasReason, invalid, StatusError } from '../../api/status.ts';
-import {
-  cidrContains,
-  formatIpv4,
-  formatIpv4Cidr,
-  type Ipv4Cidr,
-  parseIpv4,
-  parseIpv4Cidr,
-} from '../../base/ipv4.ts';
+import * as ipv4 from '../../base/ipv4.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { ApiServerDeps } from './call.ts';
 
 /** Of a Service to be written, or one to be changed into it. */
-interface Wanted<T> {
-  readonly kind: Kind;
-  readonly object: T;
-  readonly previous?: AnyObject | undefined;
-}
+type Wanted<T> = Readonly<{ kind: Kind; object: T; previous?: AnyObject | undefined }>;
 
 type Allocators = Pick<ApiServerDeps, 'cache' | 'rng' | 'serviceCidr'>;
 
@@ -68,7 +57,7 @@ function withAddress(spec: ServiceSpec, { cache, rng, serviceCidr }: Allocators)
   // Neither the network's own address nor the broadcast one.
   const size = range.last - range.first - 1;
   const kept = Math.min(Math.max(16, Math.floor(size / 16)), 256);
-  const address = (offset: number) => formatIpv4(range.first + 1 + offset);
+  const address = (offset: number) => ipv4.formatIpv4(range.first + 1 + offset);
   const offset = freeOffset({ size, kept, rng }, (one) => taken.has(address(one)));
   if (offset === undefined) throw full('Service addresses');
   return { ...spec, clusterIP: address(offset), clusterIPs: [address(offset)] };
@@ -129,7 +118,7 @@ function checkChosen(
   };
   const range = serviceRange(serviceCidr);
   if (!['', 'None', held?.clusterIP].includes(clusterIP) && !isWithin(range, clusterIP))
-    refuse('spec.clusterIPs[0]', clusterIP, ['IP', formatIpv4Cidr(range)]);
+    refuse('spec.clusterIPs[0]', clusterIP, ['IP', ipv4.formatIpv4Cidr(range)]);
   const heldPorts = held ? nodePortsOf({ spec: held }) : [];
   const { first, last } = nodePorts;
   for (const [i, { nodePort }] of ports.entries())
@@ -137,13 +126,13 @@ function checkChosen(
       refuse(`spec.ports[${i}].nodePort`, nodePort, ['port', `${first}-${last}`]);
 }
 
-function isWithin(range: Ipv4Cidr, text: string): boolean {
-  const address = parseIpv4(text);
-  return address !== undefined && cidrContains(range, address);
+function isWithin(range: ipv4.Ipv4Cidr, text: string): boolean {
+  const address = ipv4.parseIpv4(text);
+  return address !== undefined && ipv4.cidrContains(range, address);
 }
 
-function serviceRange(cidr: string): Ipv4Cidr {
-  const range = parseIpv4Cidr(cidr);
+function serviceRange(cidr: string): ipv4.Ipv4Cidr {
+  const range = ipv4.parseIpv4Cidr(cidr);
   if (!range) throw new TypeError(`not an IPv4 range: ${cidr}`);
   return range;
 }

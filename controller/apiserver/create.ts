@@ -8,15 +8,8 @@ import { checkRuntimeClass } from '../runtime-class.ts';
 import { keyOf } from '../store/keys.ts';
 import { newObject } from '../store/next-object.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
-import {
-  type Answer,
-  type ApiServerDeps,
-  accepted,
-  answer,
-  bodyOf,
-  type Call,
-  checkNamespace,
-} from './call.ts';
+import type { Answer, ApiServerDeps, Call } from './call.ts';
+import { accepted, answer, bodyOf, checkNamespace } from './call.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
 export async function createObject(call: Call, deps: ApiServerDeps): Promise<Answer> {

@@ -1,24 +1,16 @@
 import { StatusError } from '../../api/status.ts';
-import {
-  type ExecClient,
-  type ExecTransport,
-  tellSize,
-  type Upgrade,
-  type WantedStreams,
-} from './exec-session.ts';
+import type { ExecClient, ExecTransport, Upgrade, WantedStreams } from './exec-session.ts';
+import { tellSize } from './exec-session.ts';
 import { acceptSpdy, openSpdyConnection, type SpdyConnection } from './spdy/connection.ts';
 
 /**
  * Exec over SPDY/3.1, what kubectl speaks up to 1.29 and falls back to. The client opens one stream for each of
  * stdin, stdout, stderr, resize and error, named by the header `streamtype`; the final Status goes to `error`.
  */
-export async function openExecSpdy(
-  upgrade: Upgrade,
-  wanted: WantedStreams,
-): Promise<ExecTransport> {
+export async function openExecSpdy(upgrade: Upgrade, wanted: WantedStreams) {
   const { socket } = upgrade;
   acceptSpdy(upgrade, 'v4.channel.k8s.io');
-  return new Promise((resolve, reject) => {
+  return new Promise<ExecTransport>((resolve, reject) => {
     const streams = new Map<string, number>();
     let client: ExecClient | undefined;
     const start = (given: ExecClient) => {

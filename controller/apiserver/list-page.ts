@@ -64,10 +64,7 @@ export function concerns(change: ObjectChange, of: Scope): boolean {
 }
 
 /** What was there before these changes, which are all since then and in order. */
-export function objectsBefore(
-  today: readonly AnyObject[],
-  changes: readonly ObjectChange[],
-): readonly AnyObject[] {
+export function objectsBefore(today: readonly AnyObject[], changes: readonly ObjectChange[]) {
   const before = new Map<string, AnyObject | undefined>();
   for (const { key, previous } of changes) {
     const id = formatKey(key);

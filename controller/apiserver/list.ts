@@ -31,10 +31,7 @@ async function readingPoint(deps: ApiServerDeps, options: ListOptions) {
   return { revision: deps.cache.revision, after: undefined };
 }
 
-interface Listed extends Partial<Page> {
-  readonly objects: readonly AnyObject[];
-  readonly revision: number;
-}
+type Listed = Partial<Page> & Readonly<{ objects: readonly AnyObject[]; revision: number }>;
 
 export function answerList(call: Call, listed: Listed, { clock }: ApiServerDeps): Answer {
   const { objects, revision, continueToken, remaining } = listed;

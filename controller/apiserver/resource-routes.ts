@@ -42,11 +42,7 @@ export const routesOf = (kind: Kind): readonly ResourceRoute[] =>
   routesWith(kind, collectionHandles, objectHandles);
 
 /** What is in namespaces is also listed over all of them. */
-export function routesWith(
-  kind: Kind,
-  ofCollection: Handles,
-  ofObject: Handles,
-): readonly ResourceRoute[] {
+export function routesWith(kind: Kind, ofCollection: Handles, ofObject: Handles) {
   const routes = (path: string, handles: Handles, subresource: Subresource | '' = '') =>
     Object.entries(handles).map(([name, handle]): ResourceRoute => {
       const verb = name as ResourceRoute['verb'];

@@ -32,11 +32,7 @@ const maxTries = 30;
  * Read, change, check, compare-and-swap. A resourceVersion in the wanted object must be the stored one; without, what
  * others write in between is changed in its turn.
  */
-export async function changeObject(
-  call: Call,
-  deps: ApiServerDeps,
-  change: Change,
-): Promise<AnyObject> {
+export async function changeObject(call: Call, deps: ApiServerDeps, change: Change) {
   for (let tries = 1; ; tries++) {
     const live = found(call.kind, call.name, await deps.objects.get(call.kind, call));
     try {

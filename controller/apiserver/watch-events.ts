@@ -1,20 +1,15 @@
 import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
 import type { ObjectChange } from '../store/objects.ts';
 import type { Format } from './media-type.ts';
+import type { Selection } from './selection.ts';
 import { type Encoding, encodeOne } from './table.ts';
 
 /** What a watch sends: one JSON document per line. */
 
-export interface WatchEvent {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
-  readonly object: AnyObject;
-}
+export type WatchEvent = Readonly<{ type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: AnyObject }>;
 
 /** A change as a watch with this selection sees it: an object that begins to match is added, one that ends is deleted. */
-export function eventOf(
-  change: ObjectChange,
-  selects: (object: AnyObject) => boolean,
-): WatchEvent | undefined {
+export function eventOf(change: ObjectChange, selects: Selection): WatchEvent | undefined {
   const { object, previous } = change;
   const was = previous !== undefined && selects(previous);
   const is = object !== undefined && selects(object);

@@ -1,7 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ControllerKeys, joinPaths, mustParseJoinToken } from '../../api/join.ts';
-import { type DurableWrite, readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
+import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
 import { postPinned } from '../../base/pinned-https.ts';
 import type { Rng } from '../../base/rng.ts';
 import { type Store, StoreError } from '../store/store.ts';
@@ -47,10 +47,7 @@ export async function writeControllerKeys(keys: ControllerKeys, places: KeyPlace
 }
 
 /** In the order in which they are written. */
-export function controllerKeyFiles(
-  { storeKey, caKey, ca }: ControllerKeys,
-  places: KeyPlaces,
-): readonly DurableWrite[] {
+export function controllerKeyFiles({ storeKey, caKey, ca }: ControllerKeys, places: KeyPlaces) {
   const path = paths(places);
   return [
     { path: places.storeKey, bytes: Buffer.from(storeKey, 'base64'), mode: 0o600 },

@@ -43,12 +43,7 @@ export function joinTokens(deps: JoinTokensDeps) {
   };
 }
 
-interface TokenRecord {
-  readonly hash: string;
-  readonly expiresAtMs: number;
-  readonly use: JoinUse;
-  readonly isUsed?: boolean;
-}
+type TokenRecord = Readonly<{ hash: string; expiresAtMs: number; use: JoinUse; isUsed?: boolean }>;
 
 async function check({ store, clock }: JoinTokensDeps, text: string, use: JoinUse) {
   const token = parseJoinToken(text);

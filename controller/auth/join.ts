@@ -1,10 +1,6 @@
-import type { FastifyPluginCallback } from 'fastify';
-import {
-  type ControllerKeys,
-  type JoinAnswer,
-  type JoinRequest,
-  joinPaths,
-} from '../../api/join.ts';
+import type { FastifyInstance } from 'fastify';
+import type { ControllerKeys, JoinAnswer, JoinRequest } from '../../api/join.ts';
+import { joinPaths } from '../../api/join.ts';
 import { checkDnsSubdomain } from '../../api/names.ts';
 import type { Log } from '../../base/log.ts';
 import { CaError, type CertificateAuthority } from './ca.ts';
@@ -24,8 +20,8 @@ export interface JoinDeps {
  * key for a certificate; POST /join/controller: a token for the keys of a further controller. None needs a client
  * certificate. Refusals are `{ "message": … }` with 400, 401 or 403.
  */
-export function joinRoutes(deps: JoinDeps): FastifyPluginCallback {
-  return (server, _options, done) => {
+export function joinRoutes(deps: JoinDeps) {
+  return async (server: FastifyInstance) => {
     server.get(joinPaths.authority, (_request, reply) =>
       reply.type('application/x-pem-file').send(deps.ca.certificate),
     );
@@ -36,7 +32,6 @@ export function joinRoutes(deps: JoinDeps): FastifyPluginCallback {
       });
     serve(joinPaths.node, (body) => join(deps, body));
     serve(joinPaths.controller, (body) => joinController(deps, body));
-    done();
   };
 }
 

@@ -1,4 +1,4 @@
-import type { FastifyPluginCallback } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { formatTime } from '../../base/clock.ts';
 import { onlyAdministrators } from './authenticate.ts';
 import type { JoinTokens } from './join-tokens.ts';
@@ -6,8 +6,8 @@ import type { JoinTokens } from './join-tokens.ts';
 const longestTtlSeconds = 7 * 24 * 60 * 60;
 
 /** POST /orc/v1/tokens {ttlSeconds?, use?} → {token, expiresAt}: administrators only. Refusals are `{ "message": … }`. */
-export function tokenRoutes(tokens: JoinTokens): FastifyPluginCallback {
-  return (server, _options, done) => {
+export function tokenRoutes(tokens: JoinTokens) {
+  return async (server: FastifyInstance) => {
     const options = { bodyLimit: 1024, onRequest: onlyAdministrators('make join tokens') };
     server.post('/orc/v1/tokens', options, async (request, reply) => {
       const { ttlSeconds, use } = (request.body ?? {}) as Readonly<Record<string, unknown>>;
@@ -19,7 +19,6 @@ export function tokenRoutes(tokens: JoinTokens): FastifyPluginCallback {
       const made = await tokens.create(use === 'controller' ? use : 'node', ttlMs);
       return reply.code(201).send({ token: made.token, expiresAt: formatTime(made.expiresAtMs) });
     });
-    done();
   };
 }
 

@@ -7,10 +7,7 @@ import { nameAlphabet } from '../../base/rng.ts';
 import { controllerReference } from './ownership.ts';
 
 /** A Deployment's ReplicaSets: the one of its present template, and those of earlier ones, oldest first. */
-export interface DeploymentSets {
-  readonly next: ReplicaSet | undefined;
-  readonly old: readonly ReplicaSet[];
-}
+export type DeploymentSets = Readonly<{ next: ReplicaSet | undefined; old: readonly ReplicaSet[] }>;
 
 export const revisionAnnotation = 'deployment.kubernetes.io/revision';
 const hashLabel = 'pod-template-hash';

@@ -8,13 +8,8 @@ import type { Loop, LoopDeps } from '../store/loop.ts';
 import type { ObjectChange } from '../store/objects.ts';
 import { onlyThis } from '../store/preconditions.ts';
 import { heardNodes } from './heard-nodes.ts';
-import {
-  evictionTime,
-  type NodePlan,
-  planNode,
-  planPodReadiness,
-  reconnectMs,
-} from './node-lifecycle-plan.ts';
+import type { NodePlan } from './node-lifecycle-plan.ts';
+import { evictionTime, planNode, planPodReadiness, reconnectMs } from './node-lifecycle-plan.ts';
 
 /** Where the nodes' leases are. */
 const nodeLeaseNamespace = 'kube-node-lease';

@@ -61,10 +61,7 @@ export async function takeOwnership<F extends Fields>(
   return { kept, adopted };
 }
 
-export interface Member<F extends Fields = Fields> {
-  readonly kind: Kind<F>;
-  readonly object: KubeObject<F>;
-}
+export type Member<F extends Fields = Fields> = Readonly<{ kind: Kind<F>; object: KubeObject<F> }>;
 
 export function writeReferences<F extends Fields>(
   objects: Objects,
@@ -76,11 +73,7 @@ export function writeReferences<F extends Fields>(
 }
 
 /** The keys of those of this kind whom a change of what they may own concerns: who controls it or did, who would adopt it. */
-export function concernedOwners(
-  kind: Kind,
-  { object, previous }: ObjectChange,
-  cache: Cache,
-): readonly string[] {
+export function concernedOwners(kind: Kind, { object, previous }: ObjectChange, cache: Cache) {
   const controllers = [object, previous].flatMap((one) => controllerKey(kind, one));
   if (!object || controllerOf(object)) return controllers;
   const { namespace, labels } = object.metadata;

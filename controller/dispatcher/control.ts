@@ -205,10 +205,7 @@ async function registered({ cache }: DispatcherDeps, { leases, registry }: Leadi
   return node;
 }
 
-function conditionsOf(
-  { conditionJson }: NodeConditions,
-  log: Base['log'],
-): readonly NodeCondition[] {
+function conditionsOf({ conditionJson }: NodeConditions, log: Base['log']) {
   return conditionJson.flatMap((json) => {
     const condition = JSON.parse(json) as Partial<NodeCondition>;
     const { type, status } = condition;

@@ -4,13 +4,8 @@ import { type AgentLinkServer, AgentLinkService } from '../../api/generated/agen
 import { linkChannel } from '../../api/link-channel.ts';
 import type { ObjectChange } from '../store/objects.ts';
 import type { AgentLink } from './agent-link.ts';
-import {
-  type ControlParts,
-  type DispatcherDeps,
-  type Leadership,
-  type Leading,
-  serveControl,
-} from './control.ts';
+import type { ControlParts, DispatcherDeps, Leadership, Leading } from './control.ts';
+import { serveControl } from './control.ts';
 import { rowsOfChange } from './network-table.ts';
 import { nodeLeases } from './node-leases.ts';
 import { nodeRegistry } from './node-registry.ts';

@@ -68,10 +68,7 @@ export function rowsOfChange({ kind, object, previous }: ObjectChange): NetworkR
 const none: ReadonlySet<string> = new Set();
 
 /** The row of the service table for a Service with its slices. Pure. */
-export function serviceEntry(
-  service: Service,
-  slices: readonly EndpointSlice[],
-): wire.ServiceEntry {
+export function serviceEntry(service: Service, slices: readonly EndpointSlice[]) {
   const { spec, metadata } = service;
   const eligible = slices.map((slice) => ({
     ports: slice.ports ?? [],

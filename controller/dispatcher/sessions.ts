@@ -72,11 +72,7 @@ export function sessions(
   };
 }
 
-async function withinLimit<T>(
-  clock: Base['clock'],
-  parent: AbortSignal,
-  fn: () => Promise<T>,
-): Promise<T> {
+async function withinLimit<T>(clock: Base['clock'], parent: AbortSignal, fn: () => Promise<T>) {
   try {
     return await withDeadline({ clock, ms: openLimitMs, what: 'opening a session', parent }, fn);
   } catch (cause) {

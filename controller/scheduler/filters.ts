@@ -1,12 +1,7 @@
 import { conditionOf } from '../../api/condition.ts';
 import type { HostPort } from '../../api/pod-facts.ts';
-import {
-  addResources,
-  type Demand,
-  type NodeState,
-  type Resources,
-  untolerated,
-} from './snapshot.ts';
+import type { Demand, NodeState, Resources } from './snapshot.ts';
+import { addResources, untolerated } from './snapshot.ts';
 
 /** Why this node can't take the pod, in Kubernetes' words; nothing: it can. Pure. */
 export type Filter = (demand: Demand, state: NodeState) => readonly string[];

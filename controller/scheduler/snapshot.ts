@@ -1,12 +1,7 @@
 import type { Node } from '../../api/node.ts';
 import type { Pod } from '../../api/pod.ts';
-import {
-  type HostPort,
-  hostPorts,
-  isPodFinished,
-  podRequests,
-  tolerates,
-} from '../../api/pod-facts.ts';
+import type { HostPort } from '../../api/pod-facts.ts';
+import { hostPorts, isPodFinished, podRequests, tolerates } from '../../api/pod-facts.ts';
 import { milliOf, wholeOf } from '../../api/quantity.ts';
 
 /** CPU in millicores, memory in bytes, pods. */

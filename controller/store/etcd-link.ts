@@ -1,12 +1,8 @@
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { checkServerIdentity } from 'node:tls';
-import {
-  Client,
-  ChannelCredentials as Credentials,
-  Metadata,
-  type MethodDefinition as Method,
-} from '@grpc/grpc-js';
+import type { MethodDefinition as Method } from '@grpc/grpc-js';
+import { Client, ChannelCredentials as Credentials, Metadata } from '@grpc/grpc-js';
 import { AuthService } from '../../api/generated/etcd.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import { type Clock, sleep } from '../../base/clock.ts';

@@ -121,15 +121,11 @@ function isOnceOnly({ expect, puts, deletes }: port.Transaction): boolean {
   return expect.some(({ key }) => written.has(key));
 }
 
-function refusal(
-  etcd: Etcd,
-  { expect }: port.Transaction,
-  answer: wire.TxnResponse,
-): port.CommitOutcome {
+function refusal(etcd: Etcd, { expect }: port.Transaction, answer: wire.TxnResponse) {
   for (const [i, { key, revision }] of expect.entries()) {
     const found = foundIn(answer, i);
     const current = found && entryOf(etcd, found);
-    if ((current?.revision ?? 0) !== revision) return { committed: false, key, current };
+    if ((current?.revision ?? 0) !== revision) return { committed: false as const, key, current };
   }
   throw new port.StoreError('Corrupt', 'etcd refused a transaction whose expectations hold');
 }

@@ -31,6 +31,7 @@ export function ownEvents(component: string, record: RecordEvent) {
   return { normal: tell('Normal'), warning: tell('Warning') };
 }
 
+type RecorderDeps = Pick<LoopDeps, 'objects' | 'cache' | 'clock' | 'log'>;
 /** The same again within this time is counted here and written once. */
 const repeatWindowMs = 1000;
 
@@ -38,10 +39,7 @@ const repeatWindowMs = 1000;
  * The name of an Event says what happened to whom, so that the same again, even from another process, counts up the
  * one that is there.
  */
-export function eventRecorder(
-  deps: Pick<LoopDeps, 'objects' | 'cache' | 'clock' | 'log'>,
-): RecordEvent {
-  const { objects, cache, clock, log } = deps;
+export function eventRecorder({ objects, cache, clock, log }: RecorderDeps): RecordEvent {
   const repeats = new Map<string, number>();
   const distinct = distinctHappenings(clock);
 

@@ -53,10 +53,7 @@ export function nextObject(kind: Kind, stored: AnyObject, update: Update): AnyOb
   return { ...next, metadata: { ...next.metadata, generation: (generation ?? 0) + 1 } };
 }
 
-export interface Update<T = AnyObject> {
-  readonly wanted: T;
-  readonly part: Part;
-}
+export type Update<T = AnyObject> = Readonly<{ wanted: T; part: Part }>;
 
 /** A status has its own writer. */
 export function ownedPart<T extends { readonly status?: unknown }>(

@@ -19,10 +19,7 @@ interface Contest {
 }
 
 /** Fields that another manager holds and that would get another value. The same value is shared in peace. */
-export function conflictsWith(
-  schema: Schema,
-  { live, applied, owned, others }: Contest,
-): readonly Conflict[] {
+export function conflictsWith(schema: Schema, { live, applied, owned, others }: Contest) {
   return others.flatMap(({ manager, fieldsV1 }) =>
     differences({ schema, live, applied }, intersection(owned, fieldsV1)).map((steps) => ({
       manager,
