@@ -53,12 +53,11 @@ export function loginIn(entry: unknown): Login | undefined {
   return username ? { username, password: text('password') ?? rest.join(':') } : undefined;
 }
 
-function loginsIn(auths: unknown): readonly RegistryLogin[] {
-  return Object.entries(isObject(auths) ? auths : {}).flatMap(([registry, entry]) => {
+const loginsIn = (auths: unknown): readonly RegistryLogin[] =>
+  Object.entries(isObject(auths) ? auths : {}).flatMap(([registry, entry]) => {
     const login = loginIn(entry);
     return login === undefined ? [] : { registry, ...login };
   });
-}
 
 /** undefined: it is none. Its errors would show secrets. */
 export function parseObject(json: string): Readonly<Record<string, unknown>> | undefined {

@@ -4,9 +4,7 @@ import type { YamlDocument } from './yaml-text.ts';
 /** Both from 1. */
 export type Position = Readonly<{ line: number; column: number }>;
 
-export interface WrittenYaml extends Pick<YamlDocument, 'document'> {
-  readonly lines: LineCounter;
-}
+export type WrittenYaml = Pick<YamlDocument, 'document'> & Readonly<{ lines: LineCounter }>;
 
 /**
  * Of a field's path, as errors name it: "spec.containers[0].image". A scalar is found at its value, everything else at
@@ -39,17 +37,14 @@ const stepsOf = (path: string): readonly string[] =>
   );
 
 /** Offsets are of a key, or of a list's item; undefined: it isn't there. */
-function placeIn(
-  node: unknown,
-  step: string,
-): readonly [value: unknown, offset: number | undefined] {
+function placeIn(node: unknown, step: string) {
   if (isSeq(node)) {
     const item = node.items[Number(step)];
-    return [item, offsetOf(item)];
+    return [item, offsetOf(item)] as const;
   }
   const pairs = isMap(node) ? node.items : [];
   const pair = pairs.find(({ key }) => isScalar(key) && String(key.value) === step);
-  return [pair?.value, offsetOf(pair?.key)];
+  return [pair?.value, offsetOf(pair?.key)] as const;
 }
 
 const isPresentScalar = (node: unknown) => isScalar(node) && node.value !== null;

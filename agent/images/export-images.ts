@@ -37,9 +37,7 @@ export async function exportImages(
   return Readable.from(tar);
 }
 
-interface ExportedImage extends RecordedBlobs {
-  readonly names: readonly ImageName[];
-}
+type ExportedImage = RecordedBlobs & Readonly<{ names: readonly ImageName[] }>;
 
 const blobName = (digest: string) => `blobs/sha256/${digestHex(digest)}`;
 

@@ -112,6 +112,5 @@ function atLeastOne(bytesRead: number): number {
 }
 
 /** It may get its final name at any moment. */
-function openEither({ path, finalPath }: GrowingFile): number {
-  return ifPresent(() => openSync(path, 'r')) ?? openSync(finalPath, 'r');
-}
+const openEither = ({ path, finalPath }: GrowingFile): number =>
+  ifPresent(() => openSync(path, 'r')) ?? openSync(finalPath, 'r');

@@ -27,11 +27,7 @@ export async function serveImages(path: string, desk: ImageDesk): Promise<() => 
   };
 }
 
-async function answer(
-  desk: ImageDesk,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+async function answer(desk: ImageDesk, request: IncomingMessage, response: ServerResponse) {
   const gone = new AbortController();
   for (const ending of ['close', 'error'])
     response.on(ending, () => gone.abort(new Error('nobody waits for it any more')));

@@ -64,10 +64,7 @@ export function sourceOf(shelf: ImageShelf, { record, credentials = [] }: WholeI
 }
 
 /** This host's manifest; then the index, if it names no other one. Others aren't here. */
-async function sentManifests(
-  { parts: { blobs } }: ImageShelf,
-  { manifests }: RecordedBlobs,
-): Promise<readonly Descriptor[]> {
+async function sentManifests({ parts: { blobs } }: ImageShelf, { manifests }: RecordedBlobs) {
   const [top, own] = manifests;
   if (top === undefined || own === undefined) return manifests;
   const { manifests: named } = parseObject((await blobs.read(top.digest)) ?? Buffer.of(), 'index');

@@ -45,10 +45,7 @@ function text(settings: JsonObject, field: string): string {
 }
 
 /** The kernel's strings end at a zero byte: one inside would hide what follows it. */
-function isClean(value: string): boolean {
-  return !value.includes('\0');
-}
+const isClean = (value: string): boolean => !value.includes('\0');
 
-function invalid(why: string): ImageError {
-  return new ImageError('InvalidManifest', `invalid image configuration: ${why}`);
-}
+const invalid = (why: string): ImageError =>
+  new ImageError('InvalidManifest', `invalid image configuration: ${why}`);

@@ -1,9 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { ImageLine, ImageRequest, Transfer } from '../../api/node-images.ts';
 import type { Clock } from '../../base/clock.ts';
-import type { RegistryCredential } from '../ports.ts';
 import { ImageError } from './image-error.ts';
-import type { ImageName, ImageRecord, ImageRecords } from './image-index.ts';
+import type { ImageRecords } from './image-index.ts';
 import type { ImageStore } from './image-store.ts';
 import { formatReference, parseReference } from './reference.ts';
 
@@ -38,19 +37,13 @@ export function tellTransfers({ say }: ImageCall, clock: Clock) {
 }
 
 /** For the registry of that name. */
-export function loginOf(
-  { user, password = '' }: ImageRequest,
-  reference: string,
-): readonly RegistryCredential[] {
+export function loginOf({ user, password = '' }: ImageRequest, reference: string) {
   const { registry } = parseReference(reference);
   return user === undefined ? [] : [{ registry, username: user, password }];
 }
 
 /** The image that somebody means by a name or by the beginning of its id. Throws ImageError. Pure. */
-export function findImage(
-  records: ImageRecords,
-  text: string,
-): { readonly record: ImageRecord; readonly name?: ImageName } {
+export function findImage(records: ImageRecords, text: string) {
   const [, hex] = /^(?:sha256:)?([0-9a-f]{4,64})$/.exec(text) ?? [];
   const found = records.filter(({ id }) => hex && id.startsWith(`sha256:${hex}`));
   if (found.length > 1) throw unknown(`"${text}" is the beginning of ${found.length} images' ids`);

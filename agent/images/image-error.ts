@@ -37,9 +37,8 @@ export class ImageError extends ReasonError<ImageErrorReason> {
   }
 }
 
-export function invalidLayer(why: string, options?: ErrorOptions): ImageError {
-  return new ImageError('InvalidLayer', `invalid layer: ${why}`, options);
-}
+export const invalidLayer = (why: string, options?: ErrorOptions): ImageError =>
+  new ImageError('InvalidLayer', `invalid layer: ${why}`, options);
 
 /** Nobody answered: it says nothing about the image. */
 export const isUnreachable = (error: unknown): boolean =>

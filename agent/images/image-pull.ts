@@ -151,11 +151,7 @@ const parallelLayers = Math.max(3, availableParallelism());
 export type PulledLayer = LayerDescriptor & { readonly diffId: string };
 
 /** A few at a time, the largest first, so that none is left over when the others are done. */
-async function ensureLayers(
-  pull: ImagePull,
-  layers: readonly PulledLayer[],
-  signal: AbortSignal,
-): Promise<void> {
+async function ensureLayers(pull: ImagePull, layers: readonly PulledLayer[], signal: AbortSignal) {
   const report = progress(pull, layers);
   const queue = [...layers.entries()].sort(([, a], [, b]) => b.size - a.size);
   const work = async (shared: AbortSignal) => {
@@ -169,17 +165,10 @@ async function ensureLayers(
   await together(signal, Array(Math.min(parallelLayers, layers.length)).fill(work));
 }
 
-interface LayerPull {
-  readonly layer: PulledLayer;
-  readonly onBytes?: (bytes: number) => void;
-}
+type LayerPull = Readonly<{ layer: PulledLayer; onBytes?: (bytes: number) => void }>;
 
 /** Unpacked while it comes. Its directory is there once both its digests are right. */
-export function ensureLayer(
-  pull: LayerSource,
-  wanted: LayerPull,
-  signal: AbortSignal,
-): Promise<void> {
+export function ensureLayer(pull: LayerSource, wanted: LayerPull, signal: AbortSignal) {
   const { parts } = pull;
   return rightly(pull, wanted.layer, (source) =>
     parts.layers.ensure(

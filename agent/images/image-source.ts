@@ -5,11 +5,7 @@ import { isUnreachable } from './image-error.ts';
 import type { Descriptor } from './manifest.ts';
 import type { Peers } from './peers.ts';
 
-export interface FetchedManifest {
-  readonly bytes: Buffer;
-  readonly digest: string;
-  readonly mediaType: string;
-}
+export type FetchedManifest = Readonly<{ bytes: Buffer; digest: string; mediaType: string }>;
 
 /** Where an image comes from: its registry, other nodes, an archive. */
 export interface ImageSource {
@@ -33,33 +29,31 @@ const patienceMs = 2000;
  * reached.
  * @param name of the image, complete.
  */
-export function withPeers(
+export const withPeers = (
   origin: ImageSource,
   name: string,
   { peers, clock }: { readonly peers: Peers; readonly clock: Clock },
-): ImageSource {
-  return {
-    ...origin,
-    origin: origin.origin ?? origin,
-    download: (blob, sink, signal) => peers.download(blob, { origin, sink }, signal),
-    async fetchManifest(wanted, signal) {
-      if (isDigest(wanted))
-        return (await peers.findManifest(wanted, signal)) ?? origin.fetchManifest(wanted, signal);
-      const over = new AbortController();
-      const either = AbortSignal.any([signal, over.signal]);
-      const find = () => peers.findManifest(name, either);
-      const registry = origin.fetchManifest(wanted, either).catch(async (error) => {
-        const found = isUnreachable(error) ? await find() : undefined;
-        if (found === undefined) throw error;
-        return found;
-      });
-      const others = sleep(clock, patienceMs, either).then(find, () => undefined);
-      try {
-        return await Promise.race([registry, others.then((found) => found ?? registry)]);
-      } finally {
-        over.abort();
-        registry.catch(() => undefined);
-      }
-    },
-  };
-}
+): ImageSource => ({
+  ...origin,
+  origin: origin.origin ?? origin,
+  download: (blob, sink, signal) => peers.download(blob, { origin, sink }, signal),
+  async fetchManifest(wanted, signal) {
+    if (isDigest(wanted))
+      return (await peers.findManifest(wanted, signal)) ?? origin.fetchManifest(wanted, signal);
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    const find = () => peers.findManifest(name, either);
+    const registry = origin.fetchManifest(wanted, either).catch(async (error) => {
+      const found = isUnreachable(error) ? await find() : undefined;
+      if (found === undefined) throw error;
+      return found;
+    });
+    const others = sleep(clock, patienceMs, either).then(find, () => undefined);
+    try {
+      return await Promise.race([registry, others.then((found) => found ?? registry)]);
+    } finally {
+      over.abort();
+      registry.catch(() => undefined);
+    }
+  },
+});

@@ -136,10 +136,8 @@ async function dropLayerBlobs({ index, layers, blobs, pins }: ImagePullParts): P
   return blobs.sweep((digest) => !unpacked.has(digest) || pins.has(digest));
 }
 
-interface Registries extends Omit<ImageStoreOptions, 'peers'> {
-  readonly transport: Transport;
-  readonly peers: Peers | undefined;
-}
+type Registries = Omit<ImageStoreOptions, 'peers'> &
+  Readonly<{ transport: Transport; peers: Peers | undefined }>;
 
 function sourceOf(
   { reference: written, credentials }: Pick<PullRequest, 'reference' | 'credentials'>,
@@ -194,9 +192,8 @@ function imageUses(clock: Clock) {
 }
 
 /** Who may not see a repository must not get it through someone else's pull. */
-function flightKey({ reference, credentials }: PullRequest): string {
-  return JSON.stringify([formatReference(parseReference(reference)), credentials]);
-}
+const flightKey = ({ reference, credentials }: PullRequest): string =>
+  JSON.stringify([formatReference(parseReference(reference)), credentials]);
 
 function findRecord(records: ImageRecords, reference: ImageReference): ImageRecord | undefined {
   const canonical = formatReference(reference);
@@ -216,6 +213,5 @@ function image({ layers }: ImagePullParts, record: ImageRecord): Image {
 }
 
 /** overlayfs refuses the same directory twice. The upper one says all that the lower one does: only it stays. */
-function withoutRepeats(diffIds: readonly string[]): readonly string[] {
-  return diffIds.filter((id, index) => diffIds.lastIndexOf(id) === index);
-}
+const withoutRepeats = (diffIds: readonly string[]): readonly string[] =>
+  diffIds.filter((id, index) => diffIds.lastIndexOf(id) === index);

@@ -6,10 +6,7 @@ import { readArchive } from './read-archive.ts';
 import { formatReference, parseReference } from './reference.ts';
 
 /** Images go the way of a pull, only that they come from an archive. */
-export async function importImages(
-  call: ImageCall,
-  { store: { shelf }, clock }: ImageDesk,
-): Promise<void> {
+export async function importImages(call: ImageCall, { store: { shelf }, clock }: ImageDesk) {
   const { asked, archive, say, signal } = call;
   await shelf.parts.layers.withScratch(async (directory) => {
     const files = await readArchive(archive, join(directory, 'contents')).catch(unreadable);

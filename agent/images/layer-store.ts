@@ -84,6 +84,4 @@ async function fill(
   }
 }
 
-async function exists(path: string): Promise<boolean> {
-  return (await readIfPresent(stat(path))) !== undefined;
-}
+const exists = async (path: string) => (await readIfPresent(stat(path))) !== undefined;

@@ -1,16 +1,10 @@
 import { isDigest } from './digest.ts';
 import { ImageError } from './image-error.ts';
 
-export interface Descriptor {
-  readonly mediaType: string;
-  readonly digest: string;
-  readonly size: number;
-}
+export type Descriptor = Readonly<{ mediaType: string; digest: string; size: number }>;
 
 /** A descriptor whose content is a layer. */
-export interface LayerDescriptor extends Descriptor {
-  readonly compression: LayerCompression;
-}
+export type LayerDescriptor = Descriptor & Readonly<{ compression: LayerCompression }>;
 
 export type LayerCompression = 'gzip' | 'zstd' | 'none';
 
@@ -21,10 +15,7 @@ export interface ImageManifest {
   readonly layers: readonly LayerDescriptor[];
 }
 
-export interface ImageIndex {
-  readonly kind: 'index';
-  readonly manifests: readonly PlatformDescriptor[];
-}
+export type ImageIndex = Readonly<{ kind: 'index'; manifests: readonly PlatformDescriptor[] }>;
 
 interface PlatformDescriptor extends Descriptor {
   /** "linux/amd64"; undefined where the index doesn't say. */
@@ -161,9 +152,8 @@ export function list(value: unknown, path: string, max: number): readonly unknow
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Throws InvalidManifest, naming `what`. */
 export function parseObject(bytes: Uint8Array, what: string): JsonObject {
@@ -180,10 +170,8 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
   }
 }
 
-function invalid(why: string): ImageError {
-  return new ImageError('InvalidManifest', `invalid image manifest: ${why}`);
-}
+const invalid = (why: string): ImageError =>
+  new ImageError('InvalidManifest', `invalid image manifest: ${why}`);
 
-function unsupported(what: string): ImageError {
-  return new ImageError('UnsupportedMediaType', `not supported: ${what}`);
-}
+const unsupported = (what: string): ImageError =>
+  new ImageError('UnsupportedMediaType', `not supported: ${what}`);

@@ -20,35 +20,20 @@ export interface PeerNetwork {
   readonly identity: PeerIdentity;
 }
 
-export interface Peer {
-  readonly name: string;
-  readonly address: string;
-}
+export type Peer = Readonly<{ name: string; address: string }>;
 
 /** PEM each. */
-export interface PeerIdentity {
-  readonly key: string;
-  readonly certificate: string;
-  readonly ca: string;
-}
+export type PeerIdentity = Readonly<{ key: string; certificate: string; ca: string }>;
 
 /** How far a node is with a blob. */
 export type BlobState = 'whole' | 'fetching' | 'asking';
 
-export interface PeerAnswer {
-  readonly peer: Peer;
-  readonly state: BlobState;
-}
+export type PeerAnswer = Readonly<{ peer: Peer; state: BlobState }>;
 
 /** A peer's header that says a {@link BlobState}. */
 export const stateHeader = 'x-orc-blob';
 
-interface PeerTransfer {
-  readonly peer: Peer;
-  readonly blob: Descriptor;
-  readonly sink: BlobSink;
-  readonly onBytes: () => void;
-}
+type PeerTransfer = Readonly<{ peer: Peer; blob: Descriptor; sink: BlobSink; onBytes: () => void }>;
 
 type Request = Omit<Dispatcher.RequestOptions, 'origin'>;
 

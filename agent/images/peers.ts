@@ -10,10 +10,7 @@ import {
   type PeerNetwork,
 } from './peer-client.ts';
 
-interface Transfer {
-  readonly origin: Pick<ImageSource, 'download'>;
-  readonly sink: BlobSink;
-}
+type Transfer = Readonly<{ origin: Pick<ImageSource, 'download'>; sink: BlobSink }>;
 
 export type Peers = ReturnType<typeof openPeers>;
 

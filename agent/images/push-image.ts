@@ -6,10 +6,7 @@ import { parseReference } from './reference.ts';
 import { registryPush } from './registry-push.ts';
 
 /** What the registry lacks, one after the other; the manifests, which name all that, come last. */
-export async function pushImage(
-  call: ImageCall,
-  { store: { shelf }, clock }: ImageDesk,
-): Promise<void> {
+export async function pushImage(call: ImageCall, { store: { shelf }, clock }: ImageDesk) {
   const { asked, say, signal } = call;
   const { index, blobs } = shelf.parts;
   const [word = '', target] = asked.words ?? [];

@@ -113,21 +113,16 @@ const byRegistry = <T, U>(
 
 type Entry<K extends 'mirrors' | 'configs'> = NonNullable<Written[K]>[string];
 
-function mirrorOf({ endpoint = [], rewrite = {} }: Entry<'mirrors'>): Mirror {
-  return {
-    bases: endpoint.map(baseOf),
-    // As Go writes what a group has matched: ${1} too.
-    rewrites: Object.entries(rewrite).map(([pattern, to]) => [
-      new RegExp(pattern),
-      to.replace(/\$\{(\d+)\}/g, '$$$1'),
-    ]),
-  };
-}
+const mirrorOf = ({ endpoint = [], rewrite = {} }: Entry<'mirrors'>): Mirror => ({
+  bases: endpoint.map(baseOf),
+  // As Go writes what a group has matched: ${1} too.
+  rewrites: Object.entries(rewrite).map(([pattern, to]) => [
+    new RegExp(pattern),
+    to.replace(/\$\{(\d+)\}/g, '$$$1'),
+  ]),
+});
 
-function hostOf(
-  { name, auth, tls }: Entry<'configs'> & { readonly name: string },
-  place: Place,
-): RegistryHost {
+function hostOf({ name, auth, tls }: Entry<'configs'> & { readonly name: string }, place: Place) {
   const { at, tell } = place;
   if (name === '*' && (auth || tls?.cert_file || tls?.insecure_skip_verify))
     tell(field.forbidden(at, 'for every host there may be tls.ca_file only'));
@@ -174,11 +169,7 @@ function ruleOf(rule: NonNullable<Written['policy']>[number], place: Place): Tru
 }
 
 /** What `use` makes of the file, if it is there and good. */
-function used<T>(
-  path: string | undefined,
-  { at, tell }: Place,
-  use: (content: Buffer) => T,
-): T | undefined {
+function used<T>(path: string | undefined, { at, tell }: Place, use: (content: Buffer) => T) {
   if (path === undefined) return undefined;
   try {
     return use(readFileSync(path));

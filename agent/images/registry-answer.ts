@@ -52,9 +52,7 @@ function errorBody(bytes: Buffer): { code: string; message: string } {
   return { code: '', message: text.trim().slice(0, 200) };
 }
 
-function word(value: unknown): string {
-  return typeof value === 'string' ? value.slice(0, 500) : '';
-}
+const word = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 500) : '');
 
 /** Seconds, or a date (RFC 9110 §10.2.3): by the registry's own clock, as ours may be another. */
 function retryAfterMs({ 'retry-after': when, date }: Answer['headers']): number | undefined {

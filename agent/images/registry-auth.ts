@@ -62,10 +62,8 @@ export function authorizer(options: AuthorizerOptions) {
 
 const isRefused = ({ statusCode }: Answer) => statusCode === 401 || statusCode === 403;
 
-interface Negotiation extends AuthorizerOptions {
-  readonly signal: AbortSignal;
-  readonly known: readonly Authorization[];
-}
+type Negotiation = AuthorizerOptions &
+  Readonly<{ signal: AbortSignal; known: readonly Authorization[] }>;
 
 /** What may satisfy a registry that answered so. Throws the last "no" of the place that it sends its clients to. */
 async function* offers(answer: Answer, options: Negotiation): AsyncGenerator<Authorization> {
@@ -84,14 +82,9 @@ async function* offers(answer: Answer, options: Negotiation): AsyncGenerator<Aut
   if (refusal !== undefined) throw refusal;
 }
 
-interface Attempt extends Negotiation {
-  readonly credential: RegistryCredential | undefined;
-}
+type Attempt = Negotiation & Readonly<{ credential: RegistryCredential | undefined }>;
 
-async function answerTo(
-  challenges: readonly AuthChallenge[],
-  attempt: Attempt,
-): Promise<Authorization | undefined> {
+async function answerTo(challenges: readonly AuthChallenge[], attempt: Attempt) {
   const bearer = challenges.find((challenge) => challenge.scheme === 'bearer');
   if (bearer !== undefined) return bearerToken(bearer, attempt);
   if (attempt.credential === undefined) return undefined;
@@ -130,9 +123,8 @@ function tokenRequest({ href, origin, pathname, search }: URL, credential: Attem
   return { to: origin + pathname, headers, body: form.toString() };
 }
 
-function refused(reference: ImageReference, why: string): ImageError {
-  return new ImageError('Unauthorized', `registry ${reference.registry} ${why}`);
-}
+const refused = (reference: ImageReference, why: string): ImageError =>
+  new ImageError('Unauthorized', `registry ${reference.registry} ${why}`);
 
 /** One challenge of a WWW-Authenticate header (RFC 9110 §11.6.1); scheme and parameter names in lower case. */
 export interface AuthChallenge {

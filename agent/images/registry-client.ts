@@ -85,10 +85,9 @@ function after(before: ImageError, error: ImageError): ImageError {
   return new ImageError(error.reason, message, error);
 }
 
-interface SourceOptions extends RegistryClientOptions, Source {
-  readonly attempts: number;
-  readonly onLogin: () => void;
-}
+type SourceOptions = RegistryClientOptions &
+  Source &
+  Readonly<{ attempts: number; onLogin: () => void }>;
 
 function sourceClient(options: SourceOptions) {
   const { url: base, query } = options;
@@ -129,9 +128,8 @@ function expectDigest(wanted: string, got: string): void {
     throw new ImageError('DigestMismatch', `the registry sent ${got} when asked for ${wanted}`);
 }
 
-function rangeFrom(sink: BlobSink): Readonly<Record<string, string>> {
-  return sink.receivedBytes === 0 ? {} : { range: `bytes=${sink.receivedBytes}-` };
-}
+const rangeFrom = (sink: BlobSink): Readonly<Record<string, string>> =>
+  sink.receivedBytes === 0 ? {} : { range: `bytes=${sink.receivedBytes}-` };
 
 async function transfer(answer: Answer, sink: BlobSink, descriptor: Descriptor): Promise<void> {
   if (sink.receivedBytes > 0 && !continues(answer, sink.receivedBytes)) sink.restart();
@@ -161,11 +159,7 @@ function getter(options: SourceOptions): Transport['request'] {
 }
 
 /** Without credentials: the place a registry points to is someone else's, and its URL carries what it needs. */
-async function followRedirects(
-  first: Answer,
-  from: string,
-  go: (url: string) => Promise<Answer>,
-): Promise<Answer> {
+async function followRedirects(first: Answer, from: string, go: (url: string) => Promise<Answer>) {
   let [answer, url] = [first, from];
   for (let hops = 0; answer.statusCode >= 301 && answer.statusCode <= 308; hops++) {
     const location = answer.headers.location;
@@ -210,9 +204,8 @@ async function withRetries<T>(
   }
 }
 
-function isTransient(error: ImageError): boolean {
-  return error.reason === 'RegistryUnavailable' || error.reason === 'TooManyRequests';
-}
+const isTransient = (error: ImageError): boolean =>
+  error.reason === 'RegistryUnavailable' || error.reason === 'TooManyRequests';
 
 /** What isn't an answer is a failure on the way to one. */
 function asImageError(cause: unknown, { reference, transport }: SourceOptions): ImageError {

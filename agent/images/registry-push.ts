@@ -57,10 +57,7 @@ export function registryPush(options: Omit<RegistryClientOptions, 'rng'>, signal
 }
 
 /** Of the registry itself: mirrors are for reading. */
-function placeOf(
-  reference: ImageReference,
-  { network, registries }: Transport,
-): string | undefined {
+function placeOf(reference: ImageReference, { network, registries }: Transport) {
   const sources = planSources(reference, { ...network, ...registries });
   const own = sources.find((source) => source.reference.registry === reference.registry);
   return (own ?? sources.at(-1))?.url;

@@ -18,11 +18,7 @@ export interface RegistryNetwork {
 }
 
 /** URLs, or "" for none; `not`: hosts that are reached without them, as NO_PROXY lists them. */
-export interface Proxies {
-  readonly http: string;
-  readonly https: string;
-  readonly not: string;
-}
+export type Proxies = Readonly<{ http: string; https: string; not: string }>;
 
 export type Transport = ReturnType<typeof openTransport>;
 

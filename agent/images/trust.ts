@@ -42,10 +42,7 @@ interface TrustCheck extends Pick<RegistryReader, 'fetchManifest' | 'fetchBlob'>
  * The fingerprint of the key that vouches for the image; undefined where none has to. Throws ImageError
  * SignatureValidationFailed, which names the rule.
  */
-export async function checkTrust(
-  check: TrustCheck,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+export async function checkTrust(check: TrustCheck, signal: AbortSignal) {
   const { policy, reference, digest } = check;
   const repository = repositoryOf(reference);
   const rule = planTrust(policy, repository);
@@ -72,10 +69,7 @@ export function planTrust(policy: readonly TrustRule[], repository: string): Tru
   return policy.filter(isMeant).toSorted((a, b) => stem(b).length - stem(a).length)[0];
 }
 
-interface Signature {
-  readonly payload: Buffer;
-  readonly signature: Buffer;
-}
+type Signature = Readonly<{ payload: Buffer; signature: Buffer }>;
 
 const payloadType = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const maxSignatures = 100;
@@ -105,17 +99,10 @@ function ifUnknown(error: unknown): undefined {
   if (!(error instanceof ImageError) || error.reason !== 'ManifestUnknown') throw error;
 }
 
-interface Wanted {
-  readonly keys: readonly TrustedKey[];
-  readonly repository: string;
-  readonly digest: string;
-}
+type Wanted = Readonly<{ keys: readonly TrustedKey[]; repository: string; digest: string }>;
 
 /** The key of a signature that says what is wanted; otherwise what there is instead. Pure. */
-export function verifySignatures(
-  signatures: readonly Signature[],
-  wanted: Wanted,
-): TrustedKey | string {
+export function verifySignatures(signatures: readonly Signature[], wanted: Wanted) {
   if (signatures.length === 0) return 'it has no signatures';
   const found = signatures.map((one) => judge(one, wanted));
   const trusted = found.find((key) => typeof key !== 'string');

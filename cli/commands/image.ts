@@ -63,12 +63,7 @@ interface Step {
   run(use: Use): Promise<unknown>;
 }
 
-interface Use {
-  readonly cli: Cli;
-  readonly verb: string;
-  readonly words: readonly string[];
-  readonly flags: ImageFlags;
-}
+type Use = Readonly<{ cli: Cli; verb: string; words: readonly string[]; flags: ImageFlags }>;
 
 const any = Number.POSITIVE_INFINITY;
 
