@@ -20,19 +20,16 @@ export async function checkImages(call: ImageCall, desk: ImageDesk): Promise<voi
   const seen = new Set<string>();
   const isNew = ({ digest }: Descriptor) => !seen.has(digest) && seen.add(digest) !== undefined;
   let wrong = 0;
-  for (const record of index.records()) {
-    const check: Check = {
-      ...{ call, desk, record },
-      found: async (what, mend) => {
-        const why = call.asked.repair
-          ? await mend().then(() => '', errorChain)
-          : '--repair mends it';
-        const name = record.references[0]?.written ?? short(record.id);
-        call.say({ note: `${name}: ${what}: ${why || 'mended'}` });
-        if (why !== '') wrong += 1;
-        return why === '';
-      },
-    };
+  const found = async (what: string, mend: () => Promise<void>) => {
+    const why = call.asked.repair ? await mend().then(() => '', errorChain) : '--repair mends it';
+    call.say({ note: `${what}: ${why || 'mended'}` });
+    if (why !== '') wrong += 1;
+    return why === '';
+  };
+  // What an older agent pulled has nothing to be compared with.
+  for (const record of index.records().filter(({ blobs }) => blobs)) {
+    if (!index.names(record.id)) continue;
+    const check: Check = { call, desk, record, found };
     const { manifests, config, layers } = blobsOf(record);
     const digests = [...manifests, config, ...layers].map(({ digest }) => digest);
     using _ = pins.pin([...digests, ...record.diffIds]);
@@ -61,7 +58,7 @@ async function isRight({ call, desk, record, found }: Check, blob: Descriptor): 
   const hash = createHash('sha256');
   if (file) await pipeline(createReadStream(file.path), hash);
   if (file && `sha256:${hash.digest('hex')}` === blob.digest) return true;
-  return found(`${blob.digest} is ${file ? 'damaged' : 'missing'}`, async () => {
+  return found(`blob ${blob.digest} is ${file ? 'damaged' : 'missing'}`, async () => {
     if (file) await blobs.remove(blob.digest);
     await ensureBlob(shelf, { record, blob }, call.signal);
   });

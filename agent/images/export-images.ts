@@ -5,7 +5,7 @@ import { digestHex } from './digest.ts';
 import { wholeImage } from './image-blobs.ts';
 import { findImage, type ImageCall, type ImageDesk } from './image-desk.ts';
 import type { ImageName, RecordedBlobs } from './image-index.ts';
-import { type Descriptor, mediaTypes } from './manifest.ts';
+import { mediaTypes } from './manifest.ts';
 
 /**
  * A tar that is an OCI image layout and also what `docker save` writes, of the same blobs. The same images give the same
@@ -24,10 +24,11 @@ export async function exportImages(
   const { pack } = await import('tar-stream');
   const tar = pack();
   const mtime = new Date(0);
+  const all = images.flatMap(({ manifests, config, layers }) => [...manifests, config, ...layers]);
   const write = async () => {
     for (const [name, document] of Object.entries(documentsOf(images)))
       tar.entry({ name, mtime }, JSON.stringify(document));
-    for (const { digest, size } of contentsOf(images)) {
+    for (const { digest, size } of new Map(all.map((blob) => [blob.digest, blob])).values()) {
       const content = createReadStream((await blobs.findWhole(digest))?.path ?? '');
       await pipeline(content, tar.entry({ name: blobName(digest), size, mtime }));
     }
@@ -46,8 +47,8 @@ const documentsOf = (images: readonly ExportedImage[]) => ({
   'oci-layout': { imageLayoutVersion: '1.0.0' },
   'index.json': {
     ...{ schemaVersion: 2, mediaType: mediaTypes.index },
-    manifests: images.flatMap(({ manifests, names }) =>
-      annotationsOf(names).map((annotations) => ({ ...manifests.at(-1), annotations })),
+    manifests: images.flatMap(({ manifests, names: [first, ...others] }) =>
+      [first, ...others].map((name) => ({ ...manifests.at(-1), annotations: annotationsOf(name) })),
     ),
   },
   'manifest.json': images.map(({ names, config, layers }) => ({
@@ -57,18 +58,8 @@ const documentsOf = (images: readonly ExportedImage[]) => ({
   })),
 });
 
-/** One for each name, or one in any case. containerd reads the first, podman and umoci the second. */
-function annotationsOf(names: readonly ImageName[]): readonly object[] {
-  if (names.length === 0) return [{}];
-  return names.map(({ canonical }) => ({
-    'io.containerd.image.name': canonical,
-    'org.opencontainers.image.ref.name': canonical,
-  }));
-}
-
-/** Each once, in the order of their digests. */
-function contentsOf(images: readonly ExportedImage[]): readonly Descriptor[] {
-  const all = images.flatMap(({ manifests, config, layers }) => [...manifests, config, ...layers]);
-  const distinct = new Map(all.map((blob) => [blob.digest, blob]));
-  return [...distinct.values()].toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
-}
+/** containerd reads the first, podman and umoci the second. */
+const annotationsOf = (name: ImageName | undefined) => ({
+  'io.containerd.image.name': name?.canonical,
+  'org.opencontainers.image.ref.name': name?.canonical,
+});

@@ -12,6 +12,7 @@ export interface WholeImage {
 
 /** What the image is made of, all of it here until the signal: what had gone is fetched again. Throws ImageError. */
 export async function wholeImage(shelf: ImageShelf, image: WholeImage, signal: AbortSignal) {
+  signal.throwIfAborted();
   const made = blobsOf(image.record);
   const blobs = [...made.manifests, made.config, ...made.layers];
   const pins = shelf.parts.pins.pin(blobs.map(({ digest }) => digest));

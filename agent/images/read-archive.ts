@@ -27,27 +27,27 @@ const maxHops = 10;
  */
 export async function readArchive(chunks: AsyncIterable<Buffer>, path: string) {
   const found = new Map<string, ArchiveFile | string>();
-  let last: { readonly name: string; readonly size: number; readonly hash: Hash } | undefined;
+  let last: { readonly name: string; readonly start: number; readonly hash: Hash } | undefined;
   let bytes = 0;
   const endFile = () => {
     if (last === undefined) return;
-    const { name, size, hash } = last;
-    found.set(name, { size, digest: `sha256:${hash.digest('hex')}`, start: bytes - size });
+    const { name, start, hash } = last;
+    found.set(name, { start, size: bytes - start, digest: `sha256:${hash.digest('hex')}` });
   };
   await using contents = await open(path, 'wx', 0o600);
   for await (const part of partsOf(chunks)) {
+    if (bytes > maxBytes || found.size > maxNames) throw tooLarge();
     if (Buffer.isBuffer(part)) {
       last?.hash.update(part);
       await contents.writeFile(part);
+      bytes += part.length;
       continue;
     }
     endFile();
-    const { type, size, link } = part;
-    bytes += size;
-    if (bytes > maxBytes || found.size > maxNames || part.path.length + link.length > maxNameBytes)
-      throw new ImageError('TooLarge', 'the archive has too many files, or too long ones');
+    const { type, link } = part;
+    if (part.path.length + link.length > maxNameBytes) throw tooLarge();
     const name = cleanPath(part.path);
-    last = type === 'file' ? { name, size, hash: createHash('sha256') } : undefined;
+    last = type === 'file' ? { name, start: bytes, hash: createHash('sha256') } : undefined;
     if (type === 'hard-link') found.set(name, cleanPath(link));
     if (type === 'symlink') found.set(name, cleanPath(posix.join('/', posix.dirname(name), link)));
   }
@@ -67,6 +67,9 @@ export async function readArchive(chunks: AsyncIterable<Buffer>, path: string) {
     },
   };
 }
+
+const tooLarge = () =>
+  new ImageError('TooLarge', 'the archive has too many files, or too long ones');
 
 /** Never above the archive's root. */
 const cleanPath = (path: string) => posix.join('/', path).slice(1);

@@ -90,8 +90,8 @@ function part(rng: Rng, outside: string): Buffer {
 
 function entry(rng: Rng, outside: string): RawTarEntry {
   const flag = pick(rng, [
-    ...'000000155552223467',
-    ...(rng.fraction() < 0.03 ? 'SxgLKVMDN\0' : ''),
+    ...'000000155552223467'.split(''),
+    ...(rng.fraction() < 0.03 ? 'SxgLKVMDN\0'.split('') : []),
   ]);
   const isFile = flag === '0' || flag === '7';
   const content = isFile ? rng.bytes(pick(rng, [0, 1, 511, 512, 513, 5000])) : Buffer.alloc(0);

@@ -57,7 +57,7 @@ function outputTo(more: Partial<Output>) {
     off: () => undefined,
     ...more,
   };
-  return { stderr, take: () => [text, (text = '')][0] };
+  return { stderr, take: () => [text, (text = '')][0] ?? '' };
 }
 
 describe('transfers on a terminal', () => {
@@ -70,7 +70,7 @@ describe('transfers on a terminal', () => {
       `\r\u001b[J${'0123456789ab [>              \n'}${'0123456789ab [==========>    \n'}`,
     );
     transfers.update([layer(1000)]);
-    expect(take()).toContain('\u001b[2A\r\u001b[J0123');
+    expect(take().startsWith('\u001b[2A\r\u001b[J0123')).toBe(true);
     transfers.settle();
     transfers.update([layer(1000)]);
     expect(take().startsWith('\r\u001b[J0123')).toBe(true);
@@ -81,7 +81,7 @@ describe('transfers on a terminal', () => {
     const transfers = openTransfers({ stderr, clock: fakeClock() }, 'unpacking');
     const many = [1, 2, 3].map((n) => layer(1, { digest: `${n}`, isDone: n < 3 }));
     transfers.update(many);
-    expect(take()).toMatch(/^\r\u001b\[J3 \[.*\n$/);
+    expect(take().match(/\w \[/g)).toEqual(['3 [']);
   });
 });
 
