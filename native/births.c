@@ -220,7 +220,6 @@ void process_meet(struct connection *client, uint32_t tag, const struct list *li
     const struct orc_record *wanted = &list->records[0];
     const char *gate = list_text(list, wanted, 1);
     struct process *process = make_process(client, tag, FRAME_MEET, list);
-    struct orc_state state;
     if (process == NULL)
         return connection_refuse(client, tag, errno, "admit");
     process->met = true;
@@ -230,8 +229,7 @@ void process_meet(struct connection *client, uint32_t tag, const struct list *li
     process->life = (struct source){.fd = pidfd_open(process->pid, 0)};
     if (process->life.fd >= 0 && gate[0] == '\0') {
         process->settled = true;
-        process_state(process, &state);
-        return connection_send(client, FRAME_DONE, tag, &state, sizeof state);
+        return process_tell(process, FRAME_DONE);
     }
     int fd = process->life.fd < 0 ? -1 : connect_below(gate, "gate", SOCK_SEQPACKET);
     if (fd < 0)

@@ -14,8 +14,7 @@ static int open_mount_target(struct task *task, const struct orc_record *op)
     if (target < 0 || (fstat(target, &found) == 0 && !S_ISLNK(found.st_mode)))
         return target;
     close(target);
-    errno = ELOOP;
-    return -1;
+    return errno = ELOOP, -1;
 }
 
 bool op_mount(struct task *task, const struct orc_record *op)

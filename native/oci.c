@@ -289,16 +289,13 @@ static void on_signal(int number)
 
 static void catch_signals(void)
 {
-    static const int kept[] = {SIGKILL, SIGSTOP, SIGCHLD, SIGPIPE, SIGTSTP,
-                               SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV, SIGBUS,
-                               SIGFPE,  SIGILL,  SIGABRT, SIGTRAP, SIGSYS};
-    for (int number = 1; number < 32; number++) {
-        bool keeps = false;
-        for (size_t i = 0; i < LENGTH(kept); i++)
-            keeps |= kept[i] == number;
-        if (!keeps)
+    const unsigned int kept = 1U << SIGKILL | 1U << SIGSTOP | 1U << SIGCHLD | 1U << SIGPIPE |
+                              1U << SIGTSTP | 1U << SIGTTIN | 1U << SIGTTOU | 1U << SIGCONT |
+                              1U << SIGSEGV | 1U << SIGBUS | 1U << SIGFPE | 1U << SIGILL |
+                              1U << SIGABRT | 1U << SIGTRAP | 1U << SIGSYS;
+    for (int number = 1; number < 32; number++)
+        if ((kept >> number & 1) == 0)
             signal(number, on_signal);
-    }
 }
 
 /* orc-front DIRECTORY WORD…: what `orc-oci WORD…` is from then on. */

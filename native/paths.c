@@ -33,14 +33,10 @@ int path_parent(const struct task *task, bool in_root, const char *path, char na
     const char *slash = strrchr(path, '/');
     const char *last = slash == NULL ? path : slash + 1;
     size_t length = (size_t)(last - path);
-    if (*last == '\0' || strcmp(last, ".") == 0 || strcmp(last, "..") == 0) {
-        errno = EINVAL;
-        return -1;
-    }
-    if (strlen(last) > NAME_MAX || length >= sizeof parent) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
+    if (*last == '\0' || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
+        return errno = EINVAL, -1;
+    if (strlen(last) > NAME_MAX || length >= sizeof parent)
+        return errno = ENAMETOOLONG, -1;
     memcpy(name, last, strlen(last) + 1);
     memcpy(parent, path, length);
     parent[length] = '\0';
@@ -128,10 +124,8 @@ static int follow_dangling(const struct task *task, char path[PATH_MAX])
     to[length] = '\0';
     const char *slash = to[0] == '/' ? NULL : strrchr(path, '/');
     size_t keep = slash == NULL ? 0 : (size_t)(slash + 1 - path);
-    if (keep + (size_t)length >= PATH_MAX) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
+    if (keep + (size_t)length >= PATH_MAX)
+        return errno = ENAMETOOLONG, -1;
     memcpy(path + keep, to, (size_t)length + 1);
     return 0;
 }
@@ -154,6 +148,5 @@ int path_make_target(const struct task *task, bool in_root, const char *path, bo
         if (errno != EEXIST || follow_dangling(task, target) < 0)
             return -1;
     }
-    errno = ELOOP;
-    return -1;
+    return errno = ELOOP, -1;
 }

@@ -9,16 +9,15 @@ struct process *process_find(const char *name)
     return NULL;
 }
 
-void process_attach(struct connection *client, uint32_t tag, const struct list *list)
+void process_attach(struct process *process, struct connection *client, uint32_t tag,
+                    bool gives_input)
 {
-    struct process *process = process_find(list_text(list, &list->records[0], 0));
-    struct orc_state state;
     if (process == NULL || !process->settled || process->finished)
         return connection_refuse(client, tag, ESRCH, "find container");
     client->is_session = client->attached = true;
     client->session = process;
-    client->gives_input = (list->records[0].flags & FLAG_INPUT) != 0;
-    process_state(process, &state);
+    client->gives_input = gives_input;
+    struct orc_state state = process_state(process);
     connection_send(client, FRAME_DONE, tag, &state, sizeof state);
 }
 
@@ -53,16 +52,24 @@ void process_hang_up(struct process *process)
     stream_close(&process->input);
 }
 
-void process_state(const struct process *process, struct orc_state *state)
+struct orc_state process_state(const struct process *process)
 {
-    memset(state, 0, sizeof *state);
-    snprintf(state->name, sizeof state->name, "%s", process->name);
-    state->pid = (uint32_t)process->pid;
-    state->ended = process->reaped;
-    state->exit_code = (uint32_t)process->exit_code;
-    state->signal = (uint32_t)process->signal;
-    state->started_ms = process->started_ms;
-    state->finished_ms = process->finished_ms;
+    struct orc_state state = {.pid = (uint32_t)process->pid,
+                              .ended = process->reaped,
+                              .exit_code = (uint32_t)process->exit_code,
+                              .signal = (uint32_t)process->signal,
+                              .started_ms = process->started_ms,
+                              .finished_ms = process->finished_ms};
+    snprintf(state.name, sizeof state.name, "%s", process->name);
+    return state;
+}
+
+void process_tell(const struct process *process, uint16_t type)
+{
+    struct orc_state state = process_state(process);
+    size_t size = process->role == ROLE_RUN ? 0 : sizeof state;
+    if (process->client != NULL)
+        connection_send(process->client, type, process->tag, &state, size);
 }
 
 void process_set_failure(struct process *process, int error, const char *stage)
@@ -91,24 +98,21 @@ static void record_exit(const struct process *process)
                           process->signal, (unsigned long long)process->started_ms,
                           (unsigned long long)process->finished_ms, process->pid);
     snprintf(temporary, sizeof temporary, ".%s.tmp", process->name);
-    int fd = openat(shim.exits_dir, temporary,
-                    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return; /* `list` still has it; only the death of the shim as well loses it */
-    bool written = write(fd, text, (size_t)length) == length && fsync(fd) == 0;
-    close(fd);
+    OWNED int fd = openat(shim.exits_dir, temporary,
+                          O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    bool written = fd >= 0 && write(fd, text, (size_t)length) == length && fsync(fd) == 0;
+    /* If not, `list` still has it; only the death of the shim as well loses it. */
     if (!written || renameat(shim.exits_dir, temporary, shim.exits_dir, process->name) < 0)
         unlinkat(shim.exits_dir, temporary, 0);
 }
 
 static void finish(struct process *process)
 {
-    struct orc_state state;
     if (!stream_drain(process))
         return;
     process->finished = true;
     stream_close(&process->input);
-    process_state(process, &state);
+    struct orc_state state = process_state(process);
     clients_send(process, FRAME_EXITED, &state, sizeof state);
     clients_end(process);
     process->dead = process->role == ROLE_EXEC;
@@ -127,14 +131,10 @@ static void finish(struct process *process)
 static void settle(struct process *process)
 {
     bool run = process->role == ROLE_RUN;
-    struct orc_state state;
     if (process->ready && !process->failed && (!run || process->reaped)) {
         process->settled = true;
         process->dead = run;
-        process_state(process, &state);
-        if (process->client != NULL)
-            connection_send(process->client, FRAME_DONE, process->tag, &state,
-                            run ? 0 : sizeof state);
+        process_tell(process, FRAME_DONE);
         if (process->role == ROLE_EXEC)
             stream_start(process);
         else
@@ -263,13 +263,11 @@ void process_continue(struct process *process)
 /* A start whose asker has gone is undone. */
 static void ask_client(struct process *process)
 {
-    struct orc_state state;
     process->asked =
         process->role == ROLE_CONTAINER && process->client != NULL && !process->failed;
     if (!process->asked)
         return process_kill(process, SIGKILL);
-    process_state(process, &state);
-    connection_send(process->client, FRAME_SYNC, process->tag, &state, sizeof state);
+    process_tell(process, FRAME_SYNC);
 }
 
 /* The process' pid stands where the message has a U+0001. */

@@ -8,14 +8,13 @@ static void send_states(struct connection *connection, uint32_t tag)
         return connection_refuse(connection, tag, ENOMEM, "list");
     for (struct process *p = shim.processes; p != NULL; p = p->next)
         if (p->role == ROLE_CONTAINER && p->settled)
-            process_state(p, &states[count++]);
+            states[count++] = process_state(p);
     connection_send(connection, FRAME_DONE, tag, states, count * sizeof *states);
     free(states);
 }
 
-static void forget(struct connection *connection, uint32_t tag, const char *name)
+static void forget(struct connection *connection, uint32_t tag, struct process *process)
 {
-    struct process *process = process_find(name);
     if (process != NULL && process_is_live(process))
         return connection_refuse(connection, tag, EBUSY, "forget");
     if (process != NULL)
@@ -36,8 +35,7 @@ static void handle_list(struct connection *connection, const struct orc_frame *f
                         struct list *list)
 {
     const struct orc_record *record = &list->records[0];
-    const char *name = list_text(list, record, 0);
-    struct process *process;
+    struct process *process = process_find(list_text(list, record, 0)); /* if it names one */
     switch (frame->type) {
     case FRAME_RUN:
     case FRAME_START:
@@ -48,14 +46,11 @@ static void handle_list(struct connection *connection, const struct orc_frame *f
     case FRAME_MEET:
         return process_meet(connection, frame->tag, list);
     case FRAME_ATTACH:
-        return process_attach(connection, frame->tag, list);
+        return process_attach(process, connection, frame->tag, (record->flags & FLAG_INPUT) != 0);
     case FRAME_KILL:
-        process = process_find(name);
-        if (process != NULL)
-            process_kill(process, (int)record->num[0]);
+        process_kill(process, (int)record->num[0]);
         return connection_send(connection, FRAME_DONE, frame->tag, NULL, 0);
     case FRAME_CONTINUE:
-        process = process_find(name);
         if (process == NULL || !process->asked)
             return connection_refuse(connection, frame->tag, ESRCH, "find container");
         process_continue(process);
@@ -63,7 +58,7 @@ static void handle_list(struct connection *connection, const struct orc_frame *f
     case FRAME_LIST:
         return send_states(connection, frame->tag);
     case FRAME_FORGET:
-        return forget(connection, frame->tag, name);
+        return forget(connection, frame->tag, process);
     case FRAME_SHUTDOWN:
         return shut_down(connection, frame->tag);
     case FRAME_RESIZE:

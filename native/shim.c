@@ -116,10 +116,8 @@ static void sweep(void)
 {
     for (struct connection *c = shim.connections; c != NULL; c = c->next)
         connection_drop_slow(c);
-    for (struct process *p = shim.processes, *next; p != NULL; p = next) {
-        next = p->next;
+    for (struct process *p = shim.processes; p != NULL; p = p->next)
         process_advance(p);
-    }
     for (struct process **at = &shim.processes; *at != NULL;) {
         struct process *process = *at;
         if (process->dead) {

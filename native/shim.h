@@ -136,7 +136,8 @@ void process_start(struct connection *client, uint32_t tag, uint16_t type, struc
 
 /* processes.c */
 struct process *process_find(const char *name);
-void process_attach(struct connection *client, uint32_t tag, const struct list *list);
+void process_attach(struct process *process, struct connection *client, uint32_t tag,
+                    bool gives_input);
 void process_on_report(struct source *source, short events);
 void process_on_end(struct source *source, short events);
 void process_set_failure(struct process *process, int error, const char *stage);
@@ -145,7 +146,9 @@ void process_continue(struct process *process);
 void process_advance(struct process *process); /* takes what steps have become possible */
 void process_want(struct process *process);
 void process_hang_up(struct process *process);
-void process_state(const struct process *process, struct orc_state *state);
+struct orc_state process_state(const struct process *process);
+/* Its client, how it is. */
+void process_tell(const struct process *process, uint16_t type);
 bool process_is_live(const struct process *process);
 void process_free(struct process *process);
 void process_forget(struct process *process);
