@@ -20,10 +20,7 @@ export async function verbCommand(name: VerbName): Promise<Command> {
 const globalsWithValue = ['-n', '--namespace', '--kubeconfig', '--context'];
 
 /** The verb is the first word that is neither a flag nor a flag's value: `orc -n shop get pods` is fine. */
-export function splitVerb(argv: readonly string[]): {
-  readonly name: string | undefined;
-  readonly args: readonly string[];
-} {
+export function splitVerb(argv: readonly string[]) {
   let at = 0;
   while (argv[at]?.startsWith('-')) at += globalsWithValue.includes(argv[at] ?? '') ? 2 : 1;
   const name = argv[at];

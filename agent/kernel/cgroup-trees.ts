@@ -62,10 +62,7 @@ export async function findCgroupTrees(
 }
 
 /** Where a controller's files are. */
-export function groupOf(
-  directories: readonly CgroupDirectory[],
-  controller: string,
-): CgroupDirectory | undefined {
+export function groupOf(directories: readonly CgroupDirectory[], controller: string) {
   return directories.find((each) => each.controller === '' || each.controller === controller);
 }
 

@@ -13,11 +13,7 @@ export const emptyPool: AddressPool = { byUid: {}, last: undefined };
  * The pod's address, the same as before if it has one in this CIDR. undefined: the CIDR is full. The network's own,
  * the first (by custom a router's) and the broadcast address are never given.
  */
-export function allocateAddress(
-  pool: AddressPool,
-  cidr: Ipv4Cidr,
-  uid: string,
-): { readonly pool: AddressPool; readonly address: string } | undefined {
+export function allocateAddress(pool: AddressPool, cidr: Ipv4Cidr, uid: string) {
   const held = pool.byUid[uid];
   if (held !== undefined && isUsable(cidr, held)) return { pool, address: held };
   const taken = new Set(Object.values(pool.byUid));

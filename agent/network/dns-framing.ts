@@ -6,9 +6,7 @@ export function frameDns(message: Buffer): Buffer {
 }
 
 /** The first message and what follows it; undefined: it isn't whole yet. */
-export function unframeDns(
-  received: Buffer,
-): { readonly message: Buffer; readonly rest: Buffer } | undefined {
+export function unframeDns(received: Buffer) {
   const end = received.length < 2 ? Number.POSITIVE_INFINITY : 2 + received.readUInt16BE(0);
   if (received.length < end) return undefined;
   return { message: received.subarray(2, end), rest: received.subarray(end) };

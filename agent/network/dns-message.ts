@@ -13,10 +13,7 @@ export interface DnsReplyOptions {
 }
 
 /** The reply to a message, or undefined if it deserves none: no header, or itself a reply. */
-export async function replyToDns(
-  message: Buffer,
-  options: DnsReplyOptions,
-): Promise<Buffer | undefined> {
+export async function replyToDns(message: Buffer, options: DnsReplyOptions) {
   if (message.length < headerBytes || (message.readUInt16BE(2) & QR) !== 0) return undefined;
   const query = decoded(message);
   if (!query) return bareReply(message, rcodes.FORMERR);

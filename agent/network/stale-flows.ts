@@ -7,10 +7,7 @@ import { ownAddress } from './network-table.ts';
 export type UdpTranslations = ReadonlyMap<string, readonly TranslatedFlows[]>;
 
 /** Where this node leads UDP: TCP clients notice by themselves that a connection is dead. */
-export function udpTranslations(
-  table: NetworkTable,
-  hostPorts: readonly OpenHostPort[],
-): UdpTranslations {
+export function udpTranslations(table: NetworkTable, hostPorts: readonly OpenHostPort[]) {
   const own = ownAddress(table);
   const flows = table.services.flatMap(({ clusterIp, ports }) =>
     ports
@@ -32,10 +29,7 @@ export function udpTranslations(
  * A UDP client that keeps its port would go on being led where its first packet was: to an endpoint that has left, or
  * to the node itself, where nothing listened before there was one.
  */
-export function staleFlows(
-  before: UdpTranslations | undefined,
-  next: UdpTranslations,
-): readonly TranslatedFlows[] {
+export function staleFlows(before: UdpTranslations | undefined, next: UdpTranslations) {
   if (!before) return [];
   const still = new Set([...next.values()].flat().map(nameOf));
   const gone = [...before.values()].flat().filter((flows) => !still.has(nameOf(flows)));

@@ -14,10 +14,7 @@ const controllers =
   `cpuset blkio io hugetlb rdma misc perf_event net_cls net_prio freezer devices`.split(' ');
 
 /** None for who may make none, and has not asked for limits. */
-export async function makeGroup(
-  call: Call,
-  of: { readonly id: string; readonly spec: OciSpec },
-): Promise<Directories> {
+export async function makeGroup(call: Call, of: { readonly id: string; readonly spec: OciSpec }) {
   if (call.cgroups === 'disabled') return [];
   const { devices: _, ...limits } = of.spec.linux?.resources ?? {};
   const isNeeded = call.power === 'root' || Object.keys(limits).length > 0;

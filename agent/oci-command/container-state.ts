@@ -114,9 +114,7 @@ export function isAlive({ record: { pid, startTicks } }: Stored): boolean {
 }
 
 /** undefined: no such process. proc_pid_stat(5). */
-export function processState(
-  pid: number,
-): { readonly letter: string; readonly startTicks: number } | undefined {
+export function processState(pid: number) {
   const stat = ifPresent(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields && { letter: fields[0] ?? '', startTicks: Number(fields[19]) };

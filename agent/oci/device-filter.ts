@@ -18,9 +18,7 @@ export const defaultDevices: readonly OciDeviceRule[] = [
  * Lines for the files devices.allow and devices.deny of version 1: everything is denied, or allowed if a rule says so,
  * but for exceptions. There are none of exceptions: the kernel would overlook them. Throws OciError.
  */
-export function deviceLines(
-  rules: readonly OciDeviceRule[],
-): readonly (readonly [string, string])[] {
+export function deviceLines(rules: readonly OciDeviceRule[]) {
   let allowed = false;
   let exceptions: Rule[] = [];
   for (const rule of rules) {

@@ -273,10 +273,7 @@ const owners: readonly (readonly [RegExp, OciNamespaceType])[] = [
 ];
 
 /** Devices of the host that move into the container's network namespace: before it is joined, and when it is. */
-function planNetDevices(
-  { netDevices = {}, namespaces }: OciLinux,
-  { links = {} }: OciPlace,
-): { readonly move: readonly Op[]; readonly settle: readonly Op[] } {
+function planNetDevices({ netDevices = {}, namespaces }: OciLinux, { links = {} }: OciPlace) {
   const found = Object.entries(netDevices).map(([device, { name = device }]) => {
     const field = `linux.netDevices[${device}]`;
     if (!spaceOf({ namespaces }, 'network'))

@@ -59,10 +59,7 @@ function newUser(namespace: Namespace, linux: OciLinux): readonly Op[] {
 }
 
 /** The container's namespace of this type; path "": a new one. undefined: it shares its runtime's. Throws OciError. */
-export function spaceOf(
-  { namespaces = [] }: OciLinux,
-  type: OciNamespaceType,
-): { readonly path: string } | undefined {
+export function spaceOf({ namespaces = [] }: OciLinux, type: OciNamespaceType) {
   const [first, second] = namespaces.filter((space) => space.type === type);
   if (second) throw new OciError('linux.namespaces', 'invalid', `${type} twice`);
   return first && { path: first.path ?? '' };

@@ -14,10 +14,7 @@ export interface EnvironmentInput {
 }
 
 /** Services' addresses, then envFrom, then env, later ones winning. Pure. Throws ConfigProblem. */
-export function environmentOf(
-  container: Container,
-  input: EnvironmentInput,
-): ReadonlyMap<string, string> {
+export function environmentOf(container: Container, input: EnvironmentInput) {
   const variables = new Map<string, string>();
   const { pod } = input.assignment;
   if (pod.spec.enableServiceLinks !== false) addServiceLinks(variables, pod, input.network);

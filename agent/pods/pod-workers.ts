@@ -62,11 +62,7 @@ function neededImages(records: Iterable<PodRecord>, ledger: Ledger): ReadonlySet
 }
 
 /** Assigned, or left over from before: every one needs a look after a start. */
-async function everyPodThereIs({
-  ledger,
-  ports,
-  memories,
-}: PodWorkersOptions): Promise<Set<string>> {
+async function everyPodThereIs({ ledger, ports, memories }: PodWorkersOptions) {
   const [sandboxes, networks, volumes, remembered] = await Promise.all([
     ports.sandboxes.list(),
     ports.network.list(),

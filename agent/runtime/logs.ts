@@ -26,10 +26,7 @@ export interface LogSignals {
  * What a container has printed, oldest first, through all of its rotated files. undefined: there is no such log. With
  * `follow` the kernel tells of changes (inotify); nothing polls. Links are not followed (CVE-2024-8676).
  */
-export async function readLogs(
-  request: LogRequest,
-  signals: LogSignals,
-): Promise<AsyncIterable<Uint8Array> | undefined> {
+export async function readLogs(request: LogRequest, signals: LogSignals) {
   const found = await readIfPresent(stat(request.path));
   return found === undefined ? undefined : textOf(request, signals);
 }

@@ -183,10 +183,7 @@ const env = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const logOf = ({ bundle }: OtherContainer) => join(bundle, 'runtime.log');
 
 /** In the runtime's own words: the last that it has written. undefined: the failure is none of another runtime. */
-export function otherFailure(
-  at: OtherContainer | undefined,
-  cause: OpError,
-): ContainerError | undefined {
+export function otherFailure(at: OtherContainer | undefined, cause: OpError) {
   if (at === undefined || cause.failure.stage !== 'program') return undefined;
   const log = ifPresent(() => readFileSync(logOf(at), 'utf8')) ?? '';
   const said = /"msg":("(?:[^"\\]|\\.)*")[^\n]*\n?$/.exec(log)?.[1];

@@ -53,11 +53,7 @@ async function logs(cli: Cli, [word]: readonly string[], flags: LogFlags) {
 
 type Meant = { readonly pod: Pod } | { readonly selection: Selection; readonly named: string };
 
-async function podsMeant(
-  cli: Cli,
-  word: string | undefined,
-  labelSelector: string | undefined,
-): Promise<Meant> {
+async function podsMeant(cli: Cli, word: string | undefined, labelSelector: string | undefined) {
   if (word !== undefined && labelSelector !== undefined)
     throw new UsageError('give a pod or -l, not both');
   const namespace = await cli.namespace();
