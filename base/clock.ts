@@ -11,16 +11,14 @@ export interface Clock {
 /** What is longer overflows a timer's 32 bits and fires at once: a loop that waits for a far deadline would spin. */
 const longestTimerMs = 24 * 24 * 60 * 60 * 1000;
 
-export function systemClock(): Clock {
-  return {
-    now: () => Date.now(),
-    monotonic: () => performance.now(),
-    after(ms, fn) {
-      const timer = setTimeout(fn, Math.min(ms, longestTimerMs));
-      return () => clearTimeout(timer);
-    },
-  };
-}
+export const systemClock = (): Clock => ({
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, fn) {
+    const timer = setTimeout(fn, Math.min(ms, longestTimerMs));
+    return () => clearTimeout(timer);
+  },
+});
 
 /** Resolves after `ms`, or rejects with the signal's reason as soon as it aborts. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {

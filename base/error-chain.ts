@@ -14,11 +14,10 @@ export function errorChain(error: unknown, depth = 10): string {
 }
 
 /** An error of `work` says which setting it was about: "--data-dir /x: EACCES …". */
-export async function about<T>(setting: string, work: Promise<T>): Promise<T> {
-  return work.catch((cause: unknown) => {
+export const about = async <T>(setting: string, work: Promise<T>): Promise<T> =>
+  work.catch((cause: unknown) => {
     throw new Error(setting, { cause });
   });
-}
 
 /** The innermost error: what really happened. */
 export function rootCause(error: unknown): unknown {

@@ -158,12 +158,11 @@ export function splitFlags(argv: readonly string[], flags: Flags) {
 }
 
 /** The help of a role: its flags, one a line. */
-export function formatFlags(flags: Flags): string {
-  return Object.entries(flags)
+export const formatFlags = (flags: Flags): string =>
+  Object.entries(flags)
     .map(([name, { look }]) => {
       const { about, value, fallback, letter } = look;
       const left = `  ${letter ? `-${letter}, ` : ''}--${name}${value === undefined ? '' : ` ${value}`}`;
       return `${left.padEnd(30)} ${about}${fallback === undefined ? '' : ` (default ${fallback})`}`;
     })
     .join('\n');
-}

@@ -8,13 +8,11 @@ export interface Rng {
   bytes(size: number): Buffer;
 }
 
-export function systemRng(): Rng {
-  return {
-    fraction: () => randomBytes(4).readUInt32LE() / 2 ** 32,
-    uuid: () => randomUUID(),
-    bytes: (size) => randomBytes(size),
-  };
-}
+export const systemRng = (): Rng => ({
+  fraction: () => randomBytes(4).readUInt32LE() / 2 ** 32,
+  uuid: () => randomUUID(),
+  bytes: (size) => randomBytes(size),
+});
 
 /** Without vowels and look-alikes, so that no word and no confusion can come out: as in Kubernetes' names. */
 export const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789';

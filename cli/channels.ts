@@ -49,12 +49,11 @@ export async function openChannels(connection: Connection, request: ApiRequest) 
   return { channel, closed, close: () => socket.terminate() };
 }
 
-function opened(socket: WebSocket, connection: Connection): Promise<void> {
-  return new Promise((resolve, reject) => {
+const opened = (socket: WebSocket, connection: Connection): Promise<void> =>
+  new Promise((resolve, reject) => {
     socket.once('open', resolve);
     socket.once('error', (error) => reject(unreachable(connection, error)));
     socket.once('unexpected-response', (_, response: IncomingMessage) => {
       text(response).then((body) => reject(refusal(response.statusCode ?? 0, body)), reject);
     });
   });
-}

@@ -15,15 +15,14 @@ export function findKind(word: string): Kind {
 }
 
 /** "pods,svc", or "all": every kind of that category. Throws UsageError. */
-export function findKinds(words: string): readonly Kind[] {
-  return words
+export const findKinds = (words: string): readonly Kind[] =>
+  words
     .split(',')
     .filter((word) => word !== '')
     .flatMap((word) => {
       const inCategory = kinds.filter(({ categories }) => categories.includes(word));
       return inCategory.length > 0 ? inCategory : [findKind(word)];
     });
-}
 
 export const kindOf = (apiVersion: string, kind: string): Kind | undefined =>
   kinds.find((one) => one.kind === kind && apiVersionOf(one) === apiVersion);

@@ -14,15 +14,14 @@ import { runRelay } from './publish.ts';
 import { orcCommand } from './roles.ts';
 
 /** `orc dev`: brings a cluster up on this machine, waits for Ctrl-C, takes it down. Gives the exit code. */
-export function runDev(argv: readonly string[]): Promise<number> {
-  return runCommand({ name: 'orc dev', help: devHelp, argv }, async () => {
+export const runDev = (argv: readonly string[]): Promise<number> =>
+  runCommand({ name: 'orc dev', help: devHelp, argv }, async () => {
     if (argv[0] === 'relay') return await runRelay(argv.slice(1));
     const config = readDevConfig(argv);
     if (process.getuid?.() !== 0)
       throw new UsageError('orc dev makes namespaces and mounts: run it as root (sudo)');
     return (await runInScope(argv, config)) ?? (await runCluster(config));
   });
-}
 
 async function runCluster(config: DevConfig): Promise<number> {
   const clock = systemClock();

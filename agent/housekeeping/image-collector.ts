@@ -51,9 +51,8 @@ export async function collectImages(deps: ImageCollectorDeps): Promise<boolean> 
 }
 
 /** Those that nobody needs or wants to keep, the one unused for longest first; of equals the one pulled first. Pure. */
-function planCollection(images: readonly ListedImage[], needed: NeededImages) {
-  return images
+const planCollection = (images: readonly ListedImage[], needed: NeededImages) =>
+  images
     .filter(({ isPinned }) => !isPinned)
     .filter(({ id, references }) => ![id, ...references].some((name) => needed.has(name)))
     .toSorted((a, b) => a.lastUsedMs - b.lastUsedMs);
-}

@@ -46,9 +46,8 @@ export function unlessGone<T>(instead: T): (error: unknown) => T {
   };
 }
 
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
-}
+export const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error ? String(error.code) : undefined;
 
 /** Removes what can be removed. Not on this thread: the kernel takes half a millisecond and more for each. */
 async function whyStillThere(directories: Directories): Promise<unknown> {

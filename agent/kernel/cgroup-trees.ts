@@ -62,9 +62,8 @@ export async function findCgroupTrees(
 }
 
 /** Where a controller's files are. */
-export function groupOf(directories: readonly CgroupDirectory[], controller: string) {
-  return directories.find((each) => each.controller === '' || each.controller === controller);
-}
+export const groupOf = (directories: readonly CgroupDirectory[], controller: string) =>
+  directories.find((each) => each.controller === '' || each.controller === controller);
 
 /** Where a parent is below the tree's mount. Throws CgroupError for a relative one that can't be placed. */
 export function positionIn(tree: CgroupTree, parent: string): string {

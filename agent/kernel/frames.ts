@@ -66,22 +66,18 @@ export interface Hello {
   readonly operations: number;
 }
 
-export function decodeHello(bytes: Buffer): Hello {
-  return {
-    version: bytes.readUInt32LE(0),
-    pid: bytes.readUInt32LE(4),
-    operations: bytes.readUInt32LE(8),
-  };
-}
+export const decodeHello = (bytes: Buffer): Hello => ({
+  version: bytes.readUInt32LE(0),
+  pid: bytes.readUInt32LE(4),
+  operations: bytes.readUInt32LE(8),
+});
 
 /** `struct orc_failure` */
-export function decodeFailure(bytes: Buffer): OpFailure {
-  return {
-    index: bytes.readInt32LE(0),
-    errno: bytes.readInt32LE(4),
-    stage: cString(bytes.subarray(8, 8 + limits.STAGE_SIZE)),
-  };
-}
+export const decodeFailure = (bytes: Buffer): OpFailure => ({
+  index: bytes.readInt32LE(0),
+  errno: bytes.readInt32LE(4),
+  stage: cString(bytes.subarray(8, 8 + limits.STAGE_SIZE)),
+});
 
 /** An array of `struct orc_state`. */
 export function decodeStates(bytes: Buffer): readonly ShimContainer[] {

@@ -21,8 +21,7 @@ export function parseMountinfo(text: string): readonly Mount[] {
 }
 
 /** Without the octal escapes of white space. */
-function plain(path: string): string {
-  return path.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+const plain = (path: string): string =>
+  path.replace(/\\([0-7]{3})/g, (_, octal: string) =>
     String.fromCharCode(Number.parseInt(octal, 8)),
   );
-}

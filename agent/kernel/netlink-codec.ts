@@ -63,18 +63,16 @@ export function decodeMessages(bytes: Buffer): readonly NetlinkMessage[] {
 }
 
 /** The fixed structure of a message's kind, and attributes. */
-export function encodeBody(header: Buffer, ...attributes: readonly Attribute[]): Buffer {
-  return Buffer.concat([header, encodeAttributes(attributes)]);
-}
+export const encodeBody = (header: Buffer, ...attributes: readonly Attribute[]): Buffer =>
+  Buffer.concat([header, encodeAttributes(attributes)]);
 
 /** With the bit that netfilter wants on attributes that hold others. */
 export function nested(type: number, ...attributes: readonly Attribute[]): Attribute {
   return [NLA_F_NESTED | type, attributes];
 }
 
-export function encodeAttributes(attributes: readonly Attribute[]): Buffer {
-  return Buffer.concat(attributes.flatMap(encodeAttribute));
-}
+export const encodeAttributes = (attributes: readonly Attribute[]): Buffer =>
+  Buffer.concat(attributes.flatMap(encodeAttribute));
 
 /** By type; nested ones are decoded by calling this again with the value. Of a repeated type the last counts. */
 export function decodeAttributes(bytes: Buffer): ReadonlyMap<number, Buffer> {
@@ -129,6 +127,4 @@ function u32(value: number): Buffer {
   return bytes;
 }
 
-function aligned(length: number): number {
-  return (length + 3) & ~3;
-}
+const aligned = (length: number): number => (length + 3) & ~3;

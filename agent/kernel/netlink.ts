@@ -55,9 +55,7 @@ export function unlessError(name: Harmless): (error: unknown) => undefined {
 }
 
 /** For links, addresses and routes of the network namespace that this process is in now. */
-export function openRouteNetlink(): Netlink {
-  return openNetlink(NETLINK.ROUTE, (message) => message);
-}
+export const openRouteNetlink = (): Netlink => openNetlink(NETLINK.ROUTE, (message) => message);
 
 /** What `requests` would ask, as bytes: for the operation that asks it elsewhere. */
 export function recordNetlink(requests: (netlink: Netlink) => void): Uint8Array {
@@ -73,14 +71,11 @@ export function recordNetlink(requests: (netlink: Netlink) => void): Uint8Array 
 }
 
 /** For nftables, each request as a transaction of its own. */
-export function openNftablesNetlink(): Netlink {
-  return openNetlink(NETLINK.NETFILTER, inBatch);
-}
+export const openNftablesNetlink = (): Netlink => openNetlink(NETLINK.NETFILTER, inBatch);
 
 /** For connection tracking. */
-export function openConntrackNetlink(): Netlink {
-  return openNetlink(NETLINK.NETFILTER, (message) => message);
-}
+export const openConntrackNetlink = (): Netlink =>
+  openNetlink(NETLINK.NETFILTER, (message) => message);
 
 function openNetlink(protocol: number, wrapped: (message: Buffer) => Buffer): Netlink {
   const fd = succeed('netlink socket', socket.openNetlinkSocket(protocol));

@@ -46,8 +46,5 @@ function parse(result: { status: number; output: string; error: string }): reado
 }
 
 /** nft repeats the whole command and marks the place below it; the first lines say what is wrong. */
-function firstComplaint(error: string): string {
-  return (
-    error.trim().split('\n').slice(0, 3).join(' ').slice(0, 500) || 'nft failed without a word'
-  );
-}
+const firstComplaint = (error: string): string =>
+  error.trim().split('\n').slice(0, 3).join(' ').slice(0, 500) || 'nft failed without a word';

@@ -122,9 +122,8 @@ export const namespaces: Field<readonly Namespace[]> = {
 };
 
 /** CLONE_NEW… */
-export function namespaceMask(wanted: readonly Namespace[]): number {
-  return bits(wanted, (name) => cloneFlag[upper(name)]);
-}
+export const namespaceMask = (wanted: readonly Namespace[]): number =>
+  bits(wanted, (name) => cloneFlag[upper(name)]);
 
 /**
  * Where a process, and its shim, has an open namespace: one place for each kind, and 8 to 15 for further user
@@ -135,14 +134,9 @@ export type Slot = Namespace | number;
 export const slot: Field<Slot> = { put: ({ num }, value) => num.push(slotNumber(value)) };
 
 /** `enum orc_space` */
-export function slotNumber(of: Slot): number {
-  return typeof of === 'number' ? of : space[upper(of)];
-}
+export const slotNumber = (of: Slot): number => (typeof of === 'number' ? of : space[upper(of)]);
 
-function upper(name: Namespace): Uppercase<Namespace> {
-  return name.toUpperCase() as Uppercase<Namespace>;
-}
+const upper = (name: Namespace): Uppercase<Namespace> => name.toUpperCase() as Uppercase<Namespace>;
 
-function bits<T>(values: readonly T[], bitOf: (value: T) => number): number {
-  return values.reduce((sum, value) => sum + bitOf(value), 0);
-}
+const bits = <T>(values: readonly T[], bitOf: (value: T) => number): number =>
+  values.reduce((sum, value) => sum + bitOf(value), 0);

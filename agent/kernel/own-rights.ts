@@ -8,9 +8,8 @@ export function ownCapabilities(): bigint {
 }
 
 /** None where securityfs isn't mounted. */
-export function activeModules(): readonly string[] {
-  return (ifPresent(() => readFileSync('/sys/kernel/security/lsm', 'utf8')) ?? '').split(',');
-}
+export const activeModules = (): readonly string[] =>
+  (ifPresent(() => readFileSync('/sys/kernel/security/lsm', 'utf8')) ?? '').split(',');
 
 /** Over this host. */
 export function ownPower(): 'root' | 'root of a user namespace' | 'user' {

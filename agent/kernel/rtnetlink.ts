@@ -50,9 +50,8 @@ export function findLink(netlink: Netlink, name: string): Link | undefined {
   return theLink(netlink, { body, what: `find link ${name}` });
 }
 
-export function findLinkByIndex(netlink: Netlink, index: number): Link | undefined {
-  return theLink(netlink, { body: linkHeader({ index }), what: `find link number ${index}` });
-}
+export const findLinkByIndex = (netlink: Netlink, index: number): Link | undefined =>
+  theLink(netlink, { body: linkHeader({ index }), what: `find link number ${index}` });
 
 export function setLinkUp(netlink: Netlink, index: number): void {
   const body = linkHeader({ index, flags: IFF_UP, change: IFF_UP });
@@ -71,9 +70,7 @@ export function moveLink(
 }
 
 /** A new network namespace has its loopback as number 1, and down. */
-export function loopbackUp(): Uint8Array {
-  return recordNetlink((netlink) => setLinkUp(netlink, 1));
-}
+export const loopbackUp = (): Uint8Array => recordNetlink((netlink) => setLinkUp(netlink, 1));
 
 /** Puts links together that are to be deleted in one go. One that is gone already is fine. */
 export function setLinkGroup(netlink: Netlink, index: number, group: number): void {
@@ -163,9 +160,8 @@ const RT_TABLE_MAIN = 254;
 const RT_SCOPE = { global: 0, link: 253, host: 254 };
 const AF_INET = 2;
 
-function theLink(netlink: Netlink, request: { readonly body: Buffer; readonly what: string }) {
-  return absent(() => netlink.request({ type: RTM_LINK.GET, ...request }), 'ENODEV')?.map(link)[0];
-}
+const theLink = (netlink: Netlink, request: { readonly body: Buffer; readonly what: string }) =>
+  absent(() => netlink.request({ type: RTM_LINK.GET, ...request }), 'ENODEV')?.map(link)[0];
 
 /** struct ifinfomsg */
 function linkHeader(fields: { index?: number; flags?: number; change?: number }): Buffer {
@@ -252,6 +248,5 @@ export function ipv4Bytes(text: string): Buffer {
   return bytes;
 }
 
-function ipv4Text(bytes: Buffer | undefined): string | undefined {
-  return bytes && formatIpv4(bytes.readUInt32BE(0));
-}
+const ipv4Text = (bytes: Buffer | undefined): string | undefined =>
+  bytes && formatIpv4(bytes.readUInt32BE(0));

@@ -71,34 +71,32 @@ interface PodFile {
 export type NetworkFile = Readonly<{ generation: Generation; network: NetworkTable }>;
 
 /** How the ledger's files are written. Secrets are in them only encrypted, bound to their pod. */
-export function assignmentCodec(key: Uint8Array, rng: Rng) {
-  return {
-    encodePod({ configMaps, secrets, userNamespace, ...rest }: PodAssignment): string {
-      const plain = Buffer.from(JSON.stringify([...secrets.values()]));
-      const sealed = seal(plain, { key, context: rest.uid, nonce: rng.bytes(nonceBytes) });
-      const file: PodFile = {
-        ...rest,
-        configMaps: [...configMaps.values()],
-        secrets: sealed.toString('base64'),
-        userNamespace: userNamespace ?? null,
-      };
-      return JSON.stringify(file);
-    },
-    /** Throws when the file is not what was written, or was written with another key. */
-    decodePod(text: string): PodAssignment {
-      const file = JSON.parse(text) as PodFile;
-      const sealed = Buffer.from(file.secrets, 'base64');
-      const secrets = unseal(sealed, { key, context: file.uid }).toString();
-      return {
-        ...file,
-        configMaps: byName(file.configMaps),
-        secrets: byName(JSON.parse(secrets) as Secret[]),
-        runtimeHandler: file.runtimeHandler ?? '',
-        userNamespace: file.userNamespace ?? undefined,
-      };
-    },
-  };
-}
+export const assignmentCodec = (key: Uint8Array, rng: Rng) => ({
+  encodePod({ configMaps, secrets, userNamespace, ...rest }: PodAssignment): string {
+    const plain = Buffer.from(JSON.stringify([...secrets.values()]));
+    const sealed = seal(plain, { key, context: rest.uid, nonce: rng.bytes(nonceBytes) });
+    const file: PodFile = {
+      ...rest,
+      configMaps: [...configMaps.values()],
+      secrets: sealed.toString('base64'),
+      userNamespace: userNamespace ?? null,
+    };
+    return JSON.stringify(file);
+  },
+  /** Throws when the file is not what was written, or was written with another key. */
+  decodePod(text: string): PodAssignment {
+    const file = JSON.parse(text) as PodFile;
+    const sealed = Buffer.from(file.secrets, 'base64');
+    const secrets = unseal(sealed, { key, context: file.uid }).toString();
+    return {
+      ...file,
+      configMaps: byName(file.configMaps),
+      secrets: byName(JSON.parse(secrets) as Secret[]),
+      runtimeHandler: file.runtimeHandler ?? '',
+      userNamespace: file.userNamespace ?? undefined,
+    };
+  },
+});
 
 /** As an assignment holds them. */
 export const byName = <T extends ConfigMap | Secret>(

@@ -120,9 +120,8 @@ function emptyReply(query: dns.DecodedPacket, flag = 0): dns.Packet {
   return { type: 'response', id: query.id ?? 0, flags, questions: query.questions ?? [] };
 }
 
-function udpLimit(edns: dns.OptAnswer | undefined): number {
-  return Math.min(Math.max(edns?.udpPayloadSize ?? 0, classicUdpBytes), maxUdpBytes);
-}
+const udpLimit = (edns: dns.OptAnswer | undefined): number =>
+  Math.min(Math.max(edns?.udpPayloadSize ?? 0, classicUdpBytes), maxUdpBytes);
 
 /** Just the header, for what could not be read further. */
 function bareReply(message: Buffer, rcode: number): Buffer {

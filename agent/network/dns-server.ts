@@ -109,11 +109,10 @@ async function listenUdp(
   socket.on('error', (err) => log.warn({ err, address }, 'the DNS socket failed'));
 }
 
-function send(socket: UdpSocket, bytes: Buffer, { port, address }: RemoteInfo): Promise<void> {
-  return new Promise((resolve, reject) =>
+const send = (socket: UdpSocket, bytes: Buffer, { port, address }: RemoteInfo): Promise<void> =>
+  new Promise((resolve, reject) =>
     socket.send(bytes, port, address, (error) => (error ? reject(error) : resolve())),
   );
-}
 
 async function listenTcp(
   server: Server,

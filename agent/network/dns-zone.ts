@@ -83,6 +83,5 @@ function addHeadless(zone: ZoneBuilder, service: ServiceEntry, name: string): vo
     }
 }
 
-function portName(port: { name: string; protocol: string }, service: string): string {
-  return `_${port.name}._${port.protocol}.${service}`.toLowerCase();
-}
+const portName = (port: { name: string; protocol: string }, service: string): string =>
+  `_${port.name}._${port.protocol}.${service}`.toLowerCase();

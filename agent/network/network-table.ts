@@ -32,12 +32,11 @@ function isCidr(text: string): boolean {
   return cidr !== undefined && `${formatIpv4(cidr.first)}/${cidr.prefix}` === text;
 }
 
-function portsOf(service: ServiceEntry): readonly number[] {
-  return service.ports.flatMap(({ port, nodePort = port, endpoints }) => [
+const portsOf = (service: ServiceEntry): readonly number[] =>
+  service.ports.flatMap(({ port, nodePort = port, endpoints }) => [
     ...[port, nodePort],
     ...endpoints.map((each) => each.port),
   ]);
-}
 
 function addressesOf(service: ServiceEntry): readonly string[] {
   const endpoints = service.ports.flatMap((port) => port.endpoints.map(({ ip }) => ip));
@@ -50,6 +49,5 @@ function refuse(detail: string): never {
 }
 
 /** A node knows itself in the table by its pod CIDR. */
-export function ownAddress(table: NetworkTable): string | undefined {
-  return table.nodes.find((node) => node.podCidr === table.podCidr)?.address;
-}
+export const ownAddress = (table: NetworkTable): string | undefined =>
+  table.nodes.find((node) => node.podCidr === table.podCidr)?.address;

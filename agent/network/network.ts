@@ -129,9 +129,8 @@ function allocate(book: AddressBook, table: NetworkTable, uid: string): string {
   return podIp;
 }
 
-function podsByLink(book: AddressBook): ReadonlyMap<string, string> {
-  return new Map(book.list().map(({ uid, podIp }) => [podLinkName(uid), podIp]));
-}
+const podsByLink = (book: AddressBook): ReadonlyMap<string, string> =>
+  new Map(book.list().map(({ uid, podIp }) => [podLinkName(uid), podIp]));
 
 /**
  * Without forwarding the host routes nothing. A redirect would tell a pod that reached itself through a service of a

@@ -57,9 +57,8 @@ export function podLinks(parts: PodLinkParts) {
 }
 
 /** The name of a pod's host end: as long as a link's name may be, so that no two pods of a node share it. */
-export function podLinkName(uid: string): string {
-  return `${podLinkPrefix}${createHash('sha256').update(uid).digest('hex').slice(0, 12)}`;
-}
+export const podLinkName = (uid: string): string =>
+  `${podLinkPrefix}${createHash('sha256').update(uid).digest('hex').slice(0, 12)}`;
 
 /** Rules match on it: no other link of the host may be called so. */
 export const podLinkPrefix = 'orc';

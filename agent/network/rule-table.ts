@@ -62,12 +62,10 @@ export function planRules(state: RuleState, next: RuleTable) {
 }
 
 /** What is in the kernel once the plan for `table` has been carried out. */
-export function ruleStateOf(table: RuleTable): RuleState {
-  return {
-    sets: new Map([...table.sets].map(([name, set]) => [name, set.elements ?? new Map()])),
-    chains: new Map([...table.chains].map(([name, chain]) => [name, fingerprint(chain)])),
-  };
-}
+export const ruleStateOf = (table: RuleTable): RuleState => ({
+  sets: new Map([...table.sets].map(([name, set]) => [name, set.elements ?? new Map()])),
+  chains: new Map([...table.chains].map(([name, chain]) => [name, fingerprint(chain)])),
+});
 
 /** From the objects that `nft -j list table` prints. Sources: libnftables-json(5). */
 export function observeRules(objects: readonly unknown[]): RuleState {
@@ -82,13 +80,11 @@ export function observeRules(objects: readonly unknown[]): RuleState {
   return { sets, chains };
 }
 
-function addElement(set: string, key: string, value = ''): string {
-  return `add element ${ruleTableName} ${set} { ${value ? `${key} : ${value}` : key} }`;
-}
+const addElement = (set: string, key: string, value = ''): string =>
+  `add element ${ruleTableName} ${set} { ${value ? `${key} : ${value}` : key} }`;
 
-function deleteElement(set: string, key: string): string {
-  return `delete element ${ruleTableName} ${set} { ${key} }`;
-}
+const deleteElement = (set: string, key: string): string =>
+  `delete element ${ruleTableName} ${set} { ${key} }`;
 
 interface ListedObject {
   readonly set?: ListedSet;
@@ -110,20 +106,18 @@ function observedElement(element: unknown): [string, string] {
   return [text, value?.goto ? `goto ${value.goto.target}` : ''];
 }
 
-function newSets(state: RuleState, next: RuleTable): string[] {
-  return [...next.sets]
+const newSets = (state: RuleState, next: RuleTable): string[] =>
+  [...next.sets]
     .filter(([name]) => !state.sets.has(name))
     .map(([name, set]) => `add ${set.kind} ${ruleTableName} ${name} { ${set.definition} }`);
-}
 
-function newChains(state: RuleState, next: RuleTable): string[] {
-  return [...next.chains]
+const newChains = (state: RuleState, next: RuleTable): string[] =>
+  [...next.chains]
     .filter(([name]) => !state.chains.has(name))
     .map(([name, { hook }]) => {
       const place = hook === undefined ? '' : ` { ${hook}; policy accept; }`;
       return `add chain ${ruleTableName} ${name}${place}`;
     });
-}
 
 function changedRules(state: RuleState, next: RuleTable): string[] {
   return [...next.chains].flatMap(([name, chain]) => {
@@ -139,18 +133,13 @@ function changedRules(state: RuleState, next: RuleTable): string[] {
 }
 
 /** What of `some` isn't the same in `others`. */
-function differing(some: Elements, others: Elements = new Map()): readonly [string, string][] {
-  return [...some].filter(([key, value]) => others.get(key) !== value);
-}
+const differing = (some: Elements, others: Elements = new Map()): readonly [string, string][] =>
+  [...some].filter(([key, value]) => others.get(key) !== value);
 
-function missing(state: ReadonlyMap<string, unknown>, next: ReadonlyMap<string, unknown>) {
-  return [...state.keys()].filter((name) => !next.has(name));
-}
+const missing = (state: ReadonlyMap<string, unknown>, next: ReadonlyMap<string, unknown>) =>
+  [...state.keys()].filter((name) => !next.has(name));
 
-function flush(chain: string): string {
-  return `flush chain ${ruleTableName} ${chain}`;
-}
+const flush = (chain: string): string => `flush chain ${ruleTableName} ${chain}`;
 
-function fingerprint(chain: RuleChain): string {
-  return createHash('sha256').update(chain.rules.join('\n')).digest('hex').slice(0, 16);
-}
+const fingerprint = (chain: RuleChain): string =>
+  createHash('sha256').update(chain.rules.join('\n')).digest('hex').slice(0, 16);

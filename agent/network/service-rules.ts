@@ -50,9 +50,7 @@ const verdictMap = (key: string, elements: ReadonlyMap<string, string>): RuleSet
 /** Of the set that says which source address a pod's link may carry. */
 export const podSet = 'pods';
 
-export function podElement(link: string, ip: string): string {
-  return `${link} . ${ip}`;
-}
+export const podElement = (link: string, ip: string): string => `${link} . ${ip}`;
 
 const podSetDefinition = 'type ifname . ipv4_addr;';
 const podLink = `"${podLinkPrefix}*"`;

@@ -28,9 +28,8 @@ export async function makeGroup(call: Call, of: { readonly id: string; readonly 
 }
 
 /** The group of linux.cgroupsPath, which must be a new one: "/…" from the hierarchies' roots, else below the caller's own. */
-async function makeGroupAt(call: Call, spec: OciSpec, path: string): Promise<Directories> {
-  return ensureGroup(call, { spec, path, isNew: true });
-}
+const makeGroupAt = async (call: Call, spec: OciSpec, path: string): Promise<Directories> =>
+  ensureGroup(call, { spec, path, isNew: true });
 
 function mustBeUnused(directories: Directories): void {
   if (isFrozen(directories)) throw new CommandError("container's cgroup unexpectedly frozen");

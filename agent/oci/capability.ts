@@ -11,11 +11,10 @@ export const allCapabilities: readonly string[] = `CHOWN DAC_OVERRIDE DAC_READ_S
 export const capabilityBit = (name: string): bigint => 1n << BigInt(allCapabilities.indexOf(name));
 
 /** Of names as config.json has them: CAP_CHOWN. Throws OciError. */
-export function capabilityMask(names: readonly string[] = [], field = ''): bigint {
-  return names.reduce((mask, full) => {
+export const capabilityMask = (names: readonly string[] = [], field = ''): bigint =>
+  names.reduce((mask, full) => {
     const name = full.replace(/^CAP_/, '');
     if (full === name || !allCapabilities.includes(name))
       throw new OciError(field, 'invalid', `no capability "${full}"`);
     return mask | capabilityBit(name);
   }, 0n);
-}

@@ -13,6 +13,5 @@ export function hostId(maps: Maps, id: number, field: string): number {
 }
 
 /** As /proc/PID/uid_map is written. */
-export function mapText(maps: Maps = []): string {
-  return maps.map((m) => `${m.containerID} ${m.hostID} ${m.size}\n`).join('');
-}
+export const mapText = (maps: Maps = []): string =>
+  maps.map((m) => `${m.containerID} ${m.hostID} ${m.size}\n`).join('');

@@ -22,23 +22,17 @@ export type LinuxSeccomp = NonNullable<OciLinux['seccomp']>;
 export type OciMount = NonNullable<OciSpec['mounts']>[number] & { readonly below?: string };
 
 /** Throws OciError for the first field that is wrong. Unknown ones are ignored, as the specification wants it. */
-export function parseOciSpec(text: string): OciSpec {
-  return checkOciSpec(parseJson(text));
-}
+export const parseOciSpec = (text: string): OciSpec => checkOciSpec(parseJson(text));
 
 /** The process of an `exec`, as in `--process FILE`. */
-export function parseOciProcess(text: string): OciProcess {
-  return check<OciProcess>(process, parseJson(text), 'process');
-}
+export const parseOciProcess = (text: string): OciProcess =>
+  check<OciProcess>(process, parseJson(text), 'process');
 
 /** `linux.resources` alone, as in `update --resources FILE`. */
-export function parseOciResources(text: string): OciResources {
-  return check<OciResources>(resources, parseJson(text), 'linux.resources');
-}
+export const parseOciResources = (text: string): OciResources =>
+  check<OciResources>(resources, parseJson(text), 'linux.resources');
 
-export function checkOciSpec(value: unknown): OciSpec {
-  return check<OciSpec>(ociSpec, value, '');
-}
+export const checkOciSpec = (value: unknown): OciSpec => check<OciSpec>(ociSpec, value, '');
 
 function check<T>(schema: Parameters<typeof checkShape>[0], value: unknown, path: string): T {
   const known = pruneUnknown(schema, normalize(schema, value));

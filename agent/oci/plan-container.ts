@@ -144,9 +144,7 @@ export function planExec(
 }
 
 /** "0" is the process that writes. */
-function attachTo(path: string): Op {
-  return { op: 'write', path, bytes: Buffer.from('0') };
-}
+const attachTo = (path: string): Op => ({ op: 'write', path, bytes: Buffer.from('0') });
 
 /**
  * As runc and crun: the host's mounts are followed, not led, unless rootfsPropagation says more; without any need, not

@@ -44,14 +44,12 @@ export function planDevices(spec: OciSpec, place: OciPlace): readonly Op[] {
 
 const NODEV = 4;
 
-function planLocks(paths: readonly string[]): readonly Op[] {
-  return [
-    ...paths.map(
-      (target): Op => ({ op: 'bind', source: '', target, inRoot: true, create: false, flags: 0 }),
-    ),
-    { op: 'set-mount', path: '/dev', inRoot: true, set: NODEV },
-  ];
-}
+const planLocks = (paths: readonly string[]): readonly Op[] => [
+  ...paths.map(
+    (target): Op => ({ op: 'bind', source: '', target, inRoot: true, create: false, flags: 0 }),
+  ),
+  { op: 'set-mount', path: '/dev', inRoot: true, set: NODEV },
+];
 
 const bindNode = ({ path }: Device): Op => ({
   ...{ op: 'bind', source: path, target: path, inRoot: true, create: true, flags: 0 },

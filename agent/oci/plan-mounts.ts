@@ -24,11 +24,10 @@ export const isReadOnly = ({ options = [] }: OciMount) =>
   (parseMountOptions(options).own.set & mountFlag.ro) !== 0;
 
 /** Everything that is mounted in the root, in the order of the configuration. Throws OciError. */
-export function planMounts(spec: OciSpec, place: OciPlace): readonly Op[] {
-  return (spec.mounts ?? []).flatMap((mount, i) =>
+export const planMounts = (spec: OciSpec, place: OciPlace): readonly Op[] =>
+  (spec.mounts ?? []).flatMap((mount, i) =>
     planMount(mount, { spec, place, field: `mounts[${i}]` }),
   );
-}
 
 type MountContext = Readonly<{ spec: OciSpec; place: OciPlace; field: string }>;
 
@@ -68,15 +67,13 @@ const targetOf = ({ destination }: OciMount) => ({
   create: true,
 });
 
-function changes({ own, below, propagation, recursivePropagation }: MountOptions) {
-  return {
-    clear: own.clear,
-    recursiveSet: below.set,
-    recursiveClear: below.clear,
-    propagation,
-    recursivePropagation,
-  };
-}
+const changes = ({ own, below, propagation, recursivePropagation }: MountOptions) => ({
+  clear: own.clear,
+  recursiveSet: below.set,
+  recursiveClear: below.clear,
+  propagation,
+  recursivePropagation,
+});
 
 /** Unless asked for: the clone would else keep that of its source. */
 function privately(options: MountOptions): MountOptions {

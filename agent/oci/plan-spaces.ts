@@ -66,12 +66,11 @@ export function spaceOf({ namespaces = [] }: OciLinux, type: OciNamespaceType) {
 }
 
 /** Opens those that are given by a path, while the host's paths are there. */
-export function openSpaces(linux: OciLinux, types: readonly OciNamespaceType[]): readonly Op[] {
-  return types.flatMap((namespace) => {
+export const openSpaces = (linux: OciLinux, types: readonly OciNamespaceType[]): readonly Op[] =>
+  types.flatMap((namespace) => {
     const path = spaceOf(linux, namespace)?.path;
     return path ? [{ op: 'open-space', namespace, path } as const] : [];
   });
-}
 
 /** For a process beside the container's first one. */
 export const joinShared = (linux: OciLinux): readonly Op[] => [
@@ -81,8 +80,7 @@ export const joinShared = (linux: OciLinux): readonly Op[] => [
 
 export const shared = ['network', 'ipc', 'uts'] as const;
 
-export function joins(linux: OciLinux, types: readonly OciNamespaceType[]): readonly Op[] {
-  return types
+export const joins = (linux: OciLinux, types: readonly OciNamespaceType[]): readonly Op[] =>
+  types
     .filter((type) => spaceOf(linux, type) !== undefined)
     .map((namespace) => ({ op: 'join', namespace }));
-}

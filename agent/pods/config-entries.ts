@@ -21,9 +21,8 @@ export function configEntries(
   return decoded(object?.data, kind === 'ConfigMap' ? 'utf8' : 'base64');
 }
 
-export function decoded(
+export const decoded = (
   data: Readonly<Record<string, string>> = {},
   encoding: BufferEncoding = 'base64',
-): ReadonlyMap<string, Buffer> {
-  return new Map(Object.entries(data).map(([key, text]) => [key, Buffer.from(text, encoding)]));
-}
+): ReadonlyMap<string, Buffer> =>
+  new Map(Object.entries(data).map(([key, text]) => [key, Buffer.from(text, encoding)]));

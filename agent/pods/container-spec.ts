@@ -48,12 +48,11 @@ export function containerSpec(input: ContainerSpecInput): ContainerSpec {
   };
 }
 
-function mountsOf(container: Container, volumes: ReadonlyMap<string, VolumeSource>) {
-  return (container.volumeMounts ?? []).flatMap(({ name, mountPath, subPath = '', readOnly }) => {
+const mountsOf = (container: Container, volumes: ReadonlyMap<string, VolumeSource>) =>
+  (container.volumeMounts ?? []).flatMap(({ name, mountPath, subPath = '', readOnly }) => {
     const source = volumes.get(name);
     return source ? [{ source, mountPath, subPath, readOnly: readOnly ?? false }] : [];
   });
-}
 
 function containerResources({ resources }: Container): CgroupResources {
   const { requests = {}, limits = {} } = resources;

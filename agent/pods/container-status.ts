@@ -37,9 +37,8 @@ export function containerStatus(
   };
 }
 
-function hasStarted({ name, startupProbe }: ContainerSpecOfPod, { probes }: PodObservation) {
-  return startupProbe === undefined || probes.get(name)?.startup === true;
-}
+const hasStarted = ({ name, startupProbe }: ContainerSpecOfPod, { probes }: PodObservation) =>
+  startupProbe === undefined || probes.get(name)?.startup === true;
 
 function isReady(container: ContainerSpecOfPod, observed: PodObservation): boolean {
   const { name, readinessProbe } = container;
@@ -52,9 +51,8 @@ const runningState = ({ startedAtMs }: Container): ContainerState => ({
 });
 
 /** Ended for good. */
-function endedState(ended: Container | undefined): ContainerState {
-  return ended ? { terminated: terminated(ended) } : { waiting: { reason: 'ContainerCreating' } };
-}
+const endedState = (ended: Container | undefined): ContainerState =>
+  ended ? { terminated: terminated(ended) } : { waiting: { reason: 'ContainerCreating' } };
 
 /** undefined: it is not waited for anything. */
 function waitingState(

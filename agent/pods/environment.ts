@@ -29,11 +29,10 @@ export function environmentOf(container: Container, input: EnvironmentInput) {
 }
 
 /** $(NAME) of a known name is replaced, $$ is a dollar, anything else stays. Kubernetes' expansion syntax. */
-export function expand(text: string, variables: ReadonlyMap<string, string>): string {
-  return text.replace(/\$(\$|\(([^()]*)\))/g, (whole, kind: string, name: string) =>
+export const expand = (text: string, variables: ReadonlyMap<string, string>): string =>
+  text.replace(/\$(\$|\(([^()]*)\))/g, (whole, kind: string, name: string) =>
     kind === '$' ? '$' : (variables.get(name) ?? whole),
   );
-}
 
 /** WEB_SERVICE_HOST, WEB_PORT_80_TCP_ADDR …: one for each Service of the pod's namespace. */
 function addServiceLinks(
@@ -65,12 +64,10 @@ function addServiceLinks(
 const linkUrl = (protocol: string, address: string, port: number) =>
   `${protocol.toLowerCase()}://${address}:${port}`;
 
-function entriesOf({ configMapRef, secretRef }: EnvFromSource, assignment: PodAssignment) {
-  return [
-    ...(configMapRef ? configEntries(assignment, { kind: 'ConfigMap', ...configMapRef }) : []),
-    ...(secretRef ? configEntries(assignment, { kind: 'Secret', ...secretRef }) : []),
-  ];
-}
+const entriesOf = ({ configMapRef, secretRef }: EnvFromSource, assignment: PodAssignment) => [
+  ...(configMapRef ? configEntries(assignment, { kind: 'ConfigMap', ...configMapRef }) : []),
+  ...(secretRef ? configEntries(assignment, { kind: 'Secret', ...secretRef }) : []),
+];
 
 /** undefined: a key that isn't there and needn't be. */
 function resolved(

@@ -4,9 +4,8 @@ import { parseResolvConf } from '../../base/resolv-conf.ts';
 import type { NetworkTable } from '../ports.ts';
 
 /** The hostname inside: spec.hostname, or the pod's name as far as a hostname may be long. */
-export function hostnameOf(pod: Pod): string {
-  return pod.spec.hostname ?? pod.metadata.name.slice(0, 63).replace(/[-.]+$/, '');
-}
+export const hostnameOf = (pod: Pod): string =>
+  pod.spec.hostname ?? pod.metadata.name.slice(0, 63).replace(/[-.]+$/, '');
 
 /** /etc/hosts of the pod. The pod's own address is known only once its network is; so it is written then. */
 export function hostsFile(pod: Pod, podIp: string | undefined, domain: string): string {
@@ -34,10 +33,9 @@ export function resolvConf(pod: Pod, network: NetworkTable | undefined, nodeReso
 }
 
 /** LOG_DIR/NAMESPACE_POD_UID/CONTAINER/ATTEMPT.log, as the kubelet lays logs out. */
-export function containerLogPath(
+export const containerLogPath = (
   logDir: string,
   { namespace = '', name, uid }: Pod['metadata'],
   container: { readonly name: string; readonly attempt: number },
-): string {
-  return join(logDir, `${namespace}_${name}_${uid}`, container.name, `${container.attempt}.log`);
-}
+): string =>
+  join(logDir, `${namespace}_${name}_${uid}`, container.name, `${container.attempt}.log`);

@@ -77,14 +77,13 @@ export const isGone = ({ sandbox, network, volumes }: PodObservation): boolean =
   sandbox === undefined && network === undefined && volumes === 'none';
 
 /** The newest attempt of a container, running or ended. */
-export function newestOf(observed: PodObservation, name: string): Container | undefined {
-  return observed.containers
+export const newestOf = (observed: PodObservation, name: string): Container | undefined =>
+  observed.containers
     .filter((c) => c.id.name === name)
     .reduce<Container | undefined>(
       (newest, c) => (newest === undefined || c.id.attempt > newest.id.attempt ? c : newest),
       memoryOf(observed, name).lost,
     );
-}
 
 /** Ended for good or lost: nothing of it runs. */
 export const hasEnded = (container: Container): boolean => container.state !== 'running';

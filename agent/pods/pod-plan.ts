@@ -94,13 +94,12 @@ function graceMsOf(pod: Pod): number {
 }
 
 /** The last but one is kept, for `lastState` and `logs --previous`; older ones go. */
-function planOldAttempts(observed: PodObservation): Plan {
-  return observed.containers
+const planOldAttempts = (observed: PodObservation): Plan =>
+  observed.containers
     .filter(
       (c) => hasEnded(c) && c.id.attempt < (newestOf(observed, c.id.name)?.id.attempt ?? 0) - 1,
     )
     .map((c) => ({ kind: 'remove-container', id: c.id }));
-}
 
 function planTeardown(observed: PodObservation, graceMs: number): Plan {
   const running = observed.containers.filter(isRunning);

@@ -71,13 +71,12 @@ function containerEnds(containers: ContainerPort): ContainerEnds {
   };
 }
 
-async function exec(target: ExecTarget, options: PodReachOptions): Promise<ExecSession> {
-  return options.containers.exec(running(await find(target, options)), {
+const exec = async (target: ExecTarget, options: PodReachOptions): Promise<ExecSession> =>
+  options.containers.exec(running(await find(target, options)), {
     command: target.command,
     stdin: target.stdin,
     terminal: target.tty ? (target.size ?? { columns: 80, rows: 24 }) : undefined,
   });
-}
 
 async function attach(target: AttachTarget, options: PodReachOptions): Promise<ExecSession> {
   const found = await find(target, options);

@@ -5,9 +5,8 @@ const firstRealTime = 34;
 const lastSignal = 64;
 
 /** An image's STOPSIGNAL ("SIGINT", "INT", "2", "SIGRTMIN+3"); SIGTERM without one, or with one that nobody knows. */
-export function stopSignalNumber(stopSignal: string | undefined): number {
-  return numbered(stopSignal ?? '') ?? named(stopSignal ?? '') ?? constants.signals.SIGTERM;
-}
+export const stopSignalNumber = (stopSignal: string | undefined): number =>
+  numbered(stopSignal ?? '') ?? named(stopSignal ?? '') ?? constants.signals.SIGTERM;
 
 function numbered(text: string): number | undefined {
   const number = /^\d+$/.test(text) ? Number(text) : 0;

@@ -5,15 +5,14 @@ import type { VolumeFile, VolumeSpec } from '../ports.ts';
 import { ConfigProblem, type ConfigReference, configEntries, decoded } from './config-entries.ts';
 
 /** The volumes of a pod, as the volume port wants them. Pure. Throws ConfigProblem: what it waits for. */
-export function volumeSpecs(assignment: PodAssignment): readonly VolumeSpec[] {
-  return (assignment.pod.spec.volumes ?? []).map((volume) => {
+export const volumeSpecs = (assignment: PodAssignment): readonly VolumeSpec[] =>
+  (assignment.pod.spec.volumes ?? []).map((volume) => {
     try {
       return volumeSpec(volume, assignment);
     } catch (cause) {
       throw new ConfigProblem(`MountVolume.SetUp failed for volume "${volume.name}"`, { cause });
     }
   });
-}
 
 function volumeSpec(volume: Volume, assignment: PodAssignment): VolumeSpec {
   const owner = ownerOf(assignment);
@@ -64,8 +63,7 @@ function filesOf(
 }
 
 /** Changes whenever a ConfigMap or Secret of the assignment does. */
-export function volumesSignature({ configMaps, secrets }: PodAssignment): string {
-  return [...configMaps.values(), ...secrets.values()]
+export const volumesSignature = ({ configMaps, secrets }: PodAssignment): string =>
+  [...configMaps.values(), ...secrets.values()]
     .map(({ metadata }) => `${metadata.uid}/${metadata.resourceVersion}`)
     .join(' ');
-}

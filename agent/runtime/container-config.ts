@@ -267,9 +267,7 @@ function wantedCapabilities(security: ContainerSecurity, ownUserNamespace: boole
   return [...before, ...add].filter((name) => !drop.includes(name));
 }
 
-function normalize(name: string): string {
-  return name.toUpperCase().replace(/^CAP_/, '');
-}
+const normalize = (name: string): string => name.toUpperCase().replace(/^CAP_/, '');
 
 function refuseUnknown(names: readonly string[]): void {
   const unknown = names.find((name) => name !== 'ALL' && !allCapabilities.includes(name));

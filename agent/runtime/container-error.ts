@@ -19,9 +19,8 @@ export class ContainerError extends ReasonError<ContainerErrorReason> {
   override readonly name = 'ContainerError';
 }
 
-export function configError(message: string): ContainerError {
-  return new ContainerError('CreateContainerConfigError', message);
-}
+export const configError = (message: string): ContainerError =>
+  new ContainerError('CreateContainerConfigError', message);
 
 type SandboxErrorReason =
   | 'CreatePodSandboxError'

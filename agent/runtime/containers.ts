@@ -35,17 +35,15 @@ import { removeDirectory } from './remove-directory.ts';
 import { ensureTmpfs, inShim, planOverlay } from './root-mount.ts';
 import { makeTerminationLog, readTerminationLog } from './termination-log.ts';
 
-export function containerPort(context: ContainerContext): ContainerPort {
-  return {
-    start: (spec, signal) => start(context, spec, signal),
-    kill: (id, signal) => kill(context, id, signal),
-    list: (uid) => list(context, uid),
-    remove: (id) => remove(context, id),
-    exec: (id, request) => execInContainer(context, id, request),
-    attach: (id, stdin) => attachToContainer(context, id, stdin),
-    onChange: (listener) => context.shims.onChange(listener),
-  };
-}
+export const containerPort = (context: ContainerContext): ContainerPort => ({
+  start: (spec, signal) => start(context, spec, signal),
+  kill: (id, signal) => kill(context, id, signal),
+  list: (uid) => list(context, uid),
+  remove: (id) => remove(context, id),
+  exec: (id, request) => execInContainer(context, id, request),
+  attach: (id, stdin) => attachToContainer(context, id, stdin),
+  onChange: (listener) => context.shims.onChange(listener),
+});
 
 async function start(context: ContainerContext, spec: ContainerSpec, signal: AbortSignal) {
   signal.throwIfAborted();

@@ -70,13 +70,12 @@ function isHiddenBelow(layer: string, relative: string): boolean {
   return false;
 }
 
-function readBounded(path: string, shown: string): string {
-  return readForeign(path, (file, status) => {
+const readBounded = (path: string, shown: string): string =>
+  readForeign(path, (file, status) => {
     if (!status.isFile()) throw refused(shown, 'not a regular file');
     if (status.size > MAX_BYTES) throw refused(shown, `larger than ${MAX_BYTES} bytes`);
     return fs.readFileSync(file, 'utf8');
   });
-}
 
 /** Opens what a container may have put there: no link is followed, and no pipe is waited for. */
 export function readForeign<T>(path: string, read: (file: number, status: fs.Stats) => T): T {

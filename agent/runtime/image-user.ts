@@ -89,29 +89,23 @@ function parseId(text: string, what: 'user' | 'group', shown: string): number {
   return id;
 }
 
-function findById(users: readonly PasswdEntry[], text: string): PasswdEntry | undefined {
-  return /^\d{1,10}$/.test(text) ? users.find((user) => user.uid === Number(text)) : undefined;
-}
+const findById = (users: readonly PasswdEntry[], text: string): PasswdEntry | undefined =>
+  /^\d{1,10}$/.test(text) ? users.find((user) => user.uid === Number(text)) : undefined;
 
-function parsePasswd(text: string): readonly PasswdEntry[] {
-  return fieldsOf(text).flatMap(([name = '', , uid = '', gid = '', , home = '']) =>
+const parsePasswd = (text: string): readonly PasswdEntry[] =>
+  fieldsOf(text).flatMap(([name = '', , uid = '', gid = '', , home = '']) =>
     isId(uid) && isId(gid) && name !== ''
       ? [{ name, uid: Number(uid), gid: Number(gid), home }]
       : [],
   );
-}
 
-function parseGroup(text: string): readonly GroupEntry[] {
-  return fieldsOf(text).flatMap(([name = '', , gid = '', members = '']) =>
+const parseGroup = (text: string): readonly GroupEntry[] =>
+  fieldsOf(text).flatMap(([name = '', , gid = '', members = '']) =>
     isId(gid) && name !== '' ? [{ name, gid: Number(gid), members: members.split(',') }] : [],
   );
-}
 
-function fieldsOf(text: string): readonly (readonly string[])[] {
-  return text.split('\n').map((line) => line.trim().split(':'));
-}
+const fieldsOf = (text: string): readonly (readonly string[])[] =>
+  text.split('\n').map((line) => line.trim().split(':'));
 
 /** A line with an id that can't be is no line: it must not be found by its name either. */
-function isId(text: string): boolean {
-  return /^\d{1,10}$/.test(text) && Number(text) <= MAX_ID;
-}
+const isId = (text: string): boolean => /^\d{1,10}$/.test(text) && Number(text) <= MAX_ID;

@@ -34,6 +34,5 @@ function quota(milli: number): number {
 }
 
 /** As the kubelet: 1 core = 1024 shares, never under 2. */
-function cpuShares(milli: number): number {
-  return Math.min(262_144, Math.max(2, Math.floor((milli * 1024) / 1000)));
-}
+const cpuShares = (milli: number): number =>
+  Math.min(262_144, Math.max(2, Math.floor((milli * 1024) / 1000)));

@@ -51,9 +51,8 @@ export const podCgroupPrefix = 'pod';
 export const shimCgroupPrefix = 'shim';
 
 /** One attempt's name in its shim, its cgroup and its directory: "web-0". */
-export function containerKey({ name, attempt }: ContainerId): string {
-  return `${assertFileName(name)}-${attempt}`;
-}
+export const containerKey = ({ name, attempt }: ContainerId): string =>
+  `${assertFileName(name)}-${attempt}`;
 
 /** The other way round; undefined for a name that no attempt has. */
 export function parseContainerKey(uid: string, key: string): ContainerId | undefined {

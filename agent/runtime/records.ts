@@ -48,26 +48,22 @@ export function readSandboxRecord(paths: PodPaths): SandboxRecord | undefined {
 }
 
 /** Uids of every sandbox that has left something on this host. */
-export function recordedSandboxes(dirs: RuntimeDirectories): readonly string[] {
-  return namesIn(join(dirs.dataDir, 'pods'));
-}
+export const recordedSandboxes = (dirs: RuntimeDirectories): readonly string[] =>
+  namesIn(join(dirs.dataDir, 'pods'));
 
 export function writeContainerRecord(directory: string, record: ContainerRecord): void {
   writeRecord(join(directory, 'container.json'), record);
 }
 
-export function readContainerRecord(directory: string): ContainerRecord | undefined {
-  return readRecord<ContainerRecord>(join(directory, 'container.json'));
-}
+export const readContainerRecord = (directory: string): ContainerRecord | undefined =>
+  readRecord<ContainerRecord>(join(directory, 'container.json'));
 
 /** Names of a pod's container directories. */
-export function recordedContainers(dirs: RuntimeDirectories, uid: string): readonly string[] {
-  return namesIn(podPaths(dirs, uid).containers);
-}
+export const recordedContainers = (dirs: RuntimeDirectories, uid: string): readonly string[] =>
+  namesIn(podPaths(dirs, uid).containers);
 
-function namesIn(directory: string): readonly string[] {
-  return ifPresent(() => readdirSync(directory)) ?? [];
-}
+const namesIn = (directory: string): readonly string[] =>
+  ifPresent(() => readdirSync(directory)) ?? [];
 
 /** Old or new for whoever reads it. Not synced: what it tells of is gone as well after a crash of the host. */
 function writeRecord(path: string, record: SandboxRecord | ContainerRecord): void {

@@ -201,9 +201,8 @@ async function dial(context: RuntimeContext, uid: string, port: number): Promise
 
 const NOBODY = 65_534;
 
-function lost(uid: string): SandboxError {
-  return new SandboxError('SandboxLost', `sandbox ${uid} is lost: remove it first`);
-}
+const lost = (uid: string): SandboxError =>
+  new SandboxError('SandboxLost', `sandbox ${uid} is lost: remove it first`);
 
 /**
  * The shim is asked first, which is quick; the groups' removal kills whatever is left of a pod

@@ -114,9 +114,8 @@ type BulkCall = ClientDuplexStream<BulkFrame, BulkFrame>;
 type Frame = NonNullable<BulkFrame['frame']>;
 
 /** False: taken, but wait for 'drain'. What comes after the end goes nowhere. */
-function sendFrame(call: BulkCall, frame: Frame): boolean {
-  return call.destroyed || call.writableEnded || call.write({ frame });
-}
+const sendFrame = (call: BulkCall, frame: Frame): boolean =>
+  call.destroyed || call.writableEnded || call.write({ frame });
 
 /** The last frame, and the end of this side. */
 function finish(call: BulkCall, frame: Frame): void {

@@ -61,8 +61,7 @@ export function flawOf({ certificate }: NodeIdentity, now: number): string | und
   return undefined;
 }
 
-function requestRenewal(client: AgentLinkClient, csr: string): Promise<RenewResponse> {
-  return new Promise((resolve, reject) => {
+const requestRenewal = (client: AgentLinkClient, csr: string): Promise<RenewResponse> =>
+  new Promise((resolve, reject) => {
     client.renew({ csr }, (error, response) => (error ? reject(error) : resolve(response)));
   });
-}

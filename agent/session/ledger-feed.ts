@@ -58,15 +58,13 @@ const generationOf = ({
   generation?: wire.Generation | undefined;
 }): wire.Generation => generation ?? { epoch: 0, revision: 0 };
 
-function newAssignment(message: wire.AssignPod): NewAssignment {
-  return {
-    uid: message.uid,
-    pod: JSON.parse(message.podJson) as Pod,
-    configMaps: byName(message.configMapJson.map((json) => JSON.parse(json) as ConfigMap)),
-    secrets: byName(message.secretJson.map((json) => JSON.parse(json) as Secret)),
-    runtimeHandler: message.runtimeHandler,
-  };
-}
+const newAssignment = (message: wire.AssignPod): NewAssignment => ({
+  uid: message.uid,
+  pod: JSON.parse(message.podJson) as Pod,
+  configMaps: byName(message.configMapJson.map((json) => JSON.parse(json) as ConfigMap)),
+  secrets: byName(message.secretJson.map((json) => JSON.parse(json) as Secret)),
+  runtimeHandler: message.runtimeHandler,
+});
 
 const emptyTable = (welcome: wire.Welcome): NetworkTable => ({
   podCidr: welcome.podCidr,

@@ -7,20 +7,18 @@ import { conditionSection } from './describe-any.ts';
 import type { Description, Fact } from './sections.ts';
 
 /** `sets`: those that it controls. Pure. */
-export function describeDeployment(
+export const describeDeployment = (
   deployment: Deployment,
   { sets, pods }: { readonly sets: readonly ReplicaSet[]; readonly pods: readonly Pod[] },
   now: number,
-): Description {
-  return {
-    facts: deploymentFacts(deployment),
-    sections: [
-      { title: 'REVISIONS', ...revisionTable(sets, now) },
-      { title: `PODS (${pods.length})`, ...podTable(pods, now) },
-      conditionSection(deployment.status.conditions, now),
-    ],
-  };
-}
+): Description => ({
+  facts: deploymentFacts(deployment),
+  sections: [
+    { title: 'REVISIONS', ...revisionTable(sets, now) },
+    { title: `PODS (${pods.length})`, ...podTable(pods, now) },
+    conditionSection(deployment.status.conditions, now),
+  ],
+});
 
 function deploymentFacts({ spec, status }: Deployment): readonly Fact[] {
   const { replicas, strategy, template } = spec;

@@ -41,11 +41,10 @@ function addEntry(tar: ReturnType<typeof pack>, file: LayerFile): void {
 }
 
 /** Every file below a directory for which `keep` (given its relative path) holds. */
-export function filesBelow(root: string, keep: (path: string) => boolean): readonly LayerFile[] {
-  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+export const filesBelow = (root: string, keep: (path: string) => boolean): readonly LayerFile[] =>
+  readdirSync(root, { recursive: true, encoding: 'utf8' })
     .filter(keep)
     .flatMap((path) => layerFile(root, path));
-}
 
 function layerFile(root: string, path: string): readonly LayerFile[] {
   const stat = lstatSync(join(root, path));

@@ -35,14 +35,13 @@ export async function startRegistry(options: RegistryOptions) {
 export type Registry = Awaited<ReturnType<typeof startRegistry>>;
 
 /** JSON is YAML. */
-function configuration({ address, port, dataDir }: RegistryOptions): string {
-  return JSON.stringify({
+const configuration = ({ address, port, dataDir }: RegistryOptions): string =>
+  JSON.stringify({
     version: 0.1,
     log: { level: 'info', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: join(dataDir, 'storage') }, delete: { enabled: true } },
     http: { addr: `${address}:${port}` },
   });
-}
 
 /** From its log: with port 0 nothing else tells, and from another network namespace nothing else can be asked. */
 async function listeningAddress(child: ChildProcess): Promise<string> {
