@@ -13,18 +13,7 @@ import { planRequest } from '../oci/plan-request.ts';
 import { planSpaces } from '../oci/plan-spaces.ts';
 import { type Call, CommandError, type Given } from './call.ts';
 import { birthplace, ensureGroup, makeGroup } from './container-cgroup.ts';
-import {
-  claim,
-  find,
-  forget,
-  isAlive,
-  isWaiting,
-  leaveGate,
-  processState,
-  type Stored,
-  saveConfig,
-  saveRecord,
-} from './container-state.ts';
+import * as state from './container-state.ts';
 import { removeStopped } from './end.ts';
 import { first, type HookSubject, runHooks } from './hooks.ts';
 import { placeFor, subjectOf } from './place.ts';
@@ -35,10 +24,10 @@ import { startScope } from './systemd-scope.ts';
 export async function run(call: Call, given: Given<'run'>): Promise<number> {
   const { options, id } = given;
   const made = await createContainer(call, given);
-  const stored = find(call.root, id);
+  const stored = state.find(call.root, id);
   try {
     await made.goOn();
-    leaveGate(stored);
+    state.leaveGate(stored);
   } catch (error) {
     await removeStopped(call, stored);
     throw error;
@@ -52,22 +41,22 @@ export async function run(call: Call, given: Given<'run'>): Promise<number> {
 
 /** Lets go on what an earlier call has created. */
 export async function start(call: Call, { id }: Given<'start'>): Promise<void> {
-  const stored = find(call.root, id);
+  const stored = state.find(call.root, id);
   const { directory, record, spec } = stored;
-  if (!isAlive(stored)) throw new CommandError('cannot start a container that has stopped');
-  if (!isWaiting(stored)) throw new CommandError('cannot start an already running container');
+  if (!state.isAlive(stored)) throw new CommandError('cannot start a container that has stopped');
+  if (!state.isWaiting(stored)) throw new CommandError('cannot start an already running container');
   const subject = subjectOf(call, stored);
   const { pid } = record;
   const plan = call.power === 'user' ? planRootless : planContainer;
   const ops = plan(spec, { ...subject.place, gate: directory });
   const onSync = () => runHooks(call, subject, { kind: 'startContainer', status: 'created', pid });
   await call.front.meet(first, { pid, gate: directory, onSync }).catch(inTheirWords(ops));
-  leaveGate(stored);
+  state.leaveGate(stored);
   await afterStart(call, subject, stored);
 }
 
 /** A hook that fails ends the container: runtime.md, "Lifecycle". */
-async function afterStart(call: Call, subject: HookSubject, stored: Stored): Promise<void> {
+async function afterStart(call: Call, subject: HookSubject, stored: state.Stored): Promise<void> {
   try {
     await runHooks(call, subject, { kind: 'poststart', status: 'running', pid: stored.record.pid });
   } catch (error) {
@@ -93,16 +82,16 @@ async function createContainer(call: Call, given: Given<'run'>): Promise<Created
   const within = (path: string) => resolve(call.front.called.directory, path);
   const bundle = within(options.bundle ?? '.');
   const spec = readConfig(call, within(options.config ?? join(bundle, 'config.json')));
-  const directory = claim(call.root, id);
+  const directory = state.claim(call.root, id);
   let cgroups: readonly CgroupDirectory[] = [];
   const remember = (pid: number, creating: boolean) => {
     const created = new Date(call.clock.now()).toISOString();
-    const { startTicks = 0 } = processState(pid) ?? {};
+    const { startTicks = 0 } = state.processState(pid) ?? {};
     const owner = ownName();
-    saveRecord(directory, { id, pid, startTicks, bundle, created, owner, cgroups, creating });
+    state.saveRecord(directory, { id, pid, startTicks, bundle, created, owner, cgroups, creating });
   };
   try {
-    saveConfig(directory, spec);
+    state.saveConfig(directory, spec);
     remember(0, true);
     const scope = call.cgroups === 'systemd' ? await scopeOf(call, { id, spec }) : undefined;
     cgroups = scope
@@ -118,7 +107,7 @@ async function createContainer(call: Call, given: Given<'run'>): Promise<Created
   } catch (error) {
     await call.front.kill(first, constants.signals.SIGKILL);
     await removeGroup(cgroups, call.clock).catch((cause: unknown) => call.warn(errorChain(cause)));
-    forget({ directory });
+    state.forget({ directory });
     throw error;
   }
 }

@@ -2,13 +2,7 @@ import type { Container } from '../../api/container.ts';
 import type { Pod } from '../../api/pod.ts';
 import { milliOf, wholeOf } from '../../api/quantity.ts';
 import type { PodAssignment } from '../ledger/assignment.ts';
-import type {
-  CgroupResources,
-  ContainerSecurity,
-  ContainerSpec,
-  Image,
-  VolumeSource,
-} from '../ports.ts';
+import type * as ports from '../ports.ts';
 import { expand } from './environment.ts';
 
 /** A container or init container by its name. */
@@ -22,14 +16,14 @@ export interface ContainerSpecInput {
   readonly assignment: PodAssignment;
   readonly container: Container;
   readonly attempt: number;
-  readonly image: Image;
+  readonly image: ports.Image;
   readonly variables: ReadonlyMap<string, string>;
-  readonly volumes: ReadonlyMap<string, VolumeSource>;
+  readonly volumes: ReadonlyMap<string, ports.VolumeSource>;
   readonly logPath: string;
 }
 
 /** A container of a pod, as the container port wants it. Pure. */
-export function containerSpec(input: ContainerSpecInput): ContainerSpec {
+export function containerSpec(input: ContainerSpecInput): ports.ContainerSpec {
   const { assignment, container, variables } = input;
   const expanded = (list: readonly string[] | undefined) => list?.map((s) => expand(s, variables));
   return {
@@ -48,13 +42,13 @@ export function containerSpec(input: ContainerSpecInput): ContainerSpec {
   };
 }
 
-const mountsOf = (container: Container, volumes: ReadonlyMap<string, VolumeSource>) =>
+const mountsOf = (container: Container, volumes: ReadonlyMap<string, ports.VolumeSource>) =>
   (container.volumeMounts ?? []).flatMap(({ name, mountPath, subPath = '', readOnly }) => {
     const source = volumes.get(name);
     return source ? [{ source, mountPath, subPath, readOnly: readOnly ?? false }] : [];
   });
 
-function containerResources({ resources }: Container): CgroupResources {
+function containerResources({ resources }: Container): ports.CgroupResources {
   const { requests = {}, limits = {} } = resources;
   const memory = limits.memory;
   return {
@@ -66,7 +60,7 @@ function containerResources({ resources }: Container): CgroupResources {
 }
 
 /** The pod's own group: the sum of its containers, without a limit where one of them has none. */
-export function podResources({ pod }: PodAssignment): CgroupResources {
+export function podResources({ pod }: PodAssignment): ports.CgroupResources {
   const each = pod.spec.containers.map(containerResources);
   const init = (pod.spec.initContainers ?? []).map(containerResources);
   return {
@@ -78,9 +72,9 @@ export function podResources({ pod }: PodAssignment): CgroupResources {
 }
 
 function sumOrMax(
-  containers: readonly CgroupResources[],
-  init: readonly CgroupResources[],
-  of: (r: CgroupResources) => number | undefined,
+  containers: readonly ports.CgroupResources[],
+  init: readonly ports.CgroupResources[],
+  of: (r: ports.CgroupResources) => number | undefined,
 ): number | undefined {
   if ([...containers, ...init].some((r) => of(r) === undefined)) return undefined;
   const sum = containers.reduce((total, r) => total + (of(r) ?? 0), 0);
@@ -88,7 +82,7 @@ function sumOrMax(
 }
 
 /** The container's word goes before the pod's. */
-function securityOf({ pod }: PodAssignment, container: Container): ContainerSecurity {
+function securityOf({ pod }: PodAssignment, container: Container): ports.ContainerSecurity {
   const ofPod = pod.spec.securityContext;
   const own = container.securityContext ?? {};
   const privileged = own.privileged ?? false;

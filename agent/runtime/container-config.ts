@@ -2,12 +2,7 @@ import { posix } from 'node:path';
 import type { SandboxNamespace } from '../kernel/op.ts';
 import { allCapabilities, capabilityBit } from '../oci/capability.ts';
 import type { LinuxSeccomp, OciLinux, OciMount, OciProcess, OciSpec } from '../oci/oci-spec.ts';
-import type {
-  ContainerMount,
-  ContainerSecurity,
-  ContainerSpec,
-  UserNamespaceRange,
-} from '../ports.ts';
+import type * as ports from '../ports.ts';
 import { configError } from './container-error.ts';
 import { type ResolvedUser, resolveUser } from './image-user.ts';
 import { planResources } from './plan-resources.ts';
@@ -19,7 +14,7 @@ export interface ContainerSurroundings {
   readonly podName: string;
   readonly hostname: string;
   readonly hostNetwork: boolean;
-  readonly userNamespace: UserNamespaceRange | undefined;
+  readonly userNamespace: ports.UserNamespaceRange | undefined;
   /** The agent's own capabilities, as bits. */
   readonly hostCapabilities: bigint;
   /** /etc/passwd and /etc/group of the image, "" where it has none. */
@@ -44,7 +39,7 @@ export interface ContainerSurroundings {
 }
 
 /** Docker's and containerd's defaults for this container. Throws ContainerError(CreateContainerConfigError). */
-export function planConfig(spec: ContainerSpec, around: ContainerSurroundings): OciSpec {
+export function planConfig(spec: ports.ContainerSpec, around: ContainerSurroundings): OciSpec {
   const { security } = spec;
   const user = resolveUser({
     security,
@@ -96,7 +91,7 @@ function planNamespaces({
 }
 
 /** The kernel has no host id for it; containerd would fail later, with EINVAL. */
-function refuseUnmapped(user: ResolvedUser, range: UserNamespaceRange | undefined): void {
+function refuseUnmapped(user: ResolvedUser, range: ports.UserNamespaceRange | undefined): void {
   const highest = Math.max(user.uid, ...user.additionalGids);
   if (range && highest >= range.size)
     throw configError(
@@ -105,7 +100,7 @@ function refuseUnmapped(user: ResolvedUser, range: UserNamespaceRange | undefine
 }
 
 function planProcess(
-  spec: ContainerSpec,
+  spec: ports.ContainerSpec,
   around: ContainerSurroundings,
   user: ResolvedUser,
 ): OciProcess {
@@ -129,7 +124,7 @@ function planProcess(
 }
 
 /** Kubernetes' table: `command` replaces entrypoint and cmd, `args` alone replaces cmd. */
-function planArgs({ id, image, command, args }: ContainerSpec): readonly string[] {
+function planArgs({ id, image, command, args }: ports.ContainerSpec): readonly string[] {
   const { entrypoint, cmd } = image.config;
   const argv = command?.length
     ? [...command, ...(args ?? [])]
@@ -143,7 +138,7 @@ function planArgs({ id, image, command, args }: ContainerSpec): readonly string[
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Defaults, then the image's, then the pod's: a later one replaces an earlier one of the same name. */
-function planEnv(spec: ContainerSpec, hostname: string, home: string | undefined) {
+function planEnv(spec: ports.ContainerSpec, hostname: string, home: string | undefined) {
   const defaults = [`PATH=${DEFAULT_PATH}`, `HOSTNAME=${hostname}`, `HOME=${home || '/'}`];
   if (spec.terminal) defaults.push('TERM=xterm');
   const byName = new Map<string, string>();
@@ -154,7 +149,7 @@ function planEnv(spec: ContainerSpec, hostname: string, home: string | undefined
   return env;
 }
 
-function planWorkingDirectory({ id, workingDir, image }: ContainerSpec): string {
+function planWorkingDirectory({ id, workingDir, image }: ports.ContainerSpec): string {
   const cwd = workingDir || image.config.workingDir || '/';
   if (!cwd.startsWith('/'))
     throw configError(`container ${id.name}: working directory "${cwd}" is not absolute`);
@@ -169,7 +164,7 @@ function refuseNul(texts: readonly string[], what: string): void {
 const hidden = ['nosuid', 'nodev', 'noexec'] as const;
 
 /** /dev is fresh, so that no device node of the image counts; sysfs shows the pod's own network namespace. */
-function systemMounts({ security }: ContainerSpec): readonly OciMount[] {
+function systemMounts({ security }: ports.ContainerSpec): readonly OciMount[] {
   const system = security.privileged ? hidden : ['ro', ...hidden];
   const mount = (type: string, destination: string, options: readonly string[]) => ({
     ...{ type, source: type, destination, options },
@@ -201,7 +196,10 @@ function bind(destination: string, source: string, options: readonly string[]): 
 }
 
 /** Outer ones first, whatever the order in the pod. A volume at /etc/hosts covers ours. */
-function volumeMounts(spec: ContainerSpec, around: ContainerSurroundings): readonly OciMount[] {
+function volumeMounts(
+  spec: ports.ContainerSpec,
+  around: ContainerSurroundings,
+): readonly OciMount[] {
   const depth = (mount: OciMount) => mount.destination.split('/').length;
   return spec.mounts
     .map((mount) => planVolumeMount(mount, spec, around))
@@ -209,8 +207,8 @@ function volumeMounts(spec: ContainerSpec, around: ContainerSurroundings): reado
 }
 
 function planVolumeMount(
-  mount: ContainerMount,
-  spec: ContainerSpec,
+  mount: ports.ContainerMount,
+  spec: ports.ContainerSpec,
   around: ContainerSurroundings,
 ): OciMount {
   const destination = posix.resolve('/', mount.mountPath);
@@ -248,7 +246,7 @@ const defaults = `AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BI
  * has no power over devices and is kept for programs that look for it.
  */
 function planCapabilities(
-  security: ContainerSecurity,
+  security: ports.ContainerSecurity,
   of: { readonly ownUserNamespace: boolean; readonly available: bigint },
 ): readonly string[] {
   const kept = new Set(wantedCapabilities(security, of.ownUserNamespace));
@@ -257,7 +255,7 @@ function planCapabilities(
   return allCapabilities.filter((name) => kept.has(name) && possible(name));
 }
 
-function wantedCapabilities(security: ContainerSecurity, ownUserNamespace: boolean) {
+function wantedCapabilities(security: ports.ContainerSecurity, ownUserNamespace: boolean) {
   const add = security.capabilitiesAdd.map(normalize);
   const drop = security.capabilitiesDrop.map(normalize);
   refuseUnknown([...add, ...drop]);

@@ -1,11 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type JoinAnswer,
-  type JoinRequest,
-  joinPaths,
-  mustParseJoinToken,
-} from '../../api/join.ts';
+import * as joining from '../../api/join.ts';
 import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
 import { postPinned } from '../../base/pinned-https.ts';
 
@@ -53,14 +48,14 @@ interface JoinOptions {
 /** Turns a join token into this node's identity. Throws PinnedHttpsError, UsageError. */
 export async function joinCluster(options: JoinOptions): Promise<NodeIdentity> {
   const { server, token, nodeName, dir } = options;
-  const { caHash } = mustParseJoinToken(token);
+  const { caHash } = joining.mustParseJoinToken(token);
   const { newCertificateRequest } = await import('./certificate-request.ts');
   const { key, csr } = await newCertificateRequest(nodeName);
-  const body: JoinRequest = { token: token.trim(), nodeName, csr };
+  const body: joining.JoinRequest = { token: token.trim(), nodeName, csr };
   const { certificate, ca } = (await postPinned({
-    ...{ server, authorityPath: joinPaths.authority, authorityHash: caHash, body },
-    path: joinPaths.node,
-  })) as JoinAnswer;
+    ...{ server, authorityPath: joining.joinPaths.authority, authorityHash: caHash, body },
+    path: joining.joinPaths.node,
+  })) as joining.JoinAnswer;
   const identity = { key, certificate, ca };
   await saveIdentity(dir, identity);
   return identity;
