@@ -1,5 +1,4 @@
 import { once, setMaxListeners } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -19,12 +18,8 @@ export function buildApiServer(deps: ApiServerDeps) {
   });
   // Every watch and every exec listens for it.
   setMaxListeners(0, closing.signal);
-  const server: ApiServer = {
-    ...deps,
-    changes,
-    encodeShared: sharedEncoder(),
-    closing: closing.signal,
-  };
+  const encodeShared = sharedEncoder();
+  const server: ApiServer = { ...deps, changes, encodeShared, closing: closing.signal };
   const app = fastifyApp(server);
   app.addHook('preClose', async () => {
     closing.abort();
@@ -51,14 +46,14 @@ export async function serveApi(
 ) {
   const { app, server: api } = buildApiServer(deps);
   await app.ready();
-  const route = (request: IncomingMessage, response: ServerResponse) =>
-    app.routing(request, response);
   const upgraded = new Set<Duplex>();
   const servers = listeners.map(() =>
-    createServer(tlsOptions(tls), route).on('upgrade', (request, socket, head) => {
-      upgraded.add(socket.once('close', () => upgraded.delete(socket)));
-      void serveUpgrade(api, { request, socket, head });
-    }),
+    createServer(tlsOptions(tls))
+      .on('request', (request, response) => app.routing(request, response))
+      .on('upgrade', (request, socket, head) => {
+        upgraded.add(socket.once('close', () => upgraded.delete(socket)));
+        void serveUpgrade(api, { request, socket, head });
+      }),
   );
   await Promise.all(servers.map((server, at) => listen(server, listeners[at])));
   return {

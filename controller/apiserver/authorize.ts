@@ -27,15 +27,12 @@ export interface Action {
 }
 
 /** Throws Forbidden, in Kubernetes' words. */
-export function authorize(user: User, action: Action): void {
+export function authorize(user: User, { verb, kind, subresource, namespace, name }: Action): void {
   if (isAdmin(user)) return;
-  const { verb, kind, subresource, namespace, name } = action;
   const resource = subresource === '' ? kind.plural : `${kind.plural}/${subresource}`;
   const where = namespace === '' ? ' at the cluster scope' : ` in the namespace "${namespace}"`;
-  const why =
-    `User "${user.name}" cannot ${verb} resource "${resource}" in API group "${kind.group}"` +
-    where;
-  throw forbidden(kind, name, { why });
+  const what = `resource "${resource}" in API group "${kind.group}"${where}`;
+  throw forbidden(kind, name, { why: `User "${user.name}" cannot ${verb} ${what}` });
 }
 
 export function authorizePath(user: User, path: string): void {

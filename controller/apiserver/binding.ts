@@ -12,12 +12,8 @@ export async function bindPod(call: Call, deps: ApiServerDeps): Promise<Answer> 
   const nodeName = targetOf(body);
   if (!deps.cache.get(Node, { namespace: '', name: nodeName })) throw notFound(Node, nodeName);
   const pod = found(Pod, call.name, await deps.objects.get(Pod, call));
-  if (pod.spec.nodeName)
-    throw conflict(
-      Pod,
-      call.name,
-      `pod ${call.name} is already assigned to node "${pod.spec.nodeName}"`,
-    );
+  const why = `pod ${call.name} is already assigned to node "${pod.spec.nodeName}"`;
+  if (pod.spec.nodeName) throw conflict(Pod, call.name, why);
   if (!writeOptions(call).dryRun)
     await deps.objects.update(Pod, { ...pod, spec: { ...pod.spec, nodeName } }, 'main');
   return success(201);

@@ -3,9 +3,8 @@ import { type ExecClient, type ExecTransport, tellSize, type Upgrade } from './e
 import { acceptWebSocket, channelsOf, closeChannel, readChannels } from './web-socket.ts';
 
 /** Exec over a WebSocket, subprotocols v5.channel.k8s.io and v4.channel.k8s.io. */
-export async function openExecWebSocket(upgrade: Upgrade): Promise<ExecTransport> {
-  return webSocketTransport(await acceptWebSocket(upgrade));
-}
+export const openExecWebSocket = async (upgrade: Upgrade): Promise<ExecTransport> =>
+  webSocketTransport(await acceptWebSocket(upgrade));
 
 const channel = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4 };
 

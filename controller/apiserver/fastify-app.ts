@@ -30,18 +30,14 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
   addHealthRoutes(app, server);
   for (const plugin of server.plugins ?? []) {
     app.register(async (scope) => {
-      scope.addContentTypeParser(
-        'application/json',
-        { parseAs: 'string' },
-        scope.getDefaultJsonParser('error', 'error'),
-      );
+      const parser = scope.getDefaultJsonParser('error', 'error');
+      scope.addContentTypeParser('application/json', { parseAs: 'string' }, parser);
       scope.register(plugin);
     });
   }
   app.register(async (scope) => {
     scope.addHook('onRequest', async (request) => {
-      const user = requireUser(server, request);
-      authorizePath(user, request.url.split('?')[0] ?? '');
+      authorizePath(requireUser(server, request), request.url.split('?')[0] ?? '');
     });
     addDocumentRoutes(scope, server.kinds);
     addMetricsRoutes(scope, server);
@@ -58,8 +54,7 @@ function addResourceRoute(app: FastifyInstance, route: ResourceRoute, server: Ap
     method: route.method,
     url: route.path,
     onRequest: async (request) => {
-      const user = requireUser(server, request);
-      authorize(user, { ...route, ...addressOf(request) });
+      authorize(requireUser(server, request), { ...route, ...addressOf(request) });
     },
     handler: (request, reply) => respond(route, server, { request, reply }),
     onResponse: async (request, reply) => countRequest(server.metrics, route, { request, reply }),
@@ -135,8 +130,6 @@ function sendError(
 function sendStatus(reply: FastifyReply, status: StatusError): FastifyReply {
   const { retryAfterSeconds } = status.details;
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
-  return reply
-    .code(status.code)
-    .type('application/json')
-    .send(JSON.stringify(statusOf(status)));
+  const body = JSON.stringify(statusOf(status));
+  return reply.code(status.code).type('application/json').send(body);
 }

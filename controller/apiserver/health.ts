@@ -32,10 +32,8 @@ export function addHealthRoutes(app: FastifyInstance, server: ApiServer): void {
           const text = isShort
             ? 'ok'
             : [...results.map(({ line }) => line), verdict, ''].join('\n');
-          return reply
-            .code(passed ? 200 : 500)
-            .type('text/plain')
-            .send(text);
+          const code = passed ? 200 : 500;
+          return reply.code(code).type('text/plain').send(text);
         },
       });
 }

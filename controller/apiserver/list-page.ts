@@ -19,10 +19,8 @@ export function objectsAt(cache: Cache, of: Scope, revision: number): readonly A
   if (revision === cache.revision) return today;
   const changes = revision < cache.revision ? cache.changesSince(revision) : undefined;
   if (changes === undefined) throw expired();
-  return objectsBefore(
-    today,
-    changes.filter((change) => concerns(change, of)),
-  );
+  const ours = changes.filter((change) => concerns(change, of));
+  return objectsBefore(today, ours);
 }
 
 /** Up to `limit` objects behind `after`; 0: all. */
@@ -46,9 +44,8 @@ export function pageOf(
 
 export type ContinueToken = Readonly<{ revision: number; after: ObjectKey }>;
 
-function formatToken({ revision, after }: ContinueToken): string {
-  return Buffer.from(JSON.stringify([revision, after.namespace, after.name])).toString('base64url');
-}
+const formatToken = ({ revision, after }: ContinueToken): string =>
+  Buffer.from(JSON.stringify([revision, after.namespace, after.name])).toString('base64url');
 
 export function parseToken(text: string): ContinueToken {
   const value = parseJson(Buffer.from(text, 'base64url').toString());
@@ -74,9 +71,8 @@ export function objectsBefore(today: readonly AnyObject[], changes: readonly Obj
   return [...untouched, ...[...before.values()].filter((object) => object !== undefined)];
 }
 
-function compareKeys(a: ObjectKey, b: ObjectKey): number {
-  return compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
-}
+const compareKeys = (a: ObjectKey, b: ObjectKey): number =>
+  compareText(a.namespace, b.namespace) || compareText(a.name, b.name);
 
 const compareText = (a: string, b: string) => Number(a > b) - Number(a < b);
 

@@ -25,13 +25,8 @@ export async function patchObject(call: Call, deps: ApiServerDeps): Promise<Answ
 
 export async function patchScale(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const body = parseBody(call);
-  return changeScale(call, deps, (scale) =>
-    record(
-      call.contentType === jsonPatchType
-        ? applyJsonPatch(scale, body)
-        : applyMergePatch(scale, body),
-    ),
-  );
+  const apply = call.contentType === jsonPatchType ? applyJsonPatch : applyMergePatch;
+  return changeScale(call, deps, (scale) => record(apply(scale, body)));
 }
 
 const applyType = 'application/apply-patch+yaml';

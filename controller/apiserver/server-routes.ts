@@ -46,16 +46,16 @@ const version = {
   platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
 };
 
+const notAcceptable = () =>
+  new StatusError('NotAcceptable', `only ${openApiV2Type} is there; for JSON see /openapi/v3`);
+
 function addOpenApiV2(app: FastifyInstance, kinds: readonly Kind[]): void {
   const document = encodeOpenApiV2(kinds);
   const etag = `"${createHash('sha256').update(document).digest('hex').slice(0, 32)}"`;
   app.get('/openapi/v2', (request, reply) => {
     const accepted = mediaTypes(request.headers.accept ?? '*/*').map(({ type }) => type);
     if (!accepted.includes(openApiV2Type.toLowerCase()) && !accepted.includes('*/*'))
-      throw new StatusError(
-        'NotAcceptable',
-        `only ${openApiV2Type} is there; for JSON see /openapi/v3`,
-      );
+      throw notAcceptable();
     return reply.type(openApiV2Type).header('etag', etag).send(document);
   });
 }

@@ -70,9 +70,8 @@ const metadataJson = new WeakMap<AnyObject, string>();
  * An object's JSON, made once for each object: objects from the cache are frozen, so identity says it all. Lists and
  * every watcher share it.
  */
-export function encodeObject(object: AnyObject): string {
-  return objectJson.getOrInsertComputed(object, JSON.stringify);
-}
+export const encodeObject = (object: AnyObject): string =>
+  objectJson.getOrInsertComputed(object, JSON.stringify);
 
 /** PartialObjectMetadata. */
 export function encodeMetadata(object: AnyObject): string {

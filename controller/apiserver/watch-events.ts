@@ -15,15 +15,12 @@ export function eventOf(change: ObjectChange, selects: Selection): WatchEvent | 
   const is = object !== undefined && selects(object);
   if (is) return { type: was ? 'MODIFIED' : 'ADDED', object };
   if (!was) return undefined;
-  return {
-    type: 'DELETED',
-    object: object === undefined ? previous : lastMatching(change, previous),
-  };
+  const last = object === undefined ? previous : lastMatching(change, previous);
+  return { type: 'DELETED', object: last };
 }
 
-export function encodeEvent({ type, object }: WatchEvent, encoding: Encoding): Buffer {
-  return Buffer.from(`{"type":"${type}","object":${encodeOne(object, encoding)}}\n`);
-}
+export const encodeEvent = ({ type, object }: WatchEvent, encoding: Encoding): Buffer =>
+  Buffer.from(`{"type":"${type}","object":${encodeOne(object, encoding)}}\n`);
 
 /** Encodes as {@link encodeEvent}, but once for all watches that are told of the same change, one behind the other. */
 export type SharedEncoder = (change: ObjectChange, event: WatchEvent, encoding: Encoding) => Buffer;
@@ -37,9 +34,7 @@ export function sharedEncoder(): SharedEncoder {
     const { format } = encoding;
     const include = format.as === 'table' ? format.includeObject : '';
     const variant = `${event.type} ${format.as} ${include}`;
-    const encoded = variants.get(variant) ?? encodeEvent(event, encoding);
-    variants.set(variant, encoded);
-    return encoded;
+    return variants.getOrInsertComputed(variant, () => encodeEvent(event, encoding));
   };
 }
 

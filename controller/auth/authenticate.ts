@@ -15,9 +15,8 @@ export interface MaybeTlsSocket {
 }
 
 /** The user behind a socket; undefined: no certificate, or none that the authority has signed. */
-export function authenticate(socket: MaybeTlsSocket): User | undefined {
-  return socket.authorized ? userOfCertificate(socket.getPeerCertificate?.()) : undefined;
-}
+export const authenticate = (socket: MaybeTlsSocket): User | undefined =>
+  socket.authorized ? userOfCertificate(socket.getPeerCertificate?.()) : undefined;
 
 /** A name that occurs several times comes as an array, which the types don't say. */
 const values = (of: unknown): readonly string[] =>

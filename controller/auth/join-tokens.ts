@@ -50,10 +50,8 @@ async function check({ store, clock }: JoinTokensDeps, text: string, use: JoinUs
   if (!token) return 'malformed';
   const entry = await store.get(tokensPrefix + token.id);
   const record = entry && decode(entry.value);
-  const isRight = timingSafeEqual(
-    hashOf(token.secret),
-    Buffer.from(record?.hash ?? '0'.repeat(64), 'hex'),
-  );
+  const hash = Buffer.from(record?.hash ?? '0'.repeat(64), 'hex');
+  const isRight = timingSafeEqual(hashOf(token.secret), hash);
   if (!record || !isRight) return 'unknown';
   if (record.use !== use) return 'otherUse';
   if (record.isUsed) return 'used';

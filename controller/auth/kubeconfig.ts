@@ -11,19 +11,15 @@ export interface KubeconfigParts {
 
 /** A standard kubeconfig, complete in itself: kubectl and orc read the same file. */
 export function formatKubeconfig({ server, ca, client }: KubeconfigParts): string {
+  const user = {
+    'client-certificate-data': base64(client.certificate),
+    'client-key-data': base64(client.key),
+  };
   return stringify({
     apiVersion: 'v1',
     kind: 'Config',
     clusters: [{ name: 'orc', cluster: { server, 'certificate-authority-data': base64(ca) } }],
-    users: [
-      {
-        name: 'orc-admin',
-        user: {
-          'client-certificate-data': base64(client.certificate),
-          'client-key-data': base64(client.key),
-        },
-      },
-    ],
+    users: [{ name: 'orc-admin', user }],
     contexts: [{ name: 'orc', context: { cluster: 'orc', user: 'orc-admin' } }],
     'current-context': 'orc',
   });

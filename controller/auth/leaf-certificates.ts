@@ -73,11 +73,8 @@ async function readLeaf({ dir, file }: LeafOptions): Promise<KeyPair | undefined
 function fits(pair: KeyPair, { ca, subject }: LeafOptions): boolean {
   const certificate = new X509Certificate(pair.certificate);
   const authority = new X509Certificate(ca.certificate);
-  if (
-    !certificate.checkPrivateKey(createPrivateKey(pair.key)) ||
-    !certificate.verify(authority.publicKey)
-  )
-    return false;
+  const isOfKey = certificate.checkPrivateKey(createPrivateKey(pair.key));
+  if (!isOfKey || !certificate.verify(authority.publicKey)) return false;
   if (subject.use !== 'server') return true;
   return [subject.name, ...subject.hosts].every(
     (host) => (isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host)) !== undefined,

@@ -12,6 +12,8 @@ const leafLifeMs = 90 * dayMs;
 /** Clocks of hosts differ; a fresh certificate must not be "not yet valid" for any of them. */
 const backdatedMs = 5 * 60 * 1000;
 
+const { keyCertSign, cRLSign, digitalSignature } = x509.KeyUsageFlags;
+
 type Chance = Pick<Base, 'clock' | 'rng'>;
 
 /** A new authority's certificate, PEM. */
@@ -22,10 +24,7 @@ export async function signItself(keys: webcrypto.CryptoKeyPair, chance: Chance):
     keys,
     extensions: [
       new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(
-        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
-        true,
-      ),
+      new x509.KeyUsagesExtension(keyCertSign | cRLSign, true),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
@@ -47,7 +46,7 @@ export async function signLeaf(
     signingKey: importKey(authority.key),
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.KeyUsagesExtension(digitalSignature, true),
       new x509.ExtendedKeyUsageExtension(usages[subject.use]),
       await x509.AuthorityKeyIdentifierExtension.create(issuer, false),
       ...alternativeNames(subject),

@@ -108,10 +108,8 @@ function templateHash(template: PodTemplate): string {
   const digest = createHash('sha256')
     .update(canonical(withoutHash(template)))
     .digest();
-  return Array.from(
-    digest.subarray(0, 10),
-    (byte) => nameAlphabet[byte % nameAlphabet.length],
-  ).join('');
+  const letter = (byte: number) => nameAlphabet[byte % nameAlphabet.length];
+  return Array.from(digest.subarray(0, 10), letter).join('');
 }
 
 /** JSON with sorted keys and without undefined. */

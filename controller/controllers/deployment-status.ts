@@ -62,10 +62,9 @@ function conditions(observation: StatusObservation, counts: DeploymentStatus) {
     availability(deployment, counts),
     ...replicaFailure(sets),
   ];
-  return verdicts.flatMap((verdict) => {
-    if (!verdict) return [];
-    return [dated(verdict, conditionOf(deployment, verdict.type), formatTime(now))];
-  });
+  return verdicts
+    .filter((verdict) => verdict !== undefined)
+    .map((verdict) => dated(verdict, conditionOf(deployment, verdict.type), formatTime(now)));
 }
 
 function dated(verdict: Verdict, previous: DeploymentCondition | undefined, time: string) {

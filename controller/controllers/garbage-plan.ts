@@ -24,12 +24,10 @@ export type GarbageAction =
 /** The next step for one object, as an owner that goes or as a dependent that is left. */
 export function planGarbage(observation: GarbageObservation): GarbageAction {
   const { metadata } = observation.object;
-  if (metadata.deletionTimestamp !== undefined) {
-    if (metadata.finalizers?.includes(orphanFinalizer)) return planOrphaning(observation);
-    if (metadata.finalizers?.includes(foregroundFinalizer)) return planForeground(observation);
-    return { kind: 'none' };
-  }
-  return planDependent(observation);
+  if (metadata.deletionTimestamp === undefined) return planDependent(observation);
+  if (metadata.finalizers?.includes(orphanFinalizer)) return planOrphaning(observation);
+  if (metadata.finalizers?.includes(foregroundFinalizer)) return planForeground(observation);
+  return { kind: 'none' };
 }
 
 function planOrphaning({ dependents }: GarbageObservation): GarbageAction {
@@ -41,11 +39,9 @@ function planOrphaning({ dependents }: GarbageObservation): GarbageAction {
 function planForeground({ object, dependents }: GarbageObservation): GarbageAction {
   const living = dependents.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   if (living.length > 0) return { kind: 'delete-dependents', dependents: living };
-  const isBlocked = dependents.some(({ metadata }) =>
-    metadata.ownerReferences?.some(
-      ({ uid, blockOwnerDeletion }) => uid === object.metadata.uid && blockOwnerDeletion,
-    ),
-  );
+  const isBlocked = dependents
+    .flatMap(({ metadata }) => metadata.ownerReferences ?? [])
+    .some(({ uid, blockOwnerDeletion }) => uid === object.metadata.uid && blockOwnerDeletion);
   return isBlocked
     ? { kind: 'none' }
     : { kind: 'remove-finalizer', finalizer: foregroundFinalizer };
@@ -56,11 +52,8 @@ function planDependent({ object, ownerOf, dependents }: GarbageObservation): Gar
   const owners = references.flatMap((reference) => ownerOf(reference) ?? []);
   if (references.length === 0) return { kind: 'none' };
   if (owners.length === 0) return { kind: 'delete', propagationPolicy: 'Background' };
-  if (owners.every(isGoingInForeground))
-    return {
-      kind: 'delete',
-      propagationPolicy: dependents.length > 0 ? 'Foreground' : 'Background',
-    };
+  const propagationPolicy = dependents.length > 0 ? 'Foreground' : 'Background';
+  if (owners.every(isGoingInForeground)) return { kind: 'delete', propagationPolicy };
   if (owners.length === references.length) return { kind: 'none' };
   const kept = references.filter((reference) => ownerOf(reference) !== undefined);
   return { kind: 'keep-references', references: kept };

@@ -131,8 +131,6 @@ function staysUntil(tolerations: readonly Toleration[], taint: Taint): number {
   const isOurs = taint.key === unreachable || taint.key === notReady;
   const matching = tolerations.filter((toleration) => tolerates(toleration, taint));
   if (matching.length === 0) return isOurs ? from + defaultTolerationSeconds * 1000 : from;
-  const limits = matching.map(
-    ({ tolerationSeconds = Number.POSITIVE_INFINITY }) => tolerationSeconds,
-  );
+  const limits = matching.map((one) => one.tolerationSeconds ?? Number.POSITIVE_INFINITY);
   return from + Math.max(0, Math.min(...limits)) * 1000;
 }

@@ -46,9 +46,8 @@ function wakes({ kind, key, object, previous }: ObjectChange): readonly string[]
   if (kind === Node) return [key.name];
   if (kind === Lease) return key.namespace === nodeLeaseNamespace ? [key.name] : [];
   if (kind !== Pod) return [];
-  return [object as Pod | undefined, previous as Pod | undefined].flatMap(
-    (pod) => pod?.spec.nodeName ?? [],
-  );
+  const states = [object, previous] as readonly (Pod | undefined)[];
+  return states.flatMap((pod) => pod?.spec.nodeName ?? []);
 }
 
 /** A node that joins or comes back has its lease before it has its Node. */

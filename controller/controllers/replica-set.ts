@@ -22,8 +22,7 @@ export const replicaSetLoop: Loop = { name: 'replicaset-controller', workers: 8,
 
 function wakes(change: ObjectChange, cache: Cache): readonly string[] {
   if (change.kind === ReplicaSet) return [formatKey(change.key)];
-  if (change.kind !== Pod) return [];
-  return concernedOwners(ReplicaSet, change, cache);
+  return change.kind === Pod ? concernedOwners(ReplicaSet, change, cache) : [];
 }
 
 async function reconcile(key: string, deps: LoopDeps) {

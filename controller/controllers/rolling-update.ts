@@ -30,8 +30,7 @@ export function rolloutLimits(desired: number, bounds: Bounds = {}): RolloutLimi
 export function planRollingUpdate(rollout: Rollout) {
   const old = rollout.old.map(({ replicas }) => replicas);
   const next = nextReplicas(rollout);
-  if (next !== rollout.next.replicas) return { next, old };
-  return { next, old: oldReplicas(rollout) };
+  return { next, old: next === rollout.next.replicas ? oldReplicas(rollout) : old };
 }
 
 /** How many pods a new ReplicaSet may have at once beside the old ones. */
@@ -46,15 +45,11 @@ function oldReplicas({ desired, limits, next, old }: Rollout): readonly number[]
   const atLeast = desired - limits.maxUnavailable;
   const all = sum([next, ...old].map(({ replicas }) => replicas));
   const spare = Math.max(0, all - atLeast - (next.replicas - availableOf(next)));
-  const unhealthy = takeFrom(
-    old.map((scale) => scale.replicas - availableOf(scale)),
-    spare,
-  );
+  const broken = old.map((scale) => scale.replicas - availableOf(scale));
+  const unhealthy = takeFrom(broken, spare);
   const available = sum([next, ...old].map(availableOf));
-  const healthy = takeFrom(
-    old.map(availableOf),
-    Math.max(0, Math.min(available - atLeast, spare - sum(unhealthy))),
-  );
+  const spareHealthy = Math.max(0, Math.min(available - atLeast, spare - sum(unhealthy)));
+  const healthy = takeFrom(old.map(availableOf), spareHealthy);
   return old.map(({ replicas }, i) => replicas - (unhealthy[i] ?? 0) - (healthy[i] ?? 0));
 }
 

@@ -95,10 +95,8 @@ function takePodCidr({ cache, podCidrs }: NodeRegistryDeps): string {
   const taken = new Set(cache.list(Node).flatMap(({ spec }) => spec.podCIDR ?? []));
   const cidr = freePodCidr(podCidrs, taken);
   if (cidr) return cidr;
-  throw new StatusError(
-    'ServiceUnavailable',
-    `every pod CIDR of ${podCidrs.clusterPodCidr} is taken: delete nodes that are gone`,
-  );
+  const why = `every pod CIDR of ${podCidrs.clusterPodCidr} is taken: delete nodes that are gone`;
+  throw new StatusError('ServiceUnavailable', why);
 }
 
 const labelsOf = (hello: Hello): Readonly<Record<string, string>> => ({

@@ -7,9 +7,8 @@ export const nodeOfCall = (call: Pick<ServerUnaryCall<unknown, unknown>, 'getAut
   nodeOfSubject(call.getAuthContext().sslPeerCertificate?.subject);
 
 /** An error that gRPC passes on with this code. */
-export function refusal(code: keyof typeof grpcStatus, details: string): Error {
-  return Object.assign(new Error(details), { code: grpcStatus[code], details });
-}
+export const refusal = (code: keyof typeof grpcStatus, details: string): Error =>
+  Object.assign(new Error(details), { code: grpcStatus[code], details });
 
 export const notANode = () => refusal('PERMISSION_DENIED', 'this is not the certificate of a node');
 

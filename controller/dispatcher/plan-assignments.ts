@@ -58,14 +58,10 @@ const assignPod = (assignment: Assignment, generation: Generation): AssignPod =>
 /** Digests are kept by object: those in the cache never change. */
 function versionOf(assignment: Assignment, digests: WeakMap<object, string>): string {
   const { pod, configMaps, secrets, runtimeHandler } = assignment;
-  const digest = digests.get(pod) ?? digestOf(JSON.stringify(podForNode(pod)));
-  digests.set(pod, digest);
+  const digest = digests.getOrInsertComputed(pod, () => digestOf(JSON.stringify(podForNode(pod))));
   const named = [...configMaps, ...secrets];
-  return [
-    digest,
-    runtimeHandler,
-    ...named.map(({ metadata: m }) => `${m.uid}@${m.resourceVersion}`),
-  ].join();
+  const versions = named.map(({ metadata: m }) => `${m.uid}@${m.resourceVersion}`);
+  return [digest, runtimeHandler, ...versions].join();
 }
 
 const digestOf = (text: string) => createHash('sha256').update(text).digest('base64');

@@ -135,7 +135,7 @@ export function cacheTables(kinds: readonly Kind[], indexes: readonly Index[]): 
         const byValue: Map<string, Table> = byValueOf(index);
         for (const value of valuesOf(index, before)) removeFrom(byValue, value, at);
         for (const value of valuesOf(index, after))
-          tableFor(byValue, value).set(at, after as AnyObject);
+          byValue.getOrInsertComputed(value, () => orderedMap()).set(at, after as AnyObject);
       }
       return before;
     },
@@ -145,15 +145,8 @@ export function cacheTables(kinds: readonly Kind[], indexes: readonly Index[]): 
 /** NUL sorts before every character of a name, so this is the order by namespace, then name. */
 const orderKey = ({ namespace, name }: ObjectKey) => `${namespace}\0${name}`;
 
-function valuesOf(index: Index, object: AnyObject | undefined): readonly string[] {
-  return object ? index.valuesOf(object as KubeObject) : [];
-}
-
-function tableFor(byValue: Map<string, Table>, value: string): Table {
-  const found = byValue.get(value) ?? orderedMap<AnyObject>();
-  byValue.set(value, found);
-  return found;
-}
+const valuesOf = (index: Index, object: AnyObject | undefined): readonly string[] =>
+  object ? index.valuesOf(object as KubeObject) : [];
 
 function removeFrom(byValue: Map<string, Table>, value: string, at: string): void {
   const table = byValue.get(value);

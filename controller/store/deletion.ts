@@ -84,9 +84,8 @@ export function isNamespaceOpen(cache: Pick<Cache, 'get'>, name: string): boolea
 }
 
 /** A namespace stays until its controller has emptied it and has taken this finalizer of its own kind away. */
-function holdsContents(kind: Kind, object: AnyObject): boolean {
-  return kind === Namespace && ((object as Namespace).spec.finalizers ?? []).length > 0;
-}
+const holdsContents = (kind: Kind, object: AnyObject): boolean =>
+  kind === Namespace && ((object as Namespace).spec.finalizers ?? []).length > 0;
 
 /** A later request may shorten the grace, counted from the first one; it never lengthens it. */
 function deadlineFor({ metadata }: AnyObject, grace: number, now: number) {

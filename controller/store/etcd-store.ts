@@ -1,12 +1,10 @@
 import * as wire from '../../api/generated/etcd.ts';
-import { type Event, WatchService } from '../../api/generated/etcd.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import type { Base } from '../../base/base.ts';
 import { sleep } from '../../base/clock.ts';
 import { closed, etcdFailure } from './etcd-errors.ts';
 import { type EtcdAccess, EtcdLink } from './etcd-link.ts';
 import * as port from './store.ts';
-import { StoreError, type WatchOptions } from './store.ts';
 
 export interface EtcdStoreOptions extends EtcdAccess, Base {
   /** All keys in etcd begin with it. */
@@ -62,6 +60,7 @@ async function reach(link: EtcdLink, options: EtcdStoreOptions) {
 
 /** So many keys come in one answer. */
 const pageSize = 5000;
+const mayBeWritten = 'etcd did not answer at first: it may have been written';
 
 /** Page by page, all as of the first one's revision. */
 async function list(etcd: Etcd, prefix: string) {
@@ -107,11 +106,7 @@ async function commit(etcd: Etcd, transaction: port.Transaction): Promise<port.C
   const { answer, isRepeat } = await etcd.link.call(wire.KVService.txn, request, { repeatable });
   if (answer.succeeded)
     return { committed: true, revision: (answer.header?.revision ?? 0) - etcd.offset };
-  if (isRepeat)
-    throw new port.StoreError(
-      'Unavailable',
-      'etcd did not answer at first: it may have been written',
-    );
+  if (isRepeat) throw new port.StoreError('Unavailable', mayBeWritten);
   return refusal(etcd, transaction, answer);
 }
 
@@ -175,12 +170,11 @@ const read = (key: string): wire.RequestOp =>
 
 const op = (request: wire.RequestOp['request']): wire.RequestOp => ({ request });
 
-function foundIn({ responses }: wire.TxnResponse, index: number): wire.KeyValue | undefined {
-  return responses[index]?.response?.value.kvs[0];
-}
+const foundIn = ({ responses }: wire.TxnResponse, index: number): wire.KeyValue | undefined =>
+  responses[index]?.response?.value.kvs[0];
 
 /** `after` is a revision of etcd's. */
-interface EtcdWatch extends WatchOptions, Pick<Base, 'clock' | 'log'> {
+interface EtcdWatch extends port.WatchOptions, Pick<Base, 'clock' | 'log'> {
   readonly link: EtcdLink;
   readonly key: string;
   readonly rangeEnd: string;
@@ -192,7 +186,7 @@ const pause = { firstMs: 25, capMs: 500 };
  * Every event with a revision > `after`, once, in order, a revision never split; goes on where it was after whatever break.
  * Ends when the signal aborts. @throws StoreError Compacted, Closed
  */
-async function* watchEtcd(watch: EtcdWatch): AsyncGenerator<readonly Event[], void> {
+async function* watchEtcd(watch: EtcdWatch): AsyncGenerator<readonly wire.Event[], void> {
   const { link, clock, log } = watch;
   const signal = AbortSignal.any([watch.signal, link.closing]);
   let { after } = watch;
@@ -219,9 +213,9 @@ async function* watchEtcd(watch: EtcdWatch): AsyncGenerator<readonly Event[], vo
  * Starts with the last revision that is known already, and leaves it out: etcd then says that something is missing also
  * where only the revision after the last is gone.
  */
-async function* watchOnce(watch: EtcdWatch): AsyncGenerator<readonly Event[], void> {
+async function* watchOnce(watch: EtcdWatch): AsyncGenerator<readonly wire.Event[], void> {
   const { link, key, rangeEnd, after, signal } = watch;
-  const { stream, failed } = await link.stream(WatchService.watch);
+  const { stream, failed } = await link.stream(wire.WatchService.watch);
   const cancel = () => stream.cancel();
   stream.on('error', () => undefined);
   signal.addEventListener('abort', cancel, { once: true });
@@ -231,12 +225,13 @@ async function* watchOnce(watch: EtcdWatch): AsyncGenerator<readonly Event[], vo
     stream.write({ requestUnion: { $case: 'createRequest', value } });
     for await (const { canceled, compactRevision, cancelReason, events } of stream) {
       if (compactRevision > 0)
-        throw new StoreError('Compacted', `etcd knows from ${compactRevision}`);
-      if (canceled) throw new StoreError('Unavailable', `etcd ended the watch: ${cancelReason}`);
-      const unseen = events.filter((event: Event) => (revisionOf(event) ?? 0) > after);
+        throw new port.StoreError('Compacted', `etcd knows from ${compactRevision}`);
+      if (canceled)
+        throw new port.StoreError('Unavailable', `etcd ended the watch: ${cancelReason}`);
+      const unseen = events.filter((event: wire.Event) => (revisionOf(event) ?? 0) > after);
       if (unseen.length > 0) yield unseen;
     }
-    throw new StoreError('Unavailable', 'etcd ended the watch');
+    throw new port.StoreError('Unavailable', 'etcd ended the watch');
   } catch (error) {
     failed();
     throw error;
@@ -246,4 +241,4 @@ async function* watchOnce(watch: EtcdWatch): AsyncGenerator<readonly Event[], vo
   }
 }
 
-const revisionOf = (event: Event | undefined) => event?.kv?.modRevision;
+const revisionOf = (event: wire.Event | undefined) => event?.kv?.modRevision;

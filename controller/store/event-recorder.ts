@@ -100,9 +100,8 @@ function distinctHappenings(clock: Clock): (happening: Happening) => Happening {
     }
     const { kind, uid, name: involved } = referenceTo(happening.involved);
     const object = `${kind}/${uid ?? involved}`;
-    const known = names.get(object) ?? new Set();
+    const known = names.getOrInsertComputed(object, () => new Set());
     const name = eventName(happening);
-    names.set(object, known);
     if (known.size >= maxDistinct && !known.has(name))
       return { ...happening, message: '(combined from similar events)' };
     known.add(name);

@@ -68,6 +68,4 @@ export function ownedPart<T extends { readonly status?: unknown }>(
 }
 
 /** As it will come back from the store: without fields that hold undefined. */
-function plain<T>(object: T): T {
-  return JSON.parse(JSON.stringify(object)) as T;
-}
+const plain = <T>(object: T): T => JSON.parse(JSON.stringify(object)) as T;

@@ -87,10 +87,8 @@ async function follow(feeder: Feeder): Promise<void> {
   const watch = { after: state.cache.revision, signal };
   for await (const batch of deps.store.watch(watchedPrefix, watch)) {
     const revision = batch.at(-1)?.revision ?? state.cache.revision;
-    state.applied(
-      batch.flatMap((change) => changeOf(feeder, change)),
-      revision,
-    );
+    const changes = batch.flatMap((change) => changeOf(feeder, change));
+    state.applied(changes, revision);
   }
 }
 

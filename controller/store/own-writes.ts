@@ -5,14 +5,11 @@ import type { Objects } from './objects.ts';
 export function ownWrites(objects: Objects) {
   let newest = 0;
   const underWay = new Set<Promise<unknown>>();
-  const seen = (written: { readonly metadata: StoredMeta } | undefined) => {
+  const seen = (written: Written) => {
     newest = Math.max(newest, Number(written?.metadata.resourceVersion ?? 0));
   };
   /** Also of those that nobody waits for any more: one of several failed, and the pass has ended. */
-  const noted = async <T>(
-    write: Promise<T>,
-    objectOf: (outcome: T) => Parameters<typeof seen>[0],
-  ) => {
+  const noted = async <T>(write: Promise<T>, objectOf: (outcome: T) => Written) => {
     underWay.add(write);
     try {
       const outcome = await write;
@@ -42,3 +39,5 @@ export function ownWrites(objects: Objects) {
     },
   };
 }
+
+type Written = { readonly metadata: StoredMeta } | undefined;

@@ -109,9 +109,8 @@ export class SqliteRevisions implements Revisions {
   }
 
   #loadCounters(): void {
-    const counters = this.#statements.counters
-      .all()
-      .map((row) => [String(row.name), Number(row.value)]);
+    const rows = this.#statements.counters.all();
+    const counters = rows.map((row) => [String(row.name), Number(row.value)]);
     const { revision, compacted: oldest } = Object.fromEntries(counters) as Record<string, number>;
     this.#revision = revision ?? 0;
     this.#oldest = oldest ?? 0;

@@ -81,15 +81,9 @@ export function checkTransaction({ puts, deletes }: Transaction): void {
   if (twice !== undefined) throw new Error(`a transaction writes ${twice} twice`);
   const bytes = puts.reduce((sum, { value }) => sum + value.byteLength, 0);
   if (bytes <= maxBytes) return;
-  throw new StoreError(
-    'TooLarge',
-    `${keys[0]} has ${bytes} bytes; at most ${maxBytes} are possible`,
-  );
+  const why = `${keys[0]} has ${bytes} bytes; at most ${maxBytes} are possible`;
+  throw new StoreError('TooLarge', why);
 }
 
-export function compacted(wanted: number, oldest: number): StoreError {
-  return new StoreError(
-    'Compacted',
-    `revision ${wanted} is no longer known; the oldest is ${oldest}`,
-  );
-}
+export const compacted = (wanted: number, oldest: number): StoreError =>
+  new StoreError('Compacted', `revision ${wanted} is no longer known; the oldest is ${oldest}`);

@@ -26,9 +26,8 @@ export interface ApplyRequest {
  */
 export function applyServerSide(
   kind: Pick<Kind, 'group' | 'version' | 'schema'>,
-  request: ApplyRequest,
+  { live, applied, manager, force, time }: ApplyRequest,
 ): unknown {
-  const { live, applied, manager, force, time } = request;
   if (!isObject(applied)) throw new StatusError('BadRequest', 'an apply patch must be an object');
   if (isObject(applied.metadata) && applied.metadata.managedFields !== undefined)
     throw new StatusError('BadRequest', 'metadata.managedFields must be nil');
@@ -79,10 +78,8 @@ function ownedFields({ schema }: Pick<Kind, 'schema'>, applied: unknown): FieldS
 }
 
 function managedFieldsOf(live: unknown): readonly ManagedFields[] {
-  const metadata = isObject(live) && isObject(live.metadata) ? live.metadata : {};
-  return Array.isArray(metadata.managedFields)
-    ? metadata.managedFields.filter(isManagedFields)
-    : [];
+  const { managedFields } = isObject(live) && isObject(live.metadata) ? live.metadata : {};
+  return Array.isArray(managedFields) ? managedFields.filter(isManagedFields) : [];
 }
 
 const isManagedFields = (entry: unknown): entry is ManagedFields =>
@@ -92,9 +89,8 @@ const isOwn = ({ manager, operation }: ManagedFields, name: string) =>
   manager === name && operation === 'Apply';
 
 function yieldFields(entry: ManagedFields, conflicts: readonly Conflict[]): ManagedFields {
-  const lost = conflicts.flatMap(({ manager, fields }) =>
-    manager === entry.manager ? [fields] : [],
-  );
+  const ours = conflicts.filter(({ manager }) => manager === entry.manager);
+  const lost = ours.map(({ fields }) => fields);
   return { ...entry, fieldsV1: without(entry.fieldsV1, lost) };
 }
 
@@ -115,7 +111,6 @@ function conflictError(conflicts: readonly Conflict[]): StatusError {
   }));
   const list = causes.map(({ message, field }) => `${message}: ${field}`).join(', ');
   const count = causes.length === 1 ? '1 conflict' : `${causes.length} conflicts`;
-  return new StatusError('Conflict', `Apply failed with ${count}: ${list}`, {
-    details: { causes },
-  });
+  const message = `Apply failed with ${count}: ${list}`;
+  return new StatusError('Conflict', message, { details: { causes } });
 }

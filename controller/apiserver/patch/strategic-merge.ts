@@ -80,9 +80,8 @@ const ANY_LIST: ListShape = {
   max: Number.POSITIVE_INFINITY,
 };
 
-function listShapeOf(schema: Schema | undefined): ListShape {
-  return schema?.shape.kind === 'list' ? schema.shape : ANY_LIST;
-}
+const listShapeOf = (schema: Schema | undefined): ListShape =>
+  schema?.shape.kind === 'list' ? schema.shape : ANY_LIST;
 
 function retain(target: ObjectMap, retained: unknown): ObjectMap {
   if (retained === undefined) return target;

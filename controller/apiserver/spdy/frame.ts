@@ -27,18 +27,16 @@ export function decodeFrame(bytes: Buffer): { frame: Frame; end: number } | unde
   return { frame: { type: 'control', control: word & 0xffff, fin, payload }, end };
 }
 
-export function encodeData(stream: number, payload: Uint8Array, fin = false): Buffer {
-  return Buffer.concat([header(stream, payload.length, fin), payload]);
-}
+export const encodeData = (stream: number, payload: Uint8Array, fin = false): Buffer =>
+  Buffer.concat([header(stream, payload.length, fin), payload]);
 
 export function encodeControl(type: number, payload: Buffer): Buffer {
   const word = (0x8000 + version) * 0x10000 + type;
   return Buffer.concat([header(word, payload.length, false), payload]);
 }
 
-export function encodeSynReply(stream: number, headerBlock: Buffer): Buffer {
-  return encodeControl(control.synReply, Buffer.concat([uint32(stream), headerBlock]));
-}
+export const encodeSynReply = (stream: number, headerBlock: Buffer): Buffer =>
+  encodeControl(control.synReply, Buffer.concat([uint32(stream), headerBlock]));
 
 /** Stream id and compressed headers of a SYN_STREAM; between them are priority and slot. */
 export function readSynStream(payload: Buffer): { stream: number; headerBlock: Buffer } {

@@ -45,9 +45,8 @@ function parseHeaders(bytes: Buffer): ReadonlyMap<string, string> {
   return headers;
 }
 
-function formatHeaders(headers: ReadonlyMap<string, string>): Buffer {
-  return Buffer.concat([uint32(headers.size), ...[...headers].flat().map(lengthAndText)]);
-}
+const formatHeaders = (headers: ReadonlyMap<string, string>): Buffer =>
+  Buffer.concat([uint32(headers.size), ...[...headers].flat().map(lengthAndText)]);
 
 const lengthAndText = (text: string) => {
   const bytes = Buffer.from(text);
