@@ -1,3 +1,4 @@
+import { parseJson } from '../base/json-text.ts';
 import { isObject, own } from './normalize.ts';
 
 /** What one needs of docker's config.json, which Secrets of type kubernetes.io/dockerconfigjson hold too. */
@@ -61,11 +62,6 @@ const loginsIn = (auths: unknown): readonly RegistryLogin[] =>
 
 /** undefined: it is none. Its errors would show secrets. */
 export function parseObject(json: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(json);
-    return isObject(value) ? value : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const value = parseJson(json);
+  return isObject(value) ? value : undefined;
 }

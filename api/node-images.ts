@@ -51,3 +51,6 @@ export interface ImageDetails {
 }
 
 type Document = Readonly<Record<string, unknown>>;
+
+/** As people are shown it. */
+export const shortDigest = (digest: string) => digest.replace('sha256:', '').slice(0, 12);

@@ -1,15 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants, renameSync } from 'node:fs';
-import {
-  type FileHandle,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-} from 'node:fs/promises';
+import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { together } from '../../base/deadline.ts';
@@ -52,19 +43,19 @@ const partialLifeMs = 24 * 60 * 60 * 1000;
 export async function openBlobStore(directory: string, clock: Clock) {
   const blobs = join(directory, 'blobs');
   const partial = join(directory, 'partial');
-  for (const path of [blobs, partial]) await mkdir(path, { recursive: true, mode: 0o700 });
+  for (const path of [blobs, partial]) await fs.mkdir(path, { recursive: true, mode: 0o700 });
   const flights = sharedFlights<void, GrowingFile>();
   const partOf = (digest: string) => join(partial, digestHex(digest));
   const pathOf = (digest: string) => join(blobs, digestHex(digest));
   const findWhole = async (digest: string): Promise<GrowingFile | undefined> => {
-    const found = await readIfPresent(stat(pathOf(digest)));
+    const found = await readIfPresent(fs.stat(pathOf(digest)));
     return found && wholeFile(pathOf(digest), found.size);
   };
   /** Whoever asks for it next doesn't find it. */
   const removeAtOnce = (name: string) => {
     const going = join(partial, `${name}.going`);
     renameSync(join(blobs, name), going);
-    return rm(going);
+    return fs.rm(going);
   };
   const begin = (blob: BlobTransfer, signal: AbortSignal) => {
     const { digest } = blob.descriptor;
@@ -73,7 +64,7 @@ export async function openBlobStore(directory: string, clock: Clock) {
   };
   const isOld = async (name: string, lifeMs: number) =>
     !isDigest(`sha256:${name}`) ||
-    clock.now() - ((await readIfPresent(stat(join(partial, name))))?.mtimeMs ?? 0) >= lifeMs;
+    clock.now() - ((await readIfPresent(fs.stat(join(partial, name))))?.mtimeMs ?? 0) >= lifeMs;
   return {
     findWhole,
     remove: (digest: string) => removeAtOnce(digestHex(digest)),
@@ -94,24 +85,24 @@ export async function openBlobStore(directory: string, clock: Clock) {
     },
     /** What there is of one that was never whole. */
     async discard(digest: string): Promise<void> {
-      if (flights.view(digest) === undefined) await rm(partOf(digest), { force: true });
+      if (flights.view(digest) === undefined) await fs.rm(partOf(digest), { force: true });
     },
     /** undefined: it isn't here. */
-    read: (digest: string) => readIfPresent(readFile(pathOf(digest))),
+    read: (digest: string) => readIfPresent(fs.readFile(pathOf(digest))),
     put(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
       return this.ensure(transferOf(bytes), signal);
     },
     /** Removes every whole blob that isn't kept, and transfers that nobody went on with for so long. Says how many blobs. */
     async sweep(isKept: (digest: string) => boolean, lifeMs = partialLifeMs) {
       let count = 0;
-      for (const name of await readdir(blobs)) {
+      for (const name of await fs.readdir(blobs)) {
         if (isKept(`sha256:${name}`)) continue;
         await removeAtOnce(name);
         count += 1;
       }
-      for (const name of await readdir(partial))
+      for (const name of await fs.readdir(partial))
         if (flights.view(`sha256:${name}`) === undefined && (await isOld(name, lifeMs)))
-          await rm(join(partial, name), { force: true });
+          await fs.rm(join(partial, name), { force: true });
       return count;
     },
   };
@@ -137,7 +128,7 @@ async function receive(
   const { path, finalPath } = growing.file;
   let isWhole = false;
   try {
-    await using file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    await using file = await fs.open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
     const onBytes = (bytes: number) => {
       growing.reached(bytes);
       blob.onBytes(bytes);
@@ -147,13 +138,13 @@ async function receive(
     sink.verify();
     // While it is still unpacked: all is synced in the end, and the disk has less to do then.
     await file.datasync();
-    await rename(path, finalPath);
+    await fs.rename(path, finalPath);
     isWhole = true;
   } catch (error) {
     signal.throwIfAborted();
     const failure =
       error instanceof ImageError ? error : storageFailed(blob.descriptor.digest, error);
-    if (spoilt.has(failure.reason)) await rm(path, { force: true });
+    if (spoilt.has(failure.reason)) await fs.rm(path, { force: true });
     throw failure;
   } finally {
     growing.end(isWhole);
@@ -163,20 +154,21 @@ async function receive(
 const storageFailed = (digest: string, cause: unknown) =>
   new ImageError('StorageFailed', `writing ${digest}`, { cause });
 
+const mismatch = (how: string) => new ImageError('DigestMismatch', how);
+
 /** Few, as each is a task of another thread. */
 const writeBytes = 512 * 1024;
 
-async function fileSink(file: FileHandle, { descriptor, onBytes }: BlobTransfer) {
+async function fileSink(file: fs.FileHandle, { descriptor, onBytes }: BlobTransfer) {
   const { digest, size } = descriptor;
   const hash = createHash('sha256');
   let received = 0;
-  /** Of what the other side sends, counted from the beginning of the blob. */
-  let passed = 0;
   for await (const chunk of file.createReadStream({ autoClose: false, start: 0 })) {
     hash.update(chunk);
     received += chunk.length;
   }
-  passed = received;
+  /** Of what the other side sends, counted from the beginning of the blob. */
+  let passed = received;
   let written = received;
   let unwritten: Uint8Array[] = [];
   const flush = async () => {
@@ -201,10 +193,7 @@ async function fileSink(file: FileHandle, { descriptor, onBytes }: BlobTransfer)
       const chunk = sent.subarray(Math.max(0, Math.min(sent.length, received - passed)));
       passed += sent.length;
       if (received + chunk.length > size)
-        throw new ImageError(
-          'DigestMismatch',
-          `${digest} is longer than the ${size} bytes announced`,
-        );
+        throw mismatch(`${digest} is longer than the ${size} bytes announced`);
       hash.update(chunk);
       received += chunk.length;
       unwritten.push(chunk);
@@ -213,7 +202,7 @@ async function fileSink(file: FileHandle, { descriptor, onBytes }: BlobTransfer)
     verify() {
       const got = `sha256:${hash.digest('hex')}`;
       if (received !== size || got !== digest)
-        throw new ImageError('DigestMismatch', `expected ${digest}, received ${got}`);
+        throw mismatch(`expected ${digest}, received ${got}`);
     },
   };
 }

@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
+import { shortDigest } from '../../api/node-images.ts';
 import { errorChain } from '../../base/error-chain.ts';
 import { blobsOf, ensureBlob, sourceOf } from './image-blobs.ts';
-import { type ImageCall, type ImageDesk, short } from './image-desk.ts';
+import type { ImageCall, ImageDesk } from './image-desk.ts';
 import { ImageError } from './image-error.ts';
-import type { ImageRecord } from './image-index.ts';
+import { allBlobs, type ImageRecord } from './image-index.ts';
 import { ensureLayer, type PulledLayer, syncAll, unpackLayer } from './image-pull.ts';
 import type { Descriptor } from './manifest.ts';
 
@@ -30,8 +31,9 @@ export async function checkImages(call: ImageCall, desk: ImageDesk): Promise<voi
   for (const record of index.records().filter(({ blobs }) => blobs)) {
     if (!index.names(record.id)) continue;
     const check: Check = { call, desk, record, found };
-    const { manifests, config, layers } = blobsOf(record);
-    const digests = [...manifests, config, ...layers].map(({ digest }) => digest);
+    const made = blobsOf(record);
+    const { manifests, config, layers } = made;
+    const digests = allBlobs(made).map(({ digest }) => digest);
     using _ = pins.pin([...digests, ...record.diffIds]);
     for (const blob of [...manifests, config].filter(isNew)) await isRight(check, blob);
     for (const [i, diffId] of record.diffIds.entries()) {
@@ -74,7 +76,7 @@ async function checkLayer(check: Check, layer: PulledLayer): Promise<void> {
   if (hasBlob ? !(await isRight(check, layer)) : isThere) return;
   const pull = { parts: shelf.parts, source: sourceOf(shelf, { record }) };
   const wrong = isThere ? await differences(pull, layer, call.signal) : ['missing'];
-  for (const one of wrong) call.say({ note: `${short(diffId)}: ${one}` });
+  for (const one of wrong) call.say({ note: `${shortDigest(diffId)}: ${one}` });
   if (wrong.length === 0) return;
   await found(`layer ${diffId} is not what was unpacked`, async () => {
     const needed = await desk.needed();

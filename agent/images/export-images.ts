@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { digestHex } from './digest.ts';
 import { wholeImage } from './image-blobs.ts';
 import { findImage, type ImageCall, type ImageDesk } from './image-desk.ts';
-import type { ImageName, RecordedBlobs } from './image-index.ts';
+import { allBlobs, type ImageName, type RecordedBlobs } from './image-index.ts';
 import { mediaTypes } from './manifest.ts';
 
 /**
@@ -24,7 +24,7 @@ export async function exportImages(
   const { pack } = await import('tar-stream');
   const tar = pack();
   const mtime = new Date(0);
-  const all = images.flatMap(({ manifests, config, layers }) => [...manifests, config, ...layers]);
+  const all = images.flatMap(allBlobs);
   const write = async () => {
     for (const [name, document] of Object.entries(documentsOf(images)))
       tar.entry({ name, mtime }, JSON.stringify(document));

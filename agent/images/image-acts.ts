@@ -1,17 +1,10 @@
 import { statfs } from 'node:fs/promises';
-import type { ImageDetails, NodeImage } from '../../api/node-images.ts';
+import { type ImageDetails, type NodeImage, shortDigest } from '../../api/node-images.ts';
 import { checkImages } from './check-images.ts';
 import { exportImages } from './export-images.ts';
-import {
-  findImage,
-  type ImageCall,
-  type ImageDesk,
-  loginOf,
-  short,
-  tellTransfers,
-} from './image-desk.ts';
+import { findImage, type ImageCall, type ImageDesk, loginOf, tellTransfers } from './image-desk.ts';
 import { ImageError } from './image-error.ts';
-import type { ImageIndex, ImageRecord } from './image-index.ts';
+import { allBlobs, type ImageIndex, type ImageRecord } from './image-index.ts';
 import type { ImagePullParts } from './image-pull.ts';
 import { importImages } from './import-images.ts';
 import { parseObject } from './manifest.ts';
@@ -53,8 +46,7 @@ async function nodeImage({ blobs }: ImagePullParts, record: ImageRecord): Promis
   const { id, digest, references, sizeBytes, isPinned = false, blobs: made } = record;
   const names = references.map(({ canonical }) => canonical);
   let blobBytes = 0;
-  const all = made === undefined ? [] : [...made.manifests, made.config, ...made.layers];
-  for (const [blob, size] of new Map(all.map((one) => [one.digest, one.size])))
+  for (const [blob, size] of new Map(allBlobs(made).map((one) => [one.digest, one.size])))
     if (await blobs.findWhole(blob)) blobBytes += size;
   return { id, digest, names, sizeBytes, blobBytes, isPinned };
 }
@@ -88,7 +80,7 @@ async function remove({ asked, say }: ImageCall, { store, needed }: ImageDesk): 
     if (isLast) await store.remove(record.id, Number.POSITIVE_INFINITY);
     else await changeRecord(index, { ...record, references: left });
     for (const { written } of going) say({ note: `${written} removed` });
-    if (isLast) say({ note: `image ${short(record.id)} removed` });
+    if (isLast) say({ note: `image ${shortDigest(record.id)} removed` });
   }
 }
 
@@ -105,7 +97,7 @@ async function prune({ asked, say }: ImageCall, { store, needed }: ImageDesk): P
     const isNeeded = [id, ...references].some((name) => needs.has(name));
     if (isPinned || isNeeded || (references.length > 0 && !asked.all)) continue;
     await store.remove(id, lastUsedMs);
-    say({ note: `${references.join(', ') || short(id)} removed` });
+    say({ note: `${references.join(', ') || shortDigest(id)} removed` });
   }
   const freed = Math.max(0, (await free()) - before);
   say({ note: `${(freed / 1_000_000).toFixed(1)} MB freed` });

@@ -1,6 +1,6 @@
 import type { RegistryCredential } from '../ports.ts';
 import { ImageError } from './image-error.ts';
-import type { ImageRecord, RecordedBlobs } from './image-index.ts';
+import { allBlobs, type ImageRecord, type RecordedBlobs } from './image-index.ts';
 import type { ImageSource } from './image-source.ts';
 import type { ImageShelf } from './image-store.ts';
 import { type Descriptor, isObject, parseObject } from './manifest.ts';
@@ -14,7 +14,7 @@ export interface WholeImage {
 export async function wholeImage(shelf: ImageShelf, image: WholeImage, signal: AbortSignal) {
   signal.throwIfAborted();
   const made = blobsOf(image.record);
-  const blobs = [...made.manifests, made.config, ...made.layers];
+  const blobs = allBlobs(made);
   const pins = shelf.parts.pins.pin(blobs.map(({ digest }) => digest));
   signal.addEventListener('abort', () => pins[Symbol.dispose](), { once: true });
   for (const blob of blobs) await ensureBlob(shelf, { ...image, blob }, signal);

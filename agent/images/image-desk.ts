@@ -57,5 +57,3 @@ export function findImage(records: ImageRecords, text: string) {
 }
 
 const unknown = (why: string) => new ImageError('ManifestUnknown', why);
-
-export const short = (digest: string) => digest.replace('sha256:', '').slice(0, 12);

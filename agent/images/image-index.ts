@@ -50,7 +50,9 @@ export async function openImageIndex(path: string) {
     records: () => records,
     /** Whether an image is made of it, a blob or an unpacked layer. */
     names: (digest: string) =>
-      records.some(({ diffIds, blobs }) => diffIds.includes(digest) || consistsOf(blobs, digest)),
+      records.some(({ diffIds, blobs }) =>
+        [...diffIds, ...allBlobs(blobs).map((blob) => blob.digest)].includes(digest),
+      ),
     /** By its digest, or by the image's complete name; of images that were pulled without credentials. */
     openManifest(key: string): Descriptor | undefined {
       for (const { references, blobs } of records) {
@@ -76,9 +78,9 @@ export async function openImageIndex(path: string) {
   };
 }
 
-const consistsOf = (blobs: RecordedBlobs | undefined, digest: string) =>
-  blobs !== undefined &&
-  [...blobs.manifests, blobs.config, ...blobs.layers].some((blob) => blob.digest === digest);
+/** Manifests first. */
+export const allBlobs = (made: RecordedBlobs | undefined): readonly Descriptor[] =>
+  made ? [...made.manifests, made.config, ...made.layers] : [];
 
 async function load(path: string): Promise<ImageRecords> {
   const text = await readIfPresent(readFile(path, 'utf8'));

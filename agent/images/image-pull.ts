@@ -12,14 +12,7 @@ import { type ImageIndex, type ImageName, type ImageRecord, withRecord } from '.
 import type { FetchedManifest, ImageSource } from './image-source.ts';
 import type { LayerLimits } from './layer-plan.ts';
 import type { LayerStore } from './layer-store.ts';
-import {
-  choosePlatform,
-  type Descriptor,
-  hostPlatform,
-  type ImageManifest,
-  type LayerDescriptor,
-  parseManifest,
-} from './manifest.ts';
+import * as m from './manifest.ts';
 import type { Pins } from './pins.ts';
 import type { UnpackRequest } from './unpack-layer.ts';
 import type { Unpacker } from './unpacker.ts';
@@ -76,19 +69,19 @@ export async function pullImage(pull: ImagePull, signal: AbortSignal): Promise<I
 const digestsOf = (blobs: readonly { readonly digest: string }[]) =>
   blobs.map(({ digest }) => digest);
 
-const described = ({ bytes, digest, mediaType }: FetchedManifest): Descriptor => ({
+const described = ({ bytes, digest, mediaType }: FetchedManifest): m.Descriptor => ({
   ...{ digest, mediaType, size: bytes.length },
 });
 
 /** Follows an index to this host's manifest. The digest is that of what the reference names: index or manifest. */
 async function resolve({ source, wanted }: ImagePull, signal: AbortSignal) {
   const top = await source.fetchManifest(wanted, signal);
-  const document = parseManifest(top.bytes, top.mediaType);
+  const document = m.parseManifest(top.bytes, top.mediaType);
   if (document.kind === 'manifest')
     return { digest: top.digest, manifest: document, manifests: [top] };
-  const chosen = choosePlatform(document, hostPlatform());
+  const chosen = m.choosePlatform(document, m.hostPlatform());
   const inner = await source.fetchManifest(chosen.digest, signal);
-  const manifest = parseManifest(inner.bytes, inner.mediaType);
+  const manifest = m.parseManifest(inner.bytes, inner.mediaType);
   if (manifest.kind === 'index')
     throw new ImageError('InvalidManifest', 'an image index names another index');
   return { digest: top.digest, manifest, manifests: [top, inner] };
@@ -96,7 +89,7 @@ async function resolve({ source, wanted }: ImagePull, signal: AbortSignal) {
 
 async function ensureConfig(
   pull: ImagePull,
-  { config, layers }: ImageManifest,
+  { config, layers }: m.ImageManifest,
   signal: AbortSignal,
 ) {
   const { blobs } = pull.parts;
@@ -113,7 +106,7 @@ type LayerSource = Pick<ImagePull, 'source' | 'parts'>;
 /** A wrong blob may be a peer's fault, or what a crash left of it: it is asked for once more, where it comes from. */
 async function rightly(
   { source, parts }: LayerSource,
-  blob: Descriptor,
+  blob: m.Descriptor,
   obtain: (source: ImageSource) => Promise<void>,
 ): Promise<void> {
   try {
@@ -148,7 +141,7 @@ export async function syncAll({
 
 const parallelLayers = Math.max(3, availableParallelism());
 
-export type PulledLayer = LayerDescriptor & { readonly diffId: string };
+export type PulledLayer = m.LayerDescriptor & { readonly diffId: string };
 
 /** A few at a time, the largest first, so that none is left over when the others are done. */
 async function ensureLayers(pull: ImagePull, layers: readonly PulledLayer[], signal: AbortSignal) {
@@ -196,7 +189,7 @@ export function unpackLayer(
 /** Tells of blobs on their way, each by its number. */
 export function progress(
   { onProgress }: Pick<ImagePull, 'onProgress'>,
-  layers: readonly Descriptor[],
+  layers: readonly m.Descriptor[],
 ) {
   const transfers = layers.map(
     ({ digest, size }): Transfer => ({ digest, doneBytes: 0, totalBytes: size, isDone: false }),

@@ -51,7 +51,8 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   const parts = await openParts(options);
   const { pins, index, layers, blobs } = parts;
   const transport = openTransport(options.network);
-  const peers = options.peers && openPeers(options.peers, options);
+  const { peers: network } = options;
+  const peers = network && openPeers(network, options);
   const registries = { ...options, transport, peers };
   const isNeeded = (digest: string) => pins.has(digest) || index.names(digest);
   const sweep = async () => {
@@ -59,10 +60,7 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     await blobs.sweep(isNeeded);
   };
   await sweep();
-  const server =
-    options.peers &&
-    peers &&
-    (await servePeers({ ...options, ...options.peers, blobs, index, peers }));
+  const server = network && peers && (await servePeers({ ...parts, ...network, peers }));
   const uses = imageUses(options.clock);
   const flights = sharedFlights<ImageRecord>();
   const shelf: ImageShelf = {
@@ -85,7 +83,6 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
     async pull(request, signal) {
       const start = (shared: AbortSignal) => ({
         outcome: shelf.take(pullOf(request, shelf), shared),
-        view: undefined,
       });
       const record = await flights.board(flightKey(request), signal, start).outcome;
       uses.begin(record.id);
@@ -136,8 +133,7 @@ async function dropLayerBlobs({ index, layers, blobs, pins }: ImagePullParts): P
   return blobs.sweep((digest) => !unpacked.has(digest) || pins.has(digest));
 }
 
-type Registries = Omit<ImageStoreOptions, 'peers'> &
-  Readonly<{ transport: Transport; peers: Peers | undefined }>;
+type Registries = Base & Readonly<{ transport: Transport; peers: Peers | undefined }>;
 
 function sourceOf(
   { reference: written, credentials }: Pick<PullRequest, 'reference' | 'credentials'>,
@@ -202,14 +198,9 @@ function findRecord(records: ImageRecords, reference: ImageReference): ImageReco
 
 function image({ layers }: ImagePullParts, record: ImageRecord): Image {
   const { id, digest, references, sizeBytes, diffIds, config } = record;
-  return {
-    id,
-    digest,
-    references: references.map((name) => name.written),
-    sizeBytes,
-    layers: withoutRepeats(diffIds).map((diffId) => layers.path(diffId)),
-    config,
-  };
+  const paths = withoutRepeats(diffIds).map(layers.path);
+  const names = references.map(({ written }) => written);
+  return { id, digest, references: names, sizeBytes, layers: paths, config };
 }
 
 /** overlayfs refuses the same directory twice. The upper one says all that the lower one does: only it stays. */

@@ -45,8 +45,7 @@ export async function openLayerStore(directory: string) {
         await leaving;
         if (!(await exists(at.path))) await fill(at, (empty) => unpack(empty, shared));
       };
-      const start = (shared: AbortSignal) => ({ outcome: work(shared), view: undefined });
-      return flights.board(diffId, signal, start).outcome;
+      return flights.board(diffId, signal, (shared) => ({ outcome: work(shared) })).outcome;
     },
     /** Removes every layer that isn't kept when its turn comes. */
     async sweep(isKept: (diffId: string) => boolean) {

@@ -48,11 +48,8 @@ const idleMs = 15_000;
 export function openPeerClient(network: PeerNetwork, { rng, ...base }: Base) {
   const connections = openConnections(network, base);
   const ask = async (peer: Peer, digest: string, signal: AbortSignal): Promise<PeerAnswer[]> => {
-    const answer = await connections.reach(
-      peer,
-      { method: 'HEAD', path: `/blobs/${digest}` },
-      signal,
-    );
+    const request = { method: 'HEAD', path: `/blobs/${digest}` } as const;
+    const answer = await connections.reach(peer, request, signal);
     await answer?.body.dump();
     const state = answer?.headers[stateHeader] as BlobState;
     return answer?.statusCode === 200 ? [{ peer, state }] : [];
@@ -150,11 +147,9 @@ function openConnections(network: PeerNetwork, { clock, log }: Omit<Base, 'rng'>
   };
 }
 
-function openAgent(
-  undici: typeof import('undici'),
-  name: string,
-  { ca, key, certificate: cert }: PeerIdentity,
-): Agent {
+type Undici = typeof import('undici');
+
+function openAgent(undici: Undici, name: string, { ca, key, certificate: cert }: PeerIdentity) {
   const checkServerIdentity = (_: string, shown: { readonly subject: unknown }) =>
     nodeOfSubject(shown.subject) === name ? undefined : new Error(`it is not node ${name}`);
   const secure = undici.buildConnector({ ca, key, cert, checkServerIdentity, timeout: answerMs });

@@ -4,22 +4,17 @@ import { createServer } from 'node:https';
 import { pipeline } from 'node:stream/promises';
 import type { TLSSocket } from 'node:tls';
 import { nodeOfSubject } from '../../api/join.ts';
-import type { Log } from '../../base/log.ts';
-import type { BlobStore } from './blob-store.ts';
 import { isDigest } from './digest.ts';
 import { readGrowing } from './growing-file.ts';
-import type { ImageIndex } from './image-index.ts';
-import { type BlobState, type PeerIdentity, stateHeader } from './peer-client.ts';
+import type { ImagePullParts } from './image-pull.ts';
+import { type BlobState, type PeerIdentity, type PeerNetwork, stateHeader } from './peer-client.ts';
 import type { Peers } from './peers.ts';
 
-export interface PeerServerOptions {
+type Network = Pick<PeerNetwork, 'port' | 'identity'>;
+
+interface Offer extends Network, Pick<ImagePullParts, 'blobs' | 'index' | 'log'> {
   readonly address: string;
-  readonly port: number;
-  readonly identity: PeerIdentity;
-  readonly blobs: BlobStore;
-  readonly index: ImageIndex;
   readonly peers: Peers;
-  readonly log: Log;
 }
 
 /**
@@ -31,7 +26,7 @@ export interface PeerServerOptions {
  *
  * undefined: it can't listen, and nodes do without.
  */
-export async function servePeers(options: PeerServerOptions) {
+export async function servePeers(options: Offer) {
   const { address, port, identity, log } = options;
   const tls = { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' } as const;
   const server = createServer({ ...tls, ...secureContext(identity) }, (request, response) => {
@@ -58,11 +53,7 @@ export async function servePeers(options: PeerServerOptions) {
 
 const secureContext = ({ ca, key, certificate: cert }: PeerIdentity) => ({ ca, key, cert });
 
-async function answer(
-  options: PeerServerOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+async function answer(options: Offer, request: IncomingMessage, response: ServerResponse) {
   const node = nodeOfSubject((request.socket as TLSSocket).getPeerCertificate().subject);
   if (node === undefined) return void response.writeHead(403).end();
   const [, kind, text = ''] = /^\/(blobs|manifests)\/([^/]+)$/.exec(request.url ?? '') ?? [];
@@ -84,11 +75,7 @@ async function answer(
   await pipeline(readGrowing(blob, Number(from)), response);
 }
 
-async function sendManifest(
-  { index, blobs }: PeerServerOptions,
-  key: string,
-  response: ServerResponse,
-): Promise<void> {
+async function sendManifest({ index, blobs }: Offer, key: string, response: ServerResponse) {
   const manifest = index.openManifest(key);
   const bytes = manifest && (await blobs.read(manifest.digest));
   if (bytes === undefined) return void response.writeHead(404).end();

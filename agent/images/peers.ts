@@ -24,7 +24,7 @@ export function openPeers(network: PeerNetwork, base: Base) {
   const fetching = new Set<string>();
   /** The nodes that asked for a blob before. */
   const askers = new Map<string, Set<string>>();
-  const client = openPeerClient(network, base);
+  const { askAll, fetchBlob, ...client } = openPeerClient(network, base);
   const heardOf = (digest: string): PeerAnswer[] =>
     network
       .others()
@@ -38,22 +38,23 @@ export function openPeers(network: PeerNetwork, base: Base) {
   ): Promise<boolean> => {
     const isFetching = () => void fetching.add(blob.digest);
     if (state !== 'asking') isFetching();
-    return client.fetchBlob({ peer, blob, sink, onBytes: isFetching }, signal);
+    return fetchBlob({ peer, blob, sink, onBytes: isFetching }, signal);
   };
 
   /** False: no node has the whole of it. What came stays in the sink. Throws ImageError of the sink. */
   const download = async (blob: Descriptor, sink: BlobSink, signal: AbortSignal) => {
     const { digest } = blob;
-    const answers = await client.askAll(digest, signal);
+    const answers = await askAll(digest, signal);
     const first = choosePeer(network.nodeName, [...answers, ...heardOf(digest)]);
     if (first === undefined) return false;
     if (await fetchFrom(first, blob, { sink, signal })) return true;
     // Whoever fetches it now may do so from this node.
-    const whole = (await client.askAll(digest, signal)).find(({ state }) => state === 'whole');
+    const whole = (await askAll(digest, signal)).find(({ state }) => state === 'whole');
     return whole !== undefined && (await fetchFrom(whole, blob, { sink, signal }));
   };
 
   return {
+    ...client,
     isFetching: (digest: string) => fetching.has(digest),
     /** Another node asks this one for a blob that it is about to fetch. */
     askedBy(name: string, digest: string) {
@@ -74,9 +75,6 @@ export function openPeers(network: PeerNetwork, base: Base) {
         askers.delete(digest);
       }
     },
-    findManifest: client.findManifest,
-    renew: client.renew,
-    close: client.close,
   };
 }
 

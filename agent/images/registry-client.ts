@@ -1,8 +1,7 @@
 import { type BackoffPolicy, backoffMs, withJitter } from '../../base/backoff.ts';
-import { type Clock, sleep } from '../../base/clock.ts';
+import type { Base } from '../../base/base.ts';
+import { sleep } from '../../base/clock.ts';
 import { errorChain } from '../../base/error-chain.ts';
-import type { Rng } from '../../base/rng.ts';
-import type { RegistryCredential } from '../ports.ts';
 import type { BlobSink } from './blob-store.ts';
 import { digestOf } from './digest.ts';
 import { ImageError } from './image-error.ts';
@@ -11,14 +10,11 @@ import type { ImageReference } from './reference.ts';
 import { planSources, type Source } from './registries.ts';
 import { type Answer, answerError, readBounded } from './registry-answer.ts';
 import { authorizer } from './registry-auth.ts';
+import type { CredentialSources } from './registry-credentials.ts';
 import type { Transport } from './registry-transport.ts';
 
-export interface RegistryClientOptions {
+export interface RegistryClientOptions extends CredentialSources, Omit<Base, 'log'> {
   readonly reference: ImageReference;
-  readonly credentials: readonly RegistryCredential[];
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly rng: Rng;
 }
 
 const backoff: BackoffPolicy = { firstMs: 250, capMs: 8000 };
@@ -27,18 +23,11 @@ const maxRedirects = 5;
 
 export type RegistryReader = ReturnType<typeof sourceClient>;
 
-export interface RegistryClient extends RegistryReader {
-  /** Without its mirrors. */
-  readonly registry: RegistryReader;
-  /** No credentials were needed for what came. */
-  isOpen(): boolean;
-}
-
 /**
  * Reads images by the OCI distribution-spec: of one repository, for one pull, as tokens are never shared between pulls.
  * Its mirrors are asked first, each once. All throw ImageError.
  */
-export function registryClient(options: RegistryClientOptions): RegistryClient {
+export function registryClient(options: RegistryClientOptions) {
   const { network, registries } = options.transport;
   const sources = planSources(options.reference, { ...network, ...registries });
   let isOpen = true;
@@ -49,24 +38,25 @@ export function registryClient(options: RegistryClientOptions): RegistryClient {
     const attempts = i + 1 < sources.length ? 1 : maxAttempts;
     return sourceClient({ ...options, ...source, attempts, onLogin });
   });
-  const first = firstOf(readers);
   return {
+    ...firstOf(readers),
+    /** Without its mirrors. */
     registry: readers.at(-1) as RegistryReader,
+    /** No credentials were needed for what came. */
     isOpen: () => isOpen,
-    fetchManifest: (wanted, signal) => first(signal, (one) => one.fetchManifest(wanted, signal)),
-    fetchBlob: (blob, signal) => first(signal, (one) => one.fetchBlob(blob, signal)),
-    downloadBlob: (blob, sink, signal) =>
-      first(signal, (one) => one.downloadBlob(blob, sink, signal)),
   };
 }
 
 /** A mirror that lacks something may have the next thing; one that fails otherwise isn't asked again. */
-function firstOf(sources: readonly RegistryReader[]) {
+function firstOf(sources: readonly RegistryReader[]): RegistryReader {
   const failures = new Map<RegistryReader, ImageError>();
   const mayHave = (one: RegistryReader) =>
     one === sources.at(-1) ||
     (failures.get(one)?.reason ?? 'ManifestUnknown') === 'ManifestUnknown';
-  return async <T>(signal: AbortSignal, ask: (one: RegistryReader) => Promise<T>): Promise<T> => {
+  const first = async <T>(
+    signal: AbortSignal,
+    ask: (one: RegistryReader) => Promise<T>,
+  ): Promise<T> => {
     for (const source of sources.filter(mayHave)) {
       try {
         return await ask(source);
@@ -77,6 +67,11 @@ function firstOf(sources: readonly RegistryReader[]) {
       }
     }
     throw sources.flatMap((one) => failures.get(one) ?? []).reduce(after);
+  };
+  return {
+    fetchManifest: (wanted, signal) => first(signal, (one) => one.fetchManifest(wanted, signal)),
+    fetchBlob: (blob, signal) => first(signal, (one) => one.fetchBlob(blob, signal)),
+    downloadBlob: (blob, ...to) => first(to[1], (one) => one.downloadBlob(blob, ...to)),
   };
 }
 
@@ -213,9 +208,8 @@ function asImageError(cause: unknown, { reference, transport }: SourceOptions): 
   const { proxySocket, proxies } = transport.network;
   const proxy = proxySocket || proxies?.https || proxies?.http ? ', or the proxy to it,' : '';
   const silent = isSilence(cause) ? `${proxy} accepts connections and then stays silent` : '';
-  return new ImageError('RegistryUnavailable', `registry ${reference.registry}${silent}`, {
-    cause,
-  });
+  const message = `registry ${reference.registry}${silent}`;
+  return new ImageError('RegistryUnavailable', message, { cause });
 }
 
 const isSilence = (error: unknown) =>

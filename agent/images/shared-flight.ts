@@ -3,7 +3,7 @@ import { orAborted } from '../../base/deadline.ts';
 interface Flight<T, V> {
   readonly outcome: Promise<T>;
   /** What passengers may look at on the way. */
-  readonly view: V;
+  readonly view?: V | undefined;
 }
 
 interface Shared<T, V> extends Flight<T, V> {

@@ -59,10 +59,7 @@ function* decompressed(chunks: Iterable<Buffer>, compression: LayerCompression):
 }
 
 function operations(
-  {
-    output,
-    limits,
-  }: { readonly output: { add(bytes: Buffer): void }; readonly limits: LayerLimits },
+  { output, limits }: { output: ReturnType<typeof gathered>; limits: LayerLimits },
   seen: LayerSeen,
   times: Buffer[],
 ): TarHandler {

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import { formatSince } from '../../api/format-age.ts';
-import type { ImageDetails, NodeImage } from '../../api/node-images.ts';
+import { type ImageDetails, type NodeImage, shortDigest } from '../../api/node-images.ts';
 import { didYouMean } from '../../base/closest.ts';
 import { about } from '../../base/error-chain.ts';
 import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
@@ -11,7 +11,7 @@ import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
 import { askAgent } from '../image-client.ts';
 import { printTable } from '../print/table.ts';
-import { formatBytes, openTransfers, printable, shortDigest } from '../print/transfers.ts';
+import { formatBytes, openTransfers, printable } from '../print/transfers.ts';
 import { saveWhole } from '../save-whole.ts';
 
 const imageFlags = {

@@ -1,4 +1,4 @@
-import type { Transfer } from '../../api/node-images.ts';
+import { shortDigest, type Transfer } from '../../api/node-images.ts';
 import type { Io, Output } from '../io.ts';
 
 /** Layers on their way: a bar for each on a terminal; elsewhere a line when one begins and when it is done. */
@@ -71,8 +71,6 @@ export function formatBar(transfer: Moving, finish: string): string {
   const state = doneBytes < totalBytes ? way : finish;
   return `${shortDigest(digest)} [${bar}] ${isDone ? 'done' : state}`;
 }
-
-export const shortDigest = (digest: string) => digest.replace('sha256:', '').slice(0, 12);
 
 /** "512 B", "12.3 kB", "1.2 GB". Pure. */
 export function formatBytes(bytes: number): string {
