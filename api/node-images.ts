@@ -7,7 +7,7 @@ import * as s from './schema.ts';
 export const imageRequest = s.obj({
   /** Names and ids. */
   words: s.list(s.str()),
-  ...{ name: s.str(), user: s.str(), password: s.str() },
+  ...{ name: s.str(), user: s.str(), password: s.str(), key: s.str() },
   ...{ pin: s.bool(), all: s.bool(), force: s.bool(), repair: s.bool() },
 });
 

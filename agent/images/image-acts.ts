@@ -9,6 +9,7 @@ import type { ImagePullParts } from './image-pull.ts';
 import { importImages } from './import-images.ts';
 import { parseObject } from './manifest.ts';
 import { pushImage } from './push-image.ts';
+import { verifyImage } from './verify-image.ts';
 
 /** Gives its result; of an export the archive. */
 type Act = (call: ImageCall, desk: ImageDesk) => Promise<unknown>;
@@ -23,6 +24,7 @@ export const acts: Readonly<Record<string, Act>> = {
   '/export': exportImages,
   '/push': pushImage,
   '/check': checkImages,
+  '/verify': verifyImage,
 };
 
 async function pull(call: ImageCall, { store, clock }: ImageDesk): Promise<void> {

@@ -42,18 +42,29 @@ export function loginOf({ user, password = '' }: ImageRequest, reference: string
   return user === undefined ? [] : [{ registry, username: user, password }];
 }
 
+interface FoundImage {
+  readonly record: ImageRecord;
+  readonly name?: ImageName;
+}
+
 /** The image that somebody means by a name or by the beginning of its id. Throws ImageError. Pure. */
-export function findImage(records: ImageRecords, text: string) {
+export function findImage(records: ImageRecords, text: string): FoundImage {
   const [, hex] = /^(?:sha256:)?([0-9a-f]{4,64})$/.exec(text) ?? [];
-  const found = records.filter(({ id }) => hex && id.startsWith(`sha256:${hex}`));
-  if (found.length > 1) throw unknown(`"${text}" is the beginning of ${found.length} images' ids`);
-  if (found[0] !== undefined) return { record: found[0] };
+  const [record, ...others] = records.filter(({ id }) => hex && id.startsWith(`sha256:${hex}`));
+  if (others.length > 0) throw unknown(`several images' ids begin with ${text}`);
+  const found = record ? { record } : findNamed(records, text);
+  if (found) return found;
+  throw unknown(`no image on this node is called ${text}; orc image ls shows what there is`);
+}
+
+/** By its name. Throws ImageError InvalidImageName. Pure. */
+export function findNamed(records: ImageRecords, text: string): FoundImage | undefined {
   const canonical = formatReference(parseReference(text));
   for (const record of records) {
     const name = record.references.find((one) => one.canonical === canonical);
     if (name) return { record, name };
   }
-  throw unknown(`no image on this node is called ${text}; orc image ls shows what there is`);
+  return undefined;
 }
 
 const unknown = (why: string) => new ImageError('ManifestUnknown', why);

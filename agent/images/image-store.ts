@@ -16,7 +16,7 @@ import { formatReference, type ImageReference, parseReference } from './referenc
 import { registryClient } from './registry-client.ts';
 import { openTransport, type RegistryNetwork, type Transport } from './registry-transport.ts';
 import { sharedFlights } from './shared-flight.ts';
-import { checkTrust } from './trust.ts';
+import { checkTrust, type TrustRule } from './trust.ts';
 import { openUnpacker } from './unpacker.ts';
 
 export interface ImageStoreOptions extends Base {
@@ -38,11 +38,16 @@ export interface ImageStore extends ImagePort {
   close(): Promise<void>;
 }
 
+interface SourceRequest extends Pick<PullRequest, 'reference' | 'credentials'> {
+  /** Instead of the node's. */
+  readonly policy?: readonly TrustRule[] | undefined;
+}
+
 export interface ImageShelf {
   readonly parts: ImagePullParts;
   readonly transport: Transport;
   /** Where an image of this name comes from. */
-  sourceOf(request: Pick<PullRequest, 'reference' | 'credentials'>): ImageSource;
+  sourceOf(request: SourceRequest): ImageSource;
   take(pull: Omit<ImagePull, 'parts'>, signal: AbortSignal): Promise<ImageRecord>;
 }
 
@@ -136,16 +141,17 @@ async function dropLayerBlobs({ index, layers, blobs, pins }: ImagePullParts): P
 type Registries = Base & Readonly<{ transport: Transport; peers: Peers | undefined }>;
 
 function sourceOf(
-  { reference: written, credentials }: Pick<PullRequest, 'reference' | 'credentials'>,
+  { reference: written, credentials, policy }: SourceRequest,
   { peers, ...options }: Registries,
 ): ImageSource {
   const reference = parseReference(written);
   const client = registryClient({ ...options, reference, credentials });
-  const { policy } = options.transport.registries;
+  const { policy: usual } = options.transport.registries;
   const origin: ImageSource = {
     ...{ ...client, download: client.downloadBlob },
     origin: { ...client.registry, download: client.registry.downloadBlob },
-    approve: (digest, signal) => checkTrust({ ...client, policy, reference, digest }, signal),
+    approve: (digest, signal) =>
+      checkTrust({ ...client, policy: policy ?? usual, reference, digest }, signal),
   };
   return peers ? withPeers(origin, formatReference(reference), { ...options, peers }) : origin;
 }

@@ -14,7 +14,7 @@ export async function importImages(call: ImageCall, { store: { shelf }, clock }:
     for (const { name: written, digest: wanted } of named(images, asked.name)) {
       const onProgress = tellTransfers(call, clock);
       const canonical = formatReference(parseReference(written));
-      const name = { written, canonical, isOpen: false };
+      const name = { written, canonical };
       const { digest } = await shelf.take({ source, wanted, name, onProgress }, signal);
       say({ note: `${written}: ${digest}` });
     }

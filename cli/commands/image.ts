@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import { formatSince } from '../../api/format-age.ts';
@@ -16,13 +17,14 @@ import { saveWhole } from '../save-whole.ts';
 
 const imageFlags = {
   socket: text('path', 'of the agent: its --run-dir, and images.sock', '/run/orc/images.sock'),
-  user: text('name', 'pull and push: at the registry').short('u'),
-  'password-stdin': on('pull and push: the password is on standard input'),
+  user: text('name', 'pull, push, verify: at the registry').short('u'),
+  'password-stdin': on('pull, push, verify: the password is on standard input'),
   pin: on('pull: keep it until somebody removes it with --force'),
   output: text('format', 'wide, name or json; of export: a file, or - (the default)').short('o'),
   name: text('ref', 'import: what to call the only image of the archive'),
   all: on('prune: not only those without a name, but all that nothing here needs'),
   force: on('rm: pinned ones, too'),
+  key: text('file', 'verify: ask this public key, not the node’s policy'),
   repair: on('check: what is wrong is fetched and unpacked anew'),
 };
 
@@ -34,11 +36,11 @@ Images of this machine's agent, for root. Verbs and what they take:
   pull REF              ls                    export REF|ID... [-o FILE]
   push REF|ID [REF]     inspect REF|ID        import FILE|-
   rm REF|ID...          history REF|ID        prune
-  check`;
+  check                 verify REF`;
 
 export const defineImage = defineVerb({
   words: {
-    '<verb>': 'pull, ls, inspect, history, rm, prune, import, export, push or check',
+    '<verb>': 'pull, ls, inspect, history, rm, prune, import, export, push, verify or check',
     '[image...]': 'REF: NAME[:TAG][@DIGEST]; ID: the first digits of it',
   },
   flags: imageFlags,
@@ -77,6 +79,7 @@ const steps: Readonly<Record<string, Step>> = {
   import: { takes: [1, 1], flags: ['name'], run: importArchive },
   export: { takes: [1, any], flags: ['output'], run: exportArchive },
   push: { takes: [1, 2], flags: ['user', 'passwordStdin'], run: ask },
+  verify: { takes: [1, 1], flags: ['key', 'user', 'passwordStdin'], run: ask },
   check: { takes: [0, 0], flags: ['repair'], run: ask },
 };
 
@@ -94,10 +97,11 @@ function checkUse({ takes, flags: known }: Step, { verb, words, flags }: Omit<Us
 
 /** Has the agent do it, and shows what it says meanwhile. */
 async function ask({ cli, verb, words, flags }: Use, archive?: Readable): Promise<unknown> {
-  const { socket, output: _, user, passwordStdin, ...more } = flags;
+  const { socket, output: _, key: file, user, passwordStdin, ...more } = flags;
   if (passwordStdin && user === undefined) throw new UsageError('--password-stdin needs --user');
   const password = passwordStdin ? (await readText(cli.io.stdin)).replace(/\r?\n$/, '') : undefined;
-  const asked = { words, ...more, user, password };
+  const key = file && (await about(`${file} can't be read`, readFile(file, 'utf8')));
+  const asked = { words, ...more, user, password, key };
   const transfers = openTransfers(cli.io, verb === 'push' ? 'waiting' : 'unpacking');
   return askAgent({ socket, verb, asked, archive }, (line) => {
     if ('transfers' in line) return transfers.update(line.transfers);

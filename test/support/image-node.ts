@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { serveImages } from '../../agent/images/image-api.ts';
 import { type ImageStore, openImageStore } from '../../agent/images/image-store.ts';
+import { noRegistries, type Registries } from '../../agent/images/registries.ts';
 import type { ImageRequest, NodeImage, Transfer } from '../../api/node-images.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
@@ -32,10 +33,14 @@ interface Answer {
   readonly result: unknown;
 }
 
-export async function openImageNode(insecure: readonly string[]): Promise<ImageNode> {
+export async function openImageNode(
+  insecure: readonly string[],
+  registries: Registries = noRegistries,
+): Promise<ImageNode> {
   const base = { clock: systemClock(), rng: systemRng(), log: silentLog };
   const directory = mkdtempSync(join(tmpdir(), 'orc-image-node-'));
-  const network = { insecure, proxySocket: undefined, connectTimeoutMs: 2000, idleTimeoutMs: 5000 };
+  const limits = { connectTimeoutMs: 2000, idleTimeoutMs: 5000 };
+  const network = { ...limits, insecure, proxySocket: undefined, registries };
   const writer = [nativeBinary, 'orc-unpack'] as const;
   const store = await openImageStore({ directory, network, writer, ...base });
   const needed = new Set<string>();

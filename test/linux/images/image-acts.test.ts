@@ -1,13 +1,17 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { noRegistries } from '../../../agent/images/registries.ts';
+import { trustedKey } from '../../../agent/images/trust.ts';
 import { type Registry, startRegistry } from '../../../dev/images/registry.ts';
+import { payloadOf, putSignatures, signed } from '../../support/cosign.ts';
 import { cacheDirectory } from '../../support/debian-image.ts';
 import { type ImageNode, openImageNode } from '../../support/image-node.ts';
-import { serveRegistry, type TestRegistry } from '../../support/registry.ts';
+import { digestOf, serveRegistry, type TestRegistry } from '../../support/registry.ts';
 import { tarArchive } from '../../support/tar-archive.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
@@ -159,6 +163,58 @@ describe('inspect', () => {
       manifest: { schemaVersion: 2, layers: [{}, {}] },
       config: { rootfs: { type: 'layers' } },
     });
+  });
+});
+
+describe('verify', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pem = String(publicKey.export({ type: 'spki', format: 'pem' }));
+  const other = generateKeyPairSync('ed25519').publicKey;
+  const otherPem = String(other.export({ type: 'spki', format: 'pem' }));
+  const fingerprint = digestOf(publicKey.export({ type: 'spki', format: 'der' }));
+
+  /** Of what the name stands for at the registry. */
+  function sign(name: string): string {
+    const digest = digestOf(registry.manifests.get(name)!.bytes);
+    const [repository = ''] = name.split(':');
+    const payload = payloadOf(`${registry.host}/${repository}`, digest);
+    putSignatures(registry, { repository, digest }, [signed(payload, privateKey)]);
+    return digest;
+  }
+
+  it('asks a key, whatever the policy is', async () => {
+    const words = [publish('web:1', 'base', 'web')];
+    const asked = { words, key: pem };
+    await expect(node.ask('verify', asked)).rejects.toThrow(/refused by --key .* no signatures/);
+    const digest = sign('web:1');
+    expect((await node.ask('verify', asked)).notes).toEqual([
+      `${words[0]}, ${digest}: signed by ${fingerprint}`,
+    ]);
+    const wrong = node.ask('verify', { words, key: otherPem });
+    await expect(wrong).rejects.toThrow('it is signed by none of the key');
+    const none = node.ask('verify', { words, key: 'no key' });
+    await expect(none).rejects.toThrow('--key must be a public key, as PEM');
+  });
+
+  it('asks the policy, about what is on the node if it is there', async () => {
+    const words = [publish('web:1', 'base', 'web')];
+    expect((await node.ask('verify', { words })).notes[0]).toMatch(
+      'accepted, and needs no signature',
+    );
+    await node.ask('pull', { words });
+    publish('web:1', 'base', 'other');
+    const signedLater = sign('web:1');
+    const verdict = [trustedKey('a.pub', Buffer.from(pem))];
+    const policy = [{ repository: '*', writtenAt: 'r.yaml:3', verdict }];
+    const strict = await openImageNode([registry.host], { ...noRegistries, policy });
+    try {
+      const { notes } = await strict.ask('verify', { words });
+      expect(notes).toEqual([`${words[0]}, ${signedLater}: signed by ${fingerprint}`]);
+      const before = node.ask('verify', { words, key: pem });
+      await expect(before).rejects.toThrow('no signatures');
+    } finally {
+      await strict.close();
+    }
   });
 });
 

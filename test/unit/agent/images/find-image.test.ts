@@ -26,7 +26,7 @@ it.each([
 
 it.each([
   ['web', 'no image on this node is called web; orc image ls shows what there is'],
-  ['abcd', '"abcd" is the beginning of 2 images\' ids'],
+  ['abcd', "several images' ids begin with abcd"],
   ['abc', 'no image on this node is called abc; orc image ls shows what there is'],
   ['', '"" is not an image name: it is empty'],
 ])('%j is none', (text, words) => {
