@@ -10,16 +10,11 @@ export interface DockerConfig {
   readonly credsStore: unknown;
 }
 
-export interface RegistryLogin extends Login {
-  /** As written: a host, an URL, with a path perhaps. */
-  readonly registry: string;
-}
+/** The registry as written: a host, an URL, with a path perhaps. */
+export type RegistryLogin = Login & Readonly<{ registry: string }>;
 
-interface Login {
-  /** {@link identityUser}: the password is an identity token. */
-  readonly username: string;
-  readonly password: string;
-}
+/** With {@link identityUser} the password is an identity token. */
+type Login = Readonly<{ username: string; password: string }>;
 
 /** In place of a user's name, as credential helpers have it. */
 export const identityUser = '<token>';

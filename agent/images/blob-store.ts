@@ -120,11 +120,9 @@ const transferOf = (bytes: Uint8Array): BlobTransfer => ({
 /** After these a transfer that went on with what there is would fail again, or the disk needs the room. */
 const spoilt = new Set(['DigestMismatch', 'TooLarge', 'StorageFailed']);
 
-async function receive(
-  blob: BlobTransfer,
-  growing: ReturnType<typeof growingFile>,
-  signal: AbortSignal,
-): Promise<void> {
+type Growing = ReturnType<typeof growingFile>;
+
+async function receive(blob: BlobTransfer, growing: Growing, signal: AbortSignal) {
   const { path, finalPath } = growing.file;
   let isWhole = false;
   try {

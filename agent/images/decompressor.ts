@@ -2,15 +2,6 @@ import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
 import { invalidLayer } from './image-error.ts';
 import type { LayerCompression } from './manifest.ts';
 
-/** Decompresses at once, in the thread that calls. Throws ImageError InvalidLayer. */
-export interface Decompressor {
-  /** Pieces share one buffer: each is overwritten by the next. */
-  push(input: Buffer): Iterable<Buffer>;
-  /** Throws if the input wasn't complete. */
-  end(): void;
-  [Symbol.dispose](): void;
-}
-
 const pieceBytes = 256 * 1024;
 
 /**
@@ -22,9 +13,12 @@ interface Handle {
   writeSync(flush: number, ...buffers: (Buffer | number | null)[]): void;
 }
 
-export function openDecompressor(compression: LayerCompression): Decompressor {
-  if (compression === 'none')
-    return { push: (input) => [input], end: () => undefined, [Symbol.dispose]: () => undefined };
+/**
+ * At once, in the thread that calls. The pieces share one buffer: each is overwritten by the next. Throws ImageError InvalidLayer,
+ * and what `chunks` throws.
+ */
+export function* decompressed(chunks: Iterable<Buffer>, compression: LayerCompression) {
+  if (compression === 'none') return yield* chunks;
   const isGzip = compression === 'gzip';
   const stream = isGzip ? createGunzip() : createZstdDecompress();
   const handle = Reflect.get(stream, '_handle') as Handle;
@@ -37,8 +31,8 @@ export function openDecompressor(compression: LayerCompression): Decompressor {
   };
   const last = isGzip ? constants.Z_FINISH : constants.ZSTD_e_end;
   const go = isGzip ? constants.Z_NO_FLUSH : constants.ZSTD_e_continue;
-  return {
-    *push(input) {
+  try {
+    for (const input of chunks) {
       let taken = 0;
       do {
         handle.writeSync(go, input, taken, input.length - taken, piece, 0, pieceBytes);
@@ -46,11 +40,10 @@ export function openDecompressor(compression: LayerCompression): Decompressor {
         taken = input.length - rest;
         if (room < pieceBytes) yield piece.subarray(0, pieceBytes - room);
       } while (left[0] === 0);
-    },
-    end() {
-      handle.writeSync(last, null, 0, 0, piece, 0, pieceBytes);
-      if (left[0] !== pieceBytes) throw invalidLayer('it can not be decompressed to its end');
-    },
-    [Symbol.dispose]: () => stream.close(),
-  };
+    }
+    handle.writeSync(last, null, 0, 0, piece, 0, pieceBytes);
+    if (left[0] !== pieceBytes) throw invalidLayer('it can not be decompressed to its end');
+  } finally {
+    stream.close();
+  }
 }

@@ -33,19 +33,19 @@ function diffIds(document: JsonObject, layerCount: number): readonly string[] {
 
 function strings(settings: JsonObject, field: string): readonly string[] {
   const value = settings[field] ?? [];
-  if (Array.isArray(value) && value.every((item) => typeof item === 'string' && isClean(item)))
-    return value as readonly string[];
+  if (Array.isArray(value) && value.every(isText)) return value;
   throw invalid(`${field} is not a list of strings`);
 }
 
 function text(settings: JsonObject, field: string): string {
   const value = settings[field] ?? '';
-  if (typeof value === 'string' && isClean(value)) return value;
+  if (isText(value)) return value;
   throw invalid(`${field} is not a string`);
 }
 
 /** The kernel's strings end at a zero byte: one inside would hide what follows it. */
-const isClean = (value: string): boolean => !value.includes('\0');
+const isText = (value: unknown): value is string =>
+  typeof value === 'string' && !value.includes('\0');
 
 const invalid = (why: string): ImageError =>
   new ImageError('InvalidManifest', `invalid image configuration: ${why}`);

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { ImageLine, ImageRequest, Transfer } from '../../api/node-images.ts';
 import type { Clock } from '../../base/clock.ts';
 import { ImageError } from './image-error.ts';
-import type { ImageRecords } from './image-index.ts';
+import type { ImageName, ImageRecord, ImageRecords } from './image-index.ts';
 import type { ImageStore } from './image-store.ts';
 import { formatReference, parseReference } from './reference.ts';
 
@@ -42,10 +42,7 @@ export function loginOf({ user, password = '' }: ImageRequest, reference: string
   return user === undefined ? [] : [{ registry, username: user, password }];
 }
 
-interface FoundImage {
-  readonly record: ImageRecord;
-  readonly name?: ImageName;
-}
+type FoundImage = Readonly<{ record: ImageRecord; name?: ImageName }>;
 
 /** The image that somebody means by a name or by the beginning of its id. Throws ImageError. Pure. */
 export function findImage(records: ImageRecords, text: string): FoundImage {

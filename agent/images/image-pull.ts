@@ -69,9 +69,7 @@ export async function pullImage(pull: ImagePull, signal: AbortSignal): Promise<I
 const digestsOf = (blobs: readonly { readonly digest: string }[]) =>
   blobs.map(({ digest }) => digest);
 
-const described = ({ bytes, digest, mediaType }: FetchedManifest): m.Descriptor => ({
-  ...{ digest, mediaType, size: bytes.length },
-});
+const described = ({ bytes, ...named }: FetchedManifest) => ({ ...named, size: bytes.length });
 
 /** Follows an index to this host's manifest. The digest is that of what the reference names: index or manifest. */
 async function resolve({ source, wanted }: ImagePull, signal: AbortSignal) {
@@ -128,10 +126,7 @@ async function isKnown({ index, layers }: ImagePullParts, record: ImageRecord): 
   return isSame && layers.haveAll(record.diffIds);
 }
 
-export async function syncAll({
-  writer: [program, ...args],
-  directory,
-}: ImagePullParts): Promise<void> {
+export async function syncAll({ writer: [program, ...args], directory }: ImagePullParts) {
   try {
     await promisify(execFile)(program, [...args, '--sync', directory]);
   } catch (cause) {

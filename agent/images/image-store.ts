@@ -3,7 +3,12 @@ import type { Base } from '../../base/base.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Image, ImagePort, PullRequest } from '../ports.ts';
 import { openBlobStore } from './blob-store.ts';
-import { type ImageRecord, type ImageRecords, openImageIndex } from './image-index.ts';
+import {
+  type ImageName,
+  type ImageRecord,
+  type ImageRecords,
+  openImageIndex,
+} from './image-index.ts';
 import { type ImagePull, type ImagePullParts, pullImage } from './image-pull.ts';
 import { type ImageSource, withPeers } from './image-source.ts';
 import { defaultLayerLimits, type LayerLimits } from './layer-plan.ts';
@@ -12,7 +17,7 @@ import type { PeerIdentity, PeerNetwork } from './peer-client.ts';
 import { servePeers } from './peer-server.ts';
 import { openPeers, type Peers } from './peers.ts';
 import { openPins } from './pins.ts';
-import { formatReference, type ImageReference, parseReference } from './reference.ts';
+import { formatReference, parseReference } from './reference.ts';
 import { registryClient } from './registry-client.ts';
 import { openTransport, type RegistryNetwork, type Transport } from './registry-transport.ts';
 import { sharedFlights } from './shared-flight.ts';
@@ -38,16 +43,16 @@ export interface ImageStore extends ImagePort {
   close(): Promise<void>;
 }
 
-interface SourceRequest extends Pick<PullRequest, 'reference' | 'credentials'> {
+type Wanted = Pick<PullRequest, 'reference' | 'credentials'> & {
   /** Instead of the node's. */
   readonly policy?: readonly TrustRule[] | undefined;
-}
+};
 
 export interface ImageShelf {
   readonly parts: ImagePullParts;
   readonly transport: Transport;
   /** Where an image of this name comes from. */
-  sourceOf(request: SourceRequest): ImageSource;
+  sourceOf(wanted: Wanted): ImageSource;
   take(pull: Omit<ImagePull, 'parts'>, signal: AbortSignal): Promise<ImageRecord>;
 }
 
@@ -81,7 +86,9 @@ export async function openImageStore(options: ImageStoreOptions): Promise<ImageS
   return {
     shelf,
     async find(text) {
-      const record = findRecord(index.records(), parseReference(text));
+      const canonical = formatReference(parseReference(text));
+      const isMeant = (name: ImageName) => name.canonical === canonical;
+      const record = index.records().find(({ references }) => references.some(isMeant));
       if (record === undefined || !uses.begin(record.id)) return undefined;
       return (await layers.haveAll(record.diffIds)) ? image(parts, record) : undefined;
     },
@@ -141,7 +148,7 @@ async function dropLayerBlobs({ index, layers, blobs, pins }: ImagePullParts): P
 type Registries = Base & Readonly<{ transport: Transport; peers: Peers | undefined }>;
 
 function sourceOf(
-  { reference: written, credentials, policy }: SourceRequest,
+  { reference: written, credentials, policy }: Wanted,
   { peers, ...options }: Registries,
 ): ImageSource {
   const reference = parseReference(written);
@@ -196,11 +203,6 @@ function imageUses(clock: Clock) {
 /** Who may not see a repository must not get it through someone else's pull. */
 const flightKey = ({ reference, credentials }: PullRequest): string =>
   JSON.stringify([formatReference(parseReference(reference)), credentials]);
-
-function findRecord(records: ImageRecords, reference: ImageReference): ImageRecord | undefined {
-  const canonical = formatReference(reference);
-  return records.find((record) => record.references.some((name) => name.canonical === canonical));
-}
 
 function image({ layers }: ImagePullParts, record: ImageRecord): Image {
   const { id, digest, references, sizeBytes, diffIds, config } = record;

@@ -69,10 +69,9 @@ export async function openLayerStore(directory: string) {
   };
 }
 
-async function fill(
-  at: { readonly scratch: string; readonly path: string },
-  unpack: (directory: string) => Promise<void>,
-): Promise<void> {
+type Place = Readonly<{ scratch: string; path: string }>;
+
+async function fill(at: Place, unpack: (directory: string) => Promise<void>) {
   await mkdir(at.scratch, { mode: 0o755 });
   try {
     await unpack(at.scratch);

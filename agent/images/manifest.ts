@@ -36,18 +36,14 @@ export const mediaTypes = {
   config: 'application/vnd.oci.image.config.v1+json',
   layer: 'application/vnd.oci.image.layer.v1.tar',
 } as const;
-const manifestTypes = new Set<string>([
-  mediaTypes.manifest,
-  'application/vnd.docker.distribution.manifest.v2+json',
-]);
-const indexTypes = new Set<string>([
-  mediaTypes.index,
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-]);
-const configTypes = new Set<string>([
-  mediaTypes.config,
-  'application/vnd.docker.container.image.v1+json',
-]);
+const dockerTypes = {
+  manifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  index: 'application/vnd.docker.distribution.manifest.list.v2+json',
+  config: 'application/vnd.docker.container.image.v1+json',
+};
+const manifestTypes = new Set<string>([mediaTypes.manifest, dockerTypes.manifest]);
+const indexTypes = new Set<string>([mediaTypes.index, dockerTypes.index]);
+const configTypes = new Set<string>([mediaTypes.config, dockerTypes.config]);
 const layerTypes: Readonly<Record<string, LayerCompression>> = {
   'application/vnd.oci.image.layer.v1.tar': 'none',
   'application/vnd.oci.image.layer.v1.tar+gzip': 'gzip',

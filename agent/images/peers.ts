@@ -12,6 +12,8 @@ import {
 
 type Transfer = Readonly<{ origin: Pick<ImageSource, 'download'>; sink: BlobSink }>;
 
+type Wanted = Readonly<{ blob: Descriptor; sink: BlobSink }>;
+
 export type Peers = ReturnType<typeof openPeers>;
 
 /**
@@ -31,14 +33,10 @@ export function openPeers(network: PeerNetwork, base: Base) {
       .filter(({ name }) => askers.get(digest)?.has(name))
       .map((peer) => ({ peer, state: 'asking' }));
 
-  const fetchFrom = (
-    { peer, state }: PeerAnswer,
-    blob: Descriptor,
-    { sink, signal }: { readonly sink: BlobSink; readonly signal: AbortSignal },
-  ): Promise<boolean> => {
-    const isFetching = () => void fetching.add(blob.digest);
+  const fetchFrom = ({ peer, state }: PeerAnswer, wanted: Wanted, signal: AbortSignal) => {
+    const isFetching = () => void fetching.add(wanted.blob.digest);
     if (state !== 'asking') isFetching();
-    return fetchBlob({ peer, blob, sink, onBytes: isFetching }, signal);
+    return fetchBlob({ peer, ...wanted, onBytes: isFetching }, signal);
   };
 
   /** False: no node has the whole of it. What came stays in the sink. Throws ImageError of the sink. */
@@ -47,10 +45,10 @@ export function openPeers(network: PeerNetwork, base: Base) {
     const answers = await askAll(digest, signal);
     const first = choosePeer(network.nodeName, [...answers, ...heardOf(digest)]);
     if (first === undefined) return false;
-    if (await fetchFrom(first, blob, { sink, signal })) return true;
+    if (await fetchFrom(first, { blob, sink }, signal)) return true;
     // Whoever fetches it now may do so from this node.
     const whole = (await askAll(digest, signal)).find(({ state }) => state === 'whole');
-    return whole !== undefined && (await fetchFrom(whole, blob, { sink, signal }));
+    return whole !== undefined && (await fetchFrom(whole, { blob, sink }, signal));
   };
 
   return {

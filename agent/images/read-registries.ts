@@ -103,13 +103,12 @@ function complete({ mirrors, configs, policy = [] }: Written, place: Place): Reg
   };
 }
 
-const byRegistry = <T, U>(
-  of: Readonly<Record<string, T>> = {},
-  change: (value: T, name: string) => U,
-): Readonly<Record<string, U>> =>
-  Object.fromEntries(
-    Object.entries(of).map(([name, one]) => [registryName(name), change(one, name)]),
-  );
+type Named<T> = Readonly<Record<string, T>>;
+
+function byRegistry<T, U>(of: Named<T> = {}, change: (value: T, name: string) => U): Named<U> {
+  const changed = Object.entries(of).map(([name, one]) => [registryName(name), change(one, name)]);
+  return Object.fromEntries(changed);
+}
 
 type Entry<K extends 'mirrors' | 'configs'> = NonNullable<Written[K]>[string];
 

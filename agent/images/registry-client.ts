@@ -53,10 +53,7 @@ function firstOf(sources: readonly RegistryReader[]): RegistryReader {
   const mayHave = (one: RegistryReader) =>
     one === sources.at(-1) ||
     (failures.get(one)?.reason ?? 'ManifestUnknown') === 'ManifestUnknown';
-  const first = async <T>(
-    signal: AbortSignal,
-    ask: (one: RegistryReader) => Promise<T>,
-  ): Promise<T> => {
+  const first = async <T>(signal: AbortSignal, ask: (one: RegistryReader) => Promise<T>) => {
     for (const source of sources.filter(mayHave)) {
       try {
         return await ask(source);
@@ -175,15 +172,11 @@ interface RetryOptions extends SourceOptions {
   readonly progress?: () => number;
 }
 
-async function withRetries<T>(
-  options: RetryOptions,
-  signal: AbortSignal,
-  attempt: () => Promise<T>,
-): Promise<T> {
+async function withRetries<T>(options: RetryOptions, signal: AbortSignal, work: () => Promise<T>) {
   let best = options.progress?.() ?? 0;
   for (let failures = 1; ; failures++) {
     try {
-      return await attempt();
+      return await work();
     } catch (error) {
       signal.throwIfAborted();
       const reached = options.progress?.() ?? 0;

@@ -8,9 +8,11 @@ import { type ImageReference, registryName } from './reference.ts';
 import { hostOf } from './registries.ts';
 import type { RegistryNetwork, Transport } from './registry-transport.ts';
 
+type Logins = readonly RegistryCredential[];
+
 export interface CredentialSources {
   /** Of the pod's Secrets. */
-  readonly credentials: readonly RegistryCredential[];
+  readonly credentials: Logins;
   readonly transport: Transport;
 }
 
@@ -33,7 +35,7 @@ export async function* credentialsFor(
 async function nodeCredentials(
   to: Repository,
   { dockerConfig: path, idleTimeoutMs }: RegistryNetwork,
-): Promise<readonly RegistryCredential[]> {
+): Promise<Logins> {
   if (path === undefined) return [];
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new ImageError('Unauthorized', `${path} can't be read`, { cause });
@@ -48,10 +50,7 @@ async function nodeCredentials(
  * As kubelet does: a host's labels may be or hold stars, a path is that of the repository or one above it; the most
  * specific come first. Docker's old names are known.
  */
-export function matching(
-  { registry, repository }: Repository,
-  credentials: readonly RegistryCredential[],
-): readonly RegistryCredential[] {
+export function matching({ registry, repository }: Repository, credentials: Logins) {
   const isMeant = ({ registry: name }: RegistryCredential) => {
     const { host, path } = placeOf(name);
     const pattern = RegExp.escape(host).replaceAll('\\*', '[^.:]*');
@@ -76,7 +75,7 @@ async function fromHelper(
   registry: string,
   { credHelpers, credsStore }: DockerConfig,
   timeout: number,
-): Promise<readonly RegistryCredential[]> {
+): Promise<Logins> {
   const own = Object.entries(credHelpers).find(([name]) => placeOf(name).host === registry);
   const [, name] = own ?? ['', credsStore];
   if (typeof name !== 'string' || name === '') return [];

@@ -41,11 +41,7 @@ export function sharedFlights<T, V = undefined>() {
   };
   return {
     /** Throws the signal's reason if it is aborted. */
-    board(
-      key: string,
-      signal: AbortSignal,
-      start: (signal: AbortSignal) => Flight<T, V>,
-    ): Flight<T, V> {
+    board(key: string, signal: AbortSignal, start: (signal: AbortSignal) => Flight<T, V>) {
       signal.throwIfAborted();
       const flight = flights.get(key) ?? begin(key, start);
       return { view: flight.view, outcome: ride(key, flight, signal) };

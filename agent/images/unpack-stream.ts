@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
-import { openDecompressor } from './decompressor.ts';
+import { decompressed } from './decompressor.ts';
 import { type GrowingFile, readGrowingSync } from './growing-file.ts';
 import { ImageError } from './image-error.ts';
 import { checkLimits, type LayerLimits, type LayerSeen, planLayerEntry } from './layer-plan.ts';
@@ -49,13 +49,6 @@ export function streamLayer(layer: LayerStream, pipe: number, isStopped: () => b
     );
   for (const op of [...times, encodeUnpackOp(bareOp('end', ''))]) output.add(op);
   output.flush();
-}
-
-/** Throws ImageError of what can't be decompressed, and what `chunks` throws. */
-function* decompressed(chunks: Iterable<Buffer>, compression: LayerCompression): Iterable<Buffer> {
-  using decompressor = openDecompressor(compression);
-  for (const chunk of chunks) yield* decompressor.push(chunk);
-  decompressor.end();
 }
 
 function operations(

@@ -73,12 +73,10 @@ function startThread(): Worker {
   return worker;
 }
 
+type Sent = Pick<StreamCall, 'layer' | 'pipe'>;
+
 /** Rejects if the thread ends. */
-async function callThread(
-  worker: Worker,
-  { layer, pipe }: Pick<StreamCall, 'layer' | 'pipe'>,
-  signal: AbortSignal,
-): Promise<StreamOutcome> {
+async function callThread(worker: Worker, call: Sent, signal: AbortSignal) {
   const { port1: ours, port2: port } = new MessageChannel();
   const stop = new SharedArrayBuffer(4);
   const onAbort = () => void Atomics.store(new Int32Array(stop), 0, 1);
@@ -88,7 +86,7 @@ async function callThread(
   const onEnd = (cause: unknown) =>
     reject(new ImageError('StorageFailed', 'the unpacking thread ended', { cause }));
   worker.once('error', onEnd).once('exit', onEnd);
-  worker.postMessage({ layer, pipe, stop, port } satisfies StreamCall, [port]);
+  worker.postMessage({ ...call, stop, port } satisfies StreamCall, [port]);
   try {
     const [outcome] = await Promise.race([once(ours, 'message'), ended]);
     return outcome as StreamOutcome;
