@@ -44,8 +44,8 @@ export function* formatBackup({ keys, revision, entries }: Backup): Generator<st
 const isKept = ({ key }: Entry) => !isOfLeader(key) && !key.startsWith(tokensPrefix);
 
 /** GET /orc/v1/backup: all that was acknowledged when it was asked for. A connection that breaks ends it midway. */
-export function backupRoutes(store: Store, readKeys: () => Promise<ControllerKeys>) {
-  return async (server: FastifyInstance) => {
+export const backupRoutes =
+  (store: Store, readKeys: () => Promise<ControllerKeys>) => async (server: FastifyInstance) => {
     const options = { onRequest: onlyAdministrators('make backups') };
     server.get('/orc/v1/backup', options, async (_request, reply) => {
       const { entries, revision } = await store.list('/');
@@ -53,7 +53,6 @@ export function backupRoutes(store: Store, readKeys: () => Promise<ControllerKey
       return reply.type('application/x-ndjson').send(Readable.from(lines));
     });
   };
-}
 
 /** Why a file can't be restored. */
 class BackupError extends Error {

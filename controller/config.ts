@@ -116,9 +116,8 @@ function cidrUpTo(longestPrefix: number) {
   return (text: string, flag: string): ipv4.Ipv4Cidr => {
     const parsed = ipv4.parseIpv4Cidr(text);
     if (parsed && parsed.prefix <= longestPrefix) return parsed;
-    throw new UsageError(
-      `--${flag} must be an IPv4 CIDR of /${longestPrefix} or more, not ${text}`,
-    );
+    const wanted = `an IPv4 CIDR of /${longestPrefix} or more`;
+    throw new UsageError(`--${flag} must be ${wanted}, not ${text}`);
   };
 }
 

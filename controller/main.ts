@@ -46,15 +46,14 @@ import type { Store } from './store/store.ts';
 import { openUsageBoard, type UsageBoard } from './usage-board.ts';
 
 /** `orc controller`: runs until SIGTERM or SIGINT. Gives the exit code. */
-export function runController(argv: readonly string[]): Promise<number> {
-  return runCommand({ name: 'orc controller', help: controllerHelp, argv }, async () => {
+export const runController = (argv: readonly string[]): Promise<number> =>
+  runCommand({ name: 'orc controller', help: controllerHelp, argv }, async () => {
     const config = readControllerConfig(argv);
     await using controller = await startController(config);
     const ended = Promise.race([terminated(), controller.failed]);
     console.log(`orc controller: ready at https://${config.api.host}:${config.api.port}`);
     await ended;
   });
-}
 
 /** Disposing it stops everything, and so does a start that fails half-way: last started, first stopped. */
 interface Running extends AsyncDisposable {

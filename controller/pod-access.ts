@@ -16,11 +16,7 @@ export interface PodAccess {
    * the log, with `follow` when the container has ended. Reading slowly slows the node down. Abort: the node lets go
    * and the iterable ends.
    */
-  logs(
-    pod: PodTarget,
-    options: PodLogOptions,
-    signal: AbortSignal,
-  ): Promise<AsyncIterable<Uint8Array>>;
+  logs(pod: PodTarget, options: PodLogOptions, signal: AbortSignal): Promise<LogChunks>;
   /**
    * Resolves when the node has taken the session; `exited` says whether the command could be started. Abort ends
    * only the opening; a session that is open is closed with `close`.
@@ -36,6 +32,8 @@ export interface PodAccess {
   /** What the node says of itself: "metrics" (Prometheus text), "healthz". */
   nodeText(nodeName: string, what: 'metrics' | 'healthz', signal: AbortSignal): Promise<string>;
 }
+
+type LogChunks = AsyncIterable<Uint8Array>;
 
 export interface PodTarget {
   readonly namespace: string;

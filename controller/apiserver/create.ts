@@ -28,11 +28,8 @@ export async function createFrom(
   const { kind, namespace } = call;
   const { fieldValidation } = options;
   const name = shownName(body);
-  const draft = accepted(
-    call,
-    name,
-    parseObject(kind, withoutServerFields(kind, body), { namespace, fieldValidation }),
-  );
+  const parsed = parseObject(kind, withoutServerFields(kind, body), { namespace, fieldValidation });
+  const draft = accepted(call, name, parsed);
   await checkNamespace(call, name, deps);
   if (kind === Pod) await checkRuntimeClass(name, draft, deps);
   const wanted = { kind, object: draft };

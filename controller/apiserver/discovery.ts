@@ -24,19 +24,14 @@ export function groupDocument(kinds: readonly Kind[], group: string) {
 }
 
 /** /api/v1, /apis/GROUP/VERSION */
-export function resourceList(kinds: readonly Kind[], groupVersion: string) {
-  return {
-    kind: 'APIResourceList',
-    apiVersion: 'v1',
-    groupVersion,
-    resources: kinds
-      .filter((kind) => apiVersionOf(kind) === groupVersion)
-      .flatMap((kind) => [
-        resource(kind),
-        ...kind.subresources.map((sub) => subresource(kind, sub)),
-      ]),
-  };
-}
+export const resourceList = (kinds: readonly Kind[], groupVersion: string) => ({
+  kind: 'APIResourceList',
+  apiVersion: 'v1',
+  groupVersion,
+  resources: kinds
+    .filter((kind) => apiVersionOf(kind) === groupVersion)
+    .flatMap((kind) => [resource(kind), ...kind.subresources.map((sub) => subresource(kind, sub))]),
+});
 
 export const groupVersionsOf = (kinds: readonly Kind[]): readonly string[] =>
   [...new Set(kinds.map(apiVersionOf))].sort();

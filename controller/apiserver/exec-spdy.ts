@@ -46,24 +46,22 @@ function expectedStreams({ stdin, stdout, stderr, tty }: WantedStreams): readonl
   return Object.entries(wanted).flatMap(([name, is]) => (is ? [name] : []));
 }
 
-function spdyOutput(
+const spdyOutput = (
   connection: SpdyConnection,
   socket: Upgrade['socket'],
   streams: ReadonlyMap<string, number>,
-): Omit<ExecTransport, 'start'> {
-  return {
-    output(name, chunk) {
-      const stream = streams.get(name);
-      return stream === undefined || connection.send(stream, chunk);
-    },
-    onDrain: (listener) => socket.on('drain', listener),
-    pauseInput: connection.pause,
-    resumeInput: connection.resume,
-    finish(status) {
-      const text = Buffer.from(JSON.stringify({ metadata: {}, ...status }));
-      for (const [name, stream] of streams)
-        connection.finish(stream, name === 'error' ? text : undefined);
-      connection.close();
-    },
-  };
-}
+): Omit<ExecTransport, 'start'> => ({
+  output(name, chunk) {
+    const stream = streams.get(name);
+    return stream === undefined || connection.send(stream, chunk);
+  },
+  onDrain: (listener) => socket.on('drain', listener),
+  pauseInput: connection.pause,
+  resumeInput: connection.resume,
+  finish(status) {
+    const text = Buffer.from(JSON.stringify({ metadata: {}, ...status }));
+    for (const [name, stream] of streams)
+      connection.finish(stream, name === 'error' ? text : undefined);
+    connection.close();
+  },
+});

@@ -38,12 +38,11 @@ async function reached({ cache, clock }: Deps, revision: number): Promise<void> 
 }
 
 /** client-go knows this cause and tries again without a resourceVersion. */
-function tooLarge(wanted: number, current: number, cause: unknown): StatusError {
-  return new StatusError('Timeout', `Too large resource version: ${wanted}, current: ${current}`, {
+const tooLarge = (wanted: number, current: number, cause: unknown): StatusError =>
+  new StatusError('Timeout', `Too large resource version: ${wanted}, current: ${current}`, {
     cause,
     details: {
       retryAfterSeconds: 1,
       causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
     },
   });
-}

@@ -32,8 +32,8 @@ export function formatOf(accept: string, query: URLSearchParams): Format {
 type MediaType = Readonly<{ type: string; parameters: ReadonlyMap<string, string> }>;
 
 /** In the order given; q values are not looked at, as no client of Kubernetes sends any. */
-export function mediaTypes(header: string): readonly MediaType[] {
-  return header.split(',').map((entry) => {
+export const mediaTypes = (header: string): readonly MediaType[] =>
+  header.split(',').map((entry) => {
     const [type = '', ...rest] = entry.split(';').map((part) => part.trim());
     const pairs = rest.map((pair) => {
       const [name = '', ...value] = pair.split('=');
@@ -41,7 +41,6 @@ export function mediaTypes(header: string): readonly MediaType[] {
     });
     return { type: type.toLowerCase(), parameters: new Map(pairs) };
   });
-}
 
 function includeObjectOf(query: URLSearchParams): IncludeObject {
   const value = query.get('includeObject');

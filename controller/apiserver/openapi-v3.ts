@@ -60,12 +60,10 @@ const schemaName = ({ group, version, kind }: Kind) =>
 const reference = (kind: Kind) => ({ $ref: `#/components/schemas/${schemaName(kind)}` });
 const groupVersionKind = ({ group, version, kind }: Kind) => ({ group, kind, version });
 
-function schemaOf(kind: Kind) {
-  return {
-    ...jsonSchema(kind.schema),
-    'x-kubernetes-group-version-kind': [groupVersionKind(kind)],
-  };
-}
+const schemaOf = (kind: Kind) => ({
+  ...jsonSchema(kind.schema),
+  'x-kubernetes-group-version-kind': [groupVersionKind(kind)],
+});
 
 /** What is undefined isn't there: these become JSON. */
 type JsonSchema = Readonly<Record<string, unknown>>;

@@ -84,11 +84,8 @@ function tellDoubleKeys({ query, warn }: Body, text: string): void {
 const maxYaml = 262_144;
 
 function parseYaml(text: string): unknown {
-  if (text.length > maxYaml)
-    throw new StatusError(
-      'RequestEntityTooLarge',
-      `a body in YAML may have ${maxYaml} characters: send JSON`,
-    );
+  const limit = `a body in YAML may have ${maxYaml} characters: send JSON`;
+  if (text.length > maxYaml) throw new StatusError('RequestEntityTooLarge', limit);
   const { documents, faults } = readYaml(text);
   if (faults[0])
     throw badRequest(`the body of the request is not valid YAML: ${faults[0].message}`);

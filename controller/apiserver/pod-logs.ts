@@ -26,17 +26,15 @@ export async function podLogs(call: Call, server: ApiServer): Promise<Streaming>
   };
 }
 
-function logOptions(query: URLSearchParams, container: string, now: number): PodLogOptions {
-  return {
-    container,
-    follow: flag(query, 'follow'),
-    previous: flag(query, 'previous'),
-    timestamps: flag(query, 'timestamps'),
-    tailLines: count(query, 'tailLines'),
-    sinceMs: sinceOf(query, now),
-    limitBytes: count(query, 'limitBytes'),
-  };
-}
+const logOptions = (query: URLSearchParams, container: string, now: number): PodLogOptions => ({
+  container,
+  follow: flag(query, 'follow'),
+  previous: flag(query, 'previous'),
+  timestamps: flag(query, 'timestamps'),
+  tailLines: count(query, 'tailLines'),
+  sinceMs: sinceOf(query, now),
+  limitBytes: count(query, 'limitBytes'),
+});
 
 function sinceOf(query: URLSearchParams, now: number): number | undefined {
   const seconds = count(query, 'sinceSeconds');

@@ -74,8 +74,7 @@ export const encodeObject = (object: AnyObject): string =>
   objectJson.getOrInsertComputed(object, JSON.stringify);
 
 /** PartialObjectMetadata. */
-export function encodeMetadata(object: AnyObject): string {
-  return metadataJson.getOrInsertComputed(object, ({ metadata }) =>
+export const encodeMetadata = (object: AnyObject): string =>
+  metadataJson.getOrInsertComputed(object, ({ metadata }) =>
     JSON.stringify({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata }),
   );
-}

@@ -33,14 +33,13 @@ async function get(call: Call, deps: ApiServerDeps): Promise<Answer> {
 const measured = (call: Call, deps: ApiServerDeps) =>
   call.kind === PodMetrics ? podMetrics(call, deps) : nodeMetrics(deps);
 
-function nodeMetrics({ cache, usage }: ApiServerDeps): readonly NodeMetrics[] {
-  return cache.list(Node).flatMap((node) => {
+const nodeMetrics = ({ cache, usage }: ApiServerDeps): readonly NodeMetrics[] =>
+  cache.list(Node).flatMap((node) => {
     const known = usage.ofNode(node.metadata.name);
     if (!known) return [];
     const { nodeCpuNanocores: cpu, nodeMemoryBytes: memory } = known.usage;
     return [{ ...headOf(NodeMetrics, node, known), usage: amounts(cpu, memory) }];
   });
-}
 
 /** Only of what runs: an ended container's group may still be there. */
 function podMetrics({ namespace, name }: Call, { cache, usage }: ApiServerDeps) {
@@ -48,9 +47,8 @@ function podMetrics({ namespace, name }: Call, { cache, usage }: ApiServerDeps) 
   const pods = name === '' ? cache.list(Pod, namespace || undefined) : one ? [one] : [];
   return pods.flatMap((pod) => {
     const known = usage.ofNode(pod.spec.nodeName ?? '');
-    const running = new Set(
-      pod.status.containerStatuses?.flatMap(({ name, state }) => (state?.running ? [name] : [])),
-    );
+    const statuses = pod.status.containerStatuses ?? [];
+    const running = new Set(statuses.flatMap(({ name, state }) => (state?.running ? [name] : [])));
     const containers = (known?.containersOf.get(pod.metadata.uid) ?? [])
       .filter(({ container }) => running.has(container))
       .map(({ container, cpuNanocores, memoryBytes }) => ({

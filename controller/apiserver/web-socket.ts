@@ -17,15 +17,14 @@ export function offersOneOf(offered: string | undefined, protocols: readonly str
 }
 
 /** The upgraded connection; nothing is read from it yet. That it offers a protocol of ours is checked before. */
-export function acceptWebSocket({ request, socket, head }: Upgrade): Promise<WebSocket> {
-  return new Promise((resolve) => {
+export const acceptWebSocket = ({ request, socket, head }: Upgrade): Promise<WebSocket> =>
+  new Promise((resolve) => {
     server.handleUpgrade(request, socket, head, (client) => {
       client.on('error', () => client.terminate());
       client.pause();
       resolve(client);
     });
   });
-}
 
 const server = new WebSocketServer({
   noServer: true,

@@ -22,26 +22,24 @@ const rememberedMs = 24 * 60 * 60 * 1000;
  * Join tokens: any number of nodes may join with one until it expires; one controller with one. The store has only its
  * hash.
  */
-export function joinTokens(deps: JoinTokensDeps) {
-  return {
-    /** The whole token, shown once. */
-    async create(use: JoinUse, ttlMs = defaultTtlMs) {
-      await forgetExpired(deps);
-      const id = deps.rng.bytes(6).toString('hex');
-      const secret = deps.rng.bytes(32).toString('base64url');
-      const expiresAtMs = deps.clock.now() + ttlMs;
-      const record: TokenRecord = { hash: hashOf(secret).toString('hex'), expiresAtMs, use };
-      await deps.store.commit({
-        expect: [{ key: tokensPrefix + id, revision: 0 }],
-        puts: [{ key: tokensPrefix + id, value: encode(record) }],
-        deletes: [],
-      });
-      return { token: formatJoinToken({ id, secret, caHash: deps.caHash }), expiresAtMs };
-    },
-    /** A controller's is used up by this. */
-    check: (token: string, use: JoinUse) => check(deps, token, use),
-  };
-}
+export const joinTokens = (deps: JoinTokensDeps) => ({
+  /** The whole token, shown once. */
+  async create(use: JoinUse, ttlMs = defaultTtlMs) {
+    await forgetExpired(deps);
+    const id = deps.rng.bytes(6).toString('hex');
+    const secret = deps.rng.bytes(32).toString('base64url');
+    const expiresAtMs = deps.clock.now() + ttlMs;
+    const record: TokenRecord = { hash: hashOf(secret).toString('hex'), expiresAtMs, use };
+    await deps.store.commit({
+      expect: [{ key: tokensPrefix + id, revision: 0 }],
+      puts: [{ key: tokensPrefix + id, value: encode(record) }],
+      deletes: [],
+    });
+    return { token: formatJoinToken({ id, secret, caHash: deps.caHash }), expiresAtMs };
+  },
+  /** A controller's is used up by this. */
+  check: (token: string, use: JoinUse) => check(deps, token, use),
+});
 
 type TokenRecord = Readonly<{ hash: string; expiresAtMs: number; use: JoinUse; isUsed?: boolean }>;
 

@@ -20,20 +20,18 @@ export interface JoinDeps {
  * key for a certificate; POST /join/controller: a token for the keys of a further controller. None needs a client
  * certificate. Refusals are `{ "message": … }` with 400, 401 or 403.
  */
-export function joinRoutes(deps: JoinDeps) {
-  return async (server: FastifyInstance) => {
-    server.get(joinPaths.authority, (_request, reply) =>
-      reply.type('application/x-pem-file').send(deps.ca.certificate),
-    );
-    const serve = (path: string, answer: (body: unknown) => Promise<Outcome>) =>
-      server.post(path, { bodyLimit: 16_384 }, async (request, reply) => {
-        const outcome = await answer(request.body);
-        return reply.code(outcome.code).send(outcome.body);
-      });
-    serve(joinPaths.node, (body) => join(deps, body));
-    serve(joinPaths.controller, (body) => joinController(deps, body));
-  };
-}
+export const joinRoutes = (deps: JoinDeps) => async (server: FastifyInstance) => {
+  server.get(joinPaths.authority, (_request, reply) =>
+    reply.type('application/x-pem-file').send(deps.ca.certificate),
+  );
+  const serve = (path: string, answer: (body: unknown) => Promise<Outcome>) =>
+    server.post(path, { bodyLimit: 16_384 }, async (request, reply) => {
+      const outcome = await answer(request.body);
+      return reply.code(outcome.code).send(outcome.body);
+    });
+  serve(joinPaths.node, (body) => join(deps, body));
+  serve(joinPaths.controller, (body) => joinController(deps, body));
+};
 
 type Outcome =
   | { readonly code: 200; readonly body: JoinAnswer | ControllerKeys }

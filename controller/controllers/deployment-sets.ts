@@ -92,9 +92,8 @@ const ownAnnotations = new Set([
 ]);
 
 function setAnnotations(deployment: Deployment, revision: number): Record<string, string> {
-  const copied = Object.entries(deployment.metadata.annotations ?? {}).filter(
-    ([name]) => !ownAnnotations.has(name),
-  );
+  const present = Object.entries(deployment.metadata.annotations ?? {});
+  const copied = present.filter(([name]) => !ownAnnotations.has(name));
   return { ...Object.fromEntries(copied), [revisionAnnotation]: String(revision) };
 }
 
@@ -105,18 +104,16 @@ function withoutHash(template: PodTemplate): PodTemplate {
 }
 
 function templateHash(template: PodTemplate): string {
-  const digest = createHash('sha256')
-    .update(canonical(withoutHash(template)))
-    .digest();
+  const text = canonical(withoutHash(template));
+  const digest = createHash('sha256').update(text).digest();
   const letter = (byte: number) => nameAlphabet[byte % nameAlphabet.length];
   return Array.from(digest.subarray(0, 10), letter).join('');
 }
 
 /** JSON with sorted keys and without undefined. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) =>
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_, part: unknown) =>
     typeof part === 'object' && part !== null && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
       : part,
   );
-}

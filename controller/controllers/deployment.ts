@@ -25,11 +25,10 @@ function wakes(change: ObjectChange, cache: Cache): readonly string[] {
   return [];
 }
 
-function deploymentOf(pod: AnyObject | undefined, cache: Cache): readonly string[] {
-  return controllerKey(ReplicaSet, pod).flatMap((key) =>
+const deploymentOf = (pod: AnyObject | undefined, cache: Cache): readonly string[] =>
+  controllerKey(ReplicaSet, pod).flatMap((key) =>
     controllerKey(Deployment, cache.get(ReplicaSet, parseKey(key))),
   );
-}
 
 async function reconcile(key: string, deps: LoopDeps) {
   const { cache, clock } = deps;
@@ -47,10 +46,8 @@ async function reconcile(key: string, deps: LoopDeps) {
   return plan.requeueAfterMs;
 }
 
-function runningPods(cache: Cache, set: ReplicaSet): number {
-  return cache.byIndex(podsByController, set.metadata.uid).filter((pod) => !isPodFinished(pod))
-    .length;
-}
+const runningPods = (cache: Cache, set: ReplicaSet): number =>
+  cache.byIndex(podsByController, set.metadata.uid).filter((pod) => !isPodFinished(pod)).length;
 
 async function applyPlan(deps: LoopDeps, deployment: Deployment, plan: DeploymentPlan) {
   const { objects, cache, events } = deps;

@@ -58,14 +58,13 @@ function groupByPorts(service: Service, pods: readonly Pod[]): readonly PortGrou
   }));
 }
 
-function portsIn({ spec }: Service, pod: Pod): readonly EndpointPort[] {
-  return (spec.ports ?? []).flatMap((port) => {
+const portsIn = ({ spec }: Service, pod: Pod): readonly EndpointPort[] =>
+  (spec.ports ?? []).flatMap((port) => {
     const number = targetPort(port, pod);
     const { name = '', protocol, appProtocol } = port;
     const optional = appProtocol === undefined ? {} : { appProtocol };
     return number === undefined ? [] : [{ name, protocol, port: number, ...optional }];
   });
-}
 
 function targetPort({ targetPort: target, protocol }: ServicePort, pod: Pod) {
   if (typeof target === 'number') return target;

@@ -53,11 +53,10 @@ function waitingOwners(family: Family, change: ObjectChange, cache: Cache): read
 
 const memberKey = ({ kind, object }: Member) => storeKey(kind, keyOf(object));
 
-function dependentsOf({ indexes }: Family, uid: string, cache: Cache): readonly Member[] {
-  return indexes.flatMap((index) =>
+const dependentsOf = ({ indexes }: Family, uid: string, cache: Cache): readonly Member[] =>
+  indexes.flatMap((index) =>
     cache.byIndex(index, uid).map((object) => ({ kind: index.kind, object })),
   );
-}
 
 /** An owner is in the dependent's namespace, or has none. */
 function ownerOf(

@@ -30,11 +30,10 @@ export function planGarbage(observation: GarbageObservation): GarbageAction {
   return { kind: 'none' };
 }
 
-function planOrphaning({ dependents }: GarbageObservation): GarbageAction {
-  return dependents.length > 0
+const planOrphaning = ({ dependents }: GarbageObservation): GarbageAction =>
+  dependents.length > 0
     ? { kind: 'disown', dependents }
     : { kind: 'remove-finalizer', finalizer: orphanFinalizer };
-}
 
 function planForeground({ object, dependents }: GarbageObservation): GarbageAction {
   const living = dependents.filter(({ metadata }) => metadata.deletionTimestamp === undefined);

@@ -20,15 +20,13 @@ export const controllerReference = ({ apiVersion, kind, metadata }: AnyObject): 
 });
 
 /** Objects of a kind by who controls them, and those without a controller by namespace. */
-export function byController<F extends Fields>(kind: Kind<F>): Index<F> {
-  return {
-    name: `${kind.plural} by controller`,
-    kind,
-    valuesOf: (object) => [
-      controllerOf(object)?.uid ?? `orphans of ${object.metadata.namespace ?? ''}`,
-    ],
-  };
-}
+export const byController = <F extends Fields>(kind: Kind<F>): Index<F> => ({
+  name: `${kind.plural} by controller`,
+  kind,
+  valuesOf: (object) => [
+    controllerOf(object)?.uid ?? `orphans of ${object.metadata.namespace ?? ''}`,
+  ],
+});
 
 /** An owner with what says which objects are its own. */
 type Selecting = AnyObject & { readonly spec: { readonly selector: LabelSelector } };

@@ -205,12 +205,11 @@ async function registered({ cache }: DispatcherDeps, { leases, registry }: Leadi
   return node;
 }
 
-function conditionsOf({ conditionJson }: NodeConditions, log: Base['log']) {
-  return conditionJson.flatMap((json) => {
+const conditionsOf = ({ conditionJson }: NodeConditions, log: Base['log']) =>
+  conditionJson.flatMap((json) => {
     const condition = JSON.parse(json) as Partial<NodeCondition>;
     const { type, status } = condition;
     const isSound = typeof type === 'string' && ['True', 'False', 'Unknown'].includes(status ?? '');
     if (!isSound) log.warn({ component: 'dispatcher', reason: type ?? '' }, 'condition dropped');
     return isSound ? [condition as NodeCondition] : [];
   });
-}

@@ -21,31 +21,29 @@ const maxTries = 10;
 export type NodeRegistry = ReturnType<typeof nodeRegistry>;
 
 /** The Node objects, as far as the agents' link writes them. */
-export function nodeRegistry(deps: NodeRegistryDeps) {
-  return {
-    /** Makes or updates the Node; gives it a pod CIDR for good. Throws StatusError when there is none left. */
-    async register(hello: Hello): Promise<Node> {
-      checkHello(hello, deps);
-      for (let tries = 1; ; tries++) {
-        try {
-          return (await update(deps, hello)) ?? (await create(deps, hello));
-        } catch (error) {
-          if (tries === maxTries || !isLostRace(error)) throw error;
-        }
+export const nodeRegistry = (deps: NodeRegistryDeps) => ({
+  /** Makes or updates the Node; gives it a pod CIDR for good. Throws StatusError when there is none left. */
+  async register(hello: Hello): Promise<Node> {
+    checkHello(hello, deps);
+    for (let tries = 1; ; tries++) {
+      try {
+        return (await update(deps, hello)) ?? (await create(deps, hello));
+      } catch (error) {
+        if (tries === maxTries || !isLostRace(error)) throw error;
       }
-    },
-    /** The node lives and says this of itself. Writes only what differs. */
-    async report(name: string, conditions: readonly NodeCondition[]): Promise<void> {
-      await deps.objects.modify(Node, target(name, 'status'), (node) => ({
-        ...node,
-        status: {
-          ...node.status,
-          conditions: withConditions(node.status.conditions ?? [], conditions, deps.clock.now()),
-        },
-      }));
-    },
-  };
-}
+    }
+  },
+  /** The node lives and says this of itself. Writes only what differs. */
+  async report(name: string, conditions: readonly NodeCondition[]): Promise<void> {
+    await deps.objects.modify(Node, target(name, 'status'), (node) => ({
+      ...node,
+      status: {
+        ...node.status,
+        conditions: withConditions(node.status.conditions ?? [], conditions, deps.clock.now()),
+      },
+    }));
+  },
+});
 
 /** A node describes itself: held against the schema like everything from outside. Throws StatusError Invalid. */
 function checkHello(hello: Hello, { podCidrs }: NodeRegistryDeps): void {
@@ -61,8 +59,8 @@ const isLostRace = (error: unknown) => hasReason(error, 'Invalid', 'AlreadyExist
 
 const target = (name: string, part: 'all' | 'status') => ({ key: { namespace: '', name }, part });
 
-function update(deps: NodeRegistryDeps, hello: Hello): Promise<Node | undefined> {
-  return deps.objects.modify(Node, target(hello.nodeName, 'all'), (node) => {
+const update = (deps: NodeRegistryDeps, hello: Hello): Promise<Node | undefined> =>
+  deps.objects.modify(Node, target(hello.nodeName, 'all'), (node) => {
     const podCidr = node.spec.podCIDR || takePodCidr(deps);
     return {
       ...node,
@@ -71,7 +69,6 @@ function update(deps: NodeRegistryDeps, hello: Hello): Promise<Node | undefined>
       status: { ...node.status, ...statusOf(deps, hello, node.status.conditions) },
     };
   });
-}
 
 function create(deps: NodeRegistryDeps, hello: Hello): Promise<Node> {
   const podCidr = takePodCidr(deps);

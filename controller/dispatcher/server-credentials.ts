@@ -11,10 +11,7 @@ export interface ServerIdentity {
 /** Mutual TLS whose certificate can be replaced while connections live. */
 export class RenewableCredentials extends ServerCredentials {
   constructor(identity: ServerIdentity) {
-    super(
-      { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' },
-      contextOf(identity),
-    );
+    super(handshake, contextOf(identity));
   }
 
   /** Connections made from now on get it; those that are there go on. */
@@ -27,4 +24,5 @@ export class RenewableCredentials extends ServerCredentials {
   }
 }
 
+const handshake = { requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' } as const;
 const contextOf = ({ key, certificate, ca }: ServerIdentity) => ({ key, cert: certificate, ca });

@@ -124,30 +124,28 @@ function failureOf(frame: Frame): StatusError {
 const isReason = (reason: string): reason is StatusReason => reason in statusReasons;
 
 /** Logs, exec, attach and ports over the agents' bulk streams. */
-export function linkPodAccess({ open }: ReturnType<typeof sessions>): PodAccess {
-  return {
-    async logs({ nodeName, uid: podUid }, options, signal) {
-      const value = { podUid, ...options };
-      return logStream(await open(nodeName, { $case: 'logs', value }, signal), signal);
-    },
-    async exec({ nodeName, uid: podUid }, request, signal) {
-      const value = { podUid, ...request, command: [...request.command] };
-      return execStream(await open(nodeName, { $case: 'exec', value }, signal));
-    },
-    async attach({ nodeName, uid: podUid }, request, signal) {
-      const value = { podUid, ...request };
-      return execStream(await open(nodeName, { $case: 'attach', value }, signal));
-    },
-    async portForward({ nodeName, uid: podUid }, port, signal) {
-      const value = { podUid, port };
-      return execStream(await open(nodeName, { $case: 'portForward', value }, signal));
-    },
-    async nodeText(nodeName, what, signal) {
-      const session = await open(nodeName, { $case: 'nodeQuery', value: { what } }, signal);
-      return text(logStream(session, signal));
-    },
-  };
-}
+export const linkPodAccess = ({ open }: ReturnType<typeof sessions>): PodAccess => ({
+  async logs({ nodeName, uid: podUid }, options, signal) {
+    const value = { podUid, ...options };
+    return logStream(await open(nodeName, { $case: 'logs', value }, signal), signal);
+  },
+  async exec({ nodeName, uid: podUid }, request, signal) {
+    const value = { podUid, ...request, command: [...request.command] };
+    return execStream(await open(nodeName, { $case: 'exec', value }, signal));
+  },
+  async attach({ nodeName, uid: podUid }, request, signal) {
+    const value = { podUid, ...request };
+    return execStream(await open(nodeName, { $case: 'attach', value }, signal));
+  },
+  async portForward({ nodeName, uid: podUid }, port, signal) {
+    const value = { podUid, port };
+    return execStream(await open(nodeName, { $case: 'portForward', value }, signal));
+  },
+  async nodeText(nodeName, what, signal) {
+    const session = await open(nodeName, { $case: 'nodeQuery', value: { what } }, signal);
+    return text(logStream(session, signal));
+  },
+});
 
 /** A command on a node, over its bulk stream. The stream's own flow control is the back-pressure, both ways. */
 function execStream({ call, hangUp }: OpenedSession): ExecStream {

@@ -108,10 +108,8 @@ async function keepBeating(options: ElectionOptions, term: RunningTerm): Promise
     if (term.signal.aborted) return;
     askedAt = clock.monotonic();
     try {
-      const { committed } = await orAborted(
-        mark.beat(store, term.revision, candidate),
-        term.signal,
-      );
+      const beating = mark.beat(store, term.revision, candidate);
+      const { committed } = await orAborted(beating, term.signal);
       if (committed) term.extend(askedAt + standsFor(options));
       else term.end('another controller leads');
     } catch (err) {

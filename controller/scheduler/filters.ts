@@ -32,9 +32,8 @@ function readyNode(_: Demand, { node }: NodeState): readonly string[] {
 
 function matchingLabels({ pod: { spec } }: Demand, { node }: NodeState): readonly string[] {
   const labels = node.metadata.labels ?? {};
-  const isMatch = Object.entries(spec.nodeSelector ?? {}).every(
-    ([name, value]) => labels[name] === value,
-  );
+  const wanted = Object.entries(spec.nodeSelector ?? {});
+  const isMatch = wanted.every(([name, value]) => labels[name] === value);
   return isMatch ? [] : ["node(s) didn't match Pod's node affinity/selector"];
 }
 

@@ -40,12 +40,9 @@ export function takeSnapshot(
   nodes: readonly Node[],
   podsOn: (node: string) => readonly Pod[],
 ): Snapshot {
-  return new Map(
-    nodes.map((node) => [
-      node.metadata.name,
-      podsOn(node.metadata.name).filter(takesRoom).reduce(withPod, emptyNode(node)),
-    ]),
-  );
+  const stateOf = (node: Node) =>
+    podsOn(node.metadata.name).filter(takesRoom).reduce(withPod, emptyNode(node));
+  return new Map(nodes.map((node) => [node.metadata.name, stateOf(node)]));
 }
 
 /** The snapshot once this pod is on that node. */

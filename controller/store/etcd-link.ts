@@ -96,9 +96,8 @@ export class EtcdLink {
     const metadata = await this.#metadata();
     metadata.set('hasleader', 'true');
     const { path, requestSerialize, responseDeserialize } = method;
-    const stream = client.makeBidiStreamRequest(
-      ...([path, requestSerialize, responseDeserialize, metadata] as const),
-    );
+    const asked = [path, requestSerialize, responseDeserialize, metadata] as const;
+    const stream = client.makeBidiStreamRequest(...asked);
     const failed = () => {
       this.#token = undefined;
       this.#leave(member, client);

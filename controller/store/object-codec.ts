@@ -8,21 +8,19 @@ export type ObjectCodec = ReturnType<typeof objectCodec>;
  * Objects as bytes: JSON without resourceVersion, which is the store's revision. Secrets are sealed: neither the
  * store's file nor its backup shows them.
  */
-export function objectCodec(box: SecretBox) {
-  return {
-    encode(kind: Kind, key: string, object: AnyObject): Uint8Array {
-      const { resourceVersion: _, ...metadata } = object.metadata;
-      // Not a Buffer: those of one pool would all travel to the store's thread together.
-      const bytes = new TextEncoder().encode(JSON.stringify({ ...object, metadata }));
-      return isSecret(kind) ? box.seal(bytes, key) : bytes;
-    },
-    decode(kind: Kind, { key, value, revision }: Entry): AnyObject {
-      const bytes = isSecret(kind) ? box.open(value, key) : value;
-      const object = JSON.parse(new TextDecoder().decode(bytes)) as AnyObject;
-      return withRevision(object, revision);
-    },
-  };
-}
+export const objectCodec = (box: SecretBox) => ({
+  encode(kind: Kind, key: string, object: AnyObject): Uint8Array {
+    const { resourceVersion: _, ...metadata } = object.metadata;
+    // Not a Buffer: those of one pool would all travel to the store's thread together.
+    const bytes = new TextEncoder().encode(JSON.stringify({ ...object, metadata }));
+    return isSecret(kind) ? box.seal(bytes, key) : bytes;
+  },
+  decode(kind: Kind, { key, value, revision }: Entry): AnyObject {
+    const bytes = isSecret(kind) ? box.open(value, key) : value;
+    const object = JSON.parse(new TextDecoder().decode(bytes)) as AnyObject;
+    return withRevision(object, revision);
+  },
+});
 
 const isSecret = ({ group, kind }: Kind) => group === '' && kind === 'Secret';
 

@@ -16,11 +16,7 @@ export interface Objects {
    * 'status' keeps everything but the status, 'all' is for the loops that own the object whole (a scheduler's binding).
    * An unchanged object is not written. An object whose last finalizer goes while it is being deleted is removed.
    */
-  update<F extends Fields>(
-    kind: Kind<F>,
-    object: KubeObject<F>,
-    part: Part,
-  ): Promise<KubeObject<F>>;
+  update<F extends Fields>(kind: Kind<F>, next: KubeObject<F>, part: Part): Promise<KubeObject<F>>;
   /** Read, change, compare-and-swap, again on a conflict (bounded). `change` returns undefined for "leave it". Pure. */
   modify<F extends Fields>(
     kind: Kind<F>,

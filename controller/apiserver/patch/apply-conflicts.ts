@@ -19,27 +19,25 @@ interface Contest {
 }
 
 /** Fields that another manager holds and that would get another value. The same value is shared in peace. */
-export function conflictsWith(schema: Schema, { live, applied, owned, others }: Contest) {
-  return others.flatMap(({ manager, fieldsV1 }) =>
+export const conflictsWith = (schema: Schema, { live, applied, owned, others }: Contest) =>
+  others.flatMap(({ manager, fieldsV1 }) =>
     differences({ schema, live, applied }, intersection(owned, fieldsV1)).map((steps) => ({
       manager,
       path: formatSteps(steps),
       fields: steps.reduceRight<FieldSet>((inner, step) => ({ [step]: inner }), {}),
     })),
   );
-}
 
 type Pair = Readonly<{ schema: Schema | undefined; live: unknown; applied: unknown }>;
 
-function differences(pair: Pair, shared: FieldSet): readonly (readonly string[])[] {
-  return Object.entries(shared).flatMap(([step, inner]) => {
+const differences = (pair: Pair, shared: FieldSet): readonly (readonly string[])[] =>
+  Object.entries(shared).flatMap(([step, inner]) => {
     if (step === '.') return [];
     const next = follow(pair, step);
     const deeper = differences(next, inner).map((steps) => [step, ...steps]);
     const isEnd = Object.keys(inner).length === 0;
     return isEnd && differ(next) ? [[step]] : deeper;
   });
-}
 
 function follow({ schema, live, applied }: Pair, step: string): Pair {
   if (step.startsWith('f:')) {
@@ -65,17 +63,15 @@ function differ({ schema, live, applied }: Pair): boolean {
 const nanoOf = (value: unknown) =>
   typeof value === 'string' || typeof value === 'number' ? parseQuantity(value)?.nano : undefined;
 
-function formatSteps(steps: readonly string[]): string {
-  return steps
+const formatSteps = (steps: readonly string[]): string =>
+  steps
     .map((step) => {
       const rest = step.slice(2);
       if (step.startsWith('f:')) return `.${rest}`;
       if (step.startsWith('v:')) return `[=${rest}]`;
       const keys: unknown = JSON.parse(rest);
-      const parts = Object.entries(isObject(keys) ? keys : {}).map(
-        ([key, value]) => `${key}=${JSON.stringify(value)}`,
-      );
+      const entries = Object.entries(isObject(keys) ? keys : {});
+      const parts = entries.map(([key, value]) => `${key}=${JSON.stringify(value)}`);
       return `[${parts.join(',')}]`;
     })
     .join('');
-}

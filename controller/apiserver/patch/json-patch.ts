@@ -49,10 +49,9 @@ const isPointer = (value: unknown) => typeof value === 'string' && /^(\/|$)/.tes
 const malformed = (why: string) =>
   new StatusError('BadRequest', `error decoding patch: a JSON patch ${why}`);
 
-function refused(index: number, { op, path }: Operation, cause: Error): StatusError {
-  return new StatusError(
+const refused = (index: number, { op, path }: Operation, cause: Error): StatusError =>
+  new StatusError(
     'Invalid',
     `the server rejected our request due to an error in our request: patch operation ${index} (${op} ${path}): ${cause.message}`,
     { cause },
   );
-}
