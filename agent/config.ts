@@ -75,8 +75,7 @@ export const agentHelp = `orc agent: runs on each node what the controller assig
 ${formatFlags(agentFlags)}`;
 
 /** Throws UsageError. */
-export const readAgentConfig = (argv: readonly string[]): AgentConfig =>
-  readConfig(argv, agentFlags, configOf);
+export const readAgentConfig = (argv: readonly string[]) => readConfig(argv, agentFlags, configOf);
 
 function configOf(given: Given): AgentConfig {
   const { join: server, token } = given;

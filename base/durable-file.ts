@@ -36,8 +36,7 @@ export async function removeFile(path: string): Promise<void> {
 }
 
 /** undefined for what isn't there. */
-export const readIfPresent = <T>(read: Promise<T>): Promise<T | undefined> =>
-  read.catch(undefinedIfAbsent);
+export const readIfPresent = <T>(read: Promise<T>) => read.catch(undefinedIfAbsent);
 
 /** The same for what is read at once. */
 export function ifPresent<T>(read: () => T): T | undefined {

@@ -49,5 +49,4 @@ function placeIn(node: unknown, step: string) {
 
 const isPresentScalar = (node: unknown) => isScalar(node) && node.value !== null;
 
-const offsetOf = (node: unknown): number | undefined =>
-  isNode(node) ? node.range?.[0] : undefined;
+const offsetOf = (node: unknown) => (isNode(node) ? node.range?.[0] : undefined);

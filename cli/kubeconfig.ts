@@ -91,5 +91,4 @@ async function pemOf(path: string, fields: Fields, name: string): Promise<string
 
 const readText = (path: string) => about(`cannot read ${path}`, readFile(path, 'utf8'));
 const record = (value: unknown): Fields => (isObject(value) ? value : {});
-const text = (value: unknown): string | undefined =>
-  typeof value === 'string' && value !== '' ? value : undefined;
+const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);

@@ -74,8 +74,7 @@ export function recordNetlink(requests: (netlink: Netlink) => void): Uint8Array 
 export const openNftablesNetlink = (): Netlink => openNetlink(NETLINK.NETFILTER, inBatch);
 
 /** For connection tracking. */
-export const openConntrackNetlink = (): Netlink =>
-  openNetlink(NETLINK.NETFILTER, (message) => message);
+export const openConntrackNetlink = () => openNetlink(NETLINK.NETFILTER, (message) => message);
 
 function openNetlink(protocol: number, wrapped: (message: Buffer) => Buffer): Netlink {
   const fd = succeed('netlink socket', socket.openNetlinkSocket(protocol));

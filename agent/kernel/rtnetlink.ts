@@ -248,5 +248,4 @@ export function ipv4Bytes(text: string): Buffer {
   return bytes;
 }
 
-const ipv4Text = (bytes: Buffer | undefined): string | undefined =>
-  bytes && formatIpv4(bytes.readUInt32BE(0));
+const ipv4Text = (bytes: Buffer | undefined) => bytes && formatIpv4(bytes.readUInt32BE(0));

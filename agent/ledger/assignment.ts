@@ -99,6 +99,5 @@ export const assignmentCodec = (key: Uint8Array, rng: Rng) => ({
 });
 
 /** As an assignment holds them. */
-export const byName = <T extends ConfigMap | Secret>(
-  objects: readonly T[],
-): ReadonlyMap<string, T> => new Map(objects.map((object) => [object.metadata.name, object]));
+export const byName = <T extends ConfigMap | Secret>(objects: readonly T[]) =>
+  new Map(objects.map((object) => [object.metadata.name, object]));

@@ -62,9 +62,8 @@ declare global {
 const asWritten = (_: string, value: unknown) =>
   typeof value === 'bigint' ? JSON.rawJSON(String(value)) : value;
 
-export function saveConfig(directory: string, spec: OciSpec): void {
+export const saveConfig = (directory: string, spec: OciSpec): void =>
   writeFileSync(join(directory, 'config.json'), JSON.stringify(spec, asWritten), { mode: 0o600 });
-}
 
 /** Those that were changed take the place of the configuration's. */
 export function saveResources({ directory, spec }: Stored, resources: OciResources): void {
@@ -96,9 +95,8 @@ export function find(root: string, id: string): Stored {
 
 export const ids = (root: string): readonly string[] => ifPresent(() => readdirSync(root)) ?? [];
 
-export function forget({ directory }: Pick<Stored, 'directory'>): void {
+export const forget = ({ directory }: Pick<Stored, 'directory'>): void =>
   rmSync(directory, { recursive: true, force: true });
-}
 
 export const isWaiting = ({ directory }: Stored): boolean =>
   ifPresent(() => readdirSync(directory))?.includes('gate') ?? false;

@@ -88,8 +88,7 @@ export const newestOf = (observed: PodObservation, name: string): Container | un
 /** Ended for good or lost: nothing of it runs. */
 export const hasEnded = (container: Container): boolean => container.state !== 'running';
 
-export const isRunning = (container: Container | undefined): boolean =>
-  container?.state === 'running';
+export const isRunning = (container: Container | undefined) => container?.state === 'running';
 
 export const succeeded = (container: Container | undefined): boolean =>
   container?.state === 'exited' && container.exit?.exitCode === 0;

@@ -104,8 +104,7 @@ const parseGroup = (text: string): readonly GroupEntry[] =>
     isId(gid) && name !== '' ? [{ name, gid: Number(gid), members: members.split(',') }] : [],
   );
 
-const fieldsOf = (text: string): readonly (readonly string[])[] =>
-  text.split('\n').map((line) => line.trim().split(':'));
+const fieldsOf = (text: string) => text.split('\n').map((line) => line.trim().split(':'));
 
 /** A line with an id that can't be is no line: it must not be found by its name either. */
 const isId = (text: string): boolean => /^\d{1,10}$/.test(text) && Number(text) <= MAX_ID;

@@ -78,10 +78,7 @@ export const planKill = (at: OtherContainer, signal: number): readonly Op[] => [
   verb(at, 'kill', at.id, String(signal)),
 ];
 
-export const planDelete = (at: OtherContainer): readonly Op[] => [
-  umask,
-  verb(at, 'delete', '--force', at.id),
-];
+export const planDelete = (at: OtherContainer) => [umask, verb(at, 'delete', '--force', at.id)];
 
 /** `directory`: for the files that go with the process, made anew. */
 export function planOtherExec(

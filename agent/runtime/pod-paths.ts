@@ -16,8 +16,7 @@ export interface RuntimeDirectories {
 export const mountPoints = ({ runDir }: RuntimeDirectories): string => join(runDir, 'mounts');
 
 /** The lowest layer of every container's root; see `makeMountTargets`. */
-export const mountTargets = ({ dataDir }: RuntimeDirectories): string =>
-  join(dataDir, 'mount-targets');
+export const mountTargets = ({ dataDir }: RuntimeDirectories) => join(dataDir, 'mount-targets');
 
 /** Where everything of one pod is. All of it is root's alone (0700 at the top). */
 export type PodPaths = ReturnType<typeof podPaths>;

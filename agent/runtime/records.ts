@@ -36,9 +36,7 @@ export function writeSandboxRecord(paths: PodPaths, of: Omit<SandboxRecord, 'com
 }
 
 /** An empty file beside it: ext4 flushes a file that takes another's place, a new one that holds nothing it doesn't. */
-export function completeSandbox(paths: PodPaths): void {
-  writeFileSync(`${paths.record}.complete`, '');
-}
+export const completeSandbox = (paths: PodPaths) => writeFileSync(`${paths.record}.complete`, '');
 
 /** undefined: no such sandbox, or not more than its directory. */
 export function readSandboxRecord(paths: PodPaths): SandboxRecord | undefined {
@@ -48,12 +46,10 @@ export function readSandboxRecord(paths: PodPaths): SandboxRecord | undefined {
 }
 
 /** Uids of every sandbox that has left something on this host. */
-export const recordedSandboxes = (dirs: RuntimeDirectories): readonly string[] =>
-  namesIn(join(dirs.dataDir, 'pods'));
+export const recordedSandboxes = (dirs: RuntimeDirectories) => namesIn(join(dirs.dataDir, 'pods'));
 
-export function writeContainerRecord(directory: string, record: ContainerRecord): void {
+export const writeContainerRecord = (directory: string, record: ContainerRecord): void =>
   writeRecord(join(directory, 'container.json'), record);
-}
 
 export const readContainerRecord = (directory: string): ContainerRecord | undefined =>
   readRecord<ContainerRecord>(join(directory, 'container.json'));
@@ -62,8 +58,7 @@ export const readContainerRecord = (directory: string): ContainerRecord | undefi
 export const recordedContainers = (dirs: RuntimeDirectories, uid: string): readonly string[] =>
   namesIn(podPaths(dirs, uid).containers);
 
-const namesIn = (directory: string): readonly string[] =>
-  ifPresent(() => readdirSync(directory)) ?? [];
+const namesIn = (directory: string) => ifPresent(() => readdirSync(directory)) ?? [];
 
 /** Old or new for whoever reads it. Not synced: what it tells of is gone as well after a crash of the host. */
 function writeRecord(path: string, record: SandboxRecord | ContainerRecord): void {

@@ -13,8 +13,7 @@ export function makeTerminationLog(path: string): void {
 }
 
 /** The end of what was written to it, as Kubernetes does; undefined if there is nothing. */
-export const readTerminationLog = (path: string): string | undefined =>
-  ifPresent(() => readForeign(path, readEnd));
+export const readTerminationLog = (path: string) => ifPresent(() => readForeign(path, readEnd));
 
 function readEnd(file: number, status: fs.Stats): string | undefined {
   if (!status.isFile() || status.size === 0) return undefined;

@@ -52,11 +52,8 @@ export function ledgerFeed() {
   };
 }
 
-const generationOf = ({
-  generation,
-}: {
-  generation?: wire.Generation | undefined;
-}): wire.Generation => generation ?? { epoch: 0, revision: 0 };
+const generationOf = ({ generation }: { generation?: wire.Generation | undefined }) =>
+  generation ?? { epoch: 0, revision: 0 };
 
 const newAssignment = (message: wire.AssignPod): NewAssignment => ({
   uid: message.uid,

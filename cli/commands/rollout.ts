@@ -67,8 +67,7 @@ function unknownStep(verb: string): UsageError {
 /** The annotation that kubectl writes too: a new template, so new pods, one after the other. */
 async function restart(cli: Cli, ref: ObjectRef): Promise<string> {
   const annotations = { 'kubectl.kubernetes.io/restartedAt': formatTime(cli.io.clock.now()) };
-  const patch = { spec: { template: { metadata: { annotations } } } };
-  await cli.api.mergePatch(ref, patch);
+  await cli.api.mergePatch(ref, { spec: { template: { metadata: { annotations } } } });
   return 'restarted';
 }
 

@@ -43,11 +43,8 @@ export function formatTable(table: TextTable, layout: TableLayout): readonly str
 }
 
 /** Rows that come later, under the headers of a table as wide as need be. Pure. */
-const formatRows = (
-  rows: TextTable['rows'],
-  first: TextTable,
-  layout: TableLayout,
-): readonly string[] => linesOf({ ...first, rows }, columnWidths(first), layout);
+const formatRows = (rows: TextTable['rows'], first: TextTable, layout: TableLayout) =>
+  linesOf({ ...first, rows }, columnWidths(first), layout);
 
 function linesOf({ headers, rows }: TextTable, widths: readonly number[], { paint }: TableLayout) {
   const painted = (cell: string, column: number) => {
