@@ -70,8 +70,7 @@ export function containerOf(pod: Pod, wanted: string | undefined): string {
 
 /** Of the pods that something has. Throws CliError, StatusError. */
 export async function podSelection(api: Api, ref: ObjectRef): Promise<Selection> {
-  const owner = await api.get(ref);
-  const labelSelector = podSelectorOf(owner);
+  const labelSelector = podSelectorOf(await api.get(ref));
   if (labelSelector === undefined)
     throw new CliError(`${ref.kind.singular}/${ref.name} selects no pods: name a pod instead`);
   return { kind: Pod, namespace: ref.namespace, labelSelector };

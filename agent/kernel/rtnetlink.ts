@@ -182,8 +182,7 @@ function addressHeader(index: number, prefix: number, scope: number): Buffer {
 /** struct rtmsg */
 function routeHeader(fields: { prefix: number; protocol: number; scope: number; kind: number }) {
   const { prefix, protocol, scope, kind } = fields;
-  const table = RT_TABLE_MAIN;
-  return Buffer.from([AF_INET, prefix, 0, 0, table, protocol, scope, kind, 0, 0, 0, 0]);
+  return Buffer.from([AF_INET, prefix, 0, 0, RT_TABLE_MAIN, protocol, scope, kind, 0, 0, 0, 0]);
 }
 
 function routeBody(route: Ipv4Route): Buffer {

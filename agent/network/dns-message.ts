@@ -44,14 +44,7 @@ const RD = 0x0100;
 const RCODE = 0x000f;
 /** The upper bits of extended rcode 16. */
 const BADVERS = 1;
-const rcodes = {
-  NOERROR: 0,
-  FORMERR: 1,
-  SERVFAIL: 2,
-  NXDOMAIN: 3,
-  NOTIMP: 4,
-  REFUSED: 5,
-} as const;
+const rcodes = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const;
 const classicUdpBytes = 512;
 /** What passes every network unfragmented: DNS flag day 2020. */
 const maxUdpBytes = 1232;

@@ -49,10 +49,8 @@ const initStatus = (status: ContainerStatus): ContainerStatus => ({
 
 function podPhase(pod: Pod, observed: PodObservation, containers: readonly ContainerStatus[]) {
   if (isPodFinished(pod)) return pod.status.phase;
-  if (isFinished(pod, observed)) {
-    const ok = containers.every((c) => c.state.terminated?.exitCode === 0);
-    return ok ? 'Succeeded' : 'Failed';
-  }
+  if (isFinished(pod, observed))
+    return containers.every((c) => c.state.terminated?.exitCode === 0) ? 'Succeeded' : 'Failed';
   const allBegun = containers.every(
     (c) => c.state.running || c.state.terminated || c.lastState.terminated,
   );

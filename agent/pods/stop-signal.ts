@@ -17,8 +17,7 @@ function named(text: string): number | undefined {
   const name = `SIG${text.toUpperCase().replace(/^SIG/, '')}`;
   const realTime = /^SIGRTM(?:IN(?:\+(\d+))?|AX(?:-(\d+))?)$/.exec(name);
   if (realTime) {
-    const fromEnd = name.startsWith('SIGRTMAX');
-    const number = fromEnd
+    const number = name.startsWith('SIGRTMAX')
       ? lastSignal - Number(realTime[2] ?? 0)
       : firstRealTime + Number(realTime[1] ?? 0);
     return number >= firstRealTime && number <= lastSignal ? number : undefined;

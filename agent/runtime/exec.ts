@@ -18,8 +18,7 @@ export async function execInContainer(
 ): Promise<ExecSession> {
   const container = containerKey(id);
   const shim = await shimRunning(context, id);
-  const record = readContainerRecord(podPaths(context.dirs, id.uid).container(id));
-  const { spec } = record ?? {};
+  const { spec } = readContainerRecord(podPaths(context.dirs, id.uid).container(id)) ?? {};
   if (!spec?.process) throw notRunning(id);
   const { place, cgroup2Dir } = placeOf(context, { id, spec });
   const { stdin, terminal } = request;

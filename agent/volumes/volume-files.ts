@@ -17,8 +17,7 @@ export async function writeVolumeFiles(volume: string, files: readonly VolumeFil
   const previous = await readIfPresent(fs.readlink(join(volume, '..data')));
   if (previous !== payload) await publish(join(volume, payload), files, owner);
   // First step of each path: what is linked at the volume's top.
-  const names = new Set(files.map(({ path }) => path.split('/')[0] ?? ''));
-  await linkNames(volume, names, owner);
+  await linkNames(volume, new Set(files.map(({ path }) => path.split('/')[0] ?? '')), owner);
   await removeStale(volume, payload);
 }
 

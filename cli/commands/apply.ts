@@ -53,8 +53,7 @@ async function applyAll({ api, out }: Cli, checked: readonly CheckedObject[], fo
   const results: { readonly ref: ObjectRef; readonly outcome: Outcome }[] = [];
   for (const { ref, body, dryRun } of groundsFirst(checked)) {
     const { code, body: applied } = await api.apply(ref, { body, force });
-    const before = dryRun?.body.metadata.resourceVersion;
-    const same = applied.metadata.resourceVersion === before;
+    const same = applied.metadata.resourceVersion === dryRun?.body.metadata.resourceVersion;
     const outcome = code === 201 ? 'created' : same ? 'unchanged' : 'configured';
     out(resultLine(ref, outcome));
     results.push({ ref, outcome });
