@@ -33,8 +33,8 @@ async function addTree(tar: Pack, { path, name, file, skip }: Tree): Promise<voi
 
 type EntryHeader = Partial<Header> & Pick<Header, 'name'>;
 
-function addEntry(tar: Pack, header: EntryHeader, contentOf?: string): Promise<void> {
-  return new Promise((resolve, reject) => {
+const addEntry = (tar: Pack, header: EntryHeader, contentOf?: string): Promise<void> =>
+  new Promise((resolve, reject) => {
     const done = (error?: Error | null) => (error ? reject(error) : resolve());
     const { size = 0 } = header;
     if (contentOf === undefined || size === 0) tar.entry(header, '', done);
@@ -44,4 +44,3 @@ function addEntry(tar: Pack, header: EntryHeader, contentOf?: string): Promise<v
       content.pipe(tar.entry(header, done));
     }
   });
-}

@@ -8,8 +8,8 @@ interface Mount {
 }
 
 /** proc_pid_mountinfo(5): "36 35 98:0 /root /mount opts [tags] - fstype source superopts". */
-export function parseMountinfo(text: string): readonly Mount[] {
-  return text
+export const parseMountinfo = (text: string): readonly Mount[] =>
+  text
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
@@ -18,7 +18,6 @@ export function parseMountinfo(text: string): readonly Mount[] {
       const [fstype = '', , options = ''] = after.split(' ');
       return { mount: plain(mount), root: plain(root), fstype, options: options.split(',') };
     });
-}
 
 /** Without the octal escapes of white space. */
 const plain = (path: string): string =>

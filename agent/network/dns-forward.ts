@@ -50,8 +50,8 @@ function withId(message: Buffer, id: Buffer): Buffer {
   return copy;
 }
 
-function askUdp(server: string, query: Buffer, clock: Clock): Promise<Buffer | undefined> {
-  return new Promise((resolve) => {
+const askUdp = (server: string, query: Buffer, clock: Clock): Promise<Buffer | undefined> =>
+  new Promise((resolve) => {
     const socket = createSocket(isIPv6(server) ? 'udp6' : 'udp4');
     const end = (reply?: Buffer) => {
       cancel();
@@ -68,10 +68,9 @@ function askUdp(server: string, query: Buffer, clock: Clock): Promise<Buffer | u
     socket.once('connect', () => socket.send(query));
     socket.connect(dnsPort, server);
   });
-}
 
-function askTcp(server: string, query: Buffer, clock: Clock): Promise<Buffer | undefined> {
-  return new Promise((resolve) => {
+const askTcp = (server: string, query: Buffer, clock: Clock): Promise<Buffer | undefined> =>
+  new Promise((resolve) => {
     const socket = connect({ host: server, port: dnsPort });
     let received: Buffer = Buffer.alloc(0);
     const end = (reply?: Buffer) => {
@@ -89,7 +88,6 @@ function askTcp(server: string, query: Buffer, clock: Clock): Promise<Buffer | u
     socket.on('close', () => end());
     socket.write(frameDns(query));
   });
-}
 
 function isReplyTo(query: Buffer, reply: Buffer): boolean {
   const question = questionOf(query);

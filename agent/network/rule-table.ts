@@ -119,8 +119,8 @@ const newChains = (state: RuleState, next: RuleTable): string[] =>
       return `add chain ${ruleTableName} ${name}${place}`;
     });
 
-function changedRules(state: RuleState, next: RuleTable): string[] {
-  return [...next.chains].flatMap(([name, chain]) => {
+const changedRules = (state: RuleState, next: RuleTable): string[] =>
+  [...next.chains].flatMap(([name, chain]) => {
     const [before, after] = [state.chains.get(name), fingerprint(chain)];
     if (before === after) return [];
     const [first, ...rest] = chain.rules;
@@ -130,7 +130,6 @@ function changedRules(state: RuleState, next: RuleTable): string[] {
       ...rest.map((rule) => `add rule ${ruleTableName} ${name} ${rule}`),
     ];
   });
-}
 
 /** What of `some` isn't the same in `others`. */
 const differing = (some: Elements, others: Elements = new Map()): readonly [string, string][] =>

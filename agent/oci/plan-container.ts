@@ -243,8 +243,8 @@ function planAffinity({ execCPUAffinity }: OciProcess, when: 'initial' | 'final'
 }
 
 /** Only those that a namespace of the container's own has for itself; every other one would be the host's. */
-function planSysctls(linux: OciLinux): readonly Op[] {
-  return Object.entries(linux.sysctl ?? {}).map(([name, value]) => {
+const planSysctls = (linux: OciLinux): readonly Op[] =>
+  Object.entries(linux.sysctl ?? {}).map(([name, value]) => {
     const field = `linux.sysctl[${name}]`;
     const steps = stepsOf(name);
     if (steps.some((step) => !/^[A-Za-z0-9_.-]+$/.test(step) || /^\.+$/.test(step)))
@@ -255,7 +255,6 @@ function planSysctls(linux: OciLinux): readonly Op[] {
       throw new OciError(field, 'invalid', 'not in a namespace of the container');
     return { op: 'write', path: `sys/${path}`, proc: true, bytes: Buffer.from(value) };
   });
-}
 
 /** "net.ipv4.conf.eth0/1.x" or "net/ipv4/conf/eth0.1/x": sysctl(8). */
 function stepsOf(name: string): readonly string[] {

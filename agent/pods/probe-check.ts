@@ -94,8 +94,8 @@ function httpCheck(
   });
 }
 
-function tcpCheck(place: Place, signal: AbortSignal): Promise<CheckOutcome> {
-  return new Promise((resolve) => {
+const tcpCheck = (place: Place, signal: AbortSignal): Promise<CheckOutcome> =>
+  new Promise((resolve) => {
     const socket = connect({ ...place, signal });
     socket.on('connect', () => {
       socket.destroy();
@@ -103,7 +103,6 @@ function tcpCheck(place: Place, signal: AbortSignal): Promise<CheckOutcome> {
     });
     socket.on('error', (error) => resolve({ ok: false, why: error.message }));
   });
-}
 
 function portOf(port: number | string, container: Container): number | undefined {
   if (typeof port === 'number') return port;
