@@ -4,7 +4,7 @@ import { Api } from './resources.ts';
 
 /** Flags that every verb has. */
 export const globalFlags = {
-  namespace: text('name', 'of the objects (default: the context’s)').short('n'),
+  namespace: text('ns', 'of the objects (default: the context’s)').short('n'),
   kubeconfig: text('file', 'how to reach the controller'),
   context: text('name', 'of the kubeconfig'),
 };

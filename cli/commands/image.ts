@@ -16,11 +16,11 @@ import { formatBytes, openTransfers, printable } from '../print/transfers.ts';
 import { saveWhole } from '../save-whole.ts';
 
 const imageFlags = {
-  socket: text('path', 'of the agent: its --run-dir, and images.sock', '/run/orc/images.sock'),
+  socket: text('path', 'of the agent', '/run/orc/images.sock'),
   user: text('name', 'pull, push, verify: at the registry').short('u'),
   'password-stdin': on('pull, push, verify: the password is on standard input'),
   pin: on('pull: keep it until somebody removes it with --force'),
-  output: text('format', 'wide, name or json; of export: a file, or - (the default)').short('o'),
+  output: text('file', 'wide, name or json; of export: a file, or - (the default)').short('o'),
   name: text('ref', 'import: what to call the only image of the archive'),
   all: on('prune: not only those without a name, but all that nothing here needs'),
   force: on('rm: pinned ones, too'),
@@ -30,21 +30,12 @@ const imageFlags = {
 
 type ImageFlags = ValuesOf<typeof imageFlags>;
 
-const notes = `
-Images of this machine's agent, for root. Verbs and what they take:
-
-  pull REF              ls                    export REF|ID... [-o FILE]
-  push REF|ID [REF]     inspect REF|ID        import FILE|-
-  rm REF|ID...          history REF|ID        prune
-  check                 verify REF`;
-
 export const defineImage = defineVerb({
   words: {
     '<verb>': 'pull, ls, inspect, history, rm, prune, import, export, push, verify or check',
-    '[image...]': 'REF: NAME[:TAG][@DIGEST]; ID: the first digits of it',
+    '[image...]': 'NAME[:TAG][@DIGEST], or the first digits of an id; import: a file, or -',
   },
   flags: imageFlags,
-  notes,
   async run(cli, [verb = '', ...words], flags) {
     const step = Object.hasOwn(steps, verb) ? steps[verb] : undefined;
     if (step === undefined) {
