@@ -48,18 +48,28 @@ interface Pull {
 
 /** How far a pull is, is told at most this often: every time is a status for the controller. */
 const progressEveryMs = 2000;
+/** For those who look later, in an event. */
+const eventEveryMs = 15_000;
 
-function progressOf({ pass, container, failed }: Pull): (progress: PullProgress) => void {
+function progressOf({ pass, container, failed, say }: Pull): (progress: PullProgress) => void {
   const { record, clock, wake } = pass;
   let toldAtMs = clock.monotonic();
+  let saidAtMs = toldAtMs;
   return (progress) => {
+    const nowMs = clock.monotonic();
     const isCurrent = record.images.get(container.name)?.state === 'pulling';
-    if (!isCurrent || clock.monotonic() - toldAtMs < progressEveryMs) return;
-    toldAtMs = clock.monotonic();
+    if (!isCurrent || nowMs - toldAtMs < progressEveryMs) return;
+    toldAtMs = nowMs;
     record.images.set(container.name, { state: 'pulling', progress, failed });
     wake(record.uid);
+    if (nowMs - saidAtMs < eventEveryMs) return;
+    saidAtMs = nowMs;
+    const [done, total] = [progress.doneBytes, progress.totalBytes].map(megabytes);
+    say('Normal', 'Pulling', `Pulling image "${container.image}": ${done} of ${total} MB`);
   };
 }
+
+const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
 
 async function obtain(pull: Pull, signal: AbortSignal): Promise<Image> {
   const { assignment, say } = pull;

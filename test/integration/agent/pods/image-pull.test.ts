@@ -92,6 +92,21 @@ it('tells how far it is, at most every two seconds', async () => {
   expect(container()?.state.running).toBeDefined();
 });
 
+it('tells in events how far a long one is, at most every fifteen seconds', async () => {
+  world.images.hold('web:1');
+  await world.assign(podNamed());
+  const { onProgress } = world.images.pulls[0]!;
+  for (let second = 1; second <= 40; second++) {
+    await world.elapse(1000);
+    onProgress({ doneBytes: second * 1_000_000, totalBytes: 100_000_000, layers: [] });
+  }
+  const told = world.events.map(({ message }) => message).filter((text) => text.includes(' of '));
+  expect(told.map((text) => text.replace(/^.*": /, ''))).toEqual([
+    '16.0 of 100.0 MB',
+    '32.0 of 100.0 MB',
+  ]);
+});
+
 it('says why a reference can’t be an image', async () => {
   world.images.publish('web:1', new ImageError('InvalidImageName', 'not a reference'));
   await world.assign(podNamed());
