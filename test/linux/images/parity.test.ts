@@ -84,9 +84,10 @@ function differences(ours: Tree, theirs: Tree): Record<string, string> {
       found[path] = one ? 'only ours' : 'only theirs';
       continue;
     }
-    for (const key of Object.keys(one) as (keyof TreeFile)[])
-      if (String(one[key]) !== String(other[key]) && `${path} ${key}` !== '. mtime')
-        found[`${path} ${key}`] = `${one[key]} not ${other[key]}`;
+    for (const key of Object.keys(one) as (keyof TreeFile)[]) {
+      const [a, b] = [String(one[key]), String(other[key])];
+      if (a !== b && `${path} ${key}` !== '. mtime') found[`${path} ${key}`] = `${a} not ${b}`;
+    }
   }
   return found;
 }
