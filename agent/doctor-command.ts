@@ -44,13 +44,13 @@ async function examine(given: ValuesOf<typeof doctorFlags>): Promise<readonly ch
     throw new UsageError('it tries what an agent does: run it as root (sudo)');
   // What has been this before has the ports: if another has, it says so itself.
   const isNew = (role: string) => !existsSync(join(dataDir, role, 'pki'));
-  const dns = role !== 'controller' && isNew('agent') ? [53] : [];
+  const node = role !== 'controller' && isNew('agent') ? [53, 6445] : [];
   const api = role !== 'agent' && isNew('controller') ? [6443, 6444] : [];
   const facts = await lookAround({
     path: nearestThere(dataDir),
     api: role === 'controller' ? undefined : ownApi(),
     clusterCidrs: [given.podCidr, given.serviceCidr],
-    ports: [...dns, ...api],
+    ports: [...node, ...api],
     nowMs: systemClock().now,
   });
   const host = checks.judge(checks.hostNeeds, checks.hostFaults(facts));
