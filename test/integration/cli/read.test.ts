@@ -80,7 +80,10 @@ describe('orc get', () => {
     expect(one).toMatchObject({ apiVersion: 'v1', kind: 'ConfigMap', data: { a: '1', b: '2' } });
     const list = JSON.parse((await run('get', 'pods', '-o', 'json')).out) as object;
     expect(list).toMatchObject({ kind: 'List', items: [{ kind: 'Pod' }, { kind: 'Pod' }] });
-    expect((await run('get', 'cm/settings', '-o', 'yaml')).out).toContain('data:\n  a: "1"\n');
+    expect(await run('get', 'cm/settings', '-o', 'yaml')).toMatchObject({
+      ...{ code: 0, err: '' },
+      out: expect.stringContaining('data:\n  a: "1"\n'),
+    });
   });
 
   it('selects by label, field and namespace', async () => {
