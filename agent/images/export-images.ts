@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { pack } from 'tar-stream';
 import { digestHex } from './digest.ts';
 import { wholeImage } from './image-blobs.ts';
 import { findImage, type ImageCall, type ImageDesk } from './image-desk.ts';
@@ -21,7 +22,6 @@ export async function exportImages(
     const names = name ? [name] : record.references;
     images.push({ names, ...(await wholeImage(shelf, { record }, signal)) });
   }
-  const { pack } = await import('tar-stream');
   const tar = pack();
   const mtime = new Date(0);
   const all = images.flatMap(allBlobs);

@@ -1,7 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { type ImageDetails, type NodeImage, shortDigest } from '../../api/node-images.ts';
 import { checkImages } from './check-images.ts';
-import { exportImages } from './export-images.ts';
 import { findImage, type ImageCall, type ImageDesk, loginOf, tellTransfers } from './image-desk.ts';
 import { ImageError } from './image-error.ts';
 import { allBlobs, type ImageIndex, type ImageRecord } from './image-index.ts';
@@ -21,7 +20,7 @@ export const acts: Readonly<Record<string, Act>> = {
   '/rm': remove,
   '/prune': prune,
   '/import': importImages,
-  '/export': exportImages,
+  '/export': async (call, desk) => (await import('./export-images.ts')).exportImages(call, desk),
   '/push': pushImage,
   '/check': checkImages,
   '/verify': verifyImage,

@@ -1,6 +1,4 @@
-import { connect } from 'node:net';
-import type { Agent, buildConnector, Dispatcher } from 'undici';
-import { nodeOfSubject } from '../../api/join.ts';
+import type { Agent, Dispatcher } from 'undici';
 import type { Base } from '../../base/base.ts';
 import { withDeadline } from '../../base/deadline.ts';
 import type { BlobSink } from './blob-store.ts';
@@ -37,12 +35,9 @@ type PeerTransfer = Readonly<{ peer: Peer; blob: Descriptor; sink: BlobSink; onB
 
 type Request = Omit<Dispatcher.RequestOptions, 'origin'>;
 
-/** The kernel answers for a process that is busy. */
-const connectMs = 1000;
 const answerMs = 5000;
 /** A node that didn't answer isn't asked for so long. */
 const silenceMs = 10_000;
-const idleMs = 15_000;
 
 /** Asks other nodes, each of which must show the certificate of its name. */
 export function openPeerClient(network: PeerNetwork, { rng, ...base }: Base) {
@@ -110,8 +105,8 @@ function openConnections(network: PeerNetwork, { clock, log }: Omit<Base, 'rng'>
   const agents = new Map<string, Agent>();
   let { identity } = network;
   const agentTo = async ({ name }: Peer): Promise<Agent> => {
-    const undici = await import('undici');
-    const agent = agents.get(name) ?? openAgent(undici, name, identity);
+    const { openAgent } = await import('./peer-agent.ts');
+    const agent = agents.get(name) ?? openAgent(name, identity);
     agents.set(name, agent);
     return agent;
   };
@@ -145,23 +140,4 @@ function openConnections(network: PeerNetwork, { clock, log }: Omit<Base, 'rng'>
       return close();
     },
   };
-}
-
-type Undici = typeof import('undici');
-
-function openAgent(undici: Undici, name: string, { ca, key, certificate: cert }: PeerIdentity) {
-  const checkServerIdentity = (_: string, shown: { readonly subject: unknown }) =>
-    nodeOfSubject(shown.subject) === name ? undefined : new Error(`it is not node ${name}`);
-  const secure = undici.buildConnector({ ca, key, cert, checkServerIdentity, timeout: answerMs });
-  const dial: buildConnector.connector = (options, callback) => {
-    const { hostname: host, port } = options;
-    const httpSocket = connect({ host, port: Number(port), timeout: connectMs });
-    httpSocket.once('error', (error) => callback(error, null));
-    httpSocket.once('timeout', () => httpSocket.destroy(new Error(`${host} is silent`)));
-    httpSocket.once('connect', () => {
-      httpSocket.removeAllListeners();
-      secure({ ...options, httpSocket }, callback);
-    });
-  };
-  return new undici.Agent({ connect: dial, bodyTimeout: idleMs, headersTimeout: idleMs });
 }

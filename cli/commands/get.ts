@@ -63,14 +63,9 @@ async function printObjects(cli: Cli, queries: readonly GetQuery[], output: Form
   cli.io.stdout.write(await formatObject(isOne ? objects[0] : list, output));
 }
 
-/** managedFields are for machines and left out of YAML. */
 async function formatObject(object: unknown, format: Format): Promise<string> {
   if (format === 'json') return `${JSON.stringify(object, undefined, 2)}\n`;
-  const { stringify } = await import('yaml');
-  const withoutManagedFields = (key: unknown, value: unknown) =>
-    key === 'managedFields' ? undefined : value;
-  const options = { lineWidth: 0, version: '1.1', aliasDuplicateObjects: false } as const;
-  return stringify(object, withoutManagedFields, options);
+  return (await import('../print/object.ts')).formatYaml(object);
 }
 
 /** Items of a list may come without their type. */
