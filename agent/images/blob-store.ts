@@ -132,7 +132,9 @@ async function receive(blob: BlobTransfer, growing: Growing, signal: AbortSignal
       blob.onBytes(bytes);
     };
     const sink = await fileSink(file, { ...blob, onBytes });
-    await blob.download(blob.descriptor, sink, signal);
+    // A crash may have come between the last byte and the name: of what lies behind it registries give an error.
+    if (sink.receivedBytes < blob.descriptor.size)
+      await blob.download(blob.descriptor, sink, signal);
     sink.verify();
     // While it is still unpacked: all is synced in the end, and the disk has less to do then.
     await file.datasync();

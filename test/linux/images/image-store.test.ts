@@ -167,6 +167,19 @@ describe('an image on disk', () => {
     expect(Number(from)).toBeGreaterThan(blob.length / 2);
   });
 
+  it('is not asked for if all of it had come before a crash', async () => {
+    const reference = web();
+    const { layers } = JSON.parse(registry.manifests.get('web:1')!.bytes.toString());
+    for (const { digest } of layers)
+      writeFileSync(join(directory, 'partial', digest.slice(7)), registry.blobs.get(digest)!);
+    registry.instead(
+      new RegExp(layers.map(({ digest }: { digest: string }) => digest).join('|')),
+      (_, response) => void response.writeHead(416).end(),
+      9,
+    );
+    expect((await pull(reference)).layers.length).toBe(2);
+  });
+
   it('comes anew if what had come before a crash is damaged', async () => {
     const reference = web();
     const { layers } = JSON.parse(registry.manifests.get('web:1')!.bytes.toString());
