@@ -1,10 +1,9 @@
 import type { AnyObject, Kind, NewObject } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
-import { Pod } from '../../api/pod.ts';
 import { parseObject } from '../../api/prepare.ts';
 import type { Fields } from '../../api/schema.ts';
 import { alreadyExists } from '../../api/status.ts';
-import { checkRuntimeClass } from '../runtime-class.ts';
+import { admit } from '../admission/admit.ts';
 import { keyOf } from '../store/keys.ts';
 import { newObject } from '../store/next-object.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
@@ -31,8 +30,8 @@ export async function createFrom(
   const parsed = parseObject(kind, withoutServerFields(kind, body), { namespace, fieldValidation });
   const draft = accepted(call, name, parsed);
   await checkNamespace(call, name, deps);
-  if (kind === Pod) await checkRuntimeClass(name, draft, deps);
-  const wanted = { kind, object: draft };
+  const object = await admit({ kind, object: draft, shownName: name }, deps);
+  const wanted = { kind, object };
   if (options.dryRun) return pretended(kind, withAllocations(wanted, deps), deps);
   return writeAllocated(wanted, deps, (whole) => deps.objects.create(kind, whole));
 }

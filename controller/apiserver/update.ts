@@ -1,7 +1,9 @@
 import type { AnyObject, KubeObject } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
+import type { StoredMeta } from '../../api/object-meta.ts';
 import { parseUpdate } from '../../api/prepare.ts';
 import { found, hasReason, StatusError } from '../../api/status.ts';
+import { admit } from '../admission/admit.ts';
 import { nextObject, ownedPart } from '../store/next-object.ts';
 import { checkUnchanged } from '../store/preconditions.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
@@ -63,9 +65,11 @@ async function changeOnce(
     previous: live,
     fieldValidation: options.fieldValidation,
   });
-  const next = accepted(call, call.name, parsed);
+  const candidate = { kind, previous: live, shownName: call.name };
+  const next = await admit({ ...candidate, object: accepted(call, call.name, parsed) }, deps);
   const { resourceVersion, uid } = live.metadata;
-  const object = { ...next, metadata: { ...next.metadata, resourceVersion, uid } };
+  const metadata = { ...(next.metadata as StoredMeta), resourceVersion, uid };
+  const object = { ...next, metadata };
   const whole = { kind, object, previous: live };
   if (options.dryRun) return nextObject(kind, live, { wanted: withAllocations(whole, deps), part });
   try {

@@ -6,7 +6,7 @@ import { ReplicaSet } from '../../api/replica-set.ts';
 import { invalid } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
 import { errorChain } from '../../base/error-chain.ts';
-import { checkRuntimeClass } from '../runtime-class.ts';
+import { admit } from '../admission/admit.ts';
 import { isNamespaceOpen } from '../store/deletion.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
@@ -65,9 +65,9 @@ async function createPods(deps: LoopDeps, replicaSet: ReplicaSet, count: number)
 }
 
 async function createPod(deps: LoopDeps, replicaSet: ReplicaSet): Promise<void> {
-  const wanted = newPod(replicaSet);
-  await checkRuntimeClass(`${replicaSet.metadata.name}-`, wanted, deps);
-  const pod = await deps.objects.create(Pod, wanted);
+  const object = newPod(replicaSet);
+  const candidate = { kind: Pod, object, shownName: `${replicaSet.metadata.name}-` };
+  const pod = await deps.objects.create(Pod, await admit(candidate, deps));
   deps.events.normal(replicaSet, 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
 }
 
