@@ -19,6 +19,7 @@ import { fetchPeers, type ImagePeer, imagePeers } from './image-peers.ts';
 import { buildLargeImage, largeImageMegabytes } from './large-image.ts';
 import { endedChildrenSeconds, processorSeconds, stolenSeconds } from './processor-time.ts';
 import { memoryBelow } from './resident-memory.ts';
+import { runInside } from './run-inside.ts';
 
 const { values, positionals } = parseArgs({
   options: { zstd: { type: 'boolean', default: false } },
@@ -35,28 +36,13 @@ const gzipOnly = /^(docker|floor)/;
 const memoryRounds = 2;
 const lookEveryMs = 20;
 
-if (process.env.ORC_BENCH_INSIDE === undefined) await runInside();
-else await measure();
-
-/** In network and mount namespaces of its own, so that nothing touches the machine's, and before all else that runs. */
-async function runInside(): Promise<void> {
+if (process.env.ORC_BENCH_INSIDE === undefined) {
   await buildLargeImage(compression, cacheDir);
-  await fetchPeers(cacheDir); // inside there is no way to Debian's mirror
+  await fetchPeers(cacheDir);
   await ensurePackages(['docker-registry', ...floorPackages], cacheDir);
-  const inside = ['--net', '--mount', '--propagation', 'private', 'nice', '-n', '-20'];
-  const script = 'ip link set lo up; echo -20 > /proc/self/autogroup; exec "$@"';
-  const self = [process.execPath, import.meta.filename, ...process.argv.slice(2)];
-  const child = spawn('unshare', [...inside, 'sh', '-c', script, 'sh', ...self], {
-    stdio: 'inherit',
-    detached: true,
-    env: { ...process.env, ORC_BENCH_INSIDE: '1' },
-  });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.on(signal, () => void child.kill(signal));
-  process.exitCode = await new Promise<number>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => resolve(code ?? 1));
-  });
+  await runInside();
+} else {
+  await measure();
 }
 
 async function measure(): Promise<void> {

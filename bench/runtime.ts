@@ -21,31 +21,17 @@ import {
   type Times,
 } from './floor-peer.ts';
 import { startOciPeers } from './oci-peer.ts';
+import { runInside } from './run-inside.ts';
 
 const [rounds = 100, burstOf = 200, idleSamples = 2] = process.argv.slice(2).map(Number);
 const idleMs = 60_000;
 const largeHeapMb = 450;
 
-if (process.env.ORC_BENCH_INSIDE === undefined) await runInside();
-else await measure();
-
-/** In network and mount namespaces of its own, so that nothing touches the machine's, and before all else that runs. */
-async function runInside(): Promise<void> {
-  await Promise.all([runcBinary(), crunBinary()]); // inside there is no way to Debian's mirror
-  const inside = ['--net', '--mount', '--propagation', 'private', 'nice', '-n', '-20'];
-  const script = 'ip link set lo up; echo -20 > /proc/self/autogroup; exec "$@"';
-  const self = [process.execPath, import.meta.filename, ...process.argv.slice(2)];
-  const child = spawn('unshare', [...inside, 'sh', '-c', script, 'sh', ...self], {
-    stdio: 'inherit',
-    detached: true,
-    env: { ...process.env, ORC_BENCH_INSIDE: '1' },
-  });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.on(signal, () => void child.kill(signal));
-  process.exitCode = await new Promise<number>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => resolve(code ?? 1));
-  });
+if (process.env.ORC_BENCH_INSIDE === undefined) {
+  await Promise.all([runcBinary(), crunBinary()]);
+  await runInside();
+} else {
+  await measure();
 }
 
 async function measure(): Promise<void> {

@@ -26,7 +26,8 @@ export function openPeers(network: PeerNetwork, base: Base) {
   const fetching = new Set<string>();
   /** The nodes that asked for a blob before. */
   const askers = new Map<string, Set<string>>();
-  const { askAll, fetchBlob, ...client } = openPeerClient(network, base);
+  const client = openPeerClient(network, base);
+  const { askAll, fetchBlob, findManifest, renew, close } = client;
   const heardOf = (digest: string): PeerAnswer[] =>
     network
       .others()
@@ -52,7 +53,7 @@ export function openPeers(network: PeerNetwork, base: Base) {
   };
 
   return {
-    ...client,
+    ...{ findManifest, renew, close },
     isFetching: (digest: string) => fetching.has(digest),
     /** Another node asks this one for a blob that it is about to fetch. */
     askedBy(name: string, digest: string) {
