@@ -2,11 +2,14 @@ import * as s from './schema.ts';
 
 /** metav1.Condition, as every status has them; some kinds know more times. */
 export const conditionFields = {
-  type: s.str().required(),
-  status: s.str({ values: ['True', 'False', 'Unknown'] }).required(),
-  lastTransitionTime: s.time(),
-  reason: s.str(),
-  message: s.str(),
+  type: s.str().doc('What it says something about.').required(),
+  status: s
+    .str({ values: ['True', 'False', 'Unknown'] })
+    .doc('Whether it holds.')
+    .required(),
+  lastTransitionTime: s.time().doc('Since when.'),
+  reason: s.str().doc('Why, in one word, for programs.'),
+  message: s.str().doc('Why, in a sentence, for people.'),
 };
 
 export type Condition = s.ObjectOf<typeof conditionFields>;

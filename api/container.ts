@@ -20,12 +20,14 @@ const envVarFields = {
   value: s.str().doc('$(NAME) stands for variables defined before; $$ for a dollar.'),
   valueFrom: s
     .obj({
-      configMapKeyRef: keyRef('ConfigMap'),
-      secretKeyRef: keyRef('Secret'),
-      fieldRef: s.obj({
-        apiVersion: s.str({ values: ['v1'] }).default('v1'),
-        fieldPath: s.str().doc('Such as metadata.name or status.podIP.').required(),
-      }),
+      configMapKeyRef: keyRef('ConfigMap').doc('One value of a ConfigMap.'),
+      secretKeyRef: keyRef('Secret').doc('One value of a Secret.'),
+      fieldRef: s
+        .obj({
+          apiVersion: s.str({ values: ['v1'] }).default('v1'),
+          fieldPath: s.str().doc('Such as metadata.name or status.podIP.').required(),
+        })
+        .doc('Something of the pod itself.'),
       resourceFieldRef: s.unsupported(),
     })
     .doc('Exactly one source.'),
@@ -33,12 +35,12 @@ const envVarFields = {
 
 const envFromFields = {
   prefix: s.str().doc('Put before each name.'),
-  configMapRef: sourceRef('ConfigMap'),
-  secretRef: sourceRef('Secret'),
+  configMapRef: sourceRef('ConfigMap').doc('All of a ConfigMap.'),
+  secretRef: sourceRef('Secret').doc('All of a Secret.'),
 };
 
 const containerPortFields = {
-  containerPort: s.int({ min: 1, max: 65_535 }).required(),
+  containerPort: s.int({ min: 1, max: 65_535 }).doc('Where the container listens.').required(),
   name: s.str().doc('For Services and probes; at most 15 characters.'),
   protocol: s.str({ values: ['TCP', 'UDP'], lacks: ['SCTP'] }).default('TCP'),
   hostPort: s.int({ min: 0, max: 65_535 }).doc('Port of the node that leads here too.'),
@@ -48,7 +50,7 @@ const containerPortFields = {
 const volumeMountFields = {
   name: s.str().doc('A volume of the pod.').required(),
   mountPath: s.str().doc('Where in the container.').required(),
-  readOnly: s.bool(),
+  readOnly: s.bool().doc('Writing there fails.'),
   subPath: s.str().doc('Path inside the volume; default its root.'),
   subPathExpr: s.unsupported(),
   mountPropagation: s.unsupported('None'),
@@ -76,16 +78,16 @@ export const appArmorProfile = s
   .doc("AppArmor's profile; RuntimeDefault: that of the agent.");
 
 /** Of a user or a group. */
-export const linuxId = s.long({ min: 0, max: 2 ** 31 - 1 });
+export const linuxId = s.long({ min: 0, max: 2 ** 31 - 1 }).doc('As a number.');
 
 const securityContextFields = {
-  capabilities: s.obj({
-    ...s.all(s.list(s.str()).doc('Names without CAP_, or ALL.'), 'add', 'drop'),
-  }),
+  capabilities: s
+    .obj({ ...s.all(s.list(s.str()).doc('Names without CAP_, or ALL.'), 'add', 'drop') })
+    .doc("What of root's power the container has: the usual set, and these changes."),
   privileged: s.bool().doc('Every capability; with user namespaces, only inside the pod.'),
   ...s.all(linuxId, 'runAsUser', 'runAsGroup'),
   runAsNonRoot: s.bool().doc('Refuse to start as user 0.'),
-  readOnlyRootFilesystem: s.bool(),
+  readOnlyRootFilesystem: s.bool().doc('Only volumes can be written to.'),
   allowPrivilegeEscalation: s.bool().doc('false: setuid and file capabilities have no effect.'),
   procMount: s.unsupported('Default'),
   seccompProfile,
@@ -108,12 +110,12 @@ export const containerFields = {
   ports: s
     .listMap(s.obj(containerPortFields), 'containerPort', 'protocol')
     .doc('Names for ports; a port needs no entry to be reachable.'),
-  resources: s.obj(resourceRequirementsFields).default({}),
-  volumeMounts: s.listMap(s.obj(volumeMountFields), 'mountPath'),
+  resources: s.obj(resourceRequirementsFields).doc('How much it gets.').default({}),
+  volumeMounts: s.listMap(s.obj(volumeMountFields), 'mountPath').doc('Volumes that it sees.'),
   livenessProbe: s.obj(probeFields).doc('Failing restarts the container.'),
   readinessProbe: s.obj(probeFields).doc('Failing takes the pod out of its Services.'),
   startupProbe: s.obj(probeFields).doc('The other two wait for it.'),
-  securityContext: s.obj(securityContextFields),
+  securityContext: s.obj(securityContextFields).doc("What it may; wins over the pod's."),
   terminationMessagePath: s.fixed('/dev/termination-log'),
   terminationMessagePolicy: s.fixed('File'),
   stdin: s.bool().doc('Standard input is open, for `attach`.'),

@@ -12,7 +12,10 @@ import {
 import * as s from './schema.ts';
 
 const strategyFields = {
-  type: s.str({ values: ['RollingUpdate', 'Recreate'] }).default('RollingUpdate'),
+  type: s
+    .str({ values: ['RollingUpdate', 'Recreate'] })
+    .doc('Step by step, or all old ones first.')
+    .default('RollingUpdate'),
   rollingUpdate: s
     .obj({
       maxSurge: s
@@ -29,7 +32,10 @@ const strategyFields = {
 
 const specFields = {
   ...replicasFields,
-  strategy: s.obj(strategyFields).default({ type: 'RollingUpdate' }),
+  strategy: s
+    .obj(strategyFields)
+    .doc('How old pods are replaced.')
+    .default({ type: 'RollingUpdate' }),
   revisionHistoryLimit: s.int({ min: 0 }).doc('Old ReplicaSets kept for undo.').default(10),
   paused: s.bool().doc('Changes of the template wait.'),
   progressDeadlineSeconds: s
@@ -44,11 +50,13 @@ const deploymentConditionFields = {
   lastUpdateTime: s.time(),
 };
 
+const pods = s.int().doc('So many pods are.');
+
 const statusFields = {
-  observedGeneration: s.long(),
-  ...s.all(s.int(), 'replicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas'),
-  ...s.all(s.int(), 'unavailableReplicas', 'terminatingReplicas'),
-  conditions: s.listMap(s.obj(deploymentConditionFields), 'type'),
+  observedGeneration: s.long().doc('The generation that this status is about.'),
+  ...s.all(pods, 'replicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas'),
+  ...s.all(pods, 'unavailableReplicas', 'terminatingReplicas'),
+  conditions: s.listMap(s.obj(deploymentConditionFields), 'type').doc('What holds of it.'),
   collisionCount: s.int().doc('Times that a hash of the template was taken already.'),
 };
 

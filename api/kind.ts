@@ -96,10 +96,23 @@ export interface Claim {
 type KindDeclaration<F extends Fields> = Pick<Kind<F>, 'kind' | 'columns'> &
   Partial<Omit<Kind<F>, 'schema'>> & { readonly fields: F; readonly about: string };
 
+/** What they are in every kind. */
+const usualFields: ReadonlyMap<string, string> = new Map([
+  ['apiVersion', 'Group and version of the kind.'],
+  ['kind', 'What it is.'],
+  ['metadata', 'Its name, its labels, and what the API server keeps of it.'],
+  ['spec', 'What is wanted.'],
+  ['status', 'How it is; written by orc.'],
+]);
+
 export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F> {
   const { fields, about, ...rest } = declaration;
   const common = { apiVersion: str(), kind: str(), metadata: obj(objectMetaFields) };
-  const schema: Schema = obj({ ...common, ...fields }).doc(about);
+  const told = Object.entries({ ...common, ...fields }).map(([name, schema]) => [
+    name,
+    { about: usualFields.get(name), ...schema },
+  ]);
+  const schema: Schema = obj(Object.fromEntries(told)).doc(about);
   return {
     group: '',
     version: 'v1',

@@ -7,16 +7,19 @@ import { checkLabelValue, checkQualifiedName } from './names.ts';
 import * as s from './schema.ts';
 
 const taintFields = {
-  key: s.str().required(),
-  value: s.str(),
-  effect: s.str({ values: ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] }).required(),
+  key: s.str().doc('What pods must tolerate.').required(),
+  value: s.str().doc('More of it.'),
+  effect: s
+    .str({ values: ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] })
+    .doc('No new pods; rather none; nor those that are there.')
+    .required(),
   timeAdded: s.time().doc('With NoExecute: since when.'),
 };
 
 const specFields = {
   podCIDR: s.str().doc("Addresses of the node's pods; given by the controller."),
-  podCIDRs: s.list(s.str()),
-  providerID: s.str(),
+  podCIDRs: s.list(s.str()).doc('The same as a list.'),
+  providerID: s.str().doc('Its name with whoever rents it out.'),
   unschedulable: s.bool().doc('No new pods: kubectl cordon.'),
   taints: s.list(s.obj(taintFields)).doc('Keep away pods that do not tolerate them.'),
   ...s.unsupportedFields('configSource externalID'),
@@ -25,10 +28,10 @@ const specFields = {
 const nodeConditionFields = {
   ...conditionFields,
   type: s.str().doc('Ready, MemoryPressure, DiskPressure, PIDPressure, …').required(),
-  lastHeartbeatTime: s.time(),
+  lastHeartbeatTime: s.time().doc('When it was last heard of.'),
 };
 
-const fact = s.str().default('');
+const fact = s.str().doc('As the machine says it.').default('');
 
 const systemFields = {
   ...s.all(fact, 'machineID', 'systemUUID', 'bootID', 'kernelVersion', 'osImage'),
@@ -40,10 +43,10 @@ const systemFields = {
 };
 
 const statusFields = {
-  capacity: s.map(s.quantity()),
+  capacity: s.map(s.quantity()).doc('What the machine has.'),
   allocatable: s.map(s.quantity()).doc('What the scheduler may give out: cpu, memory, pods.'),
   phase: s.str(),
-  conditions: s.listMap(s.obj(nodeConditionFields), 'type'),
+  conditions: s.listMap(s.obj(nodeConditionFields), 'type').doc('What holds of it.'),
   addresses: s.listMap(
     s.obj({
       type: s.str({ values: ['Hostname', 'InternalIP', 'ExternalIP', 'InternalDNS'] }).required(),
@@ -52,7 +55,7 @@ const statusFields = {
     'type',
   ),
   daemonEndpoints: s.obj({ kubeletEndpoint: s.obj({ Port: s.int().required() }) }),
-  nodeInfo: s.obj(systemFields),
+  nodeInfo: s.obj(systemFields).doc('What it runs on.'),
   images: s.list(s.obj({ names: s.list(s.str()), sizeBytes: s.int({ min: 0, max: 2 ** 53 - 1 }) })),
   runtimeHandlers: s.list(s.obj({ name: s.str().default(''), ...s.unsupportedFields('features') })),
   ...s.unsupportedFields('config features volumesAttached volumesInUse'),

@@ -7,7 +7,7 @@ const podSecurityContextFields = {
   runAsUser: linuxId.doc("Default: the image's user."),
   runAsGroup: linuxId,
   runAsNonRoot: s.bool().doc('Refuse to start containers as user 0.'),
-  supplementalGroups: s.list(linuxId),
+  supplementalGroups: s.list(linuxId).doc('Further groups of every process.'),
   fsGroup: linuxId.doc('Group of the volumes and of every process.'),
   seccompProfile,
   appArmorProfile,
@@ -19,7 +19,7 @@ const podSecurityContextFields = {
 const tolerationFields = {
   key: s.str().doc('The taint; empty with Exists means every taint.'),
   operator: s.str({ values: ['Exists', 'Equal'] }).doc('Default Equal.'),
-  value: s.str(),
+  value: s.str().doc("With Equal: the taint's."),
   effect: s
     .str({ values: ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] })
     .doc('Default: every effect.'),
@@ -27,12 +27,15 @@ const tolerationFields = {
 };
 
 export const podSpecFields = {
-  containers: s.listMap(s.obj(containerFields), 'name').required(),
+  containers: s.listMap(s.obj(containerFields), 'name').doc('They run side by side.').required(),
   initContainers: s
     .listMap(s.obj(containerFields), 'name')
     .doc('Run one after the other, to their end, before the containers.'),
-  volumes: s.listMap(s.obj(volumeFields), 'name'),
-  restartPolicy: s.str({ values: ['Always', 'OnFailure', 'Never'] }).default('Always'),
+  volumes: s.listMap(s.obj(volumeFields), 'name').doc('Directories for its containers.'),
+  restartPolicy: s
+    .str({ values: ['Always', 'OnFailure', 'Never'] })
+    .doc('When a container that has ended starts again.')
+    .default('Always'),
   terminationGracePeriodSeconds: s
     .long({ min: 0 })
     .doc('Time from SIGTERM to SIGKILL.')
@@ -49,7 +52,7 @@ export const podSpecFields = {
     .bool()
     .doc("Share the node's user ids. Default false in orc; true with hostNetwork.")
     .derived(),
-  securityContext: s.obj(podSecurityContextFields).default({}),
+  securityContext: s.obj(podSecurityContextFields).doc('For all containers.').default({}),
   hostname: s.str().doc("Default: the pod's name."),
   subdomain: s.str().doc('A headless Service under which the hostname resolves.'),
   imagePullSecrets: s

@@ -11,7 +11,7 @@ import { validatePodTemplate } from './validate-pod-spec.ts';
 
 /** What every kind has that makes pods from a template. */
 export const replicasFields = {
-  replicas: s.int({ min: 0 }).default(1),
+  replicas: s.int({ min: 0 }).doc('How many pods.').default(1),
   selector: s.obj(selectors.labelSelectorFields).doc('Its pods. Cannot be changed.').required(),
   template: s.obj(podTemplateFields).doc('The pods to make.').required(),
   minReadySeconds: s.int({ min: 0 }).doc('A pod counts as available when ready for so long.'),

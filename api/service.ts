@@ -15,7 +15,7 @@ const portFields = {
     .intOrString()
     .doc("Port of the pods, or its name in them; default: the Service's.")
     .derived(),
-  appProtocol: s.str(),
+  appProtocol: s.str().doc('For whoever forwards by it; orc does not.'),
   nodePort: s
     .int({ min: 0, max: 65_535 })
     .doc("Open on every node's addresses; given by the controller."),
@@ -24,11 +24,12 @@ const portFields = {
 const specFields = {
   type: s
     .str({ values: ['ClusterIP', 'NodePort', 'ExternalName'], lacks: ['LoadBalancer'] })
+    .doc('From where it can be reached.')
     .default('ClusterIP'),
   selector: s.map(s.str()).doc('Labels of its pods; none: you make the EndpointSlices.'),
-  ports: s.listMap(s.obj(portFields), 'port', 'protocol'),
+  ports: s.listMap(s.obj(portFields), 'port', 'protocol').doc('Its ports.'),
   clusterIP: s.str().doc('Given by the controller; None: no address, only names (headless).'),
-  clusterIPs: s.list(s.str()),
+  clusterIPs: s.list(s.str()).doc('The same as a list.'),
   externalName: s.str().doc('With type ExternalName: a DNS name to point at.'),
   publishNotReadyAddresses: s.bool().doc('Names and addresses of pods that are not ready too.'),
   sessionAffinity: s

@@ -70,9 +70,11 @@ const MUTABLE_FIELDS =
   'pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, ' +
   '`spec.tolerations` (only additions to existing tolerations)';
 
+const DISK_LIMIT = 'without medium Memory this is not supported by orc yet';
+
 const validateVolume: field.Rule<Volume> = (volume, at) => {
   const [, ...more] = Object.keys(volume).filter((key) => key !== 'name');
-  const limit = volume.emptyDir?.sizeLimit;
+  const { sizeLimit: limit, medium } = volume.emptyDir ?? {};
   return field.errorsOf(
     more.map((source) => field.forbidden(at(source), 'may not specify more than 1 volume type')),
     validateItems(volume.configMap?.items, at('configMap')('items')),
@@ -80,6 +82,9 @@ const validateVolume: field.Rule<Volume> = (volume, at) => {
     limit !== undefined &&
       quantityOf(limit).nano < 0n &&
       field.invalid(at('emptyDir')('sizeLimit'), limit, 'must be greater than or equal to 0'),
+    limit !== undefined &&
+      medium !== 'Memory' &&
+      field.invalid(at('emptyDir')('sizeLimit'), limit, DISK_LIMIT),
   );
 };
 

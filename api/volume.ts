@@ -4,7 +4,7 @@ import * as s from './schema.ts';
 const mode = (about: string) => s.int({ min: 0, max: 0o777 }).doc(about);
 
 const keyToPathFields = {
-  key: s.str().required(),
+  key: s.str().doc('In its data.').required(),
   path: s.str().doc('Relative, without "..".').required(),
   mode: mode('Permission bits of this file.'),
 };
@@ -23,7 +23,7 @@ export const volumeFields = {
       medium: s
         .str({ values: ['Memory'], lacks: ['HugePages', 'HugePages-2Mi', 'HugePages-1Gi'] })
         .doc("Memory: a tmpfs, counted as the containers' memory."),
-      sizeLimit: s.quantity(),
+      sizeLimit: s.quantity().doc('With medium Memory: writing more fails.'),
     })
     .doc('A directory that lives as long as the pod.'),
   configMap: s

@@ -258,7 +258,11 @@ describe('a pod', () => {
       'has volumes of one kind each, and files inside them',
       {
         volumes: [
-          { name: 'a', emptyDir: { sizeLimit: '-1Gi' }, secret: { secretName: 's' } },
+          {
+            name: 'a',
+            emptyDir: { medium: 'Memory', sizeLimit: '-1Gi' },
+            secret: { secretName: 's' },
+          },
           {
             name: 'b',
             configMap: {
@@ -276,6 +280,13 @@ describe('a pod', () => {
         'spec.volumes[0].secret: Forbidden: may not specify more than 1 volume type',
         'spec.volumes[0].emptyDir.sizeLimit: Invalid value: "-1Gi": must be greater than or equal to 0',
         'spec.volumes[1].configMap.items[0].path: Invalid value: "../k": must not contain \'..\'',
+      ],
+    ],
+    [
+      'has no limit of a directory on disk, which nothing would hold it to',
+      { volumes: [{ name: 'a', emptyDir: { sizeLimit: '1Gi' } }] },
+      [
+        'spec.volumes[0].emptyDir.sizeLimit: Invalid value: "1Gi": without medium Memory this is not supported by orc yet',
       ],
     ],
     [
