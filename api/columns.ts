@@ -37,3 +37,10 @@ export const ageColumn: Column<AnyObject> = text(
   'Time since the object was created.',
   ({ metadata }, now) => formatSince(metadata.creationTimestamp, now),
 );
+
+/** Instead of the age, where Kubernetes prints a kind so. */
+export const createdAtColumn: Column<AnyObject> = text(
+  'Created At',
+  'When the object was created.',
+  ({ metadata }) => metadata.creationTimestamp,
+);

@@ -4,10 +4,13 @@ import { EndpointSlice } from './endpoint-slice.ts';
 import { Event } from './event.ts';
 import type { Kind } from './kind.ts';
 import { Lease } from './lease.ts';
+import { LimitRange } from './limit-range.ts';
 import { Namespace } from './namespace.ts';
 import { Node } from './node.ts';
 import { Pod } from './pod.ts';
+import { PriorityClass } from './priority-class.ts';
 import { ReplicaSet } from './replica-set.ts';
+import { ResourceQuota } from './resource-quota.ts';
 import { RuntimeClass } from './runtime-class.ts';
 import { Secret } from './secret.ts';
 import { Service } from './service.ts';
@@ -26,4 +29,7 @@ export const kinds: readonly Kind[] = [
   Event,
   Lease,
   RuntimeClass,
+  LimitRange,
+  ResourceQuota,
+  PriorityClass,
 ];

@@ -1,5 +1,6 @@
 import { appArmorProfile, containerFields, linuxId, seccompProfile } from './container.ts';
 import { objectMetaFields } from './object-meta.ts';
+import { preemptionPolicies } from './priority-class.ts';
 import * as s from './schema.ts';
 import { volumeFields } from './volume.ts';
 
@@ -67,12 +68,15 @@ export const podSpecFields = {
   setHostnameAsFQDN: s.unsupported(false),
   ...s.all(s.unsupported('default'), 'serviceAccountName', 'serviceAccount'),
   automountServiceAccountToken: s.unsupported(false),
-  priority: s.unsupported(0),
-  preemptionPolicy: s.unsupported('PreemptLowerPriority'),
+  priorityClassName: s
+    .str()
+    .doc('A PriorityClass: which pods are placed first, and which make room for them.'),
+  priority: s.int().doc("Its PriorityClass' value; nothing else can be given."),
+  preemptionPolicy: s.str({ values: preemptionPolicies }).doc("Its PriorityClass', too."),
   ...s.all(s.unsupported({}), 'affinity', 'overhead', 'dnsConfig', 'resources'),
   os: s.unsupported({ name: 'linux' }),
   ...s.unsupportedFields(
-    'activeDeadlineSeconds ephemeralContainers hostAliases hostnameOverride priorityClassName',
+    'activeDeadlineSeconds ephemeralContainers hostAliases hostnameOverride',
     'readinessGates resourceClaims schedulingGates topologySpreadConstraints',
   ),
 };

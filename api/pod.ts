@@ -28,6 +28,11 @@ export const Pod: Kind<typeof fields> = kind({
     const quality = pod.status.qosClass ?? qosClass(spec);
     return { ...pod, spec, status: { ...pod.status, qosClass: quality } };
   },
+  // Who replaces a pod by its manifest doesn't know what its PriorityClass gave it.
+  inherit: (next, { spec: { priority, preemptionPolicy } }) => ({
+    ...next,
+    spec: { priority, preemptionPolicy, ...next.spec },
+  }),
   validate: ({ spec }, at) => validatePodSpec(spec, at('spec')),
   validateUpdate: (next, previous, at) =>
     validatePodSpecUpdate(previous.spec)(next.spec, at('spec')),

@@ -10,7 +10,7 @@ import type { KeyToPath, Volume } from './volume.ts';
 
 /** The rules of a pod's spec that concern several fields; its shape is right already. */
 export const validatePodSpec: field.Rule<PodSpec> = (spec, at) => {
-  const { containers, initContainers, volumes = [] } = spec;
+  const { containers, initContainers, volumes = [], priorityClassName: priority } = spec;
   const validate = validateContainer(new Set(volumes.map(({ name }) => name)));
   return field.errorsOf(
     field.errorsOfEach(volumes, at('volumes'), validateVolume),
@@ -26,6 +26,7 @@ export const validatePodSpec: field.Rule<PodSpec> = (spec, at) => {
     field.errorsOfEach(spec.tolerations, at('tolerations'), validateToleration),
     checkLabels(spec.nodeSelector, at('nodeSelector')),
     validateAppArmor(spec.securityContext, at('securityContext')),
+    priority && field.check(at('priorityClassName'), priority, names.checkDnsSubdomain),
     validateHost(spec, at),
     validateHostPorts(spec, at('containers')),
     validateRuntime(spec, at),

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Kind } from '../api/kind.ts';
 import type { Base } from '../base/base.ts';
 import type { Metrics } from '../base/metrics.ts';
+import { admitting } from './admission/admit.ts';
 import type { Dispatcher } from './dispatcher/dispatcher.ts';
 import { announceLeader } from './leader/announce.ts';
 import { fencedStore, type Term } from './leader/term.ts';
@@ -31,7 +32,8 @@ export async function lead(deps: LeadDeps, term: Term): Promise<void> {
   const { store, cache, clock, log } = deps;
   // Nothing is planned before all that was written in the terms before is known.
   await cache.reached(term.revision, term.signal);
-  const objects = openObjects({ ...deps, store: fencedStore(store, term) });
+  const fenced = openObjects({ ...deps, store: fencedStore(store, term) });
+  const objects = admitting({ ...deps, objects: fenced });
   const recordEvent = eventRecorder({ ...deps, objects });
   deps.metrics.gauge('orc_leading', 'Whether this controller leads.', {
     read: () => Number(term.holds()),

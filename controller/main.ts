@@ -29,7 +29,7 @@ import { tokenRoutes } from './auth/token-routes.ts';
 import { backupRoutes } from './backup.ts';
 import { type ControllerConfig, controllerHelp, pathsOf, readControllerConfig } from './config.ts';
 import { controllerLoops } from './controllers/controller-loops.ts';
-import { ensureFirstNamespaces } from './controllers/namespace.ts';
+import { ensureFirstObjects } from './controllers/first-objects.ts';
 import { type Dispatcher, openDispatcher } from './dispatcher/dispatcher.ts';
 import { lead } from './lead.ts';
 import { standForElection } from './leader/election.ts';
@@ -40,7 +40,7 @@ import { sharedIndexes } from './store/indexes.ts';
 import { startCache } from './store/object-cache.ts';
 import { objectCodec } from './store/object-codec.ts';
 import { openObjects } from './store/object-store.ts';
-import type { Cache, Objects } from './store/objects.ts';
+import type { Cache, TiedObjects } from './store/objects.ts';
 import { secretBox } from './store/secret-box.ts';
 import type { Store } from './store/store.ts';
 import { openUsageBoard, type UsageBoard } from './usage-board.ts';
@@ -86,7 +86,7 @@ async function startController(config: ControllerConfig): Promise<Running> {
     indexes: [...indexes, ...sharedIndexes],
   });
   started.defer(stopCache);
-  await ensureFirstNamespaces(objects);
+  await ensureFirstObjects(objects);
 
   const { serverNames, network, nodeGraceMs } = config;
   const pki = await openPki({ dir: paths.pki, serverNames, clock, rng });
@@ -128,7 +128,7 @@ async function startController(config: ControllerConfig): Promise<Running> {
 interface Parts extends Base {
   readonly config: ControllerConfig;
   readonly store: Store;
-  readonly objects: Objects;
+  readonly objects: TiedObjects;
   readonly cache: Cache;
   readonly dispatcher: Dispatcher;
   readonly pki: Pki;

@@ -1,6 +1,6 @@
 import type { AnyObject, Kind, NewObject } from '../../api/kind.ts';
 import type { Fields } from '../../api/schema.ts';
-import type { Cache, Objects } from '../store/objects.ts';
+import type { Cache, TiedObjects } from '../store/objects.ts';
 
 /** An object about to be written, valid by itself: what the rest of the cluster says to it is still to be asked. */
 export interface Candidate<F extends Fields = Fields> {
@@ -12,7 +12,11 @@ export interface Candidate<F extends Fields = Fields> {
   readonly shownName: string;
 }
 
-export type AdmissionDeps = Readonly<{ cache: Cache; objects: Objects }>;
+export interface AdmissionDeps {
+  readonly cache: Cache;
+  readonly objects: TiedObjects;
+  readonly kinds: readonly Kind[];
+}
 
 /** Gives the object as it shall be written, or throws Forbidden in Kubernetes' words. Both clients' writes and loops' pass through. */
 export type Admission = (candidate: Candidate, deps: AdmissionDeps) => Promise<NewObject<Fields>>;

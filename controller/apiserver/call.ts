@@ -8,7 +8,7 @@ import { forbidden, found, invalid, type StatusError } from '../../api/status.ts
 import type { Base } from '../../base/base.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { PodAccess } from '../pod-access.ts';
-import type { Cache, Objects } from '../store/objects.ts';
+import type { Cache, TiedObjects } from '../store/objects.ts';
 import type { UsageBoard } from '../usage-board.ts';
 import type { openChangeFeed } from './change-feed.ts';
 import { formatOf } from './media-type.ts';
@@ -19,7 +19,7 @@ import type { SharedEncoder } from './watch-events.ts';
 
 export interface ApiServerDeps extends Base {
   readonly kinds: readonly Kind[];
-  readonly objects: Objects;
+  readonly objects: TiedObjects;
   readonly cache: Cache;
   /** The store's newest revision: what a read must have seen to be current. */
   readonly currentRevision: () => Promise<number>;

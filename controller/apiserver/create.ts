@@ -3,7 +3,7 @@ import { isObject } from '../../api/normalize.ts';
 import { parseObject } from '../../api/prepare.ts';
 import type { Fields } from '../../api/schema.ts';
 import { alreadyExists } from '../../api/status.ts';
-import { admit } from '../admission/admit.ts';
+import { admit, pretendWrite } from '../admission/admit.ts';
 import { keyOf } from '../store/keys.ts';
 import { newObject } from '../store/next-object.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
@@ -30,10 +30,15 @@ export async function createFrom(
   const parsed = parseObject(kind, withoutServerFields(kind, body), { namespace, fieldValidation });
   const draft = accepted(call, name, parsed);
   await checkNamespace(call, name, deps);
-  const object = await admit({ kind, object: draft, shownName: name }, deps);
+  const candidate = { kind, object: draft, shownName: name };
+  const { object, alongside } = await admit(candidate, deps);
   const wanted = { kind, object };
-  if (options.dryRun) return pretended(kind, withAllocations(wanted, deps), deps);
-  return writeAllocated(wanted, deps, (whole) => deps.objects.create(kind, whole));
+  if (options.dryRun) {
+    pretendWrite(alongside, deps);
+    return pretended(kind, withAllocations(wanted, deps), deps);
+  }
+  const objects = deps.objects.alongside(alongside);
+  return writeAllocated(wanted, deps, (whole) => objects.create(kind, whole));
 }
 
 /** What only the server writes: the status, and the metadata that says who and when. */

@@ -37,7 +37,7 @@ function columnsOf(kind: Kind): readonly Column<AnyObject>[] {
   return [
     ...(has('Name') ? [] : [nameColumn]),
     ...declared.filter((column) => !column.wide),
-    ...(has('Age') ? [] : [ageColumn]),
+    ...(has('Age') || has('Created At') ? [] : [ageColumn]),
     ...wide,
   ];
 }

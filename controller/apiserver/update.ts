@@ -3,7 +3,7 @@ import { isObject } from '../../api/normalize.ts';
 import type { StoredMeta } from '../../api/object-meta.ts';
 import { parseUpdate } from '../../api/prepare.ts';
 import { found, hasReason, StatusError } from '../../api/status.ts';
-import { admit } from '../admission/admit.ts';
+import { admit, pretendWrite } from '../admission/admit.ts';
 import { nextObject, ownedPart } from '../store/next-object.ts';
 import { checkUnchanged } from '../store/preconditions.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
@@ -66,14 +66,19 @@ async function changeOnce(
     fieldValidation: options.fieldValidation,
   });
   const candidate = { kind, previous: live, shownName: call.name };
-  const next = await admit({ ...candidate, object: accepted(call, call.name, parsed) }, deps);
+  const draft = accepted(call, call.name, parsed);
+  const { object: next, alongside } = await admit({ ...candidate, object: draft }, deps);
   const { resourceVersion, uid } = live.metadata;
   const metadata = { ...(next.metadata as StoredMeta), resourceVersion, uid };
   const object = { ...next, metadata };
   const whole = { kind, object, previous: live };
-  if (options.dryRun) return nextObject(kind, live, { wanted: withAllocations(whole, deps), part });
+  if (options.dryRun) {
+    pretendWrite(alongside, deps);
+    return nextObject(kind, live, { wanted: withAllocations(whole, deps), part });
+  }
+  const objects = deps.objects.alongside(alongside);
   try {
-    return await writeAllocated(whole, deps, (next) => deps.objects.update(kind, next, part));
+    return await writeAllocated(whole, deps, (next) => objects.update(kind, next, part));
   } catch (error) {
     if (!hasReason(error, 'Conflict')) throw error;
     throw new Outrun('Conflict', error.message, { cause: error, details: error.details });

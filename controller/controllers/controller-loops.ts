@@ -7,6 +7,7 @@ import { namespaceLoop } from './namespace.ts';
 import { nodeLifecycleLoop } from './node-lifecycle.ts';
 import { podGarbageLoop } from './pod-garbage.ts';
 import { podsByController, replicaSetLoop } from './replica-set.ts';
+import { resourceQuotaLoop } from './resource-quota.ts';
 
 /** All the loops that keep objects as they should be, and the indexes that the cache needs for them, beside the shared ones. */
 export function controllerLoops(kinds: readonly Kind[]) {
@@ -19,6 +20,7 @@ export function controllerLoops(kinds: readonly Kind[]) {
       nodeLifecycleLoop(),
       podGarbageLoop,
       namespaceLoop(kinds),
+      resourceQuotaLoop(kinds),
       eventExpiryLoop,
       garbage.loop,
     ],

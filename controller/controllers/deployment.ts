@@ -3,6 +3,7 @@ import type { AnyObject } from '../../api/kind.ts';
 import { Pod } from '../../api/pod.ts';
 import { isPodFinished } from '../../api/pod-facts.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
+import { errorChain } from '../../base/error-chain.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
 import type { Cache, ObjectChange } from '../store/objects.ts';
@@ -56,7 +57,7 @@ async function applyPlan(deps: LoopDeps, deployment: Deployment, plan: Deploymen
     const how = `${to > from ? 'up' : 'down'} replica set ${name} from ${from} to ${to}`;
     events.normal(deployment, 'ScalingReplicaSet', `Scaled ${how}`);
   };
-  if (plan.create) tellOfScaling(await objects.create(ReplicaSet, plan.create));
+  if (plan.create) tellOfScaling(await createSet(deps, deployment, plan.create));
   for (const set of plan.update) {
     const before = cache.get(ReplicaSet, keyOf(set));
     await objects.update(ReplicaSet, set, 'main');
@@ -65,6 +66,20 @@ async function applyPlan(deps: LoopDeps, deployment: Deployment, plan: Deploymen
   for (const set of plan.remove) await objects.delete(ReplicaSet, keyOf(set), onlyThis(set));
   const current = await writeRevision(deps, deployment, plan.revision);
   await objects.update(Deployment, { ...current, status: plan.status }, 'status');
+}
+
+async function createSet(
+  { objects, events }: LoopDeps,
+  deployment: Deployment,
+  set: NonNullable<DeploymentPlan['create']>,
+): Promise<ReplicaSet> {
+  try {
+    return await objects.create(ReplicaSet, set);
+  } catch (error) {
+    const what = `Failed to create new replica set "${set.metadata.name}"`;
+    events.warning(deployment, 'ReplicaSetCreateError', `${what}: ${errorChain(error)}`);
+    throw error;
+  }
 }
 
 async function writeRevision({ objects }: LoopDeps, deployment: Deployment, revision?: number) {

@@ -1,29 +1,11 @@
 import type { Kind } from '../../api/kind.ts';
-import { firstNamespaces, Namespace } from '../../api/namespace.ts';
-import { hasReason } from '../../api/status.ts';
+import { Namespace } from '../../api/namespace.ts';
 import { keyOf } from '../store/keys.ts';
 import type { Loop } from '../store/loop.ts';
-import type { Cache, ObjectChange, Objects } from '../store/objects.ts';
+import type { Cache, ObjectChange } from '../store/objects.ts';
 
 /** What makes a namespace wait until it is empty; in spec.finalizers, as in Kubernetes. */
 const contentsFinalizer = 'kubernetes';
-
-/** Those that are there from the start. */
-export async function ensureFirstNamespaces(objects: Objects): Promise<void> {
-  for (const name of firstNamespaces) {
-    try {
-      await objects.create(Namespace, {
-        apiVersion: 'v1',
-        kind: 'Namespace',
-        metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
-        spec: { finalizers: [contentsFinalizer] },
-        status: { phase: 'Active' },
-      });
-    } catch (error) {
-      if (!hasReason(error, 'AlreadyExists')) throw error;
-    }
-  }
-}
 
 /** Empties namespaces that are being deleted, then lets them go. The key is the namespace's name. */
 export function namespaceLoop(kinds: readonly Kind[]): Loop {

@@ -1,12 +1,12 @@
-import { withCondition } from '../../api/condition.ts';
+import { conditionOf, withCondition } from '../../api/condition.ts';
 import type { FieldsOf, NewObject } from '../../api/kind.ts';
 import { Pod } from '../../api/pod.ts';
 import { parseObject } from '../../api/prepare.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
+import { ResourceQuota } from '../../api/resource-quota.ts';
 import { invalid } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
 import { errorChain } from '../../base/error-chain.ts';
-import { admit } from '../admission/admit.ts';
 import { isNamespaceOpen } from '../store/deletion.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
@@ -22,8 +22,16 @@ export const replicaSetLoop: Loop = { name: 'replicaset-controller', workers: 8,
 
 function wakes(change: ObjectChange, cache: Cache): readonly string[] {
   if (change.kind === ReplicaSet) return [formatKey(change.key)];
+  if (change.kind === ResourceQuota) return refused(cache, change.key.namespace);
   return change.kind === Pod ? concernedOwners(ReplicaSet, change, cache) : [];
 }
+
+/** There may be room for their pods now. */
+const refused = (cache: Cache, namespace: string): readonly string[] =>
+  cache
+    .list(ReplicaSet, namespace)
+    .filter((replicaSet) => conditionOf(replicaSet, 'ReplicaFailure'))
+    .map((replicaSet) => formatKey(keyOf(replicaSet)));
 
 async function reconcile(key: string, deps: LoopDeps) {
   const { cache, clock } = deps;
@@ -65,9 +73,7 @@ async function createPods(deps: LoopDeps, replicaSet: ReplicaSet, count: number)
 }
 
 async function createPod(deps: LoopDeps, replicaSet: ReplicaSet): Promise<void> {
-  const object = newPod(replicaSet);
-  const candidate = { kind: Pod, object, shownName: `${replicaSet.metadata.name}-` };
-  const pod = await deps.objects.create(Pod, await admit(candidate, deps));
+  const pod = await deps.objects.create(Pod, newPod(replicaSet));
   deps.events.normal(replicaSet, 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
 }
 

@@ -3,11 +3,12 @@ import type { AnyObject, Claim, Kind, KubeObject } from '../../api/kind.ts';
 import type { Fields } from '../../api/schema.ts';
 import { alreadyExists, conflict, invalid, notFound, StatusError } from '../../api/status.ts';
 import type { Base } from '../../base/base.ts';
+import { openTurns } from '../../base/turns.ts';
 import { isFinished, planDeletion } from './deletion.ts';
-import { claimKey, keyOf, storeKey } from './keys.ts';
+import { claimKey, formatKey, keyOf, storeKey } from './keys.ts';
 import { newObject, nextObject, type Update } from './next-object.ts';
 import { type ObjectCodec, withRevision } from './object-codec.ts';
-import type { ObjectKey, Objects } from './objects.ts';
+import type { Alongside, ObjectKey, Objects, TiedObjects } from './objects.ts';
 import { checkPreconditions, checkUnchanged, modifiedMeanwhile } from './preconditions.ts';
 import { type Store, StoreError } from './store.ts';
 
@@ -20,7 +21,19 @@ export interface ObjectStoreDeps extends Pick<Base, 'clock' | 'rng'> {
 const maxTries = 10;
 
 /** The {@link Objects} of a store. */
-export function openObjects(deps: ObjectStoreDeps): Objects {
+export function openObjects(deps: ObjectStoreDeps): TiedObjects {
+  // Or a burst of writes would find most of the time that another one has just changed what they all change.
+  const inTurn = openTurns();
+  const alongside = (others: readonly Alongside[]) => objectsOver({ ...deps, others, inTurn });
+  return { ...alongside([]), alongside };
+}
+
+interface WriterDeps extends ObjectStoreDeps {
+  readonly others: readonly Alongside[];
+  readonly inTurn: ReturnType<typeof openTurns>;
+}
+
+function objectsOver(deps: WriterDeps): Objects {
   const read = async <F extends Fields>(kind: Kind<F>, key: ObjectKey) => {
     const entry = await reached(deps.store.get(storeKey(kind, key)));
     return entry && typed(kind, deps.codec.decode(kind, entry));
@@ -99,27 +112,59 @@ interface Write<F extends Fields> {
   readonly isLast?: boolean;
 }
 
-/** The object goes with its claims: all are free and become ours, or nothing is written. undefined: someone else was faster. */
-async function write<F extends Fields>(deps: ObjectStoreDeps, write: Write<F>) {
+/** With several controllers, each of which lets its own writers go one after the other. */
+const maxOtherTries = 50;
+
+/** undefined: someone else was faster. */
+async function write<F extends Fields>(deps: WriterDeps, write: Write<F>) {
+  const [first] = deps.others;
+  if (!first) return (await writeOnce(deps, write)).written;
+  return deps.inTurn(formatKey(first.key), async () => {
+    for (let tries = 1; ; tries++) {
+      const { written, lostOther } = await writeOnce(deps, write);
+      if (!lostOther) return written;
+      if (tries === maxOtherTries) throw conflict(first.kind, first.key.name, modifiedMeanwhile);
+    }
+  });
+}
+
+/** The object goes with its claims: all are free and become ours, or nothing is written. */
+async function writeOnce<F extends Fields>(deps: WriterDeps, write: Write<F>) {
   const { kind, previous, next, isLast = false } = write;
   const key = storeKey(kind, keyOf(next));
   const held = previous ? keysOf(kind.claims(typed(kind, previous))) : [];
   const wanted = isLast ? [] : keysOf(kind.claims(typed(kind, next)));
   const fresh = wanted.filter((claim) => !held.includes(claim));
   const owner = new TextEncoder().encode(key);
+  const others = await changedOthers(deps);
   const put = isLast ? [] : [{ key, value: deps.codec.encode(kind, key, next) }];
   const transaction = {
     expect: [
       { key, revision: Number(previous?.metadata.resourceVersion ?? 0) },
       ...fresh.map((claim) => ({ key: claim, revision: 0 })),
+      ...others.map(({ key, revision }) => ({ key, revision })),
     ],
-    puts: [...put, ...fresh.map((claim) => ({ key: claim, value: owner }))],
+    puts: [...put, ...fresh.map((claim) => ({ key: claim, value: owner })), ...others],
     deletes: [...(isLast ? [key] : []), ...held.filter((claim) => !wanted.includes(claim))],
   };
   const outcome = await reached(deps.store.commit(transaction));
-  if (outcome.committed) return typed(kind, withRevision(next, outcome.revision));
-  if (outcome.key === key) return undefined;
+  if (outcome.committed) return { written: typed(kind, withRevision(next, outcome.revision)) };
+  if (outcome.key === key) return { written: undefined };
+  if (others.some((other) => other.key === outcome.key)) return { lostOther: true };
   throw taken(kind, next, outcome.key);
+}
+
+async function changedOthers({ store, codec, others }: WriterDeps) {
+  const changes = others.map(async ({ kind, key: { namespace, name }, change }) => {
+    const key = storeKey(kind, { namespace, name });
+    const entry = await reached(store.get(key));
+    const stored = entry && typed(kind, codec.decode(kind, entry));
+    const wanted = stored && change(stored);
+    if (!wanted) return [];
+    const next = nextObject(kind, stored, { wanted, part: 'all' });
+    return [{ key, revision: entry.revision, value: codec.encode(kind, key, next) }];
+  });
+  return (await Promise.all(changes)).flat();
 }
 
 const keysOf = (claims: readonly Claim[]) => claims.map(({ key }) => claimKey(key));
@@ -136,6 +181,7 @@ function taken<F extends Fields>(kind: Kind<F>, object: AnyObject, key: string):
 
 const whyTaken: Readonly<Record<string, string>> = {
   'node-port': 'provided port is already allocated',
+  'priority-class': 'Only one default can exist',
   'service-ip': 'provided IP is already allocated',
 };
 

@@ -31,6 +31,19 @@ export interface Objects {
   ): Promise<DeleteOutcome<F>>;
 }
 
+/** Whose writes may depend on other objects. */
+export interface TiedObjects extends Objects {
+  /** The same, but each write changes these too, in one transaction: all is written, or nothing. */
+  alongside(others: readonly Alongside[]): Objects;
+}
+
+export interface Alongside<F extends Fields = Fields> {
+  readonly kind: Kind<F>;
+  readonly key: ObjectKey;
+  /** Given the object as it is stored; what it throws refuses the write; undefined leaves the object. Pure. */
+  change(object: KubeObject<F>): KubeObject<F> | undefined;
+}
+
 export type Part = 'main' | 'status' | 'all';
 
 export interface ObjectKey {

@@ -4,7 +4,7 @@ import { silentLog } from '../../base/log.ts';
 import { startCache } from '../../controller/store/object-cache.ts';
 import { objectCodec } from '../../controller/store/object-codec.ts';
 import { openObjects } from '../../controller/store/object-store.ts';
-import type { Cache, Index, Objects } from '../../controller/store/objects.ts';
+import type { Cache, Index, TiedObjects } from '../../controller/store/objects.ts';
 import { secretBox } from '../../controller/store/secret-box.ts';
 import type { Store } from '../../controller/store/store.ts';
 import { openMemoryStore } from '../contract/fakes/memory-store.ts';
@@ -15,7 +15,7 @@ import { seededRng } from './seeded-rng.ts';
 export interface ObjectWorld {
   readonly clock: FakeClock;
   readonly store: Store;
-  readonly objects: Objects;
+  readonly objects: TiedObjects;
   readonly cache: Cache;
   /** The cache has everything that is written so far. */
   settled(): Promise<void>;

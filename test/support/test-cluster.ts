@@ -7,8 +7,9 @@ import { parseObject } from '../../api/prepare.ts';
 import type { Fields } from '../../api/schema.ts';
 import { formatMicroTime, formatTime, systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
+import { admitting } from '../../controller/admission/admit.ts';
 import { controllerLoops } from '../../controller/controllers/controller-loops.ts';
-import { ensureFirstNamespaces } from '../../controller/controllers/namespace.ts';
+import { ensureFirstObjects } from '../../controller/controllers/first-objects.ts';
 import { schedulerLoop } from '../../controller/scheduler/scheduler.ts';
 import { eventRecorder } from '../../controller/store/event-recorder.ts';
 import { podsByNode, sharedIndexes } from '../../controller/store/indexes.ts';
@@ -53,7 +54,6 @@ export async function startTestCluster(): Promise<TestCluster> {
   const log = silentLog;
   const store = openMemoryStore();
   const codec = objectCodec(secretBox(rng.bytes(32), rng));
-  const objects = openObjects({ store, codec, clock, rng });
   const { loops, indexes } = controllerLoops(kinds);
   const { cache, stop: stopCache } = await startCache({
     store,
@@ -64,7 +64,9 @@ export async function startTestCluster(): Promise<TestCluster> {
     rng,
     log,
   });
-  await ensureFirstNamespaces(objects);
+  const stored = openObjects({ store, codec, clock, rng });
+  const objects = admitting({ objects: stored, cache, kinds });
+  await ensureFirstObjects(objects);
   const recordEvent = eventRecorder({ objects, cache, clock, log });
   const deps = { objects, cache, kinds, clock, rng, log, recordEvent };
   const running = runLoops([...loops, schedulerLoop], deps);

@@ -6,8 +6,13 @@ import { Node } from '../../../../api/node.ts';
 import { Pod } from '../../../../api/pod.ts';
 import { Secret } from '../../../../api/secret.ts';
 import { Service } from '../../../../api/service.ts';
+import { objectCodec } from '../../../../controller/store/object-codec.ts';
+import { openObjects } from '../../../../controller/store/object-store.ts';
+import type { Alongside } from '../../../../controller/store/objects.ts';
+import { secretBox } from '../../../../controller/store/secret-box.ts';
 import { anObject } from '../../../support/an-object.ts';
 import { type ObjectWorld, objectWorld } from '../../../support/object-world.ts';
+import { seededRng } from '../../../support/seeded-rng.ts';
 
 let world: ObjectWorld;
 beforeEach(async () => {
@@ -289,5 +294,65 @@ describe('the store', () => {
       '/orc/core/configmaps/default/a',
       '/orc/core/nodes/n1',
     ]);
+  });
+});
+
+describe('a write alongside others', () => {
+  const counterKey = { namespace: 'default', name: 'counter' };
+  const count = async () => Number((await world.objects.get(ConfigMap, counterKey))?.data?.n);
+  /** Counts up to ten. */
+  const counting: Alongside<FieldsOf<typeof ConfigMap>> = {
+    kind: ConfigMap,
+    key: counterKey,
+    change(counter) {
+      const n = Number(counter.data?.n) + 1;
+      if (n > 10) throw new Error('full');
+      return { ...counter, data: { n: String(n) } };
+    },
+  };
+  beforeEach(() => create({ n: '0' }, { name: 'counter' }));
+  const newObject = (name: string) => configMap({}, { name });
+
+  it('changes them in the same revision', async () => {
+    const made = await world.objects.alongside([counting]).create(ConfigMap, newObject('x'));
+    const counter = await world.objects.get(ConfigMap, counterKey);
+    expect([counter?.data, counter?.metadata.resourceVersion]).toEqual([
+      ...[{ n: '1' }, made.metadata.resourceVersion],
+    ]);
+  });
+
+  it('is not made when one of them refuses it, nor are they changed when it fails', async () => {
+    const full = { ...counting, change: () => expect.fail('full') };
+    const refused = world.objects.alongside([full]).create(ConfigMap, newObject('x'));
+    await expect(refused).rejects.toThrow('full');
+    expect(await world.objects.get(ConfigMap, { namespace: 'default', name: 'x' })).toBeUndefined();
+    const objects = world.objects.alongside([counting]);
+    await objects.create(ConfigMap, newObject('x'));
+    await expect(objects.create(ConfigMap, newObject('x'))).rejects.toThrow('already exists');
+    expect(await count()).toBe(1);
+  });
+
+  it('leaves those that need no change, and those that are gone', async () => {
+    const others = [
+      { ...counting, change: () => undefined },
+      { ...counting, key: { namespace: 'default', name: 'gone' } },
+    ];
+    await world.objects.alongside(others).create(ConfigMap, newObject('x'));
+    expect(await count()).toBe(0);
+  });
+
+  it('counts right with several writers, each of many writes at once', async () => {
+    const codec = objectCodec(secretBox(new Uint8Array(32), seededRng(1)));
+    const writers = [1, 2, 3].map((seed) =>
+      openObjects({ store: world.store, codec, clock: world.clock, rng: seededRng(seed) }),
+    );
+    const names = Array.from({ length: 60 }, (_, i) => `n${i}`);
+    const outcomes = await Promise.allSettled(
+      names.map((name, i) =>
+        writers[i % 3]?.alongside([counting]).create(ConfigMap, newObject(name)),
+      ),
+    );
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
+    expect(await count()).toBe(10);
   });
 });
