@@ -26,7 +26,7 @@ export function schedule(pod: Pod, snapshot: Snapshot, runtimeHandler?: string):
 }
 
 /** Empty: the node can take the pod. */
-function refusal(demand: Demand, state: NodeState): readonly string[] {
+export function refusal(demand: Demand, state: NodeState): readonly string[] {
   const answers = filters.values().map((filter) => filter(demand, state));
   return answers.find((reasons) => reasons.length > 0) ?? [];
 }

@@ -9,8 +9,10 @@ import { podsByNode } from '../store/indexes.ts';
 import { formatKey, keyOf } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
 import type { ObjectChange } from '../store/objects.ts';
+import { onlyThis } from '../store/preconditions.ts';
+import { planPreemption } from './preempt.ts';
 import { explainRefusals, schedule } from './schedule.ts';
-import { assume, takeSnapshot } from './snapshot.ts';
+import { assume, priorityOf, takeSnapshot } from './snapshot.ts';
 
 /** There is one key: all waiting pods are placed together on one snapshot, each seeing the ones before it. */
 const everything = 'all';
@@ -33,21 +35,31 @@ async function reconcile(_: string, deps: LoopDeps): Promise<void> {
   const waiting = cache
     .byIndex(podsByNode, '')
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-    .toSorted(byAge);
+    .toSorted(byPriority);
   if (waiting.length === 0) return;
   let snapshot = takeSnapshot(cache.list(Node), (node) => cache.byIndex(podsByNode, node));
   const writes: Promise<void>[] = [];
   for (const pod of waiting) {
-    const decision = schedule(pod, snapshot, runtimeHandlerOf(pod, cache));
+    const handler = runtimeHandlerOf(pod, cache);
+    const decision = schedule(pod, snapshot, handler);
     if ('node' in decision) {
       snapshot = assume(snapshot, pod, decision.node);
       writes.push(bind(deps, pod, decision.node));
-    } else writes.push(refuse(deps, pod, explainRefusals(decision.unschedulable)));
+      continue;
+    }
+    const { node, victims = [] } = planPreemption(pod, snapshot, handler) ?? {};
+    // What is less important finds the room taken that is being made.
+    if (node !== undefined) snapshot = assume(snapshot, pod, node);
+    const message = explainRefusals(decision.unschedulable);
+    writes.push(refuse(deps, pod, { message, nominatedNodeName: node }));
+    writes.push(...victims.map((victim) => preempt(deps, victim, pod)));
   }
   await Promise.all(writes);
 }
 
-function byAge({ metadata: a }: Pod, { metadata: b }: Pod): number {
+function byPriority(one: Pod, other: Pod): number {
+  if (priorityOf(one) !== priorityOf(other)) return priorityOf(other) - priorityOf(one);
+  const [a, b] = [one.metadata, other.metadata];
   if (a.creationTimestamp !== b.creationTimestamp)
     return a.creationTimestamp < b.creationTimestamp ? -1 : 1;
   return Number(a.resourceVersion) - Number(b.resourceVersion);
@@ -60,19 +72,34 @@ async function bind(deps: LoopDeps, pod: Pod, nodeName: string): Promise<void> {
   deps.events.normal(pod, 'Scheduled', message);
 }
 
-async function refuse(deps: LoopDeps, pod: Pod, message: string): Promise<void> {
+async function refuse(
+  deps: LoopDeps,
+  pod: Pod,
+  { message, nominatedNodeName }: { message: string; nominatedNodeName: string | undefined },
+): Promise<void> {
   const known = conditionOf(pod, 'PodScheduled');
-  if (known?.status === 'False' && known.message === message) return;
+  const isKnown = known?.status === 'False' && known.message === message;
+  if (isKnown && pod.status.nominatedNodeName === nominatedNodeName) return;
   const said = { status: 'False', reason: 'Unschedulable', message } as const;
-  if (!(await write(deps, scheduled(deps, pod, said)))) return;
+  if (!(await write(deps, scheduled(deps, pod, { ...said, nominatedNodeName })))) return;
   deps.events.warning(pod, 'FailedScheduling', message);
 }
 
-/** PodScheduled has no other writer. */
-function scheduled({ clock }: LoopDeps, pod: Pod, said: Omit<PodCondition, 'type'>): Pod {
+/** Ends with its own grace; once it is gone this loop is woken. */
+async function preempt(deps: LoopDeps, victim: Pod, pod: Pod): Promise<void> {
+  if (victim.metadata.deletionTimestamp !== undefined) return;
+  await deps.objects.delete(Pod, keyOf(victim), onlyThis(victim));
+  const message = `Preempted by pod ${pod.metadata.uid} on node ${victim.spec.nodeName}`;
+  deps.events.normal(victim, 'Preempted', message);
+}
+
+type Said = Omit<PodCondition, 'type'> & { readonly nominatedNodeName?: string | undefined };
+
+/** PodScheduled and nominatedNodeName have no other writer. */
+function scheduled({ clock }: LoopDeps, pod: Pod, { nominatedNodeName, ...said }: Said): Pod {
   const condition = { type: 'PodScheduled', ...said };
   const conditions = withCondition(pod.status.conditions, condition, formatTime(clock.now()));
-  return { ...pod, status: { ...pod.status, conditions } };
+  return { ...pod, status: { ...pod.status, conditions, nominatedNodeName } };
 }
 
 /** False: the pod has changed meanwhile, which wakes this loop again. */

@@ -27,6 +27,10 @@ export interface NodeState {
   readonly node: Node;
   readonly allocatable: Resources;
   readonly requested: Resources;
+  /** Those that take room. */
+  readonly pods: readonly Pod[];
+  /** The priority of the least important of them. */
+  readonly lowest: number;
   /** Pods on it by the uid of their controller: so that a ReplicaSet's pods spread. */
   readonly podsOfOwner: ReadonlyMap<string, number>;
   /** That pods on it have taken. */
@@ -40,10 +44,17 @@ export function takeSnapshot(
   nodes: readonly Node[],
   podsOn: (node: string) => readonly Pod[],
 ): Snapshot {
-  const stateOf = (node: Node) =>
-    podsOn(node.metadata.name).filter(takesRoom).reduce(withPod, emptyNode(node));
-  return new Map(nodes.map((node) => [node.metadata.name, stateOf(node)]));
+  return new Map(
+    nodes.map((node) => {
+      const { name } = node.metadata;
+      return [name, stateOf(node, podsOn(name).filter(takesRoom))];
+    }),
+  );
 }
+
+/** A node with these pods on it. */
+export const stateOf = (node: Node, pods: readonly Pod[]): NodeState =>
+  pods.reduce(withPod, emptyNode(node));
 
 /** The snapshot once this pod is on that node. */
 export function assume(snapshot: Snapshot, pod: Pod, node: string): Snapshot {
@@ -63,20 +74,27 @@ function emptyNode(node: Node): NodeState {
     node,
     allocatable: { cpuMilli: milliOf(cpu), memoryBytes: wholeOf(memory), pods: wholeOf(pods) },
     requested: { cpuMilli: 0, memoryBytes: 0, pods: 0 },
+    pods: [],
+    lowest: Number.POSITIVE_INFINITY,
     podsOfOwner: new Map(),
     hostPorts: [],
   };
 }
 
-function withPod(state: NodeState, pod: Pod): NodeState {
+export function withPod(state: NodeState, pod: Pod): NodeState {
   const { requests, hostPorts } = demandOf(pod);
   return {
     ...state,
     requested: addResources(state.requested, requests),
+    pods: [...state.pods, pod],
+    lowest: Math.min(state.lowest, priorityOf(pod)),
     hostPorts: [...state.hostPorts, ...hostPorts],
     podsOfOwner: countOwner(state.podsOfOwner, pod),
   };
 }
+
+/** Pods from before there were priorities have none. */
+export const priorityOf = ({ spec }: Pod): number => spec.priority ?? 0;
 
 function countOwner(counts: NodeState['podsOfOwner'], pod: Pod): NodeState['podsOfOwner'] {
   const owner = ownerUid(pod);
