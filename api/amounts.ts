@@ -20,7 +20,7 @@ export const sumOf = (lists: Iterable<Amounts>): Amounts =>
 
 /** What a pod's containers ask for or may have: all together, or the greediest init container where that is more. */
 export function podAmounts(
-  { containers, initContainers = [] }: PodSpec,
+  { containers, initContainers = [] }: Pick<PodSpec, 'containers' | 'initContainers'>,
   part: 'requests' | 'limits',
 ): Amounts {
   const of = ({ resources }: Container) => amountsOf(resources[part]);

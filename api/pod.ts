@@ -29,10 +29,10 @@ export const Pod: Kind<typeof fields> = kind({
     return { ...pod, spec, status: { ...pod.status, qosClass: quality } };
   },
   // Who replaces a pod by its manifest doesn't know what its PriorityClass gave it.
-  inherit: (next, { spec: { priority, preemptionPolicy } }) => ({
-    ...next,
-    spec: { priority, preemptionPolicy, ...next.spec },
-  }),
+  inherit: ({ spec, ...next }, { spec: previous }) => {
+    const { priority = previous.priority, preemptionPolicy = previous.preemptionPolicy } = spec;
+    return { ...next, spec: { ...spec, priority, preemptionPolicy } };
+  },
   validate: ({ spec }, at) => validatePodSpec(spec, at('spec')),
   validateUpdate: (next, previous, at) =>
     validatePodSpecUpdate(previous.spec)(next.spec, at('spec')),

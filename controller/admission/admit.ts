@@ -6,8 +6,7 @@ import type { Alongside, Objects } from '../store/objects.ts';
 import type { Admission, AdmissionDeps, Candidate } from './admission.ts';
 import { applyLimitRanges } from './limit-range.ts';
 import { checkDefaultClass, fillPriority } from './priority.ts';
-import { quotaCharges } from './quota.ts';
-import { checkQuotaNames } from './quota-names.ts';
+import { checkQuotaNames, quotaCharges } from './quota.ts';
 import { checkRuntimeClass } from './runtime-class.ts';
 
 /** In this order: what fills in comes before what counts. */

@@ -1,4 +1,4 @@
-import { amountsOf, podAmounts, type ResourceList } from '../../api/amounts.ts';
+import { podAmounts, type ResourceList } from '../../api/amounts.ts';
 import type { Container } from '../../api/container.ts';
 import type { FieldsOf, NewObject } from '../../api/kind.ts';
 import { LimitRange, type LimitRangeItem } from '../../api/limit-range.ts';
@@ -69,23 +69,19 @@ const firstOf = (lists: readonly (ResourceList | undefined)[]): ResourceList =>
 
 /** What of it the pod breaks, in Kubernetes' words. */
 function violations(item: LimitRangeItem, spec: PodSpec): readonly string[] {
-  const containers = [...spec.containers, ...(spec.initContainers ?? [])];
-  const held =
-    item.type === 'Pod'
-      ? [{ requests: podAmounts(spec, 'requests'), limits: podAmounts(spec, 'limits') }]
-      : containers.map(({ resources: { requests, limits } }) => ({
-          requests: amountsOf(requests),
-          limits: amountsOf(limits),
-        }));
-  return held.flatMap(({ requests, limits }) =>
-    rules.flatMap(({ list, label, flaw }) =>
+  const all = [...spec.containers, ...(spec.initContainers ?? [])];
+  const held = item.type === 'Pod' ? [spec] : all.map((container) => ({ containers: [container] }));
+  return held.flatMap((containers) => {
+    const requests = podAmounts(containers, 'requests');
+    const limits = podAmounts(containers, 'limits');
+    return rules.flatMap(({ list, label, flaw }) =>
       Object.entries(item[list] ?? {}).flatMap(([resource, text]) => {
         const [request, limit] = [requests.get(resource), limits.get(resource)];
         const said = flaw({ bound: quantityOf(text), request, limit });
-        return said === undefined ? [] : [`${label(resource, item.type)} is ${text}${said}`];
+        return said === undefined ? [] : [`${label(resource)} per ${item.type} is ${text}${said}`];
       }),
-    ),
-  );
+    );
+  });
 }
 
 interface Measured {
@@ -95,18 +91,14 @@ interface Measured {
 }
 
 const rules = [
-  { list: 'min', label: usage('minimum'), flaw: tooLittle },
-  { list: 'max', label: usage('maximum'), flaw: tooMuch },
+  { list: 'min', label: (resource: string) => `minimum ${resource} usage`, flaw: tooLittle },
+  { list: 'max', label: (resource: string) => `maximum ${resource} usage`, flaw: tooMuch },
   {
     list: 'maxLimitRequestRatio',
-    label: (resource: string, type: string) => `${resource} max limit to request ratio per ${type}`,
+    label: (resource: string) => `${resource} max limit to request ratio`,
     flaw: tooFarApart,
   },
 ] as const;
-
-function usage(bound: string) {
-  return (resource: string, type: string) => `${bound} ${resource} usage per ${type}`;
-}
 
 const but = (what: string, amount: Quantity) => `, but ${what} is ${formatQuantity(amount)}`;
 

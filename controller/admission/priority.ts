@@ -14,18 +14,15 @@ export const fillPriority: Admission = async (candidate, deps) => {
     throw refuse(`no PriorityClass with name ${spec.priorityClassName} was found`);
   const priority = priorityClass?.value ?? 0;
   const preemptionPolicy = priorityClass?.preemptionPolicy ?? 'PreemptLowerPriority';
-  const notGiven = (what: string, given: number | string, computed: number | string) =>
-    refuse(
-      `the ${what} (${given}) must not be provided in pod spec; priority admission controller computed ${computed} from the given PriorityClass name`,
-    );
-  if ((spec.priority ?? priority) !== priority)
-    throw notGiven('integer value of priority', spec.priority ?? 0, priority);
-  if ((spec.preemptionPolicy ?? preemptionPolicy) !== preemptionPolicy)
-    throw notGiven(
-      'string value of PreemptionPolicy',
-      spec.preemptionPolicy ?? '',
-      preemptionPolicy,
-    );
+  const computed = [
+    ['integer value of priority', spec.priority, priority],
+    ['string value of PreemptionPolicy', spec.preemptionPolicy, preemptionPolicy],
+  ] as const;
+  for (const [what, given, value] of computed)
+    if (given !== undefined && given !== value)
+      throw refuse(
+        `the ${what} (${given}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,
+      );
   const named = priorityClass && { priorityClassName: priorityClass.metadata.name };
   return { ...object, spec: { ...spec, ...named, priority, preemptionPolicy } };
 };

@@ -1,12 +1,26 @@
 import { type Amounts, amountsOf, formatAmounts, sumOf } from '../../api/amounts.ts';
+import * as field from '../../api/field-error.ts';
 import { Pod } from '../../api/pod.ts';
 import { formatQuantity } from '../../api/quantity.ts';
 import { computeResources, ResourceQuota } from '../../api/resource-quota.ts';
-import { forbidden } from '../../api/status.ts';
+import { forbidden, invalid } from '../../api/status.ts';
 import { keyOf } from '../store/keys.ts';
 import type { Alongside, Cache } from '../store/objects.ts';
-import { type Candidate, isOf } from './admission.ts';
+import { type Admission, type Candidate, isOf } from './admission.ts';
 import { isInScope, quotaNames, usageOf } from './quota-usage.ts';
+
+/** A quota for what isn't served here, or isn't counted, would be kept by nobody. */
+export const checkQuotaNames: Admission = async (candidate, { kinds }) => {
+  const { object, shownName } = candidate;
+  if (!isOf(candidate, ResourceQuota)) return object;
+  const known = new Set(kinds.flatMap(quotaNames));
+  const at = field.fieldPath('spec')('hard');
+  const errors = Object.keys(candidate.object.spec.hard ?? {})
+    .filter((name) => !known.has(name))
+    .map((name) => field.unsupported(at(name)));
+  if (errors.length > 0) throw invalid(ResourceQuota, shownName, errors);
+  return object;
+};
 
 /**
  * What a write adds to its namespace's quotas, for the transaction that writes it: so whatever is written is counted, by
@@ -39,12 +53,9 @@ const increase = (next: Amounts, previous: Amounts = new Map()): Amounts =>
 function charged(quota: ResourceQuota, added: Amounts, candidate: Candidate) {
   const hard = amountsOf(quota.status.hard);
   const { name } = quota.metadata;
-  const { kind, shownName } = candidate;
+  const refuse = (why: string) => forbidden(candidate.kind, candidate.shownName, { why });
   const unsaid = unspecified(hard, candidate);
-  if (unsaid.length > 0)
-    throw forbidden(kind, shownName, {
-      why: `failed quota: ${name}: must specify ${unsaid.join('; ')}`,
-    });
+  if (unsaid.length > 0) throw refuse(`failed quota: ${name}: must specify ${unsaid.join('; ')}`);
   const requested = new Map(Array.from(added).filter(([resource]) => hard.has(resource)));
   if (requested.size === 0) return undefined;
   const used = amountsOf(quota.status.used);
@@ -56,9 +67,9 @@ function charged(quota: ResourceQuota, added: Amounts, candidate: Candidate) {
     return { ...quota, status: { ...quota.status, used: formatAmounts(next) } };
   const listed = (amounts: Amounts) =>
     exceeded.map((one) => `${one}=${formatQuantity(amounts.get(one) ?? zero)}`).join(',');
-  throw forbidden(kind, shownName, {
-    why: `exceeded quota: ${name}, requested: ${listed(requested)}, used: ${listed(used)}, limited: ${listed(hard)}`,
-  });
+  throw refuse(
+    `exceeded quota: ${name}, requested: ${listed(requested)}, used: ${listed(used)}, limited: ${listed(hard)}`,
+  );
 }
 
 const zero = { nano: 0n, format: 'decimal' } as const;
