@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { kinds } from '../../../../api/kinds.ts';
+import { Pod } from '../../../../api/pod.ts';
 import { ResourceQuota } from '../../../../api/resource-quota.ts';
 import { buildApiServer } from '../../../../controller/apiserver/api-server.ts';
 import { resourceQuotaLoop } from '../../../../controller/controllers/resource-quota.ts';
@@ -58,6 +59,23 @@ describe('a quota', () => {
     await send('DELETE', `${here}/pods/${name}`);
     await used({ pods: '9' });
     expect(codes([await pod('later'), await pod('too-late')])).toEqual({ 201: 1, 403: 1 });
+  });
+
+  it('is never exceeded while pods come and go, and counts right in the end', async () => {
+    await quota({ pods: '5' });
+    const counts: number[] = [];
+    const unsubscribe = world.cache.onChange(() => counts.push(world.cache.list(Pod).length));
+    const comeAndGo = async (who: number) => {
+      for (let i = 0; i < 20; i++) {
+        const { code } = await pod(`p-${who}-${i}`);
+        if (code === 201) await send('DELETE', `${here}/pods/p-${who}-${i}`);
+      }
+      return (await pod(`last-${who}`)).code;
+    };
+    await Promise.all(Array.from({ length: 12 }, (_, who) => comeAndGo(who)));
+    unsubscribe();
+    expect(Math.max(...counts)).toBe(5);
+    await used({ pods: String(world.cache.list(Pod).length) });
   });
 
   it('counts nothing that is not written', async () => {

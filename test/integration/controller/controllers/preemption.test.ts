@@ -53,10 +53,24 @@ it('a pod whose class never preempts waits', async () => {
 });
 
 it('of the pods that wait the more important ones are placed first', async () => {
-  await pod('low', '3');
-  await pod('high', '3', 'high');
+  await pod('a-low', '3');
+  await pod('b-high', '3', 'high');
   await cluster.eventually(() => cluster.cache.list(Pod).every(({ status }) => status.conditions));
   await cluster.addNode('n1', { cpu: '4' });
   await cluster.eventually(() => bound().length > 0);
-  expect(bound().map(({ metadata }) => metadata.name)).toEqual(['high']);
+  expect(bound().map(({ metadata }) => metadata.name)).toEqual(['b-high']);
+});
+
+it('room that is being made is not taken by what is less important', async () => {
+  await cluster.addNode('n1', { cpu: '4' });
+  await pod('low', '3');
+  await cluster.eventually(() => find('low')?.spec.nodeName);
+  // Its pods take their time to end.
+  cluster.silence('n1');
+  await pod('high', '4', 'high');
+  await cluster.eventually(() => find('high')?.status.nominatedNodeName === 'n1');
+  await pod('small', '1');
+  await cluster.eventually(() => find('small')?.status.conditions?.[0]?.reason === 'Unschedulable');
+  await cluster.hear('n1');
+  await cluster.eventually(() => find('high')?.spec.nodeName === 'n1');
 });
