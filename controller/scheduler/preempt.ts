@@ -35,14 +35,13 @@ export function planPreemption(
 function victimsOn(demand: Demand, { node, pods, lowest }: NodeState): readonly Pod[] | undefined {
   const priority = priorityOf(demand.pod);
   if (lowest >= priority) return undefined;
-  const [kept, lower] = [true, false].map((isKept) =>
-    pods.filter((pod) => priorityOf(pod) >= priority === isKept),
-  ) as [Pod[], Pod[]];
+  const isLess = (pod: Pod) => priorityOf(pod) < priority;
+  const kept = pods.filter((pod) => !isLess(pod));
   let state = snapshots.stateOf(node, kept);
   if (refusal(demand, state).length > 0) return undefined;
   const victims: Pod[] = [];
   // The most important first: whoever fits beside the pod stays.
-  for (const pod of lower.toSorted((a, b) => priorityOf(b) - priorityOf(a) || byAge(a, b))) {
+  for (const pod of pods.filter(isLess).toSorted(byImportance)) {
     const withIt = snapshots.withPod(state, pod);
     if (refusal(demand, withIt).length > 0) victims.push(pod);
     else state = withIt;
@@ -50,7 +49,9 @@ function victimsOn(demand: Demand, { node, pods, lowest }: NodeState): readonly 
   return victims;
 }
 
-const byAge = (a: Pod, b: Pod) =>
+/** Of equal ones the older. */
+const byImportance = (a: Pod, b: Pod) =>
+  priorityOf(b) - priorityOf(a) ||
   Date.parse(a.metadata.creationTimestamp) - Date.parse(b.metadata.creationTimestamp);
 
 /** As in Kubernetes: the most important victim decides, then all together, then how many they are. */

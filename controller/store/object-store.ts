@@ -22,7 +22,8 @@ const maxTries = 10;
 
 /** The {@link Objects} of a store. */
 export function openObjects(deps: ObjectStoreDeps): TiedObjects {
-  // Or a burst of writes would find most of the time that another one has just changed what they all change.
+  // Or a burst of writes would find most of the time that another one has just changed what they all change. Each
+  // waits for the disk, though: 2,000 pods in a namespace with a quota took 12 s, without one 1.1 s (SQLite, 2 cores).
   const inTurn = openTurns();
   const alongside = (others: readonly Alongside[]) => objectsOver({ ...deps, others, inTurn });
   return { ...alongside([]), alongside };
