@@ -80,7 +80,8 @@ export type Subresource =
   | 'attach'
   | 'portforward'
   | 'binding'
-  | 'eviction';
+  | 'eviction'
+  | 'token';
 
 /** What a field selector compares with. A method's type: a kind of certain fields is a kind, too. */
 type SelectableField<T> = { of(object: T): string | undefined }['of'];

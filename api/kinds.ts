@@ -1,3 +1,5 @@
+import { ClusterRole } from './cluster-role.ts';
+import { ClusterRoleBinding } from './cluster-role-binding.ts';
 import { ConfigMap } from './config-map.ts';
 import { Deployment } from './deployment.ts';
 import { EndpointSlice } from './endpoint-slice.ts';
@@ -11,9 +13,12 @@ import { Pod } from './pod.ts';
 import { PriorityClass } from './priority-class.ts';
 import { ReplicaSet } from './replica-set.ts';
 import { ResourceQuota } from './resource-quota.ts';
+import { Role } from './role.ts';
+import { RoleBinding } from './role-binding.ts';
 import { RuntimeClass } from './runtime-class.ts';
 import { Secret } from './secret.ts';
 import { Service } from './service.ts';
+import { ServiceAccount } from './service-account.ts';
 
 /** Every kind that orc serves. Served means: its behaviour exists. */
 export const kinds: readonly Kind[] = [
@@ -32,4 +37,9 @@ export const kinds: readonly Kind[] = [
   LimitRange,
   ResourceQuota,
   PriorityClass,
+  ServiceAccount,
+  Role,
+  ClusterRole,
+  RoleBinding,
+  ClusterRoleBinding,
 ];

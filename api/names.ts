@@ -23,6 +23,13 @@ export const checkDnsSubdomain = fitting(
   "must consist of lower case letters, digits, '-' or '.', and start and end with a letter or digit (RFC 1123 subdomain)",
 );
 
+/** Names of roles: "system:node" is one. Anything that a path can have between two slashes. */
+export function checkPathSegment(name: string): string | undefined {
+  if (name === '.' || name === '..') return `may not be '${name}'`;
+  if (name.length > 253) return 'must be no more than 253 characters';
+  return /[/%\p{Cc}]/u.test(name) ? "may not contain '/', '%' or control characters" : undefined;
+}
+
 export function checkConfigMapKey(key: string): string | undefined {
   if (key === '.' || key === '..') return "must not be '.' or '..'";
   return checkKeyCharacters(key);

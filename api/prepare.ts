@@ -33,6 +33,18 @@ export function parseObject<F extends Fields>(
   return errors.length > 0 ? { errors } : parsed;
 }
 
+/** The same for what is only answered and never stored: it has no name. */
+export function parseRequest<F extends Fields>(
+  kind: Kind<F>,
+  json: unknown,
+  options: ParseOptions = {},
+): Parsed<KubeObject<F>> {
+  const parsed = parseShape(kind, json, options);
+  if ('errors' in parsed) return parsed;
+  const errors = kind.validate(parsed.object, fieldPath());
+  return errors.length > 0 ? { errors } : parsed;
+}
+
 /** A field that orc doesn't know hides no other error: what is left without such fields is checked as well. */
 function errorsBehind<F extends Fields>(kind: Kind<F>, json: unknown, options: ParseOptions) {
   const rest = parseShape(kind, pruneUnsupported(kind.schema, json), options);

@@ -17,6 +17,7 @@ import { runCommand } from '../base/run-command.ts';
 import { openService } from '../base/service.ts';
 import { terminated } from '../base/termination.ts';
 import { type RunningApiServer, serveApi } from './apiserver/api-server.ts';
+import { serviceAccountTokens } from './apiserver/service-account-tokens.ts';
 import { authenticate } from './auth/authenticate.ts';
 import * as controllerKeys from './auth/controller-keys.ts';
 import { joinRoutes } from './auth/join.ts';
@@ -180,6 +181,7 @@ async function openApi(parts: Parts): Promise<RunningApiServer> {
       ...{ kinds, clock, rng, log, plugins, ...rest },
       currentRevision: () => store.revision(),
       authenticate: (request) => authenticate(request.socket as TLSSocket),
+      tokens: serviceAccountTokens({ key: pki.ca.tokenKey, cache: rest.cache, clock, rng }),
       podAccess: dispatcher.podAccess,
       serviceCidr: config.network.serviceCidr,
     },

@@ -1,41 +1,57 @@
 import type { Kind } from '../../api/kind.ts';
+import { parseFieldSelector } from '../../api/selector.ts';
 import { forbidden, StatusError } from '../../api/status.ts';
-import type { User } from './call.ts';
-
-/** Says what TLS found wrong with the client's certificate. */
-export function unauthorized(socket: object): StatusError {
-  const flaw = 'authorizationError' in socket ? String(socket.authorizationError) : '';
-  const why = flaws[flaw] ?? 'a certificate of this cluster is needed';
-  return new StatusError('Unauthorized', `Unauthorized: ${why}`);
-}
-
-const flaws: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: 'the client certificate has expired',
-  CERT_NOT_YET_VALID: 'the client certificate is not valid yet: compare the clocks',
-};
-
-/** Administrators may do everything, others nothing, until there are roles. */
-const isAdmin = ({ groups }: User): boolean => groups.includes('system:masters');
+import type { User } from '../../api/user-info.ts';
+import type { CacheReads } from '../store/objects.ts';
+import { decide } from './rbac.ts';
+import { flag, listOptions } from './request-options.ts';
 
 export interface Action {
   /** As Kubernetes says it: 'get', 'deletecollection'. */
   readonly verb: string;
-  readonly kind: Kind;
+  readonly kind: Pick<Kind, 'group' | 'plural' | 'kind'>;
   readonly subresource: string;
   readonly namespace: string;
   readonly name: string;
 }
 
 /** Throws Forbidden, in Kubernetes' words. */
-export function authorize(user: User, { verb, kind, subresource, namespace, name }: Action): void {
-  if (isAdmin(user)) return;
-  const resource = subresource === '' ? kind.plural : `${kind.plural}/${subresource}`;
+export function authorize(user: User, action: Action, cache: CacheReads): void {
+  const { verb, kind, subresource, namespace, name } = action;
+  const { group, plural } = kind;
+  const resource = subresource === '' ? plural : `${plural}/${subresource}`;
+  const { allowed, reason } = decide(user, { verb, group, resource, namespace, name }, cache);
+  if (allowed) return;
   const where = namespace === '' ? ' at the cluster scope' : ` in the namespace "${namespace}"`;
-  const what = `resource "${resource}" in API group "${kind.group}"${where}`;
-  throw forbidden(kind, name, { why: `User "${user.name}" cannot ${verb} ${what}` });
+  const what = `resource "${resource}" in API group "${group}"${where}`;
+  const more = reason === '' ? '' : `: ${reason}`;
+  throw forbidden(kind, name, { why: `User "${user.name}" cannot ${verb} ${what}${more}` });
 }
 
-export function authorizePath(user: User, path: string): void {
-  if (isAdmin(user)) return;
-  throw new StatusError('Forbidden', `forbidden: User "${user.name}" cannot get path "${path}"`);
+/** What a list really is: a watch is another verb, and who selects one name asks for that object alone. */
+export function listAction(action: Action, query: URLSearchParams): Action {
+  if (action.verb !== 'list') return action;
+  const verb = flag(query, 'watch') ? 'watch' : 'list';
+  const { fieldSelector } = listOptions(query);
+  if (!fieldSelector.includes('metadata.name')) return { ...action, verb };
+  const terms = selectorTerms(fieldSelector);
+  const named = terms.find(({ path, equal }) => path === 'metadata.name' && equal);
+  return { ...action, verb, name: named?.value ?? '' };
+}
+
+/** The list itself says what is wrong with it, to whom it is allowed. */
+function selectorTerms(selector: string) {
+  try {
+    return parseFieldSelector(selector);
+  } catch {
+    return [];
+  }
+}
+
+export function authorizePath(user: User, path: string, cache: CacheReads): void {
+  const { allowed, reason } = decide(user, { verb: 'get', path, namespace: '' }, cache);
+  if (allowed) return;
+  const more = reason === '' ? '' : `: ${reason}`;
+  const message = `forbidden: User "${user.name}" cannot get path "${path}"${more}`;
+  throw new StatusError('Forbidden', message);
 }

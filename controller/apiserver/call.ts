@@ -5,6 +5,7 @@ import { Namespace } from '../../api/namespace.ts';
 import { isObject } from '../../api/normalize.ts';
 import type { Parsed } from '../../api/prepare.ts';
 import { forbidden, found, invalid, type StatusError } from '../../api/status.ts';
+import type { User } from '../../api/user-info.ts';
 import type { Base } from '../../base/base.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { PodAccess } from '../pod-access.ts';
@@ -14,6 +15,7 @@ import type { openChangeFeed } from './change-feed.ts';
 import { formatOf } from './media-type.ts';
 import { parseObjectBody } from './parse-body.ts';
 import { asText, badRequest } from './request-options.ts';
+import type { ServiceAccountTokens } from './service-account-tokens.ts';
 import { encodeOne } from './table.ts';
 import type { SharedEncoder } from './watch-events.ts';
 
@@ -23,8 +25,9 @@ export interface ApiServerDeps extends Base {
   readonly cache: Cache;
   /** The store's newest revision: what a read must have seen to be current. */
   readonly currentRevision: () => Promise<number>;
-  /** Who is it, by what came with the connection? undefined: nobody we know (401). */
+  /** Who is it, by the certificate that came with the connection? undefined: nobody we know. */
   readonly authenticate: (request: IncomingMessage) => User | undefined;
+  readonly tokens: ServiceAccountTokens;
   readonly podAccess: PodAccess;
   readonly usage: UsageBoard;
   readonly metrics: Metrics;
@@ -33,8 +36,6 @@ export interface ApiServerDeps extends Base {
   /** Further routes, which see to their own authentication: joining, the dashboard. */
   readonly plugins?: readonly (FastifyPluginAsync | FastifyPluginCallback)[];
 }
-
-export type User = Readonly<{ name: string; groups: readonly string[] }>;
 
 /** One request for a resource, read from the URL, the headers and the body; nothing is checked against the kind yet. */
 export interface Call {

@@ -9,6 +9,7 @@ import { newObject } from '../store/next-object.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { accepted, answer, bodyOf, checkNamespace } from './call.ts';
+import { checkEscalation } from './escalation.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
 export async function createObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
@@ -32,6 +33,7 @@ export async function createFrom(
   await checkNamespace(call, name, deps);
   const candidate = { kind, object: draft, shownName: name };
   const { object, alongside } = await admit(candidate, deps);
+  await checkEscalation(call, { object, shownName: name }, deps);
   const wanted = { kind, object };
   if (options.dryRun) {
     pretendWrite(alongside, deps);

@@ -71,6 +71,10 @@ const subresources: Readonly<Record<Subresource, object>> = {
   portforward: upgraded('PodPortForwardOptions'),
   binding: { kind: 'Binding', verbs: ['create'] },
   eviction: { group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] },
+  token: {
+    ...{ group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
+    verbs: ['create'],
+  },
 };
 
 const subresource = ({ plural, namespaced, kind }: Kind, name: Subresource) => ({

@@ -1,10 +1,13 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { StatusError } from '../../api/status.ts';
-import { authorize, authorizePath, unauthorized } from './authorize.ts';
-import type { ApiServer, Call, User } from './call.ts';
+import type { User } from '../../api/user-info.ts';
+import { authorize, authorizePath, listAction } from './authorize.ts';
+import type { ApiServer, Call } from './call.ts';
 import { addHealthRoutes } from './health.ts';
-import { addMetricsRoutes, countRequest } from './metrics-routes.ts';
+import { identify } from './identify.ts';
+import { addMetricsRoutes, addNodeProxyRoutes, countRequest } from './metrics-routes.ts';
 import { type ResourceRoute, routesOf } from './resource-routes.ts';
+import { reviewRoutes } from './review-routes.ts';
 import { addDocumentRoutes, addVersionRoute } from './server-routes.ts';
 import { maxBodyBytes, noSuchPath, statusOf, tooLarge, toStatusError } from './status-reply.ts';
 import { usageRoutes } from './usage-routes.ts';
@@ -37,13 +40,16 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
   }
   app.register(async (scope) => {
     scope.addHook('onRequest', async (request) => {
-      authorizePath(requireUser(server, request), request.url.split('?')[0] ?? '');
+      const user = identify(server, request.raw);
+      authorizePath(user, request.url.split('?')[0] ?? '', server.cache);
     });
     addDocumentRoutes(scope, server.kinds);
     addMetricsRoutes(scope, server);
   });
+  addNodeProxyRoutes(app, server);
+  app.decorateRequest('user');
   app.register(async (scope) => {
-    for (const route of [...server.kinds.flatMap(routesOf), ...usageRoutes()])
+    for (const route of [...server.kinds.flatMap(routesOf), ...usageRoutes(), ...reviewRoutes()])
       addResourceRoute(scope, route, server);
   });
   return app;
@@ -54,17 +60,20 @@ function addResourceRoute(app: FastifyInstance, route: ResourceRoute, server: Ap
     method: route.method,
     url: route.path,
     onRequest: async (request) => {
-      authorize(requireUser(server, request), { ...route, ...addressOf(request) });
+      request.user = identify(server, request.raw);
+      const action = listAction({ ...route, ...addressOf(request) }, queryOf(request));
+      authorize(request.user, action, server.cache);
     },
     handler: (request, reply) => respond(route, server, { request, reply }),
     onResponse: async (request, reply) => countRequest(server.metrics, route, { request, reply }),
   });
 }
 
-function requireUser({ authenticate }: ApiServer, request: FastifyRequest): User {
-  const user = authenticate(request.raw);
-  if (!user) throw unauthorized(request.raw.socket);
-  return user;
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set as soon as a request for a resource is allowed. */
+    user?: User;
+  }
 }
 
 type Exchange = Readonly<{ request: FastifyRequest; reply: FastifyReply }>;
@@ -73,7 +82,7 @@ async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchan
   const { request, reply } = exchange;
   const warnings: string[] = [];
   const call = callOf(route, request, {
-    user: requireUser(server, request),
+    user: request.user ?? identify(server, request.raw),
     warn: (text) => warnings.push(text),
   });
   const outcome = await route.handle(call, server);
@@ -98,7 +107,7 @@ function callOf(
     kind,
     subresource,
     ...addressOf(request),
-    query: new URLSearchParams(request.url.split('?')[1] ?? ''),
+    query: queryOf(request),
     accept: headers.accept ?? '',
     contentType: (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '',
     userAgent: headers['user-agent'] ?? '',
@@ -107,6 +116,8 @@ function callOf(
     warn,
   };
 }
+
+const queryOf = ({ url }: FastifyRequest) => new URLSearchParams(url.split('?')[1] ?? '');
 
 function addressOf({ params }: FastifyRequest): { namespace: string; name: string } {
   const { namespace = '', name = '' } = params as Readonly<Record<string, string>>;

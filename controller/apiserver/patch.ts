@@ -2,6 +2,7 @@ import type { AnyObject } from '../../api/kind.ts';
 import { isObject, normalize } from '../../api/normalize.ts';
 import { StatusError } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
+import { authorize } from './authorize.ts';
 import { type Answer, type ApiServerDeps, answer, type Call, checkAddress } from './call.ts';
 import { createFrom } from './create.ts';
 import { parseBody } from './parse-body.ts';
@@ -59,6 +60,7 @@ async function applyObject(
     record(applyServerSide(call.kind, { live, applied: wanted, manager, force, time }));
   const isThere = (await deps.objects.get(call.kind, call)) !== undefined;
   if (!isThere && partOf(call) === 'main') {
+    authorize(call.user, { ...call, verb: 'create' }, deps.cache);
     const metadata = isObject(applied.metadata) ? applied.metadata : {};
     const whole = merge(undefined, { ...applied, metadata: { ...metadata, name: call.name } });
     return answer(call, await createFrom(call, { body: whole, options }, deps), { code: 201, now });

@@ -3,11 +3,12 @@ import type { Duplex } from 'node:stream';
 import type { ExecStream } from '../../api/exec-stream.ts';
 import { Pod } from '../../api/pod.ts';
 import type { StatusError } from '../../api/status.ts';
-import { authorize, unauthorized } from './authorize.ts';
+import { authorize } from './authorize.ts';
 import type { ApiServer } from './call.ts';
 import { commandIn, serveExec, type Upgrade, wantedStreams } from './exec-session.ts';
 import { openExecSpdy } from './exec-spdy.ts';
 import { openExecWebSocket } from './exec-websocket.ts';
+import { identify } from './identify.ts';
 import { containerTarget, livePodTarget } from './pod-target.ts';
 import type { OpenPort } from './port-forward.ts';
 import { servePortsOverSpdy, spdyForwardProtocol } from './port-forward-spdy.ts';
@@ -37,11 +38,10 @@ export async function serveUpgrade(server: ApiServer, upgrade: Upgrade): Promise
 async function serve(server: ApiServer, upgrade: Upgrade): Promise<void> {
   const { request, socket } = upgrade;
   const { podAccess, cache, clock, closing } = server;
-  const user = server.authenticate(request);
-  if (!user) throw unauthorized(socket);
+  const user = identify(server, request);
   const { subresource, query, ...key } = addressOf(request);
   const verb = request.method === 'POST' ? 'create' : 'get';
-  authorize(user, { verb, kind: Pod, subresource, ...key });
+  authorize(user, { verb, kind: Pod, subresource, ...key }, cache);
   const hungUp = new AbortController();
   socket.once('close', () => hungUp.abort());
   const signal = AbortSignal.any([hungUp.signal, closing]);

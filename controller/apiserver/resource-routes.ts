@@ -11,6 +11,7 @@ import { podLogs } from './pod-logs.ts';
 import { badRequest, flag } from './request-options.ts';
 import { collectionPath, groupVersionPath, objectPath } from './resource-path.ts';
 import { getScale, replaceScale } from './scale.ts';
+import { requestToken } from './service-account-token.ts';
 import { replaceObject } from './update.ts';
 import { openWatch, serveWatch } from './watch.ts';
 
@@ -96,4 +97,5 @@ const subresourceHandles: Readonly<Record<Subresource, Handles>> = {
   exec: upgraded,
   attach: upgraded,
   portforward: upgraded,
+  token: { create: requestToken },
 };

@@ -7,6 +7,7 @@ import { mediaTypes } from './media-type.ts';
 import { encodeOpenApiV2, openApiV2Type } from './openapi-v2.ts';
 import { openApiDocument, openApiIndex } from './openapi-v3.ts';
 import { groupVersionPath } from './resource-path.ts';
+import { reviewKinds } from './review-routes.ts';
 import { usageKinds } from './usage-routes.ts';
 
 /** Without authentication: the version, which clients ask before they know who they are. */
@@ -21,7 +22,7 @@ export function addDocumentRoutes(app: FastifyInstance, kinds: readonly Kind[]):
     app.get(url, (_, reply) => reply.type('application/json').send(text));
   };
   serve('/api', discovery.coreVersions);
-  const listed = [...kinds, ...usageKinds];
+  const listed = [...kinds, ...usageKinds, ...reviewKinds];
   serve('/apis', discovery.groupList(listed));
   for (const group of new Set(listed.map((kind) => kind.group)))
     if (group !== '') serve(`/apis/${group}`, discovery.groupDocument(listed, group));

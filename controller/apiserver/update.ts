@@ -8,6 +8,7 @@ import { nextObject, ownedPart } from '../store/next-object.ts';
 import { checkUnchanged } from '../store/preconditions.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
 import { type Answer, type ApiServerDeps, accepted, answer, bodyOf, type Call } from './call.ts';
+import { checkEscalation } from './escalation.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
 export async function replaceObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
@@ -71,6 +72,7 @@ async function changeOnce(
   const { resourceVersion, uid } = live.metadata;
   const metadata = { ...(next.metadata as StoredMeta), resourceVersion, uid };
   const object = { ...next, metadata };
+  await checkEscalation(call, { object, previous: live, shownName: call.name }, deps);
   const whole = { kind, object, previous: live };
   if (options.dryRun) {
     pretendWrite(alongside, deps);

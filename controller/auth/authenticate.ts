@@ -1,12 +1,15 @@
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-
-export type User = Readonly<{ name: string; groups: readonly string[] }>;
+import { nodesGroup } from '../../api/join.ts';
+import { administrators, authenticatedGroup, type User } from '../../api/user-info.ts';
 
 /** What a client certificate of ours stands for. Only for connections whose certificate TLS has verified. */
 export function userOfCertificate(peer: PeerCertificate | undefined): User | undefined {
   const [name] = values(peer?.subject?.CN);
-  return name === undefined ? undefined : { name, groups: values(peer?.subject?.O) };
+  if (name === undefined) return undefined;
+  const groups = values(peer?.subject?.O);
+  // A node has its link, and nothing at the API: not even what everybody may.
+  return { name, groups: groups.includes(nodesGroup) ? groups : [...groups, authenticatedGroup] };
 }
 
 export interface MaybeTlsSocket {
@@ -22,14 +25,14 @@ export const authenticate = (socket: MaybeTlsSocket): User | undefined =>
 const values = (of: unknown): readonly string[] =>
   (Array.isArray(of) ? of : [of]).filter((v): v is string => typeof v === 'string' && v !== '');
 
-const administrators = 'system:masters';
-
 /** A hook for routes; `deed`: what others may not do. Refusals are `{ "message": … }`. */
 export const onlyAdministrators =
   (deed: string) =>
   async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const user = authenticate(request.raw.socket as TLSSocket);
     if (!user) return reply.code(401).send({ message: 'a client certificate is required' });
+    if (Object.keys(request.headers).some((header) => header.startsWith('impersonate-')))
+      return reply.code(400).send({ message: `nobody can ${deed} in the name of another` });
     if (user.groups.includes(administrators)) return undefined;
     return reply.code(403).send({ message: `${user.name} may not ${deed}` });
   };

@@ -5,7 +5,7 @@ import { controllerTlsName, nodesGroup, nodeUser } from '../../api/join.ts';
 import type { Base } from '../../base/base.ts';
 import { readIfPresent, writeFileDurably } from '../../base/durable-file.ts';
 import { ReasonError } from '../../base/reason-error.ts';
-import { exportKey, importKeyPair, type KeyPair, newKey } from './key-pair.ts';
+import { deriveKey, exportKey, importKeyPair, type KeyPair, newKey } from './key-pair.ts';
 
 /** The cluster's own certificate authority: the root of every identity in it. */
 export type CertificateAuthority = Awaited<ReturnType<typeof openCa>>;
@@ -50,6 +50,8 @@ export async function openCa(options: CaOptions) {
   return {
     /** PEM. */
     certificate: stored.certificate,
+    /** That ServiceAccounts' tokens are signed with. */
+    tokenKey: deriveKey(stored.key, 'orc service account tokens'),
     /** A new key and a certificate for it. */
     async issue(subject: LeafSubject): Promise<KeyPair> {
       const keys = await newKey();

@@ -1,4 +1,6 @@
 import type { Kind } from '../../api/kind.ts';
+import { aggregatedRoleLoop } from './aggregated-role.ts';
+import { defaultRolesLoop } from './default-roles.ts';
 import { deploymentLoop, replicaSetsByController } from './deployment.ts';
 import { endpointSliceLoop } from './endpoint-slice.ts';
 import { eventExpiryLoop } from './event-expiry.ts';
@@ -8,6 +10,7 @@ import { nodeLifecycleLoop } from './node-lifecycle.ts';
 import { podGarbageLoop } from './pod-garbage.ts';
 import { podsByController, replicaSetLoop } from './replica-set.ts';
 import { resourceQuotaLoop } from './resource-quota.ts';
+import { serviceAccountLoop } from './service-account.ts';
 
 /** All the loops that keep objects as they should be, and the indexes that the cache needs for them, beside the shared ones. */
 export function controllerLoops(kinds: readonly Kind[]) {
@@ -21,6 +24,9 @@ export function controllerLoops(kinds: readonly Kind[]) {
       podGarbageLoop,
       namespaceLoop(kinds),
       resourceQuotaLoop(kinds),
+      serviceAccountLoop,
+      aggregatedRoleLoop,
+      defaultRolesLoop(kinds),
       eventExpiryLoop,
       garbage.loop,
     ],

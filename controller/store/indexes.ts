@@ -1,6 +1,9 @@
+import { subjectWord } from '../../api/binding-declaration.ts';
+import { ClusterRoleBinding } from '../../api/cluster-role-binding.ts';
 import { EndpointSlice } from '../../api/endpoint-slice.ts';
 import type { FieldsOf } from '../../api/kind.ts';
 import { Pod } from '../../api/pod.ts';
+import { RoleBinding } from '../../api/role-binding.ts';
 import type { Index } from './objects.ts';
 
 /** Indexes that loops in several folders read; those of one loop are declared beside it. */
@@ -22,4 +25,24 @@ export const slicesByService: Index<FieldsOf<typeof EndpointSlice>> = {
   },
 };
 
-export const sharedIndexes: readonly Index[] = [podsByNode, slicesByService];
+/** By "User jane", "Group staff"; a ServiceAccount is a user. */
+export const clusterBindingsBySubject: Index<FieldsOf<typeof ClusterRoleBinding>> = {
+  name: 'cluster role bindings by subject',
+  kind: ClusterRoleBinding,
+  valuesOf: ({ subjects = [] }) => [...new Set(subjects.map(subjectWord))],
+};
+
+/** By "namespace/User jane". */
+export const bindingsBySubject: Index<FieldsOf<typeof RoleBinding>> = {
+  name: 'role bindings by subject',
+  kind: RoleBinding,
+  valuesOf: ({ metadata, subjects = [] }) =>
+    [...new Set(subjects.map(subjectWord))].map((word) => `${metadata.namespace}/${word}`),
+};
+
+export const sharedIndexes: readonly Index[] = [
+  podsByNode,
+  slicesByService,
+  clusterBindingsBySubject,
+  bindingsBySubject,
+];

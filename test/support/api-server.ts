@@ -2,12 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import { kinds } from '../../api/kinds.ts';
 import { Namespace } from '../../api/namespace.ts';
 import { parseObject } from '../../api/prepare.ts';
+import type { User } from '../../api/user-info.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { openMetrics } from '../../base/metrics.ts';
 import { systemRng } from '../../base/rng.ts';
-import type { ApiServerDeps, User } from '../../controller/apiserver/call.ts';
+import type { ApiServerDeps } from '../../controller/apiserver/call.ts';
+import { serviceAccountTokens } from '../../controller/apiserver/service-account-tokens.ts';
+import { deriveKey, exportKey, newKey } from '../../controller/auth/key-pair.ts';
 import type { PodAccess } from '../../controller/pod-access.ts';
+import { sharedIndexes } from '../../controller/store/indexes.ts';
 import { startCache } from '../../controller/store/object-cache.ts';
 import { objectCodec } from '../../controller/store/object-codec.ts';
 import { openObjects } from '../../controller/store/object-store.ts';
@@ -45,7 +49,7 @@ export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWo
     store,
     codec,
     kinds,
-    indexes: [],
+    indexes: sharedIndexes,
     rememberedChanges,
   });
   const objects = openObjects({ ...base, store, codec });
@@ -64,6 +68,7 @@ export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWo
       authenticate: options.authenticate ?? (() => admin),
       usage: options.usage ?? openUsageBoard(clock),
       metrics: openMetrics(),
+      tokens: serviceAccountTokens({ key: await tokenKey(), cache: running.cache, ...base }),
       podAccess: options.podAccess ?? noPodAccess,
       serviceCidr: '10.96.0.0/16',
     },
@@ -73,6 +78,8 @@ export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWo
     },
   };
 }
+
+const tokenKey = async () => deriveKey(exportKey((await newKey()).privateKey), 'test');
 
 const noPods = () => Promise.reject(new Error('this test has no pods'));
 

@@ -6,13 +6,14 @@ import { systemClock } from '../../base/clock.ts';
 import { systemRng } from '../../base/rng.ts';
 import { type RunningApiServer, serveApi } from '../../controller/apiserver/api-server.ts';
 import { authenticate } from '../../controller/auth/authenticate.ts';
-import { openCa } from '../../controller/auth/ca.ts';
+import { type CertificateAuthority, openCa } from '../../controller/auth/ca.ts';
 import { formatKubeconfig } from '../../controller/auth/kubeconfig.ts';
 import { type ApiWorld, type ApiWorldOptions, openApiWorld } from './api-server.ts';
 
 /** An API server on a port of its own, and a kubeconfig file for its administrator. */
 export interface TlsWorld extends ApiWorld {
   readonly api: RunningApiServer;
+  readonly ca: CertificateAuthority;
   readonly port: number;
   readonly dir: string;
   readonly kubeconfig: string;
@@ -38,5 +39,5 @@ export async function openTlsWorld(options: ApiWorldOptions = {}): Promise<TlsWo
     await world.close();
     await rm(dir, { recursive: true, force: true });
   };
-  return { ...world, api, port, dir, kubeconfig, close };
+  return { ...world, api, ca, port, dir, kubeconfig, close };
 }

@@ -122,6 +122,14 @@ const samples: Readonly<Record<string, object>> = {
   ConfigMap: { data: { a: 'b' } },
   Secret: { stringData: { a: 'b' } },
   Event: { involvedObject: { kind: 'Pod', namespace: 'default', name: 'web' } },
+  RoleBinding: {
+    roleRef: { kind: 'Role', name: 'reader' },
+    subjects: [{ kind: 'ServiceAccount', namespace: 'default', name: 'ci' }],
+  },
+  ClusterRoleBinding: {
+    roleRef: { kind: 'ClusterRole', name: 'reader' },
+    subjects: [{ kind: 'Group', name: 'staff' }],
+  },
   RuntimeClass: { handler: 'runc' },
   Lease: { spec: { holderIdentity: 'a', renewTime: '2026-01-01T00:00:00.123456Z' } },
 };

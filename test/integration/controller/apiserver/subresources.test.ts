@@ -6,8 +6,8 @@ import { Node } from '../../../../api/node.ts';
 import { Pod } from '../../../../api/pod.ts';
 import { parseObject } from '../../../../api/prepare.ts';
 import { StatusError } from '../../../../api/status.ts';
+import type { User } from '../../../../api/user-info.ts';
 import { buildApiServer } from '../../../../controller/apiserver/api-server.ts';
-import type { User } from '../../../../controller/apiserver/call.ts';
 import type { PodLogOptions } from '../../../../controller/pod-access.ts';
 import { type ApiWorld, admin, noPodAccess, openApiWorld } from '../../../support/api-server.ts';
 

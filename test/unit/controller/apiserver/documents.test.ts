@@ -11,6 +11,7 @@ describe('discovery', () => {
       'coordination.k8s.io',
       'discovery.k8s.io',
       'node.k8s.io',
+      'rbac.authorization.k8s.io',
       'scheduling.k8s.io',
     ]);
   });

@@ -62,7 +62,10 @@ describe('the authority', () => {
     const read = new X509Certificate(certificate);
     expect(read.subject.split('\n')).toEqual(['O=a', 'O=b', 'CN=ann']);
     expect(read.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2']);
-    expect(userOfCertificate(read.toLegacyObject())).toEqual({ name: 'ann', groups: ['a', 'b'] });
+    expect(userOfCertificate(read.toLegacyObject())).toEqual({
+      name: 'ann',
+      groups: ['a', 'b', 'system:authenticated'],
+    });
     expect(authenticate({})).toBeUndefined();
   });
 
