@@ -28,6 +28,7 @@ export const Secret: Kind<typeof fields> = kind({
     field.errorsOf(
       sizeOf(secret.data ?? {}, 'base64') > maxDataBytes && field.tooLong(at('data'), maxDataBytes),
       validateTypedKeys(secret, at('data')),
+      secret.type === TOKEN_TYPE && field.unsupported(at('type'), TOKEN_TYPE),
     ),
   validateUpdate: (next, previous, at) => [
     ...unchanged(next.type, previous.type, at('type')),
@@ -48,6 +49,9 @@ function foldStringData({ stringData, ...secret }: Secret): Secret {
   ]);
   return { ...secret, data: { ...secret.data, ...Object.fromEntries(encoded) } };
 }
+
+/** Kubernetes fills such a one with a token that never expires: `kubectl create token` is instead. */
+const TOKEN_TYPE = 'kubernetes.io/service-account-token';
 
 /** Keys that a Secret of a known type must have. */
 const KEYS_BY_TYPE: Readonly<Record<string, readonly string[]>> = {

@@ -1,4 +1,5 @@
 import type { Kind } from '../../api/kind.ts';
+import { Namespace } from '../../api/namespace.ts';
 import { parseFieldSelector } from '../../api/selector.ts';
 import { forbidden, StatusError } from '../../api/status.ts';
 import type { User } from '../../api/user-info.ts';
@@ -28,8 +29,12 @@ export function authorize(user: User, action: Action, cache: CacheReads): void {
   throw forbidden(kind, name, { why: `User "${user.name}" cannot ${verb} ${what}${more}` });
 }
 
-/** What a list really is: a watch is another verb, and who selects one name asks for that object alone. */
-export function listAction(action: Action, query: URLSearchParams): Action {
+/**
+ * As roles see it: a namespace is in itself; a list may be a watch, which is another verb; and who selects one name asks
+ * for that object alone.
+ */
+export function roleAction(asked: Action, query: URLSearchParams): Action {
+  const action = asked.kind === Namespace ? { ...asked, namespace: asked.name } : asked;
   if (action.verb !== 'list') return action;
   const verb = flag(query, 'watch') ? 'watch' : 'list';
   const { fieldSelector } = listOptions(query);

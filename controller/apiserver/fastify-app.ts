@@ -1,7 +1,7 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { StatusError } from '../../api/status.ts';
 import type { User } from '../../api/user-info.ts';
-import { authorize, authorizePath, listAction } from './authorize.ts';
+import { authorize, authorizePath, roleAction } from './authorize.ts';
 import type { ApiServer, Call } from './call.ts';
 import { addHealthRoutes } from './health.ts';
 import { identify } from './identify.ts';
@@ -61,7 +61,7 @@ function addResourceRoute(app: FastifyInstance, route: ResourceRoute, server: Ap
     url: route.path,
     onRequest: async (request) => {
       request.user = identify(server, request.raw);
-      const action = listAction({ ...route, ...addressOf(request) }, queryOf(request));
+      const action = roleAction({ ...route, ...addressOf(request) }, queryOf(request));
       authorize(request.user, action, server.cache);
     },
     handler: (request, reply) => respond(route, server, { request, reply }),

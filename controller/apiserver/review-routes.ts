@@ -7,7 +7,6 @@ import {
 } from '../../api/access-reviews.ts';
 import { SelfSubjectReview, TokenReview } from '../../api/authentication.ts';
 import type { Kind, KubeObject } from '../../api/kind.ts';
-import type { PolicyRule } from '../../api/policy-rule.ts';
 import { parseRequest } from '../../api/prepare.ts';
 import type { Fields } from '../../api/schema.ts';
 import { type User, userInfoOf } from '../../api/user-info.ts';
@@ -43,12 +42,10 @@ export const reviewRoutes = (): readonly ResourceRoute[] => [
   ...review(SelfSubjectRulesReview, ({ spec: { namespace } }, { user }, { cache }) => {
     if (!namespace) throw badRequest('no namespace on request');
     const rules = rulesOf(user, namespace, cache);
-    const isOfUrls = (rule: PolicyRule) => rule.resources === undefined;
-    const [nonResourceRules, resourceRules] = [
-      rules.filter(isOfUrls),
-      rules.filter((rule) => !isOfUrls(rule)),
-    ];
-    return { resourceRules, nonResourceRules, incomplete: false };
+    const sorted = Object.groupBy(rules, ({ nonResourceURLs }) =>
+      nonResourceURLs?.length ? 'nonResourceRules' : 'resourceRules',
+    );
+    return { resourceRules: [], nonResourceRules: [], ...sorted, incomplete: false };
   }),
 ];
 

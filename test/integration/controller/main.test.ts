@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { waitFor } from '../../support/wait-for.ts';
 
 const executable = new URL('../../../orc.ts', import.meta.url).pathname;
 const deadlineMs = 20_000;
@@ -119,7 +120,56 @@ describe('the controller', { timeout: 3 * deadlineMs }, () => {
     // `text` rejects when a response breaks off instead of ending.
     expect((await ended).length).toBe(100);
   });
+
+  it('takes the tokens of ServiceAccounts that it made before it was started again', async () => {
+    const socketPath = join(directory, 'api.sock');
+    const flags = ['--api-socket', socketPath];
+    const accounts = '/api/v1/namespaces/default/serviceaccounts';
+    let answers: readonly Answer[] = [];
+    let token = '';
+    await runController({ port: 0, flags }, async (stop) => {
+      const admin = {
+        ...(await adminCredentials(join(directory, 'admin.kubeconfig'))),
+        socketPath,
+      };
+      await waitFor(
+        'the account',
+        async () => (await ask(admin, `${accounts}/default`)).code === 200,
+      );
+      ({ token } = (await ask(admin, `${accounts}/default/token`, '{"spec":{}}')).body.status);
+      const headers = { 'impersonate-user': 'jane' };
+      answers = [
+        await ask({ ...admin, headers }, '/orc/v1/tokens', '{}'),
+        await ask({ ...admin, headers }, '/api/v1/pods'),
+        await ask({ ...admin, headers }, '/apis'),
+      ];
+      stop();
+    });
+    expect(answers.map(({ code }) => code)).toEqual([400, 403, 200]);
+    await runController({ port: 0, flags }, async (stop) => {
+      const { ca, servername } = await adminCredentials(join(directory, 'admin.kubeconfig'));
+      const headers = { authorization: `Bearer ${token}` };
+      const self = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+      const bearer = { ca, servername, socketPath, headers };
+      answers = [await ask(bearer, self, '{}'), await ask(bearer, '/orc/v1/backup')];
+      stop();
+    });
+    const userInfo = { username: 'system:serviceaccount:default:default' };
+    expect(answers).toMatchObject([{ code: 201, body: { status: { userInfo } } }, { code: 401 }]);
+  });
 });
+
+type Answer = { readonly code: number | undefined; readonly body: ReturnType<typeof JSON.parse> };
+
+type Credentials = RequestOptions & { readonly headers?: Readonly<Record<string, string>> };
+
+async function ask(options: Credentials, path: string, body?: string): Promise<Answer> {
+  const method = body === undefined ? 'GET' : 'POST';
+  const headers = { ...options.headers, 'content-type': 'application/json' };
+  const sent = request({ ...options, path, method, headers, agent: false }).end(body);
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return { code: response.statusCode, body: JSON.parse(await text(response)) };
+}
 
 /** For a socket by its path, with the address that the certificate is for. */
 async function adminCredentials(kubeconfig: string) {

@@ -6,6 +6,7 @@ import { Event } from '../../../api/event.ts';
 import { Node } from '../../../api/node.ts';
 import { parseUpdate } from '../../../api/prepare.ts';
 import { ReplicaSet } from '../../../api/replica-set.ts';
+import { RoleBinding } from '../../../api/role-binding.ts';
 import { Secret } from '../../../api/secret.ts';
 import { Service, withClusterIp } from '../../../api/service.ts';
 import { errorsOf, stored, updateErrorsOf } from '../../support/parse.ts';
@@ -257,6 +258,47 @@ describe('a Service', () => {
   });
 });
 
+describe('a RoleBinding', () => {
+  const rbac = 'rbac.authorization.k8s.io';
+  const binding = (name: string, ...subjects: readonly object[]) => ({
+    metadata: { name },
+    roleRef: { kind: 'Role', name: 'r' },
+    subjects,
+  });
+
+  it.each<[string, object, readonly string[]]>([
+    ['names users by their group', { kind: 'User', name: 'jane', apiGroup: rbac }, []],
+    [
+      'names no accounts so',
+      { kind: 'ServiceAccount', name: 'ci', namespace: 'default', apiGroup: rbac },
+      [`subjects[0].apiGroup: Unsupported value: "${rbac}": supported values: ""`],
+    ],
+    [
+      'needs the namespace of an account',
+      { kind: 'ServiceAccount', name: 'ci' },
+      ['subjects[0].namespace: Required value'],
+    ],
+    [
+      'knows no namespace of a user',
+      { kind: 'User', name: 'ci', namespace: 'default' },
+      ['subjects[0].namespace: Forbidden: of ServiceAccounts only'],
+    ],
+  ])('%s', (_, subject, expected) => {
+    expect(errorsOf(RoleBinding, binding('web', subject))).toEqual(expected);
+  });
+
+  it('has a name that fits a path, and one role for good', () => {
+    expect(errorsOf(RoleBinding, binding('system:a:b'))).toEqual([]);
+    for (const name of ['a/b', 'a%b', '..', 'a\nb', 'x'.repeat(254)])
+      expect(errorsOf(RoleBinding, binding(name))).toHaveLength(1);
+    const previous = stored(RoleBinding, binding('web'));
+    const other = { ...binding('web'), roleRef: { kind: 'ClusterRole', name: 'r' } };
+    expect(updateErrorsOf(RoleBinding, other, previous)).toEqual([
+      expect.stringMatching(/^roleRef: Invalid value: .*: cannot change roleRef$/),
+    ]);
+  });
+});
+
 describe('a Secret', () => {
   it.each<[string, object, readonly string[]]>([
     ['may hold anything', { data: { k: 'eA==' } }, []],
@@ -274,6 +316,11 @@ describe('a Secret', () => {
       'is of a bounded size',
       { stringData: { k: 'x'.repeat(1_048_577) } },
       ['data: Too long: must have at most 1048576 bytes'],
+    ],
+    [
+      'is no token of a ServiceAccount that nobody fills in',
+      { type: 'kubernetes.io/service-account-token' },
+      ['type: "kubernetes.io/service-account-token" is not supported by orc yet'],
     ],
   ])('%s', (_, fields, expected) => {
     expect(errorsOf(Secret, { metadata, ...fields })).toEqual(expected);

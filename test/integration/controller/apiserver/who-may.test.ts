@@ -198,6 +198,11 @@ describe('a certificate', () => {
     const view = { kind: 'ClusterRole', name: 'view' };
     await make(bindingsHere, binding('staff', view, { kind: 'Group', name: 'staff' }));
     expect(await ask(jane, 'GET', `${here}/pods`)).toMatchObject({ code: 200 });
+    expect(await ask(jane, 'GET', here)).toMatchObject({ code: 200 });
+    expect((await ask(jane, 'GET', '/api/v1/namespaces/kube-system')).body.message).toBe(
+      'namespaces "kube-system" is forbidden: User "jane" cannot get resource "namespaces" in API group "" in the namespace "kube-system"',
+    );
+    expect(await ask(jane, 'GET', '/api/v1/namespaces')).toMatchObject({ code: 403 });
     expect(await ask(jane, 'GET', `${here}/secrets`)).toMatchObject({ code: 403 });
     expect(await ask(jane, 'DELETE', `${here}/pods`)).toMatchObject({ code: 403 });
   });
@@ -214,6 +219,64 @@ describe('a certificate', () => {
       expect(await ask(node, 'GET', path)).toMatchObject({ code: 403 });
     const self = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
     expect(await ask(node, 'POST', self, {})).toMatchObject({ code: 403 });
+  });
+});
+
+describe('pods/exec', () => {
+  it('is for who may get it: a role for pods is not enough', async () => {
+    const headers = { connection: 'Upgrade', upgrade: 'websocket' };
+    const exec = `${here}/pods/none/exec?command=ls`;
+    expect((await ask({ ...jane, headers }, 'GET', exec)).body.message).toBe(
+      'pods "none" is forbidden: User "jane" cannot get resource "pods/exec" in API group "" in the namespace "default"',
+    );
+    expect(await ask({ ...admin, headers }, 'GET', exec)).toMatchObject({ code: 404 });
+    await make(rolesHere, role('exec', { ...readPods, resources: ['pods/exec'] }));
+    const ref = { kind: 'Role', name: 'exec' };
+    await make(bindingsHere, binding('exec', ref, { kind: 'User', name: 'jane' }));
+    expect(await ask({ ...jane, headers }, 'GET', exec)).toMatchObject({ code: 404 });
+    const as = { ...headers, 'Impersonate-User': 'jo' };
+    expect(await ask({ ...admin, headers: as }, 'GET', exec)).toMatchObject({ code: 403 });
+    expect(await ask({ headers }, 'GET', exec)).toMatchObject({ code: 401 });
+  });
+});
+
+describe('reviews about others', () => {
+  const reviews = '/apis/authorization.k8s.io/v1';
+  const attributes = { namespace: 'default', verb: 'list', resource: 'pods' };
+
+  it('say what bindings give, also to groups alone', async () => {
+    const allowed = async (path: string, spec: object) =>
+      (await ask(admin, 'POST', `${reviews}/${path}`, { spec })).body.status;
+    const all = 'subjectaccessreviews';
+    const asStaff = { resourceAttributes: attributes, groups: ['staff'] };
+    expect(await allowed(all, asStaff)).toEqual({ allowed: true, reason: '' });
+    const log = { ...attributes, subresource: 'exec', verb: 'get' };
+    expect(await allowed(all, { ...asStaff, resourceAttributes: log })).toMatchObject({
+      allowed: false,
+    });
+    const nonResourceAttributes = { path: '/apis/apps/v1', verb: 'get' };
+    const groups = ['system:authenticated'];
+    expect(await allowed(all, { nonResourceAttributes, groups })).toMatchObject({ allowed: true });
+    const local = 'namespaces/default/localsubjectaccessreviews';
+    expect(await allowed(local, asStaff)).toMatchObject({ allowed: true });
+  });
+
+  it('are refused where they ask for nothing, or for two things', async () => {
+    const refused = async (path: string, spec: object) =>
+      (await ask(admin, 'POST', `${reviews}/${path}`, { spec })).body.details?.causes?.map(
+        ({ field }: { field: string }) => field,
+      );
+    const resourceAttributes = { ...attributes, namespace: 'other' };
+    expect(await refused('selfsubjectaccessreviews', {})).toEqual(['spec.resourceAttributes']);
+    expect(await refused('subjectaccessreviews', { resourceAttributes })).toEqual(['spec.user']);
+    const local = 'namespaces/default/localsubjectaccessreviews';
+    expect(await refused(local, { resourceAttributes, user: 'jane' })).toEqual([
+      'spec.resourceAttributes.namespace',
+    ]);
+    const selector = { ...attributes, labelSelector: { rawSelector: 'a=b' } };
+    expect(await refused('selfsubjectaccessreviews', { resourceAttributes: selector })).toEqual([
+      'spec.resourceAttributes.labelSelector',
+    ]);
   });
 });
 
