@@ -161,7 +161,9 @@ describe('the controller', { timeout: 3 * deadlineMs }, () => {
 
 type Answer = { readonly code: number | undefined; readonly body: ReturnType<typeof JSON.parse> };
 
-type Credentials = RequestOptions & { readonly headers?: Readonly<Record<string, string>> };
+type Credentials = Omit<RequestOptions, 'headers'> & {
+  readonly headers?: Readonly<Record<string, string>>;
+};
 
 async function ask(options: Credentials, path: string, body?: string): Promise<Answer> {
   const method = body === undefined ? 'GET' : 'POST';
