@@ -2,6 +2,7 @@ import { isObject } from '../../api/normalize.ts';
 import { StatusError } from '../../api/status.ts';
 import { readYaml } from '../../base/yaml-text.ts';
 import type { Call } from './call.ts';
+import { parseProtobuf, protobufType } from './protobuf-body.ts';
 import { badRequest } from './request-options.ts';
 
 export type Body = Pick<Call, 'body' | 'contentType' | 'query' | 'warn'>;
@@ -9,7 +10,7 @@ export type Body = Pick<Call, 'body' | 'contentType' | 'query' | 'warn'>;
 /** The body as plain data. JSON when the client doesn't say, as some send a body without a Content-Type. */
 export function parseBody(call: Body): unknown {
   const { contentType } = call;
-  if (contentType === 'application/vnd.kubernetes.protobuf') throw protobufRefused();
+  if (contentType === protobufType) return parseBinary(call);
   const yaml = isYaml(contentType);
   if (yaml || contentType === '' || contentType.endsWith('+json') || contentType === json)
     return parseText(call, textOf(call.body), yaml);
@@ -30,11 +31,12 @@ const json = 'application/json';
 const isYaml = (contentType: string) =>
   contentType === 'application/yaml' || contentType.endsWith('+yaml');
 
-const protobufRefused = () =>
-  new StatusError(
-    'UnsupportedMediaType',
-    'this server reads JSON and YAML, not Protobuf: with kubectl 1.32 or newer use `kubectl apply` or `kubectl create -f` instead of `kubectl create KIND`',
-  );
+function parseBinary(call: Body): unknown {
+  const value = parseProtobuf(call.body, (fault) => tell(call, fault));
+  // There may be JSON within.
+  keysIn(value, maxDepth);
+  return value;
+}
 
 function textOf(body: Buffer): string {
   try {
@@ -71,13 +73,17 @@ function keysIn(value: unknown, depth: number): number {
 const keysWritten = (text: string) => text.match(/[^\\]"\s*:/g)?.length ?? 0;
 
 /** JSON.parse takes the last value and says nothing. */
-function tellDoubleKeys({ query, warn }: Body, text: string): void {
-  const validation = query.get('fieldValidation');
-  if (validation === 'Ignore' || text.length > maxYaml) return;
+function tellDoubleKeys(call: Body, text: string): void {
+  if (call.query.get('fieldValidation') === 'Ignore' || text.length > maxYaml) return;
   const [fault] = readYaml(text).faults;
-  if (fault === undefined) return;
-  if (validation === 'Warn') warn(fault.message);
-  else throw badRequest(`the body of the request: ${fault.message}`);
+  if (fault !== undefined) tell(call, fault.message);
+}
+
+/** What would be lost: as strictly as the client wants it. */
+function tell({ query, warn }: Body, fault: string): void {
+  const validation = query.get('fieldValidation');
+  if (validation === 'Warn') warn(fault);
+  else if (validation !== 'Ignore') throw badRequest(`the body of the request: ${fault}`);
 }
 
 /** Reading YAML takes long: hundreds of times as long as JSON. In characters. */

@@ -300,7 +300,7 @@ describe('requests', () => {
     user = admin;
   });
 
-  it('that are too large, or Protobuf, or nowhere, get a Status', async () => {
+  it('that are too large, or Protobuf of no kind, or nowhere, get a Status', async () => {
     const large = { metadata: { name: 'large' }, data: { x: 'x'.repeat(3 * 1024 * 1024) } };
     expect(await call('POST', maps, large)).toMatchObject({
       code: 413,
