@@ -1,6 +1,6 @@
 import { apiVersionOf, type Kind, type Subresource } from '../../api/kind.ts';
 
-/** Plain discovery documents: what is there, under which names, with which verbs. Pure. */
+/** Discovery documents: what is there, under which names, with which verbs. Pure. */
 
 export const coreVersions = {
   kind: 'APIVersions',
@@ -10,13 +10,30 @@ export const coreVersions = {
 
 /** /apis */
 export function groupList(kinds: readonly Kind[]) {
-  const names = [...new Set(kinds.map(({ group }) => group))].filter((name) => name !== '').sort();
+  const groups = groupNames(kinds).filter((name) => name !== '');
   return {
     kind: 'APIGroupList',
     apiVersion: 'v1',
-    groups: names.map((name) => groupEntry(kinds, name)),
+    groups: groups.map((name) => groupEntry(kinds, name)),
   };
 }
+
+/** /api or /apis with all that is below, for who asks for it: the core group's name is "". KEP-3352. */
+export const aggregatedList = (kinds: readonly Kind[], version: string) => ({
+  kind: 'APIGroupDiscoveryList',
+  apiVersion: `apidiscovery.k8s.io/${version}`,
+  metadata: {},
+  items: groupNames(kinds).map((name) => ({
+    metadata: { name },
+    versions: groupEntry(kinds, name).versions.map(({ groupVersion, version }) => ({
+      version,
+      resources: kinds
+        .filter((kind) => apiVersionOf(kind) === groupVersion)
+        .map(aggregatedResource),
+      freshness: 'Current',
+    })),
+  })),
+});
 
 /** /apis/GROUP */
 export function groupDocument(kinds: readonly Kind[], group: string) {
@@ -35,6 +52,8 @@ export const resourceList = (kinds: readonly Kind[], groupVersion: string) => ({
 
 export const groupVersionsOf = (kinds: readonly Kind[]): readonly string[] =>
   [...new Set(kinds.map(apiVersionOf))].sort();
+
+const groupNames = (kinds: readonly Kind[]) => [...new Set(kinds.map(({ group }) => group))].sort();
 
 function groupEntry(kinds: readonly Kind[], name: string) {
   const versions = groupVersionsOf(kinds.filter(({ group }) => group === name)).map(
@@ -56,10 +75,23 @@ function resource(kind: Kind) {
   };
 }
 
+function aggregatedResource({ group, version, kind, ...rest }: Kind) {
+  const { plural, singular, verbs, shortNames, categories, namespaced } = rest;
+  const names = { resource: plural, singularResource: singular, shortNames, categories };
+  const responseKind = { group, version, kind };
+  return {
+    ...{ ...names, responseKind, scope: namespaced ? 'Namespaced' : 'Cluster', verbs },
+    subresources: rest.subresources.map((subresource) => {
+      const { verbs, ...other } = subresources[subresource];
+      return { subresource, responseKind: { ...responseKind, ...other }, verbs };
+    }),
+  };
+}
+
 const upgraded = (kind: string) => ({ kind, verbs: ['create', 'get'] });
 
 /** What is not as with the resource itself. */
-const subresources: Readonly<Record<Subresource, object>> = {
+const subresources: Readonly<Record<Subresource, Partial<Kind> & Pick<Kind, 'verbs'>>> = {
   status: { verbs: ['get', 'patch', 'update'] },
   scale: {
     ...{ group: 'autoscaling', version: 'v1', kind: 'Scale' },

@@ -76,7 +76,7 @@ declare module 'fastify' {
   }
 }
 
-type Exchange = Readonly<{ request: FastifyRequest; reply: FastifyReply }>;
+export type Exchange = Readonly<{ request: FastifyRequest; reply: FastifyReply }>;
 
 async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchange) {
   const { request, reply } = exchange;

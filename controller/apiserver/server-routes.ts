@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Kind } from '../../api/kind.ts';
 import { StatusError } from '../../api/status.ts';
 import * as discovery from './discovery.ts';
+import type { Exchange } from './fastify-app.ts';
 import { mediaTypes } from './media-type.ts';
 import { encodeOpenApiV2, openApiV2Type } from './openapi-v2.ts';
 import { openApiDocument, openApiIndex } from './openapi-v3.ts';
@@ -17,21 +18,50 @@ export function addVersionRoute(app: FastifyInstance): void {
 
 /** Documents about the API itself, made once: the kinds don't change while the server runs. */
 export function addDocumentRoutes(app: FastifyInstance, kinds: readonly Kind[]): void {
-  const serve = (url: string, document: unknown) => {
-    const text = JSON.stringify(document);
-    app.get(url, (_, reply) => reply.type('application/json').send(text));
+  const serve = (url: string, document: object, more: readonly Document[] = []) => {
+    const plain = documentOf('application/json', JSON.stringify(document));
+    app.get(url, (request, reply) => {
+      const accepted = (request.headers.accept ?? '').split(',').map(inOrder);
+      const asked = more.find(({ type }) => accepted.includes(inOrder(type)));
+      return sendDocument(asked ?? plain, { request, reply });
+    });
   };
-  serve('/api', discovery.coreVersions);
   const listed = [...kinds, ...usageKinds, ...reviewKinds];
-  serve('/apis', discovery.groupList(listed));
-  for (const group of new Set(listed.map((kind) => kind.group)))
-    if (group !== '') serve(`/apis/${group}`, discovery.groupDocument(listed, group));
+  const isCore = ({ group }: Kind) => group === '';
+  serve('/api', discovery.coreVersions, aggregated(listed.filter(isCore)));
+  const others = listed.filter((kind) => !isCore(kind));
+  serve('/apis', discovery.groupList(listed), aggregated(others));
+  for (const group of new Set(others.map((kind) => kind.group)))
+    serve(`/apis/${group}`, discovery.groupDocument(listed, group));
   for (const groupVersion of discovery.groupVersionsOf(listed))
     serve(groupVersionPath(groupVersion), discovery.resourceList(listed, groupVersion));
   for (const groupVersion of discovery.groupVersionsOf(kinds))
     serve(`/openapi/v3${groupVersionPath(groupVersion)}`, openApiDocument(kinds, groupVersion));
   serve('/openapi/v3', openApiIndex(kinds));
   addOpenApiV2(app, kinds);
+}
+
+/** The parameters of a media type come in any order. */
+const inOrder = (type: string) => type.replaceAll(' ', '').split(';').sort().join(';');
+
+const aggregated = (kinds: readonly Kind[]): readonly Document[] =>
+  ['v2', 'v2beta1'].map((v) => {
+    const type = `application/json;g=apidiscovery.k8s.io;v=${v};as=APIGroupDiscoveryList`;
+    return documentOf(type, JSON.stringify(discovery.aggregatedList(kinds, v)));
+  });
+
+type Document = ReturnType<typeof documentOf>;
+
+function documentOf(type: string, body: string | Buffer) {
+  const hash = createHash('sha256').update(body).digest('hex');
+  return { type, body: Buffer.from(body), etag: `"${hash.slice(0, 32)}"` };
+}
+
+/** Clients keep it, and ask whether it is still the same. */
+function sendDocument({ type, body, etag }: Document, { request, reply }: Exchange) {
+  reply.header('etag', etag).header('vary', 'Accept');
+  if (request.headers['if-none-match']?.includes(etag)) return reply.code(304).send();
+  return reply.type(type).send(body);
 }
 
 /** The API that orc is a subset of. */
@@ -51,12 +81,11 @@ const notAcceptable = () =>
   new StatusError('NotAcceptable', `only ${openApiV2Type} is there; for JSON see /openapi/v3`);
 
 function addOpenApiV2(app: FastifyInstance, kinds: readonly Kind[]): void {
-  const document = encodeOpenApiV2(kinds);
-  const etag = `"${createHash('sha256').update(document).digest('hex').slice(0, 32)}"`;
+  const document = documentOf(openApiV2Type, encodeOpenApiV2(kinds));
   app.get('/openapi/v2', (request, reply) => {
     const accepted = mediaTypes(request.headers.accept ?? '*/*').map(({ type }) => type);
     if (!accepted.includes(openApiV2Type.toLowerCase()) && !accepted.includes('*/*'))
       throw notAcceptable();
-    return reply.type(openApiV2Type).header('etag', etag).send(document);
+    return sendDocument(document, { request, reply });
   });
 }

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { kinds } from '../../../../api/kinds.ts';
-import { groupList, resourceList } from '../../../../controller/apiserver/discovery.ts';
+import {
+  aggregatedList,
+  groupList,
+  resourceList,
+} from '../../../../controller/apiserver/discovery.ts';
 import { encodeOpenApiV2 } from '../../../../controller/apiserver/openapi-v2.ts';
 import { openApiDocument, openApiIndex } from '../../../../controller/apiserver/openapi-v3.ts';
 
@@ -29,6 +33,30 @@ describe('discovery', () => {
       shortNames: ['deploy'],
       categories: ['all'],
     });
+  });
+
+  it('tells everything of a group at once', () => {
+    const { items } = JSON.parse(JSON.stringify(aggregatedList(kinds, 'v2')));
+    const of = (name: string) =>
+      items.find((item: { metadata: object }) =>
+        Object.is(Reflect.get(item.metadata, 'name'), name),
+      );
+    expect(of('')).toMatchObject({ versions: [{ version: 'v1', freshness: 'Current' }] });
+    expect(of('apps').versions[0].resources[1]).toMatchObject({
+      resource: 'deployments',
+      responseKind: { group: 'apps', version: 'v1', kind: 'Deployment' },
+      scope: 'Namespaced',
+      singularResource: 'deployment',
+      shortNames: ['deploy'],
+      subresources: expect.arrayContaining([
+        {
+          subresource: 'scale',
+          responseKind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+          verbs: ['get', 'patch', 'update'],
+        },
+      ]),
+    });
+    expect(of('').versions[0].resources[0]).toMatchObject({ scope: 'Cluster' });
   });
 });
 
