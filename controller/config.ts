@@ -20,6 +20,8 @@ export const controllerFlags = {
   ...etcdFlags,
   'api-address': text('HOST:PORT', 'HTTPS API', '0.0.0.0:6443').parsed(hostPort),
   'api-socket': text('PATH', 'HTTPS API on a unix socket as well'),
+  'max-requests-inflight': text('COUNT', 'reading requests at once', '400').whole(1),
+  'max-mutating-requests-inflight': text('COUNT', 'writing requests at once', '200').whole(1),
   'agent-address': text('HOST:PORT', 'gRPC for agents', '0.0.0.0:6444').parsed(hostPort),
   join: text('URL', "another controller's API, to join its cluster"),
   token: text('TOKEN', 'of `orc token create --controller`, for --join'),
@@ -40,7 +42,10 @@ export const controllerFlags = {
 
 type Given = ValuesOf<typeof controllerFlags>;
 
-export interface ControllerConfig extends Pick<Given, 'dataDir' | 'apiSocket' | 'logLevel'> {
+type Taken = 'dataDir' | 'apiSocket' | 'logLevel';
+type Limits = 'maxRequestsInflight' | 'maxMutatingRequestsInflight';
+
+export interface ControllerConfig extends Pick<Given, Taken | Limits> {
   /** undefined: the embedded store. */
   readonly etcd: EtcdConfig | undefined;
   /** undefined: 4000. */

@@ -184,6 +184,10 @@ async function openApi(parts: Parts): Promise<RunningApiServer> {
       tokens: serviceAccountTokens({ key: pki.ca.tokenKey, cache: rest.cache, clock, rng }),
       podAccess: dispatcher.podAccess,
       serviceCidr: config.network.serviceCidr,
+      requestLimits: {
+        readOnly: config.maxRequestsInflight,
+        mutating: config.maxMutatingRequestsInflight,
+      },
     },
     {
       tls: tlsOf(pki.identity),

@@ -6,6 +6,7 @@ import type { ApiServer, ApiServerDeps } from './call.ts';
 import { openChangeFeed } from './change-feed.ts';
 import { fastifyApp } from './fastify-app.ts';
 import { serveUpgrade } from './pod-upgrade.ts';
+import { openLimits, requestTimeoutMs } from './request-limits.ts';
 import { sharedEncoder } from './watch-events.ts';
 
 /** The HTTPS API. Nothing listens yet; `inject` works at once. */
@@ -19,7 +20,8 @@ export function buildApiServer(deps: ApiServerDeps) {
   // Every watch and every exec listens for it.
   setMaxListeners(0, closing.signal);
   const encodeShared = sharedEncoder();
-  const server: ApiServer = { ...deps, changes, encodeShared, closing: closing.signal };
+  const letIn = openLimits(deps);
+  const server: ApiServer = { ...deps, changes, encodeShared, letIn, closing: closing.signal };
   const app = fastifyApp(server);
   app.addHook('preClose', async () => {
     closing.abort();
@@ -84,6 +86,8 @@ const tlsOptions = (tls: TlsFiles): ServerOptions => ({
   // Finds clients that are gone without a word.
   keepAlive: true,
   keepAliveInitialDelay: 30_000,
+  // A request must be there whole by then.
+  requestTimeout: requestTimeoutMs,
   ALPNProtocols: ['http/1.1'],
 });
 

@@ -14,6 +14,7 @@ import type { UsageBoard } from '../usage-board.ts';
 import type { openChangeFeed } from './change-feed.ts';
 import { formatOf } from './media-type.ts';
 import { parseObjectBody } from './parse-body.ts';
+import type { openLimits, RequestLimits } from './request-limits.ts';
 import { asText, badRequest } from './request-options.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 import { encodeOne } from './table.ts';
@@ -33,6 +34,7 @@ export interface ApiServerDeps extends Base {
   readonly metrics: Metrics;
   /** Where Services get their addresses from: "10.96.0.0/16". */
   readonly serviceCidr: string;
+  readonly requestLimits: RequestLimits;
   /** Further routes, which see to their own authentication: joining, the dashboard. */
   readonly plugins?: readonly (FastifyPluginAsync | FastifyPluginCallback)[];
 }
@@ -71,6 +73,7 @@ export interface Streaming {
 export interface ApiServer extends ApiServerDeps {
   readonly changes: ReturnType<typeof openChangeFeed>;
   readonly encodeShared: SharedEncoder;
+  readonly letIn: ReturnType<typeof openLimits>;
   /** Aborts when the server closes: streams end then. */
   readonly closing: AbortSignal;
 }

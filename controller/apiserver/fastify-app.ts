@@ -1,11 +1,14 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { StatusError } from '../../api/status.ts';
 import type { User } from '../../api/user-info.ts';
+import { withDeadline } from '../../base/deadline.ts';
 import { authorize, authorizePath, roleAction } from './authorize.ts';
 import type { ApiServer, Call } from './call.ts';
+import { compressed } from './compress.ts';
 import { addHealthRoutes } from './health.ts';
 import { identify } from './identify.ts';
 import { addMetricsRoutes, addNodeProxyRoutes, countRequest } from './metrics-routes.ts';
+import { requestTimeoutMs } from './request-limits.ts';
 import { type ResourceRoute, routesOf } from './resource-routes.ts';
 import { reviewRoutes } from './review-routes.ts';
 import { addDocumentRoutes, addVersionRoute } from './server-routes.ts';
@@ -59,10 +62,11 @@ function addResourceRoute(app: FastifyInstance, route: ResourceRoute, server: Ap
   app.route({
     method: route.method,
     url: route.path,
-    onRequest: async (request) => {
+    onRequest: async (request, reply) => {
       request.user = identify(server, request.raw);
       const action = roleAction({ ...route, ...addressOf(request) }, queryOf(request));
       authorize(request.user, action, server.cache);
+      server.letIn(route, { request, reply });
     },
     handler: (request, reply) => respond(route, server, { request, reply }),
     onResponse: async (request, reply) => countRequest(server.metrics, route, { request, reply }),
@@ -85,7 +89,8 @@ async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchan
     user: request.user ?? identify(server, request.raw),
     warn: (text) => warnings.push(text),
   });
-  const outcome = await route.handle(call, server);
+  const limit = { clock: server.clock, ms: requestTimeoutMs, what: 'the request' };
+  const outcome = await withDeadline(limit, () => route.handle(call, server));
   if ('stream' in outcome) {
     reply.hijack();
     // It has no hooks from here on.
@@ -94,7 +99,8 @@ async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchan
     return;
   }
   if (warnings.length > 0) reply.header('warning', warnings.map(warningHeader));
-  return reply.code(outcome.code).type('application/json').send(outcome.body);
+  const body = await compressed(outcome.body, exchange);
+  return reply.code(outcome.code).type('application/json').send(body);
 }
 
 function callOf(

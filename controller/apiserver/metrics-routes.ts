@@ -5,6 +5,7 @@ import type { Metrics } from '../../base/metrics.ts';
 import { authorize } from './authorize.ts';
 import type { ApiServer } from './call.ts';
 import { identify } from './identify.ts';
+import { isWatch } from './request-limits.ts';
 import type { ResourceRoute } from './resource-routes.ts';
 
 const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
@@ -39,12 +40,12 @@ export function countRequest(
   { verb, kind, subresource }: ResourceRoute,
   { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
 ): void {
-  const isWatch = /[?&]watch=(true|1)/.test(request.url);
+  const watches = isWatch(request.raw);
   const resource = subresource === '' ? kind.plural : `${kind.plural}/${subresource}`;
-  const labels = { verb: isWatch ? 'watch' : verb, resource };
+  const labels = { verb: watches ? 'watch' : verb, resource };
   const code = reply.raw.statusCode;
   metrics.count('apiserver_request_total', 'Requests.', { ...labels, code });
-  if (isWatch || subresource === 'log') return;
+  if (watches || subresource === 'log') return;
   const seconds = reply.elapsedTime / 1000;
   metrics.observe('apiserver_request_duration_seconds', 'Of requests.', { labels, seconds });
 }

@@ -3,7 +3,7 @@ import { type MessageField, messages } from '../../api/generated/protobuf-messag
 import { own } from '../../api/normalize.ts';
 import { StatusError } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
-import { asText, badRequest } from './request-options.ts';
+import { asText } from './request-options.ts';
 
 export const protobufType = 'application/vnd.kubernetes.protobuf';
 
@@ -18,29 +18,26 @@ type TellUnknown = (what: string) => void;
  * UnsupportedMediaType for a kind that can't be sent so.
  */
 export function parseProtobuf(body: Buffer, tellUnknown: TellUnknown): Message {
+  const read = (name: string, bytes: Uint8Array) =>
+    readMessage(name, bytes, { name, depth: 0, tellUnknown }) as Message;
   try {
     if (!body.subarray(0, magic.length).equals(magic)) throw new Error('the first bytes are wrong');
-    const unknown = 'pkg.runtime.Unknown';
-    const envelope = readMessage(unknown, body.subarray(magic.length), { tellUnknown, depth: 0 });
-    return readObject(envelope as Partial<Record<string, string>>, tellUnknown);
+    const envelope: Envelope = read('pkg.runtime.Unknown', body.subarray(magic.length));
+    const { apiVersion = '', kind = '', raw = '', contentEncoding = '' } = envelope;
+    if (contentEncoding !== '') throw new Error(`its encoding is unknown: "${contentEncoding}"`);
+    const name = messageName(apiVersion, kind);
+    if (own(messages, name) === undefined) throw unknownKind(apiVersion, kind);
+    return { apiVersion, kind, ...read(name, Buffer.from(raw, 'base64')) };
   } catch (cause) {
     if (cause instanceof StatusError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    const message = `the body of the request is not valid Protobuf: ${why}`;
+    const message = `the body of the request is not valid Protobuf: ${(cause as Error).message}`;
     throw new StatusError('BadRequest', message, { cause });
   }
 }
 
 const magic = Buffer.from('k8s\0');
 
-function readObject(envelope: Partial<Record<string, string>>, tellUnknown: TellUnknown): Message {
-  const { apiVersion = '', kind = '', raw = '', contentEncoding = '' } = envelope;
-  if (contentEncoding !== '') throw badRequest(`unknown content encoding "${contentEncoding}"`);
-  const name = messageName(apiVersion, kind);
-  if (own(messages, name) === undefined) throw unknownKind(apiVersion, kind);
-  const bytes = Buffer.from(raw, 'base64');
-  return { apiVersion, kind, ...readFields(name, bytes, { tellUnknown, depth: 0 }) };
-}
+type Envelope = Partial<Record<'apiVersion' | 'kind' | 'raw' | 'contentEncoding', string>>;
 
 /** Every group has the first two, the table has them once. */
 function messageName(apiVersion: string, kind: string): string {
@@ -56,74 +53,65 @@ const unknownKind = (apiVersion: string, kind: string) =>
   );
 
 interface Reading {
-  readonly tellUnknown: TellUnknown;
+  /** Of the message, for what is told of it. */
+  readonly name: string;
   readonly depth: number;
+  readonly tellUnknown: TellUnknown;
 }
 
 /** More than any object has that isn't made up. */
 const maxDepth = 100;
 
 /** A message as its JSON, which is not always an object. */
-function readMessage(name: string, bytes: Uint8Array, { tellUnknown, depth }: Reading): unknown {
+function readMessage(name: string, bytes: Uint8Array, { depth, tellUnknown }: Reading): unknown {
   if (depth === maxDepth) throw new Error(`it is nested deeper than ${maxDepth}`);
-  const message = readFields(name, bytes, { tellUnknown, depth: depth + 1 });
+  const reading = { name, depth: depth + 1, tellUnknown };
+  const message = readFields(messages[name] ?? {}, bytes, reading);
   const asJson = own(otherJson, name);
   return asJson ? asJson(message) : message;
 }
 
-function readFields(name: string, bytes: Uint8Array, reading: Reading): Message {
+type Fields = Readonly<Record<number, MessageField>>;
+
+function readFields(fields: Fields, bytes: Uint8Array, reading: Reading): Message {
   const reader = new BinaryReader(bytes, decodeUtf8);
   const given = new Map<MessageField, unknown[]>();
   while (reader.pos < reader.len) {
     const [number, wireType] = reader.tag();
-    const field = messages[name]?.[number];
+    const field = fields[number];
     if (field === undefined) {
-      reading.tellUnknown(`unknown field ${number} of ${name} in the Protobuf body`);
+      reading.tellUnknown(`unknown field ${number} of ${reading.name} in the Protobuf body`);
       reader.skip(wireType, number);
     } else {
       const values = given.getOrInsertComputed(field, () => []);
-      readField(field, { reader, wireType, values, reading });
+      for (const value of readField(field, { reader, wireType, reading })) values.push(value);
     }
   }
   return Object.fromEntries([...given].flatMap(([field, values]) => jsonFields(field, values)));
 }
 
-interface Place {
-  readonly reader: BinaryReader;
-  readonly wireType: WireType;
-  /** What this field has been given so far. */
-  readonly values: unknown[];
-  readonly reading: Reading;
-}
+type Place = Readonly<{ reader: BinaryReader; wireType: WireType; reading: Reading }>;
 
-function readField([name, type, form]: MessageField, place: Place): void {
-  const { reader, wireType, values, reading } = place;
-  const scalar = own(scalars, type);
-  const expected = scalar?.wireType ?? WireType.LengthDelimited;
-  if (form === 'map') values.push(readEntry(type, reader.bytes(), reading));
-  else if (wireType === expected) values.push(readValue(type, reader, reading));
-  else if (form === 'list' && wireType === WireType.LengthDelimited) readPacked(type, place);
-  else throw new Error(`${name} has the wrong type`);
-}
-
-function readPacked(type: string, { reader, values, reading }: Place): void {
+/** One value, but for packed lists. */
+function readField([name, type, form]: MessageField, { reader, wireType, reading }: Place) {
+  const scalar = form === 'map' ? undefined : own(scalars, type);
+  const read = () => {
+    if (scalar) return scalar.read(reader);
+    return (form === 'map' ? readEntry : readMessage)(type, reader.bytes(), reading);
+  };
+  if (wireType === (scalar?.wireType ?? lengthDelimited)) return [read()];
+  if (form !== 'list' || wireType !== lengthDelimited)
+    throw new Error(`${name} has the wrong type`);
+  const packed = [];
   const end = reader.uint32() + reader.pos;
-  while (reader.pos < end) values.push(readValue(type, reader, reading));
+  while (reader.pos < end) packed.push(read());
+  return packed;
 }
-
-const readValue = (type: string, reader: BinaryReader, reading: Reading) =>
-  own(scalars, type)?.read(reader) ?? readMessage(type, reader.bytes(), reading);
 
 /** Keys are strings in all of Kubernetes. */
 function readEntry(type: string, bytes: Uint8Array, reading: Reading) {
-  const reader = new BinaryReader(bytes, decodeUtf8);
-  let key = '';
-  let value: unknown = '';
-  while (reader.pos < reader.len) {
-    const [number] = reader.tag();
-    if (number === 1) key = reader.string();
-    else value = readValue(type, reader, reading);
-  }
+  const fields: Fields = { 1: ['key', 'string'], 2: ['value', type] };
+  const { key = '', value = '' } = readFields(fields, bytes, reading);
   return [key, value] as const;
 }
 
@@ -143,9 +131,10 @@ interface Scalar {
 }
 
 const varint = WireType.Varint;
+const lengthDelimited = WireType.LengthDelimited;
 const scalars: Readonly<Record<string, Scalar>> = {
-  string: { wireType: WireType.LengthDelimited, read: (reader) => reader.string() },
-  bytes: { wireType: WireType.LengthDelimited, read: (reader) => base64(reader.bytes()) },
+  string: { wireType: lengthDelimited, read: (reader) => reader.string() },
+  bytes: { wireType: lengthDelimited, read: (reader) => base64(reader.bytes()) },
   bool: { wireType: varint, read: (reader) => reader.bool() },
   int32: { wireType: varint, read: (reader) => reader.int32() },
   int64: { wireType: varint, read: (reader) => Number(reader.int64()) },
@@ -162,8 +151,8 @@ const decodeUtf8 = (bytes: Uint8Array) => utf8.decode(bytes);
 const otherJson: Readonly<Record<string, (message: Message) => unknown>> = {
   'api.resource.Quantity': ({ string = '0' }) => string,
   'util.intstr.IntOrString': ({ type, intVal = 0, strVal = '' }) => (type === 1 ? strVal : intVal),
-  'meta.v1.Time': (time) => formatSeconds(time)?.concat('Z') ?? null,
-  'meta.v1.MicroTime': (time) => formatSeconds(time)?.concat(`.${micros(time)}Z`) ?? null,
+  'meta.v1.Time': (time) => formatSeconds(time),
+  'meta.v1.MicroTime': (time) => formatSeconds(time)?.replace('Z', `.${micros(time)}Z`) ?? null,
   'meta.v1.FieldsV1': ({ Raw }) => jsonIn(Raw),
   'pkg.runtime.RawExtension': ({ raw }) => jsonIn(raw),
   'authentication.v1.AttestationValue': ({ items = [] }) => items,
@@ -176,10 +165,8 @@ const otherJson: Readonly<Record<string, (message: Message) => unknown>> = {
 };
 
 /** No field at all is Go's zero time. */
-function formatSeconds({ seconds, nanos }: Message): string | undefined {
-  if (seconds === undefined && nanos === undefined) return undefined;
-  return formatTime(Number(seconds ?? 0) * 1000).slice(0, -1);
-}
+const formatSeconds = (time: Message): string | null =>
+  Object.keys(time).length === 0 ? null : formatTime(Number(time.seconds ?? 0) * 1000);
 
 const micros = ({ nanos }: Message) =>
   String(Math.trunc(Number(nanos ?? 0) / 1000)).padStart(6, '0');

@@ -1,8 +1,9 @@
 import { checkShape } from '../../api/check-shape.ts';
+import * as field from '../../api/field-error.ts';
 import { fieldPath } from '../../api/field-error.ts';
 import { fillDefaults, isObject, normalize, pruneUnknown } from '../../api/normalize.ts';
 import * as s from '../../api/schema.ts';
-import { StatusError } from '../../api/status.ts';
+import { invalid, StatusError } from '../../api/status.ts';
 import type { DeleteOptions } from '../store/objects.ts';
 import type { Call } from './call.ts';
 
@@ -23,24 +24,45 @@ const listFields = {
 
 export type ListOptions = s.ObjectOf<typeof listFields>;
 
-export const listOptions = (query: URLSearchParams): ListOptions => read(listFields, query);
+/** Kubernetes' rules and words: clients know by Invalid that they must ask in another way. */
+export function listOptions(query: URLSearchParams): ListOptions {
+  const options = read(listFields, query);
+  const { resourceVersion, resourceVersionMatch: match } = options;
+  if (query.has('sendInitialEvents')) throw notSo('sendInitialEvents is forbidden for list');
+  if (match !== undefined && resourceVersion === '')
+    throw notSo('resourceVersionMatch is forbidden unless resourceVersion is provided');
+  if (match !== undefined && options.continue !== '')
+    throw notSo('resourceVersionMatch is forbidden with continue');
+  if (match === 'Exact' && resourceVersion === '0')
+    throw notSo('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+  return options;
+}
 
 const watchFields = {
+  ...listFields,
   allowWatchBookmarks: s.bool().default(false),
   /** undefined: the server chooses. */
   timeoutSeconds: s.long({ min: 0 }),
-  /** First the state as ADDED events, then a bookmark that says so (WatchList). */
-  sendInitialEvents: s.bool().default(false),
-  resourceVersionMatch,
+  /** First the state as ADDED events, then a bookmark that says so (WatchList). undefined: as the resourceVersion is. */
+  sendInitialEvents: s.bool(),
 };
 
 export type WatchOptions = s.ObjectOf<typeof watchFields>;
 
 export function watchOptions(query: URLSearchParams): WatchOptions {
   const options = read(watchFields, query);
-  if (options.sendInitialEvents && options.resourceVersionMatch !== 'NotOlderThan')
-    throw badRequest('sendInitialEvents needs resourceVersionMatch=NotOlderThan');
+  const { sendInitialEvents, resourceVersionMatch: match } = options;
+  if (sendInitialEvents !== undefined && match !== 'NotOlderThan')
+    throw notSo('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+  if (sendInitialEvents === undefined && match !== undefined)
+    throw notSo('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
   return options;
+}
+
+/** The sentence begins with the option. */
+function notSo(why: string): StatusError {
+  const error = field.forbidden(fieldPath(why.split(' ')[0]), why);
+  return invalid({ group: 'meta.k8s.io', kind: 'ListOptions', plural: '' }, '', [error]);
 }
 
 const dryRun = s.list(s.str({ values: ['All'] }));

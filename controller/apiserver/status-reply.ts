@@ -1,4 +1,5 @@
 import { type StatusDetails, StatusError } from '../../api/status.ts';
+import { DeadlineExceeded } from '../../base/deadline.ts';
 import { StoreError } from '../store/store.ts';
 import type { Answer } from './call.ts';
 
@@ -23,6 +24,7 @@ export const noSuchPath = (): StatusError =>
 export function toStatusError(error: unknown): StatusError {
   if (error instanceof StatusError) return error;
   if (error instanceof StoreError) return fromStore(error);
+  if (error instanceof DeadlineExceeded) return timedOut(error);
   return fromFastify(error) ?? new StatusError('InternalError', 'internal error', { cause: error });
 }
 
@@ -31,6 +33,9 @@ const fromStore = (cause: StoreError) =>
     cause,
     details: { retryAfterSeconds: 1 },
   });
+
+const timedOut = (cause: DeadlineExceeded) =>
+  new StatusError('Timeout', `Timeout: ${cause.message}`, { cause });
 
 function fromFastify(cause: unknown): StatusError | undefined {
   if (!(cause instanceof Error) || !('code' in cause)) return undefined;

@@ -7,7 +7,7 @@ import { openEventStream } from './event-stream.ts';
 import { awaitFresh, parseRevision } from './freshness.ts';
 import { concerns } from './list-page.ts';
 import { formatOf } from './media-type.ts';
-import { listOptions, watchOptions } from './request-options.ts';
+import { watchOptions } from './request-options.ts';
 import { selectionOf } from './selection.ts';
 import { statusOf } from './status-reply.ts';
 import * as events from './watch-events.ts';
@@ -16,13 +16,11 @@ type Watch = Awaited<ReturnType<typeof openWatch>>;
 
 /** Reads the request and waits for its revision; what fails here is still an ordinary answer. */
 export async function openWatch(call: Call, deps: ApiServer) {
-  const list = listOptions(call.query);
-  const { resourceVersion } = list;
   const options = watchOptions(call.query);
   const format = formatOf(call.accept, call.query);
-  const selects = selectionOf(call.kind, list);
-  await awaitFresh(deps, resourceVersion);
-  return { call, options, format, selects, resourceVersion };
+  const selects = selectionOf(call.kind, options);
+  await awaitFresh(deps, options.resourceVersion);
+  return { call, options, format, selects };
 }
 
 /** Streams until the client hangs up, the time is over, the client reads too slowly, or the server closes. */
@@ -58,15 +56,18 @@ function timeoutMs({ options }: Watch, { rng }: ApiServer): number {
 
 /** What happened before now: the state as it is, or the changes since the given revision. False: too old. */
 function sendBacklog(watch: Watch, { cache, clock }: ApiServer, send: Send): boolean {
-  const { call, format, selects, resourceVersion, options } = watch;
+  const { call, format, selects, options } = watch;
+  const { resourceVersion, sendInitialEvents } = options;
   const encoding = { kind: call.kind, format, now: clock.now() };
-  if (options.sendInitialEvents || resourceVersion === '' || resourceVersion === '0') {
+  const startsAnywhere = resourceVersion === '' || resourceVersion === '0';
+  if (sendInitialEvents ?? startsAnywhere) {
     for (const object of cache.list(call.kind, call.namespace || undefined))
       if (selects(object)) send(events.encodeEvent({ type: 'ADDED', object }, encoding));
-    if (options.sendInitialEvents)
+    if (sendInitialEvents && options.allowWatchBookmarks)
       send(events.encodeBookmark(encoding, cache.revision, events.initialEventsEnd));
     return true;
   }
+  if (startsAnywhere) return true;
   const missed = cache.changesSince(parseRevision(resourceVersion));
   if (missed === undefined) {
     send(events.encodeError(statusOf(tooOld(resourceVersion, cache.revision))));

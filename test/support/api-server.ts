@@ -10,6 +10,7 @@ import { systemRng } from '../../base/rng.ts';
 import type { ApiServerDeps } from '../../controller/apiserver/call.ts';
 import { serviceAccountTokens } from '../../controller/apiserver/service-account-tokens.ts';
 import { deriveKey, exportKey, newKey } from '../../controller/auth/key-pair.ts';
+import type { RequestLimits } from '../../controller/apiserver/request-limits.ts';
 import type { PodAccess } from '../../controller/pod-access.ts';
 import { sharedIndexes } from '../../controller/store/indexes.ts';
 import { startCache } from '../../controller/store/object-cache.ts';
@@ -34,6 +35,7 @@ export interface ApiWorldOptions {
   readonly usage?: UsageBoard;
   readonly clock?: Clock;
   readonly rememberedChanges?: number;
+  readonly requestLimits?: RequestLimits;
 }
 
 export const admin: User = { name: 'admin', groups: ['system:masters'] };
@@ -71,6 +73,7 @@ export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWo
       tokens: serviceAccountTokens({ key: await tokenKey(), cache: running.cache, ...base }),
       podAccess: options.podAccess ?? noPodAccess,
       serviceCidr: '10.96.0.0/16',
+      requestLimits: options.requestLimits ?? { readOnly: 400, mutating: 200 },
     },
     close: async () => {
       await running.stop();

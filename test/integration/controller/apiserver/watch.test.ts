@@ -69,6 +69,14 @@ const relabel = (name: string, labels: Record<string, string>) =>
     metadata: { ...map.metadata, labels },
   }));
 
+/** Whoever begins to watch meanwhile sees at least one. */
+async function repeatUntil(waiting: { readonly isOver: boolean }, change: () => Promise<unknown>) {
+  while (!waiting.isOver) {
+    await change();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 const remove = (name: string) => world.objects.delete(ConfigMap, { namespace: 'default', name });
 
 describe('a watch', () => {
@@ -120,6 +128,24 @@ describe('a watch', () => {
         object: { metadata: { annotations: { 'k8s.io/initial-events-end': 'true' } } },
       },
     ]);
+  });
+
+  it('ends the state with a bookmark only for those who take bookmarks', async () => {
+    const query = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&timeoutSeconds=1';
+    const seen = await events(`${query}&fieldSelector=metadata.name%3Dmany-1`, 2);
+    expect(brief(seen)).toEqual(['ADDED many-1']);
+  });
+
+  it('leaves the state out when asked to', async () => {
+    const query = 'sendInitialEvents=false&resourceVersionMatch=NotOlderThan&timeoutSeconds=3';
+    for (const version of ['', '0']) {
+      const watching = events(`${query}&resourceVersion=${version}`, 1);
+      const waiting = { isOver: false };
+      const created = repeatUntil(waiting, () => relabel('many-2', { now: String(Math.random()) }));
+      expect(brief(await watching), version).toEqual(['MODIFIED many-2']);
+      waiting.isOver = true;
+      await created;
+    }
   });
 
   it('ends when its time is over', async () => {

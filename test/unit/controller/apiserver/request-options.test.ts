@@ -105,10 +105,48 @@ describe('listOptions and watchOptions', () => {
     expect(() => listOptions(query(text))).toThrow(why);
   });
 
-  it('want to know from which state on initial events are sent', () => {
-    expect(() => watchOptions(query('sendInitialEvents=true'))).toThrow(/NotOlderThan/);
-    expect(
-      watchOptions(query('sendInitialEvents=true&resourceVersionMatch=NotOlderThan')),
-    ).toMatchObject({ sendInitialEvents: true });
+  it.each([
+    ['resourceVersionMatch=Exact', 'resourceVersionMatch is forbidden unless resourceVersion is'],
+    [
+      'resourceVersionMatch=NotOlderThan&resourceVersion=7&continue=x',
+      'resourceVersionMatch is forbidden with continue',
+    ],
+    [
+      'resourceVersionMatch=Exact&resourceVersion=0',
+      'resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
+    ],
+    ['sendInitialEvents=false', 'sendInitialEvents is forbidden for list'],
+  ])('allow no list with %s', (text, why) => {
+    expect(() => listOptions(query(text))).toThrow(expect.objectContaining({ reason: 'Invalid' }));
+    expect(() => listOptions(query(text))).toThrow(why);
+  });
+
+  it.each([
+    ['sendInitialEvents=true', 'sendInitialEvents: Forbidden: sendInitialEvents requires setting'],
+    ['sendInitialEvents=false', 'requires setting resourceVersionMatch to NotOlderThan'],
+    ['sendInitialEvents=true&resourceVersionMatch=Exact', 'requires setting'],
+    [
+      'resourceVersionMatch=NotOlderThan&resourceVersion=7',
+      'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch',
+    ],
+  ])('allow no watch with %s', (text, why) => {
+    expect(() => watchOptions(query(text))).toThrow(expect.objectContaining({ reason: 'Invalid' }));
+    expect(() => watchOptions(query(text))).toThrow(why);
+  });
+
+  it.each([
+    ['listOptions', listOptions, 'resourceVersionMatch=Exact&resourceVersion=7'],
+    ['listOptions', listOptions, 'resourceVersionMatch=NotOlderThan&resourceVersion=0'],
+    ['listOptions', listOptions, 'continue=x&limit=5'],
+    ['watchOptions', watchOptions, 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan'],
+    [
+      'watchOptions',
+      watchOptions,
+      'sendInitialEvents=false&resourceVersionMatch=NotOlderThan&resourceVersion=7',
+    ],
+  ])('%s allow %s', (_, read, text) => {
+    expect(read(query(text))).toMatchObject(
+      text.includes('Match=') ? { resourceVersionMatch: /Match=(\w+)/.exec(text)?.[1] } : {},
+    );
   });
 });
