@@ -17,6 +17,8 @@ export interface TlsWorld extends ApiWorld {
   readonly port: number;
   readonly dir: string;
   readonly kubeconfig: string;
+  /** Once `api` is closed: the same at the same port, as a controller that was started again. */
+  reopen(): Promise<RunningApiServer>;
 }
 
 export async function openTlsWorld(options: ApiWorldOptions = {}): Promise<TlsWorld> {
@@ -29,7 +31,9 @@ export async function openTlsWorld(options: ApiWorldOptions = {}): Promise<TlsWo
     ...options,
   });
   const tls = { key: serving.key, cert: serving.certificate, ca: ca.certificate };
-  const api = await serveApi(world.deps, { tls, listeners: [{ host: '127.0.0.1', port: 0 }] });
+  const serve = (port: number) =>
+    serveApi(world.deps, { tls, listeners: [{ host: '127.0.0.1', port }] });
+  const api = await serve(0);
   const port = api.ports[0] ?? 0;
   const kubeconfig = join(dir, 'kubeconfig');
   const server = `https://127.0.0.1:${port}`;
@@ -39,5 +43,5 @@ export async function openTlsWorld(options: ApiWorldOptions = {}): Promise<TlsWo
     await world.close();
     await rm(dir, { recursive: true, force: true });
   };
-  return { ...world, api, ca, port, dir, kubeconfig, close };
+  return { ...world, api, ca, port, dir, kubeconfig, reopen: () => serve(port), close };
 }
