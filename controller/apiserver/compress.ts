@@ -11,9 +11,12 @@ const minLength = 128 * 1024;
  */
 export async function compressed(body: string, { request, reply }: Exchange) {
   const { 'accept-encoding': accepted = '' } = request.headers;
-  if (body.length < minLength || !/\bgzip\b(?!\s*;\s*q=0)/.test(String(accepted))) return body;
+  if (body.length < minLength || !takesGzip.test(String(accepted))) return body;
   reply.header('content-encoding', 'gzip').header('vary', 'Accept-Encoding');
   return compress(body, { level: 1 });
 }
+
+/** Weighed with 0 it is refused. */
+const takesGzip = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/;
 
 const compress = promisify(gzip);

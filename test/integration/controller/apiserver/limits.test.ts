@@ -139,9 +139,10 @@ describe('a large answer', () => {
     for (const name of ['a', 'b']) await addMap(world, name, data);
     const whole = await get(maps, 'identity');
     expect(whole.isZipped).toBe(false);
-    for (const encoding of ['gzip', 'deflate, gzip;q=1.0, *;q=0.5'])
+    for (const encoding of ['gzip', 'gzip;q=0.5, br', 'deflate, gzip;q=1.0, *;q=0.5'])
       expect(await get(maps, encoding)).toEqual({ isZipped: true, text: whole.text });
-    for (const encoding of ['', 'br', 'gzip;q=0']) expect(await get(maps, encoding)).toEqual(whole);
+    for (const encoding of ['', 'br', 'gzip;q=0', 'gzip; q=0.0, br'])
+      expect(await get(maps, encoding)).toEqual(whole);
     expect(await get(`${maps}/a`, 'gzip')).toMatchObject({ isZipped: false });
     const watched = await get(`${maps}?watch=1&timeoutSeconds=1`, 'gzip');
     expect(watched.isZipped).toBe(false);
