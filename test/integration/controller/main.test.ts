@@ -132,10 +132,12 @@ describe('the controller', { timeout: 3 * deadlineMs }, () => {
         ...(await adminCredentials(join(directory, 'admin.kubeconfig'))),
         socketPath,
       };
-      await waitFor(
-        'the account',
-        async () => (await ask(admin, `${accounts}/default`)).code === 200,
-      );
+      const made = [
+        `${accounts}/default`,
+        '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/system:discovery',
+      ];
+      for (const path of made)
+        await waitFor(path, async () => (await ask(admin, path)).code === 200);
       ({ token } = (await ask(admin, `${accounts}/default/token`, '{"spec":{}}')).body.status);
       const headers = { 'impersonate-user': 'jane' };
       answers = [
