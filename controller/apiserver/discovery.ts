@@ -47,7 +47,9 @@ export const resourceList = (kinds: readonly Kind[], groupVersion: string) => ({
   groupVersion,
   resources: kinds
     .filter((kind) => apiVersionOf(kind) === groupVersion)
-    .flatMap((kind) => [resource(kind), ...kind.subresources.map((sub) => subresource(kind, sub))]),
+    .flatMap((kind) => [resource(kind), ...kind.subresources.map((sub) => subresource(kind, sub))])
+    // By name: the order in which `kubectl get all` prints kinds.
+    .sort((a, b) => (a.name < b.name ? -1 : 1)),
 });
 
 export const groupVersionsOf = (kinds: readonly Kind[]): readonly string[] =>
