@@ -66,7 +66,9 @@ export function writeReferences<F extends Fields>(
   { kind, object }: Member<F>,
   ownerReferences: readonly OwnerReference[],
 ) {
-  const metadata = { ...object.metadata, ownerReferences };
+  const { ownerReferences: _, ...rest } = object.metadata;
+  // Who has none is an orphan, with no list at all: as in Kubernetes.
+  const metadata = ownerReferences.length > 0 ? { ...rest, ownerReferences } : rest;
   return objects.update(kind, { ...object, metadata }, 'main');
 }
 
