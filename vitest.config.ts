@@ -43,6 +43,7 @@ export default defineConfig({
       project('unit', 5_000, true),
       project('contract', 20_000, true),
       project('integration', 30_000, true),
+      project('conformance', 60_000, true),
       project('linux', 60_000, false),
       sanitised(project('sanitised', 60_000, false)),
       project('e2e', 180_000, false),

@@ -6,22 +6,23 @@ import type { User } from '../../api/user-info.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { openMetrics } from '../../base/metrics.ts';
-import { systemRng } from '../../base/rng.ts';
+import { type Rng, systemRng } from '../../base/rng.ts';
 import type { ApiServerDeps } from '../../controller/apiserver/call.ts';
+import type { RequestLimits } from '../../controller/apiserver/request-limits.ts';
 import { serviceAccountTokens } from '../../controller/apiserver/service-account-tokens.ts';
 import { deriveKey, exportKey, newKey } from '../../controller/auth/key-pair.ts';
-import type { RequestLimits } from '../../controller/apiserver/request-limits.ts';
 import type { PodAccess } from '../../controller/pod-access.ts';
 import { sharedIndexes } from '../../controller/store/indexes.ts';
 import { startCache } from '../../controller/store/object-cache.ts';
 import { objectCodec } from '../../controller/store/object-codec.ts';
 import { openObjects } from '../../controller/store/object-store.ts';
-import type { Cache, Objects } from '../../controller/store/objects.ts';
+import type { Cache, Index, Objects } from '../../controller/store/objects.ts';
 import { secretBox } from '../../controller/store/secret-box.ts';
+import type { Store } from '../../controller/store/store.ts';
 import { openUsageBoard, type UsageBoard } from '../../controller/usage-board.ts';
 import { openMemoryStore } from '../contract/fakes/memory-store.ts';
 
-/** What an API server needs, on a memory store, with the namespace `default`. */
+/** What an API server needs, on a memory store unless another is given, with the namespace `default`. */
 export interface ApiWorld {
   readonly deps: ApiServerDeps;
   readonly objects: Objects;
@@ -34,24 +35,27 @@ export interface ApiWorldOptions {
   readonly authenticate?: (request: IncomingMessage) => User | undefined;
   readonly usage?: UsageBoard;
   readonly clock?: Clock;
+  readonly rng?: Rng;
   readonly rememberedChanges?: number;
   readonly requestLimits?: RequestLimits;
+  /** Closed with the world. */
+  readonly store?: Store;
+  readonly indexes?: readonly Index[];
 }
 
 export const admin: User = { name: 'admin', groups: ['system:masters'] };
 
 export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWorld> {
   const clock = options.clock ?? systemClock();
-  const { rememberedChanges = 1_000 } = options;
-  const base = { clock, rng: systemRng(), log: silentLog };
-  const store = openMemoryStore();
+  const { rememberedChanges = 1_000, store = openMemoryStore(), indexes = sharedIndexes } = options;
+  const base = { clock, rng: options.rng ?? systemRng(), log: silentLog };
   const codec = objectCodec(secretBox(base.rng.bytes(32), base.rng));
   const running = await startCache({
     ...base,
     store,
     codec,
     kinds,
-    indexes: sharedIndexes,
+    indexes,
     rememberedChanges,
   });
   const objects = openObjects({ ...base, store, codec });

@@ -35,6 +35,7 @@ export interface KubectlOptions {
   /** Also where kubectl keeps what it discovers. */
   readonly cacheDir: string;
   readonly input?: string | Buffer;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** One that runs until it is stopped: a watch. */
@@ -57,10 +58,11 @@ export function runKubectl(
 export function startKubectl(
   { path }: Kubectl,
   args: readonly string[],
-  { kubeconfig, cacheDir, input }: KubectlOptions,
+  { kubeconfig, cacheDir, input, env }: KubectlOptions,
 ): RunningKubectl {
   const child = spawn(path, ['--kubeconfig', kubeconfig, '--cache-dir', cacheDir, ...args], {
-    env: { PATH: process.env.PATH, HOME: cacheDir },
+    // It lives too briefly for collecting garbage to pay.
+    env: { PATH: process.env.PATH, HOME: cacheDir, GOGC: 'off', ...env },
   });
   const out: Buffer[] = [];
   const err: Buffer[] = [];

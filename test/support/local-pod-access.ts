@@ -4,7 +4,12 @@ import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import type { ExecStream } from '../../api/exec-stream.ts';
 import { StatusError } from '../../api/status.ts';
-import type { PodAccess, PodExecRequest } from '../../controller/pod-access.ts';
+import type {
+  PodAccess,
+  PodExecRequest,
+  PodLogOptions,
+  PodTarget,
+} from '../../controller/pod-access.ts';
 import { noPodAccess } from './api-server.ts';
 
 /**
@@ -19,17 +24,21 @@ export interface LocalPodAccess extends PodAccess {
 export interface Seen {
   /** Of terminals: "80x24". */
   readonly sizes: string[];
+  readonly logs: { readonly pod: PodTarget; readonly options: PodLogOptions }[];
   outputBytes: number;
   /** How often it asked for output to wait, once there was some. */
   pauses: number;
 }
 
 export function localPodAccess(): LocalPodAccess {
-  const seen: Seen = { sizes: [], outputBytes: 0, pauses: 0 };
+  const seen: Seen = { sizes: [], logs: [], outputBytes: 0, pauses: 0 };
   return {
     ...noPodAccess,
     seen,
-    logs: async (_, { tailLines = 3 }) => lines(tailLines),
+    logs: async (pod, options) => {
+      seen.logs.push({ pod, options });
+      return lines(options.tailLines ?? 3);
+    },
     exec: async (_, request, signal) => {
       if (request.size) seen.sizes.push(`${request.size.columns}x${request.size.rows} at once`);
       return run(request, seen, signal);

@@ -5,6 +5,7 @@ import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
 import { parseObject } from '../../api/prepare.ts';
 import type { Fields } from '../../api/schema.ts';
+import type { Base } from '../../base/base.ts';
 import { formatMicroTime, formatTime, systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { admitting } from '../../controller/admission/admit.ts';
@@ -17,7 +18,7 @@ import { keyOf } from '../../controller/store/keys.ts';
 import { startCache } from '../../controller/store/object-cache.ts';
 import { objectCodec } from '../../controller/store/object-codec.ts';
 import { openObjects } from '../../controller/store/object-store.ts';
-import type { Cache, Objects } from '../../controller/store/objects.ts';
+import type { Cache, Objects, TiedObjects } from '../../controller/store/objects.ts';
 import { runLoops } from '../../controller/store/run-loops.ts';
 import { secretBox } from '../../controller/store/secret-box.ts';
 import { openMemoryStore } from '../contract/fakes/memory-store.ts';
@@ -54,23 +55,24 @@ export async function startTestCluster(): Promise<TestCluster> {
   const log = silentLog;
   const store = openMemoryStore();
   const codec = objectCodec(secretBox(rng.bytes(32), rng));
-  const { loops, indexes } = controllerLoops(kinds);
+  const stored = openObjects({ store, codec, clock, rng });
+  const work = clusterWork();
   const { cache, stop: stopCache } = await startCache({
     store,
     codec,
     kinds,
-    indexes: [...sharedIndexes, ...indexes],
+    indexes: work.indexes,
     clock,
     rng,
     log,
   });
-  const stored = openObjects({ store, codec, clock, rng });
-  const objects = admitting({ objects: stored, cache, kinds });
-  await ensureFirstObjects(objects);
-  const recordEvent = eventRecorder({ objects, cache, clock, log });
-  const deps = { objects, cache, kinds, clock, rng, log, recordEvent };
-  const running = runLoops([...loops, schedulerLoop], deps);
-  const agents = pretendAgents({ objects, cache });
+  const {
+    objects,
+    agents,
+    stop: stopWork,
+  } = await work.start({
+    ...{ objects: stored, cache, clock, rng, log },
+  });
 
   const eventually = async <T>(holds: () => T | undefined | false): Promise<T> => {
     const found = () => {
@@ -108,12 +110,30 @@ export async function startTestCluster(): Promise<TestCluster> {
     hear: (node) => agents.hear(node),
     eventually,
     async stop() {
-      await running.stop();
-      await agents.stop();
+      await stopWork();
       await stopCache();
       await store.close();
     },
   };
+}
+
+/** Every loop, agents that only pretend, and the indexes that a cache must have for them. */
+export function clusterWork() {
+  const { loops, indexes } = controllerLoops(kinds);
+  const start = async (given: Base & { readonly objects: TiedObjects; readonly cache: Cache }) => {
+    const objects = admitting({ ...given, kinds });
+    await ensureFirstObjects(objects);
+    const deps = { ...given, objects };
+    const recordEvent = eventRecorder(deps);
+    const running = runLoops([...loops, schedulerLoop], { ...deps, kinds, recordEvent });
+    const agents = pretendAgents(deps);
+    const stop = async () => {
+      await running.stop();
+      await agents.stop();
+    };
+    return { objects, agents, recordEvent, stop };
+  };
+  return { indexes: [...sharedIndexes, ...indexes], start };
 }
 
 /** Marks the pods of its nodes ready, ends those that terminate, renews leases. */
@@ -216,6 +236,10 @@ function markRunning(objects: Objects, pod: Pod) {
     if (stored.status.phase !== 'Pending') return undefined;
     const others = (stored.status.conditions ?? []).filter(({ type }) => type !== 'Ready');
     const ready = { type: 'Ready', status: 'True', lastTransitionTime: now } as const;
+    const containerStatuses = stored.spec.containers.map(({ name, image }) => ({
+      ...{ name, image, imageID: '', restartCount: 0, ready: true, started: true },
+      ...{ state: { running: { startedAt: now } }, lastState: {} },
+    }));
     const podIP = `10.244.0.${nextAddress++ % 250}`;
     return {
       ...stored,
@@ -224,6 +248,7 @@ function markRunning(objects: Objects, pod: Pod) {
         phase: 'Running' as const,
         podIP,
         conditions: [...others, ready],
+        containerStatuses,
       },
     };
   });
