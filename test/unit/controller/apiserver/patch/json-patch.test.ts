@@ -59,13 +59,83 @@ describe('a JSON patch', () => {
     expect(object).toEqual(before);
   });
 
-  it('cannot reach what all objects share', () => {
-    const patch = [{ op: 'add', path: '/__proto__/polluted', value: true }];
-    try {
-      applyJsonPatch({}, patch);
-    } catch (error) {
-      expect(error).toMatchObject({ reason: 'Invalid' });
-    }
-    expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
+  it.each<[string, object]>([
+    ['adds below it', { op: 'add', path: '/__proto__/polluted', value: true }],
+    ['adds to what is inherited', { op: 'add', path: '/toString/polluted', value: true }],
+    ['adds to what a list inherits', { op: 'add', path: '/list/push/polluted', value: true }],
+    ['replaces in what is inherited', { op: 'replace', path: '/toString/call', value: 1 }],
+    ['takes it out', { op: 'move', from: '/__proto__', path: '/a' }],
+    ['copies it', { op: 'copy', from: '/constructor', path: '/a' }],
+    ['puts the whole into itself', { op: 'move', from: '', path: '/a' }],
+    ['removes it', { op: 'remove', path: '/list/length' }],
+    ['tests it', { op: 'test', path: '/constructor/name', value: 'Object' }],
+  ])('cannot reach what all objects share: %s', (_, operation) => {
+    const shared = [Object.prototype, Object.prototype.toString, Array.prototype.push];
+    const before = shared.map((one) => Reflect.ownKeys(one));
+    expect(() => applyJsonPatch(object, [operation])).toThrow(
+      expect.objectContaining({ reason: 'Invalid' }),
+    );
+    expect(shared.map((one) => Reflect.ownKeys(one))).toEqual(before);
+  });
+
+  it('treats names that JavaScript knows like any other', () => {
+    const names = ['__proto__', 'constructor', 'prototype', 'toString'];
+    const patch = names.map((name) => ({ op: 'add', path: `/data/${name}`, value: name }));
+    const more = [{ op: 'replace', path: '/data/constructor', value: 'x' }];
+    expect(JSON.stringify(applyJsonPatch({ data: {} }, [...patch, ...more]))).toBe(
+      '{"data":{"__proto__":"__proto__","constructor":"x","prototype":"prototype","toString":"toString"}}',
+    );
+  });
+
+  /** RFC 6902, appendix A, but for what it leaves open. */
+  it.each<[string, unknown, object, unknown]>([
+    ['A.1', { foo: 'bar' }, { op: 'add', path: '/baz', value: 'qux' }, { foo: 'bar', baz: 'qux' }],
+    [
+      ...['A.2', { foo: ['bar', 'baz'] }, { op: 'add', path: '/foo/1', value: 'qux' }],
+      { foo: ['bar', 'qux', 'baz'] },
+    ] as const,
+    ['A.3', { baz: 'qux', foo: 'bar' }, { op: 'remove', path: '/baz' }, { foo: 'bar' }],
+    ['A.4', { foo: ['a', 'b', 'c'] }, { op: 'remove', path: '/foo/1' }, { foo: ['a', 'c'] }],
+    ['A.5', { baz: 'a' }, { op: 'replace', path: '/baz', value: 'b' }, { baz: 'b' }],
+    [
+      ...(['A.6', { foo: { bar: 1, waldo: 'fred' }, qux: { corge: 2 } }] as const),
+      ...([{ op: 'move', from: '/foo/waldo', path: '/qux/thud' }] as const),
+      { foo: { bar: 1 }, qux: { corge: 2, thud: 'fred' } },
+    ],
+    [
+      ...(['A.7', { foo: ['all', 'grass', 'cows', 'eat'] }] as const),
+      ...([{ op: 'move', from: '/foo/1', path: '/foo/3' }] as const),
+      { foo: ['all', 'cows', 'eat', 'grass'] },
+    ],
+    [
+      'A.10',
+      { foo: 'bar' },
+      { op: 'add', path: '/a', value: { b: {} } },
+      { foo: 'bar', a: { b: {} } },
+    ],
+    ['A.14', { '/': 9, '~1': 10 }, { op: 'test', path: '/~01', value: 10 }, { '/': 9, '~1': 10 }],
+    [
+      'A.16',
+      { foo: ['bar'] },
+      { op: 'add', path: '/foo/-', value: ['a'] },
+      { foo: ['bar', ['a']] },
+    ],
+    ['the whole', { foo: 1 }, { op: 'replace', path: '', value: { bar: 2 } }, { bar: 2 }],
+  ])('does as the example says: %s', (_, document, operation, expected) => {
+    expect(applyJsonPatch(document, [operation])).toEqual(expected);
+  });
+
+  it.each<[string, object]>([
+    ['A.9: another value', { op: 'test', path: '/foo', value: 'bar' }],
+    ['A.12: no such parent', { op: 'add', path: '/baz/bat', value: 'qux' }],
+    ['A.15: a string is no number', { op: 'test', path: '/n', value: '10' }],
+    ['no such place', { op: 'add', path: '/foo/3', value: 1 }],
+    ['no index', { op: 'add', path: '/foo/01', value: 1 }],
+    ['nothing behind the end', { op: 'remove', path: '/foo/-' }],
+    ['into itself', { op: 'move', from: '/foo', path: '/foo/0' }],
+  ])('refuses what does not fit: %s', (_, operation) => {
+    expect(() => applyJsonPatch({ foo: ['a', 'b'], n: 10 }, [operation])).toThrow(
+      expect.objectContaining({ reason: 'Invalid' }),
+    );
   });
 });
