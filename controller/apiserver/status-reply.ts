@@ -40,6 +40,8 @@ const timedOut = (cause: DeadlineExceeded) =>
 function fromFastify(cause: unknown): StatusError | undefined {
   if (!(cause instanceof Error) || !('code' in cause)) return undefined;
   if (cause.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge();
+  // Longer than any name may be: nothing is there.
+  if (cause.code === 'FST_ERR_MAX_PARAM_LENGTH') return noSuchPath();
   const isClients = /^FST_ERR_(CTP|BAD_URL)/.test(String(cause.code));
   return isClients ? new StatusError('BadRequest', cause.message, { cause }) : undefined;
 }
