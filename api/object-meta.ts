@@ -23,7 +23,15 @@ export const objectMetaFields = {
     .listMap(s.obj(ownerFields), 'uid')
     .doc('When all of these are gone, it goes too.'),
   finalizers: s.listSet(s.str()).doc("It stays, while it is deleted, until the last one's gone."),
-  managedFields: s.json().doc('Who set which field last; kept for server-side apply.'),
+  managedFields: s
+    .list(
+      s.obj({
+        ...s.all(s.str(), 'manager', 'operation', 'apiVersion', 'fieldsType', 'subresource'),
+        time: s.time().doc('When it last applied.'),
+        fieldsV1: s.map(s.json()).doc('The fields, as a tree.'),
+      }),
+    )
+    .doc('Who applies which fields on the server. One empty entry clears it.'),
   selfLink: s.unsupported(''),
 };
 

@@ -4,6 +4,7 @@ import * as field from './field-error.ts';
 import { type FieldErrors, fieldPath } from './field-error.ts';
 import { apiVersionOf, type Kind, type KubeObject, type NewObject } from './kind.ts';
 import { fillDefaults, isObject, normalize, pruneUnknown, pruneUnsupported } from './normalize.ts';
+import type { ObjectMeta } from './object-meta.ts';
 import type { Fields } from './schema.ts';
 
 export type Parsed<T> =
@@ -140,9 +141,16 @@ function withStoredMetadata<F extends Fields>(
     generation: previous.generation,
     deletionTimestamp: previous.deletionTimestamp,
     deletionGracePeriodSeconds: previous.deletionGracePeriodSeconds,
+    managedFields: managedFieldsOf(next.metadata, previous),
   };
   const metadata = Object.fromEntries(
     Object.entries({ ...next.metadata, ...kept }).filter(([, value]) => value !== undefined),
   );
   return { ...next, metadata } as KubeObject<F>;
+}
+
+/** None are the ones before; a single empty entry is how clients clear them. */
+function managedFieldsOf({ managedFields: next = [] }: ObjectMeta, previous: ObjectMeta) {
+  if (next.length === 0) return previous.managedFields;
+  return next.length === 1 && Object.keys(next[0] ?? {}).length === 0 ? undefined : next;
 }
