@@ -52,6 +52,7 @@ async function applyObject(
   { options, body }: { readonly options: WriteOptions; readonly body: unknown },
   deps: ApiServerDeps,
 ): Promise<Answer> {
+  if (!call.query.get('fieldManager')) throw noManager();
   const applied = appliedBody(call, body);
   const { fieldManager: manager, force } = options;
   const now = deps.clock.now();
@@ -82,6 +83,13 @@ function record(value: unknown): Readonly<Record<string, unknown>> {
   if (!isObject(value)) throw badRequest('the patched object is no object any more');
   return value;
 }
+
+/** Who changes in other ways may go by the name of its program; who applies owns what it applies. */
+const noManager = () =>
+  new StatusError(
+    'Invalid',
+    'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+  );
 
 const unknownPatch = (contentType: string) =>
   new StatusError(
