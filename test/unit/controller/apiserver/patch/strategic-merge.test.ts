@@ -19,10 +19,10 @@ describe('a strategic merge patch', () => {
       { containers: [{ ...web, image: 'nginx:2' }, side] },
     ],
     [
-      'appends a container that is new',
+      'puts a container that is new in front of those that are only there',
       { containers: [web] },
       { containers: [side] },
-      { containers: [web, side] },
+      { containers: [side, web] },
     ],
     [
       'deletes a container',
