@@ -2,7 +2,7 @@ import { childSchema, fillDefaults, isObject, own } from '../../../api/normalize
 import { parseQuantity } from '../../../api/quantity.ts';
 import { isSame } from '../../../api/same.ts';
 import type { Schema } from '../../../api/schema.ts';
-import { type FieldSet, intersection, itemStep } from './field-set.ts';
+import { type FieldSet, intersection, isGranular, itemStep } from './field-set.ts';
 
 export interface Conflict {
   readonly manager: string;
@@ -30,25 +30,30 @@ export const conflictsWith = (schema: Schema, { live, applied, owned, others }: 
 
 type Pair = Readonly<{ schema: Schema | undefined; live: unknown; applied: unknown }>;
 
-const differences = (pair: Pair, shared: FieldSet): readonly (readonly string[])[] =>
-  Object.entries(shared).flatMap(([step, inner]) => {
+function differences(pair: Pair, shared: FieldSet): readonly (readonly string[])[] {
+  const follow = follower(pair);
+  return Object.entries(shared).flatMap(([step, inner]) => {
     if (step === '.') return [];
-    const next = follow(pair, step);
+    const next = follow(step);
     const deeper = differences(next, inner).map((steps) => [step, ...steps]);
     const isEnd = Object.keys(inner).length === 0;
     return isEnd && differ(next) ? [[step]] : deeper;
   });
+}
 
-function follow({ schema, live, applied }: Pair, step: string): Pair {
-  if (step.startsWith('f:')) {
+/** Knows the entries of lists by their steps: looking for each of thousands would take minutes. */
+function follower({ schema, live, applied }: Pair): (step: string) => Pair {
+  const item = schema?.shape.kind === 'list' ? schema.shape.item : undefined;
+  const entriesOf = (list: unknown) =>
+    new Map(item && Array.isArray(list) ? list.map((one) => [itemStep(schema, one), one]) : []);
+  const [ofLive, ofApplied] = [entriesOf(live), entriesOf(applied)];
+  return (step) => {
+    if (!step.startsWith('f:'))
+      return { schema: item, live: ofLive.get(step), applied: ofApplied.get(step) };
     const name = step.slice(2);
     const inner = childSchema(schema, name);
     return { schema: inner, live: fieldOf(live, name), applied: fieldOf(applied, name) };
-  }
-  const item = schema?.shape.kind === 'list' ? schema.shape.item : undefined;
-  const entry = (list: unknown): unknown =>
-    Array.isArray(list) ? list.find((one) => itemStep(schema, one) === step) : undefined;
-  return { schema: item, live: entry(live), applied: entry(applied) };
+  };
 }
 
 const fieldOf = (value: unknown, name: string): unknown =>
@@ -56,6 +61,8 @@ const fieldOf = (value: unknown, name: string): unknown =>
 
 /** "0.5" and "500m" are the same cpu. */
 function differ({ schema, live, applied }: Pair): boolean {
+  // An empty map says nothing of what others put into it.
+  if (isGranular(schema) && isSame(applied, {})) return false;
   if (schema?.shape.kind === 'quantity') return nanoOf(live) !== nanoOf(applied);
   return !isSame(live, schema === undefined ? applied : fillDefaults(schema, applied));
 }

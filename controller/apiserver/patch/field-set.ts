@@ -56,6 +56,13 @@ export const without = (a: FieldSet, others: readonly FieldSet[]): FieldSet =>
     return isLeaf(inner) ? undefined : unlessEmpty(without(inner, theirs));
   });
 
+/** In one of them, or in several. */
+export function union(sets: readonly FieldSet[]): FieldSet {
+  const bySteps = Map.groupBy(sets.flatMap(Object.entries<FieldSet>), ([step]) => step);
+  const inner = [...bySteps].map(([step, same]) => [step, union(same.map(([, set]) => set))]);
+  return Object.fromEntries(inner);
+}
+
 /** In both: field by field. */
 export const intersection = (a: FieldSet, b: FieldSet): FieldSet =>
   mapSteps(a, (step, inner) => {

@@ -4,7 +4,7 @@ import { isSame } from '../../../api/same.ts';
 import { StatusError } from '../../../api/status.ts';
 import { type Conflict, conflictsWith } from './apply-conflicts.ts';
 import { mergeApplied, removeFields } from './apply-merge.ts';
-import { type FieldSet, fieldsOf, isLeaf, without } from './field-set.ts';
+import { type FieldSet, fieldsOf, isLeaf, union, without } from './field-set.ts';
 
 export interface ApplyRequest {
   /** undefined: the object is created. */
@@ -90,8 +90,8 @@ const isOwn = ({ manager, operation }: ManagedFields, name: string) =>
 
 function yieldFields(entry: ManagedFields, conflicts: readonly Conflict[]): ManagedFields {
   const ours = conflicts.filter(({ manager }) => manager === entry.manager);
-  const lost = ours.map(({ fields }) => fields);
-  return { ...entry, fieldsV1: without(entry.fieldsV1, lost) };
+  const lost = union(ours.map(({ fields }) => fields));
+  return { ...entry, fieldsV1: without(entry.fieldsV1, [lost]) };
 }
 
 function withManagedFields(object: unknown, managedFields: readonly ManagedFields[]): unknown {
