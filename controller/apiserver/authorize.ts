@@ -5,7 +5,7 @@ import { forbidden, StatusError } from '../../api/status.ts';
 import type { User } from '../../api/user-info.ts';
 import type { CacheReads } from '../store/objects.ts';
 import { decide } from './rbac.ts';
-import { flag, listOptions } from './request-options.ts';
+import { flag } from './request-options.ts';
 
 export interface Action {
   /** As Kubernetes says it: 'get', 'deletecollection'. */
@@ -37,7 +37,7 @@ export function roleAction(asked: Action, query: URLSearchParams): Action {
   const action = asked.kind === Namespace ? { ...asked, namespace: asked.name } : asked;
   if (action.verb !== 'list') return action;
   const verb = flag(query, 'watch') ? 'watch' : 'list';
-  const { fieldSelector } = listOptions(query);
+  const fieldSelector = query.get('fieldSelector') ?? '';
   if (!fieldSelector.includes('metadata.name')) return { ...action, verb };
   const terms = selectorTerms(fieldSelector);
   const named = terms.find(({ path, equal }) => path === 'metadata.name' && equal);
