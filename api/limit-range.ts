@@ -20,7 +20,9 @@ const itemFields = {
 };
 
 const fields = {
-  spec: s.obj({ limits: s.list(s.obj(itemFields)).default([]) }).default({ limits: [] }),
+  spec: s
+    .obj({ limits: s.list(s.obj(itemFields)).doc('One for each type.').default([]) })
+    .default({ limits: [] }),
 };
 
 export type LimitRange = KubeObject<typeof fields>;
