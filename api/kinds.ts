@@ -1,4 +1,5 @@
 import { ConfigMap } from './config-map.ts';
+import { CustomResourceDefinition } from './custom-resource-definition.ts';
 import { Deployment } from './deployment.ts';
 import { EndpointSlice } from './endpoint-slice.ts';
 import { Event } from './event.ts';
@@ -26,4 +27,5 @@ export const kinds: readonly Kind[] = [
   Event,
   Lease,
   RuntimeClass,
+  CustomResourceDefinition,
 ];

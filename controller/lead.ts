@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import type { Kind } from '../api/kind.ts';
 import type { Base } from '../base/base.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Dispatcher } from './dispatcher/dispatcher.ts';
@@ -18,7 +17,6 @@ export interface LeadDeps extends Base {
   readonly store: Store;
   readonly codec: ObjectCodec;
   readonly cache: Cache;
-  readonly kinds: readonly Kind[];
   readonly loops: readonly Loop[];
   readonly dispatcher: Dispatcher;
   /** Who leads, for people. */

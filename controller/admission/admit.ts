@@ -3,10 +3,11 @@ import type { NewObject } from '../../api/kind.ts';
 import type { Fields } from '../../api/schema.ts';
 import { invalid } from '../../api/status.ts';
 import type { Admission, AdmissionDeps, Candidate } from './admission.ts';
+import { checkDefinition } from './definition.ts';
 import { checkRuntimeClass } from './runtime-class.ts';
 
 /** In this order: what fills in comes before what counts. */
-const admissions: readonly Admission[] = [checkRuntimeClass];
+const admissions: readonly Admission[] = [checkDefinition, checkRuntimeClass];
 
 export async function admit<F extends Fields>(
   candidate: Candidate<F>,

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { Kind } from '../../api/kind.ts';
 import { StatusError } from '../../api/status.ts';
+import type { ServedKinds } from '../store/objects.ts';
 import * as discovery from './discovery.ts';
 import { mediaTypes } from './media-type.ts';
 import { encodeOpenApiV2, openApiV2Type } from './openapi-v2.ts';
 import { openApiDocument, openApiIndex } from './openapi-v3.ts';
-import { groupVersionPath } from './resource-path.ts';
+import { noSuchPath } from './status-reply.ts';
 import { usageKinds } from './usage-routes.ts';
 
 /** Without authentication: the version, which clients ask before they know who they are. */
@@ -14,23 +15,52 @@ export function addVersionRoute(app: FastifyInstance): void {
   app.get('/version', (_, reply) => reply.send(version));
 }
 
-/** Documents about the API itself, made once: the kinds don't change while the server runs. */
-export function addDocumentRoutes(app: FastifyInstance, kinds: readonly Kind[]): void {
-  const serve = (url: string, document: unknown) => {
-    const text = JSON.stringify(document);
-    app.get(url, (_, reply) => reply.type('application/json').send(text));
-  };
-  serve('/api', discovery.coreVersions);
-  const listed = [...kinds, ...usageKinds];
-  serve('/apis', discovery.groupList(listed));
-  for (const group of new Set(listed.map((kind) => kind.group)))
-    if (group !== '') serve(`/apis/${group}`, discovery.groupDocument(listed, group));
-  for (const groupVersion of discovery.groupVersionsOf(listed))
-    serve(groupVersionPath(groupVersion), discovery.resourceList(listed, groupVersion));
-  for (const groupVersion of discovery.groupVersionsOf(kinds))
-    serve(`/openapi/v3${groupVersionPath(groupVersion)}`, openApiDocument(kinds, groupVersion));
-  serve('/openapi/v3', openApiIndex(kinds));
+/** Documents about the API itself, as it is just now. */
+export function addDocumentRoutes(app: FastifyInstance, kinds: ServedKinds): void {
+  const listed = () => [...kinds.all, ...usageKinds];
+  const isThere = (groupVersion: string) =>
+    discovery.groupVersionsOf(listed()).includes(groupVersion);
+  const serve = (url: string, documentOf: (group: string, version: string) => unknown) =>
+    app.get<{ Params: Asked }>(url, ({ params: { group = '', version = 'v1' } }, reply) => {
+      const groupVersion = group === '' ? version : `${group}/${version}`;
+      const document = documentOf(group, groupVersion);
+      if (document === undefined) throw noSuchPath();
+      return reply.type('application/json').send(JSON.stringify(document));
+    });
+  serve('/api', () => discovery.coreVersions);
+  serve('/apis', () => discovery.groupList(listed()));
+  serve('/apis/:group', (group) =>
+    listed().some((kind) => kind.group === group)
+      ? discovery.groupDocument(listed(), group)
+      : undefined,
+  );
+  const openApi = madeOf(kinds, () => new Map<string, unknown>());
+  for (const path of ['/api/v1', '/apis/:group/:version']) {
+    serve(path, (_, groupVersion) =>
+      isThere(groupVersion) ? discovery.resourceList(listed(), groupVersion) : undefined,
+    );
+    serve(`/openapi/v3${path}`, (_, groupVersion) =>
+      isThere(groupVersion)
+        ? openApi().getOrInsertComputed(groupVersion, () =>
+            openApiDocument(kinds.all, groupVersion),
+          )
+        : undefined,
+    );
+  }
+  serve('/openapi/v3', () => openApi().getOrInsertComputed('', () => openApiIndex(kinds.all)));
   addOpenApiV2(app, kinds);
+}
+
+type Asked = Readonly<{ group?: string; version?: string }>;
+
+/** Made again when the kinds have changed. */
+function madeOf<T>(kinds: ServedKinds, make: (all: readonly Kind[]) => T): () => T {
+  let from: readonly Kind[] = [];
+  let made = make(from);
+  return () => {
+    if (from !== kinds.all) made = make((from = kinds.all));
+    return made;
+  };
 }
 
 /** The API that orc is a subset of. */
@@ -49,13 +79,17 @@ const version = {
 const notAcceptable = () =>
   new StatusError('NotAcceptable', `only ${openApiV2Type} is there; for JSON see /openapi/v3`);
 
-function addOpenApiV2(app: FastifyInstance, kinds: readonly Kind[]): void {
-  const document = encodeOpenApiV2(kinds);
-  const etag = `"${createHash('sha256').update(document).digest('hex').slice(0, 32)}"`;
+function addOpenApiV2(app: FastifyInstance, kinds: ServedKinds): void {
+  const made = madeOf(kinds, (all) => {
+    const document = encodeOpenApiV2(all);
+    const hash = createHash('sha256').update(document).digest('hex').slice(0, 32);
+    return { document, etag: `"${hash}"` };
+  });
   app.get('/openapi/v2', (request, reply) => {
     const accepted = mediaTypes(request.headers.accept ?? '*/*').map(({ type }) => type);
     if (!accepted.includes(openApiV2Type.toLowerCase()) && !accepted.includes('*/*'))
       throw notAcceptable();
+    const { document, etag } = made();
     return reply.type(openApiV2Type).header('etag', etag).send(document);
   });
 }

@@ -1,27 +1,25 @@
-import type { Kind } from '../../api/kind.ts';
+import { definitionLoop } from './definition.ts';
 import { deploymentLoop, replicaSetsByController } from './deployment.ts';
 import { endpointSliceLoop } from './endpoint-slice.ts';
 import { eventExpiryLoop } from './event-expiry.ts';
-import { garbageCollector } from './garbage-collector.ts';
+import { garbageCollector, objectsByOwner } from './garbage-collector.ts';
 import { namespaceLoop } from './namespace.ts';
 import { nodeLifecycleLoop } from './node-lifecycle.ts';
 import { podGarbageLoop } from './pod-garbage.ts';
 import { podsByController, replicaSetLoop } from './replica-set.ts';
 
 /** All the loops that keep objects as they should be, and the indexes that the cache needs for them, beside the shared ones. */
-export function controllerLoops(kinds: readonly Kind[]) {
-  const garbage = garbageCollector(kinds);
-  return {
-    loops: [
-      deploymentLoop,
-      replicaSetLoop,
-      endpointSliceLoop,
-      nodeLifecycleLoop(),
-      podGarbageLoop,
-      namespaceLoop(kinds),
-      eventExpiryLoop,
-      garbage.loop,
-    ],
-    indexes: [replicaSetsByController, podsByController, ...garbage.indexes],
-  };
-}
+export const controllerLoops = () => ({
+  loops: [
+    deploymentLoop,
+    replicaSetLoop,
+    endpointSliceLoop,
+    nodeLifecycleLoop(),
+    podGarbageLoop,
+    namespaceLoop,
+    definitionLoop,
+    eventExpiryLoop,
+    garbageCollector,
+  ],
+  indexes: [replicaSetsByController, podsByController, objectsByOwner],
+});

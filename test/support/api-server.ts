@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { kinds } from '../../api/kinds.ts';
+import type { Kind } from '../../api/kind.ts';
+import { kinds as allKinds } from '../../api/kinds.ts';
 import { Namespace } from '../../api/namespace.ts';
 import { parseObject } from '../../api/prepare.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
@@ -7,12 +8,16 @@ import { silentLog } from '../../base/log.ts';
 import { openMetrics } from '../../base/metrics.ts';
 import { systemRng } from '../../base/rng.ts';
 import type { ApiServerDeps, User } from '../../controller/apiserver/call.ts';
+import { objectsByOwner } from '../../controller/controllers/garbage-collector.ts';
 import type { PodAccess } from '../../controller/pod-access.ts';
+import type { Loop } from '../../controller/store/loop.ts';
 import { startCache } from '../../controller/store/object-cache.ts';
 import { objectCodec } from '../../controller/store/object-codec.ts';
 import { openObjects } from '../../controller/store/object-store.ts';
 import type { Cache, Objects } from '../../controller/store/objects.ts';
+import { runLoops } from '../../controller/store/run-loops.ts';
 import { secretBox } from '../../controller/store/secret-box.ts';
+import type { Store } from '../../controller/store/store.ts';
 import { openUsageBoard, type UsageBoard } from '../../controller/usage-board.ts';
 import { openMemoryStore } from '../contract/fakes/memory-store.ts';
 
@@ -30,34 +35,42 @@ export interface ApiWorldOptions {
   readonly usage?: UsageBoard;
   readonly clock?: Clock;
   readonly rememberedChanges?: number;
+  /** Instead of those that orc has. */
+  readonly kinds?: readonly Kind[];
+  /** Default: none run. */
+  readonly loops?: readonly Loop[];
+  /** Default: one in memory. */
+  readonly store?: Store;
 }
 
 export const admin: User = { name: 'admin', groups: ['system:masters'] };
 
 export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWorld> {
   const clock = options.clock ?? systemClock();
-  const { rememberedChanges = 1_000 } = options;
+  const { rememberedChanges = 1_000, kinds = allKinds, loops = [] } = options;
   const base = { clock, rng: systemRng(), log: silentLog };
-  const store = openMemoryStore();
-  const codec = objectCodec(secretBox(base.rng.bytes(32), base.rng));
+  const store = options.store ?? openMemoryStore();
+  const codec = objectCodec(secretBox(Buffer.alloc(32, 1), base.rng));
   const running = await startCache({
     ...base,
     store,
     codec,
     kinds,
-    indexes: [],
+    indexes: [objectsByOwner],
     rememberedChanges,
   });
   const objects = openObjects({ ...base, store, codec });
   const parsed = parseObject(Namespace, { metadata: { name: 'default' } });
   if ('errors' in parsed) throw new Error(JSON.stringify(parsed.errors));
-  await objects.create(Namespace, parsed.object);
+  if (!(await objects.get(Namespace, { namespace: '', name: 'default' })))
+    await objects.create(Namespace, parsed.object);
+  const { cache } = running;
+  const runningLoops = runLoops(loops, { ...base, objects, cache, recordEvent: () => {} });
   return {
     objects,
     cache: running.cache,
     deps: {
       ...base,
-      kinds,
       objects,
       cache: running.cache,
       currentRevision: () => store.revision(),
@@ -68,8 +81,9 @@ export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWo
       serviceCidr: '10.96.0.0/16',
     },
     close: async () => {
+      await runningLoops.stop();
       await running.stop();
-      await store.close();
+      if (!options.store) await store.close();
     },
   };
 }

@@ -54,7 +54,7 @@ export async function startTestCluster(): Promise<TestCluster> {
   const store = openMemoryStore();
   const codec = objectCodec(secretBox(rng.bytes(32), rng));
   const objects = openObjects({ store, codec, clock, rng });
-  const { loops, indexes } = controllerLoops(kinds);
+  const { loops, indexes } = controllerLoops();
   const { cache, stop: stopCache } = await startCache({
     store,
     codec,
@@ -66,7 +66,7 @@ export async function startTestCluster(): Promise<TestCluster> {
   });
   await ensureFirstNamespaces(objects);
   const recordEvent = eventRecorder({ objects, cache, clock, log });
-  const deps = { objects, cache, kinds, clock, rng, log, recordEvent };
+  const deps = { objects, cache, clock, rng, log, recordEvent };
   const running = runLoops([...loops, schedulerLoop], deps);
   const agents = pretendAgents({ objects, cache });
 
