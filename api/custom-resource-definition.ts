@@ -3,7 +3,6 @@ import { conditionFields, conditionOf } from './condition.ts';
 import type { FieldErrors, FieldPath } from './field-error.ts';
 import * as field from './field-error.ts';
 import { parseFieldPath, parseJsonPath } from './json-path.ts';
-import type { JsonSchema } from './json-schema.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkDns1035Label, checkDnsSubdomain } from './names.ts';
 import * as s from './schema.ts';
@@ -161,18 +160,9 @@ const nameRule = 'must be spec.names.plural+"."+spec.group';
 type Version = CustomResourceDefinition['spec']['versions'][number];
 
 function checkVersion({ served, storage, schema }: Version, at: FieldPath): FieldErrors {
-  const place = at('schema')('openAPIV3Schema');
-  const errors = checkStructural(schema.openAPIV3Schema, place);
-  const { properties = {} } = errors.length > 0 ? {} : (schema.openAPIV3Schema as JsonSchema);
-  const ofMetadata = Object.keys(properties.metadata?.properties ?? {});
-  const isMore = ofMetadata.some((name) => name !== 'name' && name !== 'generateName');
   return field.errorsOf(
     !served && field.unsupported(at('served'), false),
     !storage && field.invalid(at('storage'), false, 'one version must be the storage version'),
-    errors,
-    isMore && field.forbidden(place('properties')('metadata'), metadataRule),
+    checkStructural(schema.openAPIV3Schema, at('schema')('openAPIV3Schema')),
   );
 }
-
-const metadataRule =
-  'must not specify anything other than name and generateName, but metadata is implicitly specified';

@@ -7,25 +7,13 @@ import { isObject, own } from './normalize.ts';
 import { isSame } from './same.ts';
 
 /** A node of a structural schema: what structural-schema.ts has found in order. */
-export interface JsonSchema {
+export interface JsonSchema extends Limits, Flags {
   readonly type?: 'string' | 'integer' | 'number' | 'boolean' | 'array' | 'object';
   readonly description?: string;
   readonly format?: string;
-  readonly nullable?: boolean;
+  readonly pattern?: string;
   readonly default?: unknown;
   readonly enum?: readonly unknown[];
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly exclusiveMinimum?: boolean;
-  readonly exclusiveMaximum?: boolean;
-  readonly multipleOf?: number;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly pattern?: string;
-  readonly minItems?: number;
-  readonly maxItems?: number;
-  readonly minProperties?: number;
-  readonly maxProperties?: number;
   readonly required?: readonly string[];
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: JsonSchema | boolean;
@@ -34,44 +22,57 @@ export interface JsonSchema {
   readonly anyOf?: readonly JsonSchema[];
   readonly oneOf?: readonly JsonSchema[];
   readonly not?: JsonSchema;
-  readonly 'x-kubernetes-preserve-unknown-fields'?: boolean;
-  readonly 'x-kubernetes-int-or-string'?: boolean;
-  readonly 'x-kubernetes-embedded-resource'?: boolean;
   readonly 'x-kubernetes-list-type'?: 'atomic' | 'set' | 'map';
   readonly 'x-kubernetes-list-map-keys'?: readonly [string, ...string[]];
   readonly 'x-kubernetes-map-type'?: 'granular' | 'atomic';
 }
 
+type Size = 'imum' | 'Length' | 'Items' | 'Properties';
+type Limits = Readonly<Partial<Record<`${'min' | 'max'}${Size}` | 'multipleOf', number>>>;
+type Extension = 'preserve-unknown-fields' | 'int-or-string' | 'embedded-resource';
+type Flag =
+  | 'nullable'
+  | 'uniqueItems'
+  | `exclusiveM${'in' | 'ax'}imum`
+  | `x-kubernetes-${Extension}`;
+type Flags = Readonly<Partial<Record<Flag, boolean>>>;
+
 /** Everything in which a pruned, defaulted value breaks its schema, types aside; in Kubernetes' words. */
 export function checkValues(schema: JsonSchema, value: unknown, at: FieldPath): FieldErrors {
   if (value === null || value === undefined) return [];
-  const broken = Object.entries(schema).flatMap(([keyword, limit]) => {
-    const rule: Rule | undefined = own(rules, keyword);
-    const why = rule?.(limit as never, value, schema);
-    return why ? [field.invalid(at, value, `${String(at)} in body ${why}`)] : [];
-  });
-  const { enum: words, maxLength, maxItems, maxProperties } = schema;
-  const items = Array.isArray(value) ? value : [];
-  const entries = Object.entries(isObject(value) ? value : {});
+  const { enum: words, pattern, format = '', multipleOf, required = [], items = {} } = schema;
+  const wrong = (why: string) => field.invalid(at, value, `${String(at)} in body ${why}`);
+  const text = typeof value === 'string' ? value : undefined;
+  const entries = isObject(value) ? Object.entries(value) : [];
   return field.errorsOf(
-    broken,
+    beyondLimits(schema, value).map(wrong),
     words?.every((one) => !isSame(one, value)) && field.notOneOf(at, value, words),
-    lengthOf(value) > (maxLength ?? Infinity) && field.tooLong(at, maxLength ?? 0),
-    items.length > (maxItems ?? Infinity) && field.tooMany(at, items.length, maxItems ?? 0),
-    entries.length > (maxProperties ?? Infinity) &&
-      field.tooMany(at, entries.length, maxProperties ?? 0),
-    isObject(value) && missing(schema, value).map((name) => field.required(at(name))),
+    typeof value === 'number' &&
+      multipleOf !== undefined &&
+      !Number.isInteger(value / multipleOf) &&
+      wrong(`should be a multiple of ${multipleOf}`),
+    text !== undefined &&
+      pattern !== undefined &&
+      !patternOf(pattern).test(text) &&
+      wrong(`should match '${pattern}'`),
+    text !== undefined &&
+      own(formats, format)?.(text) === false &&
+      wrong(`must be of type ${format}: ${JSON.stringify(value)}`),
+    isObject(value) &&
+      required
+        .filter((name) => !Object.hasOwn(value, name))
+        .map((name) => field.required(at(name))),
     checkJunctors(schema, value, at),
-    field.errorsOfEach(items, at, (item, place) => checkValues(schema.items ?? {}, item, place)),
+    Array.isArray(value) && field.errorsOfEach(value, at, (item, i) => checkValues(items, item, i)),
     entries.flatMap(([name, inner]) => checkValues(propertyOf(schema, name), inner, at(name))),
   );
 }
 
 /** Formats that Kubernetes checks and orc lacks. */
-export const lackingFormats =
-  'bsonobjectid isbn isbn10 isbn13 creditcard ssn hexcolor rgbcolor uuid3 uuid4 uuid5 cidr duration datetime'.split(
-    ' ',
-  );
+export const lackingFormats = [
+  ...['bsonobjectid', 'isbn', 'isbn10', 'isbn13', 'creditcard', 'ssn', 'hexcolor', 'rgbcolor'],
+  ...['uuid3', 'uuid4', 'uuid5', 'cidr', 'duration', 'datetime'],
+];
 
 /** As Go's regular expressions have it: any sign may stand behind a backslash. */
 export const patternOf = (pattern: string): RegExp =>
@@ -82,43 +83,44 @@ export const patternOf = (pattern: string): RegExp =>
     'u',
   );
 
-/** Says how the value breaks the keyword's limit. What isn't of its type doesn't concern a keyword. */
-type Rule = (limit: never, value: unknown, schema: JsonSchema) => string | false | undefined;
+/** What each of these limits, and what is said of a value beyond it. */
+const limits = [
+  ['minimum', 'number', (n: number) => `be greater than or equal to ${n}`],
+  ['maximum', 'number', (n: number) => `be less than or equal to ${n}`],
+  ['minLength', 'string', (n: number) => `be at least ${n} chars long`],
+  ['maxLength', 'string', (n: number) => `be at most ${n} chars long`],
+  ['minItems', 'array', (n: number) => `have at least ${n} items`],
+  ['maxItems', 'array', (n: number) => `have at most ${n} items`],
+  ['minProperties', 'object', (n: number) => `have at least ${n} properties`],
+  ['maxProperties', 'object', (n: number) => `have at most ${n} properties`],
+] as const;
 
-const rules: Readonly<Record<string, Rule>> = {
-  minimum: (limit: number, value, { exclusiveMinimum: exclusive }) =>
-    typeof value === 'number' &&
-    (value < limit || (exclusive && value === limit)) &&
-    `should be greater than ${exclusive ? '' : 'or equal to '}${limit}`,
-  maximum: (limit: number, value, { exclusiveMaximum: exclusive }) =>
-    typeof value === 'number' &&
-    (value > limit || (exclusive && value === limit)) &&
-    `should be less than ${exclusive ? '' : 'or equal to '}${limit}`,
-  multipleOf: (limit: number, value) =>
-    typeof value === 'number' &&
-    !Number.isInteger(value / limit) &&
-    `should be a multiple of ${limit}`,
-  minLength: (limit: number, value) =>
-    typeof value === 'string' &&
-    lengthOf(value) < limit &&
-    `should be at least ${limit} chars long`,
-  pattern: (pattern: string, value) =>
-    typeof value === 'string' && !patternOf(pattern).test(value) && `should match '${pattern}'`,
-  format: (format: string, value) =>
-    typeof value === 'string' &&
-    own(formats, format)?.(value) === false &&
-    `must be of type ${format}: ${JSON.stringify(value)}`,
-  minItems: (limit: number, value) =>
-    Array.isArray(value) && value.length < limit && `should have at least ${limit} items`,
-  minProperties: (limit: number, value) =>
-    isObject(value) &&
-    Object.keys(value).length < limit &&
-    `should have at least ${limit} properties`,
-};
+/** "should …" for every limit that the value is beyond. */
+function beyondLimits(schema: JsonSchema, value: unknown): readonly string[] {
+  const { type, size } = sizeOf(value);
+  return limits.flatMap(([keyword, limited, words]) => {
+    const limit = schema[keyword];
+    if (limit === undefined || limited !== type) return [];
+    const [excess, excluded] = keyword.startsWith('min')
+      ? [limit - size, schema.exclusiveMinimum]
+      : [size - limit, schema.exclusiveMaximum];
+    const isExclusive = type === 'number' && excluded;
+    if (isExclusive ? excess < 0 : excess <= 0) return [];
+    return [`should ${isExclusive ? words(limit).replace(' or equal to', '') : words(limit)}`];
+  });
+}
+
+function sizeOf(value: unknown): { readonly type: string; readonly size: number } {
+  if (typeof value === 'number') return { type: 'number', size: value };
+  // In characters, as Kubernetes counts them.
+  if (typeof value === 'string') return { type: 'string', size: Array.from(value).length };
+  if (Array.isArray(value)) return { type: 'array', size: value.length };
+  return { type: 'object', size: isObject(value) ? Object.keys(value).length : 0 };
+}
 
 const formats: Readonly<Record<string, (text: string) => boolean>> = {
-  'date-time': (text) => isTime(text) && !Number.isNaN(Date.parse(text)),
-  date: (text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)),
+  'date-time': isTime,
+  date: (text) => isTime(`${text}T00:00:00Z`),
   byte: (text) => Buffer.from(text, 'base64').toString('base64') === text,
   ipv4: isIPv4,
   ipv6: isIPv6,
@@ -129,16 +131,8 @@ const formats: Readonly<Record<string, (text: string) => boolean>> = {
   hostname: (text) => checkDnsSubdomain(text.toLowerCase()) === undefined,
 };
 
-/** In characters, as Kubernetes counts them. */
-const lengthOf = (value: unknown) => (typeof value === 'string' ? Array.from(value).length : 0);
-
-const missing = ({ required = [] }: JsonSchema, value: object) =>
-  required.filter((name) => !Object.hasOwn(value, name));
-
-function propertyOf({ properties = {}, additionalProperties }: JsonSchema, name: string) {
-  const others = isObject(additionalProperties) ? additionalProperties : {};
-  return own(properties, name) ?? others;
-}
+const propertyOf = ({ properties = {}, additionalProperties: others }: JsonSchema, name: string) =>
+  own(properties, name) ?? (isObject(others) ? others : {});
 
 function checkJunctors(schema: JsonSchema, value: unknown, at: FieldPath): FieldErrors {
   const fits = (one: JsonSchema) => checkValues(one, value, at).length === 0;

@@ -7,7 +7,7 @@ import { objectMetaFields } from './object-meta.ts';
 import * as s from './schema.ts';
 
 /** Is it a structural schema? If not: why, in Kubernetes' words. */
-export function checkStructural(node: unknown, at: FieldPath, place = 'at the root'): FieldErrors {
+export function checkStructural(node: unknown, at: FieldPath, place = root): FieldErrors {
   const errors = checkShape(s.obj(keywords), node, at);
   if (errors.length > 0) return errors;
   const schema = node as JsonSchema;
@@ -19,7 +19,7 @@ export function checkStructural(node: unknown, at: FieldPath, place = 'at the ro
     ...(items ? checkStructural(items, at('items'), 'for specified array items') : []),
     ...(isObject(others) ? checkStructural(others, at('additionalProperties'), ofField) : []),
   ];
-  const found = [...checkType(schema, at, place), ...checkNode(schema, at), ...inner];
+  const found = [...checkNode(schema, at, place), ...inner];
   if (found.length > 0) return found;
   return [...checkJunctors(schema, at), ...checkDefault(schema, at)];
 }
@@ -31,6 +31,7 @@ export function schemaOf(node: JsonSchema): s.Schema {
   return { shape: shapeOf(node), presence, fallback, nullable };
 }
 
+const root = 'at the root';
 const ofField = 'for specified object fields';
 const preserves = 'x-kubernetes-preserve-unknown-fields';
 const embeds = 'x-kubernetes-embedded-resource';
@@ -75,94 +76,83 @@ function checkPattern(pattern: string): string | undefined {
   }
 }
 
-function checkType(schema: JsonSchema, at: FieldPath, place: string): FieldErrors {
-  const { type } = schema;
-  const isRoot = place === 'at the root';
-  const isFree = schema[preserves] === true || schema[intOrString] === true;
-  if (isRoot && type !== undefined && type !== 'object')
-    return [field.invalid(at('type'), type, 'must be object at the root')];
-  if (type === undefined && (isRoot || !isFree))
-    return [field.required(at('type'), `must not be empty ${place}`)];
-  if (type !== undefined && schema[intOrString])
-    return [field.invalid(at('type'), type, `must be empty if ${intOrString} is true`)];
-  return [];
-}
+/** Only object and array have something inside. */
+const typeFor: Readonly<Record<string, JsonSchema['type']>> = {
+  ...{ properties: 'object', additionalProperties: 'object', [embeds]: 'object' },
+  ...{ 'x-kubernetes-map-type': 'object', items: 'array', [listType]: 'array' },
+};
 
-type Node = JsonSchema & { readonly uniqueItems?: boolean };
-
-function checkNode(schema: Node, at: FieldPath): FieldErrors {
+function checkNode(schema: JsonSchema, at: FieldPath, place: string): FieldErrors {
   const { type, properties, items, additionalProperties: others } = schema;
-  const isMap = schema[listType] === 'map';
+  const isFree = place !== root && (schema[preserves] === true || schema[intOrString] === true);
   const keys = schema[mapKeys] ?? [];
-  const misplaced = Object.entries(typeOf)
-    .filter(([keyword, needed]) => own({ ...schema }, keyword) && type !== needed)
-    .map(([keyword, needed]) =>
-      field.invalid(at('type'), type ?? '', `must be ${needed} if ${keyword} is specified`),
-    );
-  const forbid = (keyword: keyof Node, why: string) => field.forbidden(at(keyword), why);
+  const forbid = (keyword: keyof JsonSchema, why: string) => field.forbidden(at(keyword), why);
+  const ofType = (why: string) => field.invalid(at('type'), type ?? '', why);
   return field.errorsOf(
-    misplaced,
+    !type && !isFree && field.required(at('type'), `must not be empty ${place}`),
+    type && place === root && type !== 'object' && ofType('must be object at the root'),
+    type && schema[intOrString] && ofType(`must be empty if ${intOrString} is true`),
+    Object.keys(schema).flatMap((keyword) => {
+      const needed = own(typeFor, keyword) ?? type;
+      return needed === type ? [] : [ofType(`must be ${needed} if ${keyword} is specified`)];
+    }),
     type === 'array' && !items && field.required(at('items'), 'must be specified'),
     others === false && forbid('additionalProperties', 'cannot be set to false'),
     properties && others && forbid('additionalProperties', 'mutually exclusive with properties'),
     schema.uniqueItems && forbid('uniqueItems', quadratic),
     schema[preserves] === false && field.invalid(at(preserves), false, 'must be true or undefined'),
-    schema[embeds] &&
-      !properties &&
-      !schema[preserves] &&
-      field.required(at('properties'), `must not be empty if ${embeds} is true`),
-    isMap && keys.length === 0 && field.required(at(mapKeys), 'must not be empty for a map'),
-    !isMap && keys.length > 0 && forbid(mapKeys, `must be empty unless ${listType} is map`),
-    keys.flatMap((key) => checkMapKey(items ?? {}, key, at('items'))),
+    (schema[listType] === 'map') !== keys.length > 0 &&
+      field.required(at(mapKeys), `must not be empty if ${listType} is map, and only then`),
+    keys
+      .filter((key) => !isSure(items ?? {}, key))
+      .map((key) => field.required(at('items')('properties')(key)('default'), keyRule)),
   );
 }
-
-const typeOf: Readonly<Record<string, JsonSchema['type']>> = {
-  ...{ properties: 'object', additionalProperties: 'object', [embeds]: 'object' },
-  ...{ 'x-kubernetes-map-type': 'object', items: 'array', [listType]: 'array' },
-};
 
 const quadratic =
   'uniqueItems cannot be set to true since the runtime complexity becomes quadratic';
+const keyRule = `this property is in ${mapKeys}, so it must have a default or be a required property`;
 
-function checkMapKey({ properties = {}, required }: JsonSchema, key: string, at: FieldPath) {
-  const property = own(properties, key);
-  const place = at('properties')(key);
-  if (!property) return [field.invalid(place, key, `${mapKeys} must be properties of the items`)];
-  if (property.default !== undefined || required?.includes(key)) return [];
-  const why = `this property is in ${mapKeys}, so it must have a default or be a required property`;
-  return [field.required(place('default'), why)];
-}
+const isSure = ({ properties = {}, required = [] }: JsonSchema, key: string) =>
+  own(properties, key)?.default !== undefined || required.includes(key);
 
-/** What they speak of must be in the structure itself. */
+/** They say nothing of types, and speak of what is in the structure itself. */
 function checkJunctors(schema: JsonSchema, at: FieldPath, base = schema): FieldErrors {
-  const listed = (['allOf', 'anyOf', 'oneOf'] as const).flatMap((name) =>
-    (schema[name] ?? []).flatMap((one, i) => checkJunctor(one, base, at(name)(i))),
+  const { allOf = [], anyOf = [], oneOf = [], not } = schema;
+  return field.errorsOf(
+    ...Object.entries({ allOf, anyOf, oneOf }).map(([name, list]) =>
+      field.errorsOfEach(list, at(name), (one, place) => checkJunctor(one, base, place)),
+    ),
+    not && checkJunctor(not, base, at('not')),
   );
-  return schema.not ? [...listed, ...checkJunctor(schema.not, base, at('not'))] : listed;
 }
 
-function checkJunctor(node: JsonSchema, base: JsonSchema, at: FieldPath): FieldErrors {
-  const { type: _, ...rest } = node;
-  const foreign = Object.keys(base[intOrString] ? rest : node)
-    .filter((name) => Object.hasOwn(keywords, name) && !Object.hasOwn(validations, name))
-    .map((name) => field.forbidden(at(name), 'must be empty to be structural'));
-  if (foreign.length > 0) return foreign;
+function checkJunctor(
+  node: JsonSchema | undefined,
+  base: JsonSchema | undefined,
+  at: FieldPath,
+): FieldErrors {
+  if (!node) return [];
+  if (!base) return [field.required(at, 'because it must be in the structure, too')];
+  const { type: _, ...untyped } = node;
+  const rest = base[intOrString] ? untyped : node;
   const errors = checkShape(s.obj(validations), rest, at);
-  if (errors.length > 0) return errors;
-  type Inner = { one: JsonSchema; known: JsonSchema | undefined; place: FieldPath };
-  const inner = ({ one, known, place }: Inner) =>
-    known
-      ? checkJunctor(one, known, place)
-      : [field.required(place, 'because it must be in the structure, too')];
+  if (errors.length > 0)
+    return errors.map((one) => (one.reason === 'FieldUnknown' ? { ...one, ...foreign } : one));
+  const inner = Object.entries(node.properties ?? {}).flatMap(([name, one]) =>
+    checkJunctor(one, own(base.properties ?? {}, name), at('properties')(name)),
+  );
   return [
-    ...Object.entries(node.properties ?? {}).flatMap(([name, one]) =>
-      inner({ one, known: own(base.properties ?? {}, name), place: at('properties')(name) }),
-    ),
-    ...(node.items ? inner({ one: node.items, known: base.items, place: at('items') }) : []),
+    ...inner,
+    ...checkJunctor(node.items, base.items, at('items')),
     ...checkJunctors(node, at, base),
   ];
 }
+
+const foreign = {
+  reason: 'FieldValueForbidden',
+  message: 'Forbidden: must be empty to be structural',
+} as const;
 
 /** What is filled in must itself be allowed. */
 function checkDefault(schema: JsonSchema, at: FieldPath): FieldErrors {

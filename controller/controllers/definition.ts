@@ -29,85 +29,83 @@ function wakes({ kind, key, object }: ObjectChange, cache: Cache): readonly stri
   return [key.name, ...waiting.map(({ metadata }) => metadata.name)];
 }
 
-async function accept(definition: CustomResourceDefinition, { cache, clock, objects }: LoopDeps) {
+async function accept(definition: CustomResourceDefinition, deps: LoopDeps) {
   const { spec, status } = definition;
-  const conflict = conflictOf(definition, cache.kinds);
-  const now = formatTime(clock.now());
-  const named = withCondition<Condition>(
-    status.conditions,
-    conflict ?? said('NamesAccepted', 'NoConflicts', 'no conflicts found'),
-    now,
-  );
-  const established =
-    conflict && !isEstablished(definition)
-      ? {
-          ...said('Established', 'NotAccepted', 'not all names are accepted'),
-          status: 'False' as const,
-        }
-      : said('Established', 'InitialNamesAccepted', 'the initial names have been accepted');
-  const next = {
-    ...(status.acceptedNames && { acceptedNames: status.acceptedNames }),
-    ...(!conflict && { acceptedNames: spec.names }),
-    conditions: withCondition(named, established, now),
-    storedVersions: spec.versions.map(({ name }) => name),
-  };
-  await objects.update(CustomResourceDefinition, { ...definition, status: next }, 'status');
+  const conflict = conflictOf(definition, deps.cache.kinds);
+  const isNew = !isEstablished(definition);
+  await say(definition, deps, {
+    status: {
+      ...status,
+      ...(!conflict && { acceptedNames: spec.names }),
+      storedVersions: spec.versions.map(({ name }) => name),
+    },
+    conditions: [
+      conflict ?? condition('NamesAccepted', 'NoConflicts', 'no conflicts found'),
+      conflict && isNew
+        ? { ...condition('Established', 'NotAccepted', 'not all names are accepted'), ...isFalse }
+        : condition('Established', 'InitialNamesAccepted', 'the initial names have been accepted'),
+    ],
+  });
 }
 
-const said = (type: string, reason: string, message: string) =>
-  ({ type, status: 'True', reason, message }) as const;
+const condition = (type: string, reason: string, message: string): Condition => ({
+  ...{ type, status: 'True', reason, message },
+});
+const isFalse = { status: 'False' } as const;
+
+interface Said {
+  readonly status: CustomResourceDefinition['status'];
+  readonly conditions: readonly Condition[];
+}
+
+async function say(definition: CustomResourceDefinition, deps: LoopDeps, said: Said) {
+  const now = formatTime(deps.clock.now());
+  const conditions = said.conditions.reduce<readonly Condition[]>(
+    (all, one) => withCondition(all, one, now),
+    definition.status.conditions ?? [],
+  );
+  const next = { ...definition, status: { ...said.status, conditions } };
+  await deps.objects.update(CustomResourceDefinition, next, 'status');
+}
 
 /** Within a group every word means one kind. */
 function conflictOf({ metadata, spec }: CustomResourceDefinition, kinds: ServedKinds) {
-  const { names, group } = spec;
+  const { plural, singular, shortNames = [], kind } = spec.names;
   const others = kinds.all.filter(
-    (kind) => kind.group === group && kind.defined?.uid !== metadata.uid,
+    ({ group, defined }) => group === spec.group && defined?.uid !== metadata.uid,
   );
-  const words = new Set(others.flatMap((one) => [one.plural, one.singular, ...one.shortNames]));
-  const wanted = [
-    ['PluralConflict', names.plural, words],
-    ['SingularConflict', names.singular, words],
-    ...(names.shortNames ?? []).map((name) => ['ShortNamesConflict', name, words] as const),
-    ['KindConflict', names.kind, new Set(others.map(({ kind }) => kind))],
-  ] as const;
-  const taken = wanted.find(([, name, known]) => known.has(name));
-  if (!taken) return undefined;
-  const [reason, name] = taken;
-  return {
-    ...said('NamesAccepted', reason, `"${name}" is already in use`),
-    status: 'False' as const,
-  };
+  const words = others.flatMap((one) => [one.plural, one.singular, ...one.shortNames, one.kind]);
+  const wanted = { Plural: [plural], Singular: [singular], ShortNames: shortNames, Kind: [kind] };
+  for (const [what, names] of Object.entries(wanted)) {
+    const taken = names.find((name) => words.includes(name));
+    if (taken === undefined) continue;
+    const message = `"${taken}" is already in use`;
+    return { ...condition('NamesAccepted', `${what}Conflict`, message), ...isFalse };
+  }
+  return undefined;
 }
 
 /** Its objects go first; then it may. */
-async function empty(definition: CustomResourceDefinition, { cache, clock, objects }: LoopDeps) {
+async function empty(definition: CustomResourceDefinition, deps: LoopDeps) {
+  const { cache, objects } = deps;
   const { metadata, status } = definition;
   const kind = cache.kinds.all.find(({ defined }) => defined?.uid === metadata.uid);
   const left = kind ? cache.list(kind) : [];
-  if (kind && left.length > 0) {
-    const terminating = said(
-      'Terminating',
-      'InstanceDeletionInProgress',
-      'CustomResource deletion is in progress',
-    );
-    const conditions = withCondition<Condition>(
-      status.conditions,
-      terminating,
-      formatTime(clock.now()),
-    );
-    await objects.update(
-      CustomResourceDefinition,
-      { ...definition, status: { ...status, conditions } },
-      'status',
-    );
-    for (const object of left)
-      if (!object.metadata.deletionTimestamp) await objects.delete(kind, keyOf(object));
+  if (!kind || left.length === 0) {
+    const finalizers = metadata.finalizers?.filter((one) => one !== cleanupFinalizer);
+    const freed = { ...definition, metadata: { ...metadata, finalizers } };
+    await objects.update(CustomResourceDefinition, freed, 'all');
     return;
   }
-  const finalizers = (metadata.finalizers ?? []).filter((one) => one !== cleanupFinalizer);
-  await objects.update(
-    CustomResourceDefinition,
-    { ...definition, metadata: { ...metadata, finalizers } },
-    'all',
-  );
+  await say(definition, deps, { status, conditions: [terminating] });
+  const living = left.filter((object) => !object.metadata.deletionTimestamp);
+  for (const object of living) await objects.delete(kind, keyOf(object));
 }
+
+const terminating = condition(
+  ...([
+    'Terminating',
+    'InstanceDeletionInProgress',
+    'CustomResource deletion is in progress',
+  ] as const),
+);
