@@ -2,7 +2,7 @@ import { checkShape } from './check-shape.ts';
 import type { FieldErrors, FieldPath } from './field-error.ts';
 import * as field from './field-error.ts';
 import { checkValues, type JsonSchema, lackingFormats, patternOf } from './json-schema.ts';
-import { fillDefaults, isObject, own } from './normalize.ts';
+import { fillDefaults, own } from './normalize.ts';
 import { objectMetaFields } from './object-meta.ts';
 import * as s from './schema.ts';
 
@@ -17,11 +17,15 @@ export function checkStructural(node: unknown, at: FieldPath, place = root): Fie
       checkStructural(property, at('properties')(name), ofField),
     ),
     ...(items ? checkStructural(items, at('items'), 'for specified array items') : []),
-    ...(isObject(others) ? checkStructural(others, at('additionalProperties'), ofField) : []),
+    ...(others === undefined || typeof others === 'boolean'
+      ? []
+      : checkStructural(others, at('additionalProperties'), ofField)),
   ];
   const found = [...checkNode(schema, at, place), ...inner];
+  // What is said of values can only be tried out once the structure is right.
   if (found.length > 0) return found;
-  return [...checkJunctors(schema, at), ...checkDefault(schema, at)];
+  const ofJunctors = checkJunctors(schema, at);
+  return ofJunctors.length > 0 ? ofJunctors : checkDefault(schema, at);
 }
 
 /** For parsing: types, what is known, what stands where nothing is given, how lists are merged. */
@@ -132,11 +136,11 @@ function checkJunctor(
   base: JsonSchema | undefined,
   at: FieldPath,
 ): FieldErrors {
-  if (!node) return [];
+  if (node === undefined) return [];
   if (!base) return [field.required(at, 'because it must be in the structure, too')];
-  const { type: _, ...untyped } = node;
-  const rest = base[intOrString] ? untyped : node;
-  const errors = checkShape(s.obj(validations), rest, at);
+  // Of an int-or-string, and only of that, the types are told here.
+  const types = base[intOrString] ? { type: keywords.type } : {};
+  const errors = checkShape(s.obj({ ...validations, ...types }), node, at);
   if (errors.length > 0)
     return errors.map((one) => (one.reason === 'FieldUnknown' ? { ...one, ...foreign } : one));
   const inner = Object.entries(node.properties ?? {}).flatMap(([name, one]) =>

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkShape } from '../../../api/check-shape.ts';
 import { fieldPath } from '../../../api/field-error.ts';
@@ -167,5 +168,78 @@ it('a value is pruned and filled in as Kubernetes does it', () => {
     ...{ filled: 'x', nullable: null, deep: { in: 1 } },
     open: { any: { thing: null } },
     map: { a: {} },
+  });
+});
+
+describe('whatever comes as a schema', () => {
+  const noise = fc.constantFrom<unknown>(null, true, 0, 1.5, {}, [], [null], 'a', '(', { a: null });
+  const mostly = (right: fc.Arbitrary<unknown>) =>
+    fc.oneof({ weight: 12, arbitrary: right }, { weight: 1, arbitrary: noise });
+  const oneOf = (...values: readonly unknown[]) => mostly(fc.constantFrom(...values));
+  const flag = oneOf(true);
+  const { node } = fc.letrec((tie) => {
+    const inner = tie('node');
+    const junctor = oneOf([{ required: ['a'] }], [{ properties: { a: { enum: [1] } } }], [{}]);
+    return {
+      node: fc.oneof(
+        { maxDepth: 4, depthSize: 'small' },
+        mostly(
+          fc.record(
+            {
+              ...{
+                type: oneOf('string', 'integer', 'number'),
+                nullable: flag,
+                default: oneOf(1, 'a'),
+              },
+              ...{ minLength: oneOf(1), maximum: oneOf(2), multipleOf: oneOf(0.5, 0) },
+              ...{ pattern: oneOf('^a+$'), format: oneOf('date', 'int32', 'uri') },
+            },
+            { requiredKeys: ['type'] },
+          ),
+        ),
+        mostly(
+          fc.record(
+            {
+              type: fc.constant('object'),
+              ...{ properties: mostly(fc.record({ a: inner })), required: oneOf(['a'], ['b']) },
+              ...{
+                anyOf: junctor,
+                allOf: junctor,
+                oneOf: junctor,
+                not: oneOf({ required: ['a'] }),
+              },
+              'x-kubernetes-preserve-unknown-fields': flag,
+              'x-kubernetes-embedded-resource': flag,
+              default: oneOf({}, { a: 1 }),
+            },
+            { requiredKeys: ['type', 'properties'] },
+          ),
+        ),
+        fc.record({ type: fc.constant('object'), additionalProperties: mostly(inner) }),
+        fc.record({
+          ...{ type: fc.constant('array'), items: mostly(inner) },
+          'x-kubernetes-list-type': oneOf('set', 'atomic'),
+        }),
+        fc.constant({ 'x-kubernetes-int-or-string': true }),
+      ),
+    };
+  });
+
+  it('is refused by path, or reads any value without an accident', () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(node, fc.jsonValue(), (property, a) => {
+        const schema = { type: 'object', properties: { a: property } };
+        if (checkStructural(schema, fieldPath('s')).length > 0) return;
+        accepted++;
+        const shape = schemaOf(schema as JsonSchema);
+        const value = normalize(shape, { a });
+        checkShape(shape, value, fieldPath());
+        const whole = fillDefaults(shape, pruneUnknown(shape, value));
+        checkValues(schema as JsonSchema, whole, fieldPath());
+      }),
+      { numRuns: 3000 },
+    );
+    expect(accepted).toBeGreaterThan(300);
   });
 });

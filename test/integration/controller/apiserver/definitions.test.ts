@@ -10,8 +10,11 @@ import {
   CustomResourceDefinition,
   isEstablished,
 } from '../../../../api/custom-resource-definition.ts';
+import { Namespace } from '../../../../api/namespace.ts';
 import { parseObject } from '../../../../api/prepare.ts';
 import { definitionLoop } from '../../../../controller/controllers/definition.ts';
+import { garbageCollector } from '../../../../controller/controllers/garbage-collector.ts';
+import { namespaceLoop } from '../../../../controller/controllers/namespace.ts';
 import { openMemoryStore } from '../../../contract/fakes/memory-store.ts';
 import { type ApiWorld, openApiWorld } from '../../../support/api-server.ts';
 import { openTlsWorld } from '../../../support/tls-world.ts';
@@ -149,6 +152,29 @@ describe('several controllers', () => {
       return again && again !== kind && world.cache.list(again).length === 1;
     });
   });
+});
+
+it('namespaces and owners take objects of defined kinds along', async () => {
+  const loops = [definitionLoop, garbageCollector, namespaceLoop];
+  const world = await aWorld({ loops });
+  await define(world);
+  await waitFor('it', () => isServed(world, 'toys'));
+  const toys = world.cache.kinds.all.find(({ plural }) => plural === 'toys');
+  if (!toys) throw new Error('no kind');
+  const toy = (name: string, more: object = {}) =>
+    world.objects.create(toys, {
+      ...{ apiVersion: '', kind: '', metadata: { name, namespace: 'default', ...more } },
+    });
+  const names = () => world.cache.list(toys).map(({ metadata }) => metadata.name);
+  const { apiVersion, kind, metadata } = await toy('owner');
+  await toy('owned', {
+    ownerReferences: [{ apiVersion, kind, name: metadata.name, uid: metadata.uid }],
+  });
+  await toy('other');
+  await world.objects.delete(toys, { namespace: 'default', name: 'owner' });
+  await waitFor('the owned one to go', () => names().join() === 'other');
+  await world.objects.delete(Namespace, { namespace: '', name: 'default' });
+  await waitFor('the other one to go', () => names().length === 0);
 });
 
 it('a hundred definitions that come and go leave nothing behind', async () => {
