@@ -12,9 +12,7 @@ const label = s.str({ check: checkDns1035Label });
 const mixedLabel = s.str({ check: (text) => checkDns1035Label(text.toLowerCase()) });
 
 const namesFields = {
-  plural: label
-    .doc('The path segment; with the group it is the name of the definition.')
-    .required(),
+  plural: label.doc('In paths; with the group it names the definition.').required(),
   singular: label.doc('Default: the kind in lower case.').derived(),
   kind: mixedLabel.doc('As in the field kind.').required(),
   listKind: mixedLabel.doc('Default: the kind with List behind it; orc has no others.').derived(),
@@ -61,10 +59,7 @@ const fields = {
     .obj({
       group: s.str({ check: checkDnsSubdomain }).doc('A domain of whoever defines it.').required(),
       names: s.obj(namesFields).required(),
-      scope: s
-        .str({ values: ['Namespaced', 'Cluster'] })
-        .doc('Whether the objects are in namespaces.')
-        .required(),
+      scope: s.str({ values: ['Namespaced', 'Cluster'] }).required(),
       versions: s.list(s.obj(versionFields)).doc('One, served and stored.').required(),
       conversion: s
         .obj({

@@ -24,7 +24,7 @@ export function kindOf({ metadata, spec, status }: CustomResourceDefinition): Ki
   assert(shape.kind === 'object', 'a structural schema is of an object');
   const { apiVersion: _, kind: __, metadata: ___, ...fields } = shape.fields;
   return kind({
-    ...{ kind: names.kind, singular: names.singular, plural: names.plural },
+    ...{ kind: spec.names.kind, plural: spec.names.plural, singular: names.singular },
     ...{ shortNames: names.shortNames ?? [], categories: names.categories ?? [] },
     ...{ group: spec.group, version: version.name, namespaced: spec.scope === 'Namespaced' },
     ...{ about: schema.description ?? '', fields, others: shape.others, subresources },

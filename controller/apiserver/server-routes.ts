@@ -7,6 +7,7 @@ import * as discovery from './discovery.ts';
 import { mediaTypes } from './media-type.ts';
 import { encodeOpenApiV2, openApiV2Type } from './openapi-v2.ts';
 import { openApiDocument, openApiIndex } from './openapi-v3.ts';
+import { groupVersionPath } from './resource-path.ts';
 import { noSuchPath } from './status-reply.ts';
 import { usageKinds } from './usage-routes.ts';
 
@@ -17,41 +18,40 @@ export function addVersionRoute(app: FastifyInstance): void {
 
 /** Documents about the API itself, as it is just now. */
 export function addDocumentRoutes(app: FastifyInstance, kinds: ServedKinds): void {
-  const listed = () => [...kinds.all, ...usageKinds];
-  const isThere = (groupVersion: string) =>
-    discovery.groupVersionsOf(listed()).includes(groupVersion);
-  const serve = (url: string, documentOf: (group: string, version: string) => unknown) =>
-    app.get<{ Params: Asked }>(url, ({ params: { group = '', version = 'v1' } }, reply) => {
-      const groupVersion = group === '' ? version : `${group}/${version}`;
-      const document = documentOf(group, groupVersion);
-      if (document === undefined) throw noSuchPath();
-      return reply.type('application/json').send(JSON.stringify(document));
+  const documents = madeOf(kinds, documentsOf);
+  const paths = ['/api', '/api/v1', '/apis', '/apis/:group', '/apis/:group/:version'];
+  for (const url of [...paths, '/openapi/v3', '/openapi/v3/*'])
+    app.get(url, (request, reply) => {
+      const text = documents().get(request.url.split('?')[0] ?? '')?.();
+      if (text === undefined) throw noSuchPath();
+      return reply.type('application/json').send(text);
     });
-  serve('/api', () => discovery.coreVersions);
-  serve('/apis', () => discovery.groupList(listed()));
-  serve('/apis/:group', (group) =>
-    listed().some((kind) => kind.group === group)
-      ? discovery.groupDocument(listed(), group)
-      : undefined,
-  );
-  const openApi = madeOf(kinds, () => new Map<string, unknown>());
-  for (const path of ['/api/v1', '/apis/:group/:version']) {
-    serve(path, (_, groupVersion) =>
-      isThere(groupVersion) ? discovery.resourceList(listed(), groupVersion) : undefined,
-    );
-    serve(`/openapi/v3${path}`, (_, groupVersion) =>
-      isThere(groupVersion)
-        ? openApi().getOrInsertComputed(groupVersion, () =>
-            openApiDocument(kinds.all, groupVersion),
-          )
-        : undefined,
-    );
-  }
-  serve('/openapi/v3', () => openApi().getOrInsertComputed('', () => openApiIndex(kinds.all)));
   addOpenApiV2(app, kinds);
 }
 
-type Asked = Readonly<{ group?: string; version?: string }>;
+/** By their paths; each is made when it is asked for, once. */
+function documentsOf(kinds: readonly Kind[]): ReadonlyMap<string, () => string> {
+  const listed = [...kinds, ...usageKinds];
+  const groups = new Set(listed.map(({ group }) => group));
+  const made = (path: string, make: () => unknown) => {
+    let text: string | undefined;
+    return [path, () => (text ??= JSON.stringify(make()))] as const;
+  };
+  return new Map([
+    made('/api', () => discovery.coreVersions),
+    made('/apis', () => discovery.groupList(listed)),
+    made('/openapi/v3', () => openApiIndex(kinds)),
+    ...[...groups].map((group) =>
+      made(`/apis/${group}`, () => discovery.groupDocument(listed, group)),
+    ),
+    ...discovery
+      .groupVersionsOf(listed)
+      .flatMap((of) => [
+        made(groupVersionPath(of), () => discovery.resourceList(listed, of)),
+        made(`/openapi/v3${groupVersionPath(of)}`, () => openApiDocument(kinds, of)),
+      ]),
+  ]);
+}
 
 /** Made again when the kinds have changed. */
 function madeOf<T>(kinds: ServedKinds, make: (all: readonly Kind[]) => T): () => T {

@@ -4,7 +4,7 @@ import { formatTime } from '../../base/clock.ts';
 import { cleanupFinalizer } from '../store/deletion.ts';
 import { keyOf } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
-import type { Cache, ObjectChange, ServedKinds } from '../store/objects.ts';
+import type { Cache, ObjectChange } from '../store/objects.ts';
 
 /** Lets definitions take up the names that nobody has, and takes their objects along. The key is the definition's name. */
 export const definitionLoop: Loop = {
@@ -19,7 +19,7 @@ export const definitionLoop: Loop = {
   },
 };
 
-/** What waited for names looks again with every definition that changes. */
+/** What waits for names looks again with every definition that changes. */
 function wakes({ kind, key, object }: ObjectChange, cache: Cache): readonly string[] {
   if (kind.defined) return object ? [] : [`${kind.plural}.${kind.group}`];
   if (kind !== CustomResourceDefinition) return [];
@@ -31,64 +31,54 @@ function wakes({ kind, key, object }: ObjectChange, cache: Cache): readonly stri
 
 async function accept(definition: CustomResourceDefinition, deps: LoopDeps) {
   const { spec, status } = definition;
-  const conflict = conflictOf(definition, deps.cache.kinds);
-  const isNew = !isEstablished(definition);
-  await say(definition, deps, {
-    status: {
-      ...status,
-      ...(!conflict && { acceptedNames: spec.names }),
-      storedVersions: spec.versions.map(({ name }) => name),
-    },
-    conditions: [
-      conflict ?? condition('NamesAccepted', 'NoConflicts', 'no conflicts found'),
-      conflict && isNew
-        ? { ...condition('Established', 'NotAccepted', 'not all names are accepted'), ...isFalse }
-        : condition('Established', 'InitialNamesAccepted', 'the initial names have been accepted'),
-    ],
-  });
+  const conflict = conflictOf(definition, deps.cache);
+  const named = conflict
+    ? said('NamesAccepted', 'False', ...conflict)
+    : said('NamesAccepted', 'True', 'NoConflicts', 'no conflicts found');
+  const established =
+    conflict && !isEstablished(definition)
+      ? said('Established', 'False', 'NotAccepted', 'not all names are accepted')
+      : said('Established', 'True', 'InitialNamesAccepted', 'the initial names have been accepted');
+  const acceptedNames = conflict ? status.acceptedNames : spec.names;
+  const storedVersions = spec.versions.map(({ name }) => name);
+  const next = { ...definition, status: { ...status, acceptedNames, storedVersions } };
+  await say(next, [named, established], deps);
 }
 
-const condition = (type: string, reason: string, message: string): Condition => ({
-  ...{ type, status: 'True', reason, message },
-});
-const isFalse = { status: 'False' } as const;
+type Words = readonly [type: string, status: Condition['status'], reason: string, message: string];
 
-interface Said {
-  readonly status: CustomResourceDefinition['status'];
-  readonly conditions: readonly Condition[];
-}
+const said = (...[type, status, reason, message]: Words) => ({ type, status, reason, message });
 
-async function say(definition: CustomResourceDefinition, deps: LoopDeps, said: Said) {
-  const now = formatTime(deps.clock.now());
-  const conditions = said.conditions.reduce<readonly Condition[]>(
-    (all, one) => withCondition(all, one, now),
-    definition.status.conditions ?? [],
-  );
-  const next = { ...definition, status: { ...said.status, conditions } };
-  await deps.objects.update(CustomResourceDefinition, next, 'status');
+async function say(
+  definition: CustomResourceDefinition,
+  news: readonly Condition[],
+  { objects, clock }: LoopDeps,
+) {
+  const now = formatTime(clock.now());
+  const { conditions: before = [] } = definition.status;
+  const conditions = news.reduce((all, one) => withCondition(all, one, now), before);
+  const next = { ...definition, status: { ...definition.status, conditions } };
+  await objects.update(CustomResourceDefinition, next, 'status');
 }
 
 /** Within a group every word means one kind. */
-function conflictOf({ metadata, spec }: CustomResourceDefinition, kinds: ServedKinds) {
+function conflictOf({ metadata, spec }: CustomResourceDefinition, { kinds }: Cache) {
   const { plural, singular, shortNames = [], kind } = spec.names;
   const others = kinds.all.filter(
     ({ group, defined }) => group === spec.group && defined?.uid !== metadata.uid,
   );
   const words = others.flatMap((one) => [one.plural, one.singular, ...one.shortNames, one.kind]);
   const wanted = { Plural: [plural], Singular: [singular], ShortNames: shortNames, Kind: [kind] };
-  for (const [what, names] of Object.entries(wanted)) {
-    const taken = names.find((name) => words.includes(name));
-    if (taken === undefined) continue;
-    const message = `"${taken}" is already in use`;
-    return { ...condition('NamesAccepted', `${what}Conflict`, message), ...isFalse };
-  }
-  return undefined;
+  return Object.entries(wanted)
+    .flatMap(([what, names]) => names.map((name) => ({ what, name })))
+    .filter(({ name }) => words.includes(name))
+    .map(({ what, name }) => [`${what}Conflict`, `"${name}" is already in use`] as const)[0];
 }
 
 /** Its objects go first; then it may. */
 async function empty(definition: CustomResourceDefinition, deps: LoopDeps) {
   const { cache, objects } = deps;
-  const { metadata, status } = definition;
+  const { metadata } = definition;
   const kind = cache.kinds.all.find(({ defined }) => defined?.uid === metadata.uid);
   const left = kind ? cache.list(kind) : [];
   if (!kind || left.length === 0) {
@@ -97,15 +87,8 @@ async function empty(definition: CustomResourceDefinition, deps: LoopDeps) {
     await objects.update(CustomResourceDefinition, freed, 'all');
     return;
   }
-  await say(definition, deps, { status, conditions: [terminating] });
-  const living = left.filter((object) => !object.metadata.deletionTimestamp);
-  for (const object of living) await objects.delete(kind, keyOf(object));
+  const why = ['InstanceDeletionInProgress', 'CustomResource deletion is in progress'] as const;
+  await say(definition, [said('Terminating', 'True', ...why)], deps);
+  for (const object of left)
+    if (!object.metadata.deletionTimestamp) await objects.delete(kind, keyOf(object));
 }
-
-const terminating = condition(
-  ...([
-    'Terminating',
-    'InstanceDeletionInProgress',
-    'CustomResource deletion is in progress',
-  ] as const),
-);

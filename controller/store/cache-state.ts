@@ -113,8 +113,11 @@ export function cacheTables(kinds: ServedKinds, indexes: readonly Index[]): Cach
 
   /** A table holds what was stored as its kind: here that becomes a type. */
   const tableOf = <F extends Fields>(kind: Kind<F>) => {
-    assert(kind.defined || kinds.has(kind), `${kind.kind} is not in this cache`);
-    return tables.getOrInsertComputed(kind, () => orderedMap()) as Table<KubeObject<F>>;
+    const newTable = () => {
+      assert(kind.defined || kinds.has(kind), `${kind.kind} is not in this cache`);
+      return orderedMap<AnyObject>();
+    };
+    return tables.getOrInsertComputed(kind, newTable) as Table<KubeObject<F>>;
   };
   const byValueOf = <F extends Fields>(index: Index<F>) => {
     const byValue = indexed.get(index);

@@ -131,13 +131,16 @@ function changeOf(
 }
 
 /** What is left of a kind that is no longer served goes out of the indexes, too. */
-function redefine({ served, tables }: Feeder, before?: AnyObject, after?: AnyObject): void {
-  const gone = served.follow(
-    before as CustomResourceDefinition | undefined,
-    after as CustomResourceDefinition | undefined,
-  );
-  if (!gone) return;
-  for (const object of tables.list(gone)) tables.replace(gone, keyOf(object), undefined);
+function redefine({ deps, served, tables }: Feeder, before?: AnyObject, after?: AnyObject): void {
+  type Definition = CustomResourceDefinition | undefined;
+  try {
+    const gone = served.follow(before as Definition, after as Definition);
+    if (!gone) return;
+    for (const object of tables.list(gone)) tables.replace(gone, keyOf(object), undefined);
+  } catch (err) {
+    const key = after?.metadata.name ?? '';
+    deps.log.error({ err, key }, 'a stored definition could not be read');
+  }
 }
 
 /** An unreadable object must not keep all the others from their readers. */

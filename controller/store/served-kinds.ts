@@ -31,12 +31,11 @@ export function servedKinds(builtIn: readonly Kind[]) {
       const old = by(before);
       const isSame = before?.metadata.uid === after?.metadata.uid;
       if (old && !isSame) byPrefix.delete(kindPrefix(old));
+      const made = after && isEstablished(after) ? kindOf(after) : undefined;
+      const holder = made && byPrefix.get(kindPrefix(made));
       // Tables, indexes and watches know it by its identity.
-      if (after && isEstablished(after)) {
-        const made = kindOf(after);
-        if (old && isSame) Object.assign(old, made);
-        else byPrefix.set(kindPrefix(made), made);
-      }
+      if (made && old && isSame) Object.assign(old, made);
+      else if (made && (!holder || holder.defined)) byPrefix.set(kindPrefix(made), made);
       all = [...byPrefix.values()];
       return isSame ? undefined : old;
     },
