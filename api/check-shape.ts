@@ -3,18 +3,21 @@ import type { FieldError, FieldErrors, FieldPath, Rule } from './field-error.ts'
 import * as field from './field-error.ts';
 import { childSchema, isObject, own } from './normalize.ts';
 import { parseQuantity } from './quantity.ts';
-import type { Fields, Schema, Shape } from './schema.ts';
+import type { Schema, Shape } from './schema.ts';
 
 type ShapeOf<K extends Shape['kind']> = Extract<Shape, { readonly kind: K }>;
 
 /** Everything in which a normalized value differs from its schema; [] when it fits. */
 export function checkShape(schema: Schema, value: unknown, at: FieldPath): FieldErrors {
   const { shape } = schema;
+  if (value === null && schema.nullable) return [];
   switch (shape.kind) {
     case 'string':
       return checkString(shape, value, at);
     case 'integer':
       return checkInteger(shape, value, at);
+    case 'number':
+      return Number.isFinite(value) ? [] : [field.wrongType(at, value, 'a number')];
     case 'boolean':
       return typeof value === 'boolean' ? [] : [field.wrongType(at, value, 'a boolean')];
     case 'quantity':
@@ -34,7 +37,7 @@ export function checkShape(schema: Schema, value: unknown, at: FieldPath): Field
     case 'map':
       return checkMap(shape, value, at);
     case 'object':
-      return checkObject(shape.fields, value, at);
+      return checkObject(shape, value, at);
     case 'unsupported':
       return isHarmless(shape.harmless, value) ? [] : [field.unsupported(at)];
   }
@@ -69,12 +72,16 @@ const checkQuantity: Rule<unknown> = (value, at) => {
   return [field.invalid(at, value, 'must be a quantity such as "100m", "1.5" or "512Mi"')];
 };
 
+/** RFC 3339 */
+export const isTime = (text: string): boolean =>
+  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(text) &&
+  !Number.isNaN(Date.parse(text));
+
 const checkTime: Rule<unknown> = (value, at) => {
   if (typeof value !== 'string') return [field.wrongType(at, value, 'a time')];
-  const isTime =
-    /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(value) &&
-    !Number.isNaN(Date.parse(value));
-  return isTime ? [] : [field.invalid(at, value, 'must be a time such as "2006-01-02T15:04:05Z"')];
+  return isTime(value)
+    ? []
+    : [field.invalid(at, value, 'must be a time such as "2006-01-02T15:04:05Z"')];
 };
 
 const checkBytes: Rule<unknown> = (value, at) => {
@@ -128,13 +135,14 @@ function checkMap(shape: ShapeOf<'map'>, value: unknown, at: FieldPath): FieldEr
   });
 }
 
-function checkObject(fields: Fields, value: unknown, at: FieldPath): FieldErrors {
+function checkObject(shape: ShapeOf<'object'>, value: unknown, at: FieldPath): FieldErrors {
+  const { fields, others } = shape;
   if (!isObject(value)) return [field.wrongType(at, value, 'an object')];
   const missing = Object.entries(fields)
     .filter(([name, { presence }]) => presence === 'required' && isMissing(value[name]))
     .map(([name]) => field.required(at(name)));
   const wrong = Object.entries(value).flatMap(([name, inner]) => {
-    const known = own(fields, name);
+    const known = own(fields, name) ?? others;
     if (known === undefined) return [field.unknown(at(name), closestTo(name, Object.keys(fields)))];
     const reported = known.presence === 'required' && isMissing(inner);
     return reported ? [] : checkShape(known, inner, at(name));

@@ -5,11 +5,12 @@ import type { AnyObject } from './kind.ts';
 export interface Column<T> {
   readonly name: string;
   /** OpenAPI type of the cell. */
-  readonly type: 'string' | 'integer';
+  readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
   /** Shown only with `-o wide`. */
   readonly wide?: boolean;
   readonly about: string;
-  of(object: T, now: number): string | number;
+  /** null: nothing to show. */
+  of(object: T, now: number): string | number | boolean | null;
 }
 
 type Cell<T, V> = (object: T, now: number) => V | undefined;

@@ -56,7 +56,7 @@ export const forbidden = (at: FieldPath, why: string): FieldError =>
 export const duplicate = (at: FieldPath, value: unknown): FieldError =>
   error('FieldValueDuplicate', at, `Duplicate value: ${shown(value)}`);
 
-export function notOneOf(at: FieldPath, value: unknown, values: readonly string[]): FieldError {
+export function notOneOf(at: FieldPath, value: unknown, values: readonly unknown[]): FieldError {
   const words = values.map((one) => JSON.stringify(one)).join(', ');
   const message = `Unsupported value: ${shown(value)}: supported values: ${words}`;
   return error('FieldValueNotSupported', at, message);

@@ -1,5 +1,6 @@
 import type { Column } from './columns.ts';
 import type { FieldErrors, FieldPath } from './field-error.ts';
+import type { JsonSchema } from './json-schema.ts';
 import { checkDnsSubdomain } from './names.ts';
 import { objectMetaFields, type StoredMeta } from './object-meta.ts';
 import { type Fields, type ObjectOf, obj, type Schema, str } from './schema.ts';
@@ -44,8 +45,20 @@ export interface Kind<F extends Fields = Fields> {
   readonly selectableFields: Readonly<Record<string, SelectableField<KubeObject<F>>>>;
   /** Where a status is there it has its own writer: a write to the main resource leaves it, and the other way round. */
   readonly hasStatus: boolean;
-  /** metadata.generation counts changes of the spec. */
+  /** metadata.generation counts changes of what is wanted. */
   readonly hasGeneration: boolean;
+  /** Where the scale subresource finds its numbers, in simple paths. */
+  readonly scale: ScalePaths;
+  /** By the CustomResourceDefinition with this uid; undefined: built in. */
+  readonly defined?: Readonly<{ uid: string; schema: JsonSchema }> | undefined;
+}
+
+interface ScalePaths {
+  /** ".spec.replicas" */
+  readonly specReplicasPath: string;
+  readonly statusReplicasPath: string;
+  /** Of a selector's text. undefined: it is a LabelSelector in the spec, or there is none. */
+  readonly labelSelectorPath?: string | undefined;
 }
 
 /** An object of a kind, valid, defaulted and stored. */
@@ -95,7 +108,12 @@ export interface Claim {
 
 /** What a kind must say of itself, and what it says only where it isn't as most are. */
 type KindDeclaration<F extends Fields> = Pick<Kind<F>, 'kind' | 'columns'> &
-  Partial<Omit<Kind<F>, 'schema'>> & { readonly fields: F; readonly about: string };
+  Partial<Omit<Kind<F>, 'schema'>> & {
+    readonly fields: F;
+    /** What fields beside these are. */
+    readonly others?: Schema | undefined;
+    readonly about: string;
+  };
 
 /** What they are in every kind. */
 const usualFields: ReadonlyMap<string, string> = new Map([
@@ -107,13 +125,13 @@ const usualFields: ReadonlyMap<string, string> = new Map([
 ]);
 
 export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F> {
-  const { fields, about, ...rest } = declaration;
+  const { fields, others, about, ...rest } = declaration;
   const common = { apiVersion: str(), kind: str(), metadata: obj(objectMetaFields) };
   const told = Object.entries({ ...common, ...fields }).map(([name, schema]) => [
     name,
     { about: usualFields.get(name), ...schema },
   ]);
-  const schema: Schema = obj(Object.fromEntries(told)).doc(about);
+  const schema: Schema = obj(Object.fromEntries(told), others).doc(about);
   return {
     group: '',
     version: 'v1',
@@ -133,6 +151,7 @@ export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F>
     selectableFields: {},
     hasStatus: 'status' in fields,
     hasGeneration: 'spec' in fields,
+    scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' },
     ...rest,
     schema,
   };

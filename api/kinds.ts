@@ -1,6 +1,7 @@
 import { ClusterRole } from './cluster-role.ts';
 import { ClusterRoleBinding } from './cluster-role-binding.ts';
 import { ConfigMap } from './config-map.ts';
+import { CustomResourceDefinition } from './custom-resource-definition.ts';
 import { Deployment } from './deployment.ts';
 import { EndpointSlice } from './endpoint-slice.ts';
 import { Event } from './event.ts';
@@ -42,4 +43,5 @@ export const kinds: readonly Kind[] = [
   ClusterRole,
   RoleBinding,
   ClusterRoleBinding,
+  CustomResourceDefinition,
 ];

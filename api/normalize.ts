@@ -70,7 +70,7 @@ function mapInner(
 export function childSchema(schema: Schema | undefined, name: string): Schema | undefined {
   const shape = schema?.shape;
   if (shape?.kind === 'map') return shape.value;
-  return shape?.kind === 'object' ? own(shape.fields, name) : undefined;
+  return shape?.kind === 'object' ? (own(shape.fields, name) ?? shape.others) : undefined;
 }
 
 /** A field of an object or a value of a map; never one of Object.prototype's. */
@@ -80,8 +80,9 @@ export const own = <T>(of: Readonly<Record<string, T>>, name: string): T | undef
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function isAbsent({ shape, presence }: Schema, value: unknown): boolean {
-  if (value === null || value === undefined) return true;
+function isAbsent({ shape, presence, nullable }: Schema, value: unknown): boolean {
+  if (value === null) return nullable !== true;
+  if (value === undefined) return true;
   if (value !== '' || presence === 'required') return false;
   return (shape.kind === 'string' && shape.values !== undefined) || shape.kind === 'time';
 }

@@ -8,7 +8,9 @@ export interface Schema<T = unknown, P extends Presence = Presence> {
   readonly presence: P;
   /** Set when the field is absent; only with presence 'default'. */
   readonly fallback?: unknown;
-  readonly about?: string;
+  readonly about?: string | undefined;
+  /** null is kept. */
+  readonly nullable?: boolean | undefined;
   /** Type only: never there at run time. */
   readonly type?: T;
 }
@@ -24,6 +26,7 @@ export type Shape =
       readonly lacks?: readonly string[] | undefined;
     }
   | { readonly kind: 'integer'; readonly min: number; readonly max: number | bigint }
+  | { readonly kind: 'number' }
   | { readonly kind: 'boolean' }
   /** A resource.Quantity: a string such as "100m" or "1Gi", or a number; kept as the string. */
   | { readonly kind: 'quantity' }
@@ -40,8 +43,20 @@ export type Shape =
       readonly merge: ListMerge;
       readonly max: number;
     }
-  | { readonly kind: 'map'; readonly value: Schema; readonly check?: StringCheck | undefined }
-  | { readonly kind: 'object'; readonly fields: Fields }
+  | {
+      readonly kind: 'map';
+      readonly value: Schema;
+      readonly check?: StringCheck | undefined;
+      readonly atomic?: boolean;
+    }
+  | {
+      readonly kind: 'object';
+      readonly fields: Fields;
+      /** Fields beside these. undefined: there are none. */
+      readonly others?: Schema | undefined;
+      /** Patches replace it as a whole. */
+      readonly atomic?: boolean;
+    }
   /** Known to Kubernetes, not to orc: refused by path, unless it holds one of these values (Kubernetes' default). */
   | { readonly kind: 'unsupported'; readonly harmless: readonly unknown[] };
 
@@ -49,7 +64,7 @@ export type Shape =
  * How patches see a list: replaced as a whole; a set of scalars; or a map, whose entries are told apart by `keys`. The
  * first of them is strategic merge's one key.
  */
-type ListMerge =
+export type ListMerge =
   | { readonly as: 'atomic' }
   | { readonly as: 'set' }
   | { readonly as: 'map'; readonly keys: readonly [string, ...string[]] };
@@ -110,6 +125,7 @@ export const long = integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
 export const uint64 = (): Optional<number | bigint> =>
   optional({ kind: 'integer', min: 0, max: 2n ** 64n - 1n });
 
+export const number = () => optional<number>({ kind: 'number' });
 export const bool = () => optional<boolean>({ kind: 'boolean' });
 export const quantity = () => optional<string>({ kind: 'quantity' });
 export const intOrString = () => optional<number | string>({ kind: 'int-or-string' });
@@ -134,8 +150,9 @@ const listOf = <S extends Schema>(item: S, merge: ListMerge, max = 10_000) =>
 export const map = <S extends Schema>(value: S, options: { check?: StringCheck } = {}) =>
   optional<Readonly<Record<string, TypeOf<S>>>>({ kind: 'map', value, ...options });
 
-export const obj = <F extends Fields>(fields: F) =>
-  optional<ObjectOf<F>>({ kind: 'object', fields });
+/** `others`: what fields beside these are; undefined: there are none. */
+export const obj = <F extends Fields>(fields: F, others?: Schema) =>
+  optional<ObjectOf<F>>({ kind: 'object', fields, others });
 
 /** Shown with Kubernetes' default; any other value is refused as not supported yet. */
 export const fixed = <const V extends string | number | boolean>(value: V) =>

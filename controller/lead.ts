@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import type { Kind } from '../api/kind.ts';
 import type { Base } from '../base/base.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { admitting } from './admission/admit.ts';
@@ -19,7 +18,6 @@ export interface LeadDeps extends Base {
   readonly store: Store;
   readonly codec: ObjectCodec;
   readonly cache: Cache;
-  readonly kinds: readonly Kind[];
   readonly loops: readonly Loop[];
   readonly dispatcher: Dispatcher;
   /** Who leads, for people. */

@@ -81,7 +81,7 @@ async function startController(config: ControllerConfig): Promise<Running> {
   const storeKey = await controllerKeys.ensureStoreKey(paths.storeKey, store, rng);
   const codec = objectCodec(secretBox(storeKey, rng));
   const objects = openObjects({ store, codec, clock, rng });
-  const { loops, indexes } = controllerLoops(kinds);
+  const { loops, indexes } = controllerLoops();
   const { cache, stop: stopCache } = await startCache({
     ...{ store, codec, kinds, ...base },
     indexes: [...indexes, ...sharedIndexes],
@@ -105,7 +105,7 @@ async function startController(config: ControllerConfig): Promise<Running> {
   started.use(await keepCertificates(parts, api));
   const candidate = hostname();
   let term: Term | undefined;
-  const leading = { store, codec, cache, kinds, dispatcher, candidate, metrics, ...base };
+  const leading = { store, codec, cache, dispatcher, candidate, metrics, ...base };
   started.defer(
     standForElection({
       ...{ store, candidate, isAlone: !isShared, silenceMs, ...base },
@@ -178,7 +178,7 @@ async function openApi(parts: Parts): Promise<RunningApiServer> {
   ];
   return serveApi(
     {
-      ...{ kinds, clock, rng, log, plugins, ...rest },
+      ...{ clock, rng, log, plugins, ...rest },
       currentRevision: () => store.revision(),
       authenticate: (request) => authenticate(request.socket as TLSSocket),
       tokens: serviceAccountTokens({ key: pki.ca.tokenKey, cache: rest.cache, clock, rng }),

@@ -15,7 +15,6 @@ export interface Candidate<F extends Fields = Fields> {
 export interface AdmissionDeps {
   readonly cache: Cache;
   readonly objects: TiedObjects;
-  readonly kinds: readonly Kind[];
 }
 
 /** Gives the object as it shall be written, or throws Forbidden in Kubernetes' words. Both clients' writes and loops' pass through. */

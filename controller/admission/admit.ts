@@ -4,6 +4,7 @@ import type { Fields } from '../../api/schema.ts';
 import { invalid } from '../../api/status.ts';
 import type { Alongside, Objects } from '../store/objects.ts';
 import type { Admission, AdmissionDeps, Candidate } from './admission.ts';
+import { checkDefinition } from './definition.ts';
 import { applyLimitRanges } from './limit-range.ts';
 import { checkDefaultClass, fillPriority } from './priority.ts';
 import { checkQuotaNames, quotaCharges } from './quota.ts';
@@ -11,6 +12,7 @@ import { checkRuntimeClass } from './runtime-class.ts';
 
 /** In this order: what fills in comes before what counts. */
 const admissions: readonly Admission[] = [
+  checkDefinition,
   checkRuntimeClass,
   fillPriority,
   checkDefaultClass,

@@ -10,10 +10,10 @@ import { type Admission, type Candidate, isOf } from './admission.ts';
 import { isInScope, quotaNames, usageOf } from './quota-usage.ts';
 
 /** A quota for what isn't served here, or isn't counted, would be kept by nobody. */
-export const checkQuotaNames: Admission = async (candidate, { kinds }) => {
+export const checkQuotaNames: Admission = async (candidate, { cache }) => {
   const { object, shownName } = candidate;
   if (!isOf(candidate, ResourceQuota)) return object;
-  const known = new Set(kinds.flatMap(quotaNames));
+  const known = new Set(cache.kinds.all.flatMap(quotaNames));
   const at = field.fieldPath('spec')('hard');
   const errors = Object.keys(candidate.object.spec.hard ?? {})
     .filter((name) => !known.has(name))

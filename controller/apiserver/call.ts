@@ -21,7 +21,6 @@ import { encodeOne } from './table.ts';
 import type { SharedEncoder } from './watch-events.ts';
 
 export interface ApiServerDeps extends Base {
-  readonly kinds: readonly Kind[];
   readonly objects: TiedObjects;
   readonly cache: Cache;
   /** The store's newest revision: what a read must have seen to be current. */

@@ -9,11 +9,9 @@ import { addHealthRoutes } from './health.ts';
 import { identify } from './identify.ts';
 import { addMetricsRoutes, addNodeProxyRoutes, countRequest } from './metrics-routes.ts';
 import { requestTimeoutMs } from './request-limits.ts';
-import { type ResourceRoute, routesOf } from './resource-routes.ts';
-import { reviewRoutes } from './review-routes.ts';
+import { type ResourceRoute, routeOf } from './resource-routes.ts';
 import { addDocumentRoutes, addVersionRoute } from './server-routes.ts';
 import { maxBodyBytes, noSuchPath, statusOf, tooLarge, toStatusError } from './status-reply.ts';
-import { usageRoutes } from './usage-routes.ts';
 
 /** All routes of the API, on fastify's router; sockets are api-server.ts' business. */
 export function fastifyApp(server: ApiServer): FastifyInstance {
@@ -21,7 +19,6 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
     exposeHeadRoutes: false,
     // Who sends somewhat too much is heard out, and so sees the answer.
     bodyLimit: 4 * maxBodyBytes,
-    routerOptions: { maxParamLength: 253 },
     frameworkErrors: (error, request, reply) => {
       sendError(server, { error, request, reply });
     },
@@ -46,31 +43,38 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
       const user = identify(server, request.raw);
       authorizePath(user, request.url.split('?')[0] ?? '', server.cache);
     });
-    addDocumentRoutes(scope, server.kinds);
+    addDocumentRoutes(scope, server.cache.kinds);
     addMetricsRoutes(scope, server);
   });
   addNodeProxyRoutes(app, server);
   app.decorateRequest('user');
-  app.register(async (scope) => {
-    for (const route of [...server.kinds.flatMap(routesOf), ...usageRoutes(), ...reviewRoutes()])
-      addResourceRoute(scope, route, server);
-  });
+  addResourceRoutes(app, server);
   return app;
 }
 
-function addResourceRoute(app: FastifyInstance, route: ResourceRoute, server: ApiServer): void {
-  app.route({
-    method: route.method,
-    url: route.path,
-    onRequest: async (request, reply) => {
-      request.user = identify(server, request.raw);
-      const action = roleAction({ ...route, ...addressOf(request) }, queryOf(request));
-      authorize(request.user, action, server.cache);
-      server.letIn(route, { request, reply });
-    },
-    handler: (request, reply) => respond(route, server, { request, reply }),
-    onResponse: async (request, reply) => countRequest(server.metrics, route, { request, reply }),
-  });
+/** Kinds come and go: what a path stands for is found out with each request. */
+function addResourceRoutes(app: FastifyInstance, server: ApiServer): void {
+  const routes = new WeakMap<FastifyRequest, ResourceRoute>();
+  const found = (request: FastifyRequest) =>
+    routes.getOrInsertComputed(request, ({ method, url }) =>
+      routeOf(server.cache.kinds, method, url.split('?')[0] ?? ''),
+    );
+  for (const url of ['/api/*', '/apis/*'])
+    app.route({
+      method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      url,
+      onRequest: async (request, reply) => {
+        request.user = identify(server, request.raw);
+        const route = found(request);
+        authorize(request.user, roleAction(route, queryOf(request)), server.cache);
+        server.letIn(route, { request, reply });
+      },
+      handler: (request, reply) => respond(found(request), server, { request, reply }),
+      onResponse: async (request, reply) => {
+        const route = routes.get(request);
+        if (route) countRequest(server.metrics, route, { request, reply });
+      },
+    });
 }
 
 declare module 'fastify' {
@@ -104,15 +108,13 @@ async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchan
 }
 
 function callOf(
-  { kind, subresource }: ResourceRoute,
+  { kind, namespace, name, subresource }: ResourceRoute,
   request: FastifyRequest,
   { user, warn }: Pick<Call, 'user' | 'warn'>,
 ): Call {
   const { headers, body } = request;
   return {
-    kind,
-    subresource,
-    ...addressOf(request),
+    ...{ kind, namespace, name, subresource },
     query: queryOf(request),
     accept: headers.accept ?? '',
     contentType: (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '',
@@ -124,11 +126,6 @@ function callOf(
 }
 
 const queryOf = ({ url }: FastifyRequest) => new URLSearchParams(url.split('?')[1] ?? '');
-
-function addressOf({ params }: FastifyRequest): { namespace: string; name: string } {
-  const { namespace = '', name = '' } = params as Readonly<Record<string, string>>;
-  return { namespace, name };
-}
 
 /** RFC 7234: 299 is "miscellaneous persistent warning"; kubectl prints the text. */
 const warningHeader = (text: string) =>

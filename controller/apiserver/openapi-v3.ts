@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import type * as definition from '../../api/json-schema.ts';
 import { apiVersionOf, type Kind } from '../../api/kind.ts';
-import type { Fields, Schema, Shape } from '../../api/schema.ts';
+import { childSchema } from '../../api/normalize.ts';
+import { type Fields, json, type Schema, type Shape } from '../../api/schema.ts';
 import { groupVersionsOf } from './discovery.ts';
 import { collectionPath, groupVersionPath, objectPath } from './resource-path.ts';
 
@@ -53,17 +55,29 @@ const writeParameters = ['dryRun', 'fieldValidation', 'fieldManager'].map((name)
   schema: { type: 'string', uniqueItems: true },
 }));
 
-/** io.k8s.api.apps.v1.Deployment, as Kubernetes names its schemas. */
-const schemaName = ({ group, version, kind }: Kind) =>
-  `io.k8s.api.${group === '' ? 'core' : group.split('.')[0]}.${version}.${kind}`;
+/** io.k8s.api.apps.v1.Deployment, com.example.stable.v1.CronTab: as Kubernetes names its schemas. */
+const schemaName = ({ group, version, kind, defined }: Kind) =>
+  defined
+    ? [...group.split('.').reverse(), version, kind].join('.')
+    : `io.k8s.api.${group === '' ? 'core' : group.split('.')[0]}.${version}.${kind}`;
 
 const reference = (kind: Kind) => ({ $ref: `#/components/schemas/${schemaName(kind)}` });
 const groupVersionKind = ({ group, version, kind }: Kind) => ({ group, kind, version });
 
 const schemaOf = (kind: Kind) => ({
-  ...jsonSchema(kind.schema),
+  ...(kind.defined ? definedSchema(kind, kind.defined.schema) : jsonSchema(kind.schema)),
   'x-kubernetes-group-version-kind': [groupVersionKind(kind)],
 });
+
+/** As its definition has it, with what all kinds have. */
+function definedSchema({ schema }: Kind, defined: definition.JsonSchema): JsonSchema {
+  const common = ['apiVersion', 'kind', 'metadata'].map((name) => [
+    name,
+    jsonSchema(childSchema(schema, name) ?? json()),
+  ]);
+  const properties = { ...defined.properties, ...Object.fromEntries(common) };
+  return { ...defined, properties };
+}
 
 /** What is undefined isn't there: these become JSON. */
 type JsonSchema = Readonly<Record<string, unknown>>;
@@ -86,8 +100,9 @@ function shapeSchema(shape: Shape): JsonSchema {
       return { type: 'string', format: 'int-or-string' };
     case 'integer':
       return { type: 'integer', format: shape.max > 2 ** 31 ? 'int64' : 'int32' };
+    case 'number':
     case 'boolean':
-      return { type: 'boolean' };
+      return { type: shape.kind };
     case 'list':
       return { type: 'array', items: jsonSchema(shape.item), ...listExtensions(shape) };
     case 'map':

@@ -32,6 +32,7 @@ export async function patchScale(call: Call, deps: ApiServerDeps): Promise<Answe
 
 const applyType = 'application/apply-patch+yaml';
 const jsonPatchType = 'application/json-patch+json';
+const strategicType = 'application/strategic-merge-patch+json';
 
 function patched({ kind, contentType }: Call, live: AnyObject, patch: unknown) {
   switch (contentType) {
@@ -39,10 +40,12 @@ function patched({ kind, contentType }: Call, live: AnyObject, patch: unknown) {
       return record(applyJsonPatch(live, patch));
     case 'application/merge-patch+json':
       return record(applyMergePatch(live, patch));
-    case 'application/strategic-merge-patch+json':
+    case strategicType:
+      // Clients know nothing of how the lists of others' kinds are merged.
+      if (kind.defined) throw unknownPatch(contentType);
       return record(applyStrategicMergePatch(kind.schema, live, patch));
     default:
-      throw unknownPatch(contentType);
+      throw unknownPatch(contentType, strategicType);
   }
 }
 
@@ -91,8 +94,8 @@ const noManager = () =>
     'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
   );
 
-const unknownPatch = (contentType: string) =>
+const unknownPatch = (contentType: string, ...more: readonly string[]) =>
   new StatusError(
     'UnsupportedMediaType',
-    `the body of the request was in an unknown format "${contentType}": accepted media types are application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, ${applyType}`,
+    `the body of the request was in an unknown format "${contentType}": accepted media types are ${[jsonPatchType, 'application/merge-patch+json', ...more, applyType].join(', ')}`,
   );

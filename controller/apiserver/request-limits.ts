@@ -24,7 +24,7 @@ export function openLimits({ requestLimits: limits, metrics, clock }: Deps) {
     });
   return (route: ResourceRoute, { request, reply }: Exchange): void => {
     if (goesOn(route, request.raw)) return;
-    const kind = route.method === 'GET' ? 'readOnly' : 'mutating';
+    const kind = request.method === 'GET' ? 'readOnly' : 'mutating';
     if (underWay[kind] >= limits[kind]) throw tooMany();
     underWay[kind]++;
     // Who reads the answer too slowly is cut off.

@@ -1,5 +1,7 @@
-import type { HTTPMethods } from 'fastify';
-import { apiVersionOf, type Kind, type Subresource } from '../../api/kind.ts';
+import type { Kind, Subresource } from '../../api/kind.ts';
+import { StatusError } from '../../api/status.ts';
+import { kindPrefix } from '../store/keys.ts';
+import type { ServedKinds } from '../store/objects.ts';
 import { bindPod } from './binding.ts';
 import type { Answer, ApiServer, Call, Streaming } from './call.ts';
 import { createObject } from './create.ts';
@@ -9,24 +11,23 @@ import { listObjects } from './list.ts';
 import { patchObject, patchScale } from './patch.ts';
 import { podLogs } from './pod-logs.ts';
 import { badRequest, flag } from './request-options.ts';
-import { collectionPath, groupVersionPath, objectPath } from './resource-path.ts';
+import { reviewHandles, reviewKinds } from './review-routes.ts';
 import { getScale, replaceScale } from './scale.ts';
 import { requestToken } from './service-account-token.ts';
+import { noSuchPath } from './status-reply.ts';
 import { replaceObject } from './update.ts';
+import { usageHandles, usageKinds } from './usage-routes.ts';
 import { openWatch, serveWatch } from './watch.ts';
 
-export interface ResourceRoute {
-  readonly method: HTTPMethods;
-  readonly path: string;
-  readonly kind: Kind;
+/** What a request is for. */
+export interface ResourceRoute extends Pick<Call, 'kind' | 'namespace' | 'name' | 'subresource'> {
   readonly verb: keyof typeof methods;
-  readonly subresource: Subresource | '';
   readonly handle: Handle;
 }
 
 type Handle = (call: Call, server: ApiServer) => Promise<Answer | Streaming>;
 
-type Handles = Partial<Readonly<Record<ResourceRoute['verb'], Handle>>>;
+export type Handles = Partial<Readonly<Record<ResourceRoute['verb'], Handle>>>;
 
 const methods = {
   list: 'GET',
@@ -38,29 +39,55 @@ const methods = {
   patch: 'PATCH',
 } as const;
 
-/** Every path that a kind is served at. */
-export const routesOf = (kind: Kind): readonly ResourceRoute[] =>
-  routesWith(kind, collectionHandles, objectHandles);
+/** Throws NotFound for a path that nothing is served at, MethodNotAllowed for a method that it lacks. */
+export function routeOf(kinds: ServedKinds, method: string, path: string): ResourceRoute {
+  const address = addressOf(kinds, path.split('/').slice(1).map(decodeURIComponent));
+  const handles = address && handlesOf(address);
+  if (!handles) throw noSuchPath();
+  for (const [name, handle] of Object.entries(handles)) {
+    const verb = name as ResourceRoute['verb'];
+    if (methods[verb] === method) return { ...address, verb, handle };
+  }
+  const why = 'the server does not allow this method on the requested resource';
+  throw new StatusError('MethodNotAllowed', why);
+}
+
+const unstoredKinds = [...usageKinds, ...reviewKinds];
+
+type Address = Pick<Call, 'kind' | 'namespace' | 'name' | 'subresource'>;
+
+/** api/v1/… or apis/GROUP/VERSION/…, then [namespaces/NAMESPACE/]PLURAL[/NAME[/SUBRESOURCE]] */
+function addressOf(kinds: ServedKinds, [root, ...path]: readonly string[]): Address | undefined {
+  const [group = '', version, ...place] = root === 'api' ? ['', ...path] : path;
+  const kindOf = (plural = '') =>
+    [kinds.at(kindPrefix({ group, plural })), ...unstoredKinds].find(
+      (kind) => kind?.plural === plural && kind.group === group && kind.version === version,
+    );
+  const inner = place[0] === 'namespaces' ? kindOf(place[2]) : undefined;
+  const kind = inner ?? kindOf(place[0]);
+  const [name = '', subresource = '', ...more] = place.slice(inner ? 3 : 1);
+  const isWhole = more.length === 0 && place.at(-1) !== '' && (!inner || inner.namespaced);
+  if (!kind || !isWhole || !isSubresource(kind, subresource)) return undefined;
+  return { kind, namespace: (inner && place[1]) ?? '', name, subresource };
+}
+
+const isSubresource = ({ subresources }: Kind, name: string): name is Subresource | '' =>
+  name === '' || subresources.some((one) => one === name);
 
 /** What is in namespaces is also listed over all of them. */
-export function routesWith(kind: Kind, ofCollection: Handles, ofObject: Handles) {
-  const routes = (path: string, handles: Handles, subresource: Subresource | '' = '') =>
-    Object.entries(handles).map(([name, handle]): ResourceRoute => {
-      const verb = name as ResourceRoute['verb'];
-      return { kind, path, subresource, verb, method: methods[verb], handle };
-    });
-  const everywhere = `${groupVersionPath(apiVersionOf(kind))}/${kind.plural}`;
-  const collection = collectionPath(kind, (name) => `:${name}`);
-  const object = objectPath(kind, (name) => `:${name}`);
-  const { list } = ofCollection;
-  return [
-    ...(kind.namespaced && list ? routes(everywhere, { list }) : []),
-    ...routes(collection, ofCollection),
-    ...routes(object, ofObject),
-    ...kind.subresources.flatMap((name) =>
-      routes(`${object}/${name}`, subresourceHandles[name], name),
-    ),
-  ];
+function handlesOf({ kind, namespace, name, subresource }: Address): Handles | undefined {
+  const { collection, object } = handlesOfKind(kind);
+  const isEverywhere = kind.namespaced && namespace === '';
+  const { list } = collection;
+  if (name === '') return isEverywhere ? list && { list } : collection;
+  if (isEverywhere) return undefined;
+  return subresource === '' ? object : subresourceHandles[subresource];
+}
+
+function handlesOfKind(kind: Kind): Readonly<Record<'collection' | 'object', Handles>> {
+  if (usageKinds.includes(kind)) return usageHandles;
+  const collection = reviewHandles.get(kind);
+  return collection ? { collection, object: {} } : ordinaryHandles;
 }
 
 async function listOrWatch(call: Call, server: ApiServer): Promise<Answer | Streaming> {
@@ -85,6 +112,8 @@ const objectHandles: Handles = {
   update: replaceObject,
   patch: patchObject,
 };
+
+const ordinaryHandles = { collection: collectionHandles, object: objectHandles };
 
 const upgraded: Handles = { get: upgradeNeeded, create: upgradeNeeded };
 

@@ -13,33 +13,24 @@ import { type User, userInfoOf } from '../../api/user-info.ts';
 import { type ApiServer, accepted, bodyOf, type Call } from './call.ts';
 import { decide, rulesOf } from './rbac.ts';
 import { badRequest, writeOptions } from './request-options.ts';
-import { type ResourceRoute, routesWith } from './resource-routes.ts';
+import type { Handles } from './resource-routes.ts';
 
 /** Questions in the shape of objects: answered (201), never stored. */
-export const reviewKinds: readonly Kind[] = [
-  TokenReview,
-  SelfSubjectReview,
-  SubjectAccessReview,
-  SelfSubjectAccessReview,
-  LocalSubjectAccessReview,
-  SelfSubjectRulesReview,
-];
-
-export const reviewRoutes = (): readonly ResourceRoute[] => [
-  ...review(TokenReview, ({ spec }, _, { tokens }) => {
+export const reviewHandles: ReadonlyMap<Kind, Handles> = new Map([
+  review(TokenReview, ({ spec }, _, { tokens }) => {
     const verdict = tokens.check(spec.token, spec.audiences);
     if ('error' in verdict) return { authenticated: false, ...verdict };
     return { authenticated: true, user: userInfoOf(verdict.user), audiences: verdict.audiences };
   }),
-  ...review(SelfSubjectReview, (_, { user }) => ({ userInfo: userInfoOf(user) })),
-  ...review(SelfSubjectAccessReview, ({ spec }, { user }, { cache }) => access(spec, user, cache)),
-  ...[SubjectAccessReview, LocalSubjectAccessReview].flatMap((kind) =>
+  review(SelfSubjectReview, (_, { user }) => ({ userInfo: userInfoOf(user) })),
+  review(SelfSubjectAccessReview, ({ spec }, { user }, { cache }) => access(spec, user, cache)),
+  ...[SubjectAccessReview, LocalSubjectAccessReview].map((kind) =>
     review(kind, ({ spec }, _, { cache }) => {
       const { user: name = '', groups = [] } = spec;
       return access(spec, { name, groups }, cache);
     }),
   ),
-  ...review(SelfSubjectRulesReview, ({ spec: { namespace } }, { user }, { cache }) => {
+  review(SelfSubjectRulesReview, ({ spec: { namespace } }, { user }, { cache }) => {
     if (!namespace) throw badRequest('no namespace on request');
     const rules = rulesOf(user, namespace, cache);
     const sorted = Object.groupBy(rules, ({ nonResourceURLs }) =>
@@ -47,13 +38,15 @@ export const reviewRoutes = (): readonly ResourceRoute[] => [
     );
     return { resourceRules: [], nonResourceRules: [], ...sorted, incomplete: false };
   }),
-];
+]);
+
+export const reviewKinds: readonly Kind[] = [...reviewHandles.keys()];
 
 /** Gives the status. */
 type Judge<F extends Fields> = (review: KubeObject<F>, call: Call, server: ApiServer) => object;
 
-function review<F extends Fields>(kind: Kind<F>, judge: Judge<F>): readonly ResourceRoute[] {
-  const create: ResourceRoute['handle'] = async (call, server) => {
+function review<F extends Fields>(kind: Kind<F>, judge: Judge<F>): [Kind, Handles] {
+  const create: Handles['create'] = async (call, server) => {
     const { namespace } = call;
     const { fieldValidation } = writeOptions(call);
     const parsed = parseRequest(kind, bodyOf(call), { namespace, fieldValidation });
@@ -61,7 +54,7 @@ function review<F extends Fields>(kind: Kind<F>, judge: Judge<F>): readonly Reso
     const status = judge(object, call, server);
     return { code: 201, body: JSON.stringify({ ...object, status }) };
   };
-  return routesWith(kind, { create }, {});
+  return [kind, { create }];
 }
 
 function access(

@@ -29,15 +29,17 @@ export function encodeTable(
   return `${JSON.stringify(head).slice(0, -1)},"columnDefinitions":${definitions},"rows":[${rows.join(',')}]}`;
 }
 
-/** The kind's own columns; Name before and Age behind those that are always shown, unless the kind places them. */
+/** The kind's own columns; Name before and Age behind those that are always shown, unless the kind places them or has a time. */
 function columnsOf(kind: Kind): readonly Column<AnyObject>[] {
   const declared = kind.columns as readonly Column<AnyObject>[];
+  if (kind.defined) return [nameColumn, ...declared];
   const has = (name: string) => declared.some((column) => column.name === name);
+  const isDated = declared.some(({ type }) => type === 'date');
   const wide = declared.filter((column) => column.wide);
   return [
     ...(has('Name') ? [] : [nameColumn]),
     ...declared.filter((column) => !column.wide),
-    ...(has('Age') || has('Created At') ? [] : [ageColumn]),
+    ...(has('Age') || has('Created At') || isDated ? [] : [ageColumn]),
     ...wide,
   ];
 }

@@ -8,14 +8,16 @@ import type { NodeUsage } from '../usage-board.ts';
 import { type Answer, type ApiServerDeps, answer, type Call } from './call.ts';
 import { answerList } from './list.ts';
 import { flag, listOptions } from './request-options.ts';
-import { type ResourceRoute, routesWith } from './resource-routes.ts';
+import type { Handles } from './resource-routes.ts';
 import { selectionOf } from './selection.ts';
 
 export const usageKinds: readonly Kind[] = [NodeMetrics, PodMetrics];
 
 /** metrics.k8s.io: reads of what the nodes said last. */
-export const usageRoutes = (): readonly ResourceRoute[] =>
-  usageKinds.flatMap((kind) => routesWith(kind, { list }, { get }));
+export const usageHandles: Readonly<Record<'collection' | 'object', Handles>> = {
+  collection: { list },
+  object: { get },
+};
 
 async function list(call: Call, deps: ApiServerDeps): Promise<Answer> {
   if (flag(call.query, 'watch'))

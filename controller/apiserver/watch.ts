@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { CustomResourceDefinition } from '../../api/custom-resource-definition.ts';
 import { StatusError } from '../../api/status.ts';
 import { repeat } from '../../base/clock.ts';
 import type { ObjectChange } from '../store/objects.ts';
@@ -23,7 +24,7 @@ export async function openWatch(call: Call, deps: ApiServer) {
   return { call, options, format, selects };
 }
 
-/** Streams until the client hangs up, the time is over, the client reads too slowly, or the server closes. */
+/** Streams until the client hangs up or reads too slowly, the time is over, the kind goes, or the server closes. */
 export function serveWatch(watch: Watch, server: ApiServer, response: ServerResponse): void {
   const { cache, clock, changes, closing, encodeShared } = server;
   const { call, format, selects, options } = watch;
@@ -39,7 +40,12 @@ export function serveWatch(watch: Watch, server: ApiServer, response: ServerResp
     if (event) send(encodeShared(change, event, { kind, format, now: clock.now() }));
   };
   const sendBookmark = () => send(events.encodeBookmark({ kind, format }, cache.revision));
+  const endWithKind = () => {
+    if (!cache.kinds.has(kind)) end();
+  };
   onEnd(changes.subscribe(kind, sendChange));
+  onEnd(changes.subscribe(CustomResourceDefinition, endWithKind));
+  endWithKind();
   onEnd(clock.after(timeoutMs(watch, server), end));
   if (options.allowWatchBookmarks) onEnd(repeat(clock, bookmarkMs, sendBookmark));
 }

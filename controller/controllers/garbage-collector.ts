@@ -1,6 +1,6 @@
-import { apiVersionOf, type Kind } from '../../api/kind.ts';
+import { apiVersionOf } from '../../api/kind.ts';
 import type { OwnerReference } from '../../api/object-meta.ts';
-import { keyOf, keyParser, storeKey } from '../store/keys.ts';
+import { keyOf, parseStoreKey, storeKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
 import type { Cache, Index, ObjectChange } from '../store/objects.ts';
 import { onlyThis } from '../store/preconditions.ts';
@@ -8,74 +8,70 @@ import { planGarbage } from './garbage-plan.ts';
 import { type Member, writeReferences } from './ownership.ts';
 
 /** Takes what has lost its owners; and before an owner goes, what it was asked to take along or leave behind. */
-export function garbageCollector(kinds: readonly Kind[]) {
-  const indexes = kinds.map(byOwner);
-  const parse = keyParser(kinds);
-  const family: Family = { kinds, indexes };
-  const loop: Loop = {
-    name: 'garbage-collector',
-    workers: 8,
-    wakes: (change, cache) => wakes(family, change, cache),
-    async reconcile(key, deps) {
-      const parsed = parse(key);
-      const object = parsed && deps.cache.get(parsed.kind, parsed.key);
-      if (parsed && object) await collect(family, { kind: parsed.kind, object }, deps);
-    },
-  };
-  return { indexes, loop };
-}
+export const garbageCollector: Loop = {
+  name: 'garbage-collector',
+  workers: 8,
+  wakes,
+  async reconcile(key, deps) {
+    const parsed = parseStoreKey(deps.cache.kinds, key);
+    const object = parsed && deps.cache.get(parsed.kind, parsed.key);
+    if (parsed && object) await collect({ kind: parsed.kind, object }, deps);
+  },
+};
 
-type Family = Readonly<{ kinds: readonly Kind[]; indexes: readonly Index[] }>;
-
-const byOwner = (kind: Kind): Index => ({
-  name: `${kind.plural} by owner`,
-  kind,
+/** Of all kinds. */
+export const objectsByOwner: Index = {
+  name: 'objects by owner',
   valuesOf: ({ metadata }) => (metadata.ownerReferences ?? []).map(({ uid }) => uid),
-});
+};
 
-function wakes(family: Family, change: ObjectChange, cache: Cache): readonly string[] {
+function wakes(change: ObjectChange, cache: Cache): readonly string[] {
   const { kind, object, previous } = change;
   const own = storeKey(kind, change.key);
   const isOwned = object?.metadata.ownerReferences !== undefined;
-  const waiting = waitingOwners(family, change, cache).map(memberKey);
+  const waiting = waitingOwners(change, cache).map(memberKey);
   if (object && !object.metadata.deletionTimestamp) return isOwned ? [own, ...waiting] : waiting;
   const { uid = '' } = (object ?? previous)?.metadata ?? {};
-  return [own, ...dependentsOf(family, uid, cache).map(memberKey), ...waiting];
+  return [own, ...dependentsOf(uid, cache).map(memberKey), ...waiting];
 }
 
 /** Owners that go once this dependent has gone or is on its own. */
-function waitingOwners(family: Family, change: ObjectChange, cache: Cache): readonly Member[] {
+function waitingOwners(change: ObjectChange, cache: Cache): readonly Member[] {
   const { namespace } = change.key;
   return (change.previous?.metadata.ownerReferences ?? [])
-    .flatMap((reference) => ownerOf(family, reference, { cache, namespace }) ?? [])
+    .flatMap((reference) => ownerOf(reference, { cache, namespace }) ?? [])
     .filter(({ object }) => object.metadata.deletionTimestamp !== undefined);
 }
 
 const memberKey = ({ kind, object }: Member) => storeKey(kind, keyOf(object));
 
-const dependentsOf = ({ indexes }: Family, uid: string, cache: Cache): readonly Member[] =>
-  indexes.flatMap((index) =>
-    cache.byIndex(index, uid).map((object) => ({ kind: index.kind, object })),
-  );
+const dependentsOf = (uid: string, cache: Cache): readonly Member[] =>
+  cache.byIndex(objectsByOwner, uid).flatMap((object) => {
+    const kind = kindOf(object, cache);
+    return kind ? [{ kind, object }] : [];
+  });
+
+const kindOf = (named: { readonly apiVersion: string; readonly kind: string }, { kinds }: Cache) =>
+  kinds.all.find((one) => one.kind === named.kind && apiVersionOf(one) === named.apiVersion);
 
 /** An owner is in the dependent's namespace, or has none. */
 function ownerOf(
-  { kinds }: Family,
-  { apiVersion, kind: kindName, name, uid }: OwnerReference,
+  reference: OwnerReference,
   { cache, namespace }: { readonly cache: Cache; readonly namespace: string },
 ): Member | undefined {
-  const kind = kinds.find((one) => one.kind === kindName && apiVersionOf(one) === apiVersion);
+  const { name, uid } = reference;
+  const kind = kindOf(reference, cache);
   const object = kind && cache.get(kind, { namespace: kind.namespaced ? namespace : '', name });
   return kind && object?.metadata.uid === uid ? { kind, object } : undefined;
 }
 
-async function collect(family: Family, member: Member, { cache, objects }: LoopDeps) {
+async function collect(member: Member, { cache, objects }: LoopDeps) {
   const { kind, object } = member;
   const { namespace = '', uid, resourceVersion } = object.metadata;
-  const dependents = dependentsOf(family, uid, cache);
+  const dependents = dependentsOf(uid, cache);
   const action = planGarbage({
     object,
-    ownerOf: (reference) => ownerOf(family, reference, { cache, namespace })?.object,
+    ownerOf: (reference) => ownerOf(reference, { cache, namespace })?.object,
     dependents: dependents.map((dependent) => dependent.object),
   });
   switch (action.kind) {
@@ -98,7 +94,7 @@ async function collect(family: Family, member: Member, { cache, objects }: LoopD
     }
     case 'delete-dependents':
       for (const dependent of dependents.filter((d) => action.dependents.includes(d.object))) {
-        const own = dependentsOf(family, dependent.object.metadata.uid, cache);
+        const own = dependentsOf(dependent.object.metadata.uid, cache);
         const propagationPolicy = own.length > 0 ? 'Foreground' : 'Background';
         const options = { propagationPolicy, ...onlyThis(dependent.object) } as const;
         await objects.delete(dependent.kind, keyOf(dependent.object), options);

@@ -1,4 +1,3 @@
-import type { Kind } from '../../api/kind.ts';
 import { Namespace } from '../../api/namespace.ts';
 import { keyOf } from '../store/keys.ts';
 import type { Loop } from '../store/loop.ts';
@@ -8,28 +7,25 @@ import type { Cache, ObjectChange } from '../store/objects.ts';
 const contentsFinalizer = 'kubernetes';
 
 /** Empties namespaces that are being deleted, then lets them go. The key is the namespace's name. */
-export function namespaceLoop(kinds: readonly Kind[]): Loop {
-  const contents = kinds.filter((kind) => kind.namespaced);
-  return {
-    name: 'namespace-controller',
-    workers: 2,
-    wakes,
-    async reconcile(name, { cache, objects }) {
-      const namespace = cache.get(Namespace, { namespace: '', name });
-      if (!namespace?.metadata.deletionTimestamp) return;
-      const left = contents.flatMap((kind) =>
-        cache.list(kind, name).map((object) => ({ kind, object })),
-      );
-      if (left.length > 0) {
-        const living = left.filter(({ object }) => !object.metadata.deletionTimestamp);
-        for (const { kind, object } of living) await objects.delete(kind, keyOf(object));
-        return;
-      }
-      const finalizers = (namespace.spec.finalizers ?? []).filter((f) => f !== contentsFinalizer);
-      await objects.update(Namespace, { ...namespace, spec: { finalizers } }, 'all');
-    },
-  };
-}
+export const namespaceLoop: Loop = {
+  name: 'namespace-controller',
+  workers: 2,
+  wakes,
+  async reconcile(name, { cache, objects }) {
+    const namespace = cache.get(Namespace, { namespace: '', name });
+    if (!namespace?.metadata.deletionTimestamp) return;
+    const left = cache.kinds.all
+      .filter((kind) => kind.namespaced)
+      .flatMap((kind) => cache.list(kind, name).map((object) => ({ kind, object })));
+    if (left.length > 0) {
+      const living = left.filter(({ object }) => !object.metadata.deletionTimestamp);
+      for (const { kind, object } of living) await objects.delete(kind, keyOf(object));
+      return;
+    }
+    const finalizers = (namespace.spec.finalizers ?? []).filter((f) => f !== contentsFinalizer);
+    await objects.update(Namespace, { ...namespace, spec: { finalizers } }, 'all');
+  },
+};
 
 function wakes({ kind, key }: ObjectChange, cache: Cache): readonly string[] {
   if (kind === Namespace) return [key.name];

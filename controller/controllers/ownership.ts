@@ -19,8 +19,10 @@ export const controllerReference = ({ apiVersion, kind, metadata }: AnyObject): 
   blockOwnerDeletion: true,
 });
 
+type KindIndex<F extends Fields> = Index<F> & { readonly kind: Kind<F> };
+
 /** Objects of a kind by who controls them, and those without a controller by namespace. */
-export const byController = <F extends Fields>(kind: Kind<F>): Index<F> => ({
+export const byController = <F extends Fields>(kind: Kind<F>): KindIndex<F> => ({
   name: `${kind.plural} by controller`,
   kind,
   valuesOf: (object) => [
@@ -34,7 +36,7 @@ type Selecting = AnyObject & { readonly spec: { readonly selector: LabelSelector
 /** What an owner controls from now on: orphans that match become its own, what doesn't match any more is let go. */
 export async function takeOwnership<F extends Fields>(
   { cache, objects }: LoopDeps,
-  index: Index<F>,
+  index: KindIndex<F>,
   owner: Selecting,
 ) {
   const { uid, namespace = '', deletionTimestamp } = owner.metadata;

@@ -1,5 +1,4 @@
 import { formatAmounts, sumOf } from '../../api/amounts.ts';
-import type { Kind } from '../../api/kind.ts';
 import { ResourceQuota } from '../../api/resource-quota.ts';
 import { isSame } from '../../api/same.ts';
 import { isInScope, quotaNames, usageOf } from '../admission/quota-usage.ts';
@@ -11,7 +10,7 @@ import type { Cache, ObjectChange } from '../store/objects.ts';
  * Counts again what each quota counts when something goes, or less of it is asked for. What comes is counted in the
  * transaction that writes it: so a count that is out of date loses its compare-and-swap.
  */
-export const resourceQuotaLoop = (kinds: readonly Kind[]): Loop => ({
+export const resourceQuotaLoop: Loop = {
   name: 'resourcequota-controller',
   workers: 2,
   wakes,
@@ -19,13 +18,13 @@ export const resourceQuotaLoop = (kinds: readonly Kind[]): Loop => ({
     const quota = cache.get(ResourceQuota, parseKey(key));
     if (!quota) return;
     const { hard = {} } = quota.spec;
-    const used = formatAmounts(usedOf(quota, kinds, cache));
+    const used = formatAmounts(usedOf(quota, cache));
     const counts = Object.keys(hard).map((name) => [name, used[name] ?? '0']);
     const status = { hard, used: Object.fromEntries(counts) as Readonly<Record<string, string>> };
     if (isSame(quota.status, status)) return;
     await objects.update(ResourceQuota, { ...quota, status }, 'status');
   },
-});
+};
 
 function wakes({ kind, key, object, previous }: ObjectChange, cache: Cache): readonly string[] {
   const own = kind === ResourceQuota ? [formatKey(key)] : [];
@@ -37,9 +36,9 @@ function wakes({ kind, key, object, previous }: ObjectChange, cache: Cache): rea
   return [...own, ...quotas.map((quota) => formatKey(keyOf(quota)))];
 }
 
-function usedOf(quota: ResourceQuota, kinds: readonly Kind[], cache: Cache) {
+function usedOf(quota: ResourceQuota, cache: Cache) {
   const { hard = {} } = quota.spec;
-  const counted = kinds.filter((kind) => quotaNames(kind).some((name) => name in hard));
+  const counted = cache.kinds.all.filter((kind) => quotaNames(kind).some((name) => name in hard));
   return sumOf(
     counted.flatMap((kind) =>
       cache

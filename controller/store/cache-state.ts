@@ -4,7 +4,8 @@ import type { Fields } from '../../api/schema.ts';
 import { type Deferred, deferred, orAborted } from '../../base/deadline.ts';
 import type { Log } from '../../base/log.ts';
 import { type OrderedMap, orderedMap } from '../../base/ordered-map.ts';
-import type { Cache, CacheReads, Index, ObjectChange, ObjectKey } from './objects.ts';
+import { kindPrefix } from './keys.ts';
+import type { Cache, CacheReads, Index, ObjectChange, ObjectKey, ServedKinds } from './objects.ts';
 
 /** What readers see of the cache; the feeder (object-cache.ts) fills the tables and says so here. */
 export type CacheState = ReturnType<typeof cacheState>;
@@ -35,6 +36,7 @@ export function cacheState(tables: CacheTables, rememberedChanges: number, log: 
     get: (kind, key) => tables.get(kind, key),
     list: (kind, namespace) => tables.list(kind, namespace),
     byIndex: (index, value) => tables.byIndex(index, value),
+    kinds: tables.kinds,
     get revision() {
       return revision;
     },
@@ -97,21 +99,25 @@ function changeRing(limit: number) {
 
 /** The objects of a cache by kind and key, with their indexes. */
 export interface CacheTables extends CacheReads {
+  readonly kinds: ServedKinds;
   /** undefined: it goes. Returns what was there before. */
   replace(kind: Kind, key: ObjectKey, after: AnyObject | undefined): AnyObject | undefined;
 }
 
 type Table<T = AnyObject> = OrderedMap<T>;
 
-export function cacheTables(kinds: readonly Kind[], indexes: readonly Index[]): CacheTables {
-  const tables = new Map<Kind, Table>(kinds.map((kind) => [kind, orderedMap()]));
+export function cacheTables(kinds: ServedKinds, indexes: readonly Index[]): CacheTables {
+  // What has no definition any more takes its table along.
+  const tables = new WeakMap<Kind, Table>();
   const indexed = new Map<Index, Map<string, Table>>(indexes.map((index) => [index, new Map()]));
 
   /** A table holds what was stored as its kind: here that becomes a type. */
   const tableOf = <F extends Fields>(kind: Kind<F>) => {
-    const table = tables.get(kind);
-    assert(table, `${kind.kind} is not in this cache`);
-    return table as Table<KubeObject<F>>;
+    const newTable = () => {
+      assert(kind.defined || kinds.has(kind), `${kind.kind} is not in this cache`);
+      return orderedMap<AnyObject>();
+    };
+    return tables.getOrInsertComputed(kind, newTable) as Table<KubeObject<F>>;
   };
   const byValueOf = <F extends Fields>(index: Index<F>) => {
     const byValue = indexed.get(index);
@@ -120,6 +126,7 @@ export function cacheTables(kinds: readonly Kind[], indexes: readonly Index[]): 
   };
 
   return {
+    kinds,
     get: (kind, key) => tableOf(kind).get(orderKey(key)),
     list: (kind, namespace) => [
       ...tableOf(kind).startingWith(namespace === undefined ? '' : `${namespace}\0`),
@@ -131,11 +138,12 @@ export function cacheTables(kinds: readonly Kind[], indexes: readonly Index[]): 
       const before = table.get(at);
       if (after) table.set(at, after);
       else table.delete(at);
-      for (const index of indexes.filter((candidate) => candidate.kind === kind)) {
+      const place = kindPrefix(kind) + at;
+      for (const index of indexes.filter((candidate) => (candidate.kind ?? kind) === kind)) {
         const byValue: Map<string, Table> = byValueOf(index);
-        for (const value of valuesOf(index, before)) removeFrom(byValue, value, at);
+        for (const value of valuesOf(index, before)) removeFrom(byValue, value, place);
         for (const value of valuesOf(index, after))
-          byValue.getOrInsertComputed(value, () => orderedMap()).set(at, after as AnyObject);
+          byValue.getOrInsertComputed(value, () => orderedMap()).set(place, after as AnyObject);
       }
       return before;
     },

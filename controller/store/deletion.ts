@@ -1,3 +1,4 @@
+import { CustomResourceDefinition } from '../../api/custom-resource-definition.ts';
 import type { AnyObject, Kind } from '../../api/kind.ts';
 import { Namespace } from '../../api/namespace.ts';
 import { Pod } from '../../api/pod.ts';
@@ -14,6 +15,8 @@ export type DeletionPlan =
 /** The garbage collector takes them away: once the dependents are gone, or once they are on their own. */
 export const foregroundFinalizer = 'foregroundDeletion';
 export const orphanFinalizer = 'orphan';
+/** The definitions' own loop takes it away, when their objects are gone. */
+export const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
 
 export interface DeletionRequest {
   readonly kind: Kind;
@@ -25,7 +28,7 @@ export interface DeletionRequest {
 
 export function planDeletion(request: DeletionRequest): DeletionPlan {
   const { kind, object, options, now } = request;
-  const finalizers = finalizersFor(object, options);
+  const finalizers = [...finalizersFor(object, options), ...firstFinalizers(kind, object)];
   const grace = graceSeconds(kind, object, options);
   if (grace === 0 && finalizers.length === 0 && !holdsContents(kind, object))
     return { plan: 'remove' };
@@ -67,6 +70,12 @@ function finalizersFor({ metadata }: AnyObject, { propagationPolicy: policy }: D
   const others = present.filter((f) => f !== foregroundFinalizer && f !== orphanFinalizer);
   return [...others, ...policyFinalizers[policy]];
 }
+
+/** Whatever its writers have left of it, a definition waits for its objects. */
+const firstFinalizers = (kind: Kind, { metadata }: AnyObject): readonly string[] =>
+  kind === CustomResourceDefinition && metadata.deletionTimestamp === undefined
+    ? [cleanupFinalizer]
+    : [];
 
 /** Only pods end with grace; and only those that a node still runs. */
 function graceSeconds(kind: Kind, object: AnyObject, options: DeleteOptions): number {

@@ -1,6 +1,6 @@
 import type { Kind } from '../../api/kind.ts';
 import type { StoredMeta } from '../../api/object-meta.ts';
-import type { ObjectKey } from './objects.ts';
+import type { ObjectKey, ServedKinds } from './objects.ts';
 
 /** Everything that is an object of the API. */
 export const objectsPrefix = '/orc/';
@@ -26,19 +26,17 @@ export function storeKey(kind: Pick<Kind, 'group' | 'plural'>, key: ObjectKey): 
 export const claimKey = (claim: string): string => `${objectsPrefix}claims/${claim}`;
 
 /** Finds kind and key of a store key; undefined for what is no object of these kinds. */
-export function keyParser(kinds: readonly Kind[]) {
-  const byPrefix = new Map(kinds.map((kind) => [kindPrefix(kind), kind]));
-  return (key: string) => {
-    const [, prefix = '', namespace, name = ''] = pattern.exec(key) ?? [];
-    const kind = byPrefix.get(prefix);
-    if (!kind || kind.namespaced !== (namespace !== undefined)) return undefined;
-    return { kind, key: { namespace: namespace ?? '', name } };
-  };
+export function parseStoreKey(kinds: Pick<ServedKinds, 'at'>, key: string) {
+  const [, prefix = '', namespace, name = ''] = pattern.exec(key) ?? [];
+  const kind = kinds.at(prefix);
+  if (!kind || kind.namespaced !== (namespace !== undefined)) return undefined;
+  return { kind, key: { namespace: namespace ?? '', name } };
 }
 
 const pattern = /^(\/orc\/[^/]+\/[^/]+\/)(?:([^/]+)\/)?([^/]+)$/;
 
-const kindPrefix = ({ group, plural }: Pick<Kind, 'group' | 'plural'>) =>
+/** Where the store has the objects of a kind. */
+export const kindPrefix = ({ group, plural }: Pick<Kind, 'group' | 'plural'>) =>
   `${objectsPrefix}${group === '' ? 'core' : group}/${plural}/`;
 
 /** "namespace/name": how loops and people write a key. */

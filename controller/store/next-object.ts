@@ -49,9 +49,16 @@ export function nextObject(kind: Kind, stored: AnyObject, update: Update): AnyOb
     },
   });
   if (isSame(next, stored)) return stored;
-  if (!kind.hasGeneration || isSame(next.spec, stored.spec)) return next;
+  if (!kind.hasGeneration || isSame(wantedOf(kind, next), wantedOf(kind, stored))) return next;
   return { ...next, metadata: { ...next.metadata, generation: (generation ?? 0) + 1 } };
 }
+
+/** What the generation counts the changes of. */
+const wantedOf = ({ hasStatus }: Kind, object: AnyObject) => ({
+  ...object,
+  metadata: undefined,
+  ...(hasStatus && { status: undefined }),
+});
 
 export type Update<T = AnyObject> = Readonly<{ wanted: T; part: Part }>;
 

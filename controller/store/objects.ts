@@ -72,6 +72,7 @@ type DeleteOutcome<F extends Fields> =
 export interface Cache {
   /** Newest revision that is in the cache. */
   readonly revision: number;
+  readonly kinds: ServedKinds;
   get<F extends Fields>(kind: Kind<F>, key: ObjectKey): KubeObject<F> | undefined;
   /** All of a kind, or those of one namespace; ordered by namespace and name. */
   list<F extends Fields>(kind: Kind<F>, namespace?: string): readonly KubeObject<F>[];
@@ -88,13 +89,24 @@ export interface Cache {
   changesSince(revision: number): readonly ObjectChange[] | undefined;
 }
 
+/** Built-in kinds, and those of the definitions that are established. */
+export interface ServedKinds {
+  /** A new array whenever one comes, goes or changes. A kind that changes stays the same object. */
+  readonly all: readonly Kind[];
+  /** Not any more once its definition has gone. */
+  has(kind: Kind): boolean;
+  /** By {@link kindPrefix}. */
+  at(prefix: string): Kind | undefined;
+}
+
 /** The cache as of one revision: what pure functions may ask. */
 export type CacheReads = Pick<Cache, 'get' | 'list' | 'byIndex'>;
 
 /** Declared once, at module level, by whoever needs it; the cache keeps it up to date. */
 export interface Index<F extends Fields = Fields> {
   readonly name: string;
-  readonly kind: Kind<F>;
+  /** undefined: of every kind. */
+  readonly kind?: Kind<F>;
   valuesOf(object: KubeObject<F>): readonly string[];
 }
 

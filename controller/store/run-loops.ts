@@ -11,8 +11,6 @@ import { ownWrites } from './own-writes.ts';
 
 export interface RunLoopsDeps extends Omit<LoopDeps, 'signal' | 'runningSince' | 'events'> {
   readonly recordEvent: RecordEvent;
-  /** Every kind that is in the cache. */
-  readonly kinds: readonly Kind[];
   readonly metrics?: Metrics | undefined;
 }
 
@@ -35,7 +33,7 @@ export function runLoops(loops: readonly Loop[], deps: RunLoopsDeps) {
 
 /** Returns stop. */
 function runLoop(loop: Loop, deps: RunLoopsDeps & { readonly runningSince: number }) {
-  const { cache, clock, kinds } = deps;
+  const { cache, clock } = deps;
   const component = loop.name;
   const log = deps.log.child({ component });
   const events = ownEvents(component, deps.recordEvent);
@@ -57,7 +55,8 @@ function runLoop(loop: Loop, deps: RunLoopsDeps & { readonly runningSince: numbe
     for (const key of loop.wakes(change, cache)) reconciler.wake(key);
   };
   const presentAll = () => {
-    for (const kind of kinds) for (const object of cache.list(kind)) wake(asChange(kind, object));
+    for (const kind of cache.kinds.all)
+      for (const object of cache.list(kind)) wake(asChange(kind, object));
   };
   const unsubscribe = cache.onChange(wake);
   presentAll();

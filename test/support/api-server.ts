@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { kinds } from '../../api/kinds.ts';
+import type { Kind } from '../../api/kind.ts';
+import { kinds as allKinds } from '../../api/kinds.ts';
 import { Namespace } from '../../api/namespace.ts';
 import { parseObject } from '../../api/prepare.ts';
 import type { User } from '../../api/user-info.ts';
@@ -11,12 +12,15 @@ import type { ApiServerDeps } from '../../controller/apiserver/call.ts';
 import type { RequestLimits } from '../../controller/apiserver/request-limits.ts';
 import { serviceAccountTokens } from '../../controller/apiserver/service-account-tokens.ts';
 import { deriveKey, exportKey, newKey } from '../../controller/auth/key-pair.ts';
+import { objectsByOwner } from '../../controller/controllers/garbage-collector.ts';
 import type { PodAccess } from '../../controller/pod-access.ts';
 import { sharedIndexes } from '../../controller/store/indexes.ts';
+import type { Loop } from '../../controller/store/loop.ts';
 import { startCache } from '../../controller/store/object-cache.ts';
 import { objectCodec } from '../../controller/store/object-codec.ts';
 import { openObjects } from '../../controller/store/object-store.ts';
 import type { Cache, Index, Objects } from '../../controller/store/objects.ts';
+import { runLoops } from '../../controller/store/run-loops.ts';
 import { secretBox } from '../../controller/store/secret-box.ts';
 import type { Store } from '../../controller/store/store.ts';
 import { openUsageBoard, type UsageBoard } from '../../controller/usage-board.ts';
@@ -38,18 +42,24 @@ export interface ApiWorldOptions {
   readonly rng?: Rng;
   readonly rememberedChanges?: number;
   readonly requestLimits?: RequestLimits;
-  /** Closed with the world. */
-  readonly store?: Store;
   readonly indexes?: readonly Index[];
+  /** Instead of those that orc has. */
+  readonly kinds?: readonly Kind[];
+  /** Default: none run. */
+  readonly loops?: readonly Loop[];
+  /** Default: one in memory. Its maker closes it. */
+  readonly store?: Store;
 }
 
 export const admin: User = { name: 'admin', groups: ['system:masters'] };
 
 export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWorld> {
   const clock = options.clock ?? systemClock();
-  const { rememberedChanges = 1_000, store = openMemoryStore(), indexes = sharedIndexes } = options;
+  const { rememberedChanges = 1_000, kinds = allKinds, loops = [] } = options;
+  const { indexes = [objectsByOwner, ...sharedIndexes] } = options;
   const base = { clock, rng: options.rng ?? systemRng(), log: silentLog };
-  const codec = objectCodec(secretBox(base.rng.bytes(32), base.rng));
+  const store = options.store ?? openMemoryStore();
+  const codec = objectCodec(secretBox(Buffer.alloc(32, 1), base.rng));
   const running = await startCache({
     ...base,
     store,
@@ -61,13 +71,15 @@ export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWo
   const objects = openObjects({ ...base, store, codec });
   const parsed = parseObject(Namespace, { metadata: { name: 'default' } });
   if ('errors' in parsed) throw new Error(JSON.stringify(parsed.errors));
-  await objects.create(Namespace, parsed.object);
+  if (!(await objects.get(Namespace, { namespace: '', name: 'default' })))
+    await objects.create(Namespace, parsed.object);
+  const { cache } = running;
+  const runningLoops = runLoops(loops, { ...base, objects, cache, recordEvent: () => {} });
   return {
     objects,
     cache: running.cache,
     deps: {
       ...base,
-      kinds,
       objects,
       cache: running.cache,
       currentRevision: () => store.revision(),
@@ -80,8 +92,9 @@ export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWo
       requestLimits: options.requestLimits ?? { readOnly: 400, mutating: 200 },
     },
     close: async () => {
+      await runningLoops.stop();
       await running.stop();
-      await store.close();
+      if (!options.store) await store.close();
     },
   };
 }

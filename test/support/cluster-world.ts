@@ -49,6 +49,7 @@ export async function openClusterWorld(store: Store): Promise<ClusterWorld> {
       await world.api.close();
       await work.stop();
       await world.close();
+      await store.close();
     },
   };
 }

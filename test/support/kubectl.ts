@@ -13,6 +13,10 @@ export function findKubectls(): readonly Kubectl[] {
   });
 }
 
+/** The oldest and the newest. */
+export const outermostKubectls = (): readonly Kubectl[] =>
+  findKubectls().filter((_, index, all) => index === 0 || index === all.length - 1);
+
 /** A package may keep several versions in one place and link only one of them into the PATH. */
 function besideKubectl(dir: string): readonly string[] {
   const kubectl = join(dir, 'kubectl');

@@ -119,13 +119,13 @@ export async function startTestCluster(): Promise<TestCluster> {
 
 /** Every loop, agents that only pretend, and the indexes that a cache must have for them. */
 export function clusterWork() {
-  const { loops, indexes } = controllerLoops(kinds);
+  const { loops, indexes } = controllerLoops();
   const start = async (given: Base & { readonly objects: TiedObjects; readonly cache: Cache }) => {
-    const objects = admitting({ ...given, kinds });
+    const objects = admitting(given);
     await ensureFirstObjects(objects);
     const deps = { ...given, objects };
     const recordEvent = eventRecorder(deps);
-    const running = runLoops([...loops, schedulerLoop], { ...deps, kinds, recordEvent });
+    const running = runLoops([...loops, schedulerLoop], { ...deps, recordEvent });
     const agents = pretendAgents(deps);
     const stop = async () => {
       await running.stop();

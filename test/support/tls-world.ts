@@ -21,8 +21,14 @@ export interface TlsWorld extends ApiWorld {
   reopen(): Promise<RunningApiServer>;
 }
 
-export async function openTlsWorld(options: ApiWorldOptions = {}): Promise<TlsWorld> {
-  const dir = await mkdtemp(join(tmpdir(), 'orc-api-'));
+export interface TlsWorldOptions extends ApiWorldOptions {
+  /** Of a world before, which is to be gone on with; its maker removes it. */
+  readonly dir?: string;
+  readonly port?: number;
+}
+
+export async function openTlsWorld(options: TlsWorldOptions = {}): Promise<TlsWorld> {
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'orc-api-')));
   const ca = await openCa({ dir: join(dir, 'pki'), clock: systemClock(), rng: systemRng() });
   const serving = await ca.issue({ use: 'server', name: 'orc', hosts: ['127.0.0.1'] });
   const client = await ca.issue({ use: 'client', name: 'admin', groups: ['system:masters'] });
@@ -33,7 +39,7 @@ export async function openTlsWorld(options: ApiWorldOptions = {}): Promise<TlsWo
   const tls = { key: serving.key, cert: serving.certificate, ca: ca.certificate };
   const serve = (port: number) =>
     serveApi(world.deps, { tls, listeners: [{ host: '127.0.0.1', port }] });
-  const api = await serve(0);
+  const api = await serve(options.port ?? 0);
   const port = api.ports[0] ?? 0;
   const kubeconfig = join(dir, 'kubeconfig');
   const server = `https://127.0.0.1:${port}`;
@@ -41,7 +47,7 @@ export async function openTlsWorld(options: ApiWorldOptions = {}): Promise<TlsWo
   const close = async () => {
     await api.close();
     await world.close();
-    await rm(dir, { recursive: true, force: true });
+    if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
   };
   return { ...world, api, ca, port, dir, kubeconfig, reopen: () => serve(port), close };
 }

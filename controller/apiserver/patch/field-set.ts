@@ -43,8 +43,10 @@ export function itemStep(schema: Schema | undefined, item: unknown): string {
 const byName = ([a]: [string, unknown], [b]: [string, unknown]) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Merged field by field; what else there is belongs to its owner as a whole. */
-export const isGranular = (schema: Schema | undefined): boolean =>
-  schema?.shape.kind === 'object' || schema?.shape.kind === 'map';
+export function isGranular(schema: Schema | undefined): boolean {
+  const shape = schema?.shape;
+  return (shape?.kind === 'object' || shape?.kind === 'map') && !shape.atomic;
+}
 
 export const isLeaf = (set: FieldSet): boolean => Object.keys(set).length === 0;
 

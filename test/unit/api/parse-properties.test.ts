@@ -18,7 +18,24 @@ function noisyValue(schema: Schema, depth: number): fc.Arbitrary<unknown> {
 const shapelyValue: Below = (schema) => fittingValue(schema, shapelyValue);
 
 const noise = fc.constantFrom<unknown>(null, '', 'x', 0, -1, 1.5, true, [], {}, [null], '1Gi');
-const words = ['web', 'a-b', 'A_B', '10.0.0.1', '/a', '../b', 'x y', '-', 'a.b/c', 'None'];
+const words = [
+  'web',
+  'a-b',
+  'A_B',
+  '10.0.0.1',
+  '/a',
+  '../b',
+  'x y',
+  '-',
+  'a.b/c',
+  'None',
+  '.spec.a',
+];
+
+const aSchema = {
+  type: 'object',
+  properties: { spec: { type: 'array', items: { type: 'integer', maximum: 3 } } },
+};
 
 function fittingValue({ shape }: Schema, below: Below): fc.Arbitrary<unknown> {
   switch (shape.kind) {
@@ -42,6 +59,8 @@ function fittingValue({ shape }: Schema, below: Below): fc.Arbitrary<unknown> {
       return fc.constant('2026-01-01T00:00:00Z');
     case 'bytes':
       return fc.constantFrom('eA==', '');
+    case 'json':
+      return fc.constantFrom<unknown>({ type: 'object' }, aSchema);
     case 'unsupported':
       return fc.constantFrom(...shape.harmless);
     default:
@@ -131,6 +150,20 @@ const samples: Readonly<Record<string, object>> = {
     subjects: [{ kind: 'Group', name: 'staff' }],
   },
   RuntimeClass: { handler: 'runc' },
+  CustomResourceDefinition: {
+    metadata: { name: 'webs.example.com' },
+    spec: {
+      group: 'example.com',
+      names: { plural: 'webs', kind: 'Web' },
+      scope: 'Cluster',
+      versions: [
+        {
+          ...{ name: 'v1', served: true, storage: true },
+          schema: { openAPIV3Schema: { type: 'object' } },
+        },
+      ],
+    },
+  },
   Lease: { spec: { holderIdentity: 'a', renewTime: '2026-01-01T00:00:00.123456Z' } },
 };
 

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { kinds } from '../../../../api/kinds.ts';
 import { ResourceQuota } from '../../../../api/resource-quota.ts';
 import { ensureFirstObjects } from '../../../../controller/controllers/first-objects.ts';
 import { resourceQuotaLoop } from '../../../../controller/controllers/resource-quota.ts';
@@ -19,7 +18,7 @@ let loops: RunningLoops;
 beforeAll(async () => {
   world = await openTlsWorld();
   await ensureFirstObjects(world.objects);
-  loops = runLoops([resourceQuotaLoop(kinds)], { ...world.deps, recordEvent: () => {} });
+  loops = runLoops([resourceQuotaLoop], { ...world.deps, recordEvent: () => {} });
 });
 afterAll(async () => {
   await loops.stop();

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { kinds } from '../../../../api/kinds.ts';
 import { Pod } from '../../../../api/pod.ts';
 import { ResourceQuota } from '../../../../api/resource-quota.ts';
 import { buildApiServer } from '../../../../controller/apiserver/api-server.ts';
@@ -17,7 +16,7 @@ let send: ReturnType<typeof injector>;
 beforeEach(async () => {
   world = await openApiWorld();
   app = buildApiServer(world.deps).app;
-  loops = runLoops([resourceQuotaLoop(kinds)], { ...world.deps, recordEvent: () => {} });
+  loops = runLoops([resourceQuotaLoop], { ...world.deps, recordEvent: () => {} });
   send = injector(app);
 });
 afterEach(async () => {

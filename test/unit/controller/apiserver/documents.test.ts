@@ -11,6 +11,7 @@ import { openApiDocument, openApiIndex } from '../../../../controller/apiserver/
 describe('discovery', () => {
   it('lists each group once, the core group not at all', () => {
     expect(groupList(kinds).groups.map(({ name }) => name)).toEqual([
+      'apiextensions.k8s.io',
       'apps',
       'coordination.k8s.io',
       'discovery.k8s.io',

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { kinds } from '../../../../api/kinds.ts';
 import { Pod } from '../../../../api/pod.ts';
 import { ReplicaSet } from '../../../../api/replica-set.ts';
 import { ResourceQuota } from '../../../../api/resource-quota.ts';
@@ -24,7 +23,7 @@ const newPod = (name: string) =>
 
 describe('counting again', () => {
   const reconcile = (cache: ObjectWorld['cache']) =>
-    resourceQuotaLoop(kinds).reconcile('default/q', {
+    resourceQuotaLoop.reconcile('default/q', {
       ...{ cache, objects: world.objects, clock: world.clock, rng: seededRng(1), log: silentLog },
       ...{ events: { normal: () => {}, warning: () => {} }, runningSince: 0 },
       signal: new AbortController().signal,
@@ -56,7 +55,7 @@ describe('counting again', () => {
     const ended = { ...pod, status: { ...pod.status, phase: 'Succeeded' as const } };
     const running = { ...pod, status: { ...pod.status, phase: 'Running' as const } };
     const woken = (object?: Pod, previous?: Pod) =>
-      resourceQuotaLoop(kinds).wakes(
+      resourceQuotaLoop.wakes(
         { kind: Pod, key: { namespace: 'default', name: 'a' }, revision: 1, object, previous },
         world.cache,
       );

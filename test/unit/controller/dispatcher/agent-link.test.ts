@@ -11,6 +11,7 @@ const cache: Cache = {
   get: () => undefined,
   list: () => [],
   byIndex: () => [],
+  kinds: { all: [], has: () => false, at: () => undefined },
   reached: async () => {},
   onChange: () => () => {},
   changesSince: () => [],

@@ -2,9 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { Deployment } from '../../../../api/deployment.ts';
 import { Node } from '../../../../api/node.ts';
 import { Pod } from '../../../../api/pod.ts';
-import { claimKey, keyParser, storeKey } from '../../../../controller/store/keys.ts';
+import { claimKey, parseStoreKey, storeKey } from '../../../../controller/store/keys.ts';
+import { servedKinds } from '../../../../controller/store/served-kinds.ts';
 
-const parse = keyParser([Deployment, Node, Pod]);
+const { kinds } = servedKinds([Deployment, Node, Pod]);
+const parse = (key: string) => parseStoreKey(kinds, key);
 
 describe('the key of an object', () => {
   const check = (

@@ -1,0 +1,75 @@
+import assert from 'node:assert';
+import { withinTime } from '../base/within-time.ts';
+import type { Column } from './columns.ts';
+import type { CustomResourceDefinition } from './custom-resource-definition.ts';
+import * as field from './field-error.ts';
+import { formatSince } from './format-age.ts';
+import { parseJsonPath } from './json-path.ts';
+import { checkValues, type JsonSchema } from './json-schema.ts';
+import { type AnyObject, type Kind, kind, type Subresource } from './kind.ts';
+import { schemaOf } from './structural-schema.ts';
+
+/** The kind that an established definition stands for. */
+export function kindOf({ metadata, spec, status }: CustomResourceDefinition): Kind {
+  const [version] = spec.versions;
+  assert(version, 'a definition has a version');
+  const names = status.acceptedNames ?? spec.names;
+  const { status: ownStatus, scale } = version.subresources ?? {};
+  const subresources: readonly Subresource[] = [
+    ...(ownStatus ? (['status'] as const) : []),
+    ...(scale ? (['scale'] as const) : []),
+  ];
+  const schema = version.schema.openAPIV3Schema as JsonSchema;
+  const { shape } = schemaOf(schema);
+  assert(shape.kind === 'object', 'a structural schema is of an object');
+  const { apiVersion: _, kind: __, metadata: ___, ...fields } = shape.fields;
+  return kind({
+    ...{ kind: spec.names.kind, plural: spec.names.plural, singular: names.singular },
+    ...{ shortNames: names.shortNames ?? [], categories: names.categories ?? [] },
+    ...{ group: spec.group, version: version.name, namespaced: spec.scope === 'Namespaced' },
+    ...{ about: schema.description ?? '', fields, others: shape.others, subresources },
+    ...{ hasStatus: ownStatus !== undefined, hasGeneration: true },
+    columns: (version.additionalPrinterColumns ?? [ageColumn]).map(columnOf),
+    ...(scale && { scale }),
+    validate: (object, at) => checkInTime(schema, object, at),
+    defined: { uid: metadata.uid, schema },
+  });
+}
+
+/** The patterns are somebody else's: a value that matches slowly must not hold everybody up. */
+const checkMs = 500;
+
+function checkInTime(schema: JsonSchema, object: AnyObject, at: field.FieldPath) {
+  const outcome = withinTime(checkMs, () => checkValues(schema, object, at));
+  const why = `checking it against the definition's patterns takes more than ${checkMs} ms`;
+  return outcome?.result ?? [field.invalid(at, object.metadata.name, why)];
+}
+
+type PrinterColumn = NonNullable<
+  CustomResourceDefinition['spec']['versions'][number]['additionalPrinterColumns']
+>[number];
+
+const ageColumn: PrinterColumn = {
+  name: 'Age',
+  type: 'date',
+  description: 'Time since the object was created.',
+  jsonPath: '.metadata.creationTimestamp',
+};
+
+function columnOf({ name, type, description = '', priority = 0, jsonPath }: PrinterColumn) {
+  const read = parseJsonPath(jsonPath);
+  const column: Column<AnyObject> = {
+    ...{ name, type, about: description, wide: priority > 0 },
+    of: (object, now) => cellOf(type, read?.(object)[0], now),
+  };
+  return column;
+}
+
+function cellOf(type: PrinterColumn['type'], value: unknown, now: number) {
+  if (value === undefined || value === null) return null;
+  if (type === 'string') return typeof value === 'string' ? value : JSON.stringify(value);
+  if (type === 'date') return typeof value === 'string' ? formatSince(value, now) : null;
+  if (typeof value === 'boolean') return type === 'boolean' ? value : null;
+  if (typeof value !== 'number' || type === 'boolean') return null;
+  return type === 'integer' ? Math.trunc(value) : value;
+}
