@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import { CustomResourceDefinition } from '../../api/custom-resource-definition.ts';
 import { StatusError } from '../../api/status.ts';
 import { repeat } from '../../base/clock.ts';
 import type { ObjectChange } from '../store/objects.ts';
@@ -35,17 +34,12 @@ export function serveWatch(watch: Watch, server: ApiServer, response: ServerResp
     return;
   }
   goLive();
-  const sendChange = (change: ObjectChange) => {
+  const onChange = (change: ObjectChange) => {
     const event = concerns(change, call) ? events.eventOf(change, selects) : undefined;
     if (event) send(encodeShared(change, event, { kind, format, now: clock.now() }));
   };
   const sendBookmark = () => send(events.encodeBookmark({ kind, format }, cache.revision));
-  const endWithKind = () => {
-    if (!cache.kinds.has(kind)) end();
-  };
-  onEnd(changes.subscribe(kind, sendChange));
-  onEnd(changes.subscribe(CustomResourceDefinition, endWithKind));
-  endWithKind();
+  onEnd(changes.subscribe(kind, { onChange, onGone: end }));
   onEnd(clock.after(timeoutMs(watch, server), end));
   if (options.allowWatchBookmarks) onEnd(repeat(clock, bookmarkMs, sendBookmark));
 }
