@@ -31,6 +31,7 @@ export interface ApiWorld {
   readonly deps: ApiServerDeps;
   readonly objects: Objects;
   readonly cache: Cache;
+  readonly store: Store;
   close(): Promise<void>;
 }
 
@@ -71,11 +72,13 @@ export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWo
   const objects = openObjects({ ...base, store, codec });
   const parsed = parseObject(Namespace, { metadata: { name: 'default' } });
   if ('errors' in parsed) throw new Error(JSON.stringify(parsed.errors));
+  // A second one on the same store finds it there.
   if (!(await objects.get(Namespace, { namespace: '', name: 'default' })))
     await objects.create(Namespace, parsed.object);
   const { cache } = running;
   const runningLoops = runLoops(loops, { ...base, objects, cache, recordEvent: () => {} });
   return {
+    store,
     objects,
     cache: running.cache,
     deps: {

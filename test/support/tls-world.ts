@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { systemClock } from '../../base/clock.ts';
 import { systemRng } from '../../base/rng.ts';
-import { type RunningApiServer, serveApi } from '../../controller/apiserver/api-server.ts';
+import {
+  type RunningApiServer,
+  serveApi,
+  type TlsFiles,
+} from '../../controller/apiserver/api-server.ts';
 import { authenticate } from '../../controller/auth/authenticate.ts';
 import { type CertificateAuthority, openCa } from '../../controller/auth/ca.ts';
 import { formatKubeconfig } from '../../controller/auth/kubeconfig.ts';
@@ -14,6 +18,7 @@ import { type ApiWorld, type ApiWorldOptions, openApiWorld } from './api-server.
 export interface TlsWorld extends ApiWorld {
   readonly api: RunningApiServer;
   readonly ca: CertificateAuthority;
+  readonly tls: TlsFiles;
   readonly port: number;
   readonly dir: string;
   readonly kubeconfig: string;
@@ -49,5 +54,5 @@ export async function openTlsWorld(options: TlsWorldOptions = {}): Promise<TlsWo
     await world.close();
     if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
   };
-  return { ...world, api, ca, port, dir, kubeconfig, reopen: () => serve(port), close };
+  return { ...world, api, ca, tls, port, dir, kubeconfig, reopen: () => serve(port), close };
 }
