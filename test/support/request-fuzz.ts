@@ -52,8 +52,8 @@ const read: Action = (dice, kind, live) => ({
 });
 
 const create: Action = (dice, kind, live) => {
-  const model = live === undefined || dice.rarely(2) ? someValue(dice, kind.schema, 8) : live;
-  const object = named(dice, kind, dice.rarely(2) ? mutated(dice, model) : model);
+  const model = live === undefined || dice.rarely(2) ? madeOf(dice, kind.schema, 8) : live;
+  const object = named(dice, kind, dice.rarely(3) ? mutated(dice, model) : model);
   return withBody(dice, object, {
     method: 'POST',
     url: `${collectionOf(dice, kind)}?${writeQuery(dice)}`,
@@ -63,7 +63,7 @@ const create: Action = (dice, kind, live) => {
 const replace: Action = (dice, kind, live) => {
   const object =
     live === undefined || dice.rarely(4)
-      ? named(dice, kind, someValue(dice, kind.schema, 8))
+      ? named(dice, kind, madeOf(dice, kind.schema, 8))
       : mutated(dice, live);
   const url = `${pathOf(dice, kind, live)}${dice.pick(subresources)}?${writeQuery(dice)}`;
   return withBody(dice, object, { method: 'PUT', url });
@@ -322,13 +322,13 @@ const patches: readonly PatchOf[] = [
     'application/apply-patch+yaml',
     dice.rarely(3) && live !== undefined
       ? mutated(dice, live)
-      : named(dice, kind, someValue(dice, kind.schema, 8), live?.metadata.name),
+      : named(dice, kind, madeOf(dice, kind.schema, 8), live?.metadata.name),
   ],
 ];
 
 function partOf(dice: Dice, kind: Kind, live: AnyObject | undefined): unknown {
   if (live !== undefined && dice.rarely(2)) return mutated(dice, live);
-  const value = someValue(dice, kind.schema, 8);
+  const value = madeOf(dice, kind.schema, 8);
   if (!isObject(value)) return value;
   const { apiVersion: _a, kind: _k, metadata: _m, ...rest } = value;
   return dice.rarely(4) ? { ...rest, metadata: dice.pick(noise) } : rest;
@@ -413,7 +413,7 @@ function named(
   dice: Dice,
   kind: Kind,
   value: unknown,
-  name = dice.pick(names.slice(0, dice.rarely(10) ? 20 : 5)),
+  name = dice.rarely(20) ? dice.pick(names) : `n${dice.upTo(30)}`,
 ): unknown {
   if (!isObject(value) || dice.rarely(30)) return value;
   const metadata = isObject(value.metadata) && dice.rarely(2) ? value.metadata : {};
@@ -424,13 +424,13 @@ function named(
 }
 
 /** Mostly what fits the schema, and now and then what doesn't. */
-function someValue(dice: Dice, schema: Schema, depth: number): unknown {
+function madeOf(dice: Dice, schema: Schema, depth: number): unknown {
   if (depth === 0 || dice.rarely(400)) return dice.pick(noise);
   return fitting(dice, schema.shape, depth);
 }
 
 function fitting(dice: Dice, shape: Shape, depth: number): unknown {
-  const below = (inner: Schema) => someValue(dice, inner, depth - 1);
+  const below = (inner: Schema) => madeOf(dice, inner, depth - 1);
   switch (shape.kind) {
     case 'object': {
       const fields = Object.entries(shape.fields).filter(

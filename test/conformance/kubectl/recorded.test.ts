@@ -5,7 +5,7 @@ import { findKubectls, type Kubectl, startKubectl } from '../../support/kubectl.
 import { openRecordedWorld } from '../../support/recorded-world.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { type Conversation, conversations } from './conversations.ts';
-import { type Exchange, replay, startRecorder } from './recording.ts';
+import { type Exchange, ending, replay, snapshot, startRecorder } from './recording.ts';
 
 /**
  * What the oldest and the newest kubectl said to the server for each command, and what it answered, in recorded/: said again without
@@ -68,6 +68,7 @@ describe(
 
 async function record(kubectl: Kubectl, conversation: Conversation): Promise<readonly Exchange[]> {
   const world = await openRecordedWorld();
+  const before = snapshot(world);
   const recorder = await startRecorder(world);
   try {
     const { args, input, editor, code = 0, until } = conversation;
@@ -82,7 +83,7 @@ async function record(kubectl: Kubectl, conversation: Conversation): Promise<rea
     }
     const ended = await running.ended;
     if (until === undefined) expect(ended, ended.err).toMatchObject({ code });
-    return await recorder.stop();
+    return [...(await recorder.stop()), await ending(world, before)];
   } finally {
     await recorder.stop();
     await world.close();

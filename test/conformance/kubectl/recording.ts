@@ -184,6 +184,30 @@ const readLines = (text: string): unknown =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
+/** What the world's store has, to be compared with what it had. */
+export function snapshot({ deps }: TlsWorld): ReadonlyMap<string, string> {
+  const objects = deps.kinds.flatMap((kind) => deps.cache.list(kind));
+  return new Map(
+    objects.map((object) => [`${object.kind} ${object.metadata.name}`, JSON.stringify(object)]),
+  );
+}
+
+/** What a conversation leaves behind, as its last line: answers alone don't tell a dry run from a deletion. */
+export async function ending(
+  world: TlsWorld,
+  before: ReadonlyMap<string, string>,
+): Promise<Exchange> {
+  await world.cache.reached(await world.store.revision());
+  const after = snapshot(world);
+  const gone = [...before.keys()].filter((name) => !after.has(name)).sort();
+  const { hide } = placeholders();
+  const changed = [...after.keys()].filter((name) => before.get(name) !== after.get(name)).sort();
+  const now = changed.map((name) => JSON.parse(withoutTimes(hide(after.get(name) ?? ''))));
+  return { asks: AFTERWARDS, code: 0, answerType: '', answer: { gone, now } };
+}
+
+const AFTERWARDS = '(afterwards)';
+
 /** The recorded requests once more, one after the other: the exchanges as they are today. */
 export async function replay(
   world: TlsWorld,
@@ -192,7 +216,12 @@ export async function replay(
   const agent = new Agent({ ...(await credentialsOf(world)), keepAlive: true });
   const { hide, show } = placeholders();
   const today: Exchange[] = [];
+  const before = snapshot(world);
   for (const { by, ...exchange } of recorded) {
+    if (exchange.asks === AFTERWARDS) {
+      today.push({ ...(by !== undefined && { by }), ...(await ending(world, before)) });
+      continue;
+    }
     const [method = '', path = ''] = show(exchange.asks).split(' ');
     const { type, accept = 'application/json', body, answer } = exchange;
     const headers = { accept, ...(type !== undefined && { 'content-type': type }) };

@@ -46,7 +46,8 @@ describe('tasks/manage-kubernetes-objects/update-api-object-kubectl-patch', () =
     const created = await create(
       deployments,
       `{metadata: {name: patch-demo}, spec: {replicas: 2, selector: {matchLabels: {app: nginx}}, template:
-        {metadata: {labels: {app: nginx}}, spec: {containers: [{name: patch-demo-ctr, image: nginx}],
+        {metadata: {labels: {app: nginx}}, spec: {
+        containers: [{name: patch-demo-ctr, image: nginx}],
         tolerations: [{effect: NoSchedule, key: dedicated, value: test-team}]}}}}`,
     );
     expect(created.code).toBe(201);

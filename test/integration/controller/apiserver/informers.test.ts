@@ -99,9 +99,9 @@ async function caughtUp(): Promise<void> {
   await world.cache.reached(await world.store.revision());
   const stored = world.cache
     .list(ConfigMap, namespace)
-    .map(({ metadata, data }) => [metadata.name, data]);
+    .map(({ metadata, data }) => `${metadata.name}=${data?.value}`);
   const wanted = JSON.stringify(stored.sort());
-  const has = () => informer.list().map(({ metadata, data }) => [metadata?.name, data]);
+  const has = () => informer.list().map(({ metadata, data }) => `${metadata?.name}=${data?.value}`);
   await waitFor('the informer has it all', () => JSON.stringify(has().sort()) === wanted, 20_000);
 }
 
