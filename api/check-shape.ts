@@ -23,11 +23,12 @@ export function checkShape(schema: Schema, value: unknown, at: FieldPath): Field
     case 'quantity':
       return checkQuantity(value, at);
     case 'int-or-string':
-      return typeof value === 'string' || Number.isSafeInteger(value)
+      // Go's IntOrString holds an int32.
+      return typeof value === 'string' || value === (Number(value) | 0)
         ? []
         : [field.wrongType(at, value, 'an integer or a string')];
     case 'time':
-      return checkTime(value, at);
+      return checkTime(shape, value, at);
     case 'bytes':
       return checkBytes(value, at);
     case 'json':
@@ -72,17 +73,25 @@ const checkQuantity: Rule<unknown> = (value, at) => {
   return [field.invalid(at, value, 'must be a quantity such as "100m", "1.5" or "512Mi"')];
 };
 
-/** RFC 3339 */
-export const isTime = (text: string): boolean =>
-  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(text) &&
-  !Number.isNaN(Date.parse(text));
-
-const checkTime: Rule<unknown> = (value, at) => {
+const checkTime = ({ micro }: ShapeOf<'time'>, value: unknown, at: FieldPath): FieldErrors => {
   if (typeof value !== 'string') return [field.wrongType(at, value, 'a time')];
-  return isTime(value)
-    ? []
-    : [field.invalid(at, value, 'must be a time such as "2006-01-02T15:04:05Z"')];
+  if (isTime(value, micro)) return [];
+  const example = micro ? '2006-01-02T15:04:05.000000Z' : '2006-01-02T15:04:05Z';
+  return [field.invalid(at, value, `must be a time such as "${example}"`)];
 };
+
+/** RFC 3339, as Go reads it; `micro`: with microseconds. JavaScript also reads the 31st of February and the 24th hour. */
+export function isTime(text: string, micro = false): boolean {
+  const civil = text.slice(0, 19);
+  return (
+    (micro ? microForm : timeForm).test(text) &&
+    !Number.isNaN(Date.parse(text)) &&
+    new Date(`${civil}Z`).toISOString().startsWith(civil)
+  );
+}
+
+const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+const microForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)$/;
 
 const checkBytes: Rule<unknown> = (value, at) => {
   if (typeof value !== 'string') return [field.wrongType(at, value, 'base64 text')];

@@ -7,8 +7,8 @@ const fields = {
     .obj({
       holderIdentity: s.str().doc('Who holds it; empty: nobody.'),
       leaseDurationSeconds: s.int({ min: 1 }).doc('Others wait so long after renewTime.'),
-      acquireTime: s.time(),
-      renewTime: s.time(),
+      acquireTime: s.microTime(),
+      renewTime: s.microTime(),
       leaseTransitions: s.int({ min: 0 }).doc('Times that it changed hands.'),
       strategy: s.unsupported(),
       preferredHolder: s.unsupported(),

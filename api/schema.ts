@@ -31,8 +31,8 @@ export type Shape =
   /** A resource.Quantity: a string such as "100m" or "1Gi", or a number; kept as the string. */
   | { readonly kind: 'quantity' }
   | { readonly kind: 'int-or-string' }
-  /** RFC 3339; kept as the string. */
-  | { readonly kind: 'time' }
+  /** RFC 3339; kept as the string. Go's clients read a MicroTime only with six digits behind the seconds. */
+  | { readonly kind: 'time'; readonly micro?: boolean }
   /** Base64 in JSON; kept so. */
   | { readonly kind: 'bytes' }
   /** Any JSON value. */
@@ -130,6 +130,7 @@ export const bool = () => optional<boolean>({ kind: 'boolean' });
 export const quantity = () => optional<string>({ kind: 'quantity' });
 export const intOrString = () => optional<number | string>({ kind: 'int-or-string' });
 export const time = () => optional<string>({ kind: 'time' });
+export const microTime = () => optional<string>({ kind: 'time', micro: true });
 export const base64 = () => optional<string>({ kind: 'bytes' });
 export const json = () => optional<unknown>({ kind: 'json' });
 

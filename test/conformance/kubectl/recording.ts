@@ -186,7 +186,7 @@ const readLines = (text: string): unknown =>
 
 /** What the world's store has, to be compared with what it had. */
 export function snapshot({ deps }: TlsWorld): ReadonlyMap<string, string> {
-  const objects = deps.kinds.flatMap((kind) => deps.cache.list(kind));
+  const objects = deps.cache.kinds.all.flatMap((kind) => deps.cache.list(kind));
   return new Map(
     objects.map((object) => [`${object.kind} ${object.metadata.name}`, JSON.stringify(object)]),
   );

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Lease } from '../../../../api/lease.ts';
 import { Node } from '../../../../api/node.ts';
 import { Pod } from '../../../../api/pod.ts';
+import { formatMicroTime } from '../../../../base/clock.ts';
 import {
   evictionTime,
   planNode,
@@ -19,7 +20,7 @@ const node = (ready: Ready, taints?: Node['spec']['taints']): Node => ({
 const renewed = (seconds: number) =>
   anObject(Lease, {
     metadata: { name: 'n1', namespace: 'kube-node-lease' },
-    spec: { renewTime: at(seconds), leaseDurationSeconds: 4 },
+    spec: { renewTime: formatMicroTime(Date.parse(at(seconds))), leaseDurationSeconds: 4 },
   });
 const plan = (of: Node, seconds: number, lease: Lease | undefined = renewed(0)) =>
   planNode({ node: of, lease, now: start + seconds * 1000, listeningSince: start - 1e6 });
