@@ -48,7 +48,7 @@ const list: Action = (dice, kind) => ({
 
 const read: Action = (dice, kind, live) => ({
   ...{ method: 'GET', headers: { accept: dice.pick(accepts) } },
-  url: `${pathOf(dice, kind, live)}${dice.pick(subresources)}?${listQuery(dice)}`,
+  url: `${pathOf(dice, kind, live)}${subresourceOf(dice, kind)}?${listQuery(dice)}`,
 });
 
 const create: Action = (dice, kind, live) => {
@@ -65,15 +65,17 @@ const replace: Action = (dice, kind, live) => {
     live === undefined || dice.rarely(4)
       ? named(dice, kind, madeOf(dice, kind.schema, 8))
       : mutated(dice, live);
-  const url = `${pathOf(dice, kind, live)}${dice.pick(subresources)}?${writeQuery(dice)}`;
+  const url = `${pathOf(dice, kind, live)}${subresourceOf(dice, kind)}?${writeQuery(dice)}`;
   return withBody(dice, object, { method: 'PUT', url });
 };
 
 const patch: Action = (dice, kind, live) => {
   const [type, body] = dice.pick(patches)(dice, kind, live);
-  const url = `${pathOf(dice, kind, live)}${dice.pick(subresources)}?${writeQuery(dice)}&force=${dice.rarely(2)}`;
+  const url = `${pathOf(dice, kind, live)}${subresourceOf(dice, kind)}?${writeQuery(dice)}&force=${dice.rarely(2)}`;
   const request = withBody(dice, body, { method: 'PATCH', url });
-  return { ...request, headers: { 'content-type': dice.rarely(50) ? dice.pick(types) : type } };
+  const text = type.endsWith('+json') ? JSON.stringify(body) : request.payload;
+  const headers = { 'content-type': dice.rarely(50) ? dice.pick(types) : type };
+  return { ...request, headers, payload: text ?? 'null' };
 };
 
 const remove: Action = (dice, kind, live) => {
@@ -166,18 +168,7 @@ const names = [
   'toString',
 ];
 const namespaces = [...Array<string>(20).fill('default'), 'kube-system', 'nowhere', 'A', ''];
-const subresources = [
-  '',
-  '',
-  '',
-  '',
-  '/status',
-  '/scale',
-  '/binding',
-  '/eviction',
-  '/log',
-  '/nothing',
-];
+const subresources = ['/status', '/scale', '/binding', '/eviction', '/log', '/nothing'];
 const types = [
   ...['application/json', 'application/yaml', 'application/merge-patch+json', 'text/plain', ''],
   ...['application/strategic-merge-patch+json', 'application/apply-patch+yaml', 'x', ';;;'],
@@ -242,6 +233,11 @@ const words = [
   'app',
   'n1',
 ];
+
+function subresourceOf(dice: Dice, { subresources: own }: Kind): string {
+  if (!dice.rarely(5)) return '';
+  return own.length === 0 || dice.rarely(6) ? dice.pick(subresources) : `/${dice.pick(own)}`;
+}
 
 const collectionOf = (dice: Dice, kind: Kind): string =>
   collectionPath(kind, () => encodeURIComponent(dice.pick(namespaces)));
