@@ -64,12 +64,12 @@ const candidateOf = ({ long, short, description }: Option): Candidate => ({
   about: description,
 });
 
-function planValue(option: Option, words: readonly string[], current: string): Completion {
+function planValue(option: Option, given: readonly string[], current: string): Completion {
   const name = option.attributeName();
   if (name === 'namespace') return { kind: Namespace };
-  if (name === 'container') return { containersOf: words[0] };
-  if (name === 'for') return planTarget([], current);
-  return { words: choicesIn(option.description) };
+  if (name === 'container') return { containersOf: given[0] };
+  const words = choicesIn(option.description);
+  return name === 'for' && words.length === 0 ? planTarget([], current) : { words };
 }
 
 function planWord(
@@ -99,7 +99,7 @@ function planTarget([first]: readonly string[], current: string): Completion {
 /** "wide, name, yaml or json" and the like: descriptions that list all there is. */
 function choicesIn(about: string): readonly Candidate[] {
   const [, first = '', last = ''] =
-    /^([\w-]+(?:, [\w-]+)*) or ([\w-]+)(?=[;,]|$)/.exec(about) ?? [];
+    /^([\w-]+=?(?:, [\w-]+=?)*) or ([\w-]+=?)(?=[;,]|$)/.exec(about) ?? [];
   if (last !== '') return [...first.split(', '), last].map((word) => ({ word }));
   return /^[a-z]+$/.test(about) ? [{ word: about }] : [];
 }

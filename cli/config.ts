@@ -7,10 +7,13 @@ export interface CliEnvironment {
   readonly noColour: boolean;
   /** COLUMNS, for output that isn't a terminal's own width. */
   readonly columns: number | undefined;
+  /** A program and its first arguments. */
+  readonly editor: readonly string[];
 }
 
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnvironment {
   const { KUBECONFIG = '', HOME = '', NO_COLOR = '', COLUMNS = '' } = env;
+  const { KUBE_EDITOR = '', EDITOR = '' } = env;
   const given = KUBECONFIG.split(':').filter((path) => path !== '');
   const usual = [
     '/etc/orc/admin.kubeconfig',
@@ -22,5 +25,6 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): CliEnviro
     kubeconfigs: given.length > 0 ? given : usual,
     noColour: NO_COLOR !== '',
     columns: /^\d+$/.test(COLUMNS) && Number(COLUMNS) > 0 ? Number(COLUMNS) : undefined,
+    editor: (KUBE_EDITOR || EDITOR || 'vi').trim().split(/\s+/),
   };
 }

@@ -10,6 +10,8 @@ export interface Declaration<F extends Flags = Flags> {
   readonly usage?: string;
   /** Below the help. */
   readonly notes?: string;
+  /** The exit code of what fails, where that isn't 1. */
+  readonly failure?: number;
   /** Gives the exit code, where that isn't 0. */
   run(cli: Cli, words: readonly string[], flags: ValuesOf<F>): Promise<unknown>;
 }

@@ -5,14 +5,16 @@ import { UsageError } from '../base/flags.ts';
 
 /** "po", "pods", "Pod", "deployments.apps", "deployments.v1.apps". Throws UsageError. */
 export function findKind(word: string): Kind {
-  const wanted = word.toLowerCase();
-  const found = kinds.find((kind) => namesOf(kind).includes(wanted));
+  const found = knownKind(word);
   if (found) return found;
-  const nearest = closestTo(wanted, kinds.flatMap(namesOf));
+  const nearest = closestTo(word, kinds.flatMap(namesOf));
   throw new UsageError(
     `there is no kind "${word}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`} (orc api-resources lists them)`,
   );
 }
+
+export const knownKind = (word: string): Kind | undefined =>
+  kinds.find((kind) => namesOf(kind).includes(word.toLowerCase()));
 
 /** "pods,svc", or "all": every kind of that category. Throws UsageError. */
 export const findKinds = (words: string): readonly Kind[] =>

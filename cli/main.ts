@@ -44,6 +44,8 @@ async function runVerb(name: VerbName, args: readonly string[], io: Io): Promise
   try {
     const code = await verb.run(cli, command.args, flagsOf(command, verb.flags ?? {}));
     return typeof code === 'number' ? code : 0;
+  } catch (error) {
+    return Math.max(tell(error, io), verb.failure ?? 1);
   } finally {
     cli.api.close();
   }

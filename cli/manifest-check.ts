@@ -25,19 +25,26 @@ export interface CheckedObject extends NamedObject {
   readonly dryRun: Reply<AnyObject> | undefined;
 }
 
+interface ManifestOptions {
+  /** Of objects that name none. */
+  readonly namespace: string;
+  readonly force: boolean;
+  /** Given to all of them. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 const checksAtOnce = 4;
 
 /**
  * Asks the server about every object before anything is changed, and gathers all that is wrong.
- *
- * @param namespace of objects that name none.
  */
 export async function checkManifest(
   api: Api,
   manifest: Manifest,
-  { namespace, force }: { readonly namespace: string; readonly force: boolean },
+  { namespace, force, labels }: ManifestOptions,
 ) {
-  const { named, findings } = nameObjects(manifest, namespace);
+  const { named: asWritten, findings } = nameObjects(manifest, namespace);
+  const named = asWritten.map((one) => ({ ...one, body: withLabels(one.body, labels) }));
   /** What others stand on, among these objects: "Namespace shop". */
   const grounds = new Set(named.filter(isGround).map(({ ref }) => subjectOf(ref)));
   const check = async (one: NamedObject): Promise<readonly CheckedObject[]> => {
@@ -55,6 +62,14 @@ export async function checkManifest(
   const checks = Readable.from(named).flatMap(check, { concurrency: checksAtOnce });
   const checked: readonly CheckedObject[] = await checks.toArray();
   return { checked, findings: inOrder(findings) };
+}
+
+function withLabels(body: NamedObject['body'], added: ManifestOptions['labels']) {
+  const { metadata } = body;
+  const { labels = {} } = isObject(metadata) ? metadata : {};
+  // What is no object is the server's to refuse.
+  if (Object.keys(added).length === 0 || !isObject(metadata) || !isObject(labels)) return body;
+  return { ...body, metadata: { ...metadata, labels: { ...labels, ...added } } };
 }
 
 /** As the files are read; the sort is stable, so the files stay in their order. */
@@ -130,7 +145,7 @@ function missingGround(error: StatusError, { ref, body }: NamedObject): string {
 }
 
 /** One for each field that the server names, or one for the whole object. Pure. */
-function findingsOf(error: StatusError, { ref, written }: NamedObject): readonly Finding[] {
+export function findingsOf(error: StatusError, { ref, written }: NamedObject): readonly Finding[] {
   const subject = subjectOf(ref);
   if (isMissingNamespace(error)) {
     const path = 'metadata.namespace';

@@ -53,6 +53,15 @@ export const selectorsOf = ({ labelSelector, fieldSelector }: Selection): Query 
 
 const fieldManager = 'orc';
 
+const patchTypes = { strategic: 'strategic-merge-patch', merge: 'merge-patch', json: 'json-patch' };
+
+export interface Patch {
+  readonly body: unknown;
+  readonly as?: keyof typeof patchTypes;
+  readonly subresource?: string | undefined;
+  readonly dryRun?: boolean;
+}
+
 /** The cluster's objects, over a connection that is made for the first question. Throws StatusError, CliError. */
 export class Api {
   readonly #connect: () => Promise<ApiClient>;
@@ -75,8 +84,8 @@ export class Api {
     return (await this.connected()).open(request);
   }
 
-  async get<T = AnyObject>(ref: ObjectRef): Promise<T> {
-    return (await this.send<T>({ path: objectPath(ref) })).body;
+  async get<T = AnyObject>(ref: ObjectRef, subresource?: string): Promise<T> {
+    return (await this.send<T>({ path: objectPath(ref, subresource) })).body;
   }
 
   async list<T extends AnyObject = AnyObject>(selection: Selection): Promise<ObjectList<T>> {
@@ -94,10 +103,13 @@ export class Api {
     return this.send({ method: 'PATCH', path: objectPath(ref), query, type, body });
   }
 
-  async mergePatch(ref: ObjectRef, body: unknown, subresource = ''): Promise<void> {
-    const type = 'application/merge-patch+json';
+  /** Gives what became of it. */
+  async patch<T = AnyObject>(ref: ObjectRef, patch: Patch): Promise<T> {
+    const { body, as = 'merge', subresource, dryRun = false } = patch;
     const path = objectPath(ref, subresource);
-    await this.send({ method: 'PATCH', path, query: { fieldManager }, type, body });
+    const query = { fieldManager, dryRun: dryRun && 'All' };
+    const type = `application/${patchTypes[as]}+json`;
+    return (await this.send<T>({ method: 'PATCH', path, query, type, body })).body;
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 import type { Kind } from '../api/kind.ts';
-import { UsageError } from '../base/flags.ts';
+import { on, text, UsageError, type ValuesOf } from '../base/flags.ts';
 import type { Cli } from './cli.ts';
 import { findKind, findKinds } from './kind-lookup.ts';
 import type { ObjectRef } from './resources.ts';
@@ -31,6 +31,29 @@ export async function refsOf(cli: Cli, targets: readonly Target[], labelSelector
     return items.map(({ metadata }) => ({ kind, name: metadata.name, namespace }));
   });
   return (await Promise.all(refs)).flat();
+}
+
+/** Of verbs that change several objects. */
+export const selectionFlags = {
+  selector: text('labels', 'those with these labels').short('l'),
+  all: on('all of the kind in the namespace'),
+};
+
+/** As {@link refsOf}; all of a kind must be asked for in so many words. Throws UsageError. */
+export async function refsMeant(
+  cli: Cli,
+  targets: readonly Target[],
+  { selector, all }: ValuesOf<typeof selectionFlags>,
+): Promise<readonly ObjectRef[]> {
+  const selects = all || selector !== undefined;
+  if (selects && targets.some(({ name }) => name !== undefined))
+    throw new UsageError('give names, or -l LABELS, or --all: not several of them');
+  const bare = targets.find(({ name }) => name === undefined);
+  if (bare && !selects)
+    throw new UsageError(`say which ${bare.kind.plural}: names, -l LABELS or --all`);
+  const refs = await refsOf(cli, targets, selector);
+  if (refs.length === 0) cli.err('nothing is selected');
+  return refs;
 }
 
 /** As {@link parseTargets}, where only single objects make sense. Throws UsageError. */

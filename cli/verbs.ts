@@ -14,6 +14,14 @@ export const verbs = {
     'orc apply -f shop.yaml                 create or change what the file describes',
     'orc apply -f manifests/ -R --wait      a whole directory, until all of it runs',
   ]),
+  plan: verb('what an apply would change, field by field', [
+    'orc plan -f shop.yaml                  each field, from what to what, and its line',
+    'orc plan -f . --prune --applyset shop  and what would be deleted',
+  ]),
+  diff: verb('what an apply would change, line by line', [
+    'orc diff -f shop.yaml                  the exit code says whether something would',
+    'orc diff -f manifests/ -R | less       a whole directory',
+  ]),
   get: verb('list objects', [
     'orc get pods -o wide                   where everything runs',
     'orc get deploy,svc -A -l app=shop      several kinds, everywhere, by label',
@@ -21,6 +29,10 @@ export const verbs = {
   describe: verb('all about one object, with what happened to it', [
     'orc describe deploy/web                its pods, conditions and events',
     'orc describe node host1                what runs there and what is free',
+  ]),
+  explain: verb('what the fields of a kind mean', [
+    'orc explain deploy.spec.strategy       one field, and those within it',
+    'orc explain pod.spec --recursive       the names of all there are',
   ]),
   logs: verb('what containers print', [
     'orc logs -f deploy/web                 follow all of its pods',
@@ -54,9 +66,29 @@ export const verbs = {
     'orc scale deploy/web --replicas 5      and wait until they are ready',
     'orc scale deploy web api --replicas 0  several at once',
   ]),
+  label: verb('set labels, or take them away', [
+    'orc label deploy/web tier=shop         set one',
+    'orc label pods --all tier-             take it from all pods',
+  ]),
+  annotate: verb('set annotations, or take them away', [
+    'orc annotate svc/web owner=anna        set one',
+    'orc annotate svc/web owner=bert --overwrite   one that is another already',
+  ]),
+  edit: verb('change an object in your editor', [
+    'orc edit deploy/web                    as YAML; errors come back as comments',
+    'orc edit cm/settings cm/more           one after the other',
+  ]),
+  patch: verb('change some fields of an object', [
+    `orc patch deploy/web -p 'spec: {replicas: 3}'`,
+    'orc patch node/host1 --type json --patch-file taint.yaml',
+  ]),
   rollout: verb('follow, repeat or take back a change', [
     'orc rollout status deploy/web          wait until it is done',
     'orc rollout undo deploy/web            back to the revision before',
+  ]),
+  wait: verb('until objects are as wanted', [
+    'orc wait pods -l app=shop --for condition=Ready',
+    `orc wait pod/copy --for jsonpath='{.status.phase}'=Succeeded`,
   ]),
   cordon: verb('give a node no new pods', [
     'orc cordon host2                       what runs there runs on',
@@ -77,6 +109,10 @@ export const verbs = {
   top: verb('what nodes and pods use', [
     'orc top                                both, just now',
     'orc top pods -A --sort-by memory       the biggest first',
+  ]),
+  auth: verb('who you are and what you may do', [
+    'orc auth whoami                        your name and your groups',
+    'orc auth can-i delete pods -n shop     yes or no; --list shows all',
   ]),
   image: verb('the images of this machine, as root', [
     'orc image ls                           what there is',
@@ -111,8 +147,11 @@ export const isVerb = (name: string): name is VerbName => Object.hasOwn(verbs, n
 /** Only the verb that is asked for is loaded. */
 export const definitions: Readonly<Record<VerbName, () => Promise<Declaration>>> = {
   apply: async () => (await import('./commands/apply.ts')).defineApply,
+  plan: async () => (await import('./commands/plan.ts')).definePlan,
+  diff: async () => (await import('./commands/diff.ts')).defineDiff,
   get: async () => (await import('./commands/get.ts')).defineGet,
   describe: async () => (await import('./commands/describe.ts')).defineDescribe,
+  explain: async () => (await import('./commands/explain.ts')).defineExplain,
   logs: async () => (await import('./commands/logs.ts')).defineLogs,
   exec: async () => (await import('./commands/exec.ts')).defineExec,
   run: async () => (await import('./commands/run.ts')).defineRun,
@@ -121,12 +160,18 @@ export const definitions: Readonly<Record<VerbName, () => Promise<Declaration>>>
   cp: async () => (await import('./commands/cp.ts')).defineCp,
   delete: async () => (await import('./commands/delete.ts')).defineDelete,
   scale: async () => (await import('./commands/scale.ts')).defineScale,
+  label: async () => (await import('./commands/label.ts')).defineLabel,
+  annotate: async () => (await import('./commands/label.ts')).defineAnnotate,
+  edit: async () => (await import('./commands/edit.ts')).defineEdit,
+  patch: async () => (await import('./commands/patch.ts')).definePatch,
   rollout: async () => (await import('./commands/rollout.ts')).defineRollout,
+  wait: async () => (await import('./commands/wait.ts')).defineWait,
   cordon: async () => (await import('./commands/drain.ts')).defineCordon,
   uncordon: async () => (await import('./commands/drain.ts')).defineUncordon,
   drain: async () => (await import('./commands/drain.ts')).defineDrain,
   events: async () => (await import('./commands/events.ts')).defineEvents,
   top: async () => (await import('./commands/top.ts')).defineTop,
+  auth: async () => (await import('./commands/auth.ts')).defineAuth,
   image: async () => (await import('./commands/image.ts')).defineImage,
   token: async () => (await import('./commands/token.ts')).defineToken,
   backup: async () => (await import('./commands/backup.ts')).defineBackup,

@@ -23,7 +23,8 @@ write('orc', 1, [
   ...['.SH VERBS', ...sections.flat()],
   ...[
     '.SH EXIT STATUS',
-    '0: done; 1: failed; 2: wrong usage. \\fBexec\\fR and \\fBrun\\fR: of the program.',
+    '0: done; 1: failed; 2: wrong usage. \\fBexec\\fR and \\fBrun\\fR: of the program. \\fBdiff\\fR:',
+    '0: nothing differs; 1: something does; 2: failed. \\fBauth can\\-i\\fR: 0: yes; 1: no.',
   ],
   ...['.SH ENVIRONMENT', '.TP', '.B KUBECONFIG', 'files that say how to reach the controller.'],
   ...['.TP', '.B NO_COLOR', 'not empty: without colours.'],

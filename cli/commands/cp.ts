@@ -7,6 +7,7 @@ import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { type ExecConnection, type ExecWanted, openExec } from '../exec-connection.ts';
+import { knownKind } from '../kind-lookup.ts';
 import { packTree } from '../pack-tree.ts';
 import { containerFlag, pickContainer } from '../pods-of.ts';
 import { unpackTree } from '../unpack-tree.ts';
@@ -21,7 +22,8 @@ export const defineCp = defineVerb({
     const [source, target] = [parsePlace(from), parsePlace(to)];
     if ((source.pod === undefined) === (target.pod === undefined))
       throw new UsageError('one of the two must be in a pod, POD:PATH, and the other here');
-    const inPod = await pickContainer(cli, source.pod ?? target.pod ?? '', container);
+    const [place, pod] = placeOf(cli, source.pod ?? target.pod ?? '');
+    const inPod = await pickContainer(place, pod, container);
     const there = { cli, ...inPod };
     if (source.pod === undefined) await copyIn(there, source.path, target.path);
     else await copyOut(there, source.path, target.path);
@@ -34,6 +36,13 @@ function parsePlace(word: string): { readonly pod: string | undefined; readonly 
   const place = { pod, path: pod === undefined ? word : path };
   if (place.path === '') throw new UsageError(`"${word}" names no path`);
   return place;
+}
+
+/** kubectl's NAMESPACE/POD is understood where it is no KIND/NAME. */
+function placeOf(cli: Cli, word: string): readonly [cli: Cli, pod: string] {
+  const [namespace = '', pod] = word.split('/');
+  if (pod === undefined || knownKind(namespace)) return [cli, word];
+  return [{ ...cli, namespace: async () => namespace }, pod];
 }
 
 interface There extends Awaited<ReturnType<typeof pickContainer>> {

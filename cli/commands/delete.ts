@@ -1,4 +1,4 @@
-import { list, on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
+import { list, on, oneOf, text, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { AlreadyTold } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
@@ -8,7 +8,7 @@ import { nameObjects } from '../manifest-check.ts';
 import { readManifests } from '../manifest-files.ts';
 import { timeoutFlag } from '../print/duration.ts';
 import { ifFound, type ObjectRef, objectPath } from '../resources.ts';
-import { parseTargets, refsOf } from '../targets.ts';
+import { parseTargets, refsMeant, selectionFlags } from '../targets.ts';
 import { type Deleted, untilGone } from './until-gone.ts';
 
 const policies = { background: 'Background', foreground: 'Foreground', orphan: 'Orphan' };
@@ -16,8 +16,7 @@ const policies = { background: 'Background', foreground: 'Foreground', orphan: '
 const deleteFlags = {
   filename: list('path', 'what a file describes').short('f'),
   recursive: on('directories within directories too').short('R'),
-  selector: text('labels', 'those with these labels').short('l'),
-  all: on('all of the kind in the namespace'),
+  ...selectionFlags,
   'grace-period': text('seconds', 'for containers to end by themselves').whole(),
   force: on('forget pods at once, even those of a lost node'),
   cascade: oneOf('how', ['background', 'foreground', 'orphan'], 'background'),
@@ -35,7 +34,7 @@ export const defineDelete = defineVerb({
     const refs =
       flags.filename.length > 0
         ? await refsInFiles(cli, flags)
-        : await refsNamed(cli, words, flags);
+        : await refsMeant(cli, parseTargets(words), flags);
     const deleted: Deleted[] = [];
     let failed = false;
     for (const ref of refs) {
@@ -70,17 +69,6 @@ async function refsInFiles(cli: Cli, flags: DeleteFlags): Promise<readonly Objec
   if (findings.length === 0) return named.map(({ ref }) => ref).reverse();
   cli.err('nothing was deleted');
   throw new AlreadyTold(1);
-}
-
-async function refsNamed(cli: Cli, words: readonly string[], { selector, all }: DeleteFlags) {
-  const targets = parseTargets(words);
-  const selects = all || selector !== undefined;
-  if (selects && targets.some(({ name }) => name !== undefined))
-    throw new UsageError('give names, or -l LABELS, or --all: not several of them');
-  const bare = targets.find(({ name }) => name === undefined);
-  if (bare && !selects)
-    throw new UsageError(`say which ${bare.kind.plural}: names, -l LABELS or --all`);
-  return refsOf(cli, targets, selector);
 }
 
 type Uid = { readonly uid?: string };

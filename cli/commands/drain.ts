@@ -31,7 +31,7 @@ async function mark(cli: Cli, names: readonly string[], unschedulable: boolean):
   for (const ref of names.map(nodeRef)) {
     const { spec } = await cli.api.get<Node>(ref);
     const isSo = (spec.unschedulable ?? false) === unschedulable;
-    if (!isSo) await cli.api.mergePatch(ref, { spec: { unschedulable } });
+    if (!isSo) await cli.api.patch(ref, { body: { spec: { unschedulable } } });
     cli.out(`node/${ref.name} ${isSo ? 'already ' : ''}${word}`);
   }
 }

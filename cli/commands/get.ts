@@ -1,10 +1,11 @@
-import { apiVersionOf, type Kind } from '../../api/kind.ts';
+import type { AnyObject, Kind } from '../../api/kind.ts';
 import type { StoredMeta } from '../../api/object-meta.ts';
-import { on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
+import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
 import { resultName } from '../kind-lookup.ts';
 import { watchObjects } from '../live-list.ts';
+import { type Found, openPrinter, type Printer, tableOutputFlag } from '../print/output.ts';
 import { printRows, printTable, type TextTable } from '../print/table.ts';
 import * as resources from '../resources.ts';
 import { parseTargets, type Target } from '../targets.ts';
@@ -13,7 +14,7 @@ const getFlags = {
   'all-namespaces': on('of every namespace').short('A'),
   selector: text('labels', 'only those: app=web,tier!=test').short('l'),
   'field-selector': text('fields', 'only those: status.phase=Running'),
-  output: oneOf('format', ['wide', 'name', 'yaml', 'json']).short('o'),
+  output: tableOutputFlag,
   'no-headers': on('rows only'),
   watch: on('and then every change, until Ctrl-C').short('w'),
 };
@@ -22,14 +23,17 @@ export const defineGet = defineVerb({
   words: { '<what...>': 'pods · pods,svc · all · deploy web · deploy/web svc/web' },
   flags: getFlags,
   async run(cli, words, flags) {
-    const { output } = flags;
+    const print = await openPrinter(flags.output, !flags.noHeaders);
     const namespace = flags.allNamespaces ? '' : await cli.namespace();
     const queries = queriesOf(parseTargets(words), namespace, flags);
     if (queries.some(({ names }) => names.length > 0) && flags.allNamespaces)
       throw new UsageError('a name is unique within its namespace only: give -n instead of -A');
-    if (output === 'yaml' || output === 'json' || output === 'name')
-      return printObjects(cli, queries, output);
-    return printTables(cli, queries, flags);
+    if (flags.watch && queries.length !== 1) throw new UsageError('-w watches one kind at a time');
+    if (print === undefined) return printTables(cli, queries, flags);
+    if (flags.watch) return followObjects(cli, queries, { print, output: flags.output });
+    const isOne = queries.length === 1 && queries[0]?.names.length === 1;
+    const found = await Promise.all(queries.map((query) => fetchObjects(cli, query)));
+    cli.io.stdout.write(await print(found.flat(), isOne));
   },
 });
 
@@ -49,38 +53,34 @@ function queriesOf(targets: readonly Target[], namespace: string, flags: GetFlag
   }));
 }
 
-type Format = 'yaml' | 'json';
-
-async function printObjects(cli: Cli, queries: readonly GetQuery[], output: Format | 'name') {
-  const found = (await Promise.all(queries.map((query) => fetchObjects(cli, query)))).flat();
-  if (output === 'name') {
-    for (const { kind, object } of found) cli.out(`${resultName(kind)}/${object.metadata.name}`);
-    return;
-  }
-  const isOne = queries.length === 1 && queries[0]?.names.length === 1;
-  const objects = found.map(({ object }) => object);
-  const list = { apiVersion: 'v1', kind: 'List', metadata: {}, items: objects };
-  cli.io.stdout.write(await formatObject(isOne ? objects[0] : list, output));
-}
-
-async function formatObject(object: unknown, format: Format): Promise<string> {
-  if (format === 'json') return `${JSON.stringify(object, undefined, 2)}\n`;
-  return (await import('../print/object.ts')).formatYaml(object);
-}
-
-/** Items of a list may come without their type. */
 async function fetchObjects({ api }: Cli, { selection, names }: GetQuery) {
-  const { kind } = selection;
-  const type = { apiVersion: apiVersionOf(kind), kind: kind.kind };
   const objects =
     names.length === 0
       ? (await api.list(selection)).items
       : await Promise.all(names.map((name) => api.get({ ...selection, name })));
-  return objects.map((object) => ({ kind, object: { ...object, ...type } }));
+  return objects.map((object): Found => ({ kind: selection.kind, object }));
+}
+
+type Printing = Readonly<{ print: Printer; output: string | undefined }>;
+
+/** Those that are there come as the watch's first events. */
+async function followObjects({ api, io }: Cli, [query]: readonly GetQuery[], how: Printing) {
+  if (query === undefined) return;
+  const { kind } = query.selection;
+  const start = how.output === 'yaml' ? '---\n' : '';
+  const fromNow = { resourceVersion: '' };
+  for await (const { object } of watchObjects<AnyObject>(api, watched(query), fromNow))
+    io.stdout.write(start + (await how.print([{ kind, object }], true)));
+}
+
+/** A watch is of one object, or of all that are selected. */
+function watched({ selection, names }: GetQuery): resources.Selection {
+  const [name, ...others] = names;
+  if (others.length > 0) throw new UsageError('-w watches one object, or all of a kind');
+  return name === undefined ? selection : resources.justThis({ ...selection, name });
 }
 
 async function printTables(cli: Cli, queries: readonly GetQuery[], flags: GetFlags) {
-  if (flags.watch && queries.length !== 1) throw new UsageError('-w watches one kind at a time');
   const found = await Promise.all(
     queries.map(async (query): Promise<Shown> => {
       const { kind } = query.selection;
@@ -126,14 +126,8 @@ async function fetchTable(api: resources.Api, { selection, names }: GetQuery) {
 
 /** One line for each change, under the headers that are there already. */
 async function followTable(cli: Cli, { query, view, table }: Shown): Promise<void> {
-  const { selection, names } = query;
-  const [name, ...others] = names;
-  const wanted =
-    name !== undefined && others.length === 0
-      ? resources.justThis({ ...selection, name })
-      : selection;
   const start = { resourceVersion: table.metadata.resourceVersion, accept: tableType };
-  for await (const { object } of watchObjects<ServerTable>(cli.api, wanted, start)) {
+  for await (const { object } of watchObjects<ServerTable>(cli.api, watched(query), start)) {
     const { rows } = textTable({ ...table, rows: object.rows }, view);
     printRows(cli, rows, textTable(table, view));
   }

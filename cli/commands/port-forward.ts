@@ -27,7 +27,7 @@ export const definePortForward = defineVerb({
     await Promise.all(forwards.map(({ remote }) => findEnd(cli, ref, remote)));
     using listeners = new DisposableStack();
     for (const forward of forwards)
-      for (const host of address.split(','))
+      for (const host of address.replaceAll('localhost', '127.0.0.1').split(','))
         listeners.defer(await listen(cli, ref, { ...forward, host }));
     const interruption = cli.io.interruption();
     if (!interruption.aborted) await once(interruption, 'abort');

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import { on, UsageError } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
+import { ask } from '../confirm.ts';
 import { defineVerb } from '../define-verb.ts';
 
 export const defineReset = defineVerb({
@@ -18,14 +18,10 @@ export const defineReset = defineVerb({
   },
 });
 
-async function confirmed({ stdin, stderr }: Cli['io']): Promise<boolean> {
-  if (!stdin.isTTY) throw new UsageError('nobody is there to be asked: give --yes');
-  stderr.write('All pods on this machine end, and what orc keeps here is deleted: a cluster’s ');
-  stderr.write('only controller takes the cluster with it.\n');
-  const asked = createInterface({ input: stdin, output: process.stderr });
-  const answer = await asked.question('Type "reset" to go on: ');
-  asked.close();
-  return answer.trim() === 'reset';
+async function confirmed(io: Cli['io']): Promise<boolean> {
+  const warning =
+    'All pods on this machine end, and what orc keeps here is deleted: a cluster’s only controller takes the cluster with it.';
+  return (await ask(io, `${warning}\nType "reset" to go on: `)) === 'reset';
 }
 
 /** deploy/reset of a checkout or of the package; this module may be a part of build/. */

@@ -11,7 +11,7 @@ import { resultName } from '../kind-lookup.ts';
 import { replicaSetsOf } from '../pods-of.ts';
 import { timeoutFlag } from '../print/duration.ts';
 import { printTable } from '../print/table.ts';
-import { type ObjectRef, objectPath } from '../resources.ts';
+import type { ObjectRef } from '../resources.ts';
 import { parseNamedTargets } from '../targets.ts';
 import { followRollouts } from './follow-rollout.ts';
 
@@ -67,12 +67,12 @@ function unknownStep(verb: string): UsageError {
 /** The annotation that kubectl writes too: a new template, so new pods, one after the other. */
 async function restart(cli: Cli, ref: ObjectRef): Promise<string> {
   const annotations = { 'kubectl.kubernetes.io/restartedAt': formatTime(cli.io.clock.now()) };
-  await cli.api.mergePatch(ref, { spec: { template: { metadata: { annotations } } } });
+  await cli.api.patch(ref, { body: { spec: { template: { metadata: { annotations } } } } });
   return 'restarted';
 }
 
 async function setPaused(cli: Cli, ref: ObjectRef, paused: boolean): Promise<string> {
-  await cli.api.mergePatch(ref, { spec: { paused } });
+  await cli.api.patch(ref, { body: { spec: { paused } } });
   return paused ? 'paused: changes of its template wait for orc rollout resume' : 'resumed';
 }
 
@@ -87,12 +87,8 @@ async function undo(cli: Cli, ref: ObjectRef, { toRevision }: RolloutFlags): Pro
     const hint = 'orc rollout history lists them';
     throw new CliError(`deployment/${ref.name} has no revision ${title} (${hint})`);
   }
-  await cli.api.send({
-    method: 'PATCH',
-    path: objectPath(ref),
-    type: 'application/json-patch+json',
-    body: [{ op: 'replace', path: '/spec/template', value: templateOf(wanted) }],
-  });
+  const body = [{ op: 'replace', path: '/spec/template', value: templateOf(wanted) }];
+  await cli.api.patch(ref, { body, as: 'json' });
   return `goes back to revision ${revisionOf(wanted)}`;
 }
 

@@ -20,7 +20,7 @@ export const defineScale = defineVerb({
     const namespace = await cli.namespace();
     const refs = targets.map((target) => ({ ...target, namespace }));
     for (const ref of refs) {
-      await cli.api.mergePatch(ref, { spec: { replicas } }, 'scale');
+      await cli.api.patch(ref, { body: { spec: { replicas } }, subresource: 'scale' });
       cli.out(`${resultName(ref.kind)}/${ref.name} scaled to ${replicas}`);
     }
     const rollouts = refs.filter(({ kind }) => kind.kind === Deployment.kind);

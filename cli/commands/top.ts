@@ -1,3 +1,4 @@
+import type { AnyObject } from '../../api/kind.ts';
 import { Node } from '../../api/node.ts';
 import type { PodRequests } from '../../api/pod-facts.ts';
 import { milliOf, wholeOf } from '../../api/quantity.ts';
@@ -6,6 +7,7 @@ import { on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts'
 import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
 import { printTable } from '../print/table.ts';
+import type { Api, Selection } from '../resources.ts';
 
 const topFlags = {
   'all-namespaces': on('pods of every namespace').short('A'),
@@ -41,19 +43,20 @@ interface Measured {
   } & PodRequests)[];
 }
 
-const selectorsFor = (name: string | undefined, { selector }: TopFlags) => ({
-  labelSelector: selector,
-  fieldSelector: name && `metadata.name=${name}`,
-});
+/** One that isn't there is an error, as in Kubernetes. */
+async function found<T extends AnyObject>(api: Api, selection: Selection, name?: string) {
+  if (name !== undefined) return [await api.get<T>({ ...selection, name })];
+  return (await api.list<T>(selection)).items;
+}
 
 async function nodesUse(cli: Cli, name: string | undefined, flags: TopFlags): Promise<Measured> {
-  const selection = { namespace: '', ...selectorsFor(name, flags) };
+  const selection = { namespace: '', labelSelector: flags.selector };
   const [measured, nodes] = await Promise.all([
-    cli.api.list<NodeMetrics>({ kind: NodeMetrics, ...selection }),
-    cli.api.list<Node>({ kind: Node, ...selection }),
+    found<NodeMetrics>(cli.api, { kind: NodeMetrics, ...selection }, name),
+    found<Node>(cli.api, { kind: Node, ...selection }, name),
   ]);
-  const sizes = new Map(nodes.items.map((node) => [node.metadata.name, node.status.allocatable]));
-  const rows = measured.items.map(({ metadata, usage }) => ({
+  const sizes = new Map(nodes.map((node) => [node.metadata.name, node.status.allocatable]));
+  const rows = measured.map(({ metadata, usage }) => ({
     names: [metadata.name],
     ...amountsOf([usage]),
     of: amountsOf([sizes.get(metadata.name) ?? {}]),
@@ -64,9 +67,9 @@ async function nodesUse(cli: Cli, name: string | undefined, flags: TopFlags): Pr
 async function podsUse(cli: Cli, name: string | undefined, flags: TopFlags): Promise<Measured> {
   const { allNamespaces, containers: each } = flags;
   const namespace = allNamespaces ? '' : await cli.namespace();
-  const selection = { kind: PodMetrics, namespace, ...selectorsFor(name, flags) };
-  const { items } = await cli.api.list<PodMetrics>(selection);
-  const rows = items.flatMap(({ metadata, containers }) => {
+  const selection = { kind: PodMetrics, namespace, labelSelector: flags.selector };
+  const pods = await found<PodMetrics>(cli.api, selection, name);
+  const rows = pods.flatMap(({ metadata, containers }) => {
     const names = [...(allNamespaces ? [metadata.namespace ?? ''] : []), metadata.name];
     return each
       ? containers.map((one) => ({ names: [...names, one.name], ...amountsOf([one.usage]) }))

@@ -25,6 +25,11 @@ async function planned(line: string): Promise<Expected> {
   return found ? { ...rest, words: found.map(({ word }) => word) } : rest;
 }
 
+const formats = [
+  ...['name', 'yaml', 'json', 'jsonpath=', 'jsonpath-file='],
+  ...['custom-columns=', 'custom-columns-file='],
+];
+
 describe('the word at the cursor', () => {
   const cases: readonly [line: string, expected: Expected][] = [
     ['get pods ', { kind: Pod }],
@@ -33,7 +38,13 @@ describe('the word at the cursor', () => {
     ['get deploy/web ', {}],
     ['get -n ', { kind: Namespace }],
     ['get --namespace=', { kind: Namespace, prefix: '--namespace=' }],
-    ['get -o ', { words: ['wide', 'name', 'yaml', 'json'] }],
+    ['get -o ', { words: ['wide', ...formats] }],
+    ['patch deploy/web -o ', { words: formats }],
+    ['patch deploy/web --type ', { words: ['strategic', 'merge', 'json'] }],
+    ['wait pods --for ', { words: ['condition=', 'jsonpath=', 'create', 'delete'] }],
+    ['auth ', { words: ['can-i', 'whoami'] }],
+    ['auth can-i get deployments ', { kind: Deployment }],
+    ['label deploy/', { kind: Deployment, prefix: 'deploy/' }],
     ['get -l ', { words: [] }],
     ['get --selector=app pods ', { kind: Pod }],
     ['rollout ', { words: ['status', 'restart', 'undo', 'history', 'pause', 'resume'] }],

@@ -1,0 +1,125 @@
+import { on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
+import type { Cli } from '../cli.ts';
+import { defineVerb } from '../define-verb.ts';
+import { knownKind } from '../kind-lookup.ts';
+import { formatWhole } from '../print/output.ts';
+import { printTable } from '../print/table.ts';
+
+const authFlags = {
+  list: on('can-i: all that is allowed in the namespace'),
+  'all-namespaces': on('can-i: in every namespace').short('A'),
+  subresource: text('name', 'can-i: such as log, scale or status'),
+  quiet: on('can-i: say it by the exit code alone').short('q'),
+  output: oneOf('format', ['yaml', 'json']).short('o'),
+};
+
+export const defineAuth = defineVerb({
+  words: {
+    '<verb>': 'can-i or whoami',
+    '[action]': 'get, list, watch, create, update, patch or delete; or any other',
+    '[what...]': 'pods · deploy web · deploy/web · /metrics',
+  },
+  flags: authFlags,
+  notes: '\nExit code of can-i: 0 yes, 1 no.',
+  async run(cli, [verb = '', action, ...what], flags) {
+    if (verb === 'whoami') return whoAmI(cli, flags);
+    if (verb !== 'can-i') throw new UsageError(`orc auth knows can-i and whoami, not "${verb}"`);
+    if (flags.list) return listRules(cli, flags);
+    if (action === undefined || what.length === 0)
+      throw new UsageError('say what: orc auth can-i create pods, or --list');
+    return canI(cli, [action, ...what], flags);
+  },
+});
+
+type AuthFlags = ValuesOf<typeof authFlags>;
+
+/** What one asks Kubernetes about oneself, and the type of the answer's status. */
+interface Answers {
+  readonly 'authorization SelfSubjectAccessReview': { allowed: boolean; reason?: string };
+  readonly 'authorization SelfSubjectRulesReview': {
+    readonly resourceRules: readonly Rule[];
+    readonly nonResourceRules: readonly Rule[];
+    readonly incomplete: boolean;
+    readonly evaluationError?: string;
+  };
+  readonly 'authentication SelfSubjectReview': {
+    readonly userInfo: {
+      readonly username: string;
+      readonly uid?: string;
+      readonly groups?: readonly string[];
+      readonly extra?: Readonly<Record<string, readonly string[]>>;
+    };
+  };
+}
+
+type RulePart = 'verbs' | 'apiGroups' | 'resources' | 'resourceNames' | 'nonResourceURLs';
+type Rule = Readonly<Partial<Record<RulePart, readonly string[]>>>;
+
+interface Question<A extends keyof Answers> {
+  readonly about: A;
+  readonly spec?: unknown;
+  readonly output: AuthFlags['output'];
+}
+
+/** An object that comes back answered; printed at once where -o wants that. */
+async function review<A extends keyof Answers>(cli: Cli, { about, spec, output }: Question<A>) {
+  const [group = '', kind = ''] = about.split(' ');
+  const apiVersion = `${group}.k8s.io/v1`;
+  const path = `/apis/${apiVersion}/${kind.toLowerCase()}s`;
+  const request = { method: 'POST', path, body: { apiVersion, kind, metadata: {}, spec } } as const;
+  const { body } = await cli.api.send<{ status: Answers[A] }>(request);
+  if (output) cli.io.stdout.write(await formatWhole(body, output));
+  return body.status;
+}
+
+async function canI(cli: Cli, [verb, ...what]: readonly string[], flags: AuthFlags) {
+  const spec = what[0]?.startsWith('/')
+    ? { nonResourceAttributes: { verb, path: what[0] } }
+    : { resourceAttributes: { verb, ...(await resourceOf(cli, what, flags)) } };
+  const { output, quiet } = flags;
+  const about = 'authorization SelfSubjectAccessReview';
+  const { allowed, reason } = await review(cli, { about, spec, output });
+  if (!output && !quiet) cli.out(allowed ? 'yes' : ['no', reason].filter(Boolean).join(' - '));
+  return allowed ? 0 : 1;
+}
+
+/** "deploy web", "deploy/web", "widgets.example.com". */
+async function resourceOf(cli: Cli, what: readonly string[], flags: AuthFlags) {
+  const { subresource, allNamespaces } = flags;
+  const [word = '', name] = what.flatMap((one) => one.split('/'));
+  const [plural = '', ...group] = word.split('.');
+  const known = knownKind(word);
+  if (known === undefined && word !== '*') cli.err(`orc: there may be no kind "${word}"`);
+  const kind = known ?? { plural, group: group.join('.'), namespaced: true };
+  const namespace = kind.namespaced && !allNamespaces ? await cli.namespace() : '';
+  return { group: kind.group, resource: kind.plural, subresource, namespace, name };
+}
+
+async function listRules(cli: Cli, { output }: AuthFlags): Promise<void> {
+  const spec = { namespace: await cli.namespace() };
+  const about = 'authorization SelfSubjectRulesReview';
+  const rules = await review(cli, { about, spec, output });
+  if (output) return;
+  const rows = [...rules.resourceRules, ...rules.nonResourceRules].flatMap((rule) => {
+    const { verbs = [], apiGroups = [], resources = [], resourceNames = [] } = rule;
+    const inGroup = (one: string) => apiGroups.map((group) => (group ? `${one}.${group}` : one));
+    const what = [...resources.flatMap(inGroup), ...(rule.nonResourceURLs ?? [])];
+    return what.map((one) => [one, resourceNames.join(','), verbs.join(',')]);
+  });
+  printTable(cli, { headers: ['WHAT', 'NAMED', 'VERBS'], rows });
+  const { incomplete, evaluationError = 'not all rules are known' } = rules;
+  if (incomplete) cli.err(`orc: there may be more: ${evaluationError}`);
+}
+
+async function whoAmI(cli: Cli, { output }: AuthFlags): Promise<void> {
+  const { userInfo } = await review(cli, { about: 'authentication SelfSubjectReview', output });
+  if (output) return;
+  const { username, uid = '', groups = [], extra = {} } = userInfo;
+  const rows = [
+    ['Username', username],
+    ['UID', uid],
+    ['Groups', groups.join(', ')],
+    ...Object.entries(extra).map(([key, values]) => [`Extra: ${key}`, values.join(', ')]),
+  ].filter(([, value]) => value !== '');
+  printTable(cli, { headers: ['ATTRIBUTE', 'VALUE'], rows });
+}

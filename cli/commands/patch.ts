@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { LineCounter } from 'yaml';
+import { about } from '../../base/error-chain.ts';
+import { on, oneOf, text, UsageError } from '../../base/flags.ts';
+import { positionAt } from '../../base/yaml-position.ts';
+import { readYaml } from '../../base/yaml-text.ts';
+import { defineVerb } from '../define-verb.ts';
+import { formatFinding } from '../manifest.ts';
+import { outputFlag } from '../print/output.ts';
+import { parseNamedTargets, refsOf } from '../targets.ts';
+import { openChanges } from './change-objects.ts';
+
+export const definePatch = defineVerb({
+  words: { '<what...>': 'deploy/web · deploy web api' },
+  flags: {
+    patch: text('text', 'in YAML or JSON').short('p'),
+    'patch-file': text('path', 'that holds it'),
+    type: oneOf('type', ['strategic', 'merge', 'json'], 'strategic'),
+    subresource: oneOf('part', ['status', 'scale']),
+    'dry-run': on('say what would change; change nothing'),
+    output: outputFlag,
+  },
+  async run(cli, words, flags) {
+    const { type: as, subresource, patch: given, patchFile: file } = flags;
+    if ((given === undefined) === (file === undefined))
+      throw new UsageError('give the patch, by -p TEXT or --patch-file PATH');
+    const content = file && (await about(`cannot read ${file}`, readFile(file, 'utf8')));
+    const body = parsePatch(file ?? '-p', content ?? given ?? '');
+    if ((as === 'json') !== Array.isArray(body))
+      throw new UsageError('with --type json, and only then, the patch is a list of operations');
+    const change = await openChanges(cli, { ...flags, done: 'patched' });
+    for (const ref of await refsOf(cli, parseNamedTargets(words))) {
+      const live = await cli.api.get(ref, subresource);
+      await change(ref, live, { body, as, subresource });
+    }
+  },
+});
+
+/** Throws UsageError with its place. */
+function parsePatch(file: string, content: string): unknown {
+  const lines = new LineCounter();
+  const { documents, faults } = readYaml(content, lines);
+  const [fault] = faults;
+  const value = documents[0]?.value;
+  if (fault === undefined && documents.length === 1 && typeof value === 'object') return value;
+  const { offset, message } = fault ?? { offset: 0, message: 'is not one object or list' };
+  const position = positionAt(lines, offset);
+  throw new UsageError(formatFinding({ file, position, subject: '', message }));
+}

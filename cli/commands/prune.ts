@@ -1,0 +1,71 @@
+import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
+import * as applySet from '../apply-set.ts';
+import type { Cli } from '../cli.ts';
+import { AlreadyTold } from '../cli-error.ts';
+import { ask } from '../confirm.ts';
+import type { CheckedObject } from '../manifest-check.ts';
+import { ifFound, objectPath } from '../resources.ts';
+import { titleOf } from './change-objects.ts';
+import { refused } from './check-files.ts';
+
+export const pruneFlags = {
+  prune: on('delete what the apply set holds and the files no longer describe'),
+  applyset: text('name', 'of the apply set, for --prune: it remembers what it holds'),
+};
+
+/** undefined: nothing is to be pruned. */
+export async function openApplySet(
+  cli: Cli,
+  { prune, applyset: name }: ValuesOf<typeof pruneFlags>,
+) {
+  if (prune !== (name !== undefined))
+    throw new UsageError('--prune and --applyset NAME go together: only a set knows what it holds');
+  if (name === undefined) return undefined;
+  const set = await applySet.readApplySet(cli.api, { namespace: await cli.namespace(), name });
+  return { set, labels: { [applySet.membershipLabel]: set.id } };
+}
+
+/** What would go. Throws AlreadyTold when an object belongs to another set. */
+export async function prunedBy(
+  cli: Cli,
+  set: applySet.ApplySet,
+  checked: readonly CheckedObject[],
+) {
+  const claims = checked.map(async ({ ref, written, dryRun }) => {
+    const live = dryRun?.code === 200 ? await ifFound(cli.api.get(ref)) : undefined;
+    const owner = live?.metadata.labels?.[applySet.membershipLabel];
+    if (owner === undefined || owner === set.id) return [];
+    const position = written.positionOf('metadata.name');
+    const message = `belongs to another apply set, ${owner}`;
+    return [{ file: written.file, position, subject: titleOf(ref), message }];
+  });
+  const findings = (await Promise.all(claims)).flat();
+  if (findings.length > 0) throw refused(cli, findings);
+  const members = await applySet.membersOf(cli.api, set);
+  return applySet.planPrune(
+    members,
+    checked.map(({ ref }) => ref),
+  );
+}
+
+export async function confirmPrune(cli: Cli, pruned: readonly applySet.Member[]): Promise<void> {
+  cli.err('the files no longer describe, and the apply set holds:');
+  for (const { ref } of pruned) cli.err(`  ${titleOf(ref)}`);
+  const answer = await ask(cli.io, `delete ${pruned.length === 1 ? 'it' : 'them'}? [y/N] `);
+  if (/^y(es)?$/i.test(answer)) return;
+  cli.err('nothing was applied');
+  throw new AlreadyTold(1);
+}
+
+/** These very objects: one of the same name that came meanwhile stays. */
+export async function pruneAll(
+  { api, out }: Cli,
+  pruned: readonly applySet.Member[],
+): Promise<void> {
+  for (const { ref, object } of pruned) {
+    const preconditions = { uid: object.metadata.uid };
+    const body = { propagationPolicy: 'Background', preconditions };
+    await ifFound(api.send({ method: 'DELETE', path: objectPath(ref), body }));
+    out(`${titleOf(ref)} pruned`);
+  }
+}
