@@ -78,7 +78,7 @@ function parseParts(cursor: Cursor, inRange: boolean): (value: unknown) => strin
 /** What is between braces; the first is read already. */
 function parseAction(cursor: Cursor): (value: unknown) => string {
   if (take(cursor, /range\s+/y)) {
-    const path = parsePath(cursor);
+    const path = parseOperand(cursor);
     expect(cursor, /\s*\}/y, '}');
     const body = parseParts(cursor, true);
     return (value) => path(value).map(body).join('');
@@ -92,7 +92,10 @@ function parseAction(cursor: Cursor): (value: unknown) => string {
 function parseOperand(cursor: Cursor): JsonPath {
   const quoted = takeQuoted(cursor);
   const [word] = take(cursor, /(?:true|false|-?\d+(?:\.\d+)?)(?![\w.])/y) ?? [];
-  if (quoted === undefined && word === undefined) return parsePath(cursor);
+  if (quoted === undefined && word === undefined) {
+    if (take(cursor, /(?=\w)/y)) throw unexpected(cursor, 'a dot');
+    return parsePath(cursor);
+  }
   const value: unknown = quoted === undefined ? JSON.parse(word ?? '') : unescaped(quoted);
   return () => [value];
 }

@@ -24,8 +24,8 @@ interface Change {
 export const isUnchanged = (before: AnyObject, after: AnyObject): boolean =>
   isSame(comparable(before), comparable(after));
 
-export const comparable = ({ metadata, ...object }: AnyObject) => {
-  const { managedFields: _m, generation: _g, resourceVersion: _r, ...told } = metadata;
+export const comparable = (object: AnyObject) => {
+  const { managedFields: _m, generation: _g, resourceVersion: _r, ...told } = object.metadata;
   return { ...object, metadata: told };
 };
 

@@ -51,9 +51,9 @@ async function edit(cli: Cli, ref: ObjectRef): Promise<void> {
 
 /** Without what only the server writes. */
 function editable(object: AnyObject): unknown {
-  const { status: _s, metadata, ...rest } = comparable(object);
-  const { uid: _u, creationTimestamp: _c, ...own } = metadata;
-  return { ...rest, metadata: own };
+  const { status: _s, ...rest } = comparable(object);
+  const { uid: _u, creationTimestamp: _c, ...metadata } = rest.metadata;
+  return { ...rest, metadata };
 }
 
 interface Text {

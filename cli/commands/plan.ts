@@ -53,8 +53,7 @@ function lineOf({ ref, body, written }: CheckedObject, change: FieldChange): str
   // What is written as stringData becomes data.
   const isText = isSecret && body.data === undefined;
   const writtenAt = change.writtenAt.replace(/^data/, isText ? 'stringData' : 'data');
-  const [old, now] = [before, after].map(isSecret ? hidden : shortly);
-  const what = before === undefined ? `${now}, new` : `${old} → ${now}`;
+  const what = isSecret ? wordFor(change) : `${shortly(before)} → ${shortly(after)}`;
   const position = written.positionOf(writtenAt);
   return formatFinding({ file: written.file, position, subject: '', message: `${path}: ${what}` });
 }
@@ -62,12 +61,15 @@ function lineOf({ ref, body, written }: CheckedObject, change: FieldChange): str
 /** kubectl keeps all of a Secret in an annotation. */
 const secretPaths = /^(data\b|metadata\.annotations)/;
 
-const hidden = (value: unknown): string => (value === undefined ? 'removed' : '***');
+function wordFor({ before, after }: FieldChange): string {
+  if (before === undefined) return 'added';
+  return after === undefined ? 'removed' : 'changed';
+}
 
 const longest = 60;
 
 function shortly(value: unknown): string {
-  if (value === undefined) return 'removed';
+  if (value === undefined) return 'none';
   const json = JSON.stringify(value);
   if (json.length <= longest) return json;
   if (typeof value !== 'string') return `${json.slice(0, longest)}…`;

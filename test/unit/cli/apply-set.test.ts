@@ -4,7 +4,13 @@ import type { Kind } from '../../../api/kind.ts';
 import { Namespace } from '../../../api/namespace.ts';
 import { Secret } from '../../../api/secret.ts';
 import { Service } from '../../../api/service.ts';
-import { emptied, type Member, planPrune, withMembers } from '../../../cli/apply-set.ts';
+import {
+  applySetId,
+  emptied,
+  type Member,
+  planPrune,
+  withMembers,
+} from '../../../cli/apply-set.ts';
 
 const ref = (kind: Kind, name: string, namespace = 'shop') => ({
   ...{ kind, name, namespace: kind.namespaced ? namespace : '' },
@@ -57,4 +63,10 @@ it('remembers where members may be until the old ones are gone', () => {
   expect(withMembers(emptied(old), refs)).toMatchObject({
     ...{ kinds: [ConfigMap], namespaces: ['more'] },
   });
+});
+
+it('has the ID that kubectl gives a set of that name', () => {
+  // Read from what kubectl 1.33 --applyset=ks made.
+  const id = 'applyset-goXR63vdzOXsmv7bJ5Cx7DE-N33SZkc68YMiIMz3Hks-v1';
+  expect(applySetId(ref(Secret, 'ks', 'default'))).toBe(id);
 });

@@ -90,6 +90,8 @@ describe('a JSONPath template', () => {
     '{.items[?(@.x=="y" || @.x=="z")]}',
     '{.items[?(@.x=~"y")]}',
     '{.a "x"}',
+    '{end}',
+    '{rang .items[*]}',
   ])('%s is refused, with its place', (template) => {
     expect(() => parseTemplate(template)).toThrow(UsageError);
     expect(() => parseTemplate(template)).toThrow(/at character \d+/);
