@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createPatch, createTests } from 'rfc6902';
 import type { AnyObject } from '../../api/kind.ts';
 import { StatusError } from '../../api/status.ts';
+import { about } from '../../base/error-chain.ts';
 import type { Cli } from '../cli.ts';
 import { AlreadyTold, CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
@@ -38,9 +39,10 @@ async function edit(cli: Cli, ref: ObjectRef): Promise<void> {
       cli.err(`orc: ${titleOf(ref)} was not changed; what you wrote is in ${file}`);
       throw new AlreadyTold(1);
     }
+    const kept = `what you wrote is in ${file}`;
     const outcome = isAsBefore
       ? 'unchanged'
-      : await tryChange(cli, { ref, original, file, edited });
+      : await about(kept, tryChange(cli, { ref, original, file, edited }));
     if (typeof outcome === 'string') {
       await rm(dir, { recursive: true });
       return cli.out(`${titleOf(ref)} ${outcome}`);
@@ -104,6 +106,9 @@ async function tryChange({ api }: Cli, { ref, original, file, edited }: Edited) 
 }
 
 const wrongIn = (ref: ObjectRef, written: ManifestObject) => (error: unknown) => {
-  if (error instanceof StatusError) return findingsOf(error, { ref, body: written.body, written });
-  throw error;
+  if (!(error instanceof StatusError)) throw error;
+  return findingsOf(error, { ref, body: written.body, written }).map((one) => ({
+    ...one,
+    message: one.message.replace(/^.*\(test (\S+)\).*$/s, 'somebody else has changed $1 meanwhile'),
+  }));
 };

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigMap } from '../../../api/config-map.ts';
+import { Deployment } from '../../../api/deployment.ts';
 import type { Kind } from '../../../api/kind.ts';
 import { Pod } from '../../../api/pod.ts';
 import { parseObject } from '../../../api/prepare.ts';
@@ -59,6 +60,33 @@ describe('orc wait', () => {
     await waitFor('the watch', () => waiting.child.exitCode === null);
     await setReady('True');
     expect(await waiting.ended).toEqual({ code: 0, out: 'pod/web condition met\n', err: '' });
+  });
+
+  it('counts no condition that is about an older generation', async () => {
+    await add(Deployment, {
+      metadata: { name: 'web' },
+      spec: {
+        selector: { matchLabels: { app: 'web' } },
+        template: {
+          metadata: { labels: { app: 'web' } },
+          spec: { containers: [{ name: 'web', image: 'web:1' }] },
+        },
+      },
+    });
+    const available = (observedGeneration: number) =>
+      world.objects.modify(Deployment, { key: place('web'), part: 'status' }, (stored) => ({
+        ...stored,
+        status: {
+          ...stored.status,
+          observedGeneration,
+          conditions: [{ type: 'Available', status: 'True' }] as const,
+        },
+      }));
+    const args = ['wait', 'deploy/web', '--for', 'condition=Available', '--timeout'];
+    await available(0);
+    expect((await run(...args, '0')).code).toBe(1);
+    await available(1);
+    expect((await run(...args, '0')).code).toBe(0);
   });
 
   it('waits for what comes and for what goes', async () => {

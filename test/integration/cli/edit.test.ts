@@ -102,7 +102,10 @@ describe('orc edit', () => {
       `#!/bin/bash\ncat "$1" >> ${log}; echo "opened" >> ${log}\nn=$(grep -c ^opened ${log})\n${commands}\n`,
     );
     await chmod(editor, 0o700);
-    const options = { kubeconfig: world.kubeconfig, env: { EDITOR: `bash ${editor}` } };
+    const options = {
+      kubeconfig: world.kubeconfig,
+      env: { EDITOR: `bash ${editor}`, TMPDIR: world.dir },
+    };
     const done = await orc(['edit', 'cm/c'], options);
     return { ...done, opened: await readFile(log, 'utf8') };
   }
@@ -164,6 +167,7 @@ opened
       `[ $n = 1 ] && ${other('a: theirs')} && sed -i 's/a: "3"/a: mine/' $1; true`,
     );
     expect(same.code).toBe(1);
+    expect(same.opened).toContain('somebody else has changed /data/a meanwhile\n');
     expect(stored()?.data).toEqual({ a: 'theirs', b: '2' });
   });
 });
