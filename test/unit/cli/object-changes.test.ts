@@ -13,7 +13,7 @@ function stored<F extends Fields>(kind: Kind<F>, body: object, revision: number)
   const meta = { uid: 'u', resourceVersion: String(revision), generation: revision };
   return {
     ...rest,
-    metadata: { ...metadata, ...meta, managedFields: [{ revision }] },
+    metadata: { ...metadata, ...meta, managedFields: [{ manager: `m${revision}` }] },
   } as AnyObject;
 }
 
