@@ -27,9 +27,7 @@ export const aggregatedList = (kinds: readonly Kind[], version: string) => ({
     metadata: { name },
     versions: groupEntry(kinds, name).versions.map(({ groupVersion, version }) => ({
       version,
-      resources: kinds
-        .filter((kind) => apiVersionOf(kind) === groupVersion)
-        .map(aggregatedResource),
+      resources: kindsOf(kinds, groupVersion).map(aggregatedResource),
       freshness: 'Current',
     })),
   })),
@@ -45,12 +43,17 @@ export const resourceList = (kinds: readonly Kind[], groupVersion: string) => ({
   kind: 'APIResourceList',
   apiVersion: 'v1',
   groupVersion,
-  resources: kinds
-    .filter((kind) => apiVersionOf(kind) === groupVersion)
-    .flatMap((kind) => [resource(kind), ...kind.subresources.map((sub) => subresource(kind, sub))])
-    // By name: the order in which `kubectl get all` prints kinds.
-    .sort((a, b) => (a.name < b.name ? -1 : 1)),
+  resources: kindsOf(kinds, groupVersion).flatMap((kind) => [
+    resource(kind),
+    ...kind.subresources.map((sub) => subresource(kind, sub)),
+  ]),
 });
+
+/** By name: the order in which `kubectl get all` prints them. */
+const kindsOf = (kinds: readonly Kind[], groupVersion: string) =>
+  kinds
+    .filter((kind) => apiVersionOf(kind) === groupVersion)
+    .sort((a, b) => (a.plural < b.plural ? -1 : 1));
 
 export const groupVersionsOf = (kinds: readonly Kind[]): readonly string[] =>
   [...new Set(kinds.map(apiVersionOf))].sort();

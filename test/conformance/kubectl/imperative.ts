@@ -7,37 +7,29 @@ import { Pod } from '../../../api/pod.ts';
 import { Secret } from '../../../api/secret.ts';
 import { Service } from '../../../api/service.ts';
 import { configMap, deployment } from './manifests.ts';
-import type { Awaited, Conform } from './shell.ts';
-
-/** Their typed clients send nothing else, and don't try JSON. */
-const protobuf: Awaited = { by: ({ since }) => since('1.32'), what: 'bodies in Protobuf' };
-const everyone = (what: string): Awaited => ({ by: () => true, what });
+import type { Conform } from './shell.ts';
 
 /** create KIND, run, expose, label, annotate, patch, set; auth and what else makes no object of a file. */
 export function imperativeCommands(conform: Conform): void {
-  conform(
-    'create configmap',
-    async ({ ok, fails, stored, file }) => {
-      await writeFile(file('app.conf'), 'a = b\n');
-      await writeFile(file('binary'), Buffer.from([0xff, 0xfe, 0]));
-      const from = [
-        '--from-literal=key=one',
-        `--from-file=${file('app.conf')}`,
-        `--from-file=${file('binary')}`,
-      ];
-      expect(await ok(['create', 'configmap', 'literal', ...from])).toBe(
-        'configmap/literal created\n',
-      );
-      expect(await stored(ConfigMap, 'literal')).toMatchObject({
-        data: { key: 'one', 'app.conf': 'a = b\n' },
-        binaryData: { binary: '//4A' },
-      });
-      expect(await fails('create configmap literal')).toBe(
-        'error: failed to create configmap: configmaps "literal" already exists\n',
-      );
-    },
-    protobuf,
-  );
+  conform('create configmap', async ({ ok, fails, stored, file }) => {
+    await writeFile(file('app.conf'), 'a = b\n');
+    await writeFile(file('binary'), Buffer.from([0xff, 0xfe, 0]));
+    const from = [
+      '--from-literal=key=one',
+      `--from-file=${file('app.conf')}`,
+      `--from-file=${file('binary')}`,
+    ];
+    expect(await ok(['create', 'configmap', 'literal', ...from])).toBe(
+      'configmap/literal created\n',
+    );
+    expect(await stored(ConfigMap, 'literal')).toMatchObject({
+      data: { key: 'one', 'app.conf': 'a = b\n' },
+      binaryData: { binary: '//4A' },
+    });
+    expect(await fails('create configmap literal')).toBe(
+      'error: failed to create configmap: configmaps "literal" already exists\n',
+    );
+  });
 
   conform('create configmap --dry-run=client -o yaml asks no server', async ({ ok, stored }) => {
     const yaml = await ok(
@@ -48,107 +40,73 @@ export function imperativeCommands(conform: Conform): void {
     expect(await ok('apply -f -', { input: yaml })).toBe('configmap/client created\n');
   });
 
-  conform(
-    'create secret generic, tls, docker-registry',
-    async ({ ok, stored }) => {
-      expect(await ok('create secret generic made --from-literal=a=b')).toBe(
-        'secret/made created\n',
-      );
-      expect((await stored(Secret, 'made'))?.data).toEqual({ a: 'Yg==' });
-      expect(
-        await ok('create secret docker-registry login --docker-username=u --docker-password=p'),
-      ).toBe('secret/login created\n');
-      expect((await stored(Secret, 'login'))?.type).toBe('kubernetes.io/dockerconfigjson');
-    },
-    protobuf,
-  );
+  conform('create secret generic, tls, docker-registry', async ({ ok, stored }) => {
+    expect(await ok('create secret generic made --from-literal=a=b')).toBe('secret/made created\n');
+    expect((await stored(Secret, 'made'))?.data).toEqual({ a: 'Yg==' });
+    expect(
+      await ok('create secret docker-registry login --docker-username=u --docker-password=p'),
+    ).toBe('secret/login created\n');
+    expect((await stored(Secret, 'login'))?.type).toBe('kubernetes.io/dockerconfigjson');
+  });
 
-  conform(
-    'create namespace',
-    async ({ ok, namespace, stored }) => {
-      const name = `${namespace}-made`;
-      expect(await ok(`create namespace ${name}`)).toBe(`namespace/${name} created\n`);
-      expect((await stored(Namespace, name))?.status.phase).toBe('Active');
-      expect(await ok(`delete namespace ${name}`)).toContain(`namespace "${name}" deleted`);
-      expect(await stored(Namespace, name)).toBeUndefined();
-    },
-    protobuf,
-  );
+  conform('create namespace', async ({ ok, namespace, stored }) => {
+    const name = `${namespace}-made`;
+    expect(await ok(`create namespace ${name}`)).toBe(`namespace/${name} created\n`);
+    expect((await stored(Namespace, name))?.status.phase).toBe('Active');
+    expect(await ok(`delete namespace ${name}`)).toContain(`namespace "${name}" deleted`);
+    expect(await stored(Namespace, name)).toBeUndefined();
+  });
 
-  conform(
-    'create deployment',
-    async ({ ok, stored }) => {
-      expect(await ok('create deployment made --image=made:1 --replicas=2 --port=80')).toBe(
-        'deployment.apps/made created\n',
-      );
-      const { spec } = (await stored(Deployment, 'made')) ?? {};
-      expect([spec?.replicas, spec?.selector.matchLabels]).toEqual([2, { app: 'made' }]);
-      expect(spec?.template.spec.containers).toMatchObject([
-        { name: 'made', image: 'made:1', ports: [{ containerPort: 80, protocol: 'TCP' }] },
-      ]);
-      await ok('delete deployment made');
-    },
-    protobuf,
-  );
+  conform('create deployment', async ({ ok, stored }) => {
+    expect(await ok('create deployment made --image=made:1 --replicas=2 --port=80')).toBe(
+      'deployment.apps/made created\n',
+    );
+    const { spec } = (await stored(Deployment, 'made')) ?? {};
+    expect([spec?.replicas, spec?.selector.matchLabels]).toEqual([2, { app: 'made' }]);
+    expect(spec?.template.spec.containers).toMatchObject([
+      { name: 'made', image: 'made:1', ports: [{ containerPort: 80, protocol: 'TCP' }] },
+    ]);
+    await ok('delete deployment made');
+  });
 
-  conform(
-    'create service',
-    async ({ ok, stored }) => {
-      expect(await ok('create service clusterip made --tcp=80:8080')).toBe(
-        'service/made created\n',
-      );
-      expect(await stored(Service, 'made')).toMatchObject({
-        spec: {
-          type: 'ClusterIP',
-          clusterIP: expect.stringMatching(/^10\.96\./),
-          ports: [{ name: '80-8080', port: 80, targetPort: 8080 }],
-        },
-      });
-      expect(await ok('create service nodeport made-np --tcp=80')).toBe(
-        'service/made-np created\n',
-      );
-      expect((await stored(Service, 'made-np'))?.spec.ports?.[0]?.nodePort).toBeGreaterThanOrEqual(
-        30_000,
-      );
-      await ok('delete service made made-np');
-    },
-    protobuf,
-  );
+  conform('create service', async ({ ok, stored }) => {
+    expect(await ok('create service clusterip made --tcp=80:8080')).toBe('service/made created\n');
+    expect(await stored(Service, 'made')).toMatchObject({
+      spec: {
+        type: 'ClusterIP',
+        clusterIP: expect.stringMatching(/^10\.96\./),
+        ports: [{ name: '80-8080', port: 80, targetPort: 8080 }],
+      },
+    });
+    expect(await ok('create service nodeport made-np --tcp=80')).toBe('service/made-np created\n');
+    expect((await stored(Service, 'made-np'))?.spec.ports?.[0]?.nodePort).toBeGreaterThanOrEqual(
+      30_000,
+    );
+    await ok('delete service made made-np');
+  });
 
-  conform(
-    'create serviceaccount, role, rolebinding, token',
-    async ({ ok }) => {
-      expect(await ok('create serviceaccount robot')).toBe('serviceaccount/robot created\n');
-      expect(await ok('create role reader --verb=get --resource=pods')).toBe(
-        'role.rbac.authorization.k8s.io/reader created\n',
-      );
-      await ok('create rolebinding reader --role=reader --serviceaccount=default:robot');
-      expect(await ok('create token robot')).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
-    },
-    everyone('ServiceAccounts and RBAC'),
-  );
+  conform('create serviceaccount, role, rolebinding, token', async ({ ok }) => {
+    expect(await ok('create serviceaccount robot')).toBe('serviceaccount/robot created\n');
+    expect(await ok('create role reader --verb=get --resource=pods')).toBe(
+      'role.rbac.authorization.k8s.io/reader created\n',
+    );
+    await ok('create rolebinding reader --role=reader --serviceaccount=default:robot');
+    expect(await ok('create token robot')).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+  });
 
-  conform(
-    'auth can-i, whoami',
-    async ({ ok }) => {
-      expect(await ok('auth can-i create deployments')).toBe('yes\n');
-      expect(await ok('auth can-i --list')).toMatch(/^Resources +Non-Resource URLs/);
-      expect(await ok('auth whoami')).toMatch(/Username +admin\n/);
-    },
-    everyone('reviews of access'),
-  );
+  conform('auth can-i, whoami', async ({ ok }) => {
+    expect(await ok('auth can-i create deployments')).toBe('yes\n');
+    expect(await ok('auth can-i --list')).toMatch(/^Resources +Non-Resource URLs/);
+    expect(await ok('auth whoami')).toMatch(/Username +admin\n/);
+  });
 
-  conform(
-    'create quota, priorityclass',
-    async ({ ok, namespace }) => {
-      expect(await ok('create quota some --hard=pods=50')).toBe('resourcequota/some created\n');
-      const name = `${namespace}-high`;
-      expect(await ok(`create priorityclass ${name} --value=5`)).toBe(
-        `priorityclass.scheduling.k8s.io/${name} created\n`,
-      );
-    },
-    everyone('ResourceQuota and PriorityClass'),
-  );
+  conform('create quota, priorityclass', async ({ ok, namespace }) => {
+    expect(await ok('create quota some --hard=pods=50')).toBe('resourcequota/some created\n');
+    const name = `${namespace}-high`;
+    expect(await ok(`create priorityclass ${name} --value=5`)).toBe(
+      `priorityclass.scheduling.k8s.io/${name} created\n`,
+    );
+  });
 
   conform('refuses kinds that are not served, by name', async ({ fails }) => {
     const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'x' }, spec: {} };

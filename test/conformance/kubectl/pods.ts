@@ -127,17 +127,13 @@ export function podCommands(conform: Conform): void {
     { by: () => true, what: 'ephemeral containers' },
   );
 
-  conform(
-    'debug --copy-to: makes a copy',
-    async ({ ok }) => {
-      await ok('debug main --image=tools:1 --copy-to=main-copy --container=tools --attach=false');
-      expect(await ok('get pod main-copy -o jsonpath={.spec.containers[*].image}')).toBe(
-        'main:1 tools:1',
-      );
-      await ok('delete pod main-copy');
-    },
-    { by: ({ since }) => since('1.32'), what: 'bodies in Protobuf' },
-  );
+  conform('debug --copy-to: makes a copy', async ({ ok }) => {
+    await ok('debug main --image=tools:1 --copy-to=main-copy --container=tools --attach=false');
+    expect(await ok('get pod main-copy -o jsonpath={.spec.containers[*].image}')).toBe(
+      'main:1 tools:1',
+    );
+    await ok('delete pod main-copy');
+  });
 
   conform('top: pods, containers, nodes', async ({ ok, fails, world, node, namespace }) => {
     world.measure(node);
