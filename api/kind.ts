@@ -30,6 +30,8 @@ export interface Kind<F extends Fields = Fields> {
   applyDefaults(object: KubeObject<F>): KubeObject<F>;
   /** What the schema can't say: cross-field rules. The object is well-shaped and defaulted. Pure. */
   validate(object: KubeObject<F>, at: FieldPath): FieldErrors;
+  /** What only an update may bring. */
+  validateNew(object: KubeObject<F>, at: FieldPath): FieldErrors;
   /** Immutability and the like. */
   validateUpdate(next: KubeObject<F>, previous: KubeObject<F>, at: FieldPath): FieldErrors;
   /** What an update keeps when it doesn't mention it: a Service's cluster IP. Pure. */
@@ -80,6 +82,7 @@ export type Subresource =
   | 'attach'
   | 'portforward'
   | 'binding'
+  | 'ephemeralcontainers'
   | 'eviction';
 
 /** What a field selector compares with. A method's type: a kind of certain fields is a kind, too. */
@@ -113,6 +116,7 @@ export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F>
     verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
     applyDefaults: (object) => object,
     validate: () => [],
+    validateNew: () => [],
     validateUpdate: () => [],
     inherit: (next) => next,
     claims: () => [],

@@ -1,4 +1,10 @@
-import { appArmorProfile, containerFields, linuxId, seccompProfile } from './container.ts';
+import {
+  appArmorProfile,
+  containerFields,
+  ephemeralContainerFields,
+  linuxId,
+  seccompProfile,
+} from './container.ts';
 import { objectMetaFields } from './object-meta.ts';
 import * as s from './schema.ts';
 import { volumeFields } from './volume.ts';
@@ -31,6 +37,9 @@ export const podSpecFields = {
   initContainers: s
     .listMap(s.obj(containerFields), 'name')
     .doc('Run one after the other, to their end, before the containers.'),
+  ephemeralContainers: s
+    .listMap(s.obj(ephemeralContainerFields), 'name')
+    .doc('Added to a running pod to look into it (`kubectl debug`), by the subresource only.'),
   volumes: s.listMap(s.obj(volumeFields), 'name'),
   restartPolicy: s.str({ values: ['Always', 'OnFailure', 'Never'] }).default('Always'),
   terminationGracePeriodSeconds: s
@@ -69,7 +78,7 @@ export const podSpecFields = {
   ...s.all(s.unsupported({}), 'affinity', 'overhead', 'dnsConfig', 'resources'),
   os: s.unsupported({ name: 'linux' }),
   ...s.unsupportedFields(
-    'activeDeadlineSeconds ephemeralContainers hostAliases hostnameOverride priorityClassName',
+    'activeDeadlineSeconds hostAliases hostnameOverride priorityClassName',
     'readinessGates resourceClaims schedulingGates topologySpreadConstraints',
   ),
 };

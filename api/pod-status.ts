@@ -50,13 +50,14 @@ export const podStatusFields = {
   podIP: s.str(),
   podIPs: s.listMap(s.obj({ ip: s.str().required() }), 'ip'),
   startTime: s.time().doc('When the agent took it up.'),
-  ...s.all(s.list(s.obj(containerStatusFields)), 'initContainerStatuses', 'containerStatuses'),
+  ...s.all(
+    s.list(s.obj(containerStatusFields)),
+    ...(['initContainerStatuses', 'containerStatuses', 'ephemeralContainerStatuses'] as const),
+  ),
   qosClass: s.str({ values: ['Guaranteed', 'Burstable', 'BestEffort'] }),
   nominatedNodeName: s.str(),
   observedGeneration: s.long(),
-  ...s.unsupportedFields(
-    'ephemeralContainerStatuses extendedResourceClaimStatus resize resourceClaimStatuses',
-  ),
+  ...s.unsupportedFields('extendedResourceClaimStatus resize resourceClaimStatuses'),
 };
 
 export type PodStatus = s.ObjectOf<typeof podStatusFields>;

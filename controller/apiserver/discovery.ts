@@ -65,6 +65,7 @@ const subresources: Readonly<Record<Subresource, object>> = {
     ...{ group: 'autoscaling', version: 'v1', kind: 'Scale' },
     verbs: ['get', 'patch', 'update'],
   },
+  ephemeralcontainers: { verbs: ['get', 'patch', 'update'] },
   log: { verbs: ['get'] },
   exec: upgraded('PodExecOptions'),
   attach: upgraded('PodAttachOptions'),

@@ -4,6 +4,7 @@ import { bindPod } from './binding.ts';
 import type { Answer, ApiServer, Call, Streaming } from './call.ts';
 import { createObject } from './create.ts';
 import { deleteCollection, deleteObject, evictPod } from './delete.ts';
+import { changeEphemeralContainers } from './ephemeral-containers.ts';
 import { getObject } from './get.ts';
 import { listObjects } from './list.ts';
 import { patchObject, patchScale } from './patch.ts';
@@ -93,6 +94,11 @@ const subresourceHandles: Readonly<Record<Subresource, Handles>> = {
   log: { get: podLogs },
   eviction: { create: evictPod },
   binding: { create: bindPod },
+  ephemeralcontainers: {
+    get: getObject,
+    update: changeEphemeralContainers(replaceObject),
+    patch: changeEphemeralContainers(patchObject),
+  },
   exec: upgraded,
   attach: upgraded,
   portforward: upgraded,
