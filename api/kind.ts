@@ -81,6 +81,7 @@ export type Subresource =
   | 'exec'
   | 'attach'
   | 'portforward'
+  | 'proxy'
   | 'binding'
   | 'ephemeralcontainers'
   | 'eviction';

@@ -27,7 +27,7 @@ export const Pod: Kind<typeof fields> = kind({
   about: 'Containers that run together on one node, with one address and the same volumes.',
   subresources: [
     ...(['status', 'log', 'exec', 'attach', 'portforward', 'eviction', 'binding'] as const),
-    'ephemeralcontainers',
+    ...(['ephemeralcontainers', 'proxy'] as const),
   ],
   fields,
   applyDefaults: (pod) => {

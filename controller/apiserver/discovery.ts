@@ -56,6 +56,8 @@ function resource(kind: Kind) {
   };
 }
 
+const proxied = ['create', 'delete', 'get', 'patch', 'update'] as const;
+
 const upgraded = (kind: string) => ({ kind, verbs: ['create', 'get'] });
 
 /** What is not as with the resource itself. */
@@ -70,11 +72,13 @@ const subresources: Readonly<Record<Subresource, object>> = {
   exec: upgraded('PodExecOptions'),
   attach: upgraded('PodAttachOptions'),
   portforward: upgraded('PodPortForwardOptions'),
+  proxy: { verbs: proxied },
   binding: { kind: 'Binding', verbs: ['create'] },
   eviction: { group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] },
 };
 
 const subresource = ({ plural, namespaced, kind }: Kind, name: Subresource) => ({
-  ...{ name: `${plural}/${name}`, singularName: '', namespaced, kind },
+  ...{ name: `${plural}/${name}`, singularName: '', namespaced },
+  kind: name === 'proxy' ? `${kind}ProxyOptions` : kind,
   ...subresources[name],
 });

@@ -4,6 +4,7 @@ import { authorize, authorizePath, unauthorized } from './authorize.ts';
 import type { ApiServer, Call, User } from './call.ts';
 import { addHealthRoutes } from './health.ts';
 import { addMetricsRoutes, countRequest } from './metrics-routes.ts';
+import { proxyRoutes } from './proxy.ts';
 import { type ResourceRoute, routesOf } from './resource-routes.ts';
 import { addDocumentRoutes, addVersionRoute } from './server-routes.ts';
 import { maxBodyBytes, noSuchPath, statusOf, tooLarge, toStatusError } from './status-reply.ts';
@@ -46,6 +47,11 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
     for (const route of [...server.kinds.flatMap(routesOf), ...usageRoutes()])
       addResourceRoute(scope, route, server);
   });
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    for (const route of proxyRoutes()) addResourceRoute(scope, route, server);
+  });
   return app;
 }
 
@@ -74,6 +80,7 @@ async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchan
   const warnings: string[] = [];
   const call = callOf(route, request, {
     user: requireUser(server, request),
+    raw: { request: request.raw, response: reply.raw },
     warn: (text) => warnings.push(text),
   });
   const outcome = await route.handle(call, server);
@@ -91,7 +98,7 @@ async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchan
 function callOf(
   { kind, subresource }: ResourceRoute,
   request: FastifyRequest,
-  { user, warn }: Pick<Call, 'user' | 'warn'>,
+  given: Pick<Call, 'user' | 'raw' | 'warn'>,
 ): Call {
   const { headers, body } = request;
   return {
@@ -103,8 +110,7 @@ function callOf(
     contentType: (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '',
     userAgent: headers['user-agent'] ?? '',
     body: Buffer.isBuffer(body) ? body : Buffer.alloc(0),
-    user,
-    warn,
+    ...given,
   };
 }
 

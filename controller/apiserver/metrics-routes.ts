@@ -1,24 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Node } from '../../api/node.ts';
-import { notFound } from '../../api/status.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { ApiServer } from './call.ts';
 import type { ResourceRoute } from './resource-routes.ts';
 
-const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
+export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** Prometheus' text of this controller, and of the nodes through their links. */
-export function addMetricsRoutes(app: FastifyInstance, server: ApiServer): void {
-  const { cache, metrics, podAccess, closing } = server;
+/** Prometheus' text of this controller; the nodes' own is behind nodes/proxy. */
+export function addMetricsRoutes(app: FastifyInstance, { metrics }: ApiServer): void {
   app.get('/metrics', (_, reply) => reply.type(metricsType).send(metrics.text()));
-  for (const what of ['metrics', 'healthz'] as const)
-    app.get<{ Params: { name: string } }>(
-      `/api/v1/nodes/:name/proxy/${what}`,
-      async ({ params: { name } }, reply) => {
-        if (!cache.get(Node, { namespace: '', name })) throw notFound(Node, name);
-        return reply.type(metricsType).send(await podAccess.nodeText(name, what, closing));
-      },
-    );
 }
 
 /** Under the names that dashboards for Kubernetes look for. What goes on for as long as the client likes has no duration. */

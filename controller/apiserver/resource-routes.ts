@@ -102,4 +102,6 @@ const subresourceHandles: Readonly<Record<Subresource, Handles>> = {
   exec: upgraded,
   attach: upgraded,
   portforward: upgraded,
+  // proxy.ts: routes of their own, as what is behind them has paths and bodies of its own.
+  proxy: {},
 };
