@@ -2,7 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 
 /** What is between two neighbours only (RFC 9110, 7.6.1), what says who the client is, and what is this server's to say. */
 const notAsked =
-  /^(authorization|connection|expect|keep-alive|te|trailer|upgrade|(proxy|impersonate|x-remote)-.*)$/;
+  /^(authorization|connection|expect|keep-alive|te|trailer|upgrade|(proxy|impersonate)-.*)$/;
 const notAnswered =
   /^(connection|keep-alive|te|trailer|transfer-encoding|upgrade|(proxy|access-control)-.*)$/i;
 const bearerProtocol = /(^|,)\s*base64url\.bearer\.authorization\.k8s\.io\.[^,]*/g;

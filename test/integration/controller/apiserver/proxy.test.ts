@@ -174,7 +174,7 @@ describe('pods/proxy', () => {
 
   it('tells the pod who it is to the world, and nothing of who asks', async () => {
     const headers = {
-      ...{ authorization: 'Bearer secret', 'x-remote-user': 'root', 'impersonate-user': 'root' },
+      ...{ authorization: 'Bearer secret', 'impersonate-user': 'root' },
       ...{
         'x-own': 'kept',
         connection: 'x-between',
