@@ -166,6 +166,8 @@ export interface ContainerId {
 export interface ContainerSpec {
   readonly id: ContainerId;
   readonly image: Image;
+  /** A running container of the pod, into whose pid namespace this one is born. */
+  readonly besides?: ContainerId | undefined;
   /** As in the pod: undefined falls back to the image's. */
   readonly command: readonly string[] | undefined;
   readonly args: readonly string[] | undefined;

@@ -124,7 +124,14 @@ export const containerFields = {
   ...s.unsupportedFields('lifecycle resizePolicy restartPolicy restartPolicyRules volumeDevices'),
 };
 
+/** Of a container that is added to a running pod; validateEphemeral says which of them may be set. */
+export const ephemeralContainerFields = {
+  ...containerFields,
+  targetContainerName: s.str().doc('Container whose processes it shares; default: none.'),
+};
+
 export type Container = s.ObjectOf<typeof containerFields>;
+export type EphemeralContainer = s.ObjectOf<typeof ephemeralContainerFields>;
 export type EnvVar = s.ObjectOf<typeof envVarFields>;
 export type EnvFromSource = s.ObjectOf<typeof envFromFields>;
 export type VolumeMount = s.ObjectOf<typeof volumeMountFields>;

@@ -9,6 +9,9 @@ function defaultPodSpec(spec: PodSpec): PodSpec {
     hostUsers: spec.hostUsers ?? spec.hostNetwork === true,
     containers: spec.containers.map(defaultContainer),
     ...(spec.initContainers && { initContainers: spec.initContainers.map(defaultContainer) }),
+    ...(spec.ephemeralContainers && {
+      ephemeralContainers: spec.ephemeralContainers.map(defaultContainer),
+    }),
     ...(spec.volumes && { volumes: spec.volumes.map(defaultVolume) }),
   };
 }
@@ -39,7 +42,7 @@ const openPorts = ({ ports, ...container }: Container): Container => ({
   }),
 });
 
-function defaultContainer(container: Container): Container {
+function defaultContainer<C extends Container>(container: C): C {
   return {
     ...container,
     imagePullPolicy:

@@ -31,6 +31,8 @@ export interface Kind<F extends Fields = Fields> {
   applyDefaults(object: KubeObject<F>): KubeObject<F>;
   /** What the schema can't say: cross-field rules. The object is well-shaped and defaulted. Pure. */
   validate(object: KubeObject<F>, at: FieldPath): FieldErrors;
+  /** What only an update may bring. */
+  validateNew(object: KubeObject<F>, at: FieldPath): FieldErrors;
   /** Immutability and the like. */
   validateUpdate(next: KubeObject<F>, previous: KubeObject<F>, at: FieldPath): FieldErrors;
   /** What an update keeps when it doesn't mention it: a Service's cluster IP. Pure. */
@@ -92,7 +94,9 @@ export type Subresource =
   | 'exec'
   | 'attach'
   | 'portforward'
+  | 'proxy'
   | 'binding'
+  | 'ephemeralcontainers'
   | 'eviction'
   | 'token';
 
@@ -145,6 +149,7 @@ export function kind<F extends Fields>(declaration: KindDeclaration<F>): Kind<F>
     verbs: ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'],
     applyDefaults: (object) => object,
     validate: () => [],
+    validateNew: () => [],
     validateUpdate: () => [],
     inherit: (next) => next,
     claims: () => [],

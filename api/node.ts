@@ -72,7 +72,7 @@ export const Node: Kind<typeof fields> = kind({
   shortNames: ['no'],
   namespaced: false,
   about: 'A machine that runs pods. Made by the controller when an agent first joins.',
-  subresources: ['status'],
+  subresources: ['status', 'proxy'],
   fields,
   claims: ({ spec }) =>
     spec.podCIDR ? [{ key: `pod-cidr/${spec.podCIDR}`, path: 'spec.podCIDR' }] : [],

@@ -15,6 +15,13 @@ export const isPodReady = (pod: StatusOf): boolean => conditionOf(pod, 'Ready')?
 export const isPodFinished = ({ status }: StatusOf): boolean =>
   status.phase === 'Succeeded' || status.phase === 'Failed';
 
+/** As its spec lists them, under the names that events use. */
+export const containerGroups = ['containers', 'initContainers', 'ephemeralContainers'] as const;
+
+/** All of a pod's, whatever group they are in. */
+export const everyContainer = (spec: PodSpec): readonly Container[] =>
+  containerGroups.flatMap((group): readonly Container[] => spec[group] ?? []);
+
 /** Counts for its owner: neither finished nor on its way out. */
 export const isPodActive = (pod: Pod): boolean =>
   !isPodFinished(pod) && pod.metadata.deletionTimestamp === undefined;

@@ -1,4 +1,10 @@
-import { appArmorProfile, containerFields, linuxId, seccompProfile } from './container.ts';
+import {
+  appArmorProfile,
+  containerFields,
+  ephemeralContainerFields,
+  linuxId,
+  seccompProfile,
+} from './container.ts';
 import { objectMetaFields } from './object-meta.ts';
 import { preemptionPolicies } from './priority-class.ts';
 import * as s from './schema.ts';
@@ -32,6 +38,9 @@ export const podSpecFields = {
   initContainers: s
     .listMap(s.obj(containerFields), 'name')
     .doc('Run one after the other, to their end, before the containers.'),
+  ephemeralContainers: s
+    .listMap(s.obj(ephemeralContainerFields), 'name')
+    .doc('Added to a running pod to look into it (`kubectl debug`), by the subresource only.'),
   volumes: s.listMap(s.obj(volumeFields), 'name').doc('Directories for its containers.'),
   restartPolicy: s
     .str({ values: ['Always', 'OnFailure', 'Never'] })
@@ -76,7 +85,7 @@ export const podSpecFields = {
   ...s.all(s.unsupported({}), 'affinity', 'overhead', 'dnsConfig', 'resources'),
   os: s.unsupported({ name: 'linux' }),
   ...s.unsupportedFields(
-    'activeDeadlineSeconds ephemeralContainers hostAliases hostnameOverride',
+    'activeDeadlineSeconds hostAliases hostnameOverride',
     'readinessGates resourceClaims schedulingGates topologySpreadConstraints',
   ),
 };

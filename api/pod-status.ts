@@ -54,15 +54,13 @@ export const podStatusFields = {
   podIP: s.str().doc('Its own address.'),
   podIPs: s.listMap(s.obj({ ip: s.str().required() }), 'ip').doc('The same as a list.'),
   startTime: s.time().doc('When the agent took it up.'),
-  ...s.all(statuses, 'initContainerStatuses', 'containerStatuses'),
+  ...s.all(statuses, 'initContainerStatuses', 'containerStatuses', 'ephemeralContainerStatuses'),
   qosClass: s
     .str({ values: ['Guaranteed', 'Burstable', 'BestEffort'] })
     .doc('By its requests and limits: who goes last when a node runs out of memory.'),
   nominatedNodeName: s.str(),
   observedGeneration: s.long(),
-  ...s.unsupportedFields(
-    'ephemeralContainerStatuses extendedResourceClaimStatus resize resourceClaimStatuses',
-  ),
+  ...s.unsupportedFields('extendedResourceClaimStatus resize resourceClaimStatuses'),
 };
 
 export type PodStatus = s.ObjectOf<typeof podStatusFields>;

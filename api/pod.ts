@@ -7,7 +7,11 @@ import { isPodFinished, qosClass } from './pod-facts.ts';
 import { podSpecFields } from './pod-spec.ts';
 import { type ContainerState, type ContainerStatus, podStatusFields } from './pod-status.ts';
 import * as s from './schema.ts';
-import { validatePodSpec, validatePodSpecUpdate } from './validate-pod-spec.ts';
+import {
+  validateNoEphemeral,
+  validatePodSpec,
+  validatePodSpecUpdate,
+} from './validate-pod-spec.ts';
 
 const fields = {
   spec: s.obj(podSpecFields).required(),
@@ -21,7 +25,10 @@ export const Pod: Kind<typeof fields> = kind({
   shortNames: ['po'],
   categories: ['all'],
   about: 'Containers that run together on one node, with one address and the same volumes.',
-  subresources: ['status', 'log', 'exec', 'attach', 'portforward', 'eviction', 'binding'],
+  subresources: [
+    ...(['status', 'log', 'exec', 'attach', 'portforward', 'eviction', 'binding'] as const),
+    ...(['ephemeralcontainers', 'proxy'] as const),
+  ],
   fields,
   applyDefaults: (pod) => {
     const spec = defaultRunningPodSpec(pod.spec);
@@ -34,6 +41,7 @@ export const Pod: Kind<typeof fields> = kind({
     return { ...next, spec: { ...spec, priority, preemptionPolicy } };
   },
   validate: ({ spec }, at) => validatePodSpec(spec, at('spec')),
+  validateNew: ({ spec }, at) => validateNoEphemeral('cannot be set on create')(spec, at('spec')),
   validateUpdate: (next, previous, at) =>
     validatePodSpecUpdate(previous.spec)(next.spec, at('spec')),
   // As `kubectl get pods` shows them (source: Kubernetes' printPod).

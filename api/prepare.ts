@@ -30,7 +30,10 @@ export function parseObject<F extends Fields>(
   const parsed = parseShape(kind, json, options);
   if ('errors' in parsed)
     return { errors: [...parsed.errors, ...errorsBehind(kind, json, options)] };
-  const errors = checkWhole(kind, parsed.object);
+  const errors = [
+    ...checkWhole(kind, parsed.object),
+    ...kind.validateNew(parsed.object, fieldPath()),
+  ];
   return errors.length > 0 ? { errors } : parsed;
 }
 

@@ -74,7 +74,7 @@ export const Service: Kind<typeof fields> = kind({
   shortNames: ['svc'],
   categories: ['all'],
   about: 'One address and one name for the ready ones among many pods.',
-  subresources: ['status'],
+  subresources: ['status', 'proxy'],
   checkName: names.checkDns1035Label,
   fields,
   applyDefaults: defaultService,

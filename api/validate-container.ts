@@ -46,6 +46,20 @@ export const validateNoProbes: Rule<Container> = (container, at) =>
       field.forbidden(at(probe), 'may not be set for init containers without restartPolicy=Always'),
     );
 
+/** What a container that comes late can't have. */
+export const validateOnlyEphemeral: Rule<Container> = (container, at) => {
+  const { ports, resources, volumeMounts } = container;
+  const why = 'cannot be set for an Ephemeral Container';
+  return errorsOf(
+    ports?.length && field.forbidden(at('ports'), why),
+    probes.filter((probe) => container[probe]).map((probe) => field.forbidden(at(probe), why)),
+    (resources.limits || resources.requests) && field.forbidden(at('resources'), why),
+    errorsOfEach(volumeMounts, at('volumeMounts'), ({ subPath }, path) =>
+      subPath ? [field.forbidden(path('subPath'), why)] : [],
+    ),
+  );
+};
+
 const validatePorts: Rule<Container> = ({ ports = [] }, at) => {
   const taken = ports.map(({ name }) => name);
   return errorsOfEach(ports, at, ({ name, hostIP }, path, index) =>

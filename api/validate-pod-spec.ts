@@ -1,11 +1,16 @@
 import { checkAnnotations, checkLabels } from './check-metadata.ts';
-import type { Container } from './container.ts';
+import type { Container, EphemeralContainer } from './container.ts';
 import * as field from './field-error.ts';
 import * as names from './names.ts';
 import type { PodSpec, PodTemplate, Toleration } from './pod-spec.ts';
 import { quantityOf } from './quantity.ts';
 import { isSame } from './same.ts';
-import { validateAppArmor, validateContainer, validateNoProbes } from './validate-container.ts';
+import {
+  validateAppArmor,
+  validateContainer,
+  validateNoProbes,
+  validateOnlyEphemeral,
+} from './validate-container.ts';
 import type { KeyToPath, Volume } from './volume.ts';
 
 /** The rules of a pod's spec that concern several fields; its shape is right already. */
@@ -23,6 +28,13 @@ export const validatePodSpec: field.Rule<PodSpec> = (spec, at) => {
         containers.some(({ name }) => name === one.name) && field.duplicate(path('name'), one.name),
       ),
     ),
+    field.errorsOfEach(spec.ephemeralContainers, at('ephemeralContainers'), (one, path) =>
+      field.errorsOf(
+        validate(one, path),
+        validateOnlyEphemeral(one, path),
+        validateAmongOthers(spec)(one, path),
+      ),
+    ),
     field.errorsOfEach(spec.tolerations, at('tolerations'), validateToleration),
     checkLabels(spec.nodeSelector, at('nodeSelector')),
     validateAppArmor(spec.securityContext, at('securityContext')),
@@ -33,9 +45,25 @@ export const validatePodSpec: field.Rule<PodSpec> = (spec, at) => {
   );
 };
 
-/** Terminals are made by orc's own runtime only. */
+const validateAmongOthers =
+  ({ containers, initContainers = [] }: PodSpec): field.Rule<EphemeralContainer> =>
+  ({ name, targetContainerName: target }, at) =>
+    field.errorsOf(
+      [...containers, ...initContainers].some((other) => other.name === name) &&
+        field.duplicate(at('name'), name),
+      target &&
+        !containers.some((other) => other.name === target) &&
+        field.missing(at('targetContainerName'), target),
+    );
+
+export const validateNoEphemeral =
+  (why: string): field.Rule<PodSpec> =>
+  ({ ephemeralContainers = [] }, at) =>
+    ephemeralContainers.length > 0 ? [field.forbidden(at('ephemeralContainers'), why)] : [];
+
+/** Terminals are made by orc's own runtime only, and so are pid namespaces for two. */
 const validateRuntime: field.Rule<PodSpec> = (spec, at) => {
-  const { runtimeClassName: name, containers, initContainers } = spec;
+  const { runtimeClassName: name, containers, initContainers, ephemeralContainers } = spec;
   if (name === undefined) return [];
   const noTerminal: field.Rule<Container> = ({ tty }, path) =>
     tty ? [field.unsupported(path('tty'), true)] : [];
@@ -43,6 +71,12 @@ const validateRuntime: field.Rule<PodSpec> = (spec, at) => {
     field.check(at('runtimeClassName'), name, names.checkDnsSubdomain),
     field.errorsOfEach(containers, at('containers'), noTerminal),
     field.errorsOfEach(initContainers, at('initContainers'), noTerminal),
+    field.errorsOfEach(ephemeralContainers, at('ephemeralContainers'), (one, path) => [
+      ...noTerminal(one, path),
+      ...(one.targetContainerName
+        ? [field.unsupported(path('targetContainerName'), one.targetContainerName)]
+        : []),
+    ]),
   );
 };
 
@@ -53,6 +87,10 @@ export const validatePodTemplate: field.Rule<PodTemplate> = (template, at) => {
     checkLabels(template.metadata.labels, at('metadata')('labels')),
     checkAnnotations(template.metadata.annotations, at('metadata')('annotations')),
     validatePodSpec(template.spec, at('spec')),
+    validateNoEphemeral('ephemeral containers not allowed in pod template')(
+      template.spec,
+      at('spec'),
+    ),
     restartPolicy !== 'Always' &&
       field.notOneOf(at('spec')('restartPolicy'), restartPolicy, ['Always']),
   );
@@ -66,6 +104,17 @@ export const validatePodSpecUpdate =
     const isAllowed = isSame(restored, previous) && keepsTolerations(next, previous);
     return isAllowed ? [] : [field.forbidden(at, MUTABLE_FIELDS)];
   };
+
+/** The same by the subresource `ephemeralcontainers`: what is there stays, more may come. */
+export const validateEphemeralUpdate =
+  ({ ephemeralContainers: previous = [] }: PodSpec): field.Rule<PodSpec> =>
+  ({ ephemeralContainers = [] }, at) =>
+    previous.flatMap((one) => {
+      const next = ephemeralContainers.find(({ name }) => name === one.name);
+      if (next && isSame(next, one)) return [];
+      const why = `existing ephemeral containers "${one.name}" may not be ${next ? 'changed' : 'removed'}`;
+      return [field.forbidden(at('ephemeralContainers'), why)];
+    });
 
 const MUTABLE_FIELDS =
   'pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, ' +

@@ -3,7 +3,7 @@ import type { Deployment } from '../api/deployment.ts';
 import type { AnyObject } from '../api/kind.ts';
 import { isObject } from '../api/normalize.ts';
 import { Pod } from '../api/pod.ts';
-import { isPodReady } from '../api/pod-facts.ts';
+import { everyContainer, isPodReady } from '../api/pod-facts.ts';
 import { ReplicaSet } from '../api/replica-set.ts';
 import { formatLabelSelector, type LabelSelector, type Labels } from '../api/selector.ts';
 import { Service } from '../api/service.ts';
@@ -48,11 +48,8 @@ export const onNode = (node: string): Selection => ({
   ...{ kind: Pod, namespace: '', fieldSelector: `spec.nodeName=${node}` },
 });
 
-/** The init containers last. */
-export const containersOf = ({ spec }: Pod): readonly Container[] => [
-  ...spec.containers,
-  ...(spec.initContainers ?? []),
-];
+/** The usual ones first. */
+export const containersOf = ({ spec }: Pod): readonly Container[] => everyContainer(spec);
 
 /** The one that is wanted; else the first, unless the pod says another. Throws CliError with those that there are. */
 export function containerOf(pod: Pod, wanted: string | undefined): string {

@@ -50,10 +50,10 @@ export interface PodLogOptions {
   /** Each line begins with its RFC 3339 time. */
   readonly timestamps: boolean;
   /** Only this many lines from the end; undefined: all. */
-  readonly tailLines: number | undefined;
+  readonly tailLines?: number | undefined;
   /** Only what was written since; milliseconds since 1970. */
   readonly sinceMs: number | undefined;
-  readonly limitBytes: number | undefined;
+  readonly limitBytes?: number | undefined;
 }
 
 export interface PodExecRequest extends PodAttachRequest {

@@ -59,10 +59,12 @@ export function planStop(
   return [{ kind: 'kill-container', id }];
 }
 
-/** By the pod's restart policy; an init container that succeeded is done. */
-export function shouldRestart(pod: Pod, ended: Container): boolean {
-  const isInit = pod.spec.initContainers?.some((c) => c.name === ended.id.name) ?? false;
-  const { restartPolicy } = pod.spec;
+/** By the pod's restart policy; an init container that succeeded is done, an ephemeral one however it ended. */
+export function shouldRestart({ spec }: Pod, ended: Container): boolean {
+  const isEnded = ({ name }: ContainerSpecOfPod) => name === ended.id.name;
+  if (spec.ephemeralContainers?.some(isEnded)) return false;
+  const isInit = spec.initContainers?.some(isEnded) ?? false;
+  const { restartPolicy } = spec;
   if (succeeded(ended)) return restartPolicy === 'Always' && !isInit;
   return restartPolicy !== 'Never';
 }

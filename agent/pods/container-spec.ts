@@ -1,13 +1,14 @@
 import type { Container } from '../../api/container.ts';
 import type { Pod } from '../../api/pod.ts';
+import { everyContainer } from '../../api/pod-facts.ts';
 import { milliOf, wholeOf } from '../../api/quantity.ts';
 import type { PodAssignment } from '../ledger/assignment.ts';
 import type * as ports from '../ports.ts';
 import { expand } from './environment.ts';
 
-/** A container or init container by its name. */
+/** A container by its name, of whatever group. */
 export const containerNamed = ({ spec }: Pod, name: string): Container | undefined =>
-  [...spec.containers, ...(spec.initContainers ?? [])].find((c) => c.name === name);
+  everyContainer(spec).find((c) => c.name === name);
 
 /** Processes of one container, so that a fork bomb stays in its own; the pod's users can't ask for more yet. */
 const pidsPerContainer = 1024;
@@ -20,6 +21,8 @@ export interface ContainerSpecInput {
   readonly variables: ReadonlyMap<string, string>;
   readonly volumes: ReadonlyMap<string, ports.VolumeSource>;
   readonly logPath: string;
+  /** The container that it shares processes with. */
+  readonly besides?: ports.ContainerId | undefined;
 }
 
 /** A container of a pod, as the container port wants it. Pure. */
@@ -29,6 +32,7 @@ export function containerSpec(input: ContainerSpecInput): ports.ContainerSpec {
   return {
     id: { uid: assignment.uid, name: container.name, attempt: input.attempt },
     image: input.image,
+    besides: input.besides,
     command: expanded(container.command),
     args: expanded(container.args),
     env: [...variables].map(([name, value]) => `${name}=${value}`),

@@ -78,8 +78,8 @@ function waitingState(
 }
 
 function isWaitingForInit(pod: Pod, container: ContainerSpecOfPod, observed: PodObservation) {
-  const init = pod.spec.initContainers ?? [];
-  if (init.some((c) => c.name === container.name)) return false;
+  const { initContainers: init = [], containers } = pod.spec;
+  if (!containers.includes(container)) return false;
   if (newestOf(observed, container.name)) return false;
   return init.some((c) => !succeeded(newestOf(observed, c.name)));
 }

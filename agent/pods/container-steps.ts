@@ -1,3 +1,4 @@
+import type { Container as ContainerOfPod, EphemeralContainer } from '../../api/container.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import { errorChain } from '../../base/error-chain.ts';
 import { startBackoff, streakAfter } from './container-plan.ts';
@@ -6,7 +7,7 @@ import { environmentOf } from './environment.ts';
 import type { Step } from './pod-action.ts';
 import { type PodPass, remember, tell } from './pod-context.ts';
 import { containerLogPath } from './pod-files.ts';
-import { memoryOf, newestOf } from './pod-observation.ts';
+import { isRunning, memoryOf, newestOf, type PodObservation } from './pod-observation.ts';
 import { stopSignalNumber } from './stop-signal.ts';
 
 export async function startContainer(step: Step<'start-container'>, pass: PodPass): Promise<void> {
@@ -47,8 +48,18 @@ async function runContainer(step: Step<'start-container'>, pass: PodPass): Promi
     ...{ assignment, container, attempt, image: image.image, volumes: pass.record.volumes },
     variables: environmentOf(container, { assignment, podIp, hostIp, nodeName, network }),
     logPath: containerLogPath(logDir, metadata, { name, attempt }),
+    besides: targetOf(container, observed),
   };
   await ports.containers.start(containerSpec(given), signal);
+}
+
+/** Of an ephemeral container: a container whose processes it shall see. Throws while that one doesn't run. */
+function targetOf(container: ContainerOfPod | EphemeralContainer, observed: PodObservation) {
+  const target = 'targetContainerName' in container && container.targetContainerName;
+  if (!target) return undefined;
+  const newest = newestOf(observed, target);
+  if (newest && isRunning(newest)) return newest.id;
+  throw new Error(`container ${target} is not running`);
 }
 
 /** The port's own word (CreateContainerError, StartError …), which is Kubernetes' for a waiting container. */

@@ -1,3 +1,4 @@
+import { containerGroups } from '../../api/pod-facts.ts';
 import type { PodStatus } from '../../api/pod-status.ts';
 import type { Base } from '../../base/base.ts';
 import type { PodAssignment } from '../ledger/assignment.ts';
@@ -57,9 +58,7 @@ export function tell(pass: PodPass, { container, ...what }: Happened): void {
   const { events, assignment } = pass;
   if (!assignment) return;
   const { metadata, spec } = assignment.pod;
-  const group = spec.initContainers?.some((c) => c.name === container)
-    ? 'initContainers'
-    : 'containers';
+  const group = containerGroups.find((group) => spec[group]?.some((c) => c.name === container));
   events.record({
     namespace: metadata.namespace ?? '',
     name: metadata.name,

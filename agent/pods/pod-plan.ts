@@ -25,8 +25,9 @@ export function planPod(desired: PodAssignment | undefined, observed: PodObserva
   if (isDeleted(pod)) return planTeardown(observed, graceMsOf(pod));
   // Volumes and address belong to the pod: they outlive its sandbox.
   if (observed.sandbox?.state === 'lost') return [{ kind: 'remove-sandbox' }];
-  if (isFinished(pod, observed)) return planOldAttempts(observed);
-  const turn = containersToRun(pod, observed);
+  if (isFinished(pod, observed))
+    return [...planStops(observed, graceMsOf(pod)), ...planOldAttempts(observed)];
+  const turn = [...newEphemeral(pod, observed), ...containersToRun(pod, observed)];
   const pulls = turn.flatMap((c) => planPull(c, observed));
   const plan = (container: ContainerSpecOfPod) => planContainer(pod, container, observed);
   if (observed.blocked && observed.blocked.retryAtMs > observed.now) {
@@ -51,6 +52,10 @@ function containersToRun(pod: Pod, observed: PodObservation): readonly Container
   const pending = pendingInitContainer(pod, observed);
   return pending ? [pending] : pod.spec.containers;
 }
+
+/** Each is started once, whatever the others do. */
+const newEphemeral = ({ spec: { ephemeralContainers = [] } }: Pod, observed: PodObservation) =>
+  ephemeralContainers.filter(({ name }) => newestOf(observed, name) === undefined);
 
 function pendingInitContainer(pod: Pod, observed: PodObservation): ContainerSpecOfPod | undefined {
   // Once a container of the pod has started the init containers are behind it, whatever records are left of them.
@@ -102,10 +107,14 @@ const planOldAttempts = (observed: PodObservation): Plan =>
     .map((c) => ({ kind: 'remove-container', id: c.id }));
 
 function planTeardown(observed: PodObservation, graceMs: number): Plan {
-  const running = observed.containers.filter(isRunning);
-  if (running.length === 0) return removeAll(observed);
-  return running.flatMap((c) => planStop(c.id, observed, { graceMs, because: '' }));
+  const stops = planStops(observed, graceMs);
+  return observed.containers.some(isRunning) ? stops : removeAll(observed);
 }
+
+const planStops = (observed: PodObservation, graceMs: number): Plan =>
+  observed.containers
+    .filter(isRunning)
+    .flatMap((c) => planStop(c.id, observed, { graceMs, because: '' }));
 
 function removeAll(observed: PodObservation): Plan {
   const actions: PodAction[] = [];

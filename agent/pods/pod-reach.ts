@@ -1,3 +1,4 @@
+import type { Pod } from '../../api/pod.ts';
 import type { ExecSession } from '../kernel/shim.ts';
 import type { Ledger } from '../ledger/assignment.ts';
 import type { Container, ContainerId, ContainerPort, SandboxPort } from '../ports.ts';
@@ -106,7 +107,7 @@ async function logs(
 ): Promise<AsyncIterable<Uint8Array>> {
   const { pod, newest } = await find(target, options);
   const attempt = newest === undefined ? -1 : newest.id.attempt - (target.previous ? 1 : 0);
-  if (attempt < 0) throw new SessionError('BadRequest', noLog(target, newest));
+  if (attempt < 0) throw new SessionError('BadRequest', noLog(target, pod, newest));
   const id = { uid: target.podUid, name: target.container, attempt };
   const path = containerLogPath(options.logDir, pod.metadata, id);
   const { timestamps, tailLines, sinceMs, limitBytes, follow } = target;
@@ -114,14 +115,16 @@ async function logs(
     { path, timestamps, tailLines, sinceMs, limitBytes, follow },
     { abort: signal, ended: await options.ends(id, signal) },
   );
-  if (!chunks) throw new SessionError('NotFound', noLog(target, newest));
+  if (!chunks) throw new SessionError('NotFound', noLog(target, pod, newest));
   return chunks;
 }
 
-const noLog = ({ container, previous }: LogsTarget, newest: Container | undefined): string =>
-  newest && previous
-    ? `previous terminated container "${container}" not found`
-    : `container "${container}" is waiting to start`;
+function noLog({ container, previous }: LogsTarget, { metadata }: Pod, newest?: Container): string {
+  const which = `container "${container}" in pod "${metadata.name}"`;
+  return newest && previous
+    ? `previous terminated ${which} not found`
+    : `${which} is waiting to start`;
+}
 
 type Found = Awaited<ReturnType<typeof find>>;
 

@@ -23,6 +23,7 @@ export function podStatus(input: StatusInput): PodStatus {
     containers.map((container) => containerStatus(pod, container, observed));
   const init = statusesOf(pod.spec.initContainers).map(initStatus);
   const containers = statusesOf(pod.spec.containers);
+  const ephemeral = statusesOf(pod.spec.ephemeralContainers).map(neverReady);
   const phase = podPhase(pod, observed, containers);
   const podIp = pod.spec.hostNetwork ? input.hostIp : observed.network?.podIp;
   return {
@@ -34,6 +35,7 @@ export function podStatus(input: StatusInput): PodStatus {
     startTime: formatTime(input.startedAtMs),
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     containerStatuses: containers,
+    ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
     qosClass: qosClass(pod.spec),
     ...(observed.blocked ? { message: observed.blocked.message } : {}),
   };
@@ -46,6 +48,9 @@ const initStatus = (status: ContainerStatus): ContainerStatus => ({
   ...status,
   ready: status.state.terminated?.exitCode === 0,
 });
+
+/** Nobody waits for an ephemeral container. */
+const neverReady = (status: ContainerStatus): ContainerStatus => ({ ...status, ready: false });
 
 function podPhase(pod: Pod, observed: PodObservation, containers: readonly ContainerStatus[]) {
   if (isPodFinished(pod)) return pod.status.phase;

@@ -1,3 +1,4 @@
+import { everyContainer } from '../../api/pod-facts.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { Rng } from '../../base/rng.ts';
 import { type Reconciler, runReconciler } from '../../base/run-reconciler.ts';
@@ -56,7 +57,7 @@ function neededImages(records: Iterable<PodRecord>, ledger: Ledger): ReadonlySet
     [...images.values()].flatMap((known) => (known.state === 'present' ? [known.image.id] : [])),
   );
   const references = [...ledger.pods().values()].flatMap(({ pod: { spec } }) =>
-    [...(spec.initContainers ?? []), ...spec.containers].map(({ image }) => image),
+    everyContainer(spec).map(({ image }) => image),
   );
   return new Set([...ids, ...references]);
 }

@@ -62,7 +62,7 @@ export function planConfig(spec: ports.ContainerSpec, around: ContainerSurroundi
     mounts: [...systemMounts(spec), ...fileMounts(around), ...volumeMounts(spec, around)],
     linux: {
       ...(ids && { uidMappings: ids, gidMappings: ids }),
-      namespaces: planNamespaces(around),
+      namespaces: planNamespaces(spec, around),
       resources: {
         ...planResources(spec.resources, around.cgroupVersion),
         devices: security.privileged ? [{ allow: true }] : [],
@@ -74,15 +74,15 @@ export function planConfig(spec: ports.ContainerSpec, around: ContainerSurroundi
   };
 }
 
-function planNamespaces({
-  hostNetwork,
-  userNamespace,
-  namespacePath,
-}: ContainerSurroundings): OciLinux['namespaces'] {
+function planNamespaces(
+  { besides }: ports.ContainerSpec,
+  { hostNetwork, userNamespace, namespacePath }: ContainerSurroundings,
+): OciLinux['namespaces'] {
   const network = hostNetwork ? [] : (['network'] as const);
   const user = userNamespace ? (['user'] as const) : [];
   return [
-    ...(['mount', 'pid', 'cgroup'] as const).map((type) => ({ type })),
+    ...(['mount', 'cgroup'] as const).map((type) => ({ type })),
+    { type: 'pid', ...(besides && { path: '/proc/self/ns/pid' }) },
     ...[...network, 'ipc' as const, 'uts' as const, ...user].map((type) => ({
       type,
       path: namespacePath(type),

@@ -173,7 +173,7 @@ async function launch(
   if (other) others.writeBundle(other, { spec: config, place });
   const ops = other
     ? others.planCreate(other, { spec: config, place })
-    : [...own, ...planContainer(config, place)];
+    : [...own, ...planBesides(spec), ...planContainer(config, place)];
   try {
     await shim.start({
       container: containerKey(spec.id),
@@ -193,6 +193,10 @@ async function launch(
     throw new ContainerError('RunContainerError', `starting ${spec.id.name}`, { cause: error });
   }
 }
+
+/** By the shim's own descriptor of that process: another one may have its number by now. */
+const planBesides = ({ besides }: ContainerSpec): readonly Op[] =>
+  besides ? [{ op: 'enter-container', container: containerKey(besides), namespaces: ['pid'] }] : [];
 
 /** What of a container is left on disk and in the cgroup tree once nothing of it runs. */
 async function discard(context: ContainerContext, id: ContainerId, paths: PodPaths): Promise<void> {

@@ -37,9 +37,9 @@ async function* textOf(request: LogRequest, signals: LogSignals): AsyncGenerator
   for await (const chunk of raw(request, signals)) {
     const text = format(chunk);
     if (text.length === 0) continue;
-    if (left <= 0) return;
     yield text.length > left ? text.subarray(0, left) : text;
     left -= text.length;
+    if (left <= 0) return;
   }
 }
 

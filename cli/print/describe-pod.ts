@@ -10,14 +10,16 @@ import type { Description, Fact, Section } from './sections.ts';
 /** Pure. */
 export function describePod(pod: Pod, now: number): Description {
   const { spec, status } = pod;
-  const { initContainers = [], containers } = spec;
+  const { initContainers = [], containers, ephemeralContainers = [] } = spec;
   const { initContainerStatuses = [], containerStatuses = [] } = status;
+  const { ephemeralContainerStatuses: ephemeral = [] } = status;
   return {
     facts: podFacts(pod),
     sections: [
       containerTable('INIT CONTAINERS', initContainers, { statuses: initContainerStatuses, now }),
       containerTable('CONTAINERS', containers, { statuses: containerStatuses, now }),
-      ...[...initContainers, ...containers].map((container) => ({
+      containerTable('EPHEMERAL CONTAINERS', ephemeralContainers, { statuses: ephemeral, now }),
+      ...[...initContainers, ...containers, ...ephemeralContainers].map((container) => ({
         title: `CONTAINER ${container.name}`,
         lines: containerLines(container),
       })),

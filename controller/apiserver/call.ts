@@ -53,6 +53,8 @@ export interface Call {
   readonly userAgent: string;
   readonly body: Buffer;
   readonly user: User;
+  /** What it was read from, for those who pass it on as it comes. */
+  readonly raw: Readonly<{ request: IncomingMessage; response: ServerResponse }>;
   /** A sentence for the user beside the answer: a Warning header. */
   warn(text: string): void;
 }

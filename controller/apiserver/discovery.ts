@@ -93,6 +93,8 @@ function aggregatedResource({ group, version, kind, ...rest }: Kind) {
   };
 }
 
+const proxied = ['create', 'delete', 'get', 'patch', 'update'] as const;
+
 const upgraded = (kind: string) => ({ kind, verbs: ['create', 'get'] });
 
 /** What is not as with the resource itself. */
@@ -102,10 +104,12 @@ const subresources: Readonly<Record<Subresource, Partial<Kind> & Pick<Kind, 'ver
     ...{ group: 'autoscaling', version: 'v1', kind: 'Scale' },
     verbs: ['get', 'patch', 'update'],
   },
+  ephemeralcontainers: { verbs: ['get', 'patch', 'update'] },
   log: { verbs: ['get'] },
   exec: upgraded('PodExecOptions'),
   attach: upgraded('PodAttachOptions'),
   portforward: upgraded('PodPortForwardOptions'),
+  proxy: { verbs: proxied },
   binding: { kind: 'Binding', verbs: ['create'] },
   eviction: { group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] },
   token: {
@@ -115,6 +119,7 @@ const subresources: Readonly<Record<Subresource, Partial<Kind> & Pick<Kind, 'ver
 };
 
 const subresource = ({ plural, namespaced, kind }: Kind, name: Subresource) => ({
-  ...{ name: `${plural}/${name}`, singularName: '', namespaced, kind },
+  ...{ name: `${plural}/${name}`, singularName: '', namespaced },
+  kind: name === 'proxy' ? `${kind}ProxyOptions` : kind,
   ...subresources[name],
 });

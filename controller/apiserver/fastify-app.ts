@@ -1,4 +1,9 @@
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type HTTPMethods,
+} from 'fastify';
 import type { StatusError } from '../../api/status.ts';
 import type { User } from '../../api/user-info.ts';
 import { withDeadline } from '../../base/deadline.ts';
@@ -7,7 +12,8 @@ import type { ApiServer, Call } from './call.ts';
 import { compressed } from './compress.ts';
 import { addHealthRoutes } from './health.ts';
 import { identify } from './identify.ts';
-import { addMetricsRoutes, addNodeProxyRoutes, countRequest } from './metrics-routes.ts';
+import { addMetricsRoutes, countRequest } from './metrics-routes.ts';
+import { proxyPaths, proxyRoute } from './proxy.ts';
 import { requestTimeoutMs } from './request-limits.ts';
 import { type ResourceRoute, routeOf } from './resource-routes.ts';
 import { addDocumentRoutes, addVersionRoute } from './server-routes.ts';
@@ -19,6 +25,7 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
     exposeHeadRoutes: false,
     // Who sends somewhat too much is heard out, and so sees the answer.
     bodyLimit: 4 * maxBodyBytes,
+    routerOptions: { maxParamLength: 300 },
     frameworkErrors: (error, request, reply) => {
       sendError(server, { error, request, reply });
     },
@@ -46,22 +53,41 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
     addDocumentRoutes(scope, server.cache.kinds);
     addMetricsRoutes(scope, server);
   });
-  addNodeProxyRoutes(app, server);
   app.decorateRequest('user');
-  addResourceRoutes(app, server);
+  addResourceRoutes(app, server, {
+    urls: ['/api/*', '/apis/*'],
+    method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    routeOf: ({ method, url }) => routeOf(server.cache.kinds, method, url.split('?')[0] ?? ''),
+  });
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    addResourceRoutes(scope, server, {
+      urls: proxyPaths,
+      method: ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      routeOf: proxyRoute,
+    });
+  });
   return app;
 }
 
+interface RoutesByRequest {
+  readonly urls: readonly string[];
+  readonly method: HTTPMethods[];
+  readonly routeOf: (request: FastifyRequest) => ResourceRoute;
+}
+
 /** Kinds come and go: what a path stands for is found out with each request. */
-function addResourceRoutes(app: FastifyInstance, server: ApiServer): void {
+function addResourceRoutes(
+  app: FastifyInstance,
+  server: ApiServer,
+  { urls, method, routeOf }: RoutesByRequest,
+): void {
   const routes = new WeakMap<FastifyRequest, ResourceRoute>();
-  const found = (request: FastifyRequest) =>
-    routes.getOrInsertComputed(request, ({ method, url }) =>
-      routeOf(server.cache.kinds, method, url.split('?')[0] ?? ''),
-    );
-  for (const url of ['/api/*', '/apis/*'])
+  const found = (request: FastifyRequest) => routes.getOrInsertComputed(request, routeOf);
+  for (const url of urls)
     app.route({
-      method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      method,
       url,
       onRequest: async (request, reply) => {
         request.user = identify(server, request.raw);
@@ -91,6 +117,7 @@ async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchan
   const warnings: string[] = [];
   const call = callOf(route, request, {
     user: request.user ?? identify(server, request.raw),
+    raw: { request: request.raw, response: reply.raw },
     warn: (text) => warnings.push(text),
   });
   const limit = { clock: server.clock, ms: requestTimeoutMs, what: 'the request' };
@@ -110,7 +137,7 @@ async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchan
 function callOf(
   { kind, namespace, name, subresource }: ResourceRoute,
   request: FastifyRequest,
-  { user, warn }: Pick<Call, 'user' | 'warn'>,
+  given: Pick<Call, 'user' | 'raw' | 'warn'>,
 ): Call {
   const { headers, body } = request;
   return {
@@ -120,8 +147,7 @@ function callOf(
     contentType: (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '',
     userAgent: headers['user-agent'] ?? '',
     body: Buffer.isBuffer(body) ? body : Buffer.alloc(0),
-    user,
-    warn,
+    ...given,
   };
 }
 

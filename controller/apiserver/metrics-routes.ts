@@ -1,37 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Node } from '../../api/node.ts';
-import { notFound } from '../../api/status.ts';
 import type { Metrics } from '../../base/metrics.ts';
-import { authorize } from './authorize.ts';
 import type { ApiServer } from './call.ts';
-import { identify } from './identify.ts';
 import { isWatch } from './request-limits.ts';
 import type { ResourceRoute } from './resource-routes.ts';
 
-const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
+export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** Prometheus' text of this controller. */
+/** Prometheus' text of this controller; the nodes' own is behind nodes/proxy. */
 export function addMetricsRoutes(app: FastifyInstance, { metrics }: ApiServer): void {
   app.get('/metrics', (_, reply) => reply.type(metricsType).send(metrics.text()));
-}
-
-/** The same of the nodes, through their links: to who may get nodes/proxy. */
-export function addNodeProxyRoutes(app: FastifyInstance, server: ApiServer): void {
-  const { cache, podAccess, closing } = server;
-  for (const what of ['metrics', 'healthz'] as const)
-    app.get<{ Params: { name: string } }>(
-      `/api/v1/nodes/:name/proxy/${what}`,
-      {
-        onRequest: async ({ raw, params: { name } }) => {
-          const action = { verb: 'get', kind: Node, subresource: 'proxy', namespace: '', name };
-          authorize(identify(server, raw), action, cache);
-        },
-      },
-      async ({ params: { name } }, reply) => {
-        if (!cache.get(Node, { namespace: '', name })) throw notFound(Node, name);
-        return reply.type(metricsType).send(await podAccess.nodeText(name, what, closing));
-      },
-    );
 }
 
 /** Under the names that dashboards for Kubernetes look for. What goes on for as long as the client likes has no duration. */

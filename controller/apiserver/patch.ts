@@ -12,7 +12,7 @@ import { applyServerSide } from './patch/server-side-apply.ts';
 import { applyStrategicMergePatch } from './patch/strategic-merge.ts';
 import { badRequest, type WriteOptions, writeOptions } from './request-options.ts';
 import { changeScale } from './scale.ts';
-import { changeObject, partOf } from './update.ts';
+import { changeObject } from './update.ts';
 
 export async function patchObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const options = writeOptions(call);
@@ -63,7 +63,7 @@ async function applyObject(
   const merge = (live: AnyObject | undefined, wanted: unknown) =>
     record(applyServerSide(call.kind, { live, applied: wanted, manager, force, time }));
   const isThere = (await deps.objects.get(call.kind, call)) !== undefined;
-  if (!isThere && partOf(call) === 'main') {
+  if (!isThere && call.subresource === '') {
     authorize(call.user, { ...call, verb: 'create' }, deps.cache);
     const metadata = isObject(applied.metadata) ? applied.metadata : {};
     const whole = merge(undefined, { ...applied, metadata: { ...metadata, name: call.name } });

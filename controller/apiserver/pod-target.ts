@@ -1,5 +1,5 @@
 import { Pod } from '../../api/pod.ts';
-import { isPodFinished } from '../../api/pod-facts.ts';
+import { everyContainer, isPodFinished } from '../../api/pod-facts.ts';
 import { found } from '../../api/status.ts';
 import type { PodTarget } from '../pod-access.ts';
 import type { Cache, ObjectKey } from '../store/objects.ts';
@@ -26,8 +26,8 @@ function targetOf({ metadata, spec: { nodeName } }: Pod): PodTarget {
 }
 
 function containerOf({ metadata, spec }: Pod, wanted: string): string {
-  const { containers, initContainers = [] } = spec;
-  const names = [...containers, ...initContainers].map(({ name }) => name);
+  const { containers } = spec;
+  const names = everyContainer(spec).map(({ name }) => name);
   const name = wanted === '' && containers.length === 1 ? names[0] : wanted;
   if (name !== undefined && names.includes(name)) return name;
   const problem =

@@ -13,14 +13,16 @@ import { containerTarget, livePodTarget } from './pod-target.ts';
 import type { OpenPort } from './port-forward.ts';
 import { servePortsOverSpdy, spdyForwardProtocol } from './port-forward-spdy.ts';
 import { servePortsOverWebSocket } from './port-forward-websocket.ts';
+import { relayUpgrade } from './proxy.ts';
+import { parseProxyAddress } from './proxy-target.ts';
 import { badRequest } from './request-options.ts';
 import { acceptSpdy } from './spdy/connection.ts';
 import { noSuchPath, statusOf, toStatusError } from './status-reply.ts';
 import { channelProtocols, forwardProtocols, offersOneOf } from './web-socket.ts';
 
 /**
- * pods/exec, pods/attach, pods/portforward: a connection that becomes a WebSocket or SPDY. What is wrong with the
- * request is an ordinary answer; what fails later is said over the upgraded connection.
+ * pods/exec, pods/attach, pods/portforward: a connection that becomes a WebSocket or SPDY; what is behind a proxy: whatever
+ * it becomes. What is wrong with the request is an ordinary answer; what fails later is said over the upgraded connection.
  */
 export async function serveUpgrade(server: ApiServer, upgrade: Upgrade): Promise<void> {
   const { request, socket } = upgrade;
@@ -39,8 +41,13 @@ async function serve(server: ApiServer, upgrade: Upgrade): Promise<void> {
   const { request, socket } = upgrade;
   const { podAccess, cache, clock, closing } = server;
   const user = identify(server, request);
-  const { subresource, query, ...key } = addressOf(request);
   const verb = request.method === 'POST' ? 'create' : 'get';
+  const proxied = parseProxyAddress(request.url ?? '');
+  if (proxied) {
+    authorize(user, { verb, subresource: 'proxy', ...proxied }, cache);
+    return relayUpgrade(proxied, server, upgrade);
+  }
+  const { subresource, query, ...key } = addressOf(request);
   authorize(user, { verb, kind: Pod, subresource, ...key }, cache);
   const hungUp = new AbortController();
   socket.once('close', () => hungUp.abort());

@@ -36,9 +36,9 @@ export function openLimits({ requestLimits: limits, metrics, clock }: Deps) {
   };
 }
 
-/** Watches and logs. */
+/** Watches, logs, and what pods answer. */
 const goesOn = ({ verb, subresource }: ResourceRoute, request: IncomingMessage): boolean =>
-  subresource === 'log' || (verb === 'list' && isWatch(request));
+  subresource === 'log' || subresource === 'proxy' || (verb === 'list' && isWatch(request));
 
 export const isWatch = ({ url = '' }: IncomingMessage): boolean =>
   flag(new URLSearchParams(url.split('?')[1]), 'watch');

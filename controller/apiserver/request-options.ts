@@ -4,6 +4,7 @@ import { fieldPath } from '../../api/field-error.ts';
 import { fillDefaults, isObject, normalize, pruneUnknown } from '../../api/normalize.ts';
 import * as s from '../../api/schema.ts';
 import { invalid, StatusError } from '../../api/status.ts';
+import type { PodLogOptions } from '../pod-access.ts';
 import type { DeleteOptions } from '../store/objects.ts';
 import type { Call } from './call.ts';
 
@@ -101,6 +102,23 @@ export function deleteRequest(query: URLSearchParams, body: unknown): DeleteRequ
   const { dryRun = [], orphanDependents, ...options } = read(deleteFields, query, body);
   const propagationPolicy = options.propagationPolicy ?? (orphanDependents ? 'Orphan' : undefined);
   return { dryRun: dryRun.length > 0, options: { ...options, propagationPolicy } };
+}
+
+const logFields = {
+  container: s.str().default(''),
+  ...s.all(s.bool().default(false), 'follow', 'previous', 'timestamps'),
+  tailLines: s.long({ min: 0 }),
+  ...s.all(s.long({ min: 1 }), 'sinceSeconds', 'limitBytes'),
+  sinceTime: s.time(),
+  stream: s.str({ values: ['All'], lacks: ['Stdout', 'Stderr'] }),
+};
+
+export function logOptions(query: URLSearchParams, now: number): PodLogOptions {
+  const { sinceSeconds, sinceTime, stream: _, ...rest } = read(logFields, query);
+  if (sinceSeconds !== undefined && sinceTime !== undefined)
+    throw badRequest('at most one of `sinceTime` or `sinceSeconds` may be specified');
+  const sinceMs = sinceTime === undefined ? undefined : Date.parse(sinceTime);
+  return { ...rest, sinceMs: sinceSeconds === undefined ? sinceMs : now - sinceSeconds * 1000 };
 }
 
 /** Every field by its own rules: the texts of the query as what they stand for, and what else the body has. */

@@ -6,6 +6,7 @@ import { bindPod } from './binding.ts';
 import type { Answer, ApiServer, Call, Streaming } from './call.ts';
 import { createObject } from './create.ts';
 import { deleteCollection, deleteObject, evictPod } from './delete.ts';
+import { changeEphemeralContainers } from './ephemeral-containers.ts';
 import { getObject } from './get.ts';
 import { listObjects } from './list.ts';
 import { patchObject, patchScale } from './patch.ts';
@@ -48,11 +49,16 @@ export function routeOf(kinds: ServedKinds, method: string, path: string): Resou
     const verb = name as ResourceRoute['verb'];
     if (methods[verb] === method) return { ...address, verb, handle };
   }
-  const why = 'the server does not allow this method on the requested resource';
-  throw new StatusError('MethodNotAllowed', why);
+  throw methodNotAllowed();
 }
 
 const unstoredKinds = [...usageKinds, ...reviewKinds];
+
+export const methodNotAllowed = () =>
+  new StatusError(
+    'MethodNotAllowed',
+    'the server does not allow this method on the requested resource',
+  );
 
 type Address = Pick<Call, 'kind' | 'namespace' | 'name' | 'subresource'>;
 
@@ -123,8 +129,15 @@ const subresourceHandles: Readonly<Record<Subresource, Handles>> = {
   log: { get: podLogs },
   eviction: { create: evictPod },
   binding: { create: bindPod },
+  ephemeralcontainers: {
+    get: getObject,
+    update: changeEphemeralContainers(replaceObject),
+    patch: changeEphemeralContainers(patchObject),
+  },
   exec: upgraded,
   attach: upgraded,
   portforward: upgraded,
   token: { create: requestToken },
+  // proxy.ts: routes of their own, as what is behind them has paths and bodies of its own.
+  proxy: {},
 };

@@ -19,7 +19,7 @@ export async function replaceObject(call: Call, deps: ApiServerDeps): Promise<An
 }
 
 /** Which part of the object the URL is about: the other one stays as it is. */
-export const partOf = ({ subresource }: Call): 'main' | 'status' =>
+const partOf = ({ subresource }: Call): 'main' | 'status' =>
   subresource === 'status' ? 'status' : 'main';
 
 interface Change {

@@ -3,6 +3,7 @@ import { ConfigMap } from '../../api/config-map.ts';
 import type { AssignPod, ControllerMessage, Generation } from '../../api/generated/agent.ts';
 import { Node } from '../../api/node.ts';
 import type { Pod } from '../../api/pod.ts';
+import { everyContainer } from '../../api/pod-facts.ts';
 import { Secret } from '../../api/secret.ts';
 import { runtimeHandlerOf } from '../runtime-class.ts';
 import { podsByNode } from '../store/indexes.ts';
@@ -107,7 +108,7 @@ function assignmentOf(pod: Pod, snapshot: CacheReads): Assignment {
 
 /** What a pod names of its namespace: all that its node may see of it. */
 export function namedObjects({ spec }: Pod) {
-  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const containers = everyContainer(spec);
   const env = containers.flatMap((container) => container.env ?? []);
   const envFrom = containers.flatMap((container) => container.envFrom ?? []);
   const volumes = spec.volumes ?? [];

@@ -113,6 +113,23 @@ export function containerPortContract(open: () => Promise<ContainerSubject>): vo
     expect(await states()).toEqual([]);
   });
 
+  it('shares the processes of another container, and ends with them', async () => {
+    const besides = id(0);
+    const late = { ...subject.spec('run', 1), besides };
+    await expect(subject.containers.start(late, never)).rejects.toThrow();
+    await subject.containers.start(subject.spec('run', 0), never);
+    await subject.containers.start(late, never);
+    expect(await states()).toEqual([
+      [0, 'running'],
+      [1, 'running'],
+    ]);
+    await subject.containers.kill(id(0), 9);
+    await until([
+      [0, 'exited'],
+      [1, 'exited'],
+    ]);
+  });
+
   it('runs a command beside the container, and only while it runs', async () => {
     await subject.containers.start(subject.spec('run', 0), never);
     const request = { command: ['echo', 'hello'], stdin: false, terminal: undefined };

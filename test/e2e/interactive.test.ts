@@ -106,6 +106,58 @@ it('forwards a port, for twenty at once', async () => {
   expect((await running.ended).code).toBe(0);
 });
 
+it.each([...kubectls.slice(0, 1), ...kubectls.slice(-1)])(
+  'looks into a running pod with kubectl $version debug',
+  async (kubectl) => {
+    const options = {
+      kubeconfig: cluster().kubeconfig,
+      cacheDir: join(cluster().dataDir, kubectl.version),
+    };
+    const run = (...args: readonly string[]) => startKubectl(kubectl, args, options).ended;
+    const name = `look-${kubectl.version.replace('.', '-')}`;
+    const script = 'read line; echo $line; cat /proc/1/cmdline; echo; sleep 60';
+    const debug = startKubectl(
+      kubectl,
+      [
+        ...['debug', 'hello', '--image', helloImage, '--target', 'hello', '-c', name, '-i'],
+        ...['--', 'sh', '-c', script],
+      ],
+      { ...options, input: 'seen from inside\n' },
+    );
+    await waitFor('what it sees', () => debug.out().includes('inside\n/'), 20_000);
+    expect(debug.out()).toContain('seen from inside');
+    expect((await run('logs', 'hello', '-c', name)).out).toContain('seen from inside');
+    const page = ['wget', '-qO-', 'http://127.0.0.1:8080'];
+    const inside = await run('exec', 'hello', '-c', name, '--', ...page);
+    expect(inside.out).toContain('hello from hello');
+    debug.stop();
+    await debug.ended;
+    const pods = await run('get', 'pod', 'hello', '-o', 'jsonpath={.status}');
+    const status = JSON.parse(pods.out);
+    expect(status.containerStatuses[0].restartCount).toBe(0);
+    expect(status.ephemeralContainerStatuses.at(-1)).toMatchObject({
+      name,
+      state: { running: {} },
+    });
+  },
+  60_000,
+);
+
+it('is copied by kubectl debug, which is refused the whole of a node by name', async () => {
+  const [kubectl] = kubectls;
+  if (!kubectl) return;
+  const options = { kubeconfig: cluster().kubeconfig, cacheDir: join(cluster().dataDir, 'copies') };
+  const debug = (...args: readonly string[]) =>
+    startKubectl(kubectl, ['debug', ...args, '--image', helloImage, '--attach=false'], options)
+      .ended;
+  expect(await debug('idle', '--copy-to', 'copy')).toMatchObject({ code: 0 });
+  await cluster().until('pods', readyPod('copy'));
+  expect(await debug('node/host1')).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('spec.hostPID: not supported by orc yet'),
+  });
+}, 30_000);
+
 it.each(kubectls)(
   'does the same for kubectl $version',
   async (kubectl) => {

@@ -82,6 +82,16 @@ describe('a Service of type NodePort', () => {
     }
   });
 
+  it('answers through the API server, whichever pod and node it is on', async () => {
+    const page = await cluster().kubectl(
+      ...['get', '--raw', '/api/v1/namespaces/default/services/hello:80/proxy/'],
+    );
+    expect(page).toMatchObject({ code: 0, out: expect.stringContaining('hello from hello-') });
+    const refused = '/api/v1/namespaces/default/pods/client:1/proxy/';
+    const { err } = await cluster().kubectl('get', '--raw', refused);
+    expect(err).toContain('error trying to reach service: port 1 refuses connections');
+  });
+
   it('shows its port, and frees it when it becomes a ClusterIP', async () => {
     const { orc, patch, objects } = cluster();
     expect((await orc('get', 'service', 'hello')).out).toContain('80:30080/TCP');

@@ -58,6 +58,9 @@ export function fakeContainers(sandboxes: FakeSandboxes, clock: Clock): FakeCont
       },
     });
     for (const client of clientsOf(fakeContainerKey(id))) client.exit(exit.exitCode);
+    for (const beside of specs.values())
+      if (beside.besides && fakeContainerKey(beside.besides) === fakeContainerKey(id))
+        end(beside.id, { exitCode: 137, signal: 9 });
     changed(id.uid);
   };
 
@@ -97,6 +100,7 @@ export function fakeContainers(sandboxes: FakeSandboxes, clock: Clock): FakeCont
           'StartError',
           'exec: "missing": executable file not found in $PATH',
         );
+      if (spec.besides) mustRun(spec.besides);
       specs.set(key, spec);
       states.set(key, {
         id: spec.id,

@@ -98,6 +98,23 @@ describe('a container', () => {
     expect(await output('echo $$; set -- /proc/[0-9]*; echo $*')).toEqual(['1', '/proc/1']);
   });
 
+  it('sees the processes of the one beside which it is, and is seen by it', async () => {
+    const target = { uid: 'a', name: 'target', attempt: 0 };
+    const logPath = `${host.dir}/logs/default_x_a/target.log`;
+    const spec = host.spec('exec sleep 1001', { id: target, logPath });
+    await host.runtime.containers.start(spec, new AbortController().signal);
+    const look = 'tr "\\0" " " < /proc/1/cmdline; echo; [ $$ -gt 1 ] && echo beside; sleep 1002 &';
+    expect(await output(look, { besides: target })).toEqual(['sleep 1001 ', 'beside']);
+    const seen = await host.runtime.containers.exec(target, {
+      ...{ command: ['ps', '-o', 'args'], stdin: false, terminal: undefined },
+    });
+    let list = '';
+    seen.onOutput((_, chunk) => (list += chunk));
+    await seen.exited;
+    expect(list).toMatch(/sleep 1001\nsleep 1002\n/);
+    await host.runtime.containers.kill(target, 9);
+  });
+
   it('leaves a last message, of which the end counts', async () => {
     const { container } = await host.run('echo no database > /dev/termination-log; exit 3');
     expect(container.exit).toMatchObject({ exitCode: 3, message: 'no database\n' });

@@ -255,6 +255,39 @@ describe('a pod', () => {
       ],
     ],
     [
+      'has ephemeral containers without what needs a place from the beginning, and of other names',
+      {
+        runtimeClassName: 'gvisor',
+        ephemeralContainers: [
+          {
+            ...{
+              ...container,
+              ports: [{ containerPort: 80 }],
+              livenessProbe: { tcpSocket: { port: 1 } },
+            },
+            ...{ resources: { limits: { cpu: '1' } }, targetContainerName: 'web' },
+          },
+        ],
+      },
+      [
+        ...['ports', 'livenessProbe', 'resources'].map(
+          (name) =>
+            `spec.ephemeralContainers[0].${name}: Forbidden: cannot be set for an Ephemeral Container`,
+        ),
+        'spec.ephemeralContainers[0].name: Duplicate value: "web"',
+        'spec.ephemeralContainers[0].targetContainerName: "web" is not supported by orc yet',
+        'spec.ephemeralContainers: Forbidden: cannot be set on create',
+      ],
+    ],
+    [
+      'has ephemeral containers beside those that there are',
+      { ephemeralContainers: [{ name: 'a', image: 'a', targetContainerName: 'b' }] },
+      [
+        'spec.ephemeralContainers[0].targetContainerName: Not found: "b"',
+        'spec.ephemeralContainers: Forbidden: cannot be set on create',
+      ],
+    ],
+    [
       'has volumes of one kind each, and files inside them',
       {
         volumes: [

@@ -121,6 +121,28 @@ it('repeats an init container that fails, and leaves the others waiting', async 
   expect(world.status()?.phase).toBe('Pending');
 });
 
+it('runs an ephemeral container once, beside its target as soon as that runs', async () => {
+  const look = { name: 'look', image: 'web:1', targetContainerName: 'web' };
+  const init = { initContainers: [{ name: 'one', image: 'web:1' }] };
+  await world.assign(podNamed('web', init));
+  await world.assign(podNamed('web', { ...init, ephemeralContainers: [look] }));
+  const states = () => world.status()?.ephemeralContainerStatuses?.[0];
+  expect(states()?.state.waiting?.message).toBe('container web is not running');
+  world.containers.exit({ uid: 'web', name: 'one', attempt: 0 }, 0);
+  await world.elapse(3000);
+  expect(await world.containersOf()).toContain('look/0 running');
+  expect(states()).toMatchObject({ ready: false, state: { running: {} } });
+  expect(condition('Ready')).toBe('True');
+  expect(world.events.find(({ fieldPath }) => fieldPath?.includes('look'))?.fieldPath).toBe(
+    'spec.ephemeralContainers{look}',
+  );
+  world.containers.exit({ uid: 'web', name: 'look', attempt: 0 }, 5);
+  await world.elapse(60_000);
+  expect(states()?.state.terminated?.exitCode).toBe(5);
+  expect(await world.containersOf()).toContain('look/0 exited');
+  expect(world.status()?.phase).toBe('Running');
+});
+
 it('says why a container can’t be started, and goes on trying', async () => {
   const spec = { containers: [{ name: 'web', image: 'web:1', command: ['missing'] }] };
   await world.assign(podNamed('web', spec));

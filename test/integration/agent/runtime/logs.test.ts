@@ -141,6 +141,13 @@ describe('a followed log', () => {
     await log.done;
   });
 
+  it('ends at its limit, whether or not more is written', async () => {
+    writeFileSync(path, entries('one', 'two'));
+    const log = await follow({ limitBytes: 5 });
+    await log.done;
+    expect(log.text()).toBe('one\nt');
+  });
+
   it('ends when the reader lets go', async () => {
     writeFileSync(path, entries(1));
     const log = await follow();

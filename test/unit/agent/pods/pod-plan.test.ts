@@ -101,6 +101,58 @@ check(
   },
   [{ kind: 'wait', untilMs: 10_000 }],
 );
+const debugged = anAssignment({ ephemeralContainers: [{ name: 'look', image: 'web:1' }] });
+const looked: PodObservation = {
+  ...ready,
+  images: new Map(
+    ['web', 'look'].map((name) => [name, { state: 'present', image: webImage, attempt: 0 }]),
+  ),
+};
+check(
+  'starts an ephemeral container beside what runs, and beside what waits',
+  {
+    desired: debugged,
+    observed: { ...looked, containers: [exited('web', 0, { exitCode: 1, at: 0 })] },
+  },
+  [
+    { kind: 'pull-image', container: 'web', attempt: 1 },
+    { kind: 'start-container', container: 'look', attempt: 0 },
+  ],
+);
+check(
+  'does not start an ephemeral container again, however it ended',
+  {
+    desired: debugged,
+    observed: {
+      ...looked,
+      containers: [running('web', 0), exited('look', 0, { exitCode: 1, at: 0 })],
+    },
+  },
+  [],
+);
+check(
+  'does not start an ephemeral container again in another sandbox',
+  {
+    desired: debugged,
+    observed: {
+      ...looked,
+      memory: new Map([['look', { ...freshMemory, lost: running('look', 0) }]]),
+      containers: [running('web', 1)],
+    },
+  },
+  [],
+);
+check(
+  'stops an ephemeral container when the pod has finished',
+  {
+    desired: anAssignment({ ...debugged.pod.spec, restartPolicy: 'Never' }),
+    observed: {
+      ...looked,
+      containers: [exited('web', 0, { exitCode: 0, at: 0 }), running('look', 0)],
+    },
+  },
+  [{ kind: 'stop-container', id: id(0, 'look'), because: '' }],
+);
 check(
   'leaves a running container alone',
   { desired: web, observed: { ...ready, containers: [running('web', 0)] } },

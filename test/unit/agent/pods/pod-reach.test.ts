@@ -150,7 +150,7 @@ describe('a log', () => {
     await world.assign(podNamed());
     await expect(reach().logs({ ...log, previous: true }, signal)).rejects.toMatchObject({
       reason: 'BadRequest',
-      message: 'previous terminated container "web" not found',
+      message: 'previous terminated container "web" in pod "web" not found',
     });
   });
 
@@ -159,7 +159,7 @@ describe('a log', () => {
     await world.assign(podNamed());
     await expect(reach().logs(log, signal)).rejects.toMatchObject({
       reason: 'BadRequest',
-      message: 'container "web" is waiting to start',
+      message: 'container "web" in pod "web" is waiting to start',
     });
   });
 
