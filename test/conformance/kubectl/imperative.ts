@@ -91,13 +91,14 @@ export function imperativeCommands(conform: Conform): void {
       'role.rbac.authorization.k8s.io/reader created\n',
     );
     await ok('create rolebinding reader --role=reader --serviceaccount=default:robot');
-    expect(await ok('create token robot')).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+    expect(await ok('create token robot')).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/);
   });
 
-  conform('auth can-i, whoami', async ({ ok }) => {
+  conform('auth can-i, whoami', async ({ ok, since }) => {
     expect(await ok('auth can-i create deployments')).toBe('yes\n');
     expect(await ok('auth can-i --list')).toMatch(/^Resources +Non-Resource URLs/);
-    expect(await ok('auth whoami')).toMatch(/Username +admin\n/);
+    // 1.27 asks for a beta of the review, which Kubernetes 1.33 doesn't serve either.
+    if (since('1.28')) expect(await ok('auth whoami')).toMatch(/Username +admin\n/);
   });
 
   conform('create quota, priorityclass', async ({ ok, namespace }) => {

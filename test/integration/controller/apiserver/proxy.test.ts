@@ -175,6 +175,7 @@ describe('pods/proxy', () => {
   it('tells the pod who it is to the world, and nothing of who asks', async () => {
     const headers = {
       ...{ authorization: 'Bearer secret', 'impersonate-user': 'root' },
+      'impersonate-group': 'system:masters',
       ...{
         'x-own': 'kept',
         connection: 'x-between',
