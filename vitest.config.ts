@@ -18,6 +18,12 @@ const project = (name: string, testTimeoutMs: number, fileParallelism: boolean) 
   },
 });
 
+/** Whole clusters, two at a time: mostly they wait. Those that look at all that is on the machine are in a project of their own. */
+const clusters = ({ test }: ReturnType<typeof project>) => [
+  { test: { ...test, exclude: ['test/e2e/alone/**'], maxWorkers: 2 } },
+  { test: { ...test, name: 'alone', include: ['test/e2e/alone/**'], fileParallelism: false } },
+];
+
 /** Three virtual machines, booted once. */
 const onMachines = ({ test }: ReturnType<typeof project>) => ({
   test: { ...test, globalSetup: 'test/support/hosts-setup.ts' },
@@ -46,7 +52,7 @@ export default defineConfig({
       project('conformance', 60_000, true),
       project('linux', 60_000, false),
       sanitised(project('sanitised', 60_000, false)),
-      project('e2e', 180_000, false),
+      ...clusters(project('e2e', 180_000, true)),
       onMachines(project('hosts', 600_000, false)),
       project('soak', 300_000, false),
     ],

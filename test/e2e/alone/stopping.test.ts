@@ -4,10 +4,10 @@ import { mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { orcProgram, startDevCluster } from '../support/dev-cluster.ts';
-import { lastingLeaks, type MachineState, observeMachine } from '../support/leaks.ts';
-import { deployment, helloContainer, service } from '../support/manifests.ts';
-import { readyPods } from '../support/pod-states.ts';
+import { orcProgram, startDevCluster } from '../../support/dev-cluster.ts';
+import { lastingLeaks, type MachineState, observeMachine } from '../../support/leaks.ts';
+import { deployment, helloContainer, service } from '../../support/manifests.ts';
+import { readyPods } from '../../support/pod-states.ts';
 
 let before: MachineState = {};
 let dataDir = '';
@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
-const root = join(import.meta.dirname, '../..');
+const root = join(import.meta.dirname, '../../..');
 
 /** Standard error and output are kept for the message of a failure. */
 function startDev(...options: readonly string[]) {
