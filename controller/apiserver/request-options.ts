@@ -146,7 +146,7 @@ export function flag(query: URLSearchParams, name: string): boolean {
   return value !== null && !['false', '0', 'f', 'F', 'FALSE', 'False'].includes(value);
 }
 
-export function count(query: URLSearchParams, name: string): number | undefined {
+function count(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null || text === '') return undefined;
   if (!/^\d{1,15}$/.test(text)) throw badRequest(`${name} must be a number, not "${text}"`);
