@@ -163,7 +163,7 @@ it(
   async () => {
     const before = await peaks();
     const stalled = await Promise.all(
-      kubectls.flatMap((kubectl) => [
+      kubectls.flatMap((kubectl): readonly Promise<Stalled>[] => [
         unreadInput(start(kubectl, 'exec', '-i', 'idle', '--', 'sleep', '600')),
         unreadOutput(start(kubectl, 'exec', 'idle', '--', 'yes')),
         ...[9001, 9002].map((port) => unreadPort(kubectl, port)),
@@ -190,7 +190,9 @@ it(
     ];
     const startedAt = performance.now();
     const sizes = Array.from({ length: 50 }, (_, i) => (i < largeAtOnce ? large : megabyte));
-    const back = await Promise.all(sizes.map((bytes, i) => ways[i % ways.length]?.(bytes, i)));
+    const back = await Promise.all(
+      sizes.map(async (bytes, i) => ways[i % ways.length]?.(bytes, i)),
+    );
     const want = new Map([large, megabyte].map((bytes) => [bytes, digestOf(bytes)]));
     expect(back).toEqual(sizes.map((bytes) => want.get(bytes)));
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
@@ -255,13 +257,13 @@ interface Stalled {
 }
 
 /** As long as it is taken, more is written. */
-function unreadInput(child: ChildProcessWithoutNullStreams): Stalled {
+async function unreadInput(child: ChildProcessWithoutNullStreams): Promise<Stalled> {
   const written = pour(child.stdin);
   return { isStill: standsStill(written), end: () => void child.kill() };
 }
 
 /** The pipe to this process is full, and kubectl's buffers are; what it has read shows it. */
-function unreadOutput(child: ChildProcessWithoutNullStreams): Stalled {
+async function unreadOutput(child: ChildProcessWithoutNullStreams): Promise<Stalled> {
   child.stdout.pause();
   const read = async () => {
     const io = await readFile(`/proc/${child.pid}/io`, 'utf8');
