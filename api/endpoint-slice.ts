@@ -72,8 +72,8 @@ const validateAddresses: field.Rule<readonly string[]> = (addresses, at) => {
 };
 
 /** "10.0.0.1,10.0.0.2,10.0.0.3 + 4 more..." */
-function shortList(words: readonly string[]): string {
-  if (words.length === 0) return '<unset>';
+export function shortList(words: readonly string[], none = '<unset>'): string {
+  if (words.length === 0) return none;
   const shown = words.slice(0, 3).join(',');
   return words.length > 3 ? `${shown} + ${words.length - 3} more...` : shown;
 }

@@ -12,12 +12,11 @@ import { listObjects } from './list.ts';
 import { patchObject, patchScale } from './patch.ts';
 import { podLogs } from './pod-logs.ts';
 import { badRequest, flag } from './request-options.ts';
-import { reviewHandles, reviewKinds } from './review-routes.ts';
 import { getScale, replaceScale } from './scale.ts';
 import { requestToken } from './service-account-token.ts';
 import { noSuchPath } from './status-reply.ts';
+import { unstoredKinds } from './unstored-kinds.ts';
 import { replaceObject } from './update.ts';
-import { usageHandles, usageKinds } from './usage-routes.ts';
 import { openWatch, serveWatch } from './watch.ts';
 
 /** What a request is for. */
@@ -29,6 +28,7 @@ export interface ResourceRoute extends Pick<Call, 'kind' | 'namespace' | 'name' 
 type Handle = (call: Call, server: ApiServer) => Promise<Answer | Streaming>;
 
 export type Handles = Partial<Readonly<Record<ResourceRoute['verb'], Handle>>>;
+export type KindHandles = Readonly<Record<'collection' | 'object', Handles>>;
 
 const methods = {
   list: 'GET',
@@ -52,8 +52,6 @@ export function routeOf(kinds: ServedKinds, method: string, path: string): Resou
   throw methodNotAllowed();
 }
 
-const unstoredKinds = [...usageKinds, ...reviewKinds];
-
 export const methodNotAllowed = () =>
   new StatusError(
     'MethodNotAllowed',
@@ -66,7 +64,7 @@ type Address = Pick<Call, 'kind' | 'namespace' | 'name' | 'subresource'>;
 function addressOf(kinds: ServedKinds, [root, ...path]: readonly string[]): Address | undefined {
   const [group = '', version, ...place] = root === 'api' ? ['', ...path] : path;
   const kindOf = (plural = '') =>
-    [kinds.at(kindPrefix({ group, plural })), ...unstoredKinds].find(
+    [kinds.at(kindPrefix({ group, plural })), ...unstoredKinds.keys()].find(
       (kind) => kind?.plural === plural && kind.group === group && kind.version === version,
     );
   const inner = place[0] === 'namespaces' ? kindOf(place[2]) : undefined;
@@ -82,18 +80,12 @@ const isSubresource = ({ subresources }: Kind, name: string): name is Subresourc
 
 /** What is in namespaces is also listed over all of them. */
 function handlesOf({ kind, namespace, name, subresource }: Address): Handles | undefined {
-  const { collection, object } = handlesOfKind(kind);
+  const { collection, object } = unstoredKinds.get(kind) ?? ordinaryHandles;
   const isEverywhere = kind.namespaced && namespace === '';
   const { list } = collection;
   if (name === '') return isEverywhere ? list && { list } : collection;
   if (isEverywhere) return undefined;
   return subresource === '' ? object : subresourceHandles[subresource];
-}
-
-function handlesOfKind(kind: Kind): Readonly<Record<'collection' | 'object', Handles>> {
-  if (usageKinds.includes(kind)) return usageHandles;
-  const collection = reviewHandles.get(kind);
-  return collection ? { collection, object: {} } : ordinaryHandles;
 }
 
 async function listOrWatch(call: Call, server: ApiServer): Promise<Answer | Streaming> {

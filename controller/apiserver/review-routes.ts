@@ -40,8 +40,6 @@ export const reviewHandles: ReadonlyMap<Kind, Handles> = new Map([
   }),
 ]);
 
-export const reviewKinds: readonly Kind[] = [...reviewHandles.keys()];
-
 /** Gives the status. */
 type Judge<F extends Fields> = (review: KubeObject<F>, call: Call, server: ApiServer) => object;
 

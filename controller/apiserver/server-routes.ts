@@ -9,9 +9,8 @@ import { mediaTypes } from './media-type.ts';
 import { encodeOpenApiV2, openApiV2Type } from './openapi-v2.ts';
 import { openApiDocument, openApiIndex } from './openapi-v3.ts';
 import { groupVersionPath } from './resource-path.ts';
-import { reviewKinds } from './review-routes.ts';
 import { noSuchPath } from './status-reply.ts';
-import { usageKinds } from './usage-routes.ts';
+import { unstoredKinds } from './unstored-kinds.ts';
 
 /** Without authentication: the version, which clients ask before they know who they are. */
 export function addVersionRoute(app: FastifyInstance): void {
@@ -38,7 +37,7 @@ const inOrder = (type: string) => type.replaceAll(' ', '').split(';').sort().joi
 
 /** By their paths; each is made when it is asked for, once. */
 function documentsOf(kinds: readonly Kind[]) {
-  const listed = [...kinds, ...usageKinds, ...reviewKinds];
+  const listed = [...kinds, ...unstoredKinds.keys()];
   const isCore = ({ group }: Kind) => group === '';
   const others = listed.filter((kind) => !isCore(kind));
   return new Map([

@@ -2,35 +2,15 @@ import { apiVersionOf, type Kind } from '../../api/kind.ts';
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
 import { NodeMetrics, PodMetrics } from '../../api/resource-metrics.ts';
-import { found, StatusError } from '../../api/status.ts';
 import { formatTime } from '../../base/clock.ts';
 import type { NodeUsage } from '../usage-board.ts';
-import { type Answer, type ApiServerDeps, answer, type Call } from './call.ts';
-import { answerList } from './list.ts';
-import { flag, listOptions } from './request-options.ts';
-import type { Handles } from './resource-routes.ts';
-import { selectionOf } from './selection.ts';
+import type { ApiServerDeps, Call } from './call.ts';
+import { computedHandles } from './computed-handles.ts';
 
 export const usageKinds: readonly Kind[] = [NodeMetrics, PodMetrics];
 
 /** metrics.k8s.io: reads of what the nodes said last. */
-export const usageHandles: Readonly<Record<'collection' | 'object', Handles>> = {
-  collection: { list },
-  object: { get },
-};
-
-async function list(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  if (flag(call.query, 'watch'))
-    throw new StatusError('MethodNotAllowed', 'metrics are measured, they can not be watched');
-  const selects = selectionOf(call.kind, listOptions(call.query));
-  const objects = measured(call, deps).filter(selects);
-  return answerList(call, { objects, revision: deps.cache.revision }, deps);
-}
-
-async function get(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  const object = measured(call, deps).find(({ metadata }) => metadata.name === call.name);
-  return answer(call, found(call.kind, call.name, object), { code: 200, now: deps.clock.now() });
-}
+export const usageHandles = computedHandles((call, deps) => measured(call, deps));
 
 const measured = (call: Call, deps: ApiServerDeps) =>
   call.kind === PodMetrics ? podMetrics(call, deps) : nodeMetrics(deps);

@@ -81,7 +81,7 @@ const viewing = (kinds: readonly Kind[]): readonly PolicyRule[] => [
       ? []
       : [kind.plural, ...subresources(kind, 'status', 'scale', 'log')],
   ).map((rule) => ({ ...rule, verbs: reads })),
-  { apiGroups: [''], resources: ['namespaces'], verbs: reads },
+  { apiGroups: [''], resources: ['namespaces', 'endpoints'], verbs: reads },
   { apiGroups: ['metrics.k8s.io'], resources: ['pods'], verbs: ['get', 'list'] },
 ];
 

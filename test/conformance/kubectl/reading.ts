@@ -214,15 +214,11 @@ export function readingCommands(conform: Conform): void {
     expect(await ok('describe rs -l app=site')).toMatch(/\nReplicas: +2 current \/ 2 desired\n/);
   });
 
-  conform(
-    'describe service: names its endpoints',
-    async ({ ok }) => {
-      expect(await ok('describe svc site')).toMatch(
-        /\nEndpoints: +10\.244\.0\.\d+:8080,10\.244\.0\.\d+:8080\n/,
-      );
-    },
-    { by: ({ since }) => !since('1.31'), what: 'v1 Endpoints, which kubectl before 1.31 reads' },
-  );
+  conform('describe service: names its endpoints', async ({ ok }) => {
+    expect(await ok('describe svc site')).toMatch(
+      /\nEndpoints: +10\.244\.0\.\d+:8080,10\.244\.0\.\d+:8080\n/,
+    );
+  });
 
   conform('events, get events: what happened', async ({ ok }) => {
     const head = 'LAST SEEN TYPE REASON OBJECT MESSAGE';

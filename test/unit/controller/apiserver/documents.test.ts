@@ -43,7 +43,7 @@ describe('discovery', () => {
         Object.is(Reflect.get(item.metadata, 'name'), name),
       );
     expect(of('')).toMatchObject({ versions: [{ version: 'v1', freshness: 'Current' }] });
-    expect(of('apps').versions[0].resources[1]).toMatchObject({
+    expect(of('apps').versions[0].resources[0]).toMatchObject({
       resource: 'deployments',
       responseKind: { group: 'apps', version: 'v1', kind: 'Deployment' },
       scope: 'Namespaced',
@@ -57,7 +57,10 @@ describe('discovery', () => {
         },
       ]),
     });
-    expect(of('').versions[0].resources[0]).toMatchObject({ scope: 'Cluster' });
+    const core: readonly { resource: string }[] = of('').versions[0].resources;
+    expect(core.find(({ resource }) => resource === 'nodes')).toMatchObject({ scope: 'Cluster' });
+    const names = core.map(({ resource }) => resource);
+    expect(names).toEqual(names.toSorted());
   });
 });
 
