@@ -2,7 +2,7 @@ import { text } from './columns.ts';
 import { conditionFields, conditionOf } from './condition.ts';
 import type { FieldErrors, FieldPath } from './field-error.ts';
 import * as field from './field-error.ts';
-import { parseFieldPath, parseJsonPath } from './json-path.ts';
+import { checkSimpleJsonPath, parseFieldPath } from './json-path.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkDns1035Label, checkDnsSubdomain } from './names.ts';
 import * as s from './schema.ts';
@@ -23,9 +23,7 @@ const namesFields = {
 const fieldPath = s.str({
   check: (path) => (parseFieldPath(path) ? undefined : 'must be a path such as .spec.replicas'),
 });
-const jsonPath = s.str({
-  check: (path) => (parseJsonPath(path) ? undefined : 'must be a simple JSONPath that orc knows'),
-});
+const jsonPath = s.str({ check: checkSimpleJsonPath });
 
 const columnFields = {
   name: s.str().required(),

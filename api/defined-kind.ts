@@ -4,7 +4,7 @@ import type { Column } from './columns.ts';
 import type { CustomResourceDefinition } from './custom-resource-definition.ts';
 import * as field from './field-error.ts';
 import { formatSince } from './format-age.ts';
-import { parseJsonPath } from './json-path.ts';
+import { formatValue, type JsonPath, JsonPathError, parseJsonPath } from './json-path.ts';
 import { checkValues, type JsonSchema } from './json-schema.ts';
 import { type AnyObject, type Kind, kind, type Subresource } from './kind.ts';
 import { schemaOf } from './structural-schema.ts';
@@ -60,14 +60,24 @@ function columnOf({ name, type, description = '', priority = 0, jsonPath }: Prin
   const read = parseJsonPath(jsonPath);
   const column: Column<AnyObject> = {
     ...{ name, type, about: description, wide: priority > 0 },
-    of: (object, now) => cellOf(type, read?.(object)[0], now),
+    of: (object, now) => cellOf(type, firstOf(read, object), now),
   };
   return column;
 }
 
+/** What the path can't look into has nothing to show. */
+function firstOf(read: JsonPath, object: AnyObject): unknown {
+  try {
+    return read(object)[0];
+  } catch (error) {
+    if (error instanceof JsonPathError) return undefined;
+    throw error;
+  }
+}
+
 function cellOf(type: PrinterColumn['type'], value: unknown, now: number) {
   if (value === undefined || value === null) return null;
-  if (type === 'string') return typeof value === 'string' ? value : JSON.stringify(value);
+  if (type === 'string') return formatValue(value);
   if (type === 'date') return typeof value === 'string' ? formatSince(value, now) : null;
   if (typeof value === 'boolean') return type === 'boolean' ? value : null;
   if (typeof value !== 'number' || type === 'boolean') return null;

@@ -1,11 +1,11 @@
 import type { Condition } from '../../api/condition.ts';
+import { formatValue, parseJsonPath } from '../../api/json-path.ts';
 import type { AnyObject } from '../../api/kind.ts';
 import { text, UsageError } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { openWait } from '../io.ts';
-import { formatValue, parseJsonPath } from '../json-path.ts';
 import { liveList } from '../live-list.ts';
 import { timeoutFlag } from '../print/duration.ts';
 import { openProgress } from '../print/progress.ts';

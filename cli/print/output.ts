@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { formatValue, parseJsonPath } from '../../api/json-path.ts';
 import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
 import { about } from '../../base/error-chain.ts';
 import { text, UsageError } from '../../base/flags.ts';
-import { formatValue, parseJsonPath, parseTemplate } from '../json-path.ts';
+import { parseTemplate } from '../json-path.ts';
 import { resultName } from '../kind-lookup.ts';
 import { formatTable } from './table.ts';
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CustomResourceDefinition } from '../../../api/custom-resource-definition.ts';
 import { kindOf } from '../../../api/defined-kind.ts';
-import { parseJsonPath } from '../../../api/json-path.ts';
 import { parseObject, parseUpdate } from '../../../api/prepare.ts';
 import { anObject } from '../../support/an-object.ts';
 
@@ -72,7 +71,7 @@ describe('a definition', () => {
         { ...version, additionalPrinterColumns: [{ name: 'A', type: 'string', jsonPath: 'a' }] },
       ],
     }),
-    'spec.versions[0].additionalPrinterColumns[0].jsonPath: Invalid value: "a": must be a simple JSONPath that orc knows',
+    'spec.versions[0].additionalPrinterColumns[0].jsonPath: Invalid value: "a": must start with a dot, and have neither .. nor a comma',
   );
   refused(
     'a schema without a type',
@@ -96,6 +95,13 @@ describe('a definition', () => {
   });
 });
 
+const anyValue = {
+  openAPIV3Schema: {
+    type: 'object',
+    properties: { v: { 'x-kubernetes-preserve-unknown-fields': true } },
+  },
+};
+
 describe('a kind that was defined', () => {
   it('refuses a value that its pattern takes too long for, and holds nobody up', () => {
     const name = { type: 'string', pattern: '^(a+)+$' };
@@ -115,16 +121,12 @@ describe('a kind that was defined', () => {
     const columns = ['integer', 'number', 'string', 'boolean', 'date'].map((type) => ({
       ...{ name: type, type, jsonPath: '.v' },
     }));
-    const schema = {
-      openAPIV3Schema: {
-        type: 'object',
-        properties: { v: { 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    };
     const kind = kindOf(
       anObject(
         CustomResourceDefinition,
-        definition({ versions: [{ ...version, schema, additionalPrinterColumns: columns }] }),
+        definition({
+          versions: [{ ...version, schema: anyValue, additionalPrinterColumns: columns }],
+        }),
       ),
     );
     const cells = (v: unknown) =>
@@ -143,31 +145,20 @@ describe('a kind that was defined', () => {
     expect(cells(undefined)).toEqual([null, null, null, null, null]);
     expect(cells({ a: 1 })[2]).toBe('{"a":1}');
   });
-});
 
-describe('a simple JSONPath', () => {
-  const object = {
-    metadata: { labels: { 'a.b/c': 'x' } },
-    rules: [
-      { host: 'h1', port: 1 },
-      { host: 'h2', port: 2 },
-    ],
-    status: { conditions: [{ type: 'Ready', status: 'True', 'a-b': { c: 'z' } }] },
-  };
-  const finds = (path: string, ...found: readonly unknown[]) =>
-    it(`${path} finds ${JSON.stringify(found)}`, () =>
-      expect(parseJsonPath(path)?.(object)).toEqual(found));
-  finds('.rules[0].host', 'h1');
-  finds('.rules[*].host', 'h1', 'h2');
-  finds('.rules[7].host');
-  finds(".metadata.labels['a.b/c']", 'x');
-  finds('.metadata.labels.a\\.b/c', 'x');
-  finds('.status.conditions[?(@.type=="Ready")].status', 'True');
-  finds(".status.conditions[?(@.type == 'Ready')].status", 'True');
-  finds('.status.conditions[?(@.a-b.c=="z")].type', 'Ready');
-  finds('.status.conditions[?(@.type=="Other")].status');
-  finds('.toString');
-
-  for (const path of ['', 'a', '.', '.a[', '.a[?(@.b>1)]', '..a', '.a.', '{.a}'])
-    it(`is not ${JSON.stringify(path)}`, () => expect(parseJsonPath(path)).toBeUndefined());
+  it('is empty where its path leads nowhere', () => {
+    const columns = ['.v[7]', '.v[?(@.x=="y")].z', '.v.w'].map((jsonPath) => ({
+      ...{ name: jsonPath, type: 'string', jsonPath },
+    }));
+    const kind = kindOf(
+      anObject(
+        CustomResourceDefinition,
+        definition({
+          versions: [{ ...version, schema: anyValue, additionalPrinterColumns: columns }],
+        }),
+      ),
+    );
+    const object = anObject(kind, { metadata: { name: 'a' }, v: ['x'] } as never);
+    expect(kind.columns.map(({ of }) => of(object, 0))).toEqual([null, null, null]);
+  });
 });

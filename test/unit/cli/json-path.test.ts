@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { JsonPathError } from '../../../api/json-path.ts';
 import { UsageError } from '../../../base/flags.ts';
-import { CliError } from '../../../cli/cli-error.ts';
-import { formatValue, parseJsonPath, parseTemplate } from '../../../cli/json-path.ts';
+import { parseTemplate } from '../../../cli/json-path.ts';
 
 const pods = {
   kind: 'List',
@@ -105,18 +105,6 @@ describe('a JSONPath template', () => {
       ['{.items[?(@.spec.containers[*].name=="c1")]}', "JSONPath: c1 c2 and c1 don't compare"],
     ];
     for (const [template, expected] of cases)
-      expect(() => parseTemplate(template)(pods)).toThrow(new CliError(expected));
+      expect(() => parseTemplate(template)(pods)).toThrow(new JsonPathError(expected));
   });
-});
-
-describe('a JSONPath alone', () => {
-  it('needs no braces and no dot', () => {
-    for (const path of ['{.items[*].spec.grace}', '.items[*].spec.grace', 'items[*].spec.grace'])
-      expect(parseJsonPath(path)(pods)).toEqual([30, 5]);
-    expect(() => parseJsonPath('{.a} {.b}')).toThrow(UsageError);
-  });
-});
-
-it('shows maps with their keys in order, as kubectl does', () => {
-  expect(formatValue({ b: 1, a: [{ d: 2, c: 3 }] })).toBe('{"a":[{"c":3,"d":2}],"b":1}');
 });
