@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { type AnyObject, apiVersionOf, type Kind } from '../api/kind.ts';
-import { kinds } from '../api/kinds.ts';
 import { Secret } from '../api/secret.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { CliError } from './cli-error.ts';
+import { kindWhere } from './kind-lookup.ts';
 import { groundsFirst } from './manifest-check.ts';
-import { type Api, ifFound, type ObjectRef, objectPath } from './resources.ts';
+import { type Api, ifFound, isSameKind, type ObjectRef, objectPath } from './resources.ts';
 
 /**
  * Objects that are applied together (KEP-3659): each has a label with the set's id, and a parent, a Secret as kubectl
@@ -39,10 +39,12 @@ export async function readApplySet(
   if (found && !tool.startsWith('orc/'))
     throw new CliError(`the apply set ${parent.name} is kept by "${tool}": prune it with that`);
   const listed = (word: string) => (annotations[name(word)] ?? '').split(',').filter(Boolean);
-  return {
-    ...{ parent, id, kinds: listed('contains-group-kinds').map(kindNamed) },
-    namespaces: listed('additional-namespaces'),
-  };
+  const known = listed('contains-group-kinds').map((word) =>
+    kindWhere(api, (kind) => groupKind(kind) === word),
+  );
+  // Of a kind that is gone there are no objects.
+  const kinds = (await Promise.all(known)).filter((kind) => kind !== undefined);
+  return { parent, id, kinds, namespaces: listed('additional-namespaces') };
 }
 
 /** Pure. */
@@ -54,7 +56,9 @@ export function applySetId({ kind, name, namespace }: ObjectRef): string {
 /** With these objects, too. Pure. */
 export const withMembers = (set: ApplySet, refs: readonly ObjectRef[]): ApplySet => ({
   ...set,
-  kinds: [...new Set([...set.kinds, ...refs.map(({ kind }) => kind)])],
+  kinds: [...set.kinds, ...refs.map(({ kind }) => kind)].filter(
+    (kind, index, all) => all.findIndex((one) => isSameKind(one, kind)) === index,
+  ),
   namespaces: [...new Set([...set.namespaces, ...refs.map(({ namespace }) => namespace)])],
 });
 
@@ -100,9 +104,3 @@ export function planPrune(members: readonly Member[], wanted: readonly ObjectRef
 
 /** "Deployment.apps" */
 const groupKind = ({ kind, group }: Kind) => (group === '' ? kind : `${kind}.${group}`);
-
-function kindNamed(word: string): Kind {
-  const found = kinds.find((kind) => groupKind(kind) === word);
-  if (found) return found;
-  throw new CliError(`the apply set has objects of a kind that orc doesn't know: ${word}`);
-}

@@ -17,7 +17,8 @@ export async function openChannels(connection: Connection, request: ApiRequest) 
   const url = urlOf(connection, request);
   url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
   const { tls, headers } = connection;
-  const options = { ...tls, perMessageDeflate: false, headers };
+  // A list is a header several times; the types of ws don't say so.
+  const options = { ...tls, perMessageDeflate: false, headers: headers as Record<string, string> };
   const socket = new WebSocket(url, ['v5.channel.k8s.io'], options);
   const send = (message: Buffer, sent: () => void) => socket.send(message, () => sent());
   const channels = new Map<number, Duplex>();

@@ -1,4 +1,4 @@
-import { text, type ValuesOf } from '../base/flags.ts';
+import { list, text, type ValuesOf } from '../base/flags.ts';
 import type { Io } from './io.ts';
 import { Api } from './resources.ts';
 
@@ -7,6 +7,8 @@ export const globalFlags = {
   namespace: text('ns', 'of the objects (default: the context’s)').short('n'),
   kubeconfig: text('file', 'how to reach the controller'),
   context: text('name', 'of the kubeconfig'),
+  as: text('user', 'in whose name, for who may impersonate him'),
+  'as-group': list('group', 'of that user'),
 };
 
 export type GlobalFlags = Partial<ValuesOf<typeof globalFlags>>;
@@ -22,7 +24,13 @@ export function openCli(io: Io, flags: GlobalFlags) {
     ]);
     const path = await findKubeconfig(flags.kubeconfig, io.environment.kubeconfigs);
     const connection = await readConnection(path, flags.context);
-    return connect(connection, (warning) => err(`warning: ${warning}`));
+    const { as, asGroup } = flags;
+    const headers = {
+      ...connection.headers,
+      ...(as && { 'impersonate-user': as }),
+      ...(asGroup && { 'impersonate-group': asGroup }),
+    };
+    return connect({ ...connection, headers }, (warning) => err(`warning: ${warning}`));
   });
   return {
     io,

@@ -1,18 +1,16 @@
 import type { Argument, Command, Option } from 'commander';
-import type { Kind } from '../api/kind.ts';
 import { kinds } from '../api/kinds.ts';
 import { Namespace } from '../api/namespace.ts';
 import { Node } from '../api/node.ts';
 import { Pod } from '../api/pod.ts';
-import { findKind } from './kind-lookup.ts';
 
 export type Candidate = Readonly<{ word: string; about?: string | undefined }>;
 
 /** What the word at the cursor could be: words; or around names that only the cluster knows. */
 export interface Completion {
   readonly words?: readonly Candidate[];
-  /** The names of its objects. */
-  readonly kind?: Kind;
+  /** The names of the objects of this kind: "pods", "deploy". */
+  readonly kind?: string;
   /** The names of the containers of this: "web-1", "deploy/web". */
   readonly containersOf?: string | undefined;
   /** What stands before and behind each. */
@@ -20,7 +18,7 @@ export interface Completion {
   readonly suffix?: string;
 }
 
-/** From the command's own declaration. Throws UsageError for a kind that there isn't. Pure. */
+/** From the command's own declaration. Pure. */
 export function planCompletion(command: Command, line: WordsSoFar, current: string): Completion {
   const { words, pending, ended } = line;
   if (pending) return planValue(pending, words, current);
@@ -66,7 +64,7 @@ const candidateOf = ({ long, short, description }: Option): Candidate => ({
 
 function planValue(option: Option, given: readonly string[], current: string): Completion {
   const name = option.attributeName();
-  if (name === 'namespace') return { kind: Namespace };
+  if (name === 'namespace') return { kind: Namespace.plural };
   if (name === 'container') return { containersOf: given[0] };
   const words = choicesIn(option.description);
   return name === 'for' && words.length === 0 ? planTarget([], current) : { words };
@@ -82,17 +80,17 @@ function planWord(
   const name = argument.name();
   if (name === 'what') return planTarget(words.slice(at), current);
   if (name === 'name' && words[at - 1] !== undefined) return planTarget(words, current);
-  if (name === 'pod') return current.includes('/') ? planTarget([], current) : { kind: Pod };
-  if (name === 'nodes') return { kind: Node };
+  if (name === 'pod') return current.includes('/') ? planTarget([], current) : { kind: Pod.plural };
+  if (name === 'nodes') return { kind: Node.plural };
   const isHere = /^[./~]|:/.test(current);
-  return (name === 'from' || name === 'to') && !isHere ? { kind: Pod, suffix: ':' } : {};
+  return (name === 'from' || name === 'to') && !isHere ? { kind: Pod.plural, suffix: ':' } : {};
 }
 
 /** KIND NAME… or KIND/NAME…. */
 function planTarget([first]: readonly string[], current: string): Completion {
   const [, kind] = /^([^/]+)\//.exec(current) ?? [];
-  if (kind !== undefined) return { kind: findKind(kind), prefix: `${kind}/` };
-  if (first !== undefined) return first.includes('/') ? {} : { kind: findKind(first) };
+  if (kind !== undefined) return { kind, prefix: `${kind}/` };
+  if (first !== undefined) return first.includes('/') ? {} : { kind: first };
   return { words: kinds.map(({ plural, kind }) => ({ word: plural, about: kind })) };
 }
 

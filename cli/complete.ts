@@ -10,8 +10,9 @@ import {
 } from './complete-plan.ts';
 import { addFlags } from './define-verb.ts';
 import { type Io, processIo } from './io.ts';
+import { findKind } from './kind-lookup.ts';
 import { containersOf, pickPod } from './pods-of.ts';
-import { parsePodTarget } from './targets.ts';
+import { refWithPods } from './targets.ts';
 import { type Programs, programCommand, splitVerb, verbCommand } from './verb-command.ts';
 import { isVerb, verbs } from './verbs.ts';
 
@@ -65,13 +66,13 @@ async function candidates(io: Io, { values }: WordsSoFar, plan: Completion) {
   }
 }
 
-async function live(cli: Cli, { kind, containersOf: target }: Completion) {
-  const namespace = await cli.namespace();
+async function live(cli: Cli, { kind: word, containersOf: target }: Completion) {
   if (target !== undefined) {
-    const pod = await pickPod(cli.api, { ...parsePodTarget(target), namespace });
+    const pod = await pickPod(cli.api, await refWithPods(cli, target));
     return containersOf(pod).map(({ name }) => name);
   }
-  if (kind === undefined) return [];
-  const { items } = await cli.api.list({ kind, namespace, limit: maxNames });
+  if (word === undefined) return [];
+  const place = { kind: await findKind(cli.api, word), namespace: await cli.namespace() };
+  const { items } = await cli.api.list({ ...place, limit: maxNames });
   return items.map(({ metadata }) => metadata.name);
 }

@@ -1,37 +1,42 @@
-import { apiVersionOf, type Kind } from '../api/kind.ts';
+import type { Kind } from '../api/kind.ts';
 import { kinds } from '../api/kinds.ts';
 import { closestTo } from '../base/closest.ts';
 import { UsageError } from '../base/flags.ts';
+import type { Api, ObjectRef } from './resources.ts';
 
 /** "po", "pods", "Pod", "deployments.apps", "deployments.v1.apps". Throws UsageError. */
-export function findKind(word: string): Kind {
-  const found = knownKind(word);
+export async function findKind(api: Api, word: string): Promise<Kind> {
+  const found = await kindNamed(api, word);
   if (found) return found;
-  const nearest = closestTo(word, kinds.flatMap(namesOf));
+  const nearest = closestTo(word, (await api.kinds()).flatMap(namesOf));
   throw new UsageError(
     `there is no kind "${word}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`} (orc api-resources lists them)`,
   );
 }
 
-export const knownKind = (word: string): Kind | undefined =>
-  kinds.find((kind) => namesOf(kind).includes(word.toLowerCase()));
+export const kindNamed = (api: Api, word: string): Promise<Kind | undefined> =>
+  kindWhere(api, isNamed(word));
+
+export const isNamed = (word: string) => (kind: Kind) => namesOf(kind).includes(word.toLowerCase());
+
+/** The cluster is asked only where none is built in. */
+export const kindWhere = async (api: Api, isIt: (kind: Kind) => boolean) =>
+  kinds.find(isIt) ?? (await api.kinds()).find(isIt);
 
 /** "pods,svc", or "all": every kind of that category. Throws UsageError. */
-export const findKinds = (words: string): readonly Kind[] =>
-  words
-    .split(',')
-    .filter((word) => word !== '')
-    .flatMap((word) => {
-      const inCategory = kinds.filter(({ categories }) => categories.includes(word));
-      return inCategory.length > 0 ? inCategory : [findKind(word)];
-    });
+export async function findKinds(api: Api, words: string): Promise<readonly Kind[]> {
+  const given = words.split(',').filter((word) => word !== '');
+  const found = given.map(async (word) => {
+    const all = kinds.some(isNamed(word)) ? [] : await api.kinds();
+    const inCategory = all.filter(({ categories }) => categories.includes(word));
+    return inCategory.length > 0 ? inCategory : findKind(api, word);
+  });
+  return (await Promise.all(found)).flat();
+}
 
-export const kindOf = (apiVersion: string, kind: string): Kind | undefined =>
-  kinds.find((one) => one.kind === kind && apiVersionOf(one) === apiVersion);
-
-/** "deployment.apps": how a result names what it did something to. */
-export const resultName = ({ singular, group }: Kind): string =>
-  group === '' ? singular : `${singular}.${group}`;
+/** "deployment.apps/web": how a result names what it did something to. */
+export const titleOf = ({ kind, name }: Pick<ObjectRef, 'kind' | 'name'>): string =>
+  `${kind.singular}${kind.group && `.${kind.group}`}/${name}`;
 
 function namesOf({ plural, singular, shortNames, group, version }: Kind): readonly string[] {
   const suffixes = group === '' ? [] : [`.${group}`, `.${version}.${group}`];

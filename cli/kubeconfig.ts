@@ -15,7 +15,7 @@ export interface Connection {
   readonly namespace: string;
   readonly tls: ConnectionOptions;
   /** Of every request: who asks, if the certificate doesn't say it. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
 }
 
 /** The first of these files that exists. Throws CliError. */

@@ -1,16 +1,18 @@
 import { Readable } from 'node:stream';
-import { type AnyObject, apiVersionOf } from '../api/kind.ts';
-import { kinds } from '../api/kinds.ts';
+import { CustomResourceDefinition } from '../api/custom-resource-definition.ts';
+import { kindOf } from '../api/defined-kind.ts';
+import { type AnyObject, apiVersionOf, type Kind } from '../api/kind.ts';
 import { Namespace } from '../api/namespace.ts';
 import { isObject } from '../api/normalize.ts';
 import type { Pod } from '../api/pod.ts';
+import { parseObject } from '../api/prepare.ts';
 import { RuntimeClass } from '../api/runtime-class.ts';
-import { StatusError } from '../api/status.ts';
+import { hasReason, invalid, StatusError } from '../api/status.ts';
 import { didYouMean } from '../base/closest.ts';
 import type { Reply } from './client.ts';
-import { kindOf } from './kind-lookup.ts';
+import { kindWhere } from './kind-lookup.ts';
 import type { Finding, Manifest, ManifestObject } from './manifest.ts';
-import { type Api, type ObjectRef, objectPath } from './resources.ts';
+import { type Api, ifFound, type ObjectRef, objectPath } from './resources.ts';
 
 /** An object that says what it is. */
 export interface NamedObject {
@@ -43,7 +45,7 @@ export async function checkManifest(
   manifest: Manifest,
   { namespace, force, labels }: ManifestOptions,
 ) {
-  const { named: asWritten, findings } = nameObjects(manifest, namespace);
+  const { named: asWritten, findings } = await nameObjects(api, manifest, namespace);
   const named = asWritten.map((one) => ({ ...one, body: withLabels(one.body, labels) }));
   /** What others stand on, among these objects: "Namespace shop". */
   const grounds = new Set(named.filter(isGround).map(({ ref }) => subjectOf(ref)));
@@ -53,9 +55,11 @@ export async function checkManifest(
       return [{ ...one, dryRun: await api.apply(ref, { body, force, dryRun: true }) }];
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
+      const refusal = refusalOf(one, error);
       // The server looks for these last: everything else about the object is right.
-      if (grounds.has(missingGround(error, one))) return [{ ...one, dryRun: undefined }];
-      findings.push(...findingsOf(error, one));
+      if (refusal === undefined || grounds.has(missingGround(refusal, one)))
+        return [{ ...one, dryRun: undefined }];
+      findings.push(...findingsOf(refusal, one));
       return [];
     }
   };
@@ -72,6 +76,22 @@ function withLabels(body: NamedObject['body'], added: ManifestOptions['labels'])
   return { ...body, metadata: { ...metadata, labels: { ...labels, ...added } } };
 }
 
+/** What says the definition among the files, which the server doesn't have yet, or not so? */
+function refusalOf({ ref, body }: NamedObject, error: StatusError): StatusError | undefined {
+  const { kind, namespace, name } = ref;
+  const isOfKind = hasReason(error, 'NotFound', 'Invalid', 'BadRequest');
+  if (!kind.defined || !isOfKind || isMissingNamespace(error)) return error;
+  const parsed = parseObject(kind, body, { namespace });
+  return 'errors' in parsed ? invalid(kind, name, parsed.errors) : undefined;
+}
+
+/** The object as it is, if it is there, and as an apply would leave it. */
+export async function changeOf(api: Api, { ref, body, dryRun }: CheckedObject) {
+  const before = dryRun?.code === 201 ? undefined : await ifFound(api.get(ref));
+  const metadata = { ...before?.metadata, ...(isObject(body.metadata) && body.metadata) };
+  return { before, after: dryRun?.body ?? ({ ...before, ...body, metadata } as AnyObject) };
+}
+
 /** As the files are read; the sort is stable, so the files stay in their order. */
 function inOrder(findings: readonly Finding[]): readonly Finding[] {
   const files = [...new Set(findings.map(({ file }) => file))];
@@ -83,12 +103,13 @@ function inOrder(findings: readonly Finding[]): readonly Finding[] {
   );
 }
 
-/** What each object is and where it belongs; pure. The same object twice is a mistake. */
-export function nameObjects({ objects, findings }: Manifest, namespace: string) {
+/** What each object is and where it belongs. The same object twice is a mistake. */
+export async function nameObjects(api: Api, { objects, findings }: Manifest, namespace: string) {
+  const defined = objects.flatMap(definedBy);
   const wrong = [...findings];
   const named = new Map<string, NamedObject>();
   for (const written of objects) {
-    const result = nameObject(written, namespace);
+    const result = await nameObject(api, written, { namespace, defined });
     if (!('ref' in result)) {
       wrong.push(result);
       continue;
@@ -106,15 +127,33 @@ function twice({ written }: NamedObject): string {
   return `is described twice: first in ${written.file}:${line}`;
 }
 
-function nameObject(written: ManifestObject, namespace: string): NamedObject | Finding {
+/** The kind that it makes when it is there. What is wrong with it is the server's to say. */
+function definedBy({ body }: ManifestObject): readonly Kind[] {
+  if (body.kind !== CustomResourceDefinition.kind) return [];
+  const parsed = parseObject(CustomResourceDefinition, body);
+  return 'errors' in parsed ? [] : [kindOf(parsed.object as CustomResourceDefinition)];
+}
+
+interface Surroundings {
+  readonly namespace: string;
+  /** By the files themselves. */
+  readonly defined: readonly Kind[];
+}
+
+async function nameObject(
+  api: Api,
+  written: ManifestObject,
+  { namespace, defined }: Surroundings,
+): Promise<NamedObject | Finding> {
   const { body } = written;
   const wrong = (path: string, what: string, subject = '') =>
     findingAt(written, { subject, path, message: `${path}: ${what}` });
   const { apiVersion, kind: kindName } = body;
   if (typeof apiVersion !== 'string') return wrong('apiVersion', 'is missing');
   if (typeof kindName !== 'string') return wrong('kind', 'is missing');
-  const kind = kindOf(apiVersion, kindName);
-  if (kind === undefined) return wrong(...unknownKind(apiVersion, kindName));
+  const isIts = (one: Kind) => one.kind === kindName && apiVersionOf(one) === apiVersion;
+  const kind = defined.find(isIts) ?? (await kindWhere(api, isIts));
+  if (kind === undefined) return wrong(...unknownKind(await api.kinds(), apiVersion, kindName));
   const { name, namespace: own } = isObject(body.metadata) ? body.metadata : {};
   if (name === undefined || name === '') return wrong('metadata.name', 'is missing', kindName);
   if (typeof name !== 'string')
@@ -123,7 +162,11 @@ function nameObject(written: ManifestObject, namespace: string): NamedObject | F
   return { written, body, ref: { kind, name, namespace: kind.namespaced ? place : '' } };
 }
 
-function unknownKind(apiVersion: string, kindName: string): [path: string, what: string] {
+function unknownKind(
+  kinds: readonly Kind[],
+  apiVersion: string,
+  kindName: string,
+): [path: string, what: string] {
   const sameName = kinds.find(({ kind }) => kind === kindName);
   if (sameName !== undefined) {
     const right = apiVersionOf(sameName);
@@ -180,9 +223,10 @@ function findingAt(
 const subjectOf = ({ kind, namespace, name }: ObjectRef): string =>
   `${kind.kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
 
-/** Namespaces and RuntimeClasses before what needs them; otherwise as written. Pure. */
+/** What others stand on before them; otherwise as written. Pure. */
 export const groundsFirst = <T extends Pick<NamedObject, 'ref'>>(objects: readonly T[]) =>
   objects.toSorted((a, b) => Number(isGround(b)) - Number(isGround(a)));
 
-const isGround = ({ ref }: Pick<NamedObject, 'ref'>) =>
-  [Namespace.kind, RuntimeClass.kind].includes(ref.kind.kind);
+const groundKinds: readonly Kind[] = [Namespace, RuntimeClass, CustomResourceDefinition];
+
+const isGround = ({ ref }: Pick<NamedObject, 'ref'>) => groundKinds.includes(ref.kind);

@@ -11,7 +11,7 @@ import { text } from '../base/flags.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './cli-error.ts';
 import type { Api, ObjectRef, Selection } from './resources.ts';
-import { parsePodTarget } from './targets.ts';
+import { refWithPods } from './targets.ts';
 
 /** The label selector of whatever has pods: "app=web,tier in (a,b)". undefined: it has none. Pure. */
 export function podSelectorOf({ kind, spec }: AnyObject): string | undefined {
@@ -23,7 +23,7 @@ export function podSelectorOf({ kind, spec }: AnyObject): string | undefined {
 
 /** A pod by name; or one of those that a Deployment, ReplicaSet or Service has. Throws CliError, StatusError. */
 export async function pickPod(api: Api, ref: ObjectRef): Promise<Pod> {
-  if (ref.kind.kind === Pod.kind) return api.get<Pod>(ref);
+  if (ref.kind === Pod) return api.get<Pod>(ref);
   const { items } = await api.list<Pod>(await podSelection(api, ref));
   const [best] = items.toSorted((a, b) => uselessness(a) - uselessness(b));
   if (best === undefined) throw new CliError(`${ref.kind.singular}/${ref.name} has no pods`);
@@ -34,8 +34,7 @@ export const containerFlag = text('name', 'which one (default: the first)').shor
 
 /** Where a command shall run or be attached: "web-1", "deploy/web"; its container by name, or the pod's first. */
 export async function pickContainer(cli: Cli, word: string, wanted: string | undefined) {
-  const ref = { ...parsePodTarget(word), namespace: await cli.namespace() };
-  const pod = await pickPod(cli.api, ref);
+  const pod = await pickPod(cli.api, await refWithPods(cli, word));
   return { pod, container: containerOf(pod, wanted) };
 }
 

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { AnyObject, Kind } from '../api/kind.ts';
-import { StatusError } from '../api/status.ts';
+import { kinds } from '../api/kinds.ts';
+import { hasReason } from '../api/status.ts';
 import type { ApiClient, ApiRequest, Query, Reply } from './client.ts';
+import { discoverKinds } from './discovery.ts';
 
 /** An object's place; "" where the kind has no namespaces. */
 export type ObjectRef = Readonly<{ kind: Kind; namespace: string; name: string }>;
@@ -28,6 +30,9 @@ export function collectionPath({ kind, namespace }: Pick<Selection, 'kind' | 'na
   return `${root}/${kind.version}${scope}/${kind.plural}`;
 }
 
+/** By its name; what is known of its fields may be more or less. */
+export const isSameKind = (a: Kind, b: Kind): boolean => a.kind === b.kind && a.group === b.group;
+
 export const objectPath = (ref: ObjectRef, subresource = ''): string =>
   `${collectionPath(ref)}/${encodeURIComponent(ref.name)}${subresource && `/${subresource}`}`;
 
@@ -36,7 +41,7 @@ export async function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof StatusError && error.reason === 'NotFound') return undefined;
+    if (hasReason(error, 'NotFound')) return undefined;
     throw error;
   }
 }
@@ -66,6 +71,7 @@ export interface Patch {
 export class Api {
   readonly #connect: () => Promise<ApiClient>;
   #client: Promise<ApiClient> | undefined;
+  #kinds: Promise<readonly Kind[]> | undefined;
 
   constructor(connect: () => Promise<ApiClient>) {
     this.#connect = connect;
@@ -73,6 +79,14 @@ export class Api {
 
   connected(): Promise<ApiClient> {
     return (this.#client ??= this.#connect());
+  }
+
+  /** Those that are built in, and those that the cluster has besides: it is asked once. */
+  kinds(): Promise<readonly Kind[]> {
+    return (this.#kinds ??= discoverKinds(this, '/apis').then((found) => [
+      ...kinds,
+      ...found.filter((one) => !kinds.some((kind) => isSameKind(kind, one))),
+    ]));
   }
 
   async send<T>(request: ApiRequest): Promise<Reply<T>> {

@@ -17,7 +17,7 @@ export async function verbCommand(name: VerbName): Promise<Command> {
   return addFlags(addFlags(command, globalFlags), flags);
 }
 
-const globalsWithValue = ['-n', '--namespace', '--kubeconfig', '--context'];
+const globalsWithValue = ['-n', ...Object.keys(globalFlags).map((name) => `--${name}`)];
 
 /** The verb is the first word that is neither a flag nor a flag's value: `orc -n shop get pods` is fine. */
 export function splitVerb(argv: readonly string[]) {

@@ -1,13 +1,18 @@
+import { conditionOf } from '../../api/condition.ts';
+import { CustomResourceDefinition, isEstablished } from '../../api/custom-resource-definition.ts';
 import { Deployment } from '../../api/deployment.ts';
 import { on } from '../../base/flags.ts';
 import { emptied, type Member, withMembers, writeApplySet } from '../apply-set.ts';
 import type { Cli } from '../cli.ts';
+import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
-import type { CheckedObject } from '../manifest-check.ts';
+import { openWait } from '../io.ts';
+import { titleOf } from '../kind-lookup.ts';
+import { liveList } from '../live-list.ts';
+import { type CheckedObject, changeOf } from '../manifest-check.ts';
 import { isUnchanged } from '../object-changes.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import { ifFound, type ObjectRef } from '../resources.ts';
-import { titleOf } from './change-objects.ts';
+import { justThis, type ObjectRef } from '../resources.ts';
 import { checkFiles, manifestFlags } from './check-files.ts';
 import { followRollouts } from './follow-rollout.ts';
 import { confirmPrune, openApplySet, pruneAll, prunedBy, pruneFlags } from './prune.ts';
@@ -38,7 +43,7 @@ export const defineApply = defineVerb({
     const isOnTerminal = cli.io.stdout.isTTY ?? false;
     const wait = flags.wait || (isOnTerminal && !flags.noWait);
     const rollouts = results
-      .filter(({ ref }) => ref.kind.kind === Deployment.kind)
+      .filter(({ ref }) => ref.kind === Deployment)
       .filter(({ outcome }) => flags.wait || outcome !== 'unchanged')
       .map(({ ref }) => ref);
     if (wait && rollouts.length > 0) await followRollouts(cli, rollouts, flags.timeout);
@@ -47,13 +52,15 @@ export const defineApply = defineVerb({
 
 type Outcome = 'created' | 'configured' | 'unchanged';
 
-async function applyAll({ api, out }: Cli, checked: readonly CheckedObject[], force: boolean) {
+async function applyAll(cli: Cli, checked: readonly CheckedObject[], force: boolean) {
+  const { api, out } = cli;
   const results: { readonly ref: ObjectRef; readonly outcome: Outcome }[] = [];
   for (const { ref, body, dryRun } of checked) {
     const { code, body: applied } = await api.apply(ref, { body, force });
     const same = applied.metadata.resourceVersion === dryRun?.body.metadata.resourceVersion;
     const outcome = code === 201 ? 'created' : same ? 'unchanged' : 'configured';
     out(`${titleOf(ref)} ${outcome}`);
+    if (ref.kind === CustomResourceDefinition) await untilEstablished(cli, ref);
     results.push({ ref, outcome });
   }
   return results;
@@ -68,9 +75,22 @@ async function showDryRun(
   for (const { ref } of pruned) cli.out(`${titleOf(ref)} pruned (dry run)`);
 }
 
-async function wouldBe({ api }: Cli, { ref, dryRun }: CheckedObject): Promise<Outcome> {
-  if (dryRun === undefined || dryRun.code === 201) return 'created';
-  const live = await ifFound(api.get(ref));
-  if (live === undefined) return 'created';
-  return isUnchanged(live, dryRun.body) ? 'unchanged' : 'configured';
+async function wouldBe({ api }: Cli, one: CheckedObject): Promise<Outcome> {
+  const { before, after } = await changeOf(api, one);
+  if (before === undefined) return 'created';
+  return isUnchanged(before, after) ? 'unchanged' : 'configured';
+}
+
+/** A definition is slow to say why it isn't used: it may yet be. */
+const establishedWithinMs = 5_000;
+
+/** The next object may be of the kind that it makes. */
+async function untilEstablished({ api, io }: Cli, ref: ObjectRef): Promise<void> {
+  using wait = openWait(io, establishedWithinMs);
+  let why = '';
+  for await (const [found] of liveList<CustomResourceDefinition>(api, justThis(ref), wait.signal)) {
+    if (found && isEstablished(found)) return;
+    why = (found && conditionOf(found, 'NamesAccepted')?.message) ?? why;
+  }
+  throw new CliError([`${titleOf(ref)} is not established`, why].filter(Boolean).join(': '));
 }

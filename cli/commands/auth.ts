@@ -1,7 +1,7 @@
 import { on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
-import { knownKind } from '../kind-lookup.ts';
+import { kindNamed } from '../kind-lookup.ts';
 import { formatWhole } from '../print/output.ts';
 import { printTable } from '../print/table.ts';
 
@@ -88,8 +88,8 @@ async function resourceOf(cli: Cli, what: readonly string[], flags: AuthFlags) {
   const { subresource, allNamespaces } = flags;
   const [word = '', name] = what.flatMap((one) => one.split('/'));
   const [plural = '', ...group] = word.split('.');
-  const known = knownKind(word);
-  if (known === undefined && word !== '*') cli.err(`orc: there may be no kind "${word}"`);
+  const known = await kindNamed(cli.api, word);
+  if (known === undefined && word !== '*') cli.err(`orc: there is no kind "${word}"`);
   const kind = known ?? { plural, group: group.join('.'), namespaced: true };
   const namespace = kind.namespaced && !allNamespaces ? await cli.namespace() : '';
   return { group: kind.group, resource: kind.plural, subresource, namespace, name };

@@ -1,6 +1,6 @@
 import type { AnyObject } from '../../api/kind.ts';
 import type { Cli } from '../cli.ts';
-import { resultName } from '../kind-lookup.ts';
+import { titleOf } from '../kind-lookup.ts';
 import { isUnchanged } from '../object-changes.ts';
 import { openPrinter } from '../print/output.ts';
 import type { ObjectRef, Patch } from '../resources.ts';
@@ -22,6 +22,3 @@ export async function openChanges(cli: Cli, { dryRun, output, done }: ChangeFlag
     cli.out(`${titleOf(ref)} ${done}${same}${dryRun ? ' (dry run)' : ''}`);
   };
 }
-
-/** "deployment.apps/web" */
-export const titleOf = ({ kind, name }: ObjectRef): string => `${resultName(kind)}/${name}`;

@@ -1,13 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { basename, join, posix, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { kinds } from '../../api/kinds.ts';
 import { about } from '../../base/error-chain.ts';
 import { UsageError } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { type ExecConnection, type ExecWanted, openExec } from '../exec-connection.ts';
-import { knownKind } from '../kind-lookup.ts';
+import { isNamed } from '../kind-lookup.ts';
 import { packTree } from '../pack-tree.ts';
 import { containerFlag, pickContainer } from '../pods-of.ts';
 import { unpackTree } from '../unpack-tree.ts';
@@ -41,7 +42,7 @@ function parsePlace(word: string): { readonly pod: string | undefined; readonly 
 /** kubectl's NAMESPACE/POD is understood where it is no KIND/NAME. */
 function placeOf(cli: Cli, word: string): readonly [cli: Cli, pod: string] {
   const [namespace = '', pod] = word.split('/');
-  if (pod === undefined || knownKind(namespace)) return [cli, word];
+  if (pod === undefined || kinds.some(isNamed(namespace))) return [cli, word];
   return [{ ...cli, namespace: async () => namespace }, pod];
 }
 

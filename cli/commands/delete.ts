@@ -2,13 +2,13 @@ import { list, on, oneOf, text, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { AlreadyTold } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
-import { resultName } from '../kind-lookup.ts';
+import { titleOf } from '../kind-lookup.ts';
 import { formatFinding } from '../manifest.ts';
-import { nameObjects } from '../manifest-check.ts';
+import { groundsFirst, nameObjects } from '../manifest-check.ts';
 import { readManifests } from '../manifest-files.ts';
 import { timeoutFlag } from '../print/duration.ts';
 import { ifFound, type ObjectRef, objectPath } from '../resources.ts';
-import { parseTargets, refsMeant, selectionFlags } from '../targets.ts';
+import { refsMeant, selectionFlags } from '../targets.ts';
 import { type Deleted, untilGone } from './until-gone.ts';
 
 const policies = { background: 'Background', foreground: 'Foreground', orphan: 'Orphan' };
@@ -34,7 +34,7 @@ export const defineDelete = defineVerb({
     const refs =
       flags.filename.length > 0
         ? await refsInFiles(cli, flags)
-        : await refsMeant(cli, parseTargets(words), flags);
+        : await refsMeant(cli, words, flags);
     const deleted: Deleted[] = [];
     let failed = false;
     for (const ref of refs) {
@@ -64,9 +64,12 @@ const deleteOptions = ({ gracePeriod, force, cascade, dryRun }: DeleteFlags) => 
 async function refsInFiles(cli: Cli, flags: DeleteFlags): Promise<readonly ObjectRef[]> {
   const { filename, recursive } = flags;
   const manifest = await readManifests(filename, { recursive, io: cli.io });
-  const { named, findings } = nameObjects(manifest, await cli.namespace());
+  const { named, findings } = await nameObjects(cli.api, manifest, await cli.namespace());
   for (const finding of findings) cli.err(formatFinding(finding));
-  if (findings.length === 0) return named.map(({ ref }) => ref).reverse();
+  if (findings.length === 0)
+    return groundsFirst(named)
+      .map(({ ref }) => ref)
+      .reverse();
   cli.err('nothing was deleted');
   throw new AlreadyTold(1);
 }
@@ -78,7 +81,7 @@ async function deleteOne(cli: Cli, ref: ObjectRef, options: DeleteBody) {
   const request = { method: 'DELETE', path: objectPath(ref), body: options } as const;
   const answer = await ifFound(cli.api.send<{ metadata: Uid; details?: Uid }>(request));
   if (answer === undefined) return undefined;
-  cli.out(`${resultName(ref.kind)}/${ref.name} deleted${options.dryRun ? ' (dry run)' : ''}`);
+  cli.out(`${titleOf(ref)} deleted${options.dryRun ? ' (dry run)' : ''}`);
   const { metadata, details } = answer.body;
   return { ref, uid: metadata.uid ?? details?.uid ?? '' };
 }

@@ -4,11 +4,10 @@ import { isObject, own } from '../../api/normalize.ts';
 import { Secret } from '../../api/secret.ts';
 import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
-import type { CheckedObject } from '../manifest-check.ts';
+import { type CheckedObject, changeOf } from '../manifest-check.ts';
 import { comparable } from '../object-changes.ts';
 import { paintOn } from '../print/colour.ts';
 import { formatYaml } from '../print/object.ts';
-import { ifFound } from '../resources.ts';
 import { checkFiles, manifestFlags } from './check-files.ts';
 
 export const defineDiff = defineVerb({
@@ -31,11 +30,12 @@ export const defineDiff = defineVerb({
 });
 
 /** Between the object as it is and as a server-side dry run leaves it. */
-async function diffOf({ api }: Cli, { ref, body, dryRun }: CheckedObject) {
-  const live = dryRun?.code === 200 ? await ifFound(api.get(ref)) : undefined;
-  const after = dryRun ? comparable(dryRun.body) : body;
-  const before = live && comparable(live);
-  const mask = ref.kind.kind === Secret.kind ? withoutSecrets : (object: object) => object;
+async function diffOf({ api }: Cli, one: CheckedObject) {
+  const { ref } = one;
+  const change = await changeOf(api, one);
+  const after = comparable(change.after);
+  const before = change.before && comparable(change.before);
+  const mask = ref.kind === Secret ? withoutSecrets : (object: object) => object;
   const texts = [
     before ? formatYaml(mask(before, after, '(before)')) : '',
     formatYaml(mask(after, before, '(after)')),

@@ -9,19 +9,19 @@ import { about } from '../../base/error-chain.ts';
 import type { Cli } from '../cli.ts';
 import { AlreadyTold, CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
+import { titleOf } from '../kind-lookup.ts';
 import { type Finding, type ManifestObject, parseManifest } from '../manifest.ts';
 import { findingsOf } from '../manifest-check.ts';
 import { comparable } from '../object-changes.ts';
 import { formatYaml } from '../print/object.ts';
 import type { ObjectRef } from '../resources.ts';
-import { parseNamedTargets, refsOf } from '../targets.ts';
-import { titleOf } from './change-objects.ts';
+import { refsNamed } from '../targets.ts';
 
 export const defineEdit = defineVerb({
   words: { '<what...>': 'deploy/web · deploy web api, one after the other' },
   notes: '\nThe editor is the one that KUBE_EDITOR or EDITOR names, or vi.',
   async run(cli, words) {
-    for (const ref of await refsOf(cli, parseNamedTargets(words))) await edit(cli, ref);
+    for (const ref of await refsNamed(cli, words)) await edit(cli, ref);
   },
 });
 

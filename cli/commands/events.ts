@@ -1,12 +1,12 @@
 import { Event } from '../../api/event.ts';
 import { formatSince } from '../../api/format-age.ts';
 import { on, text } from '../../base/flags.ts';
+import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
 import { watchObjects } from '../live-list.ts';
 import { eventMessage, eventTime, sortEvents } from '../object-events.ts';
 import { printRows, printTable, type TextTable } from '../print/table.ts';
-import type { Selection } from '../resources.ts';
-import { parseNamedTargets } from '../targets.ts';
+import { refsNamed } from '../targets.ts';
 
 export const defineEvents = defineVerb({
   flags: {
@@ -17,7 +17,7 @@ export const defineEvents = defineVerb({
   },
   async run(cli, _, flags) {
     const namespace = flags.allNamespaces ? '' : await cli.namespace();
-    const selection = { kind: Event, namespace, fieldSelector: fieldsOf(flags.for) };
+    const selection = { kind: Event, namespace, fieldSelector: await fieldsOf(cli, flags.for) };
     const { items, metadata } = await cli.api.list<Event>(selection);
     const found = sortEvents(items).filter(({ type }) => isWanted(type, flags.types));
     const withNamespace = flags.allNamespaces;
@@ -33,10 +33,10 @@ export const defineEvents = defineVerb({
   },
 });
 
-function fieldsOf(word: string | undefined): Selection['fieldSelector'] {
+async function fieldsOf(cli: Cli, word: string | undefined) {
   if (word === undefined) return undefined;
-  const [target] = parseNamedTargets([word]);
-  return `involvedObject.kind=${target?.kind.kind},involvedObject.name=${target?.name}`;
+  const [ref] = await refsNamed(cli, [word]);
+  return `involvedObject.kind=${ref?.kind.kind},involvedObject.name=${ref?.name}`;
 }
 
 const isWanted = (type = 'Normal', types = '') =>

@@ -12,7 +12,7 @@ export const defineExplain = defineVerb({
   flags: { recursive: on('names and types of all that is within it') },
   async run(cli, [word = ''], { recursive }) {
     const [name = '', ...path] = word.split('.');
-    const kind = findKind(name);
+    const kind = await findKind(cli.api, name);
     const schema = path.reduce(fieldOf, await schemaOf(cli, kind));
     const facts = [
       ['KIND', kind.kind],

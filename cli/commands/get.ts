@@ -1,9 +1,10 @@
+import { formatValue } from '../../api/json-path.ts';
 import type { AnyObject, Kind } from '../../api/kind.ts';
 import type { StoredMeta } from '../../api/object-meta.ts';
 import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
-import { resultName } from '../kind-lookup.ts';
+import { titleOf } from '../kind-lookup.ts';
 import { watchObjects } from '../live-list.ts';
 import { type Found, openPrinter, type Printer, tableOutputFlag } from '../print/output.ts';
 import { printRows, printTable, type TextTable } from '../print/table.ts';
@@ -25,7 +26,7 @@ export const defineGet = defineVerb({
   async run(cli, words, flags) {
     const print = await openPrinter(flags.output, !flags.noHeaders);
     const namespace = flags.allNamespaces ? '' : await cli.namespace();
-    const queries = queriesOf(parseTargets(words), namespace, flags);
+    const queries = queriesOf(await parseTargets(cli.api, words), namespace, flags);
     if (queries.some(({ names }) => names.length > 0) && flags.allNamespaces)
       throw new UsageError('a name is unique within its namespace only: give -n instead of -A');
     if (flags.watch && queries.length !== 1) throw new UsageError('-w watches one kind at a time');
@@ -164,11 +165,10 @@ function textTable({ columnDefinitions, rows }: ServerTable, view: TableView): T
     rows: rows.map(({ cells, object }) => {
       const words = shown.map(({ index }) => asWord(cells[index]));
       if (view.withKind && nameAt >= 0)
-        words[nameAt] = `${resultName(view.kind)}/${words[nameAt] ?? ''}`;
+        words[nameAt] = titleOf({ kind: view.kind, name: words[nameAt] ?? '' });
       return view.withNamespace ? [object.metadata.namespace ?? '', ...words] : words;
     }),
   };
 }
 
-const asWord = (cell: unknown): string =>
-  (typeof cell === 'string' ? cell : JSON.stringify(cell ?? '')).replace(/\s*\n\s*/g, ' ');
+const asWord = (cell: unknown): string => formatValue(cell ?? '').replace(/\s*\n\s*/g, ' ');

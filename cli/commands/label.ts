@@ -2,9 +2,10 @@ import { own } from '../../api/normalize.ts';
 import { on, UsageError } from '../../base/flags.ts';
 import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
+import { titleOf } from '../kind-lookup.ts';
 import { outputFlag } from '../print/output.ts';
-import { parseTargets, refsMeant, selectionFlags } from '../targets.ts';
-import { openChanges, titleOf } from './change-objects.ts';
+import { refsMeant, selectionFlags } from '../targets.ts';
+import { openChanges } from './change-objects.ts';
 
 const markFlags = {
   ...selectionFlags,
@@ -25,7 +26,7 @@ const defineMarks = (part: 'labels' | 'annotations', done: string) =>
         throw new UsageError(`say which ${part}: KEY=VALUE sets one, KEY- takes it away`);
       const marks = marksIn(words.slice(first));
       const change = await openChanges(cli, { ...flags, done });
-      const refs = await refsMeant(cli, parseTargets(words.slice(0, first)), flags);
+      const refs = await refsMeant(cli, words.slice(0, first), flags);
       for (const ref of refs) {
         const live = await cli.api.get(ref);
         const held = Object.entries(live.metadata[part] ?? {}).find(([key, value]) => {

@@ -10,7 +10,7 @@ import { liveList } from '../live-list.ts';
 import { containerFlag, containerOf, containersOf, podRef, podSelection } from '../pods-of.ts';
 import { parseDuration } from '../print/duration.ts';
 import { objectPath, type Selection } from '../resources.ts';
-import { parsePodTarget } from '../targets.ts';
+import { refWithPods } from '../targets.ts';
 
 const logFlags = {
   container: containerFlag,
@@ -56,12 +56,14 @@ type Meant = { readonly pod: Pod } | { readonly selection: Selection; readonly n
 async function podsMeant(cli: Cli, word: string | undefined, labelSelector: string | undefined) {
   if (word !== undefined && labelSelector !== undefined)
     throw new UsageError('give a pod or -l, not both');
-  const namespace = await cli.namespace();
   if (labelSelector !== undefined)
-    return { selection: { kind: Pod, namespace, labelSelector }, named: labelSelector };
+    return {
+      selection: { kind: Pod, namespace: await cli.namespace(), labelSelector },
+      named: labelSelector,
+    };
   if (word === undefined) throw new UsageError('say of what: a pod, deploy/NAME, or -l LABELS');
-  const ref = { ...parsePodTarget(word), namespace };
-  if (ref.kind.kind === Pod.kind) return { pod: await cli.api.get<Pod>(ref) };
+  const ref = await refWithPods(cli, word);
+  if (ref.kind === Pod) return { pod: await cli.api.get<Pod>(ref) };
   return { selection: await podSelection(cli.api, ref), named: `${ref.kind.singular}/${ref.name}` };
 }
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { LineCounter } from 'yaml';
+import { kinds } from '../../api/kinds.ts';
 import { about } from '../../base/error-chain.ts';
 import { on, oneOf, text, UsageError } from '../../base/flags.ts';
 import { positionAt } from '../../base/yaml-position.ts';
@@ -7,7 +8,7 @@ import { readYaml } from '../../base/yaml-text.ts';
 import { defineVerb } from '../define-verb.ts';
 import { formatFinding } from '../manifest.ts';
 import { outputFlag } from '../print/output.ts';
-import { parseNamedTargets, refsOf } from '../targets.ts';
+import { refsNamed } from '../targets.ts';
 import { openChanges } from './change-objects.ts';
 
 export const definePatch = defineVerb({
@@ -15,22 +16,24 @@ export const definePatch = defineVerb({
   flags: {
     patch: text('text', 'in YAML or JSON').short('p'),
     'patch-file': text('path', 'that holds it'),
-    type: oneOf('type', ['strategic', 'merge', 'json'], 'strategic'),
+    type: oneOf('type', ['strategic', 'merge', 'json']),
     subresource: oneOf('part', ['status', 'scale']),
     'dry-run': on('say what would change; change nothing'),
     output: outputFlag,
   },
   async run(cli, words, flags) {
-    const { type: as, subresource, patch: given, patchFile: file } = flags;
+    const { type, subresource, patch: given, patchFile: file } = flags;
     if ((given === undefined) === (file === undefined))
       throw new UsageError('give the patch, by -p TEXT or --patch-file PATH');
     const content = file && (await about(`cannot read ${file}`, readFile(file, 'utf8')));
     const body = parsePatch(file ?? '-p', content ?? given ?? '');
-    if ((as === 'json') !== Array.isArray(body))
+    if ((type === 'json') !== Array.isArray(body))
       throw new UsageError('with --type json, and only then, the patch is a list of operations');
     const change = await openChanges(cli, { ...flags, done: 'patched' });
-    for (const ref of await refsOf(cli, parseNamedTargets(words))) {
+    for (const ref of await refsNamed(cli, words)) {
       const live = await cli.api.get(ref, subresource);
+      // Of a defined kind's lists nobody knows how to merge them.
+      const as = type ?? (kinds.includes(ref.kind) ? 'strategic' : 'merge');
       await change(ref, live, { body, as, subresource });
     }
   },

@@ -1,12 +1,11 @@
 import { Secret } from '../../api/secret.ts';
 import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
+import { titleOf } from '../kind-lookup.ts';
 import { formatFinding } from '../manifest.ts';
-import type { CheckedObject } from '../manifest-check.ts';
+import { type CheckedObject, changeOf } from '../manifest-check.ts';
 import { type FieldChange, planChanges } from '../object-changes.ts';
 import { paintOn } from '../print/colour.ts';
-import { ifFound } from '../resources.ts';
-import { titleOf } from './change-objects.ts';
 import { checkFiles, manifestFlags } from './check-files.ts';
 import { openApplySet, prunedBy, pruneFlags } from './prune.ts';
 
@@ -39,21 +38,20 @@ export const definePlan = defineVerb({
 const styles = { created: 'good', changed: 'busy', unchanged: 'dim' } as const;
 
 /** undefined: it isn't there yet. */
-async function changesOf({ api }: Cli, { ref, body, dryRun }: CheckedObject) {
-  if (dryRun?.code !== 200) return undefined;
-  const before = await ifFound(api.get(ref));
-  if (before === undefined) return undefined;
-  return planChanges(ref.kind.schema, { before, after: dryRun.body, written: body });
+async function changesOf({ api }: Cli, one: CheckedObject) {
+  const { before, after } = await changeOf(api, one);
+  return before && planChanges(one.ref.kind.schema, { before, after, written: one.body });
 }
 
 /** "shop.yaml:7:13  spec.replicas: 2 → 3" */
 function lineOf({ ref, body, written }: CheckedObject, change: FieldChange): string {
   const { path, before, after } = change;
-  const isSecret = ref.kind.kind === Secret.kind && secretPaths.test(path);
+  const isSecret = ref.kind === Secret && secretPaths.test(path);
   // What is written as stringData becomes data.
   const isText = isSecret && body.data === undefined;
   const writtenAt = change.writtenAt.replace(/^data/, isText ? 'stringData' : 'data');
-  const what = isSecret ? wordFor(change) : `${shortly(before)} → ${shortly(after)}`;
+  const [old, now] = [shortly(before), shortly(after)];
+  const what = isSecret || old === now ? wordFor(change) : `${old} → ${now}`;
   const position = written.positionOf(writtenAt);
   return formatFinding({ file: written.file, position, subject: '', message: `${path}: ${what}` });
 }

@@ -11,7 +11,7 @@ import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { pickPod, podRef } from '../pods-of.ts';
 import { type ObjectRef, objectPath } from '../resources.ts';
-import { parsePodTarget } from '../targets.ts';
+import { refWithPods } from '../targets.ts';
 
 export const definePortForward = defineVerb({
   words: {
@@ -22,7 +22,7 @@ export const definePortForward = defineVerb({
   /** Until Ctrl-C. */
   async run(cli, [target = '', ...words], { address }) {
     const forwards = words.map(parseForward);
-    const ref = { ...parsePodTarget(target), namespace: await cli.namespace() };
+    const ref = await refWithPods(cli, target);
     // At once, so that what can't be is said before anything listens.
     await Promise.all(forwards.map(({ remote }) => findEnd(cli, ref, remote)));
     using listeners = new DisposableStack();

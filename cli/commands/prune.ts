@@ -3,9 +3,9 @@ import * as applySet from '../apply-set.ts';
 import type { Cli } from '../cli.ts';
 import { AlreadyTold } from '../cli-error.ts';
 import { ask } from '../confirm.ts';
-import type { CheckedObject } from '../manifest-check.ts';
+import { titleOf } from '../kind-lookup.ts';
+import { type CheckedObject, changeOf } from '../manifest-check.ts';
 import { ifFound, objectPath } from '../resources.ts';
-import { titleOf } from './change-objects.ts';
 import { refused } from './check-files.ts';
 
 export const pruneFlags = {
@@ -31,9 +31,10 @@ export async function prunedBy(
   set: applySet.ApplySet,
   checked: readonly CheckedObject[],
 ) {
-  const claims = checked.map(async ({ ref, written, dryRun }) => {
-    const live = dryRun?.code === 200 ? await ifFound(cli.api.get(ref)) : undefined;
-    const owner = live?.metadata.labels?.[applySet.membershipLabel];
+  const claims = checked.map(async (one) => {
+    const { ref, written } = one;
+    const { before } = await changeOf(cli.api, one);
+    const owner = before?.metadata.labels?.[applySet.membershipLabel];
     if (owner === undefined || owner === set.id) return [];
     const position = written.positionOf('metadata.name');
     const message = `belongs to another apply set, ${owner}`;

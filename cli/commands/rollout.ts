@@ -7,12 +7,12 @@ import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
-import { resultName } from '../kind-lookup.ts';
+import { titleOf } from '../kind-lookup.ts';
 import { replicaSetsOf } from '../pods-of.ts';
 import { timeoutFlag } from '../print/duration.ts';
 import { printTable } from '../print/table.ts';
 import type { ObjectRef } from '../resources.ts';
-import { parseNamedTargets } from '../targets.ts';
+import { refsNamed } from '../targets.ts';
 import { followRollouts } from './follow-rollout.ts';
 
 const rolloutFlags = {
@@ -30,13 +30,12 @@ export const defineRollout = defineVerb({
   async run(cli, [verb = '', ...words], flags) {
     const step = Object.hasOwn(steps, verb) ? steps[verb] : undefined;
     if (step === undefined) throw unknownStep(verb);
-    const namespace = await cli.namespace();
-    const refs = parseNamedTargets(words).map((target) => ({ ...target, namespace }));
-    const other = refs.find(({ kind }) => kind.kind !== Deployment.kind);
+    const refs = await refsNamed(cli, words);
+    const other = refs.find(({ kind }) => kind !== Deployment);
     if (other) throw new UsageError(`only deployments roll out, not ${other.kind.plural}`);
     for (const ref of refs) {
       const outcome = await step(cli, ref, flags);
-      if (outcome !== undefined) cli.out(`${resultName(ref.kind)}/${ref.name} ${outcome}`);
+      if (outcome !== undefined) cli.out(`${titleOf(ref)} ${outcome}`);
     }
     if (waiting.includes(verb) && (!flags.noWait || verb === 'status'))
       await followRollouts(cli, refs, flags.timeout);

@@ -1,9 +1,9 @@
 import { Deployment } from '../../api/deployment.ts';
 import { on, text, UsageError } from '../../base/flags.ts';
 import { defineVerb } from '../define-verb.ts';
-import { resultName } from '../kind-lookup.ts';
+import { titleOf } from '../kind-lookup.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import { parseNamedTargets } from '../targets.ts';
+import { refsNamed } from '../targets.ts';
 import { followRollouts } from './follow-rollout.ts';
 
 export const defineScale = defineVerb({
@@ -14,16 +14,14 @@ export const defineScale = defineVerb({
     timeout: timeoutFlag,
   },
   async run(cli, words, { replicas, noWait, timeout }) {
-    const targets = parseNamedTargets(words);
-    const fixed = targets.find(({ kind }) => !kind.subresources.includes('scale'));
+    const refs = await refsNamed(cli, words);
+    const fixed = refs.find(({ kind }) => !kind.subresources.includes('scale'));
     if (fixed) throw new UsageError(`${fixed.kind.plural} have no number of replicas`);
-    const namespace = await cli.namespace();
-    const refs = targets.map((target) => ({ ...target, namespace }));
     for (const ref of refs) {
       await cli.api.patch(ref, { body: { spec: { replicas } }, subresource: 'scale' });
-      cli.out(`${resultName(ref.kind)}/${ref.name} scaled to ${replicas}`);
+      cli.out(`${titleOf(ref)} scaled to ${replicas}`);
     }
-    const rollouts = refs.filter(({ kind }) => kind.kind === Deployment.kind);
+    const rollouts = refs.filter(({ kind }) => kind === Deployment);
     if (!noWait && rollouts.length > 0) await followRollouts(cli, rollouts, timeout);
   },
 });

@@ -1,10 +1,11 @@
 import type { Cli } from '../cli.ts';
 import { AlreadyTold } from '../cli-error.ts';
 import { openWait } from '../io.ts';
+import { titleOf } from '../kind-lookup.ts';
 import { liveList } from '../live-list.ts';
 import { formatDuration } from '../print/duration.ts';
 import { openProgress } from '../print/progress.ts';
-import { justThis, type ObjectRef } from '../resources.ts';
+import { ifFound, justThis, type ObjectRef } from '../resources.ts';
 
 export type Deleted = Readonly<{ ref: ObjectRef; uid: string }>;
 
@@ -39,7 +40,12 @@ export async function untilGone(cli: Cli, deleted: readonly Deleted[], timeoutMs
   };
   const places = Map.groupBy(deleted, ({ ref }) => `${ref.kind.plural} ${ref.namespace}`);
   try {
-    await Promise.all(places.values().map(watchPlace));
+    // Objects go with their definition, and then there is nowhere to look for them.
+    const whenGone = async (place: readonly Deleted[]) => {
+      if (await ifFound(watchPlace(place).then(() => true))) return;
+      for (const { uid } of place) left.delete(uid);
+    };
+    await Promise.all(places.values().map(whenGone));
   } finally {
     progress.end();
   }
@@ -49,8 +55,6 @@ export async function untilGone(cli: Cli, deleted: readonly Deleted[], timeoutMs
   cli.err(`${why}: still ending: ${names}; they go on without this command`);
   throw new AlreadyTold(1);
 }
-
-const titleOf = ({ kind, name }: ObjectRef) => `${kind.singular}/${name}`;
 
 /** Below it nothing is shown. */
 const quietMs = 500;

@@ -6,12 +6,12 @@ import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { openWait } from '../io.ts';
+import { titleOf } from '../kind-lookup.ts';
 import { liveList } from '../live-list.ts';
 import { timeoutFlag } from '../print/duration.ts';
 import { openProgress } from '../print/progress.ts';
 import { ifFound, justThis, type ObjectRef } from '../resources.ts';
-import { parseTargets, refsMeant, selectionFlags } from '../targets.ts';
-import { titleOf } from './change-objects.ts';
+import { refsMeant, selectionFlags } from '../targets.ts';
 
 const forms =
   'condition=, jsonpath=, create or delete; condition=Ready, condition=Ready=False, jsonpath={.status.phase}=Running';
@@ -21,7 +21,7 @@ export const defineWait = defineVerb({
   flags: { ...selectionFlags, for: text('what', forms).required(), timeout: timeoutFlag },
   async run(cli, words, flags) {
     const wanted = parseWanted(flags.for);
-    const refs = await refsMeant(cli, parseTargets(words), flags);
+    const refs = await refsMeant(cli, words, flags);
     // What is gone already has been waited for.
     if (refs.length === 0) return flags.for === 'delete' ? 0 : 1;
     const left = new Set(refs.map(titleOf));

@@ -4,7 +4,7 @@ import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
 import { about } from '../../base/error-chain.ts';
 import { text, UsageError } from '../../base/flags.ts';
 import { parseTemplate } from '../json-path.ts';
-import { resultName } from '../kind-lookup.ts';
+import { titleOf } from '../kind-lookup.ts';
 import { formatTable } from './table.ts';
 
 /** One object as it is printed; what comes of a list lacks its type. */
@@ -45,7 +45,7 @@ const noGoTemplates =
 
 const plain: Readonly<Record<string, Printer>> = {
   name: (found) =>
-    found.map(({ kind, object }) => `${resultName(kind)}/${object.metadata.name}\n`).join(''),
+    found.map(({ kind, object }) => `${titleOf({ kind, name: object.metadata.name })}\n`).join(''),
   json: (found, isOne) => formatWhole(wholeOf(found, isOne), 'json'),
   yaml: (found, isOne) => formatWhole(wholeOf(found, isOne), 'yaml'),
 };

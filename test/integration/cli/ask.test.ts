@@ -1,9 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigMap } from '../../../api/config-map.ts';
 import { Deployment } from '../../../api/deployment.ts';
@@ -11,10 +7,6 @@ import type { Kind } from '../../../api/kind.ts';
 import { Pod } from '../../../api/pod.ts';
 import { parseObject } from '../../../api/prepare.ts';
 import type { Fields } from '../../../api/schema.ts';
-import { systemClock } from '../../../base/clock.ts';
-import { systemRng } from '../../../base/rng.ts';
-import { openCa } from '../../../controller/auth/ca.ts';
-import { formatKubeconfig } from '../../../controller/auth/kubeconfig.ts';
 import { orc, startOrc } from '../../support/orc-cli.ts';
 import { openTlsWorld, type TlsWorld } from '../../support/tls-world.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -156,7 +148,7 @@ describe('orc get -o', () => {
 describe('orc explain', () => {
   it('teaches fields, and suggests those that were meant', async () => {
     expect((await run('explain', 'deploy.spec.strategy.type')).out).toBe(
-      'KIND      Deployment\nVERSION   apps/v1\nFIELD     spec.strategy.type <string>\n\nOne of RollingUpdate, Recreate.\nDefault: "RollingUpdate"\n',
+      'KIND      Deployment\nVERSION   apps/v1\nFIELD     spec.strategy.type <string>\n\nStep by step, or all old ones first.\nOne of RollingUpdate, Recreate.\nDefault: "RollingUpdate"\n',
     );
     expect((await run('explain', 'pod.spec.containers', '--recursive')).out).toContain(
       '\n  env <[]Object>\n    name <string> required\n',
@@ -164,114 +156,5 @@ describe('orc explain', () => {
     expect((await run('explain', 'pod.spec.contianers')).err).toBe(
       'orc: there is no field "contianers"; did you mean "containers"?\n',
     );
-  });
-});
-
-/** Kubernetes' own shapes, for a user who may do what the question's resource is called. */
-const answers: Readonly<
-  Record<string, (spec: { resourceAttributes?: { resource: string } }) => object>
-> = {
-  selfsubjectaccessreviews: ({ resourceAttributes }) =>
-    resourceAttributes?.resource === 'pods'
-      ? { allowed: true, reason: 'RBAC: allowed by RoleBinding "b/default"' }
-      : { allowed: false, reason: 'no rule allows it' },
-  selfsubjectrulesreviews: () => ({
-    resourceRules: [
-      { verbs: ['get', 'list'], apiGroups: ['', 'apps'], resources: ['*'] },
-      { verbs: ['*'], apiGroups: [''], resources: ['pods/log'], resourceNames: ['web'] },
-    ],
-    nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['/healthz'] }],
-    incomplete: true,
-    evaluationError: 'a role is missing',
-  }),
-  selfsubjectreviews: () => ({
-    userInfo: {
-      username: 'anna',
-      groups: ['dev', 'system:authenticated'],
-      extra: { team: ['a', 'b'] },
-    },
-  }),
-};
-
-describe('orc auth', () => {
-  let server: Server;
-  let kubeconfig: string;
-  const asked: unknown[] = [];
-
-  beforeAll(async () => {
-    const dir = join(world.dir, 'reviews');
-    const ca = await openCa({ dir, clock: systemClock(), rng: systemRng() });
-    const { key, certificate: cert } = await ca.issue({
-      use: 'server',
-      name: 'x',
-      hosts: ['127.0.0.1'],
-    });
-    const client = await ca.issue({ use: 'client', name: 'anna', groups: [] });
-    const reply = async (request: IncomingMessage, response: ServerResponse) => {
-      const body = (await json(request)) as { spec: object };
-      asked.push({ path: request.url, spec: body.spec });
-      const plural = request.url?.split('/').at(-1) ?? '';
-      response.end(JSON.stringify({ ...body, status: answers[plural]?.(body.spec) }));
-    };
-    server = createServer({ key, cert }, (request, response) => void reply(request, response));
-    server.listen(0, '127.0.0.1');
-    await waitFor('the server', () => server.listening);
-    kubeconfig = join(world.dir, 'anna');
-    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    await writeFile(kubeconfig, formatKubeconfig({ server: url, ca: ca.certificate, client }));
-  });
-
-  afterAll(() => void server.close());
-
-  const auth = (...args: readonly string[]) => orc(['auth', ...args], { kubeconfig });
-
-  it('says yes and no, also by the exit code, having asked in Kubernetes’ words', async () => {
-    expect(await auth('can-i', 'get', 'po/web', '--subresource', 'log', '-n', 'shop')).toEqual({
-      ...{ code: 0, out: 'yes\n', err: '' },
-    });
-    expect(await auth('can-i', 'delete', 'deployments.apps', 'web', '-A')).toEqual({
-      ...{ code: 1, out: 'no - no rule allows it\n', err: '' },
-    });
-    expect(await auth('can-i', 'list', 'widgets.example.com', '-q')).toMatchObject({
-      ...{ code: 1, out: '', err: 'orc: there may be no kind "widgets.example.com"\n' },
-    });
-    expect((await auth('can-i', 'get', '/metrics')).code).toBe(1);
-    const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
-    const about = (resourceAttributes: object) => ({ path, spec: { resourceAttributes } });
-    expect(asked).toEqual([
-      about({
-        verb: 'get',
-        group: '',
-        resource: 'pods',
-        subresource: 'log',
-        namespace: 'shop',
-        name: 'web',
-      }),
-      about({ verb: 'delete', group: 'apps', resource: 'deployments', namespace: '', name: 'web' }),
-      about({ verb: 'list', group: 'example.com', resource: 'widgets', namespace: 'default' }),
-      { path, spec: { nonResourceAttributes: { verb: 'get', path: '/metrics' } } },
-    ]);
-    expect((await auth('can-i', 'get')).code).toBe(2);
-  });
-
-  it('lists what is allowed, and who one is', async () => {
-    expect(await auth('can-i', '--list')).toEqual({
-      code: 0,
-      out: [
-        'WHAT       NAMED   VERBS',
-        '*                  get,list',
-        '*.apps             get,list',
-        'pods/log   web     *',
-        '/healthz           get',
-        '',
-      ].join('\n'),
-      err: 'orc: there may be more: a role is missing\n',
-    });
-    expect((await auth('whoami')).out).toBe(
-      'ATTRIBUTE     VALUE\nUsername      anna\nGroups        dev, system:authenticated\nExtra: team   a, b\n',
-    );
-    expect(JSON.parse((await auth('whoami', '-o', 'json')).out)).toMatchObject({
-      ...{ kind: 'SelfSubjectReview', status: { userInfo: { username: 'anna' } } },
-    });
   });
 });
