@@ -24,7 +24,7 @@ export function checkShape(schema: Schema, value: unknown, at: FieldPath): Field
       return checkQuantity(value, at);
     case 'int-or-string':
       // Go's IntOrString holds an int32.
-      return typeof value === 'string' || value === (Number(value) | 0)
+      return typeof value === 'string' || (typeof value === 'number' && value === (value | 0))
         ? []
         : [field.wrongType(at, value, 'an integer or a string')];
     case 'time':

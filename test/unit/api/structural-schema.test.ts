@@ -238,7 +238,8 @@ describe('whatever comes as a schema', () => {
         const whole = fillDefaults(shape, pruneUnknown(shape, value));
         checkValues(schema as JsonSchema, whole, fieldPath());
       }),
-      { numRuns: 3000 },
+      // The first was found once: what can't be made a number is none.
+      { numRuns: 3000, examples: [[{ 'x-kubernetes-int-or-string': true }, { toString: null }]] },
     );
     expect(accepted).toBeGreaterThan(300);
   });

@@ -58,7 +58,10 @@ describe('the word at the cursor', () => {
     ['top pods ', { kind: 'pods' }],
     ['token ', { words: ['create'] }],
     ['drain host1 ', { kind: 'nodes' }],
-    ['version --', { words: ['--namespace', '--kubeconfig', '--context', '--client'] }],
+    [
+      'version --',
+      { words: '--namespace --kubeconfig --context --as --as-group --client'.split(' ') },
+    ],
     ['agent --log-level ', { words: ['error', 'warn', 'info', 'debug'] }],
     ['store ', { words: ['migrate'] }],
   ];
