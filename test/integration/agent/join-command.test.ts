@@ -57,7 +57,7 @@ describe('orc agent join', () => {
     ['a word that is no token', () => [url, 'abc', ...address], /is not a join token/],
     [
       'a token of another cluster',
-      () => [url, token.replace(/.$/, '0'), ...address],
+      () => [url, token.replace(/.$/, (last) => (last === '0' ? '1' : '0')), ...address],
       /cluster of this/,
     ],
     [

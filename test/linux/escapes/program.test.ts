@@ -25,6 +25,7 @@ import {
   startContainer,
   startPod,
 } from '../../support/native-pod.ts';
+import { waitFor } from '../../support/wait-for.ts';
 
 let pod: NativePod;
 beforeEach(async () => {
@@ -51,12 +52,27 @@ async function overwrite(exe: string, end: () => Promise<void>): Promise<string>
   }
 }
 
+/** Gone, or waiting to be reaped. */
+function hasEnded(pid: number): boolean {
+  try {
+    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return true;
+    throw error;
+  }
+}
+
 describe('the program of the shim (1)', () => {
   it('can’t be changed by whoever gets hold of it, and is not the file on disk', async () => {
     const before = digest(nativeBinary);
     const exe = `/proc/${pod.shim.pid}/exe`;
     expect(readlinkSync(exe)).toMatch(/^\/memfd:/);
-    expect(await overwrite(exe, () => pod.shim.shutdown())).toBe('EPERM');
+    const end = async () => {
+      await pod.shim.shutdown();
+      // As long as it runs nobody writes to it anyway.
+      await waitFor('its end', () => hasEnded(pod.shim.pid));
+    };
+    expect(await overwrite(exe, end)).toBe('EPERM');
     expect(digest(nativeBinary)).toBe(before);
   });
 
