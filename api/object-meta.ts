@@ -27,11 +27,13 @@ export const objectMetaFields = {
     .list(
       s.obj({
         ...s.all(s.str(), 'manager', 'operation', 'apiVersion', 'fieldsType', 'subresource'),
-        time: s.time().doc('When it last applied.'),
+        time: s.time().doc('When it last did.'),
         fieldsV1: s.map(s.json()).doc('The fields, as a tree.'),
       }),
     )
-    .doc('Who applies which fields on the server. One empty entry clears it.'),
+    .doc(
+      'Who gave which fields their values, since a server-side apply; without what orc itself writes. One empty entry clears it.',
+    ),
   selfLink: s.unsupported(''),
 };
 

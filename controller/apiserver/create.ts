@@ -10,6 +10,8 @@ import { withAllocations, writeAllocated } from './allocate-service.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
 import { accepted, answer, bodyOf, checkNamespace } from './call.ts';
 import { checkEscalation } from './escalation.ts';
+import { writerOf } from './field-managers.ts';
+import { managedAfter } from './patch/managed-fields.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
 export async function createObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
@@ -34,7 +36,8 @@ export async function createFrom(
   const candidate = { kind, object: draft, shownName: name };
   const { object, alongside } = await admit(candidate, deps);
   await checkEscalation(call, { object, shownName: name }, deps);
-  const wanted = { kind, object };
+  const managedFields = managedAfter(writerOf(call, options, deps), { wanted: body, next: object });
+  const wanted = { kind, object: { ...object, metadata: { ...object.metadata, managedFields } } };
   if (options.dryRun) {
     pretendWrite(alongside, deps);
     return pretended(kind, withAllocations(wanted, deps), deps);

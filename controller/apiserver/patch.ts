@@ -1,10 +1,10 @@
 import type { AnyObject } from '../../api/kind.ts';
 import { isObject, normalize } from '../../api/normalize.ts';
 import { StatusError } from '../../api/status.ts';
-import { formatTime } from '../../base/clock.ts';
 import { authorize } from './authorize.ts';
 import { type Answer, type ApiServerDeps, answer, type Call, checkAddress } from './call.ts';
 import { createFrom } from './create.ts';
+import { applyType, writerOf } from './field-managers.ts';
 import { parseBody } from './parse-body.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
 import { applyMergePatch } from './patch/merge-patch.ts';
@@ -30,7 +30,6 @@ export async function patchScale(call: Call, deps: ApiServerDeps): Promise<Answe
   return changeScale(call, deps, (scale) => record(apply(scale, body)));
 }
 
-const applyType = 'application/apply-patch+yaml';
 const jsonPatchType = 'application/json-patch+json';
 const strategicType = 'application/strategic-merge-patch+json';
 
@@ -57,11 +56,10 @@ async function applyObject(
 ): Promise<Answer> {
   if (!call.query.get('fieldManager')) throw noManager();
   const applied = appliedBody(call, body);
-  const { fieldManager: manager, force } = options;
   const now = deps.clock.now();
-  const time = formatTime(now);
+  const writer = writerOf(call, options, deps);
   const merge = (live: AnyObject | undefined, wanted: unknown) =>
-    record(applyServerSide(call.kind, { live, applied: wanted, manager, force, time }));
+    record(applyServerSide(writer, { live, applied: wanted, force: options.force }));
   const isThere = (await deps.objects.get(call.kind, call)) !== undefined;
   if (!isThere && call.subresource === '') {
     authorize(call.user, { ...call, verb: 'create' }, deps.cache);

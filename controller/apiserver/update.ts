@@ -1,6 +1,5 @@
 import type { AnyObject, KubeObject } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
-import type { StoredMeta } from '../../api/object-meta.ts';
 import { parseUpdate } from '../../api/prepare.ts';
 import { found, hasReason, StatusError } from '../../api/status.ts';
 import { admit, pretendWrite } from '../admission/admit.ts';
@@ -9,6 +8,8 @@ import { checkUnchanged } from '../store/preconditions.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
 import { type Answer, type ApiServerDeps, accepted, answer, bodyOf, type Call } from './call.ts';
 import { checkEscalation } from './escalation.ts';
+import { writerOf } from './field-managers.ts';
+import { managedAfter } from './patch/managed-fields.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
 export async function replaceObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
@@ -69,18 +70,19 @@ async function changeOnce(
   const candidate = { kind, previous: live, shownName: call.name };
   const draft = accepted(call, call.name, parsed);
   const { object: next, alongside } = await admit({ ...candidate, object: draft }, deps);
+  const owned = ownedPart<AnyObject>(kind, live, { wanted: next as AnyObject, part });
   const { resourceVersion, uid } = live.metadata;
-  const metadata = { ...(next.metadata as StoredMeta), resourceVersion, uid };
-  const object = { ...next, metadata };
+  const managedFields = managedAfter(writerOf(call, options, deps), { live, wanted, next: owned });
+  const object = { ...owned, metadata: { ...owned.metadata, resourceVersion, uid, managedFields } };
   await checkEscalation(call, { object, previous: live, shownName: call.name }, deps);
   const whole = { kind, object, previous: live };
   if (options.dryRun) {
     pretendWrite(alongside, deps);
-    return nextObject(kind, live, { wanted: withAllocations(whole, deps), part });
+    return nextObject(kind, live, { wanted: withAllocations(whole, deps), part: 'all' });
   }
   const objects = deps.objects.alongside(alongside);
   try {
-    return await writeAllocated(whole, deps, (next) => objects.update(kind, next, part));
+    return await writeAllocated(whole, deps, (next) => objects.update(kind, next, 'all'));
   } catch (error) {
     if (!hasReason(error, 'Conflict')) throw error;
     throw new Outrun('Conflict', error.message, { cause: error, details: error.details });

@@ -1,84 +1,64 @@
-import { childSchema, fillDefaults, isObject, own } from '../../../api/normalize.ts';
-import { parseQuantity } from '../../../api/quantity.ts';
-import { isSame } from '../../../api/same.ts';
-import type { Schema } from '../../../api/schema.ts';
-import { type FieldSet, intersection, isGranular, itemStep } from './field-set.ts';
+import { isObject } from '../../../api/normalize.ts';
+import { StatusError } from '../../../api/status.ts';
+import { changedFields, type Pair } from './changed-fields.ts';
+import { type FieldSet, intersection, isLeaf } from './field-set.ts';
+import type { ManagedFields } from './managed-fields.ts';
 
 export interface Conflict {
-  readonly manager: string;
-  /** As Kubernetes writes it: .spec.template.spec.containers[name="web"].image */
-  readonly path: string;
+  readonly entry: ManagedFields;
+  /** Those of its fields that would get another value: none, if it is at peace. */
   readonly fields: FieldSet;
 }
 
-interface Contest {
-  readonly live: unknown;
-  readonly applied: unknown;
+interface Contest extends Pair {
   readonly owned: FieldSet;
-  readonly others: readonly { readonly manager: string; readonly fieldsV1: FieldSet }[];
+  readonly others: readonly ManagedFields[];
 }
 
 /** Fields that another manager holds and that would get another value. The same value is shared in peace. */
-export const conflictsWith = (schema: Schema, { live, applied, owned, others }: Contest) =>
-  others.flatMap(({ manager, fieldsV1 }) =>
-    differences({ schema, live, applied }, intersection(owned, fieldsV1)).map((steps) => ({
-      manager,
-      path: formatSteps(steps),
-      fields: steps.reduceRight<FieldSet>((inner, step) => ({ [step]: inner }), {}),
-    })),
-  );
+export const conflictsWith = ({ owned, others, ...pair }: Contest): readonly Conflict[] =>
+  others.map((entry) => ({
+    entry,
+    fields: changedFields(pair, intersection(owned, entry.fieldsV1)),
+  }));
 
-type Pair = Readonly<{ schema: Schema | undefined; live: unknown; applied: unknown }>;
-
-function differences(pair: Pair, shared: FieldSet): readonly (readonly string[])[] {
-  const follow = follower(pair);
-  return Object.entries(shared).flatMap(([step, inner]) => {
-    if (step === '.') return [];
-    const next = follow(step);
-    const deeper = differences(next, inner).map((steps) => [step, ...steps]);
-    const isEnd = Object.keys(inner).length === 0;
-    return isEnd && differ(next) ? [[step]] : deeper;
+/** In Kubernetes' words: kubectl prints the message as it is. */
+export function conflictError(conflicts: readonly Conflict[]): StatusError {
+  const reason = 'FieldManagerConflict';
+  const causes = conflicts.flatMap(({ entry, fields }) => {
+    const message = `conflict with ${describe(entry)}`;
+    return pathsOf(fields).map((field) => ({ reason, message, field }));
   });
+  const list = [...Map.groupBy(causes, ({ message }) => message)].flatMap(([message, same]) => [
+    `${message.replace('conflict', 'conflicts')}:`,
+    ...same.map(({ field }) => `- ${field}`),
+  ]);
+  const told =
+    causes.length === 1
+      ? `1 conflict: ${causes[0]?.message}: ${causes[0]?.field}`
+      : `${causes.length} conflicts: ${list.join('\n')}`;
+  const message = `Apply failed with ${told}`;
+  return new StatusError('Conflict', message, { details: { causes } });
 }
 
-/** Knows the entries of lists by their steps: looking for each of thousands would take minutes. */
-function follower({ schema, live, applied }: Pair): (step: string) => Pair {
-  const item = schema?.shape.kind === 'list' ? schema.shape.item : undefined;
-  const entriesOf = (list: unknown) =>
-    new Map(item && Array.isArray(list) ? list.map((one) => [itemStep(schema, one), one]) : []);
-  const [ofLive, ofApplied] = [entriesOf(live), entriesOf(applied)];
-  return (step) => {
-    if (!step.startsWith('f:'))
-      return { schema: item, live: ofLive.get(step), applied: ofApplied.get(step) };
-    const name = step.slice(2);
-    const inner = childSchema(schema, name);
-    return { schema: inner, live: fieldOf(live, name), applied: fieldOf(applied, name) };
-  };
+function describe({ manager, subresource, operation, apiVersion }: ManagedFields): string {
+  const where = subresource ? ` with subresource "${subresource}"` : '';
+  return `"${manager}"${where}${operation === 'Update' ? ` using ${apiVersion}` : ''}`;
 }
 
-const fieldOf = (value: unknown, name: string): unknown =>
-  isObject(value) ? own(value, name) : undefined;
+/** As Kubernetes writes them: .spec.template.spec.containers[name="web"].image */
+const pathsOf = (fields: FieldSet): readonly string[] =>
+  Object.entries(fields).flatMap(([step, inner]) => {
+    const ends = isLeaf(inner) ? [''] : pathsOf(inner);
+    return ends.map((end) => `${formatStep(step)}${end}`);
+  });
 
-/** "0.5" and "500m" are the same cpu. */
-function differ({ schema, live, applied }: Pair): boolean {
-  // An empty map says nothing of what others put into it.
-  if (isGranular(schema) && isSame(applied, {})) return false;
-  if (schema?.shape.kind === 'quantity') return nanoOf(live) !== nanoOf(applied);
-  return !isSame(live, schema === undefined ? applied : fillDefaults(schema, applied));
+function formatStep(step: string): string {
+  const rest = step.slice(2);
+  if (step === '.') return '';
+  if (step.startsWith('f:')) return `.${rest}`;
+  if (step.startsWith('v:')) return `[=${rest}]`;
+  const keys: unknown = JSON.parse(rest);
+  const entries = Object.entries(isObject(keys) ? keys : {});
+  return `[${entries.map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(',')}]`;
 }
-
-const nanoOf = (value: unknown) =>
-  typeof value === 'string' || typeof value === 'number' ? parseQuantity(value)?.nano : undefined;
-
-const formatSteps = (steps: readonly string[]): string =>
-  steps
-    .map((step) => {
-      const rest = step.slice(2);
-      if (step.startsWith('f:')) return `.${rest}`;
-      if (step.startsWith('v:')) return `[=${rest}]`;
-      const keys: unknown = JSON.parse(rest);
-      const entries = Object.entries(isObject(keys) ? keys : {});
-      const parts = entries.map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-      return `[${parts.join(',')}]`;
-    })
-    .join('');

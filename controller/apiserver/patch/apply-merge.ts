@@ -1,3 +1,4 @@
+import { itemKey } from '../../../api/check-shape.ts';
 import { childSchema, isObject, own } from '../../../api/normalize.ts';
 import type { Schema } from '../../../api/schema.ts';
 import { type FieldSet, isGranular, isLeaf, itemStep } from './field-set.ts';
@@ -49,14 +50,14 @@ function mergeList(
   return [...kept, ...wanted.values()];
 }
 
-/** An entry goes when it was applied as such ("."): nobody else has a field in it then. */
+/** An entry goes as such ("."), or keeps what tells it from the others. */
 function removeFromList(schema: Schema | undefined, list: readonly unknown[], gone: FieldSet) {
-  const item = schema?.shape.kind === 'list' ? schema.shape.item : undefined;
+  const shape = schema?.shape;
+  if (shape?.kind !== 'list') return list;
   return list.flatMap((one) => {
-    const step = itemStep(schema, one);
-    const set = own(gone, step);
+    const set = own(gone, itemStep(schema, one));
     if (set === undefined) return [one];
     if (isLeaf(set) || Object.hasOwn(set, '.')) return [];
-    return [removeFields(item, one, set)];
+    return [Object.assign({}, removeFields(shape.item, one, set), itemKey(shape, one))];
   });
 }

@@ -73,10 +73,19 @@ export const intersection = (a: FieldSet, b: FieldSet): FieldSet =>
     return isLeaf(inner) ? inner : unlessEmpty(intersection(inner, theirs));
   });
 
-const unlessEmpty = (set: FieldSet) => (isLeaf(set) ? undefined : set);
+export const unlessEmpty = (set: FieldSet) => (isLeaf(set) ? undefined : set);
+
+/** Who has a field in an entry of a list holds the entry. */
+export const withEntries = (set: FieldSet): FieldSet =>
+  mapSteps(set, (step, inner) =>
+    step.startsWith('k:') ? { '.': {}, ...withEntries(inner) } : withEntries(inner),
+  );
 
 /** A step of which nothing is left goes. */
-function mapSteps(set: FieldSet, change: (step: string, inner: FieldSet) => FieldSet | undefined) {
+export function mapSteps(
+  set: FieldSet,
+  change: (step: string, inner: FieldSet) => FieldSet | undefined,
+): FieldSet {
   const entries = Object.entries(set).map(([step, inner]) => [step, change(step, inner)] as const);
   return Object.fromEntries(entries.flatMap(([step, inner]) => (inner ? [[step, inner]] : [])));
 }

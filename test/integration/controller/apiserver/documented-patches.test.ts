@@ -266,6 +266,51 @@ describe('reference/using-api/server-side-apply', () => {
     expect(body.spec.replicas).toBe(1);
   });
 
+  it('every other write takes what it changes, as a dry run too; the same value is shared', async () => {
+    const target = `${maps}/taken`;
+    const of = (value: string) => `{metadata: {name: taken}, data: {a: "${value}", b: "1"}}`;
+    await apply(target, 'alice', of('1'));
+    const owners = async (name: string) => {
+      const { metadata } = (await send('GET', target)).body;
+      const has = ({ fieldsV1 }: { fieldsV1: Record<string, object> }) =>
+        Object.hasOwn(fieldsV1['f:data'] ?? {}, `f:${name}`);
+      return metadata.managedFields.filter(has).map((m: { manager: string }) => m.manager);
+    };
+    const tried = await merge(`${target}?fieldManager=bob&dryRun=All`, 'data: {a: "2"}');
+    expect(managers(tried.body)).toEqual(['alice', 'bob']);
+    expect(await owners('a')).toEqual(['alice']);
+    await send('PUT', `${target}?fieldManager=bob`, of('2'));
+    expect([await owners('a'), await owners('b')]).toEqual([['bob'], ['alice']]);
+    expect(await apply(target, 'alice', of('1'))).toMatchObject({
+      code: 409,
+      body: { message: 'Apply failed with 1 conflict: conflict with "bob" using v1: .data.a' },
+    });
+    expect(await apply(target, 'alice', of('2'))).toMatchObject({ code: 200 });
+    expect(await owners('a')).toEqual(['alice', 'bob']);
+    await merge(`${target}?fieldManager=carol`, 'data: {a: null}');
+    expect(await owners('a')).toEqual([]);
+  });
+
+  it('a status is applied by itself', async () => {
+    const pods = '/api/v1/namespaces/default/pods/reported';
+    const spec = 'spec: {containers: [{name: web, image: x}]}';
+    await apply(pods, 'alice', `{apiVersion: v1, kind: Pod, metadata: {name: reported}, ${spec}}`);
+    const report = (by: string, message: string) =>
+      apply(`${pods}/status`, by, `{metadata: {name: reported}, status: {message: ${message}}}`);
+    const { body } = await report('bob', 'x');
+    expect(body.metadata.managedFields).toMatchObject([
+      { manager: 'alice', operation: 'Apply' },
+      { manager: 'bob', subresource: 'status', fieldsV1: { 'f:status': { 'f:message': {} } } },
+    ]);
+    expect(await report('carol', 'y')).toMatchObject({
+      code: 409,
+      body: { details: { causes: [{ message: 'conflict with "bob" with subresource "status"' }] } },
+    });
+    const own = '{metadata: {managedFields: [{}]}, status: {message: z}}';
+    const patched = await merge(`${pods}/status?fieldManager=dora`, own);
+    expect(managers(patched.body)).toEqual(['alice', 'dora']);
+  });
+
   it.each<[string, (target: string) => Promise<{ code: number }>]>([
     ['a merge patch', (target) => merge(target, 'metadata: {managedFields: [{}]}')],
     [

@@ -132,7 +132,10 @@ describe('a strategic merge patch', () => {
 describe('server-side apply', () => {
   const time = '2026-01-01T00:00:00Z';
   const apply = (live: unknown, by: string, applied: unknown, force = true) =>
-    applyServerSide(Deployment, { live, applied, manager: by, force, time });
+    applyServerSide(
+      { kind: Deployment, manager: by, operation: 'Apply', subresource: '', time },
+      { live, applied, force },
+    );
   const specOf = (object: unknown) =>
     (object as { spec?: { template?: { spec?: object } } }).spec?.template?.spec ?? {};
   /** As sets, for the order of entries that came from two is not promised; what is empty may as well not be there. */

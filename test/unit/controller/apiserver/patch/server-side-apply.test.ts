@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigMap } from '../../../../../api/config-map.ts';
 import { Deployment } from '../../../../../api/deployment.ts';
-import type { Kind } from '../../../../../api/kind.ts';
+import type { AnyObject, Kind } from '../../../../../api/kind.ts';
 import { Pod } from '../../../../../api/pod.ts';
+import { managedAfter } from '../../../../../controller/apiserver/patch/managed-fields.ts';
 import { applyServerSide } from '../../../../../controller/apiserver/patch/server-side-apply.ts';
 
 interface Applied {
@@ -13,12 +14,13 @@ interface Applied {
 }
 
 const apply = (
-  kind: Pick<Kind, 'group' | 'version' | 'schema'>,
+  kind: Kind,
   {
-    live,
     by = 'alice',
+    time = '2026-01-01T00:00:00Z',
     force = false,
-    ...request
+    live,
+    applied,
   }: {
     live?: unknown;
     applied: unknown;
@@ -27,13 +29,10 @@ const apply = (
     time?: string;
   },
 ) =>
-  applyServerSide(kind, {
-    live,
-    manager: by,
-    force,
-    time: '2026-01-01T00:00:00Z',
-    ...request,
-  }) as Applied;
+  applyServerSide(
+    { kind, manager: by, operation: 'Apply', subresource: '', time },
+    { live, applied, force },
+  ) as Applied;
 
 const specOf = ({ spec }: Applied) => spec;
 const pod = (spec: object) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web' }, spec });
@@ -179,6 +178,65 @@ describe('server-side apply', () => {
       { hostname: 'b', subdomain: 'a' },
       { hostname: 'b', subdomain: 'a' },
     ]);
+  });
+
+  it('takes what an object without entries has for that of nobody in particular', () => {
+    const live = { ...pod({ hostname: 'a', subdomain: 'b' }), status: { phase: 'Running' } };
+    const applied = pod({ hostname: 'c' });
+    expect(() => apply(Pod, { live, applied })).toThrow(
+      'Apply failed with 1 conflict: conflict with "before-first-apply" using v1: .spec.hostname',
+    );
+    expect(apply(Pod, { live, applied, force: true }).metadata.managedFields).toMatchObject([
+      { manager: 'alice', operation: 'Apply', fieldsV1: { 'f:spec': { 'f:hostname': {} } } },
+      {
+        ...{ manager: 'before-first-apply', operation: 'Update' },
+        fieldsV1: { 'f:spec': { 'f:subdomain': {} } },
+      },
+    ]);
+  });
+
+  it('names all conflicts by their managers', () => {
+    const first = apply(Pod, { applied: pod({ hostname: 'a', subdomain: 'a' }) });
+    const live = apply(Pod, { live: first, by: 'bob', applied: pod({ hostname: 'a' }) });
+    const applied = pod({ hostname: 'c', subdomain: 'c' });
+    expect(() => apply(Pod, { live, by: 'carol', applied })).toThrow(
+      'Apply failed with 3 conflicts: conflicts with "alice":\n- .spec.hostname\n- .spec.subdomain\nconflicts with "bob":\n- .spec.hostname',
+    );
+  });
+
+  it('leaves an entry of a list to who has changed a field in it, with its key', () => {
+    const container = { name: 'web', image: 'a', workingDir: '/' };
+    const first = apply(Pod, { applied: pod({ containers: [container] }) });
+    const changed = {
+      ...first,
+      spec: { containers: [{ ...container, image: 'b' }] },
+    };
+    const by = {
+      ...{ kind: Pod, manager: 'bob', subresource: '', time: '2026-01-02T00:00:00Z' },
+      operation: 'Update',
+    } as const;
+    const managedFields = managedAfter(by, {
+      live: first as Applied & AnyObject,
+      wanted: changed,
+      next: changed,
+    });
+    const live = { ...changed, metadata: { ...changed.metadata, managedFields } };
+    expect(specOf(apply(Pod, { live, applied: pod({ hostname: 'x' }) }))).toEqual({
+      containers: [{ name: 'web', image: 'b' }],
+      hostname: 'x',
+    });
+  });
+
+  it('does not mind entries that clients have written badly', () => {
+    const managedFields = [
+      { manager: 'x', operation: 'Apply', fieldsV1: { 'f:data': null } },
+      { manager: 'y', operation: 'Apply', fieldsV1: { 'f:data': { 'f:a': 5 } } },
+      { manager: 'z', operation: 'Update', fieldsV1: { 'f:data': { 'f:a': {}, 'k:{': {} } } },
+    ];
+    const live = { metadata: { managedFields }, data: { a: '1' } };
+    expect(apply(ConfigMap, { live, applied: { data: { a: '1' } } })).toMatchObject({
+      metadata: { managedFields: [{ manager: 'alice' }, { manager: 'z' }] },
+    });
   });
 
   it('knows that half a core is 500m', () => {
