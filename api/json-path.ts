@@ -25,10 +25,6 @@ export function parseJsonPath(text: string): JsonPath {
 export const parseFieldPath = (path: string): readonly string[] | undefined =>
   /^(\.[\w-]+)+$/.test(path) ? path.slice(1).split('.') : undefined;
 
-/** What is behind these names, if anything. */
-export const readField = (value: unknown, names: readonly string[]): unknown =>
-  names.reduce((inner, name) => (isObject(inner) ? own(inner, name) : undefined), value);
-
 /**
  * Of somebody else's path that is read often: "must …", or undefined. One that finds the same value several times could
  * take for ever.

@@ -5,7 +5,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { CliError } from './cli-error.ts';
 import { kindWhere } from './kind-lookup.ts';
 import { groundsFirst } from './manifest-check.ts';
-import { type Api, ifFound, isSameKind, type ObjectRef, objectPath } from './resources.ts';
+import { type Api, ifFound, type ObjectRef, objectPath } from './resources.ts';
 
 /**
  * Objects that are applied together (KEP-3659): each has a label with the set's id, and a parent, a Secret as kubectl
@@ -56,9 +56,7 @@ export function applySetId({ kind, name, namespace }: ObjectRef): string {
 /** With these objects, too. Pure. */
 export const withMembers = (set: ApplySet, refs: readonly ObjectRef[]): ApplySet => ({
   ...set,
-  kinds: [...set.kinds, ...refs.map(({ kind }) => kind)].filter(
-    (kind, index, all) => all.findIndex((one) => isSameKind(one, kind)) === index,
-  ),
+  kinds: [...new Set([...set.kinds, ...refs.map(({ kind }) => kind)])],
   namespaces: [...new Set([...set.namespaces, ...refs.map(({ namespace }) => namespace)])],
 });
 
@@ -70,7 +68,7 @@ export async function writeApplySet(api: Api, set: ApplySet): Promise<void> {
   const elsewhere = namespaces.filter((one) => one !== '' && one !== parent.namespace);
   const annotations = {
     [name('tooling')]: `orc/v${packageJson.version}`,
-    [name('contains-group-kinds')]: kinds.map(groupKind).sort().join(','),
+    [name('contains-group-kinds')]: [...new Set(kinds.map(groupKind))].sort().join(','),
     [name('additional-namespaces')]: elsewhere.sort().join(',') || undefined,
   };
   const { kind, namespace, name: parentName } = parent;

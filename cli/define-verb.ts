@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander';
-import { camelCase, type Flags, readFlags, type ValuesOf } from '../base/flags.ts';
+import { own } from '../api/normalize.ts';
+import { didYouMean } from '../base/closest.ts';
+import { camelCase, type Flags, readFlags, UsageError, type ValuesOf } from '../base/flags.ts';
 import type { Cli } from './cli.ts';
 
 /** What a verb takes, and what it does. */
@@ -18,6 +20,16 @@ export interface Declaration<F extends Flags = Flags> {
 
 /** Its flags' types are `run`'s. */
 export const defineVerb = <F extends Flags>(verb: Declaration<F>): Declaration => verb;
+
+/** What the first word of a verb asks for. Throws UsageError. */
+export function stepOf<S>(verb: string, steps: Readonly<Record<string, S>>, word: string): S {
+  const step = own(steps, word);
+  if (step !== undefined) return step;
+  const known = Object.keys(steps);
+  throw new UsageError(
+    `orc ${verb} has no "${word}"; ${didYouMean(word, known, known.join(', '))}`,
+  );
+}
 
 export function addFlags(command: Command, flags: Flags): Command {
   for (const [name, { look }] of Object.entries(flags)) {

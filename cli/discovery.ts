@@ -2,15 +2,9 @@ import { type Kind, kind, type Subresource } from '../api/kind.ts';
 import type { Api } from './resources.ts';
 
 /** KEP-3352: all groups in one document. */
-interface Discovery {
-  readonly items: readonly {
-    readonly metadata: { readonly name: string };
-    readonly versions: readonly {
-      readonly version: string;
-      readonly resources: readonly Resource[];
-    }[];
-  }[];
-}
+type Discovery = Readonly<{ items: readonly Group[] }>;
+type Group = Readonly<{ metadata: { name: string }; versions: readonly Version[] }>;
+type Version = Readonly<{ version: string; resources: readonly Resource[] }>;
 
 interface Resource extends Pick<Kind, 'shortNames' | 'categories' | 'verbs'> {
   readonly resource: string;

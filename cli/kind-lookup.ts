@@ -6,16 +6,13 @@ import type { Api, ObjectRef } from './resources.ts';
 
 /** "po", "pods", "Pod", "deployments.apps", "deployments.v1.apps". Throws UsageError. */
 export async function findKind(api: Api, word: string): Promise<Kind> {
-  const found = await kindNamed(api, word);
+  const found = await kindWhere(api, isNamed(word));
   if (found) return found;
   const nearest = closestTo(word, (await api.kinds()).flatMap(namesOf));
   throw new UsageError(
     `there is no kind "${word}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`} (orc api-resources lists them)`,
   );
 }
-
-export const kindNamed = (api: Api, word: string): Promise<Kind | undefined> =>
-  kindWhere(api, isNamed(word));
 
 export const isNamed = (word: string) => (kind: Kind) => namesOf(kind).includes(word.toLowerCase());
 

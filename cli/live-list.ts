@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import type { AnyObject } from '../api/kind.ts';
+import { hasReason } from '../api/status.ts';
 import { type ApiRequest, refusal } from './client.ts';
 import { type Api, collectionPath, type Selection, selectorsOf } from './resources.ts';
 
@@ -58,6 +59,8 @@ export async function* liveList<T extends AnyObject>(
       }
     }
   } catch (error) {
-    if (!signal?.aborted) throw error;
+    // A kind goes with its definition, and its objects with it.
+    if (hasReason(error, 'NotFound')) yield [];
+    else if (!signal?.aborted) throw error;
   }
 }

@@ -109,7 +109,7 @@ export async function nameObjects(api: Api, { objects, findings }: Manifest, nam
   const wrong = [...findings];
   const named = new Map<string, NamedObject>();
   for (const written of objects) {
-    const result = await nameObject(api, written, { namespace, defined });
+    const result = await nameObject({ api, namespace, defined }, written);
     if (!('ref' in result)) {
       wrong.push(result);
       continue;
@@ -134,17 +134,10 @@ function definedBy({ body }: ManifestObject): readonly Kind[] {
   return 'errors' in parsed ? [] : [kindOf(parsed.object as CustomResourceDefinition)];
 }
 
-interface Surroundings {
-  readonly namespace: string;
-  /** By the files themselves. */
-  readonly defined: readonly Kind[];
-}
+/** `defined`: by the files themselves. */
+type Place = Readonly<{ api: Api; namespace: string; defined: readonly Kind[] }>;
 
-async function nameObject(
-  api: Api,
-  written: ManifestObject,
-  { namespace, defined }: Surroundings,
-): Promise<NamedObject | Finding> {
+async function nameObject(place: Place, written: ManifestObject): Promise<NamedObject | Finding> {
   const { body } = written;
   const wrong = (path: string, what: string, subject = '') =>
     findingAt(written, { subject, path, message: `${path}: ${what}` });
@@ -152,21 +145,20 @@ async function nameObject(
   if (typeof apiVersion !== 'string') return wrong('apiVersion', 'is missing');
   if (typeof kindName !== 'string') return wrong('kind', 'is missing');
   const isIts = (one: Kind) => one.kind === kindName && apiVersionOf(one) === apiVersion;
-  const kind = defined.find(isIts) ?? (await kindWhere(api, isIts));
-  if (kind === undefined) return wrong(...unknownKind(await api.kinds(), apiVersion, kindName));
+  const kind = place.defined.find(isIts) ?? (await kindWhere(place.api, isIts));
+  if (kind === undefined)
+    return wrong(...unknownKind(await place.api.kinds(), apiVersion, kindName));
   const { name, namespace: own } = isObject(body.metadata) ? body.metadata : {};
   if (name === undefined || name === '') return wrong('metadata.name', 'is missing', kindName);
   if (typeof name !== 'string')
     return wrong('metadata.name', `must be a string, not ${JSON.stringify(name)}`, kindName);
-  const place = typeof own === 'string' && own !== '' ? own : namespace;
-  return { written, body, ref: { kind, name, namespace: kind.namespaced ? place : '' } };
+  const namespace = typeof own === 'string' && own !== '' ? own : place.namespace;
+  return { written, body, ref: { kind, name, namespace: kind.namespaced ? namespace : '' } };
 }
 
-function unknownKind(
-  kinds: readonly Kind[],
-  apiVersion: string,
-  kindName: string,
-): [path: string, what: string] {
+type Wrong = readonly [path: string, what: string];
+
+function unknownKind(kinds: readonly Kind[], apiVersion: string, kindName: string): Wrong {
   const sameName = kinds.find(({ kind }) => kind === kindName);
   if (sameName !== undefined) {
     const right = apiVersionOf(sameName);

@@ -30,9 +30,6 @@ export function collectionPath({ kind, namespace }: Pick<Selection, 'kind' | 'na
   return `${root}/${kind.version}${scope}/${kind.plural}`;
 }
 
-/** By its name; what is known of its fields may be more or less. */
-export const isSameKind = (a: Kind, b: Kind): boolean => a.kind === b.kind && a.group === b.group;
-
 export const objectPath = (ref: ObjectRef, subresource = ''): string =>
   `${collectionPath(ref)}/${encodeURIComponent(ref.name)}${subresource && `/${subresource}`}`;
 
@@ -85,7 +82,7 @@ export class Api {
   kinds(): Promise<readonly Kind[]> {
     return (this.#kinds ??= discoverKinds(this, '/apis').then((found) => [
       ...kinds,
-      ...found.filter((one) => !kinds.some((kind) => isSameKind(kind, one))),
+      ...found.filter((one) => !kinds.some((k) => k.kind === one.kind && k.group === one.group)),
     ]));
   }
 

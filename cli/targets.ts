@@ -47,30 +47,25 @@ export const selectionFlags = {
   all: on('all of the kind in the namespace'),
 };
 
-/** As {@link refsOf}; all of a kind must be asked for in so many words. Throws UsageError. */
+/** As {@link refsOf}; all of a kind must be asked for in so many words, if that is possible. Throws UsageError. */
 export async function refsMeant(
   cli: Cli,
   words: readonly string[],
-  { selector, all }: ValuesOf<typeof selectionFlags>,
+  flags?: ValuesOf<typeof selectionFlags>,
 ): Promise<readonly ObjectRef[]> {
   const targets = await parseTargets(cli.api, words);
+  const { selector, all = false } = flags ?? {};
   const selects = all || selector !== undefined;
   if (selects && targets.some(({ name }) => name !== undefined))
     throw new UsageError('give names, or -l LABELS, or --all: not several of them');
   const bare = targets.find(({ name }) => name === undefined);
   if (bare && !selects)
-    throw new UsageError(`say which ${bare.kind.plural}: names, -l LABELS or --all`);
+    throw new UsageError(
+      `say which ${bare.kind.plural}: ${flags ? 'names, -l LABELS or --all' : 'name them'}`,
+    );
   const refs = await refsTo(cli, targets, selector);
   if (refs.length === 0) cli.err('nothing is selected');
   return refs;
-}
-
-/** As {@link refsOf}, where only single objects make sense. Throws UsageError. */
-export async function refsNamed(cli: Cli, words: readonly string[]): Promise<readonly ObjectRef[]> {
-  const targets = await parseTargets(cli.api, words);
-  const bare = targets.find(({ name }) => name === undefined);
-  if (bare) throw new UsageError(`say which one: ${bare.kind.singular}/NAME`);
-  return refsTo(cli, targets);
 }
 
 /** "web-1" is a pod, "deploy/web" something that has pods. Throws UsageError. */

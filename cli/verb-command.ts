@@ -14,7 +14,11 @@ export async function verbCommand(name: VerbName): Promise<Command> {
   for (const [word, meaning] of Object.entries(words)) command.argument(word, meaning);
   if (usage !== undefined) command.usage(usage);
   command.addHelpText('after', notes);
-  return addFlags(addFlags(command, globalFlags), flags);
+  addFlags(command, globalFlags);
+  // A help fits on a screen: what few need is told where they look for it.
+  for (const option of command.options)
+    option.hideHelp(option.flags.startsWith('--as') && name !== 'auth');
+  return addFlags(command, flags);
 }
 
 const globalsWithValue = ['-n', ...Object.keys(globalFlags).map((name) => `--${name}`)];

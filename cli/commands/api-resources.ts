@@ -12,11 +12,9 @@ export const defineApiResources = defineVerb({
     'no-headers': on('rows only'),
   },
   async run(cli, _, { output, apiGroup, namespaced, noHeaders }) {
-    const [core, others] = await Promise.all([
-      discoverKinds(cli.api, '/api'),
-      discoverKinds(cli.api, '/apis'),
-    ]);
-    const found = [...core, ...others]
+    const asked = (['/api', '/apis'] as const).map((path) => discoverKinds(cli.api, path));
+    const found = (await Promise.all(asked))
+      .flat()
       .filter(
         (one) =>
           [undefined, one.group].includes(apiGroup) &&
@@ -27,15 +25,16 @@ export const defineApiResources = defineVerb({
       for (const { plural, group } of found) cli.out(group ? `${plural}.${group}` : plural);
       return;
     }
-    const isWide = output === 'wide';
-    const headers = ['NAME', 'SHORTNAMES', 'APIVERSION', 'NAMESPACED', 'KIND'];
-    const rows = found.map((one) => [
-      ...[one.plural, one.shortNames.join(','), apiVersionOf(one), `${one.namespaced}`, one.kind],
-      ...(isWide ? [one.verbs.join(','), one.categories.join(',')] : []),
-    ]);
-    const wideHeaders = isWide ? ['VERBS', 'CATEGORIES'] : [];
-    printTable(cli, { headers: [...headers, ...wideHeaders], rows }, !noHeaders);
+    const columns = output === 'wide' ? headers.length : 5;
+    const rows = found.map((one) => {
+      const { plural, shortNames, namespaced, kind, verbs, categories } = one;
+      const names = [plural, shortNames.join(','), apiVersionOf(one), `${namespaced}`, kind];
+      return [...names, verbs.join(','), categories.join(',')].slice(0, columns);
+    });
+    printTable(cli, { headers: headers.slice(0, columns), rows }, !noHeaders);
   },
 });
+
+const headers = ['NAME', 'SHORTNAMES', 'APIVERSION', 'NAMESPACED', 'KIND', 'VERBS', 'CATEGORIES'];
 
 const byGroup = ({ group, plural }: Kind) => `${group} ${plural}`;

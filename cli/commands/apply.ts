@@ -1,21 +1,21 @@
 import { conditionOf } from '../../api/condition.ts';
-import { CustomResourceDefinition, isEstablished } from '../../api/custom-resource-definition.ts';
+import { CustomResourceDefinition } from '../../api/custom-resource-definition.ts';
 import { Deployment } from '../../api/deployment.ts';
 import { on } from '../../base/flags.ts';
-import { emptied, type Member, withMembers, writeApplySet } from '../apply-set.ts';
+import { emptied, withMembers, writeApplySet } from '../apply-set.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { openWait } from '../io.ts';
 import { titleOf } from '../kind-lookup.ts';
-import { liveList } from '../live-list.ts';
 import { type CheckedObject, changeOf } from '../manifest-check.ts';
 import { isUnchanged } from '../object-changes.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import { justThis, type ObjectRef } from '../resources.ts';
-import { checkFiles, manifestFlags } from './check-files.ts';
+import type { ObjectRef } from '../resources.ts';
+import { manifestFlags } from './check-files.ts';
 import { followRollouts } from './follow-rollout.ts';
-import { confirmPrune, openApplySet, pruneAll, prunedBy, pruneFlags } from './prune.ts';
+import { checkWithPrune, confirmPrune, pruneAll, pruneFlags } from './prune.ts';
+import { comesTrue, parseWanted } from './wait.ts';
 
 export const defineApply = defineVerb({
   words: { '[words...]': '' },
@@ -30,16 +30,15 @@ export const defineApply = defineVerb({
   },
   usage: '-f FILE [flags]',
   async run(cli, words, flags) {
-    const opened = await openApplySet(cli, flags);
-    const checked = await checkFiles(cli, words, { ...flags, labels: opened?.labels });
-    const pruned = opened ? await prunedBy(cli, opened.set, checked) : [];
-    if (flags.dryRun) return showDryRun(cli, checked, pruned);
+    const found = await checkWithPrune(cli, words, flags);
+    if (flags.dryRun) return showDryRun(cli, found);
+    const { set, checked, pruned } = found;
     if (pruned.length > 0 && !flags.yes) await confirmPrune(cli, pruned);
     const refs = checked.map(({ ref }) => ref);
-    if (opened) await writeApplySet(cli.api, withMembers(opened.set, refs));
+    if (set) await writeApplySet(cli.api, withMembers(set, refs));
     const results = await applyAll(cli, checked, flags.forceConflicts);
     await pruneAll(cli, pruned);
-    if (opened) await writeApplySet(cli.api, withMembers(emptied(opened.set), refs));
+    if (set) await writeApplySet(cli.api, withMembers(emptied(set), refs));
     const isOnTerminal = cli.io.stdout.isTTY ?? false;
     const wait = flags.wait || (isOnTerminal && !flags.noWait);
     const rollouts = results
@@ -53,24 +52,21 @@ export const defineApply = defineVerb({
 type Outcome = 'created' | 'configured' | 'unchanged';
 
 async function applyAll(cli: Cli, checked: readonly CheckedObject[], force: boolean) {
-  const { api, out } = cli;
   const results: { readonly ref: ObjectRef; readonly outcome: Outcome }[] = [];
   for (const { ref, body, dryRun } of checked) {
-    const { code, body: applied } = await api.apply(ref, { body, force });
+    const { code, body: applied } = await cli.api.apply(ref, { body, force });
     const same = applied.metadata.resourceVersion === dryRun?.body.metadata.resourceVersion;
     const outcome = code === 201 ? 'created' : same ? 'unchanged' : 'configured';
-    out(`${titleOf(ref)} ${outcome}`);
+    cli.out(`${titleOf(ref)} ${outcome}`);
     if (ref.kind === CustomResourceDefinition) await untilEstablished(cli, ref);
     results.push({ ref, outcome });
   }
   return results;
 }
 
-async function showDryRun(
-  cli: Cli,
-  checked: readonly CheckedObject[],
-  pruned: readonly Member[],
-): Promise<void> {
+type Found = Awaited<ReturnType<typeof checkWithPrune>>;
+
+async function showDryRun(cli: Cli, { checked, pruned }: Found): Promise<void> {
   for (const one of checked) cli.out(`${titleOf(one.ref)} ${await wouldBe(cli, one)} (dry run)`);
   for (const { ref } of pruned) cli.out(`${titleOf(ref)} pruned (dry run)`);
 }
@@ -85,12 +81,10 @@ async function wouldBe({ api }: Cli, one: CheckedObject): Promise<Outcome> {
 const establishedWithinMs = 5_000;
 
 /** The next object may be of the kind that it makes. */
-async function untilEstablished({ api, io }: Cli, ref: ObjectRef): Promise<void> {
-  using wait = openWait(io, establishedWithinMs);
-  let why = '';
-  for await (const [found] of liveList<CustomResourceDefinition>(api, justThis(ref), wait.signal)) {
-    if (found && isEstablished(found)) return;
-    why = (found && conditionOf(found, 'NamesAccepted')?.message) ?? why;
-  }
-  throw new CliError([`${titleOf(ref)} is not established`, why].filter(Boolean).join(': '));
+async function untilEstablished(cli: Cli, ref: ObjectRef): Promise<void> {
+  using wait = openWait(cli.io, establishedWithinMs);
+  if (await comesTrue(cli, ref, { ...parseWanted('condition=Established'), ...wait })) return;
+  const definition = await cli.api.get<CustomResourceDefinition>(ref);
+  const { message = 'nothing says why' } = conditionOf(definition, 'NamesAccepted') ?? {};
+  throw new CliError(`${titleOf(ref)} is not established: ${message}`);
 }

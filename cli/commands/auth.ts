@@ -1,9 +1,14 @@
+import { SelfSubjectAccessReview, SelfSubjectRulesReview } from '../../api/access-reviews.ts';
+import { SelfSubjectReview } from '../../api/authentication.ts';
+import { apiVersionOf, type Kind, type KubeObject } from '../../api/kind.ts';
+import type { Fields } from '../../api/schema.ts';
 import { on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
-import { kindNamed } from '../kind-lookup.ts';
+import { isNamed, kindWhere } from '../kind-lookup.ts';
 import { formatWhole } from '../print/output.ts';
 import { printTable } from '../print/table.ts';
+import { collectionPath } from '../resources.ts';
 
 const authFlags = {
   list: on('can-i: all that is allowed in the namespace'),
@@ -33,43 +38,15 @@ export const defineAuth = defineVerb({
 
 type AuthFlags = ValuesOf<typeof authFlags>;
 
-/** What one asks Kubernetes about oneself, and the type of the answer's status. */
-interface Answers {
-  readonly 'authorization SelfSubjectAccessReview': { allowed: boolean; reason?: string };
-  readonly 'authorization SelfSubjectRulesReview': {
-    readonly resourceRules: readonly Rule[];
-    readonly nonResourceRules: readonly Rule[];
-    readonly incomplete: boolean;
-    readonly evaluationError?: string;
-  };
-  readonly 'authentication SelfSubjectReview': {
-    readonly userInfo: {
-      readonly username: string;
-      readonly uid?: string;
-      readonly groups?: readonly string[];
-      readonly extra?: Readonly<Record<string, readonly string[]>>;
-    };
-  };
-}
-
-type RulePart = 'verbs' | 'apiGroups' | 'resources' | 'resourceNames' | 'nonResourceURLs';
-type Rule = Readonly<Partial<Record<RulePart, readonly string[]>>>;
-
-interface Question<A extends keyof Answers> {
-  readonly about: A;
-  readonly spec?: unknown;
-  readonly output: AuthFlags['output'];
-}
+type Question = Readonly<{ spec?: unknown; output: AuthFlags['output'] }>;
 
 /** An object that comes back answered; printed at once where -o wants that. */
-async function review<A extends keyof Answers>(cli: Cli, { about, spec, output }: Question<A>) {
-  const [group = '', kind = ''] = about.split(' ');
-  const apiVersion = `${group}.k8s.io/v1`;
-  const path = `/apis/${apiVersion}/${kind.toLowerCase()}s`;
-  const request = { method: 'POST', path, body: { apiVersion, kind, metadata: {}, spec } } as const;
-  const { body } = await cli.api.send<{ status: Answers[A] }>(request);
+async function review<F extends Fields>(cli: Cli, kind: Kind<F>, { spec, output }: Question) {
+  const path = collectionPath({ kind, namespace: '' });
+  const asked = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata: {}, spec };
+  const { body } = await cli.api.send<KubeObject<F>>({ method: 'POST', path, body: asked });
   if (output) cli.io.stdout.write(await formatWhole(body, output));
-  return body.status;
+  return body;
 }
 
 async function canI(cli: Cli, [verb, ...what]: readonly string[], flags: AuthFlags) {
@@ -77,8 +54,8 @@ async function canI(cli: Cli, [verb, ...what]: readonly string[], flags: AuthFla
     ? { nonResourceAttributes: { verb, path: what[0] } }
     : { resourceAttributes: { verb, ...(await resourceOf(cli, what, flags)) } };
   const { output, quiet } = flags;
-  const about = 'authorization SelfSubjectAccessReview';
-  const { allowed, reason } = await review(cli, { about, spec, output });
+  const { status } = await review(cli, SelfSubjectAccessReview, { spec, output });
+  const { allowed, reason } = status;
   if (!output && !quiet) cli.out(allowed ? 'yes' : ['no', reason].filter(Boolean).join(' - '));
   return allowed ? 0 : 1;
 }
@@ -88,7 +65,7 @@ async function resourceOf(cli: Cli, what: readonly string[], flags: AuthFlags) {
   const { subresource, allNamespaces } = flags;
   const [word = '', name] = what.flatMap((one) => one.split('/'));
   const [plural = '', ...group] = word.split('.');
-  const known = await kindNamed(cli.api, word);
+  const known = await kindWhere(cli.api, isNamed(word));
   if (known === undefined && word !== '*') cli.err(`orc: there is no kind "${word}"`);
   const kind = known ?? { plural, group: group.join('.'), namespaced: true };
   const namespace = kind.namespaced && !allNamespaces ? await cli.namespace() : '';
@@ -97,24 +74,23 @@ async function resourceOf(cli: Cli, what: readonly string[], flags: AuthFlags) {
 
 async function listRules(cli: Cli, { output }: AuthFlags): Promise<void> {
   const spec = { namespace: await cli.namespace() };
-  const about = 'authorization SelfSubjectRulesReview';
-  const rules = await review(cli, { about, spec, output });
+  const { status } = await review(cli, SelfSubjectRulesReview, { spec, output });
   if (output) return;
-  const rows = [...rules.resourceRules, ...rules.nonResourceRules].flatMap((rule) => {
-    const { verbs = [], apiGroups = [], resources = [], resourceNames = [] } = rule;
+  const { resourceRules = [], nonResourceRules = [], incomplete, evaluationError } = status;
+  const rows = [...resourceRules, ...nonResourceRules].flatMap((rule) => {
+    const { verbs, apiGroups = [], resources = [], resourceNames = [] } = rule;
     const inGroup = (one: string) => apiGroups.map((group) => (group ? `${one}.${group}` : one));
     const what = [...resources.flatMap(inGroup), ...(rule.nonResourceURLs ?? [])];
     return what.map((one) => [one, resourceNames.join(','), verbs.join(',')]);
   });
   printTable(cli, { headers: ['WHAT', 'NAMED', 'VERBS'], rows });
-  const { incomplete, evaluationError = 'not all rules are known' } = rules;
-  if (incomplete) cli.err(`orc: there may be more: ${evaluationError}`);
+  if (incomplete) cli.err(`orc: there may be more: ${evaluationError ?? 'not all is known'}`);
 }
 
 async function whoAmI(cli: Cli, { output }: AuthFlags): Promise<void> {
-  const { userInfo } = await review(cli, { about: 'authentication SelfSubjectReview', output });
+  const { status } = await review(cli, SelfSubjectReview, { output });
   if (output) return;
-  const { username, uid = '', groups = [], extra = {} } = userInfo;
+  const { username = '', uid = '', groups = [], extra = {} } = status.userInfo ?? {};
   const rows = [
     ['Username', username],
     ['UID', uid],

@@ -29,12 +29,12 @@ export async function checkFiles(
   const manifest = await readManifests(filename, { recursive, io: cli.io });
   const options = { namespace: await cli.namespace(), force, labels };
   const { checked, findings } = await checkManifest(cli.api, manifest, options);
-  if (findings.length > 0) throw refused(cli, findings);
+  if (findings.length > 0) throw refused(cli, findings, 'nothing was applied');
   return groundsFirst(checked);
 }
 
-export function refused(cli: Cli, findings: readonly Finding[]): AlreadyTold {
+export function refused(cli: Cli, findings: readonly Finding[], outcome: string): AlreadyTold {
   for (const finding of findings) cli.err(formatFinding(finding));
-  cli.err('nothing was applied');
+  cli.err(outcome);
   return new AlreadyTold(1);
 }

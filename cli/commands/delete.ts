@@ -1,14 +1,13 @@
 import { list, on, oneOf, text, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
-import { AlreadyTold } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { titleOf } from '../kind-lookup.ts';
-import { formatFinding } from '../manifest.ts';
 import { groundsFirst, nameObjects } from '../manifest-check.ts';
 import { readManifests } from '../manifest-files.ts';
 import { timeoutFlag } from '../print/duration.ts';
 import { ifFound, type ObjectRef, objectPath } from '../resources.ts';
 import { refsMeant, selectionFlags } from '../targets.ts';
+import { refused } from './check-files.ts';
 import { type Deleted, untilGone } from './until-gone.ts';
 
 const policies = { background: 'Background', foreground: 'Foreground', orphan: 'Orphan' };
@@ -65,13 +64,10 @@ async function refsInFiles(cli: Cli, flags: DeleteFlags): Promise<readonly Objec
   const { filename, recursive } = flags;
   const manifest = await readManifests(filename, { recursive, io: cli.io });
   const { named, findings } = await nameObjects(cli.api, manifest, await cli.namespace());
-  for (const finding of findings) cli.err(formatFinding(finding));
-  if (findings.length === 0)
-    return groundsFirst(named)
-      .map(({ ref }) => ref)
-      .reverse();
-  cli.err('nothing was deleted');
-  throw new AlreadyTold(1);
+  if (findings.length > 0) throw refused(cli, findings, 'nothing was deleted');
+  return groundsFirst(named)
+    .map(({ ref }) => ref)
+    .reverse();
 }
 
 type Uid = { readonly uid?: string };

@@ -1,7 +1,8 @@
 import { Deployment } from '../../api/deployment.ts';
 import { EndpointSlice } from '../../api/endpoint-slice.ts';
 import { Event } from '../../api/event.ts';
-import type { AnyObject, Kind } from '../../api/kind.ts';
+import type { AnyObject } from '../../api/kind.ts';
+import { kinds } from '../../api/kinds.ts';
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
 import { Secret } from '../../api/secret.ts';
@@ -46,7 +47,9 @@ async function describe({ api, io }: Cli, ref: ObjectRef): Promise<Description> 
   const fieldSelector = `involvedObject.uid=${uid}`;
   const events = await api.list<Event>({ kind: Event, namespace, fieldSelector });
   const now = io.clock.now();
-  const { facts, sections } = await (describers.get(ref.kind) ?? describeAny)(object, now, api);
+  // Others' kinds may have the same names.
+  const own = kinds.includes(ref.kind) ? describers[ref.kind.kind] : undefined;
+  const { facts, sections } = await (own ?? describeAny)(object, now, api);
   return {
     facts: [...facts, ...commonFacts(object, now)],
     sections: [...sections, eventSection(sortEvents(events.items), now)],
@@ -56,43 +59,30 @@ async function describe({ api, io }: Cli, ref: ObjectRef): Promise<Description> 
 type Describe = (object: AnyObject, now: number, api: Api) => Description | Promise<Description>;
 
 /** Each knows what else it has to ask for. */
-const describers: ReadonlyMap<Kind, Describe> = new Map<Kind, Describe>([
-  [Pod, (object, now) => describePod(object as Pod, now)],
-  [
-    Node,
-    async (object, now, api) => {
-      const { items } = await api.list<Pod>(onNode(object.metadata.name));
-      return describeNode(object as Node, items, now);
-    },
-  ],
-  [
-    Deployment,
-    async (object, now, api) => {
-      const deployment = object as Deployment;
-      const { namespace = '' } = deployment.metadata;
-      const labelSelector = formatLabelSelector(deployment.spec.selector);
-      const [sets, pods] = await Promise.all([
-        replicaSetsOf(api, deployment),
-        api.list<Pod>({ kind: Pod, namespace, labelSelector }),
-      ]);
-      return describeDeployment(deployment, { sets, pods: pods.items }, now);
-    },
-  ],
-  [
-    Service,
-    async (object, _, api) => {
-      const { name, namespace = '' } = object.metadata;
-      const labelSelector = `kubernetes.io/service-name=${name}`;
-      const slices = await api.list<EndpointSlice>({
-        kind: EndpointSlice,
-        namespace,
-        labelSelector,
-      });
-      return describeService(object as Service, slices.items);
-    },
-  ],
-  [Secret, (object) => describeAny(withoutValues(object as Secret))],
-]);
+const describers: Readonly<Record<string, Describe>> = {
+  [Pod.kind]: (object, now) => describePod(object as Pod, now),
+  [Node.kind]: async (object, now, api) => {
+    const { items } = await api.list<Pod>(onNode(object.metadata.name));
+    return describeNode(object as Node, items, now);
+  },
+  [Deployment.kind]: async (object, now, api) => {
+    const deployment = object as Deployment;
+    const { namespace = '' } = deployment.metadata;
+    const labelSelector = formatLabelSelector(deployment.spec.selector);
+    const [sets, pods] = await Promise.all([
+      replicaSetsOf(api, deployment),
+      api.list<Pod>({ kind: Pod, namespace, labelSelector }),
+    ]);
+    return describeDeployment(deployment, { sets, pods: pods.items }, now);
+  },
+  [Service.kind]: async (object, _, api) => {
+    const { name, namespace = '' } = object.metadata;
+    const labelSelector = `kubernetes.io/service-name=${name}`;
+    const slices = await api.list<EndpointSlice>({ kind: EndpointSlice, namespace, labelSelector });
+    return describeService(object as Service, slices.items);
+  },
+  [Secret.kind]: (object) => describeAny(withoutValues(object as Secret)),
+};
 
 /** A Secret is described by its sizes. */
 function withoutValues(secret: Secret): AnyObject {

@@ -35,7 +35,7 @@ async function diffOf({ api }: Cli, one: CheckedObject) {
   const change = await changeOf(api, one);
   const after = comparable(change.after);
   const before = change.before && comparable(change.before);
-  const mask = ref.kind === Secret ? withoutSecrets : (object: object) => object;
+  const mask = ref.kind === Secret ? withoutSecrets : (object: Fields) => object;
   const texts = [
     before ? formatYaml(mask(before, after, '(before)')) : '',
     formatYaml(mask(after, before, '(after)')),
@@ -49,15 +49,12 @@ async function diffOf({ api }: Cli, one: CheckedObject) {
   return patch.trimEnd().split('\n');
 }
 
+type Fields = Readonly<Record<string, unknown>>;
+
 /** What a Secret holds is told only to be another one, as kubectl does. */
-function withoutSecrets(secret: object, other: object | undefined, mark: string): object {
-  const {
-    data,
-    stringData: _,
-    metadata,
-    ...rest
-  }: Readonly<Record<string, unknown>> = { ...secret };
-  const others = other && 'data' in other && isObject(other.data) ? other.data : {};
+function withoutSecrets(secret: Fields, other: Fields | undefined, mark: string): Fields {
+  const { data, stringData: _, metadata, ...rest } = secret;
+  const others = isObject(other?.data) ? other.data : {};
   const masked = Object.entries(isObject(data) ? data : {}).map(([key, value]) => {
     const theirs = own(others, key);
     return [key, theirs === undefined || theirs === value ? '***' : `*** ${mark}`];

@@ -79,14 +79,13 @@ async function podsOn({ api }: Cli, names: readonly string[]): Promise<readonly 
 function lossesOf(pod: Pod, { force, deleteEmptydirData }: DrainFlags): readonly string[] {
   if (isPodFinished(pod)) return [];
   const { namespace, name, ownerReferences = [] } = pod.metadata;
-  const title = `pod ${namespace}/${name}`;
   const isKept = (pod.spec.volumes ?? []).some(({ emptyDir }) => emptyDir !== undefined);
-  return [
-    ...(force || ownerReferences.some(({ controller }) => controller)
-      ? []
-      : [`${title}: nothing makes it anew (--force takes it all the same)`]),
-    ...(deleteEmptydirData || !isKept
-      ? []
-      : [`${title}: what is in its emptyDir gets lost (--delete-emptydir-data allows it)`]),
+  const isMadeAnew = ownerReferences.some(({ controller }) => controller);
+  const losses = [
+    !force && !isMadeAnew && 'nothing makes it anew (--force takes it all the same)',
+    !deleteEmptydirData &&
+      isKept &&
+      'what is in its emptyDir gets lost (--delete-emptydir-data allows it)',
   ];
+  return losses.filter((loss) => loss !== false).map((loss) => `pod ${namespace}/${name}: ${loss}`);
 }

@@ -15,13 +15,13 @@ import { findingsOf } from '../manifest-check.ts';
 import { comparable } from '../object-changes.ts';
 import { formatYaml } from '../print/object.ts';
 import type { ObjectRef } from '../resources.ts';
-import { refsNamed } from '../targets.ts';
+import { refsMeant } from '../targets.ts';
 
 export const defineEdit = defineVerb({
   words: { '<what...>': 'deploy/web · deploy web api, one after the other' },
   notes: '\nThe editor is the one that KUBE_EDITOR or EDITOR names, or vi.',
   async run(cli, words) {
-    for (const ref of await refsNamed(cli, words)) await edit(cli, ref);
+    for (const ref of await refsMeant(cli, words)) await edit(cli, ref);
   },
 });
 
@@ -85,12 +85,7 @@ function headOf(ref: ObjectRef, findings: readonly Finding[]): string {
   return [intro, ...(wrong.length > 0 ? ['# It was not changed:\n'] : []), ...wrong].join('');
 }
 
-interface Edited {
-  readonly ref: ObjectRef;
-  readonly original: unknown;
-  readonly file: string;
-  readonly edited: string;
-}
+type Edited = Readonly<{ ref: ObjectRef; original: unknown; file: string; edited: string }>;
 
 /** As a JSON patch that tests what it changes: nobody else's change gets lost. Gives the outcome, or what is wrong. */
 async function tryChange({ api }: Cli, { ref, original, file, edited }: Edited) {

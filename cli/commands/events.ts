@@ -6,7 +6,7 @@ import { defineVerb } from '../define-verb.ts';
 import { watchObjects } from '../live-list.ts';
 import { eventMessage, eventTime, sortEvents } from '../object-events.ts';
 import { printRows, printTable, type TextTable } from '../print/table.ts';
-import { refsNamed } from '../targets.ts';
+import { refsMeant } from '../targets.ts';
 
 export const defineEvents = defineVerb({
   flags: {
@@ -35,7 +35,7 @@ export const defineEvents = defineVerb({
 
 async function fieldsOf(cli: Cli, word: string | undefined) {
   if (word === undefined) return undefined;
-  const [ref] = await refsNamed(cli, [word]);
+  const [ref] = await refsMeant(cli, [word]);
   return `involvedObject.kind=${ref?.kind.kind},involvedObject.name=${ref?.name}`;
 }
 

@@ -1,3 +1,4 @@
+import type { JsonSchema } from '../../api/json-schema.ts';
 import { apiVersionOf, type Kind } from '../../api/kind.ts';
 import { didYouMean } from '../../base/closest.ts';
 import { on, UsageError } from '../../base/flags.ts';
@@ -29,23 +30,11 @@ export const defineExplain = defineVerb({
   },
 });
 
-/** OpenAPI v3's, as far as it is told. */
-interface JsonSchema {
-  readonly type?: string;
-  readonly description?: string;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly required?: readonly string[];
-  readonly items?: JsonSchema;
-  readonly additionalProperties?: JsonSchema;
-  readonly enum?: readonly unknown[];
-  readonly default?: unknown;
-  readonly 'x-kubernetes-group-version-kind'?: readonly Pick<Kind, 'group' | 'version' | 'kind'>[];
-}
-
 /** What the server says of a kind. */
 async function schemaOf({ api }: Cli, kind: Kind): Promise<JsonSchema> {
   const path = `/openapi/v3/${kind.group === '' ? 'api' : 'apis'}/${apiVersionOf(kind)}`;
-  type Document = { components: { schemas: Readonly<Record<string, JsonSchema>> } };
+  type Told = JsonSchema & { 'x-kubernetes-group-version-kind'?: readonly Pick<Kind, 'kind'>[] };
+  type Document = { components: { schemas: Readonly<Record<string, Told>> } };
   const { body } = await api.send<Document>({ path });
   const found = Object.values(body.components.schemas).find((schema) =>
     schema['x-kubernetes-group-version-kind']?.some((one) => one.kind === kind.kind),
@@ -65,12 +54,13 @@ function fieldOf(schema: JsonSchema, name: string): JsonSchema {
 /** Of a list or a map, what is in it. */
 function within(schema: JsonSchema): JsonSchema {
   const inner = schema.items ?? schema.additionalProperties;
-  return inner === undefined ? schema : within(inner);
+  return typeof inner === 'object' ? within(inner) : schema;
 }
 
 function typeName({ type, items, additionalProperties }: JsonSchema): string {
   if (items) return `[]${typeName(items)}`;
-  if (additionalProperties) return `map[string]${typeName(additionalProperties)}`;
+  if (typeof additionalProperties === 'object')
+    return `map[string]${typeName(additionalProperties)}`;
   return type === undefined || type === 'object' ? 'Object' : type;
 }
 

@@ -5,11 +5,10 @@ import type { Readable } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import { formatSince } from '../../api/format-age.ts';
 import { type ImageDetails, type NodeImage, shortDigest } from '../../api/node-images.ts';
-import { didYouMean } from '../../base/closest.ts';
 import { about } from '../../base/error-chain.ts';
 import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
-import { defineVerb } from '../define-verb.ts';
+import { defineVerb, stepOf } from '../define-verb.ts';
 import { askAgent } from '../image-client.ts';
 import { printTable } from '../print/table.ts';
 import { formatBytes, openTransfers, printable } from '../print/transfers.ts';
@@ -37,12 +36,7 @@ export const defineImage = defineVerb({
   },
   flags: imageFlags,
   async run(cli, [verb = '', ...words], flags) {
-    const step = Object.hasOwn(steps, verb) ? steps[verb] : undefined;
-    if (step === undefined) {
-      const known = Object.keys(steps);
-      const hint = didYouMean(verb, known, known.join(', '));
-      throw new UsageError(`orc image has no "${verb}"; ${hint}`);
-    }
+    const step = stepOf('image', steps, verb);
     checkUse(step, { verb, words, flags });
     await step.run({ cli, verb, words, flags });
   },

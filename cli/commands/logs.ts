@@ -56,11 +56,9 @@ type Meant = { readonly pod: Pod } | { readonly selection: Selection; readonly n
 async function podsMeant(cli: Cli, word: string | undefined, labelSelector: string | undefined) {
   if (word !== undefined && labelSelector !== undefined)
     throw new UsageError('give a pod or -l, not both');
+  const namespace = await cli.namespace();
   if (labelSelector !== undefined)
-    return {
-      selection: { kind: Pod, namespace: await cli.namespace(), labelSelector },
-      named: labelSelector,
-    };
+    return { selection: { kind: Pod, namespace, labelSelector }, named: labelSelector };
   if (word === undefined) throw new UsageError('say of what: a pod, deploy/NAME, or -l LABELS');
   const ref = await refWithPods(cli, word);
   if (ref.kind === Pod) return { pod: await cli.api.get<Pod>(ref) };

@@ -8,7 +8,7 @@ import { readYaml } from '../../base/yaml-text.ts';
 import { defineVerb } from '../define-verb.ts';
 import { formatFinding } from '../manifest.ts';
 import { outputFlag } from '../print/output.ts';
-import { refsNamed } from '../targets.ts';
+import { refsMeant } from '../targets.ts';
 import { openChanges } from './change-objects.ts';
 
 export const definePatch = defineVerb({
@@ -30,7 +30,7 @@ export const definePatch = defineVerb({
     if ((type === 'json') !== Array.isArray(body))
       throw new UsageError('with --type json, and only then, the patch is a list of operations');
     const change = await openChanges(cli, { ...flags, done: 'patched' });
-    for (const ref of await refsNamed(cli, words)) {
+    for (const ref of await refsMeant(cli, words)) {
       const live = await cli.api.get(ref, subresource);
       // Of a defined kind's lists nobody knows how to merge them.
       const as = type ?? (kinds.includes(ref.kind) ? 'strategic' : 'merge');

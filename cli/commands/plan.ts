@@ -6,17 +6,15 @@ import { formatFinding } from '../manifest.ts';
 import { type CheckedObject, changeOf } from '../manifest-check.ts';
 import { type FieldChange, planChanges } from '../object-changes.ts';
 import { paintOn } from '../print/colour.ts';
-import { checkFiles, manifestFlags } from './check-files.ts';
-import { openApplySet, prunedBy, pruneFlags } from './prune.ts';
+import { manifestFlags } from './check-files.ts';
+import { checkWithPrune, pruneFlags } from './prune.ts';
 
 export const definePlan = defineVerb({
   words: { '[words...]': '' },
   flags: { ...manifestFlags, ...pruneFlags },
   usage: '-f FILE [flags]',
   async run(cli, words, flags) {
-    const opened = await openApplySet(cli, flags);
-    const checked = await checkFiles(cli, words, { ...flags, labels: opened?.labels });
-    const pruned = opened ? await prunedBy(cli, opened.set, checked) : [];
+    const { checked, pruned } = await checkWithPrune(cli, words, flags);
     const paint = paintOn(cli.io.stdout, cli.io);
     const counts = { created: 0, changed: 0, unchanged: 0, pruned: pruned.length };
     for (const one of checked) {

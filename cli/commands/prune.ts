@@ -6,31 +6,30 @@ import { ask } from '../confirm.ts';
 import { titleOf } from '../kind-lookup.ts';
 import { type CheckedObject, changeOf } from '../manifest-check.ts';
 import { ifFound, objectPath } from '../resources.ts';
-import { refused } from './check-files.ts';
+import { checkFiles, type manifestFlags, refused } from './check-files.ts';
 
 export const pruneFlags = {
   prune: on('delete what the apply set holds and the files no longer describe'),
   applyset: text('name', 'of the apply set, for --prune: it remembers what it holds'),
 };
 
-/** undefined: nothing is to be pruned. */
-export async function openApplySet(
-  cli: Cli,
-  { prune, applyset: name }: ValuesOf<typeof pruneFlags>,
-) {
+/** What the files describe, and what of an apply set they no longer do. Throws as {@link checkFiles}. */
+export async function checkWithPrune(cli: Cli, words: readonly string[], flags: Wanted) {
+  const { prune, applyset: name } = flags;
   if (prune !== (name !== undefined))
     throw new UsageError('--prune and --applyset NAME go together: only a set knows what it holds');
-  if (name === undefined) return undefined;
+  if (name === undefined)
+    return { set: undefined, checked: await checkFiles(cli, words, flags), pruned: [] };
   const set = await applySet.readApplySet(cli.api, { namespace: await cli.namespace(), name });
-  return { set, labels: { [applySet.membershipLabel]: set.id } };
+  const labels = { [applySet.membershipLabel]: set.id };
+  const checked = await checkFiles(cli, words, { ...flags, labels });
+  return { set, checked, pruned: await prunedBy(cli, set, checked) };
 }
 
+type Wanted = ValuesOf<typeof manifestFlags & typeof pruneFlags>;
+
 /** What would go. Throws AlreadyTold when an object belongs to another set. */
-export async function prunedBy(
-  cli: Cli,
-  set: applySet.ApplySet,
-  checked: readonly CheckedObject[],
-) {
+async function prunedBy(cli: Cli, set: applySet.ApplySet, checked: readonly CheckedObject[]) {
   const claims = checked.map(async (one) => {
     const { ref, written } = one;
     const { before } = await changeOf(cli.api, one);
@@ -41,12 +40,10 @@ export async function prunedBy(
     return [{ file: written.file, position, subject: titleOf(ref), message }];
   });
   const findings = (await Promise.all(claims)).flat();
-  if (findings.length > 0) throw refused(cli, findings);
+  if (findings.length > 0) throw refused(cli, findings, 'nothing was applied');
   const members = await applySet.membersOf(cli.api, set);
-  return applySet.planPrune(
-    members,
-    checked.map(({ ref }) => ref),
-  );
+  const wanted = checked.map(({ ref }) => ref);
+  return applySet.planPrune(members, wanted);
 }
 
 export async function confirmPrune(cli: Cli, pruned: readonly applySet.Member[]): Promise<void> {
@@ -59,10 +56,7 @@ export async function confirmPrune(cli: Cli, pruned: readonly applySet.Member[])
 }
 
 /** These very objects: one of the same name that came meanwhile stays. */
-export async function pruneAll(
-  { api, out }: Cli,
-  pruned: readonly applySet.Member[],
-): Promise<void> {
+export async function pruneAll({ api, out }: Cli, pruned: readonly applySet.Member[]) {
   for (const { ref, object } of pruned) {
     const preconditions = { uid: object.metadata.uid };
     const body = { propagationPolicy: 'Background', preconditions };

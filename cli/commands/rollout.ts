@@ -2,17 +2,16 @@ import { Deployment } from '../../api/deployment.ts';
 import { formatSince } from '../../api/format-age.ts';
 import type { ReplicaSet } from '../../api/replica-set.ts';
 import { formatTime } from '../../base/clock.ts';
-import { didYouMean } from '../../base/closest.ts';
 import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
-import { defineVerb } from '../define-verb.ts';
+import { defineVerb, stepOf } from '../define-verb.ts';
 import { titleOf } from '../kind-lookup.ts';
 import { replicaSetsOf } from '../pods-of.ts';
 import { timeoutFlag } from '../print/duration.ts';
 import { printTable } from '../print/table.ts';
 import type { ObjectRef } from '../resources.ts';
-import { refsNamed } from '../targets.ts';
+import { refsMeant } from '../targets.ts';
 import { followRollouts } from './follow-rollout.ts';
 
 const rolloutFlags = {
@@ -28,9 +27,8 @@ export const defineRollout = defineVerb({
   },
   flags: rolloutFlags,
   async run(cli, [verb = '', ...words], flags) {
-    const step = Object.hasOwn(steps, verb) ? steps[verb] : undefined;
-    if (step === undefined) throw unknownStep(verb);
-    const refs = await refsNamed(cli, words);
+    const step = stepOf('rollout', steps, verb);
+    const refs = await refsMeant(cli, words);
     const other = refs.find(({ kind }) => kind !== Deployment);
     if (other) throw new UsageError(`only deployments roll out, not ${other.kind.plural}`);
     for (const ref of refs) {
@@ -57,11 +55,6 @@ const steps: Readonly<Record<string, Step>> = {
 };
 
 const waiting = ['status', 'restart', 'undo', 'resume'];
-
-function unknownStep(verb: string): UsageError {
-  const known = Object.keys(steps);
-  return new UsageError(`a rollout has no "${verb}"; ${didYouMean(verb, known, known.join(', '))}`);
-}
 
 /** The annotation that kubectl writes too: a new template, so new pods, one after the other. */
 async function restart(cli: Cli, ref: ObjectRef): Promise<string> {

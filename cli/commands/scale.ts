@@ -3,7 +3,7 @@ import { on, text, UsageError } from '../../base/flags.ts';
 import { defineVerb } from '../define-verb.ts';
 import { titleOf } from '../kind-lookup.ts';
 import { timeoutFlag } from '../print/duration.ts';
-import { refsNamed } from '../targets.ts';
+import { refsMeant } from '../targets.ts';
 import { followRollouts } from './follow-rollout.ts';
 
 export const defineScale = defineVerb({
@@ -14,7 +14,7 @@ export const defineScale = defineVerb({
     timeout: timeoutFlag,
   },
   async run(cli, words, { replicas, noWait, timeout }) {
-    const refs = await refsNamed(cli, words);
+    const refs = await refsMeant(cli, words);
     const fixed = refs.find(({ kind }) => !kind.subresources.includes('scale'));
     if (fixed) throw new UsageError(`${fixed.kind.plural} have no number of replicas`);
     for (const ref of refs) {

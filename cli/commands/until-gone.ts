@@ -5,7 +5,7 @@ import { titleOf } from '../kind-lookup.ts';
 import { liveList } from '../live-list.ts';
 import { formatDuration } from '../print/duration.ts';
 import { openProgress } from '../print/progress.ts';
-import { ifFound, justThis, type ObjectRef } from '../resources.ts';
+import { justThis, type ObjectRef } from '../resources.ts';
 
 export type Deleted = Readonly<{ ref: ObjectRef; uid: string }>;
 
@@ -40,12 +40,7 @@ export async function untilGone(cli: Cli, deleted: readonly Deleted[], timeoutMs
   };
   const places = Map.groupBy(deleted, ({ ref }) => `${ref.kind.plural} ${ref.namespace}`);
   try {
-    // Objects go with their definition, and then there is nowhere to look for them.
-    const whenGone = async (place: readonly Deleted[]) => {
-      if (await ifFound(watchPlace(place).then(() => true))) return;
-      for (const { uid } of place) left.delete(uid);
-    };
-    await Promise.all(places.values().map(whenGone));
+    await Promise.all(places.values().map(watchPlace));
   } finally {
     progress.end();
   }

@@ -51,7 +51,8 @@ interface Wanted {
   readonly mayBeAbsent: boolean;
 }
 
-function parseWanted(form: string): Wanted {
+/** Throws UsageError. */
+export function parseWanted(form: string): Wanted {
   if (form === 'delete') return { holds: (object) => object === undefined, mayBeAbsent: true };
   if (form === 'create') return { holds: (object) => object !== undefined, mayBeAbsent: true };
   const [, how, rest = ''] = /^(condition|jsonpath)=(.+)$/s.exec(form) ?? [];
@@ -90,7 +91,7 @@ function pathHolds(text: string): Wanted['holds'] {
 }
 
 /** False: the signal came first. */
-async function comesTrue(
+export async function comesTrue(
   { api }: Cli,
   ref: ObjectRef,
   { holds, mayBeAbsent, signal }: Wanted & { readonly signal: AbortSignal },

@@ -100,8 +100,6 @@ function printColumns(columns: readonly Column[], showHeaders: boolean): Printer
     const cells = (object: AnyObject) =>
       paths.map((path) => path(object).map(formatValue).join(',') || '<none>');
     const rows = found.map(({ object }) => cells(object));
-    return formatTable({ headers, rows }, layout)
-      .map((line) => `${line}\n`)
-      .join('');
+    return [...formatTable({ headers, rows }, layout), ''].join('\n');
   };
 }

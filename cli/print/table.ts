@@ -22,9 +22,10 @@ export function printTable(cli: Cli, table: TextTable, showHeaders = true): void
   if (lines.length > 0) cli.out(lines.join('\n'));
 }
 
-/** Rows that come later, under the headers of `first`. */
+/** Rows that come later, under the headers of `first`, as wide as need be. */
 export function printRows(cli: Cli, rows: TextTable['rows'], first: TextTable): void {
-  for (const line of formatRows(rows, first, layoutOf(cli.io))) cli.out(line);
+  const lines = linesOf({ ...first, rows }, columnWidths(first), layoutOf(cli.io));
+  for (const line of lines) cli.out(line);
 }
 
 /** As wide as the terminal, as COLUMNS says, or as need be. */
@@ -41,10 +42,6 @@ export function formatTable(table: TextTable, layout: TableLayout): readonly str
   const head = isHeaded ? [formatLine(headers, widths, (cell) => layout.paint('bold', cell))] : [];
   return [...head, ...linesOf(table, widths, layout)];
 }
-
-/** Rows that come later, under the headers of a table as wide as need be. Pure. */
-const formatRows = (rows: TextTable['rows'], first: TextTable, layout: TableLayout) =>
-  linesOf({ ...first, rows }, columnWidths(first), layout);
 
 function linesOf({ headers, rows }: TextTable, widths: readonly number[], { paint }: TableLayout) {
   const painted = (cell: string, column: number) => {

@@ -1,4 +1,4 @@
-import { parseFieldPath, readField } from '../../api/json-path.ts';
+import { parseFieldPath, parseJsonPath } from '../../api/json-path.ts';
 import type { AnyObject, Kind } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
 import { formatLabelSelector, type LabelSelector } from '../../api/selector.ts';
@@ -34,7 +34,7 @@ export async function changeScale(
 
 type Scale = ReturnType<typeof scaleOf>;
 
-const readPath = (object: AnyObject, path = '') => readField(object, parseFieldPath(path) ?? []);
+const readPath = (object: AnyObject, path = '') => parseJsonPath(path)(object)[0];
 
 function scaleOf({ scale, defined }: Kind, object: AnyObject) {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;

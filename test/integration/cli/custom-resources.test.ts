@@ -48,9 +48,9 @@ describe('a file with a definition and objects of it', () => {
     await write(house('a', '[bean]'), definition);
     expect(await run('apply', '-f', path)).toEqual({
       ...{ code: 1, out: '' },
-      err: expect.stringMatching(
-        /^garden.yaml:6:16 {2}Greenhouse default\/a {2}spec.plots\[0\].crop: .*\nnothing was applied\n$/,
-      ),
+      err:
+        'garden.yaml:6:16  Greenhouse default/a  ' +
+        'spec.plots[0].crop: ["bean"] must be a string, not a list\nnothing was applied\n',
     });
     expect(world.cache.list(CustomResourceDefinition)).toEqual([]);
   });

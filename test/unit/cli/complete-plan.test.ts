@@ -60,7 +60,7 @@ describe('the word at the cursor', () => {
     ['drain host1 ', { kind: 'nodes' }],
     [
       'version --',
-      { words: '--namespace --kubeconfig --context --as --as-group --client'.split(' ') },
+      { words: ['--namespace', '--kubeconfig', '--context', '--as', '--as-group', '--client'] },
     ],
     ['agent --log-level ', { words: ['error', 'warn', 'info', 'debug'] }],
     ['store ', { words: ['migrate'] }],

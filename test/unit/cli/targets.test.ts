@@ -5,7 +5,7 @@ import type { Cli } from '../../../cli/cli.ts';
 import type { ApiClient } from '../../../cli/client.ts';
 import { processIo } from '../../../cli/io.ts';
 import { Api } from '../../../cli/resources.ts';
-import { parseTargets, refsNamed, refWithPods } from '../../../cli/targets.ts';
+import { parseTargets, refsMeant, refWithPods } from '../../../cli/targets.ts';
 import { aggregatedList } from '../../../controller/apiserver/discovery.ts';
 
 const greenhouse = {
@@ -85,8 +85,8 @@ describe('parseTargets', () => {
 });
 
 it('asks for a name where one is needed', async () => {
-  await expect(refsNamed(cliOf(), ['deploy'])).rejects.toThrow('say which one: deployment/NAME');
-  expect(await refsNamed(cliOf(), ['gh/a', 'climates/b'])).toMatchObject([
+  await expect(refsMeant(cliOf(), ['deploy'])).rejects.toThrow('say which deployments: name them');
+  expect(await refsMeant(cliOf(), ['gh/a', 'climates/b'])).toMatchObject([
     { kind: { kind: 'Greenhouse' }, name: 'a', namespace: 'shop' },
     { kind: { kind: 'Climate' }, name: 'b', namespace: '' },
   ]);
