@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { shortDigest } from '../../api/node-images.ts';
@@ -98,9 +99,10 @@ function differences(
   layer: PulledLayer,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const { layers, writer, clock } = pull.parts;
+  const { layers, writer } = pull.parts;
   return layers.withScratch(async (directory) => {
-    const sinceSeconds = Math.floor(clock.now() / 1000);
+    // By the file system's clock, which lags behind ours: what the archive gives no time got one after this.
+    const sinceSeconds = Math.floor((await stat(directory)).mtimeMs / 1000);
     await unpackLayer(pull, { layer, directory }, signal);
     const [program, ...args] = writer;
     const words = ['--compare', layers.path(layer.diffId), directory, String(sinceSeconds)];
