@@ -93,7 +93,7 @@ async function connect(shared: Shared, { address, connectMs, onWelcome }: Link):
   const { options, signal, identity, leader } = shared;
   const clients = dialController(address, identity.current());
   const stopRenewals = identity.keepRenewed(clients.control);
-  const bulk = bulkSessions(clients.bulk, options);
+  const bulk = bulkSessions(clients.dialBulk, options);
   const call = clients.control.control();
   const hangUp = () => call.cancel();
   signal.addEventListener('abort', hangUp, { once: true });
