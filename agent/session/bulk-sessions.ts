@@ -5,17 +5,22 @@ import { errorChain } from '../../base/error-chain.ts';
 import type { ExecSession } from '../kernel/shim.ts';
 import { SessionError, type SessionHandlers, type SessionOptions } from './session-options.ts';
 
-/** The sessions of one connection, each a stream of its own. */
+/** The sessions that one controller asks for, each a stream on a connection of its own. */
 export function bulkSessions(
-  client: AgentLinkClient,
+  dial: () => AgentLinkClient,
   { handlers, log }: Pick<SessionOptions, 'handlers' | 'log'>,
 ) {
   const calls = new Map<string, BulkCall>();
   return {
     open(session: OpenSession): void {
+      const client = dial();
       const call = client.bulk();
       calls.set(session.id, call);
-      call.on('close', () => calls.delete(session.id));
+      // Not 'close': that waits for somebody to read what is left.
+      call.on('status', () => {
+        calls.delete(session.id);
+        client.close();
+      });
       call.on('error', (err) => log.debug({ err, component: 'session' }, 'bulk stream ended'));
       sendFrame(call, { $case: 'opened', value: session.id });
       pump(call, session, handlers).catch((error: unknown) => finish(call, failureFrame(error)));

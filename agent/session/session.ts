@@ -91,10 +91,11 @@ type Link = Readonly<{ address: string; connectMs: number; onWelcome: () => void
 /** One connection, to its end. */
 async function connect(shared: Shared, { address, connectMs, onWelcome }: Link): Promise<void> {
   const { options, signal, identity, leader } = shared;
-  const clients = dialController(address, identity.current());
-  const stopRenewals = identity.keepRenewed(clients.control);
-  const bulk = bulkSessions(clients.bulk, options);
-  const call = clients.control.control();
+  const dial = () => dialController(address, identity.current());
+  const client = dial();
+  const stopRenewals = identity.keepRenewed(client);
+  const bulk = bulkSessions(dial, options);
+  const call = client.control();
   const hangUp = () => call.cancel();
   signal.addEventListener('abort', hangUp, { once: true });
   const stopWaiting = options.clock.after(connectMs, hangUp);
@@ -123,7 +124,7 @@ async function connect(shared: Shared, { address, connectMs, onWelcome }: Link):
     signal.removeEventListener('abort', hangUp);
     stopRenewals();
     bulk.closeAll();
-    clients.close();
+    client.close();
     await stream.settled();
   }
 }

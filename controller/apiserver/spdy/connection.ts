@@ -35,18 +35,20 @@ export function acceptSpdy({ request, socket, head }: Upgrade, protocol: string)
 export function openSpdyConnection(socket: Duplex, handlers: SpdyHandlers) {
   const headers = openHeaderBlocks();
   const gate = openGate();
+  /** Not after our goodbye: a write then would destroy the socket, and with it what is still to be sent. */
+  const answer = (bytes: Buffer) => socket.writableEnded || socket.write(bytes);
   const handle = async (frame: frames.Frame): Promise<void> => {
     await gate.passed();
     if (frame.type === 'data') receive(frame, handlers);
     else if (frame.control === frames.control.ping)
-      socket.write(frames.encodeControl(frames.control.ping, frame.payload));
+      answer(frames.encodeControl(frames.control.ping, frame.payload));
     else if (frame.control === frames.control.rstStream)
       handlers.reset(frame.payload.readUInt32BE(0));
     else if (frame.control === frames.control.synStream) {
       const { stream, headerBlock } = frames.readSynStream(frame.payload);
       const opened = await headers.decode(headerBlock);
       // First the reply: clients take no data on a stream that isn't answered yet.
-      socket.write(frames.encodeSynReply(stream, await headers.encode(new Map())));
+      answer(frames.encodeSynReply(stream, await headers.encode(new Map())));
       handlers.opened(stream, opened);
       if (frame.fin) handlers.ended(stream);
     }

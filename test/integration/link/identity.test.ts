@@ -230,6 +230,23 @@ describe('the link', () => {
     expect(renewed?.key).not.toBe(identity.key);
   });
 
+  it('reaches into pods with the renewed certificate when the old one has expired', async () => {
+    const days = 24 * 60 * 60 * 1000;
+    const old = await openCa({
+      dir: join(world.dir, 'pki'),
+      clock: fakeClock(clock.now() - 90 * days + 4_000),
+      rng,
+    });
+    const identity = await world.identityOf('host1', old);
+    const query = () => Promise.resolve('metrics');
+    const agent = await world.startAgent({ nodeName: 'host1', identity, handlers: { query } });
+    await waitFor('the renewal', () => agent.renewed.length > 0);
+    await waitFor('the expiry', () => flawOf(identity, clock.now()) !== undefined);
+    const { podAccess } = world.dispatcher();
+    const answer = podAccess.nodeText('host1', 'metrics', new AbortController().signal);
+    expect([agent.session.connected, await answer]).toEqual([true, 'metrics']);
+  });
+
   it.each([
     [-200, /^this node's certificate expired at 20\d\d-.*: join again$/],
     [+10, /^this node's certificate is valid from 20\d\d-.*: is the clock right\?$/],

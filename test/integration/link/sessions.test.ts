@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogsTarget } from '../../../agent/session/session-options.ts';
 import { SessionError } from '../../../agent/session/session-options.ts';
+import type { ExecStream } from '../../../api/exec-stream.ts';
 import type { PodExecRequest, PodLogOptions } from '../../../controller/pod-access.ts';
 import { type LinkWorld, openLinkWorld } from '../../support/link-world.ts';
 import { type ScriptedExec, scriptedExec } from '../../support/scripted-exec.ts';
@@ -152,6 +153,37 @@ describe('exec over the link', () => {
     });
     expect(drains).toBe(true);
     await waitFor('all input', () => Buffer.concat(script.input).length === written * chunk.length);
+  });
+});
+
+/** Ends too when the agent takes no more input, and what was sent lies there unread. */
+describe('the connection of a session', () => {
+  const connections = () =>
+    process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+
+  it.each<[string, (stream: ExecStream, script: ScriptedExec) => void]>([
+    ['the command exits', (_, script) => script.exit(0)],
+    ['the command fails', (_, script) => script.fail(new Error('gone'))],
+    ['the client hangs up', (stream) => stream.close()],
+  ])('ends when %s', async (_, end) => {
+    const script = scriptedExec();
+    await connect({ exec: () => Promise.resolve(script.session) });
+    const before = connections();
+    const stream = await exec();
+    stream.onOutput(() => {});
+    script.block();
+    for (let sent = 0; sent < 16; sent++) stream.write(Buffer.alloc(mebibyte));
+    await waitFor('some of it', () => script.input.length > 0);
+    expect(connections()).toBeGreaterThan(before);
+    end(stream, script);
+    await waitFor('the end', () => connections() === before);
+  });
+
+  it('ends when the node refuses it', async () => {
+    await connect({ exec: () => Promise.reject(new SessionError('BadRequest', 'waiting')) });
+    const before = connections();
+    await expect(exec()).rejects.toMatchObject({ reason: 'BadRequest' });
+    await waitFor('the end', () => connections() === before);
   });
 });
 
