@@ -19,7 +19,10 @@ interface Family {
   readonly samples: Map<string, number | (() => number)>;
 }
 
-const bucketsSeconds = [0.005, 0.025, 0.1, 0.5, 1, 5, 30, Number.POSITIVE_INFINITY];
+/** In seconds, with their label. */
+const buckets = [0.005, 0.025, 0.1, 0.5, 1, 5, 30, Number.POSITIVE_INFINITY].map(
+  (bound) => [bound, `le="${Number.isFinite(bound) ? bound : '+Inf'}"`] as const,
+);
 
 export function openMetrics(): Metrics {
   const families = new Map<string, Family>();
@@ -29,12 +32,11 @@ export function openMetrics(): Metrics {
     count: (name, about, labels) => add(samplesOf(name, 'counter', about), series(name, labels), 1),
     observe(name, about, { labels, seconds }) {
       const samples = samplesOf(name, 'histogram', about);
-      for (const bound of bucketsSeconds) {
-        const le = Number.isFinite(bound) ? bound : '+Inf';
-        add(samples, series(`${name}_bucket`, { ...labels, le }), seconds <= bound ? 1 : 0);
-      }
-      add(samples, series(`${name}_sum`, labels), seconds);
-      add(samples, series(`${name}_count`, labels), 1);
+      const pairs = pairsOf(labels);
+      for (const [bound, le] of buckets)
+        add(samples, named(`${name}_bucket`, [...pairs, le]), seconds <= bound ? 1 : 0);
+      add(samples, named(`${name}_sum`, pairs), seconds);
+      add(samples, named(`${name}_count`, pairs), 1);
     },
     gauge: (name, about, { labels, read }) =>
       void samplesOf(name, name.endsWith('_total') ? 'counter' : 'gauge', about).set(
@@ -49,10 +51,13 @@ function add(samples: Family['samples'], key: string, by: number): void {
   samples.set(key, Number(samples.get(key) ?? 0) + by);
 }
 
-function series(name: string, labels: Labels = {}): string {
-  const pairs = Object.entries(labels).map(([key, value]) => `${key}=${quote(String(value))}`);
-  return pairs.length === 0 ? name : `${name}{${pairs.join(',')}}`;
-}
+const series = (name: string, labels?: Labels) => named(name, pairsOf(labels));
+
+const pairsOf = (labels: Labels = {}) =>
+  Object.entries(labels).map(([key, value]) => `${key}=${quote(String(value))}`);
+
+const named = (name: string, pairs: readonly string[]) =>
+  pairs.length === 0 ? name : `${name}{${pairs.join(',')}}`;
 
 const quote = (text: string) =>
   `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`;

@@ -118,7 +118,7 @@ async function startController(config: ControllerConfig): Promise<Running> {
     service.ready({
       status: () => `${term?.holds() ? 'leads' : 'follows'}; ${nodes()}`,
       // etcd may be away without this process being at fault.
-      isAlive: async () => isShared || store.revision(),
+      isAlive: async () => isShared || store.get('/'),
     }),
   );
   const all = started.move();
@@ -180,6 +180,7 @@ async function openApi(parts: Parts): Promise<RunningApiServer> {
     {
       ...{ clock, rng, log, plugins, ...rest },
       currentRevision: () => store.revision(),
+      readStore: () => store.get('/'),
       authenticate: (request) => authenticate(request.socket as TLSSocket),
       tokens: serviceAccountTokens({ key: pki.ca.tokenKey, cache: rest.cache, clock, rng }),
       podAccess: dispatcher.podAccess,

@@ -25,6 +25,8 @@ export interface ApiServerDeps extends Base {
   readonly cache: Cache;
   /** The store's newest revision: what a read must have seen to be current. */
   readonly currentRevision: () => Promise<number>;
+  /** Answers only if the store itself does. */
+  readonly readStore: () => Promise<unknown>;
   /** Who is it, by the certificate that came with the connection? undefined: nobody we know. */
   readonly authenticate: (request: IncomingMessage) => User | undefined;
   readonly tokens: ServiceAccountTokens;

@@ -9,9 +9,14 @@ const ping: Check = () => undefined;
 
 /** Of each endpoint, in the order of the answer. What doesn't answer at all has a stuck event loop. */
 const endpoints: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
-  livez: { ping, store: (server) => readStore(server, 10_000) },
-  healthz: { ping, store: (server) => readStore(server, 10_000) },
-  readyz: { ping, store: (server) => readStore(server, 2000), 'informer-sync': inSync, shutdown },
+  livez: { ping, store: (server) => storeAnswers(server, 10_000) },
+  healthz: { ping, store: (server) => storeAnswers(server, 10_000) },
+  readyz: {
+    ping,
+    store: (server) => storeAnswers(server, 2000),
+    'informer-sync': inSync,
+    shutdown,
+  },
 };
 
 /** Without authentication, and in Kubernetes' words: /readyz, /readyz?verbose, /readyz/store, ?exclude=store. */
@@ -48,8 +53,8 @@ async function resultOf(server: ApiServer, [name, check]: readonly [string, Chec
   }
 }
 
-const readStore = ({ clock, currentRevision }: ApiServer, ms: number) =>
-  withDeadline({ clock, ms, what: 'reading the store' }, currentRevision);
+const storeAnswers = ({ clock, readStore }: ApiServer, ms: number) =>
+  withDeadline({ clock, ms, what: 'reading the store' }, readStore);
 
 function inSync({ cache, clock, currentRevision }: ApiServer) {
   const limit = { clock, ms: 2000, what: 'catching up with the store' };

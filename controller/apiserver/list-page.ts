@@ -13,7 +13,7 @@ type Scope = Pick<Call, 'kind' | 'namespace'>;
 
 export type Page = ReturnType<typeof pageOf>;
 
-/** The objects of a kind as they were at `revision`: today's, with the changes since then undone. */
+/** The objects of a kind by namespace and name, as they were at `revision`: today's, with the changes since then undone. */
 export function objectsAt(cache: Cache, of: Scope, revision: number): readonly AnyObject[] {
   const today: readonly AnyObject[] = cache.list(of.kind, of.namespace || undefined);
   if (revision === cache.revision) return today;
@@ -23,18 +23,13 @@ export function objectsAt(cache: Cache, of: Scope, revision: number): readonly A
   return objectsBefore(today, ours);
 }
 
-/** Up to `limit` objects behind `after`; 0: all. */
+/** Up to `limit` of these ordered objects, behind `after`; 0: all. */
 export function pageOf(
   objects: readonly AnyObject[],
   revision: number,
   { limit, after }: { readonly limit: number; readonly after: ObjectKey | undefined },
 ) {
-  if (after === undefined && (limit === 0 || objects.length <= limit))
-    return { objects, continueToken: '', remaining: 0 };
-  const ordered = objects.toSorted((a, b) => compareKeys(keyOf(a), keyOf(b)));
-  const start =
-    after === undefined ? 0 : ordered.findIndex((o) => compareKeys(keyOf(o), after) > 0);
-  const rest = start < 0 ? [] : ordered.slice(start);
+  const rest = after ? objects.filter((o) => compareKeys(keyOf(o), after) > 0) : objects;
   const page = limit === 0 ? rest : rest.slice(0, limit);
   const last = page.at(-1);
   const remaining = rest.length - page.length;
@@ -68,7 +63,8 @@ export function objectsBefore(today: readonly AnyObject[], changes: readonly Obj
     if (!before.has(id)) before.set(id, previous);
   }
   const untouched = today.filter((object) => !before.has(formatKey(keyOf(object))));
-  return [...untouched, ...[...before.values()].filter((object) => object !== undefined)];
+  const others = [...before.values()].filter((object) => object !== undefined);
+  return [...untouched, ...others].sort((a, b) => compareKeys(keyOf(a), keyOf(b)));
 }
 
 const compareKeys = (a: ObjectKey, b: ObjectKey): number =>

@@ -50,7 +50,8 @@ export const revisionStore = (revisions: RevisionsAccess, hub: WatchHub): Store 
   list: (prefix) => revisions.call('list', prefix),
   commit: (transaction) => revisions.call('commit', transaction),
   compact: (revision) => revisions.call('compact', revision),
-  revision: () => revisions.call('revision'),
+  // All acknowledged writes have been told: no other thread need be asked, as each read does.
+  revision: async () => hub.newest() ?? revisions.call('revision'),
   close: () => revisions.close(),
   /** Subscribes first and asks for the past second, so that nothing falls between the two. */
   async *watch(prefix, { after, signal }) {

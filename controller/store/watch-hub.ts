@@ -16,13 +16,17 @@ export type WatchHub = ReturnType<typeof watchHub>;
 /** Hands the changes of a store to those who watch it. */
 export function watchHub() {
   const watchers = new Set<Watcher>();
+  let newest: number | undefined;
   const fail = (watcher: Watcher, error: StoreError) => {
     watchers.delete(watcher);
     watcher.failure = error;
     watcher.wake();
   };
   return {
+    /** The revision of the last change that was told; undefined: of none yet, or the store has failed. */
+    newest: () => newest,
     publish(changes: readonly StoreChange[]) {
+      newest = changes.at(-1)?.revision ?? newest;
       for (const watcher of watchers) {
         offer(watcher, changes);
         if (watcher.waiting.length > maxWaitingChanges)
@@ -41,6 +45,7 @@ export function watchHub() {
     },
     /** Every watch ends with this error. */
     fail(error: StoreError) {
+      newest = undefined;
       for (const watcher of watchers) fail(watcher, error);
     },
   };

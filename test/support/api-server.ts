@@ -86,6 +86,7 @@ export async function openApiWorld(options: ApiWorldOptions = {}): Promise<ApiWo
       objects,
       cache: running.cache,
       currentRevision: () => store.revision(),
+      readStore: () => store.get('/'),
       authenticate: options.authenticate ?? (() => admin),
       usage: options.usage ?? openUsageBoard(clock),
       metrics: openMetrics(),

@@ -52,12 +52,12 @@ describe('health', () => {
   });
 
   it('is bad when the store does not answer: first for readiness, then for life', async () => {
-    app = serve({ currentRevision: () => new Promise(() => {}) });
+    app = serve({ readStore: () => new Promise(() => {}) });
     const [ready, live] = [get('/readyz'), get('/livez')];
     await until(() => clock.advance(2001), ready);
     expect(await ready).toEqual({
       code: 500,
-      body: '[+]ping ok\n[-]store failed: reason withheld\n[-]informer-sync failed: reason withheld\n[+]shutdown ok\nreadyz check failed\n',
+      body: '[+]ping ok\n[-]store failed: reason withheld\n[+]informer-sync ok\n[+]shutdown ok\nreadyz check failed\n',
     });
     await until(() => clock.advance(10_001), live);
     expect((await live).code).toBe(500);

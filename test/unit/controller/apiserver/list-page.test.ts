@@ -19,7 +19,7 @@ const map = (name: string, revision: number): AnyObject => ({
 const names = (objects: readonly AnyObject[]) => objects.map(({ metadata }) => metadata.name);
 
 describe('pageOf', () => {
-  const objects = ['c', 'a', 'b'].map((name) => map(name, 1));
+  const objects = ['a', 'b', 'c'].map((name) => map(name, 1));
 
   it('cuts a list into pages that together are the list', () => {
     const first = pageOf(objects, 7, { limit: 2, after: undefined });
@@ -45,7 +45,7 @@ describe('parseToken', () => {
   });
 });
 
-it('undoes changes, the first of each object last', () => {
+it('undoes changes, the first of each object last, and keeps the order of names', () => {
   const change = (
     name: string,
     previous: AnyObject | undefined,
@@ -65,8 +65,8 @@ it('undoes changes, the first of each object last', () => {
     change('new', undefined, map('new', 9)),
   ];
   expect(objectsBefore(today, changes)).toEqual([
-    map('kept', 1),
     map('changed', 2),
     map('gone', 3),
+    map('kept', 1),
   ]);
 });

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { isDue } from '../../../../base/certificate-life.ts';
 import { silentLog } from '../../../../base/log.ts';
@@ -67,6 +67,14 @@ describe('the authority', () => {
       groups: ['a', 'b', 'system:authenticated'],
     });
     expect(authenticate({})).toBeUndefined();
+  });
+
+  it('reads the certificate of a connection once', async () => {
+    const { certificate } = await ca.issue({ use: 'client', name: 'ann', groups: [] });
+    const getPeerCertificate = vi.fn(() => new X509Certificate(certificate).toLegacyObject());
+    const socket = { authorized: true, getPeerCertificate };
+    expect([authenticate(socket)?.name, authenticate(socket)?.name]).toEqual(['ann', 'ann']);
+    expect(getPeerCertificate).toHaveBeenCalledTimes(1);
   });
 
   it('refuses what is no certificate request', async () => {
