@@ -59,7 +59,7 @@ generate:
 
 # By hand, on a quiet machine: orc beside its peers; docs/performance.md.
 bench: build
-	@for bench in store controller runtime oci pods images; do $(AS_ROOT) node_modules/.bin/node bench/$$bench.ts || exit 1; done
+	@for bench in store controller api runtime oci pods images; do $(AS_ROOT) node_modules/.bin/node bench/$$bench.ts || exit 1; done
 
 # By hand: what `make test` repeats a few times, repeated often. Killed stores, damaged frames and lists, races with links, pods' and
 # whole clusters' misfortunes: 100 of each kind with FACTOR=50; FACTOR minutes of churn; 500 pods on one host. docs/soak.md.

@@ -9,10 +9,10 @@ import { openSqliteStore } from '../controller/store/sqlite-store.ts';
 import type { Store } from '../controller/store/store.ts';
 import { startEtcd } from '../test/support/etcd.ts';
 import { median, percentile, printTable } from './figures.ts';
+import { writesPerSecond } from './store-writes.ts';
 
 /** The stores side by side: compare-and-swaps of 1 KB a second, and from the call of one to its arrival at a watch. */
 const rounds = 5;
-const roundMs = 1000;
 const clock = systemClock();
 const base = { clock, rng: systemRng(), log: silentLog };
 const value = new Uint8Array(1024).fill(120);
@@ -34,8 +34,8 @@ const measured = new Map<string, { one: number[]; many: number[]; latencies: num
 for (let round = 0; round < rounds; round++)
   for (const [name, store] of Object.entries(stores)) {
     const figures = measured.get(name) ?? { one: [], many: [], latencies: [] };
-    figures.one.push(await writesPerSecond(store, 1));
-    figures.many.push(await writesPerSecond(store, 64));
+    figures.one.push(await writesPerSecond(store, { writers: 1, value }));
+    figures.many.push(await writesPerSecond(store, { writers: 64, value }));
     figures.latencies.push(...(await watchLatencies(store, 200)));
     measured.set(name, figures);
   }
@@ -46,24 +46,6 @@ printTable(
     ...[median(latencies).toFixed(2), percentile(latencies, 99).toFixed(2)],
   ]),
 );
-
-/** Each writer replaces its own key, expecting the revision that it wrote last. */
-async function writesPerSecond(store: Store, writers: number): Promise<number> {
-  const until = clock.monotonic() + roundMs;
-  let written = 0;
-  const write = async (writer: number) => {
-    const key = `/bench/${writer}`;
-    let revision = (await store.get(key))?.revision ?? 0;
-    for (; clock.monotonic() < until; written++) {
-      const transaction = { expect: [{ key, revision }], puts: [{ key, value }], deletes: [] };
-      const outcome = await store.commit(transaction);
-      if (!outcome.committed) throw new Error(`${key} was written by somebody else`);
-      revision = outcome.revision;
-    }
-  };
-  await Promise.all(Array.from({ length: writers }, (_, writer) => write(writer)));
-  return (written * 1000) / roundMs;
-}
 
 /** One put after the other, each begun when the watch has told of the one before. */
 async function watchLatencies(store: Store, count: number): Promise<readonly number[]> {
