@@ -9,7 +9,7 @@ import { PassThrough, Readable, type Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { Exec, PortForward } from '@kubernetes/client-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { useDevCluster } from '../support/dev-cluster.ts';
 import {
   findKubectls,
@@ -30,8 +30,6 @@ const megabyte = 1_000_000;
 const large = 100 * megabyte;
 /** Of the large ones at once: `make soak` goes up to fifty. */
 const largeAtOnce = Math.min(50, rounds(2));
-/** What cp and attach carry. */
-const single = Math.min(large, rounds(20 * megabyte));
 const all = findKubectls();
 /** SPDY and WebSocket. */
 const kubectls = all.filter(({ version }) => version === '1.29' || version === '1.33');
@@ -91,10 +89,24 @@ type Way = (bytes: number, which: number) => Promise<string>;
 /** A port for each: busybox' nc has room for two callers who wait. */
 const echoPort = (which: number) => 9100 + which;
 
-const throughExec =
-  (kubectl: Kubectl): Way =>
-  async (bytes) => {
-    const child = start(kubectl, 'exec', '-i', 'idle', '--', 'cat');
+const throughExec = (kubectl: Kubectl): Way =>
+  throughCat(kubectl, () => ['exec', '-i', 'idle', '--', 'cat']);
+
+/** A pod for each: all who are attached to one would share what they send. */
+function throughAttach(kubectl: Kubectl): Way {
+  const attach = throughCat(kubectl, (which) => ['attach', '-i', '--quiet', `cat-${which}`]);
+  return async (bytes, which) => {
+    const cat = shell('exec cat', { stdin: true, stdinOnce: true });
+    await cluster().create(shellPod(`cat-${which}`, cat, { restartPolicy: 'Never' }));
+    await cluster().until('pods', readyPod(`cat-${which}`));
+    return attach(bytes, which);
+  };
+}
+
+const throughCat =
+  (kubectl: Kubectl, command: (which: number) => readonly string[]): Way =>
+  async (bytes, which) => {
+    const child = start(kubectl, ...command(which));
     const [exit, said, back] = [
       once(child, 'exit'),
       text(child.stderr),
@@ -104,6 +116,24 @@ const throughExec =
     const [code] = await exit;
     const words = code === 0 ? '' : `, exit code ${code}: ${await said}`;
     return `${await back}${words}`;
+  };
+
+/** There and back again. */
+const throughCopies =
+  (kubectl: Kubectl): Way =>
+  async (bytes, which) => {
+    const copy = async (from: string, to: string) => {
+      const { code, err } = await runKubectl(kubectl, ['cp', from, to], options(kubectl));
+      if (code !== 0) throw new Error(`cp ${from} ${to}: ${err}`);
+    };
+    const there = join(cluster().dataDir, `there-${which}`);
+    const back = `${there}-and-back`;
+    await writeFile(there, pieces(bytes));
+    await copy(there, `idle:/tmp/${which}`);
+    await copy(`idle:/tmp/${which}`, back);
+    const result = await compare(createReadStream(back), bytes);
+    await Promise.all([rm(there), rm(back)]);
+    return result;
   };
 
 async function throughPort(kubectl: Kubectl): Promise<Way> {
@@ -201,6 +231,7 @@ it(
     // The first two, which are large ones always: SPDY, and SPDY in a WebSocket.
     const ways = [
       ...kubectls.flatMap((kubectl, i) => [throughExec(kubectl), ports[ports.length - 1 - i]]),
+      ...kubectls.flatMap((kubectl) => [throughAttach(kubectl), throughCopies(kubectl)]),
       throughLibrary,
       throughLibraryPort,
     ];
@@ -216,39 +247,6 @@ it(
   },
   limitMs,
 );
-
-describe.each(kubectls)('kubectl $version', (kubectl) => {
-  it(
-    'copies much there and back',
-    async () => {
-      const { dataDir } = cluster();
-      const [there, back] = [join(dataDir, 'there'), join(dataDir, 'back')];
-      await writeFile(there, pieces(single));
-      const copy = (from: string, to: string) =>
-        runKubectl(kubectl, ['cp', from, to], options(kubectl));
-      expect(await copy(there, 'idle:/tmp/there')).toMatchObject({ code: 0 });
-      expect(await copy('idle:/tmp/there', back)).toMatchObject({ code: 0 });
-      expect(await compare(createReadStream(back), single)).toBe(whole);
-      await rm(back);
-    },
-    limitMs,
-  );
-
-  it(
-    'carries much each way by attach',
-    async () => {
-      const name = `cat-${kubectl.version.replace('.', '-')}`;
-      const cat = shell('exec cat', { stdin: true, stdinOnce: true });
-      await cluster().create(shellPod(name, cat, { restartPolicy: 'Never' }));
-      await cluster().until('pods', readyPod(name));
-      const child = start(kubectl, 'attach', '-i', '--quiet', name);
-      const back = compare(child.stdout, single);
-      await pipeline(Readable.from(pieces(single)), child.stdin);
-      expect(await back).toBe(whole);
-    },
-    limitMs,
-  );
-});
 
 const roles = ['controller', 'host1'] as const;
 type Peaks = Readonly<Record<(typeof roles)[number], number>>;
