@@ -51,6 +51,15 @@ function writeValue(
     writer.tag(number, WireType.LengthDelimited);
     if (type === 'string') writer.string(String(value));
     else if (type === 'bytes') writer.bytes(Buffer.from(String(value), 'base64'));
-    else writer.bytes(encodeMessage(type, value as Values));
+    else writer.bytes(encodeMessage(type, valuesOf(type, value)));
   }
+}
+
+/** What is a message here and a word or a number in JSON may be given as that. */
+function valuesOf(type: string, value: unknown): Values {
+  if (typeof value === 'object') return value as Values;
+  if (type === 'util.intstr.IntOrString')
+    return typeof value === 'number' ? { intVal: value } : { type: 1, strVal: value };
+  if (type.endsWith('Time')) return { seconds: Math.trunc(Date.parse(String(value)) / 1000) };
+  return { string: value };
 }

@@ -1,9 +1,11 @@
 import { stringify } from 'yaml';
+import { messages } from '../../api/generated/protobuf-messages.ts';
 import { type AnyObject, apiVersionOf, type Kind } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
 import type { Schema, Shape } from '../../api/schema.ts';
 import type { Rng } from '../../base/rng.ts';
 import { collectionPath, objectPath } from '../../controller/apiserver/resource-path.ts';
+import { protobufBody } from './protobuf-object.ts';
 
 /** A request that no client means: mostly right, with something wrong in its address, its words or its body. */
 export interface FuzzRequest {
@@ -54,10 +56,9 @@ const read: Action = (dice, kind, live) => ({
 const create: Action = (dice, kind, live) => {
   const model = live === undefined || dice.rarely(2) ? madeOf(dice, kind.schema, 8) : live;
   const object = named(dice, kind, dice.rarely(3) ? mutated(dice, model) : model);
-  return withBody(dice, object, {
-    method: 'POST',
-    url: `${collectionOf(dice, kind)}?${writeQuery(dice)}`,
-  });
+  const url = `${collectionOf(dice, kind)}?${writeQuery(dice)}`;
+  const request = { method: 'POST', url } as const;
+  return withProtobuf(dice, { kind, object }, request) ?? withBody(dice, object, request);
 };
 
 const replace: Action = (dice, kind, live) => {
@@ -66,7 +67,8 @@ const replace: Action = (dice, kind, live) => {
       ? named(dice, kind, madeOf(dice, kind.schema, 8))
       : mutated(dice, live);
   const url = `${pathOf(dice, kind, live)}${subresourceOf(dice, kind)}?${writeQuery(dice)}`;
-  return withBody(dice, object, { method: 'PUT', url });
+  const request = { method: 'PUT', url } as const;
+  return withProtobuf(dice, { kind, object }, request) ?? withBody(dice, object, request);
 };
 
 const patch: Action = (dice, kind, live) => {
@@ -487,6 +489,23 @@ function withBody(
   const text = asYaml ? stringify(body) : JSON.stringify(body);
   const accept = dice.rarely(10) ? dice.pick(accepts) : '';
   return { ...request, headers: { 'content-type': type, accept }, payload: text ?? 'null' };
+}
+
+/** Now and then in Protobuf, if the object can be said in it: it may have a list for a map, or a text for a message. */
+function withProtobuf(
+  dice: Dice,
+  { kind, object }: { readonly kind: Kind; readonly object: unknown },
+  request: Pick<FuzzRequest, 'method' | 'url'>,
+): FuzzRequest | undefined {
+  const message = `${kind.group.split('.')[0] || 'core'}.${kind.version}.${kind.kind}`;
+  if (!dice.rarely(5) || !(message in messages) || !isObject(object)) return undefined;
+  const type = { apiVersion: apiVersionOf(kind), kind: kind.kind };
+  const headers = { 'content-type': 'application/vnd.kubernetes.protobuf' };
+  try {
+    return { ...request, headers, payload: protobufBody(type, message, object) };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Now and then some bytes of the body are others, gone, or there twice. */
