@@ -65,7 +65,7 @@ bench: build
 # whole clusters' misfortunes: 100 of each kind with FACTOR=50; FACTOR minutes of churn; 500 pods on one host. docs/soak.md.
 soak: build
 	@$(AS_ROOT) env SOAK_FACTOR=$(or $(FACTOR),20) node_modules/.bin/node node_modules/vitest/vitest.mjs run \
-	  list-decoder fuzz-shim native/dying escapes/ sqlite-store.test pod-workers.property unpack-fuzz kill-pull apiserver/fuzz e2e/chaos soak/
+	  list-decoder fuzz-shim native/dying escapes/ sqlite-store.test pod-workers.property unpack-fuzz kill-pull apiserver/fuzz kubectl/on-etcd e2e/chaos soak/
 
 clean:
 	rm -rf node_modules build dist native/build coverage .orc .cache $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/orc

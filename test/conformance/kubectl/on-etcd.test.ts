@@ -4,7 +4,7 @@ import { silentLog } from '../../../base/log.ts';
 import { systemRng } from '../../../base/rng.ts';
 import { openEtcdStore } from '../../../controller/store/etcd-store.ts';
 import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
-import { findKubectls } from '../../support/kubectl.ts';
+import { findKubectls, outermostKubectls } from '../../support/kubectl.ts';
 import { kubectlSuite } from './suite.ts';
 
 let etcd: TestEtcd;
@@ -13,11 +13,11 @@ beforeAll(async () => {
 });
 afterAll(() => etcd?.stop());
 
-const kubectls = findKubectls();
-const ends = new Set([kubectls[0], kubectls.at(-1)]);
+/** Each version: `make soak`. */
+const isSoak = process.env.SOAK_FACTOR !== undefined;
 
-kubectlSuite('kubectl, oldest and newest, on etcd', {
-  kubectls: kubectls.filter((kubectl) => ends.has(kubectl)),
+kubectlSuite(`kubectl, ${isSoak ? 'each version' : 'oldest and newest'}, on etcd`, {
+  kubectls: isSoak ? findKubectls() : outermostKubectls(),
   openStore: () =>
     openEtcdStore({
       ...{ urls: etcd.urls, keyspace: 'kubectl' },
