@@ -15,6 +15,7 @@ import { identify } from './identify.ts';
 import { addMetricsRoutes, countRequest } from './metrics-routes.ts';
 import { proxyPaths, proxyRoute } from './proxy.ts';
 import { requestTimeoutMs } from './request-limits.ts';
+import { partsOf } from './resource-path.ts';
 import { type ResourceRoute, routeOf } from './resource-routes.ts';
 import { addDocumentRoutes, addVersionRoute } from './server-routes.ts';
 import { maxBodyBytes, noSuchPath, statusOf, tooLarge, toStatusError } from './status-reply.ts';
@@ -48,7 +49,7 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
   app.register(async (scope) => {
     scope.addHook('onRequest', async (request) => {
       const user = identify(server, request.raw);
-      authorizePath(user, request.url.split('?')[0] ?? '', server.cache);
+      authorizePath(user, partsOf(request).path, server.cache);
     });
     addDocumentRoutes(scope, server.cache.kinds);
     addMetricsRoutes(scope, server);
@@ -57,7 +58,7 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
   addResourceRoutes(app, server, {
     urls: ['/api/*', '/apis/*'],
     method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    routeOf: ({ method, url }) => routeOf(server.cache.kinds, method, url.split('?')[0] ?? ''),
+    routeOf: (request) => routeOf(server.cache.kinds, request.method, partsOf(request).path),
   });
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -92,7 +93,7 @@ function addResourceRoutes(
       onRequest: async (request, reply) => {
         request.user = identify(server, request.raw);
         const route = found(request);
-        authorize(request.user, roleAction(route, queryOf(request)), server.cache);
+        authorize(request.user, roleAction(route, partsOf(request).query), server.cache);
         server.letIn(route, { request, reply });
       },
       handler: (request, reply) => respond(found(request), server, { request, reply }),
@@ -142,7 +143,7 @@ function callOf(
   const { headers, body } = request;
   return {
     ...{ kind, namespace, name, subresource },
-    query: queryOf(request),
+    query: partsOf(request).query,
     accept: headers.accept ?? '',
     contentType: (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '',
     userAgent: headers['user-agent'] ?? '',
@@ -150,8 +151,6 @@ function callOf(
     ...given,
   };
 }
-
-const queryOf = ({ url }: FastifyRequest) => new URLSearchParams(url.split('?')[1] ?? '');
 
 /** RFC 7234: 299 is "miscellaneous persistent warning"; kubectl prints the text. */
 const warningHeader = (text: string) =>

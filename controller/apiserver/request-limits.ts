@@ -3,6 +3,7 @@ import { StatusError } from '../../api/status.ts';
 import type { ApiServerDeps } from './call.ts';
 import type { Exchange } from './fastify-app.ts';
 import { flag } from './request-options.ts';
+import { partsOf } from './resource-path.ts';
 import type { ResourceRoute } from './resource-routes.ts';
 
 /** How many requests may be under way at once, those aside that go on for as long as the client likes. */
@@ -40,8 +41,7 @@ export function openLimits({ requestLimits: limits, metrics, clock }: Deps) {
 const goesOn = ({ verb, subresource }: ResourceRoute, request: IncomingMessage): boolean =>
   subresource === 'log' || subresource === 'proxy' || (verb === 'list' && isWatch(request));
 
-export const isWatch = ({ url = '' }: IncomingMessage): boolean =>
-  flag(new URLSearchParams(url.split('?')[1]), 'watch');
+export const isWatch = (request: IncomingMessage): boolean => flag(partsOf(request).query, 'watch');
 
 const tooMany = () =>
   new StatusError('TooManyRequests', 'too many requests, please try again later', {

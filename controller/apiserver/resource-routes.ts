@@ -12,6 +12,7 @@ import { listObjects } from './list.ts';
 import { patchObject, patchScale } from './patch.ts';
 import { podLogs } from './pod-logs.ts';
 import { badRequest, flag } from './request-options.ts';
+import { decodePart } from './resource-path.ts';
 import { getScale, replaceScale } from './scale.ts';
 import { requestToken } from './service-account-token.ts';
 import { noSuchPath } from './status-reply.ts';
@@ -42,7 +43,7 @@ const methods = {
 
 /** Throws NotFound for a path that nothing is served at, MethodNotAllowed for a method that it lacks. */
 export function routeOf(kinds: ServedKinds, method: string, path: string): ResourceRoute {
-  const address = addressOf(kinds, path.split('/').slice(1).map(decodeURIComponent));
+  const address = addressOf(kinds, path.split('/').slice(1).map(decodePart));
   const handles = address && handlesOf(address);
   if (!handles) throw noSuchPath();
   for (const [name, handle] of Object.entries(handles)) {

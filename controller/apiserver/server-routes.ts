@@ -8,7 +8,7 @@ import type { Exchange } from './fastify-app.ts';
 import { mediaTypes } from './media-type.ts';
 import { encodeOpenApiV2, openApiV2Type } from './openapi-v2.ts';
 import { openApiDocument, openApiIndex } from './openapi-v3.ts';
-import { groupVersionPath } from './resource-path.ts';
+import { groupVersionPath, partsOf } from './resource-path.ts';
 import { noSuchPath } from './status-reply.ts';
 import { unstoredKinds } from './unstored-kinds.ts';
 
@@ -23,7 +23,7 @@ export function addDocumentRoutes(app: FastifyInstance, kinds: ServedKinds): voi
   const paths = ['/api', '/api/v1', '/apis', '/apis/:group', '/apis/:group/:version'];
   for (const url of [...paths, '/openapi/v3', '/openapi/v3/*'])
     app.get(url, (request, reply) => {
-      const found = documents().get(request.url.split('?')[0] ?? '')?.();
+      const found = documents().get(partsOf(request).path)?.();
       if (found === undefined) throw noSuchPath();
       const accepted = (request.headers.accept ?? '').split(',').map(inOrder);
       const asked = found.others.find(({ type }) => accepted.includes(inOrder(type)));
