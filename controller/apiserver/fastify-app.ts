@@ -115,11 +115,11 @@ export type Exchange = Readonly<{ request: FastifyRequest; reply: FastifyReply }
 
 async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchange) {
   const { request, reply } = exchange;
-  const warnings: string[] = [];
+  const warnings = new Set<string>();
   const call = callOf(route, request, {
     user: request.user ?? identify(server, request.raw),
     raw: { request: request.raw, response: reply.raw },
-    warn: (text) => warnings.push(text),
+    warn: (text) => warnings.add(text),
   });
   const limit = { clock: server.clock, ms: requestTimeoutMs, what: 'the request' };
   const outcome = await withDeadline(limit, () => route.handle(call, server));
@@ -130,7 +130,7 @@ async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchan
     outcome.stream(reply.raw);
     return;
   }
-  if (warnings.length > 0) reply.header('warning', warnings.map(warningHeader));
+  if (warnings.size > 0) reply.header('warning', warningHeaders(warnings));
   const body = await compressed(outcome.body, exchange);
   return reply.code(outcome.code).type('application/json').send(body);
 }
@@ -152,9 +152,17 @@ function callOf(
   };
 }
 
+/** In characters: clients take a few times as much in all of an answer's headers. As in Kubernetes. */
+const maxWarnings = 4096;
+
 /** RFC 7234: 299 is "miscellaneous persistent warning"; kubectl prints the text. */
-const warningHeader = (text: string) =>
-  `299 - "${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`;
+function warningHeaders(texts: Iterable<string>): string[] {
+  let left = maxWarnings;
+  return Array.from(texts, (text) => text.slice(0, maxWarnings / 4))
+    .filter(({ length }) => (left -= length) >= 0)
+    .map((text) => text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&'))
+    .map((text) => `299 - "${text}"`);
+}
 
 function sendError(
   { log }: ApiServer,

@@ -292,6 +292,11 @@ describe('requests', () => {
     expect(answer.code).toBe(201);
     expect(answer.body.dta).toBe(undefined);
     expect(String(answer.headers.warning)).toMatch(/^299 - "dta: .+"$/);
+    const slips = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`slip${i}`, 1]));
+    const many = { metadata: { name: 'many-slips' }, ...slips };
+    const { code, headers } = await call('POST', `${maps}?fieldValidation=Warn`, many);
+    expect(code).toBe(201);
+    expect(String(headers.warning).length).toBeLessThan(8_000);
   });
 
   it('of others than administrators are forbidden, of strangers unauthorized', async () => {
