@@ -1,4 +1,5 @@
 import type { ExecStream } from '../../api/exec-stream.ts';
+import { badRequest } from './request-options.ts';
 import { toStatusError } from './status-reply.ts';
 
 /** Connects to a port of the pod. Abort ends the opening. Rejects with StatusError. */
@@ -17,6 +18,24 @@ export interface ForwardClient {
 
 /** The pod's side. After its end calls do nothing. */
 export type Forwarding = ReturnType<typeof forwardPort>;
+
+export const isPort = (port: number): boolean =>
+  Number.isInteger(port) && port >= 1 && port <= 65_535;
+
+/** What several read from by turns: nothing comes as long as one of them holds it. */
+export function sharedInput(connection: { pause(): unknown; resume(): unknown }) {
+  const holders = new Set<number>();
+  return {
+    hold(who: number) {
+      holders.add(who);
+      connection.pause();
+    },
+    release(who: number) {
+      holders.delete(who);
+      if (holders.size === 0) connection.resume();
+    },
+  };
+}
 
 /** Clients share one connection between several: so that one that doesn't read doesn't stop all, this much may wait. */
 const maxWaitingBytes = 4 * 1024 * 1024;
@@ -43,6 +62,7 @@ export function forwardPort(open: OpenPort, port: number, client: ForwardClient)
     waitingBytes += chunk.length;
   };
   const joined = async () => {
+    if (!isPort(port)) throw badRequest(`there is no port ${port}`);
     const opened = await open(port, closed.signal);
     stream = opened;
     opened.onOutput((_, chunk) => {

@@ -8,6 +8,7 @@ import { slicesByService } from '../store/indexes.ts';
 import { formatKey } from '../store/keys.ts';
 import type { Cache } from '../store/objects.ts';
 import { livePodTarget } from './pod-target.ts';
+import { isPort } from './port-forward.ts';
 import { badRequest } from './request-options.ts';
 import { decodePart } from './resource-path.ts';
 
@@ -69,8 +70,7 @@ function portOfPod({ cache, key, port }: Place): Omit<ProxyTarget, 'isTls'> {
   const declared = spec.containers.flatMap(({ ports = [] }) => ports);
   const meant = port === '' ? declared[0] : declared.find(({ name }) => name === port);
   const number = meant?.containerPort ?? Number(port || 80);
-  if (!Number.isInteger(number) || number < 1 || number > 65_535)
-    throw badRequest(`pod "${key.name}" has no port "${port}"`);
+  if (!isPort(number)) throw badRequest(`pod "${key.name}" has no port "${port}"`);
   return { pod: livePodTarget(cache, key), port: number };
 }
 
