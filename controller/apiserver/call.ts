@@ -10,6 +10,7 @@ import type { Base } from '../../base/base.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { PodAccess } from '../pod-access.ts';
 import type { Cache, TiedObjects } from '../store/objects.ts';
+import { checkUnchanged } from '../store/preconditions.ts';
 import type { UsageBoard } from '../usage-board.ts';
 import type { openChangeFeed } from './change-feed.ts';
 import { formatOf } from './media-type.ts';
@@ -95,7 +96,7 @@ export function checkAddress(
   { namespace, name }: Pick<Call, 'namespace' | 'name'>,
   body: Readonly<Record<string, unknown>>,
 ): void {
-  const metadata = isObject(body.metadata) ? body.metadata : {};
+  const metadata = metadataIn(body);
   if (metadata.namespace && metadata.namespace !== namespace)
     throw badRequest(
       `the namespace of the provided object does not match the namespace sent on the request (${asText(metadata.namespace)}, ${namespace})`,
@@ -104,6 +105,19 @@ export function checkAddress(
     throw badRequest(
       `the name of the object (${asText(metadata.name)}) does not match the name on the URL (${name})`,
     );
+}
+
+export const metadataIn = ({ metadata }: Readonly<Record<string, unknown>>) =>
+  isObject(metadata) ? metadata : {};
+
+/** Who names a uid or a resourceVersion means the object that has it. Throws Conflict. */
+export function checkIdentity(
+  kind: Kind,
+  stored: AnyObject,
+  wanted: Readonly<Record<string, unknown>>,
+): void {
+  const { uid = '', resourceVersion = '' } = metadataIn(wanted);
+  checkUnchanged(kind, stored, { uid: asText(uid), resourceVersion: asText(resourceVersion) });
 }
 
 /** The body of a request for what the URL names. */

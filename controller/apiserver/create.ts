@@ -8,7 +8,7 @@ import { keyOf } from '../store/keys.ts';
 import { newObject } from '../store/next-object.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { accepted, answer, bodyOf, checkNamespace } from './call.ts';
+import { accepted, answer, bodyOf, checkNamespace, metadataIn } from './call.ts';
 import { checkEscalation } from './escalation.ts';
 import { writerOf } from './field-managers.ts';
 import { managedAfter } from './patch/managed-fields.ts';
@@ -55,9 +55,9 @@ function withoutServerFields(kind: Kind, body: Readonly<Record<string, unknown>>
   return { ...given, metadata };
 }
 
-function shownName({ metadata }: Readonly<Record<string, unknown>>): string {
-  if (!isObject(metadata)) return '';
-  return asText(metadata.name ?? metadata.generateName ?? '');
+function shownName(body: Readonly<Record<string, unknown>>): string {
+  const { name, generateName = '' } = metadataIn(body);
+  return asText(name ?? generateName);
 }
 
 /** As it would be stored, but for its resourceVersion. */

@@ -2,7 +2,14 @@ import type { AnyObject } from '../../api/kind.ts';
 import { isObject, normalize } from '../../api/normalize.ts';
 import { StatusError } from '../../api/status.ts';
 import { authorize } from './authorize.ts';
-import { type Answer, type ApiServerDeps, answer, type Call, checkAddress } from './call.ts';
+import {
+  type Answer,
+  type ApiServerDeps,
+  answer,
+  type Call,
+  checkAddress,
+  metadataIn,
+} from './call.ts';
 import { createFrom } from './create.ts';
 import { applyType, writerOf } from './field-managers.ts';
 import { parseBody } from './parse-body.ts';
@@ -63,8 +70,8 @@ async function applyObject(
   const isThere = (await deps.objects.get(call.kind, call)) !== undefined;
   if (!isThere && call.subresource === '') {
     authorize(call.user, { ...call, verb: 'create' }, deps.cache);
-    const metadata = isObject(applied.metadata) ? applied.metadata : {};
-    const whole = merge(undefined, { ...applied, metadata: { ...metadata, name: call.name } });
+    const metadata = { ...metadataIn(applied), name: call.name };
+    const whole = merge(undefined, { ...applied, metadata });
     return answer(call, await createFrom(call, { body: whole, options }, deps), { code: 201, now });
   }
   const change = (live: AnyObject) => merge(live, applied);

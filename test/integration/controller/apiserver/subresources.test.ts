@@ -150,6 +150,8 @@ describe('a pod', () => {
     const url = `${pods}/unbound/binding`;
     const to = (name: string) => ({ target: { kind: 'Node', name } });
     expect(await call('POST', url, to('nowhere'))).toMatchObject({ code: 404 });
+    const another = { ...to('n1'), metadata: { uid: 'of a pod before it' } };
+    expect(await call('POST', url, another)).toMatchObject({ code: 409 });
     expect(await call('POST', url, to('n1'))).toMatchObject({ code: 201 });
     expect(await call('POST', url, to('n1'))).toMatchObject({ code: 409 });
     expect((await call('GET', `${pods}/unbound`)).body.spec.nodeName).toBe('n1');
