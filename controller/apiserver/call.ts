@@ -7,6 +7,7 @@ import type { Parsed } from '../../api/prepare.ts';
 import { forbidden, found, invalid, type StatusError } from '../../api/status.ts';
 import type { User } from '../../api/user-info.ts';
 import type { Base } from '../../base/base.ts';
+import { formatTime } from '../../base/clock.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { PodAccess } from '../pod-access.ts';
 import type { Cache, TiedObjects } from '../store/objects.ts';
@@ -15,8 +16,9 @@ import type { UsageBoard } from '../usage-board.ts';
 import type { openChangeFeed } from './change-feed.ts';
 import { formatOf } from './media-type.ts';
 import { parseObjectBody } from './parse-body.ts';
+import type { Writer } from './patch/managed-fields.ts';
 import type { openLimits, RequestLimits } from './request-limits.ts';
-import { asText, badRequest } from './request-options.ts';
+import { asText, badRequest, type WriteOptions } from './request-options.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 import { encodeOne } from './table.ts';
 import type { SharedEncoder } from './watch-events.ts';
@@ -140,13 +142,25 @@ export async function checkNamespace(
     throw terminating(kind, name, namespace);
 }
 
+export const applyType = 'application/apply-patch+yaml';
+
+/** As metadata.managedFields will name who sent this. */
+export const writerOf = (
+  { kind, subresource, contentType }: Call,
+  { fieldManager: manager }: WriteOptions,
+  { clock }: Pick<ApiServerDeps, 'clock'>,
+): Writer => ({
+  ...{ kind, subresource, manager, time: formatTime(clock.now()) },
+  operation: contentType === applyType ? 'Apply' : 'Update',
+});
+
 export function answer(
   call: Pick<Call, 'kind' | 'accept' | 'query'>,
   object: AnyObject,
-  { code, now }: { readonly code: number; readonly now: number },
+  { clock }: Pick<ApiServerDeps, 'clock'>,
 ): Answer {
   const format = formatOf(call.accept, call.query);
-  return { code, body: encodeOne(object, { kind: call.kind, format, now }) };
+  return { code: 200, body: encodeOne(object, { kind: call.kind, format, now: clock.now() }) };
 }
 
 function terminating(kind: Kind, name: string, namespace: string): StatusError {

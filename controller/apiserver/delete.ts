@@ -13,7 +13,7 @@ import { success } from './status-reply.ts';
 export async function deleteObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const request = requestOf(call);
   const { object, outcome } = await deleteOne(call, request, deps);
-  if (outcome === 'marked') return answer(call, object, { code: 200, now: deps.clock.now() });
+  if (outcome === 'marked') return answer(call, object, deps);
   const { group, plural } = call.kind;
   return success(200, { group, kind: plural, name: call.name, uid: object.metadata.uid });
 }

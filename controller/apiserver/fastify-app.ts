@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -54,11 +55,10 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
     addDocumentRoutes(scope, server.cache.kinds);
     addMetricsRoutes(scope, server);
   });
-  app.decorateRequest('user');
   addResourceRoutes(app, server, {
     urls: ['/api/*', '/apis/*'],
     method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    routeOf: (request) => routeOf(server.cache.kinds, request.method, partsOf(request).path),
+    routeOf: ({ raw }) => routeOf(server.cache.kinds, raw),
   });
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -84,40 +84,40 @@ function addResourceRoutes(
   server: ApiServer,
   { urls, method, routeOf }: RoutesByRequest,
 ): void {
-  const routes = new WeakMap<FastifyRequest, ResourceRoute>();
-  const found = (request: FastifyRequest) => routes.getOrInsertComputed(request, routeOf);
+  const found = new WeakMap<FastifyRequest, Found>();
   for (const url of urls)
     app.route({
       method,
       url,
       onRequest: async (request, reply) => {
-        request.user = identify(server, request.raw);
-        const route = found(request);
-        authorize(request.user, roleAction(route, partsOf(request).query), server.cache);
+        const user = identify(server, request.raw);
+        const route = routeOf(request);
+        found.set(request, { user, route });
+        authorize(user, roleAction(route, partsOf(request).query), server.cache);
         server.letIn(route, { request, reply });
       },
-      handler: (request, reply) => respond(found(request), server, { request, reply }),
+      handler: (request, reply) => {
+        const asked = found.get(request);
+        assert(asked, 'a request without a route was let in');
+        return respond(asked, server, { request, reply });
+      },
       onResponse: async (request, reply) => {
-        const route = routes.get(request);
-        if (route) countRequest(server.metrics, route, { request, reply });
+        const { route } = found.get(request) ?? {};
+        if (route) countRequest(server.metrics, route, reply);
       },
     });
 }
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Set as soon as a request for a resource is allowed. */
-    user?: User;
-  }
-}
+/** Who asks, and for what. */
+type Found = Readonly<{ user: User; route: ResourceRoute }>;
 
 export type Exchange = Readonly<{ request: FastifyRequest; reply: FastifyReply }>;
 
-async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchange) {
+async function respond({ user, route }: Found, server: ApiServer, exchange: Exchange) {
   const { request, reply } = exchange;
   const warnings = new Set<string>();
   const call = callOf(route, request, {
-    user: request.user ?? identify(server, request.raw),
+    user,
     raw: { request: request.raw, response: reply.raw },
     warn: (text) => warnings.add(text),
   });
@@ -126,7 +126,7 @@ async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchan
   if ('stream' in outcome) {
     reply.hijack();
     // It has no hooks from here on.
-    countRequest(server.metrics, route, exchange);
+    countRequest(server.metrics, route, reply);
     outcome.stream(reply.raw);
     return;
   }

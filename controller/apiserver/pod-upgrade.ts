@@ -47,8 +47,8 @@ async function serve(server: ApiServer, upgrade: Upgrade): Promise<void> {
     authorize(user, proxyRoute({ raw: request }), cache);
     return relayUpgrade(proxied, server, upgrade);
   }
-  const { path, query } = partsOf(request);
-  const route = routeOf(cache.kinds, request.method ?? '', path);
+  const { query } = partsOf(request);
+  const route = routeOf(cache.kinds, request);
   const { subresource } = route;
   if (!upgraded.includes(subresource)) throw noSuchPath();
   authorize(user, route, cache);

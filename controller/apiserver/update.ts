@@ -4,17 +4,9 @@ import { found, hasReason, StatusError } from '../../api/status.ts';
 import { admit, pretendWrite } from '../admission/admit.ts';
 import { nextObject, ownedPart } from '../store/next-object.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
-import {
-  type Answer,
-  type ApiServerDeps,
-  accepted,
-  answer,
-  bodyOf,
-  type Call,
-  checkIdentity,
-} from './call.ts';
+import type { Answer, ApiServerDeps, Call } from './call.ts';
+import { accepted, answer, bodyOf, checkIdentity, writerOf } from './call.ts';
 import { checkEscalation } from './escalation.ts';
-import { writerOf } from './field-managers.ts';
 import { managedAfter } from './patch/managed-fields.ts';
 import { type WriteOptions, writeOptions } from './request-options.ts';
 
@@ -22,7 +14,7 @@ export async function replaceObject(call: Call, deps: ApiServerDeps): Promise<An
   const body = bodyOf(call);
   const options = writeOptions(call);
   const object = await changeObject(call, deps, { options, change: () => body });
-  return answer(call, object, { code: 200, now: deps.clock.now() });
+  return answer(call, object, deps);
 }
 
 /** Which part of the object the URL is about: the other one stays as it is. */
