@@ -4,6 +4,7 @@ import { forbidden, found, hasReason, notFound } from '../../api/status.ts';
 import { keyOf } from '../store/keys.ts';
 import { checkPreconditions } from '../store/preconditions.ts';
 import { type Answer, type ApiServerDeps, answer, bodyOf, type Call } from './call.ts';
+import { awaitFresh } from './freshness.ts';
 import { answerList } from './list.ts';
 import { parseBody } from './parse-body.ts';
 import { type DeleteRequest, deleteRequest, listOptions } from './request-options.ts';
@@ -28,7 +29,9 @@ export async function evictPod(call: Call, deps: ApiServerDeps): Promise<Answer>
 /** Answers with the list of what was deleted. */
 export async function deleteCollection(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const request = requestOf(call);
-  const selects = selectionOf(call.kind, listOptions(call.query));
+  const options = listOptions(call.query);
+  const selects = selectionOf(call.kind, options);
+  await awaitFresh(deps, options.resourceVersion);
   const found = deps.cache.list(call.kind, call.namespace || undefined).filter(selects);
   const deleted: AnyObject[] = [];
   for (const object of found) {
