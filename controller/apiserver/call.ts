@@ -4,7 +4,14 @@ import type { AnyObject, Kind, Subresource } from '../../api/kind.ts';
 import { Namespace } from '../../api/namespace.ts';
 import { isObject } from '../../api/normalize.ts';
 import type { Parsed } from '../../api/prepare.ts';
-import { forbidden, found, invalid, type StatusError } from '../../api/status.ts';
+import {
+  forbidden,
+  found,
+  hasReason,
+  invalid,
+  type StatusError,
+  type StatusReason,
+} from '../../api/status.ts';
 import type { User } from '../../api/user-info.ts';
 import type { Base } from '../../base/base.ts';
 import { formatTime } from '../../base/clock.ts';
@@ -128,6 +135,13 @@ export function bodyOf(call: Call): Readonly<Record<string, unknown>> {
   checkAddress(call, body);
   return body;
 }
+
+/** For what is no failure here. */
+export const ignoring =
+  (reason: StatusReason) =>
+  (error: unknown): undefined => {
+    if (!hasReason(error, reason)) throw error;
+  };
 
 /** Nothing is made in a namespace that isn't there, or is going. */
 export async function checkNamespace(

@@ -1,9 +1,9 @@
 import type { AnyObject } from '../../api/kind.ts';
 import { firstNamespaces, Namespace } from '../../api/namespace.ts';
-import { forbidden, found, hasReason, notFound } from '../../api/status.ts';
+import { forbidden, found, notFound } from '../../api/status.ts';
 import { keyOf } from '../store/keys.ts';
 import { checkPreconditions } from '../store/preconditions.ts';
-import { type Answer, type ApiServerDeps, answer, bodyOf, type Call } from './call.ts';
+import { type Answer, type ApiServerDeps, answer, bodyOf, type Call, ignoring } from './call.ts';
 import { awaitFresh } from './freshness.ts';
 import { answerList } from './list.ts';
 import { parseBody } from './parse-body.ts';
@@ -36,7 +36,7 @@ export async function deleteCollection(call: Call, deps: ApiServerDeps): Promise
   const deleted: AnyObject[] = [];
   for (const object of found) {
     const one = { ...call, ...keyOf(object) };
-    const done = await deleteOne(one, request, deps).catch(ignoreAbsent);
+    const done = await deleteOne(one, request, deps).catch(ignoring('NotFound'));
     if (done) deleted.push(done.object);
   }
   return answerList(call, { objects: deleted, revision: deps.cache.revision }, deps);
@@ -65,9 +65,4 @@ const requestOf = (call: Call): DeleteRequest =>
 function checkDeletable(kind: Call['kind'], name: string): void {
   if (kind.kind !== Namespace.kind || kind.group !== '' || !firstNamespaces.includes(name)) return;
   throw forbidden(kind, name, { why: 'this namespace may not be deleted' });
-}
-
-function ignoreAbsent(error: unknown): undefined {
-  if (hasReason(error, 'NotFound')) return undefined;
-  throw error;
 }

@@ -3,7 +3,7 @@ import { isObject, normalize } from '../../api/normalize.ts';
 import { StatusError } from '../../api/status.ts';
 import { authorize } from './authorize.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { answer, applyType, checkAddress, metadataIn, writerOf } from './call.ts';
+import { answer, applyType, checkAddress, ignoring, metadataIn, writerOf } from './call.ts';
 import { createFrom } from './create.ts';
 import { parseBody } from './parse-body.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
@@ -62,8 +62,10 @@ async function applyObject(
     authorize(call.user, { ...call, verb: 'create' }, deps.cache);
     const metadata = { ...metadataIn(applied), name: call.name };
     const whole = merge(undefined, { ...applied, metadata });
-    const object = await createFrom(call, { body: whole, options }, deps);
-    return { ...answer(call, object, deps), code: 201 };
+    // Another may have made it meanwhile: then this one changes it.
+    const creating = createFrom(call, { body: whole, options }, deps);
+    const object = await creating.catch(ignoring('AlreadyExists'));
+    if (object) return { ...answer(call, object, deps), code: 201 };
   }
   const change = (live: AnyObject) => merge(live, applied);
   return answer(call, await changeObject(call, deps, { options, change }), deps);

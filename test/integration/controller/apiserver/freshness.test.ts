@@ -77,3 +77,25 @@ it('gives a token of a pod that was made only now when that is good', async () =
     ...{ statusCode: 201, waited: [Number(metadata.resourceVersion)] },
   });
 });
+
+it('applies to what another controller has made at the same moment', async () => {
+  const { world } = await twoServers();
+  const { objects } = world.deps;
+  const key = { namespace: 'default', name: 'new' };
+  let isFirst = true;
+  const get: typeof objects.get = async (kind, at) => {
+    if (kind !== ConfigMap || !isFirst) return objects.get(kind, at);
+    isFirst = false;
+    await objects.create(ConfigMap, anObject(ConfigMap, { metadata: key, data: { a: '1' } }));
+    return undefined;
+  };
+  const { app } = buildApiServer({ ...world.deps, objects: { ...objects, get } });
+  onTestFinished(() => app.close());
+  const answer = await app.inject({
+    ...{ method: 'PATCH', url: `${maps}/new?fieldManager=me` },
+    headers: { 'content-type': 'application/apply-patch+yaml' },
+    payload: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', data: { b: '2' } }),
+  });
+  expect(answer.json()).toMatchObject({ data: { a: '1', b: '2' } });
+  expect(answer.statusCode).toBe(200);
+});
