@@ -1,4 +1,5 @@
 import type { ExecStream } from '../../api/exec-stream.ts';
+import { heldCalls } from './held-calls.ts';
 import { badRequest } from './request-options.ts';
 import { toStatusError } from './status-reply.ts';
 
@@ -43,14 +44,11 @@ const maxWaitingBytes = 4 * 1024 * 1024;
 /** One connection to `port`. What the client sends before it is open waits. */
 export function forwardPort(open: OpenPort, port: number, client: ForwardClient) {
   const closed = new AbortController();
-  const early: ((stream: ExecStream) => unknown)[] = [];
-  let stream: ExecStream | undefined;
+  const stream = heldCalls<ExecStream>();
   let ended = false;
   let waitingBytes = 0;
   const tell = (say: (stream: ExecStream) => unknown) => {
-    if (ended) return;
-    if (stream) say(stream);
-    else early.push(say);
+    if (!ended) stream.tell(say);
   };
   const release = () => {
     if (waitingBytes >= maxWaitingBytes) client.releaseInput();
@@ -64,12 +62,11 @@ export function forwardPort(open: OpenPort, port: number, client: ForwardClient)
   const joined = async () => {
     if (!isPort(port)) throw badRequest(`there is no port ${port}`);
     const opened = await open(port, closed.signal);
-    stream = opened;
     opened.onOutput((_, chunk) => {
       if (!client.output(chunk)) opened.pause();
     });
     opened.onDrain(release);
-    for (const say of early) say(opened);
+    stream.arrive(opened);
     release();
     await opened.exited;
   };
@@ -84,7 +81,7 @@ export function forwardPort(open: OpenPort, port: number, client: ForwardClient)
   );
   return {
     input(chunk: Uint8Array) {
-      if (!stream) waits(chunk);
+      if (!stream.isThere()) waits(chunk);
       tell((s) => s.write(chunk) || waits(chunk));
     },
     inputEnd: () => tell((s) => s.endInput()),
