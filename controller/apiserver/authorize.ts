@@ -5,7 +5,6 @@ import { forbidden, StatusError } from '../../api/status.ts';
 import type { User } from '../../api/user-info.ts';
 import type { CacheReads } from '../store/objects.ts';
 import { decide } from './rbac.ts';
-import { flag } from './request-options.ts';
 
 export interface Action {
   /** As Kubernetes says it: 'get', 'deletecollection'. */
@@ -29,19 +28,15 @@ export function authorize(user: User, action: Action, cache: CacheReads): void {
   throw forbidden(kind, name, { why: `User "${user.name}" cannot ${verb} ${what}${more}` });
 }
 
-/**
- * As roles see it: a namespace is in itself; a list may be a watch, which is another verb; and who selects one name asks
- * for that object alone.
- */
+/** As roles see it: a namespace is in itself, and who selects one name asks for that object alone. */
 export function roleAction(asked: Action, query: URLSearchParams): Action {
   const action = asked.kind === Namespace ? { ...asked, namespace: asked.name } : asked;
-  if (action.verb !== 'list') return action;
-  const verb = flag(query, 'watch') ? 'watch' : 'list';
+  if (action.verb !== 'list' && action.verb !== 'watch') return action;
   const fieldSelector = query.get('fieldSelector') ?? '';
-  if (!fieldSelector.includes('metadata.name')) return { ...action, verb };
+  if (!fieldSelector.includes('metadata.name')) return action;
   const terms = selectorTerms(fieldSelector);
   const named = terms.find(({ path, equal }) => path === 'metadata.name' && equal);
-  return { ...action, verb, name: named?.value ?? '' };
+  return { ...action, name: named?.value ?? '' };
 }
 
 /** The list itself says what is wrong with it, to whom it is allowed. */

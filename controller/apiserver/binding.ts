@@ -1,8 +1,8 @@
 import { Node } from '../../api/node.ts';
 import { isObject } from '../../api/normalize.ts';
 import { Pod } from '../../api/pod.ts';
-import { conflict, found, notFound } from '../../api/status.ts';
-import { type Answer, type ApiServerDeps, bodyOf, type Call } from './call.ts';
+import { conflict, found } from '../../api/status.ts';
+import { type Answer, type ApiServerDeps, bodyOf, type Call, checkIdentity } from './call.ts';
 import { badRequest, writeOptions } from './request-options.ts';
 import { success } from './status-reply.ts';
 
@@ -10,12 +10,16 @@ import { success } from './status-reply.ts';
 export async function bindPod(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const body = bodyOf(call);
   const nodeName = targetOf(body);
-  if (!deps.cache.get(Node, { namespace: '', name: nodeName })) throw notFound(Node, nodeName);
-  const pod = found(Pod, call.name, await deps.objects.get(Pod, call));
-  const why = `pod ${call.name} is already assigned to node "${pod.spec.nodeName}"`;
-  if (pod.spec.nodeName) throw conflict(Pod, call.name, why);
-  if (!writeOptions(call).dryRun)
-    await deps.objects.update(Pod, { ...pod, spec: { ...pod.spec, nodeName } }, 'main');
+  found(Node, nodeName, deps.cache.get(Node, { namespace: '', name: nodeName }));
+  const bound = (pod: Pod): Pod => {
+    checkIdentity(Pod, pod, body);
+    const why = `pod ${call.name} is already assigned to node "${pod.spec.nodeName}"`;
+    if (pod.spec.nodeName) throw conflict(Pod, call.name, why);
+    return { ...pod, spec: { ...pod.spec, nodeName } };
+  };
+  const { objects } = deps;
+  if (writeOptions(call).dryRun) bound(found(Pod, call.name, await objects.get(Pod, call)));
+  else found(Pod, call.name, await objects.modify(Pod, { key: call, part: 'main' }, bound));
   return success(201);
 }
 

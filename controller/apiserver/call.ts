@@ -4,18 +4,28 @@ import type { AnyObject, Kind, Subresource } from '../../api/kind.ts';
 import { Namespace } from '../../api/namespace.ts';
 import { isObject } from '../../api/normalize.ts';
 import type { Parsed } from '../../api/prepare.ts';
-import { forbidden, found, invalid, type StatusError } from '../../api/status.ts';
+import {
+  forbidden,
+  found,
+  hasReason,
+  invalid,
+  type StatusError,
+  type StatusReason,
+} from '../../api/status.ts';
 import type { User } from '../../api/user-info.ts';
 import type { Base } from '../../base/base.ts';
+import { formatTime } from '../../base/clock.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { PodAccess } from '../pod-access.ts';
 import type { Cache, TiedObjects } from '../store/objects.ts';
+import { checkUnchanged } from '../store/preconditions.ts';
 import type { UsageBoard } from '../usage-board.ts';
 import type { openChangeFeed } from './change-feed.ts';
 import { formatOf } from './media-type.ts';
 import { parseObjectBody } from './parse-body.ts';
+import type { Writer } from './patch/managed-fields.ts';
 import type { openLimits, RequestLimits } from './request-limits.ts';
-import { asText, badRequest } from './request-options.ts';
+import { asText, badRequest, type WriteOptions } from './request-options.ts';
 import type { ServiceAccountTokens } from './service-account-tokens.ts';
 import { encodeOne } from './table.ts';
 import type { SharedEncoder } from './watch-events.ts';
@@ -95,7 +105,7 @@ export function checkAddress(
   { namespace, name }: Pick<Call, 'namespace' | 'name'>,
   body: Readonly<Record<string, unknown>>,
 ): void {
-  const metadata = isObject(body.metadata) ? body.metadata : {};
+  const metadata = metadataIn(body);
   if (metadata.namespace && metadata.namespace !== namespace)
     throw badRequest(
       `the namespace of the provided object does not match the namespace sent on the request (${asText(metadata.namespace)}, ${namespace})`,
@@ -106,12 +116,32 @@ export function checkAddress(
     );
 }
 
+export const metadataIn = ({ metadata }: Readonly<Record<string, unknown>>) =>
+  isObject(metadata) ? metadata : {};
+
+/** Who names a uid or a resourceVersion means the object that has it. Throws Conflict. */
+export function checkIdentity(
+  kind: Kind,
+  stored: AnyObject,
+  wanted: Readonly<Record<string, unknown>>,
+): void {
+  const { uid = '', resourceVersion = '' } = metadataIn(wanted);
+  checkUnchanged(kind, stored, { uid: asText(uid), resourceVersion: asText(resourceVersion) });
+}
+
 /** The body of a request for what the URL names. */
 export function bodyOf(call: Call): Readonly<Record<string, unknown>> {
   const body = parseObjectBody(call);
   checkAddress(call, body);
   return body;
 }
+
+/** For what is no failure here. */
+export const ignoring =
+  (reason: StatusReason) =>
+  (error: unknown): undefined => {
+    if (!hasReason(error, reason)) throw error;
+  };
 
 /** Nothing is made in a namespace that isn't there, or is going. */
 export async function checkNamespace(
@@ -126,13 +156,25 @@ export async function checkNamespace(
     throw terminating(kind, name, namespace);
 }
 
+export const applyType = 'application/apply-patch+yaml';
+
+/** As metadata.managedFields will name who sent this. */
+export const writerOf = (
+  { kind, subresource, contentType }: Call,
+  { fieldManager: manager }: WriteOptions,
+  { clock }: Pick<ApiServerDeps, 'clock'>,
+): Writer => ({
+  ...{ kind, subresource, manager, time: formatTime(clock.now()) },
+  operation: contentType === applyType ? 'Apply' : 'Update',
+});
+
 export function answer(
   call: Pick<Call, 'kind' | 'accept' | 'query'>,
   object: AnyObject,
-  { code, now }: { readonly code: number; readonly now: number },
+  { clock }: Pick<ApiServerDeps, 'clock'>,
 ): Answer {
   const format = formatOf(call.accept, call.query);
-  return { code, body: encodeOne(object, { kind: call.kind, format, now }) };
+  return { code: 200, body: encodeOne(object, { kind: call.kind, format, now: clock.now() }) };
 }
 
 function terminating(kind: Kind, name: string, namespace: string): StatusError {

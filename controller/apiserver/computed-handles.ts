@@ -1,8 +1,8 @@
 import type { AnyObject } from '../../api/kind.ts';
-import { found, StatusError } from '../../api/status.ts';
+import { found } from '../../api/status.ts';
 import { type ApiServerDeps, answer, type Call } from './call.ts';
 import { answerList } from './list.ts';
-import { flag, listOptions } from './request-options.ts';
+import { listOptions } from './request-options.ts';
 import type { KindHandles } from './resource-routes.ts';
 import { selectionOf } from './selection.ts';
 
@@ -12,8 +12,6 @@ export const computedHandles = (
 ): KindHandles => ({
   collection: {
     async list(call, deps) {
-      if (flag(call.query, 'watch'))
-        throw new StatusError('MethodNotAllowed', 'these are made when asked for, not watched');
       const objects = read(call, deps).filter(selectionOf(call.kind, listOptions(call.query)));
       return answerList(call, { objects, revision: deps.cache.revision }, deps);
     },
@@ -21,10 +19,7 @@ export const computedHandles = (
   object: {
     async get(call, deps) {
       const object = read(call, deps).find(({ metadata }) => metadata.name === call.name);
-      return answer(call, found(call.kind, call.name, object), {
-        code: 200,
-        now: deps.clock.now(),
-      });
+      return answer(call, found(call.kind, call.name, object), deps);
     },
   },
 });

@@ -8,9 +8,8 @@ import { keyOf } from '../store/keys.ts';
 import { newObject } from '../store/next-object.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
 import type { Answer, ApiServerDeps, Call } from './call.ts';
-import { accepted, answer, bodyOf, checkNamespace } from './call.ts';
+import { accepted, answer, bodyOf, checkNamespace, metadataIn, writerOf } from './call.ts';
 import { checkEscalation } from './escalation.ts';
-import { writerOf } from './field-managers.ts';
 import { managedAfter } from './patch/managed-fields.ts';
 import { asText, type WriteOptions, writeOptions } from './request-options.ts';
 
@@ -18,7 +17,7 @@ export async function createObject(call: Call, deps: ApiServerDeps): Promise<Ans
   const body = bodyOf(call);
   const options = writeOptions(call);
   const object = await createFrom(call, { body, options }, deps);
-  return answer(call, object, { code: 201, now: deps.clock.now() });
+  return { ...answer(call, object, deps), code: 201 };
 }
 
 /** Also how server-side apply makes what isn't there yet. */
@@ -55,9 +54,9 @@ function withoutServerFields(kind: Kind, body: Readonly<Record<string, unknown>>
   return { ...given, metadata };
 }
 
-function shownName({ metadata }: Readonly<Record<string, unknown>>): string {
-  if (!isObject(metadata)) return '';
-  return asText(metadata.name ?? metadata.generateName ?? '');
+function shownName(body: Readonly<Record<string, unknown>>): string {
+  const { name, generateName = '' } = metadataIn(body);
+  return asText(name ?? generateName);
 }
 
 /** As it would be stored, but for its resourceVersion. */

@@ -1,9 +1,10 @@
 import type { AnyObject } from '../../api/kind.ts';
 import { firstNamespaces, Namespace } from '../../api/namespace.ts';
-import { forbidden, found, hasReason, notFound } from '../../api/status.ts';
+import { forbidden, found, notFound } from '../../api/status.ts';
 import { keyOf } from '../store/keys.ts';
 import { checkPreconditions } from '../store/preconditions.ts';
-import { type Answer, type ApiServerDeps, answer, bodyOf, type Call } from './call.ts';
+import { type Answer, type ApiServerDeps, answer, bodyOf, type Call, ignoring } from './call.ts';
+import { awaitFresh } from './freshness.ts';
 import { answerList } from './list.ts';
 import { parseBody } from './parse-body.ts';
 import { type DeleteRequest, deleteRequest, listOptions } from './request-options.ts';
@@ -13,7 +14,7 @@ import { success } from './status-reply.ts';
 export async function deleteObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const request = requestOf(call);
   const { object, outcome } = await deleteOne(call, request, deps);
-  if (outcome === 'marked') return answer(call, object, { code: 200, now: deps.clock.now() });
+  if (outcome === 'marked') return answer(call, object, deps);
   const { group, plural } = call.kind;
   return success(200, { group, kind: plural, name: call.name, uid: object.metadata.uid });
 }
@@ -28,12 +29,14 @@ export async function evictPod(call: Call, deps: ApiServerDeps): Promise<Answer>
 /** Answers with the list of what was deleted. */
 export async function deleteCollection(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const request = requestOf(call);
-  const selects = selectionOf(call.kind, listOptions(call.query));
+  const options = listOptions(call.query);
+  const selects = selectionOf(call.kind, options);
+  await awaitFresh(deps, options.resourceVersion);
   const found = deps.cache.list(call.kind, call.namespace || undefined).filter(selects);
   const deleted: AnyObject[] = [];
   for (const object of found) {
     const one = { ...call, ...keyOf(object) };
-    const done = await deleteOne(one, request, deps).catch(ignoreAbsent);
+    const done = await deleteOne(one, request, deps).catch(ignoring('NotFound'));
     if (done) deleted.push(done.object);
   }
   return answerList(call, { objects: deleted, revision: deps.cache.revision }, deps);
@@ -62,9 +65,4 @@ const requestOf = (call: Call): DeleteRequest =>
 function checkDeletable(kind: Call['kind'], name: string): void {
   if (kind.kind !== Namespace.kind || kind.group !== '' || !firstNamespaces.includes(name)) return;
   throw forbidden(kind, name, { why: 'this namespace may not be deleted' });
-}
-
-function ignoreAbsent(error: unknown): undefined {
-  if (hasReason(error, 'NotFound')) return undefined;
-  throw error;
 }

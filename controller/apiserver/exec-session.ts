@@ -4,6 +4,7 @@ import type { ExecStream } from '../../api/exec-stream.ts';
 import type { Clock } from '../../base/clock.ts';
 import { deferred } from '../../base/deadline.ts';
 import type { PodExecRequest } from '../pod-access.ts';
+import { heldCalls } from './held-calls.ts';
 import { badRequest, flag } from './request-options.ts';
 import { statusOf, toStatusError } from './status-reply.ts';
 
@@ -73,15 +74,10 @@ const sizeWithinMs = 100;
 /** Reads what the client says already: its first size is known as soon as it comes, and the rest is told at `start`. */
 function startEarly(transport: ExecTransport) {
   const sized = deferred<TerminalSize | undefined>();
-  const early: ((client: ExecClient) => void)[] = [];
-  let client: ExecClient | undefined;
-  const tell = (say: (client: ExecClient) => void) => {
-    if (client) say(client);
-    else early.push(say);
-  };
+  const { tell, arrive, isThere } = heldCalls<ExecClient>();
   transport.start({
     input(chunk) {
-      if (!client) transport.pauseInput();
+      if (!isThere()) transport.pauseInput();
       tell((c) => c.input(chunk));
     },
     inputEnd: () => tell((c) => c.inputEnd()),
@@ -98,9 +94,8 @@ function startEarly(transport: ExecTransport) {
       return sized.promise.finally(cancel);
     },
     start(given: ExecClient) {
-      client = given;
       transport.resumeInput();
-      for (const say of early) say(given);
+      arrive(given);
     },
   };
 }

@@ -22,7 +22,9 @@ export async function openExecSpdy(upgrade: Upgrade, wanted: WantedStreams) {
     };
     const connection = openSpdyConnection(socket, {
       opened(stream, headers) {
-        streams.set(headers.get('streamtype') ?? '', stream);
+        const name = headers.get('streamtype') ?? '';
+        if (!streamNames.includes(name)) return connection.finish(stream);
+        streams.set(name, stream);
         if (!expectedStreams(wanted).every((name) => streams.has(name))) return;
         connection.pause();
         resolve({ start, ...spdyOutput(connection, socket, streams) });
@@ -40,6 +42,8 @@ export async function openExecSpdy(upgrade: Upgrade, wanted: WantedStreams) {
     });
   });
 }
+
+const streamNames = ['error', 'stdin', 'stdout', 'stderr', 'resize'];
 
 function expectedStreams({ stdin, stdout, stderr, tty }: WantedStreams): readonly string[] {
   const wanted = { error: true, stdin, stdout, stderr, resize: tty };

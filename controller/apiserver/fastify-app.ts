@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -15,6 +16,7 @@ import { identify } from './identify.ts';
 import { addMetricsRoutes, countRequest } from './metrics-routes.ts';
 import { proxyPaths, proxyRoute } from './proxy.ts';
 import { requestTimeoutMs } from './request-limits.ts';
+import { partsOf } from './resource-path.ts';
 import { type ResourceRoute, routeOf } from './resource-routes.ts';
 import { addDocumentRoutes, addVersionRoute } from './server-routes.ts';
 import { maxBodyBytes, noSuchPath, statusOf, tooLarge, toStatusError } from './status-reply.ts';
@@ -48,16 +50,15 @@ export function fastifyApp(server: ApiServer): FastifyInstance {
   app.register(async (scope) => {
     scope.addHook('onRequest', async (request) => {
       const user = identify(server, request.raw);
-      authorizePath(user, request.url.split('?')[0] ?? '', server.cache);
+      authorizePath(user, partsOf(request).path, server.cache);
     });
     addDocumentRoutes(scope, server.cache.kinds);
     addMetricsRoutes(scope, server);
   });
-  app.decorateRequest('user');
   addResourceRoutes(app, server, {
     urls: ['/api/*', '/apis/*'],
     method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    routeOf: ({ method, url }) => routeOf(server.cache.kinds, method, url.split('?')[0] ?? ''),
+    routeOf: ({ raw }) => routeOf(server.cache.kinds, raw),
   });
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -83,53 +84,53 @@ function addResourceRoutes(
   server: ApiServer,
   { urls, method, routeOf }: RoutesByRequest,
 ): void {
-  const routes = new WeakMap<FastifyRequest, ResourceRoute>();
-  const found = (request: FastifyRequest) => routes.getOrInsertComputed(request, routeOf);
+  const found = new WeakMap<FastifyRequest, Found>();
   for (const url of urls)
     app.route({
       method,
       url,
       onRequest: async (request, reply) => {
-        request.user = identify(server, request.raw);
-        const route = found(request);
-        authorize(request.user, roleAction(route, queryOf(request)), server.cache);
+        const user = identify(server, request.raw);
+        const route = routeOf(request);
+        found.set(request, { user, route });
+        authorize(user, roleAction(route, partsOf(request).query), server.cache);
         server.letIn(route, { request, reply });
       },
-      handler: (request, reply) => respond(found(request), server, { request, reply }),
+      handler: (request, reply) => {
+        const asked = found.get(request);
+        assert(asked, 'a request without a route was let in');
+        return respond(asked, server, { request, reply });
+      },
       onResponse: async (request, reply) => {
-        const route = routes.get(request);
-        if (route) countRequest(server.metrics, route, { request, reply });
+        const { route } = found.get(request) ?? {};
+        if (route) countRequest(server.metrics, route, reply);
       },
     });
 }
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Set as soon as a request for a resource is allowed. */
-    user?: User;
-  }
-}
+/** Who asks, and for what. */
+type Found = Readonly<{ user: User; route: ResourceRoute }>;
 
 export type Exchange = Readonly<{ request: FastifyRequest; reply: FastifyReply }>;
 
-async function respond(route: ResourceRoute, server: ApiServer, exchange: Exchange) {
+async function respond({ user, route }: Found, server: ApiServer, exchange: Exchange) {
   const { request, reply } = exchange;
-  const warnings: string[] = [];
+  const warnings = new Set<string>();
   const call = callOf(route, request, {
-    user: request.user ?? identify(server, request.raw),
+    user,
     raw: { request: request.raw, response: reply.raw },
-    warn: (text) => warnings.push(text),
+    warn: (text) => warnings.add(text),
   });
   const limit = { clock: server.clock, ms: requestTimeoutMs, what: 'the request' };
   const outcome = await withDeadline(limit, () => route.handle(call, server));
   if ('stream' in outcome) {
     reply.hijack();
     // It has no hooks from here on.
-    countRequest(server.metrics, route, exchange);
+    countRequest(server.metrics, route, reply);
     outcome.stream(reply.raw);
     return;
   }
-  if (warnings.length > 0) reply.header('warning', warnings.map(warningHeader));
+  if (warnings.size > 0) reply.header('warning', warningHeaders(warnings));
   const body = await compressed(outcome.body, exchange);
   return reply.code(outcome.code).type('application/json').send(body);
 }
@@ -142,7 +143,7 @@ function callOf(
   const { headers, body } = request;
   return {
     ...{ kind, namespace, name, subresource },
-    query: queryOf(request),
+    query: partsOf(request).query,
     accept: headers.accept ?? '',
     contentType: (headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '',
     userAgent: headers['user-agent'] ?? '',
@@ -151,11 +152,17 @@ function callOf(
   };
 }
 
-const queryOf = ({ url }: FastifyRequest) => new URLSearchParams(url.split('?')[1] ?? '');
+/** In characters: clients take a few times as much in all of an answer's headers. As in Kubernetes. */
+const maxWarnings = 4096;
 
 /** RFC 7234: 299 is "miscellaneous persistent warning"; kubectl prints the text. */
-const warningHeader = (text: string) =>
-  `299 - "${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&')}"`;
+function warningHeaders(texts: Iterable<string>): string[] {
+  let left = maxWarnings;
+  return Array.from(texts, (text) => text.slice(0, maxWarnings / 4))
+    .filter(({ length }) => (left -= length) >= 0)
+    .map((text) => text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&'))
+    .map((text) => `299 - "${text}"`);
+}
 
 function sendError(
   { log }: ApiServer,

@@ -4,8 +4,7 @@ import { type Answer, type ApiServerDeps, answer, type Call } from './call.ts';
 import { awaitFresh } from './freshness.ts';
 
 export async function getObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
-  const object = await readObject(call, deps);
-  return answer(call, object, { code: 200, now: deps.clock.now() });
+  return answer(call, await readObject(call, deps), deps);
 }
 
 /** From the cache, once it is fresh enough for what the query says. Throws NotFound. */

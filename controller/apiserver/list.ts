@@ -23,7 +23,10 @@ async function readingPoint(deps: ApiServerDeps, options: ListOptions) {
   if (options.continue !== '') {
     if (options.resourceVersion !== '' && options.resourceVersion !== '0')
       throw badRequest('specifying resource version is not allowed when using continue');
-    return parseToken(options.continue);
+    const point = parseToken(options.continue);
+    // Another controller may have given it, whose cache was further.
+    await awaitFresh(deps, String(point.revision));
+    return point;
   }
   await awaitFresh(deps, options.resourceVersion);
   if (options.resourceVersionMatch === 'Exact')

@@ -1,7 +1,6 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Metrics } from '../../base/metrics.ts';
 import type { ApiServer } from './call.ts';
-import { isWatch } from './request-limits.ts';
 import type { ResourceRoute } from './resource-routes.ts';
 
 export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
@@ -15,14 +14,13 @@ export function addMetricsRoutes(app: FastifyInstance, { metrics }: ApiServer): 
 export function countRequest(
   metrics: Metrics,
   { verb, kind, subresource }: ResourceRoute,
-  { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+  reply: FastifyReply,
 ): void {
-  const watches = isWatch(request.raw);
   const resource = subresource === '' ? kind.plural : `${kind.plural}/${subresource}`;
-  const labels = { verb: watches ? 'watch' : verb, resource };
+  const labels = { verb, resource };
   const code = reply.raw.statusCode;
   metrics.count('apiserver_request_total', 'Requests.', { ...labels, code });
-  if (watches || subresource === 'log') return;
+  if (verb === 'watch' || subresource === 'log') return;
   const seconds = reply.elapsedTime / 1000;
   metrics.observe('apiserver_request_duration_seconds', 'Of requests.', { labels, seconds });
 }

@@ -2,9 +2,9 @@ import type { AnyObject } from '../../api/kind.ts';
 import { isObject, normalize } from '../../api/normalize.ts';
 import { StatusError } from '../../api/status.ts';
 import { authorize } from './authorize.ts';
-import { type Answer, type ApiServerDeps, answer, type Call, checkAddress } from './call.ts';
+import type { Answer, ApiServerDeps, Call } from './call.ts';
+import { answer, applyType, checkAddress, ignoring, metadataIn, writerOf } from './call.ts';
 import { createFrom } from './create.ts';
-import { applyType, writerOf } from './field-managers.ts';
 import { parseBody } from './parse-body.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
 import { applyMergePatch } from './patch/merge-patch.ts';
@@ -18,10 +18,8 @@ export async function patchObject(call: Call, deps: ApiServerDeps): Promise<Answ
   const options = writeOptions(call);
   const body = parseBody(call);
   if (call.contentType === applyType) return applyObject(call, { options, body }, deps);
-  const now = deps.clock.now();
   const change = (live: AnyObject) => patched(call, live, body);
-  const object = await changeObject(call, deps, { options, change });
-  return answer(call, object, { code: 200, now });
+  return answer(call, await changeObject(call, deps, { options, change }), deps);
 }
 
 export async function patchScale(call: Call, deps: ApiServerDeps): Promise<Answer> {
@@ -56,20 +54,21 @@ async function applyObject(
 ): Promise<Answer> {
   if (!call.query.get('fieldManager')) throw noManager();
   const applied = appliedBody(call, body);
-  const now = deps.clock.now();
   const writer = writerOf(call, options, deps);
   const merge = (live: AnyObject | undefined, wanted: unknown) =>
     record(applyServerSide(writer, { live, applied: wanted, force: options.force }));
   const isThere = (await deps.objects.get(call.kind, call)) !== undefined;
   if (!isThere && call.subresource === '') {
     authorize(call.user, { ...call, verb: 'create' }, deps.cache);
-    const metadata = isObject(applied.metadata) ? applied.metadata : {};
-    const whole = merge(undefined, { ...applied, metadata: { ...metadata, name: call.name } });
-    return answer(call, await createFrom(call, { body: whole, options }, deps), { code: 201, now });
+    const metadata = { ...metadataIn(applied), name: call.name };
+    const whole = merge(undefined, { ...applied, metadata });
+    // Another may have made it meanwhile: then this one changes it.
+    const creating = createFrom(call, { body: whole, options }, deps);
+    const object = await creating.catch(ignoring('AlreadyExists'));
+    if (object) return { ...answer(call, object, deps), code: 201 };
   }
   const change = (live: AnyObject) => merge(live, applied);
-  const object = await changeObject(call, deps, { options, change });
-  return answer(call, object, { code: 200, now });
+  return answer(call, await changeObject(call, deps, { options, change }), deps);
 }
 
 function appliedBody(call: Call, body: unknown): Readonly<Record<string, unknown>> {

@@ -9,12 +9,14 @@ export async function podLogs(call: Call, server: ApiServer): Promise<Streaming>
   const wanted = logOptions(call.query, clock.now());
   const { container, pod } = containerTarget(cache, call, wanted.container);
   const hungUp = new AbortController();
+  // Also before there is a log: who asked may not wait for it.
+  const { response } = call.raw;
+  response.once('close', () => hungUp.abort());
+  if (response.closed) hungUp.abort();
   const signal = AbortSignal.any([hungUp.signal, closing]);
   const chunks = await podAccess.logs(pod, { ...wanted, container }, signal);
   return {
-    stream(response) {
-      response.on('close', () => hungUp.abort());
-      if (response.closed) hungUp.abort();
+    stream() {
       response.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-store' });
       response.flushHeaders();
       pipeline(chunks, response).catch((err: unknown) => {

@@ -1,7 +1,6 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ExecStream } from '../../api/exec-stream.ts';
-import { Pod } from '../../api/pod.ts';
 import type { StatusError } from '../../api/status.ts';
 import { authorize } from './authorize.ts';
 import type { ApiServer } from './call.ts';
@@ -13,9 +12,11 @@ import { containerTarget, livePodTarget } from './pod-target.ts';
 import type { OpenPort } from './port-forward.ts';
 import { servePortsOverSpdy, spdyForwardProtocol } from './port-forward-spdy.ts';
 import { servePortsOverWebSocket } from './port-forward-websocket.ts';
-import { relayUpgrade } from './proxy.ts';
+import { proxyRoute, relayUpgrade } from './proxy.ts';
 import { parseProxyAddress } from './proxy-target.ts';
 import { badRequest } from './request-options.ts';
+import { partsOf } from './resource-path.ts';
+import { routeOf } from './resource-routes.ts';
 import { acceptSpdy } from './spdy/connection.ts';
 import { noSuchPath, statusOf, toStatusError } from './status-reply.ts';
 import { channelProtocols, forwardProtocols, offersOneOf } from './web-socket.ts';
@@ -41,23 +42,25 @@ async function serve(server: ApiServer, upgrade: Upgrade): Promise<void> {
   const { request, socket } = upgrade;
   const { podAccess, cache, clock, closing } = server;
   const user = identify(server, request);
-  const verb = request.method === 'POST' ? 'create' : 'get';
   const proxied = parseProxyAddress(request.url ?? '');
   if (proxied) {
-    authorize(user, { verb, subresource: 'proxy', ...proxied }, cache);
+    authorize(user, proxyRoute({ raw: request }), cache);
     return relayUpgrade(proxied, server, upgrade);
   }
-  const { subresource, query, ...key } = addressOf(request);
-  authorize(user, { verb, kind: Pod, subresource, ...key }, cache);
+  const { query } = partsOf(request);
+  const route = routeOf(cache.kinds, request);
+  const { subresource } = route;
+  if (!upgraded.includes(subresource)) throw noSuchPath();
+  authorize(user, route, cache);
   const hungUp = new AbortController();
   socket.once('close', () => hungUp.abort());
   const signal = AbortSignal.any([hungUp.signal, closing]);
-  const pod = livePodTarget(cache, key);
+  const pod = livePodTarget(cache, route);
   if (subresource === 'portforward')
     return servePorts(upgrade, query, (port, ended) =>
       podAccess.portForward(pod, port, AbortSignal.any([signal, ended])),
     );
-  const { container } = containerTarget(cache, key, query.get('container') ?? '');
+  const { container } = containerTarget(cache, route, query.get('container') ?? '');
   const wanted = wantedStreams(query, container);
   const command = subresource === 'exec' ? commandIn(query) : undefined;
   const transport = isWebSocket(request, channelProtocols)
@@ -71,6 +74,8 @@ async function serve(server: ApiServer, upgrade: Upgrade): Promise<void> {
         : podAccess.exec(pod, { ...wanted, command, size }, signal),
   });
 }
+
+const upgraded: readonly string[] = ['exec', 'attach', 'portforward'];
 
 /** As a kubelet's: clients would take the process' exit code for an attach that failed. The pod's status has it. */
 async function withoutExitCode(opening: Promise<ExecStream>): Promise<ExecStream> {
@@ -93,16 +98,6 @@ function isWebSocket({ headers }: IncomingMessage, protocols: readonly string[])
   if (!offersOneOf(headers['sec-websocket-protocol'], protocols))
     throw badRequest(`the subprotocol must be one of ${protocols.join(', ')}`);
   return true;
-}
-
-const path = /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)\/(exec|attach|portforward)$/;
-
-function addressOf({ url = '' }: IncomingMessage) {
-  const [before = '', query = ''] = url.split('?');
-  const [, namespace, name, subresource] = path.exec(before) ?? [];
-  if (namespace === undefined || name === undefined || subresource === undefined)
-    throw noSuchPath();
-  return { namespace, name, subresource, query: new URLSearchParams(query) };
 }
 
 function refuse(socket: Duplex, status: StatusError): void {

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { type Forwarding, forwardPort, type OpenPort } from './port-forward.ts';
+import { type Forwarding, forwardPort, type OpenPort, sharedInput } from './port-forward.ts';
 import { openSpdyConnection } from './spdy/connection.ts';
 
 export const spdyForwardProtocol = 'portforward.k8s.io';
@@ -14,7 +14,6 @@ const maxStreams = 2_000;
 export function servePortsOverSpdy(socket: Duplex, open: OpenPort): void {
   const errorStreams = new Map<string, number>();
   const forwardings = new Map<number, Forwarding>();
-  const held = new Set<number>();
   const forward = (data: number, error: number, port: number) => {
     const forwarding = forwardPort(open, port, {
       output: (chunk) => connection.send(data, chunk),
@@ -23,14 +22,8 @@ export function servePortsOverSpdy(socket: Duplex, open: OpenPort): void {
         connection.finish(error, failure === undefined ? undefined : Buffer.from(failure));
         connection.finish(data);
       },
-      holdInput() {
-        held.add(data);
-        connection.pause();
-      },
-      releaseInput() {
-        held.delete(data);
-        if (held.size === 0) connection.resume();
-      },
+      holdInput: () => input.hold(data),
+      releaseInput: () => input.release(data),
     });
     forwardings.set(data, forwarding);
   };
@@ -53,6 +46,7 @@ export function servePortsOverSpdy(socket: Duplex, open: OpenPort): void {
       for (const forwarding of forwardings.values()) forwarding.close();
     },
   });
+  const input = sharedInput(connection);
   socket.on('drain', () => {
     for (const forwarding of forwardings.values()) forwarding.resume();
   });

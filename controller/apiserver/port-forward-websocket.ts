@@ -1,6 +1,6 @@
 import { createWebSocketStream, type WebSocket } from 'ws';
 import type { Upgrade } from './exec-session.ts';
-import { forwardPort, type OpenPort } from './port-forward.ts';
+import { forwardPort, isPort, type OpenPort, sharedInput } from './port-forward.ts';
 import { servePortsOverSpdy } from './port-forward-spdy.ts';
 import { badRequest } from './request-options.ts';
 import * as webSocket from './web-socket.ts';
@@ -24,6 +24,7 @@ export async function servePortsOverWebSocket(
 /** Each channel begins with its port, two bytes, little-endian. At the end of all connections the WebSocket ends too. */
 function serveChannels(client: WebSocket, ports: readonly number[], open: OpenPort): void {
   const channels = webSocket.channelsOf(client);
+  const input = sharedInput(client);
   let left = ports.length;
   const forwardings = ports.map((port, at) => {
     const [data, error] = [2 * at, 2 * at + 1];
@@ -37,8 +38,8 @@ function serveChannels(client: WebSocket, ports: readonly number[], open: OpenPo
         client.resume();
         client.close(1000);
       },
-      holdInput: () => client.pause(),
-      releaseInput: () => client.resume(),
+      holdInput: () => input.hold(at),
+      releaseInput: () => input.release(at),
     });
   });
   channels.onDrain(() => {
@@ -61,7 +62,6 @@ const maxPorts = 100;
 function portsIn(query: URLSearchParams): readonly number[] {
   const words = query.getAll('ports').flatMap((text) => text.split(','));
   const ports = words.map(Number);
-  const isPort = (port: number) => Number.isInteger(port) && port >= 1 && port <= 65_535;
   if (ports.length === 0 || ports.length > maxPorts || !ports.every(isPort))
     throw badRequest(`ports must be 1 to ${maxPorts} numbers from 1 to 65535`);
   return ports;

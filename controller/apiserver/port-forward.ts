@@ -1,4 +1,6 @@
 import type { ExecStream } from '../../api/exec-stream.ts';
+import { heldCalls } from './held-calls.ts';
+import { badRequest } from './request-options.ts';
 import { toStatusError } from './status-reply.ts';
 
 /** Connects to a port of the pod. Abort ends the opening. Rejects with StatusError. */
@@ -18,20 +20,35 @@ export interface ForwardClient {
 /** The pod's side. After its end calls do nothing. */
 export type Forwarding = ReturnType<typeof forwardPort>;
 
+export const isPort = (port: number): boolean =>
+  Number.isInteger(port) && port >= 1 && port <= 65_535;
+
+/** What several read from by turns: nothing comes as long as one of them holds it. */
+export function sharedInput(connection: { pause(): unknown; resume(): unknown }) {
+  const holders = new Set<number>();
+  return {
+    hold(who: number) {
+      holders.add(who);
+      connection.pause();
+    },
+    release(who: number) {
+      holders.delete(who);
+      if (holders.size === 0) connection.resume();
+    },
+  };
+}
+
 /** Clients share one connection between several: so that one that doesn't read doesn't stop all, this much may wait. */
 const maxWaitingBytes = 4 * 1024 * 1024;
 
 /** One connection to `port`. What the client sends before it is open waits. */
 export function forwardPort(open: OpenPort, port: number, client: ForwardClient) {
   const closed = new AbortController();
-  const early: ((stream: ExecStream) => unknown)[] = [];
-  let stream: ExecStream | undefined;
+  const stream = heldCalls<ExecStream>();
   let ended = false;
   let waitingBytes = 0;
   const tell = (say: (stream: ExecStream) => unknown) => {
-    if (ended) return;
-    if (stream) say(stream);
-    else early.push(say);
+    if (!ended) stream.tell(say);
   };
   const release = () => {
     if (waitingBytes >= maxWaitingBytes) client.releaseInput();
@@ -43,13 +60,13 @@ export function forwardPort(open: OpenPort, port: number, client: ForwardClient)
     waitingBytes += chunk.length;
   };
   const joined = async () => {
+    if (!isPort(port)) throw badRequest(`there is no port ${port}`);
     const opened = await open(port, closed.signal);
-    stream = opened;
     opened.onOutput((_, chunk) => {
       if (!client.output(chunk)) opened.pause();
     });
     opened.onDrain(release);
-    for (const say of early) say(opened);
+    stream.arrive(opened);
     release();
     await opened.exited;
   };
@@ -64,7 +81,7 @@ export function forwardPort(open: OpenPort, port: number, client: ForwardClient)
   );
   return {
     input(chunk: Uint8Array) {
-      if (!stream) waits(chunk);
+      if (!stream.isThere()) waits(chunk);
       tell((s) => s.write(chunk) || waits(chunk));
     },
     inputEnd: () => tell((s) => s.endInput()),

@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { partsOf } from './resource-path.ts';
 
 /** What is between two neighbours only (RFC 9110, 7.6.1), what says who the client is, and what is this server's to say. */
 const notAsked =
@@ -8,7 +9,8 @@ const notAnswered =
 const bearerProtocol = /(^|,)\s*base64url\.bearer\.authorization\.k8s\.io\.[^,]*/g;
 
 /** To a pod go the client's words, not its credentials. */
-export function requestHeaders({ headers, url = '' }: IncomingMessage): OutgoingHttpHeaders {
+export function requestHeaders(request: IncomingMessage): OutgoingHttpHeaders {
+  const { headers } = request;
   const between = (headers.connection ?? '').toLowerCase().split(/\s*,\s*/);
   const own = Object.entries(headers).filter(
     ([name]) => !notAsked.test(name) && !between.includes(name),
@@ -19,7 +21,7 @@ export function requestHeaders({ headers, url = '' }: IncomingMessage): Outgoing
     ...(protocols === undefined
       ? {}
       : { 'sec-websocket-protocol': protocols.replace(/^,\s*/, '') }),
-    'x-forwarded-uri': url.split('?')[0],
+    'x-forwarded-uri': partsOf(request).path,
     'x-forwarded-host': headers.host,
     'x-forwarded-proto': 'https',
   };

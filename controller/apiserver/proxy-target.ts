@@ -1,13 +1,16 @@
-import { EndpointSlice } from '../../api/endpoint-slice.ts';
 import { Node } from '../../api/node.ts';
 import { Pod } from '../../api/pod.ts';
 import { Service } from '../../api/service.ts';
 import { found, StatusError } from '../../api/status.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { PodTarget } from '../pod-access.ts';
+import { slicesByService } from '../store/indexes.ts';
+import { formatKey } from '../store/keys.ts';
 import type { Cache } from '../store/objects.ts';
 import { livePodTarget } from './pod-target.ts';
+import { isPort } from './port-forward.ts';
 import { badRequest } from './request-options.ts';
+import { decodePart } from './resource-path.ts';
 
 export const proxiedKinds = [Pod, Service, Node] as const;
 
@@ -30,15 +33,7 @@ export function parseProxyAddress(url: string): ProxyAddress | undefined {
   const [, prefix, namespace = '', plural = 'nodes', name, rest = ''] = shape.exec(url) ?? [];
   const kind = proxiedKinds.find((one) => one.plural === plural);
   if (prefix === undefined || name === undefined || kind === undefined) return undefined;
-  return { kind, namespace, name: decode(name), prefix, rest };
-}
-
-function decode(name: string): string {
-  try {
-    return decodeURIComponent(name);
-  } catch (cause) {
-    throw new StatusError('BadRequest', `invalid name "${name}"`, { cause });
-  }
+  return { kind, namespace, name: decodePart(name), prefix, rest };
 }
 
 /** Where the connection goes. */
@@ -75,8 +70,7 @@ function portOfPod({ cache, key, port }: Place): Omit<ProxyTarget, 'isTls'> {
   const declared = spec.containers.flatMap(({ ports = [] }) => ports);
   const meant = port === '' ? declared[0] : declared.find(({ name }) => name === port);
   const number = meant?.containerPort ?? Number(port || 80);
-  if (!Number.isInteger(number) || number < 1 || number > 65_535)
-    throw badRequest(`pod "${key.name}" has no port "${port}"`);
+  if (!isPort(number)) throw badRequest(`pod "${key.name}" has no port "${port}"`);
   return { pod: livePodTarget(cache, key), port: number };
 }
 
@@ -88,16 +82,15 @@ function endpointOf({ cache, key, port, rng }: Place & { readonly rng: Rng }) {
     port === '' ? ports.length === 1 || !one.name : [one.name, String(one.port)].includes(port);
   const meant = ports.find(isMeant);
   if (!meant) throw unavailable(`no service port ${port} found for service "${name}"`);
-  const slices = cache
-    .list(EndpointSlice, namespace)
-    .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name);
-  const ready = slices.flatMap(({ endpoints, ports: numbers = [] }) =>
-    endpoints.flatMap(({ conditions, targetRef }) => {
-      const number = numbers.find((one) => one.name === (meant.name ?? ''))?.port;
-      if (conditions.ready === false || targetRef?.kind !== 'Pod' || !number) return [];
-      return [{ pod: targetRef.name ?? '', port: number }];
-    }),
-  );
+  const ready = cache
+    .byIndex(slicesByService, formatKey(key))
+    .flatMap(({ endpoints, ports: numbers = [] }) =>
+      endpoints.flatMap(({ conditions, targetRef }) => {
+        const number = numbers.find((one) => one.name === (meant.name ?? ''))?.port;
+        if (conditions.ready === false || targetRef?.kind !== 'Pod' || !number) return [];
+        return [{ pod: targetRef.name ?? '', port: number }];
+      }),
+    );
   const chosen = ready[Math.floor(rng.fraction() * ready.length)];
   if (!chosen) throw unavailable(`no endpoints available for service "${name}"`);
   return { pod: livePodTarget(cache, { namespace, name: chosen.pod }), port: chosen.port };

@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { connect as connectTls } from 'node:tls';
 import { Node } from '../../api/node.ts';
+import { own } from '../../api/normalize.ts';
 import { found, StatusError } from '../../api/status.ts';
 import { errorChain } from '../../base/error-chain.ts';
 import type { ApiServer, Call, Streaming } from './call.ts';
@@ -22,6 +23,7 @@ import {
   parseProxyAddress,
   proxiedKinds,
 } from './proxy-target.ts';
+import { badRequest } from './request-options.ts';
 import { objectPath } from './resource-path.ts';
 import { methodNotAllowed, type ResourceRoute } from './resource-routes.ts';
 import { noSuchPath } from './status-reply.ts';
@@ -36,15 +38,15 @@ export const proxyPaths: readonly string[] = proxiedKinds.flatMap((kind) => {
 /** pods/proxy and services/proxy: HTTP over the tunnel that forwards ports. nodes/proxy: what a node says of itself. */
 export function proxyRoute({ raw }: { readonly raw: IncomingMessage }): ResourceRoute {
   const { kind, namespace, name } = addressOf(raw);
-  const verb = verbs[raw.method as keyof typeof verbs];
-  if (kind === Node && raw.method !== 'GET') throw methodNotAllowed();
+  const verb = own(verbs, raw.method ?? '');
+  if (!verb || (kind === Node && raw.method !== 'GET')) throw methodNotAllowed();
   const handle = kind === Node ? nodeAnswer : relay;
   return { kind, namespace, name, subresource: 'proxy', verb, handle };
 }
 
-const verbs = {
-  ...({ GET: 'get', HEAD: 'get', OPTIONS: 'get' } as const),
-  ...({ POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' } as const),
+const verbs: Readonly<Record<string, ResourceRoute['verb']>> = {
+  ...{ GET: 'get', HEAD: 'get', OPTIONS: 'get' },
+  ...{ POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' },
 };
 
 async function nodeAnswer({ raw: { request }, name }: Call, server: ApiServer): Promise<Streaming> {
@@ -84,6 +86,7 @@ export async function relayUpgrade(
   server: ApiServer,
   { request, socket, head }: Upgrade,
 ): Promise<void> {
+  if (address.kind === Node) throw badRequest('of a node there are only plain answers');
   const { upgrade } = request.headers;
   const headers = { connection: 'Upgrade', upgrade };
   const upstream = await ask(address, server, { request, client: socket, headers });

@@ -1,8 +1,6 @@
-import type { IncomingMessage } from 'node:http';
 import { StatusError } from '../../api/status.ts';
 import type { ApiServerDeps } from './call.ts';
 import type { Exchange } from './fastify-app.ts';
-import { flag } from './request-options.ts';
 import type { ResourceRoute } from './resource-routes.ts';
 
 /** How many requests may be under way at once, those aside that go on for as long as the client likes. */
@@ -23,7 +21,7 @@ export function openLimits({ requestLimits: limits, metrics, clock }: Deps) {
       read: () => underWay[kind],
     });
   return (route: ResourceRoute, { request, reply }: Exchange): void => {
-    if (goesOn(route, request.raw)) return;
+    if (goesOn(route)) return;
     const kind = request.method === 'GET' ? 'readOnly' : 'mutating';
     if (underWay[kind] >= limits[kind]) throw tooMany();
     underWay[kind]++;
@@ -37,11 +35,8 @@ export function openLimits({ requestLimits: limits, metrics, clock }: Deps) {
 }
 
 /** Watches, logs, and what pods answer. */
-const goesOn = ({ verb, subresource }: ResourceRoute, request: IncomingMessage): boolean =>
-  subresource === 'log' || subresource === 'proxy' || (verb === 'list' && isWatch(request));
-
-export const isWatch = ({ url = '' }: IncomingMessage): boolean =>
-  flag(new URLSearchParams(url.split('?')[1]), 'watch');
+const goesOn = ({ verb, subresource }: ResourceRoute): boolean =>
+  verb === 'watch' || subresource === 'log' || subresource === 'proxy';
 
 const tooMany = () =>
   new StatusError('TooManyRequests', 'too many requests, please try again later', {

@@ -12,12 +12,13 @@ import { listObjects } from './list.ts';
 import { patchObject, patchScale } from './patch.ts';
 import { podLogs } from './pod-logs.ts';
 import { badRequest, flag } from './request-options.ts';
+import { decodePart, partsOf } from './resource-path.ts';
 import { getScale, replaceScale } from './scale.ts';
 import { requestToken } from './service-account-token.ts';
 import { noSuchPath } from './status-reply.ts';
 import { unstoredKinds } from './unstored-kinds.ts';
 import { replaceObject } from './update.ts';
-import { openWatch, serveWatch } from './watch.ts';
+import { watchObjects } from './watch.ts';
 
 /** What a request is for. */
 export interface ResourceRoute extends Pick<Call, 'kind' | 'namespace' | 'name' | 'subresource'> {
@@ -27,11 +28,12 @@ export interface ResourceRoute extends Pick<Call, 'kind' | 'namespace' | 'name' 
 
 type Handle = (call: Call, server: ApiServer) => Promise<Answer | Streaming>;
 
-export type Handles = Partial<Readonly<Record<ResourceRoute['verb'], Handle>>>;
+export type Handles = { readonly [verb in ResourceRoute['verb']]?: Handle | undefined };
 export type KindHandles = Readonly<Record<'collection' | 'object', Handles>>;
 
 const methods = {
   list: 'GET',
+  watch: 'GET',
   create: 'POST',
   deletecollection: 'DELETE',
   get: 'GET',
@@ -41,13 +43,19 @@ const methods = {
 } as const;
 
 /** Throws NotFound for a path that nothing is served at, MethodNotAllowed for a method that it lacks. */
-export function routeOf(kinds: ServedKinds, method: string, path: string): ResourceRoute {
-  const address = addressOf(kinds, path.split('/').slice(1).map(decodeURIComponent));
+export function routeOf(
+  kinds: ServedKinds,
+  { method, url }: Readonly<{ method?: string | undefined; url?: string | undefined }>,
+): ResourceRoute {
+  const { path, query } = partsOf({ url });
+  const address = addressOf(kinds, path.split('/').slice(1).map(decodePart));
   const handles = address && handlesOf(address);
   if (!handles) throw noSuchPath();
+  const isWatch = method === 'GET' && address.name === '' && flag(query, 'watch');
   for (const [name, handle] of Object.entries(handles)) {
     const verb = name as ResourceRoute['verb'];
-    if (methods[verb] === method) return { ...address, verb, handle };
+    if (handle && methods[verb] === method && (verb === 'watch') === isWatch)
+      return { ...address, verb, handle };
   }
   throw methodNotAllowed();
 }
@@ -82,16 +90,10 @@ const isSubresource = ({ subresources }: Kind, name: string): name is Subresourc
 function handlesOf({ kind, namespace, name, subresource }: Address): Handles | undefined {
   const { collection, object } = unstoredKinds.get(kind) ?? ordinaryHandles;
   const isEverywhere = kind.namespaced && namespace === '';
-  const { list } = collection;
-  if (name === '') return isEverywhere ? list && { list } : collection;
+  const { list, watch } = collection;
+  if (name === '') return isEverywhere ? list && { list, watch } : collection;
   if (isEverywhere) return undefined;
   return subresource === '' ? object : subresourceHandles[subresource];
-}
-
-async function listOrWatch(call: Call, server: ApiServer): Promise<Answer | Streaming> {
-  if (!flag(call.query, 'watch')) return listObjects(call, server);
-  const watch = await openWatch(call, server);
-  return { stream: (response) => serveWatch(watch, server, response) };
 }
 
 /** Clients that mean it ask for an upgrade of the connection, which pod-upgrade.ts serves. */
@@ -99,7 +101,8 @@ const upgradeNeeded: Handle = () =>
   Promise.reject(badRequest('Upgrade request required: WebSocket or SPDY/3.1'));
 
 const collectionHandles: Handles = {
-  list: listOrWatch,
+  list: listObjects,
+  watch: watchObjects,
   create: createObject,
   deletecollection: deleteCollection,
 };

@@ -2,7 +2,7 @@ import { parseFieldPath, parseJsonPath } from '../../api/json-path.ts';
 import type { AnyObject, Kind } from '../../api/kind.ts';
 import { isObject } from '../../api/normalize.ts';
 import { formatLabelSelector, type LabelSelector } from '../../api/selector.ts';
-import { type Answer, type ApiServerDeps, bodyOf, type Call } from './call.ts';
+import { type Answer, type ApiServerDeps, bodyOf, type Call, metadataIn } from './call.ts';
 import { readObject } from './get.ts';
 import { applyMergePatch } from './patch/merge-patch.ts';
 import { asText, badRequest, writeOptions } from './request-options.ts';
@@ -58,7 +58,7 @@ function scaled(kind: Kind, live: AnyObject, scale: Readonly<Record<string, unkn
   const { replicas = 0 } = spec;
   if (typeof replicas !== 'number' || !Number.isSafeInteger(replicas) || replicas < 0)
     throw badRequest('spec.replicas must be a number that is not negative');
-  const { resourceVersion, uid } = isObject(scale.metadata) ? scale.metadata : {};
+  const { resourceVersion, uid } = metadataIn(scale);
   const named = { ...live, metadata: { ...live.metadata, resourceVersion, uid } };
   const path = parseFieldPath(kind.scale.specReplicasPath) ?? [];
   const change = path.reduceRight<unknown>((inner, name) => ({ [name]: inner }), replicas);

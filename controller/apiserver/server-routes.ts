@@ -8,7 +8,7 @@ import type { Exchange } from './fastify-app.ts';
 import { mediaTypes } from './media-type.ts';
 import { encodeOpenApiV2, openApiV2Type } from './openapi-v2.ts';
 import { openApiDocument, openApiIndex } from './openapi-v3.ts';
-import { groupVersionPath } from './resource-path.ts';
+import { groupVersionPath, partsOf } from './resource-path.ts';
 import { noSuchPath } from './status-reply.ts';
 import { unstoredKinds } from './unstored-kinds.ts';
 
@@ -23,7 +23,7 @@ export function addDocumentRoutes(app: FastifyInstance, kinds: ServedKinds): voi
   const paths = ['/api', '/api/v1', '/apis', '/apis/:group', '/apis/:group/:version'];
   for (const url of [...paths, '/openapi/v3', '/openapi/v3/*'])
     app.get(url, (request, reply) => {
-      const found = documents().get(request.url.split('?')[0] ?? '')?.();
+      const found = documents().get(partsOf(request).path)?.();
       if (found === undefined) throw noSuchPath();
       const accepted = (request.headers.accept ?? '').split(',').map(inOrder);
       const asked = found.others.find(({ type }) => accepted.includes(inOrder(type)));
@@ -38,19 +38,11 @@ const inOrder = (type: string) => type.replaceAll(' ', '').split(';').sort().joi
 /** By their paths; each is made when it is asked for, once. */
 function documentsOf(kinds: readonly Kind[]) {
   const listed = [...kinds, ...unstoredKinds.keys()];
-  const isCore = ({ group }: Kind) => group === '';
-  const others = listed.filter((kind) => !isCore(kind));
+  const core = listed.filter(({ group }) => group === '');
+  const others = listed.filter(({ group }) => group !== '');
   return new Map([
-    made(
-      '/api',
-      () => discovery.coreVersions,
-      () => listed.filter(isCore),
-    ),
-    made(
-      '/apis',
-      () => discovery.groupList(listed),
-      () => others,
-    ),
+    made('/api', () => discovery.coreVersions, core),
+    made('/apis', () => discovery.groupList(listed), others),
     made('/openapi/v3', () => openApiIndex(kinds)),
     ...new Set(others.map(({ group }) => group))
       .values()
@@ -65,11 +57,11 @@ function documentsOf(kinds: readonly Kind[]) {
 }
 
 /** `aggregate`: the kinds that the aggregated documents beside the plain one are about. */
-function made(path: string, plain: () => object, aggregate: () => readonly Kind[] = () => []) {
+function made(path: string, plain: () => object, aggregate: readonly Kind[] = []) {
   let documents: { readonly plain: Document; readonly others: readonly Document[] } | undefined;
   const make = () => ({
     plain: documentOf('application/json', JSON.stringify(plain())),
-    others: aggregated(aggregate()),
+    others: aggregated(aggregate),
   });
   return [path, () => (documents ??= make())] as const;
 }

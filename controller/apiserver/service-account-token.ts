@@ -15,7 +15,8 @@ export async function requestToken(call: Call, deps: ApiServerDeps): Promise<Ans
   const account = found(ServiceAccount, name, await deps.objects.get(ServiceAccount, call));
   const pod = await boundPod(call, request, deps);
   // The token is good as soon as it is told.
-  await deps.cache.reached(Number(account.metadata.resourceVersion));
+  const revisions = [account, pod].map((one) => Number(one?.metadata.resourceVersion ?? 0));
+  await deps.cache.reached(Math.max(...revisions));
   const { audiences, expirationSeconds } = request.spec;
   const status = deps.tokens.issue({ account, pod, audiences, expirationSeconds });
   return { code: 201, body: JSON.stringify({ ...request, status }) };

@@ -3,11 +3,11 @@ import type { Kind } from '../../api/kind.ts';
 import { endpointsHandles } from './endpoints.ts';
 import type { KindHandles } from './resource-routes.ts';
 import { reviewHandles } from './review-routes.ts';
-import { usageHandles, usageKinds } from './usage-routes.ts';
+import { usageHandles } from './usage-routes.ts';
 
 /** What is measured, asked or put together, with how it is served. */
 export const unstoredKinds: ReadonlyMap<Kind, KindHandles> = new Map([
-  ...usageKinds.map((kind) => [kind, usageHandles] as const),
+  ...usageHandles,
   ...Array.from(reviewHandles, ([kind, collection]) => [kind, { collection, object: {} }] as const),
   [Endpoints as Kind, endpointsHandles] as const,
 ]);

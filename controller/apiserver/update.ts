@@ -1,22 +1,20 @@
 import type { AnyObject, KubeObject } from '../../api/kind.ts';
-import { isObject } from '../../api/normalize.ts';
 import { parseUpdate } from '../../api/prepare.ts';
 import { found, hasReason, StatusError } from '../../api/status.ts';
 import { admit, pretendWrite } from '../admission/admit.ts';
 import { nextObject, ownedPart } from '../store/next-object.ts';
-import { checkUnchanged } from '../store/preconditions.ts';
 import { withAllocations, writeAllocated } from './allocate-service.ts';
-import { type Answer, type ApiServerDeps, accepted, answer, bodyOf, type Call } from './call.ts';
+import type { Answer, ApiServerDeps, Call } from './call.ts';
+import { accepted, answer, bodyOf, checkIdentity, writerOf } from './call.ts';
 import { checkEscalation } from './escalation.ts';
-import { writerOf } from './field-managers.ts';
 import { managedAfter } from './patch/managed-fields.ts';
-import { asText, type WriteOptions, writeOptions } from './request-options.ts';
+import { type WriteOptions, writeOptions } from './request-options.ts';
 
 export async function replaceObject(call: Call, deps: ApiServerDeps): Promise<Answer> {
   const body = bodyOf(call);
   const options = writeOptions(call);
   const object = await changeObject(call, deps, { options, change: () => body });
-  return answer(call, object, { code: 200, now: deps.clock.now() });
+  return answer(call, object, deps);
 }
 
 /** Which part of the object the URL is about: the other one stays as it is. */
@@ -58,11 +56,7 @@ async function changeOnce(
   const wanted = change(live);
   const { kind } = call;
   const part = partOf(call);
-  const given = isObject(wanted.metadata) ? wanted.metadata : {};
-  checkUnchanged(kind, live, {
-    uid: asText(given.uid ?? ''),
-    resourceVersion: asText(given.resourceVersion ?? ''),
-  });
+  checkIdentity(kind, live, wanted);
   const parsed = parseUpdate(kind, ownedPart<typeof wanted>(kind, live, { wanted, part }), {
     previous: live,
     fieldValidation: options.fieldValidation,

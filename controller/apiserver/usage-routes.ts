@@ -6,14 +6,13 @@ import { formatTime } from '../../base/clock.ts';
 import type { NodeUsage } from '../usage-board.ts';
 import type { ApiServerDeps, Call } from './call.ts';
 import { computedHandles } from './computed-handles.ts';
-
-export const usageKinds: readonly Kind[] = [NodeMetrics, PodMetrics];
+import type { KindHandles } from './resource-routes.ts';
 
 /** metrics.k8s.io: reads of what the nodes said last. */
-export const usageHandles = computedHandles((call, deps) => measured(call, deps));
-
-const measured = (call: Call, deps: ApiServerDeps) =>
-  call.kind === PodMetrics ? podMetrics(call, deps) : nodeMetrics(deps);
+export const usageHandles: ReadonlyMap<Kind, KindHandles> = new Map([
+  [NodeMetrics as Kind, computedHandles((_, deps) => nodeMetrics(deps))],
+  [PodMetrics as Kind, computedHandles((call, deps) => podMetrics(call, deps))],
+]);
 
 const nodeMetrics = ({ cache, usage }: ApiServerDeps): readonly NodeMetrics[] =>
   cache.list(Node).flatMap((node) => {

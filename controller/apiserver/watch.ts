@@ -2,29 +2,30 @@ import type { ServerResponse } from 'node:http';
 import { StatusError } from '../../api/status.ts';
 import { repeat } from '../../base/clock.ts';
 import type { ObjectChange } from '../store/objects.ts';
-import type { ApiServer, Call } from './call.ts';
+import type { ApiServer, Call, Streaming } from './call.ts';
 import { openEventStream } from './event-stream.ts';
 import { awaitFresh, parseRevision } from './freshness.ts';
 import { concerns } from './list-page.ts';
-import { formatOf } from './media-type.ts';
-import { watchOptions } from './request-options.ts';
-import { selectionOf } from './selection.ts';
+import { type Format, formatOf } from './media-type.ts';
+import { type WatchOptions, watchOptions } from './request-options.ts';
+import { type Selection, selectionOf } from './selection.ts';
 import { statusOf } from './status-reply.ts';
 import * as events from './watch-events.ts';
 
-type Watch = Awaited<ReturnType<typeof openWatch>>;
-
 /** Reads the request and waits for its revision; what fails here is still an ordinary answer. */
-export async function openWatch(call: Call, deps: ApiServer) {
+export async function watchObjects(call: Call, server: ApiServer): Promise<Streaming> {
   const options = watchOptions(call.query);
   const format = formatOf(call.accept, call.query);
   const selects = selectionOf(call.kind, options);
-  await awaitFresh(deps, options.resourceVersion);
-  return { call, options, format, selects };
+  await awaitFresh(server, options.resourceVersion);
+  const watch = { call, options, format, selects };
+  return { stream: (response) => serveWatch(watch, server, response) };
 }
 
+type Asked = Readonly<{ call: Call; options: WatchOptions; format: Format; selects: Selection }>;
+
 /** Streams until the client hangs up or reads too slowly, the time is over, the kind goes, or the server closes. */
-export function serveWatch(watch: Watch, server: ApiServer, response: ServerResponse): void {
+function serveWatch(watch: Asked, server: ApiServer, response: ServerResponse): void {
   const { cache, clock, changes, closing, encodeShared } = server;
   const { call, format, selects, options } = watch;
   const { kind } = call;
@@ -49,13 +50,13 @@ type Send = (chunk: string | Buffer) => void;
 const bookmarkMs = 10_000;
 const minTimeoutMs = 30 * 60_000;
 
-function timeoutMs({ options }: Watch, { rng }: ApiServer): number {
+function timeoutMs({ options }: Asked, { rng }: ApiServer): number {
   if (options.timeoutSeconds) return options.timeoutSeconds * 1000;
   return minTimeoutMs * (1 + rng.fraction());
 }
 
 /** What happened before now: the state as it is, or the changes since the given revision. False: too old. */
-function sendBacklog(watch: Watch, { cache, clock }: ApiServer, send: Send): boolean {
+function sendBacklog(watch: Asked, { cache, clock }: ApiServer, send: Send): boolean {
   const { call, format, selects, options } = watch;
   const { resourceVersion, sendInitialEvents } = options;
   const encoding = { kind: call.kind, format, now: clock.now() };

@@ -8,11 +8,11 @@ import { StatusError } from '../../../api/status.ts';
  */
 export function applyJsonPatch(object: unknown, patch: unknown): unknown {
   const operations = parseOperations(patch);
-  const root = { document: structuredClone(object) };
+  const root = { document: structuredClone(object), copiedBytes: 0 };
   for (const [index, operation] of operations.entries()) {
     const failure = applyOne(root, operation);
     if (failure !== undefined) throw refused(index, operation, failure);
-    if (operation.op === 'copy' && JSON.stringify(root).length > MAX_BYTES)
+    if (root.copiedBytes > MAX_COPIED_BYTES)
       throw new StatusError('RequestEntityTooLarge', 'the patched object would be too large');
   }
   return root.document;
@@ -26,8 +26,8 @@ interface Operation {
 }
 
 const MAX_OPERATIONS = 10_000;
-/** A few lines of "copy" would double an object without end. */
-const MAX_BYTES = 3 * 1024 * 1024;
+/** Of all copies together, as in Kubernetes: a few lines of "copy" would double an object without end. */
+const MAX_COPIED_BYTES = 3 * 1024 * 1024;
 const OPS = ['add', 'remove', 'replace', 'move', 'copy', 'test'] as const;
 
 function parseOperations(patch: unknown): readonly Operation[] {
@@ -55,6 +55,7 @@ const isPointer = (value: unknown) => typeof value === 'string' && /^(\/|$)/.tes
 
 interface Root {
   document: unknown;
+  copiedBytes: number;
 }
 
 /** What is wrong, if anything. Values are copied: what is added may be changed by what follows. */
@@ -65,7 +66,11 @@ function applyOne(root: Root, { op, path, from = path, value }: Operation): stri
   const present = member(source.parent, source.key);
   if (present === undefined) return `nothing is there: ${JSON.stringify(from)}`;
   if (op === 'test') return isSame(present, value) ? undefined : 'the test failed';
-  if (op === 'copy') return add(target, structuredClone(present));
+  if (op === 'copy') {
+    const text = JSON.stringify(present);
+    root.copiedBytes += text.length;
+    return add(target, JSON.parse(text));
+  }
   if (op === 'replace') return set(target, structuredClone(value));
   if (op === 'move' && path.startsWith(`${from}/`)) return 'nothing can be moved into itself';
   remove(source);

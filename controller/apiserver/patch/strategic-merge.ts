@@ -139,6 +139,9 @@ function mergeByKey(shape: ListShape, target: List, items: List): List {
 
 const GONE = Symbol('gone');
 
+/** With one first key: of a port there are as many as protocols. Each is compared with each. */
+const maxAlike = 100;
+
 /**
  * Where in a list those entries are that may be meant: they have the same first key, or in a set are the same. Without it lists of
  * thousands would take seconds.
@@ -148,7 +151,12 @@ function placesIn({ merge }: ListShape, list: List) {
     JSON.stringify(merge.as === 'map' && isObject(item) ? item[merge.keys[0]] : item) ?? '';
   const places = Map.groupBy(list.keys(), (at) => idOf(list[at]));
   return {
-    of: (item: unknown): readonly number[] => places.get(idOf(item)) ?? [],
+    of(item: unknown): readonly number[] {
+      const found = places.get(idOf(item)) ?? [];
+      if (merge.as === 'map' && found.length > maxAlike)
+        throw new StatusError('BadRequest', `too many entries of one ${merge.keys[0]}`);
+      return found;
+    },
     add: (at: number) => void places.getOrInsertComputed(idOf(list[at]), () => []).push(at),
   };
 }

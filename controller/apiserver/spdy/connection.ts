@@ -53,6 +53,8 @@ export function openSpdyConnection(socket: Duplex, handlers: SpdyHandlers) {
       if (frame.fin) handlers.ended(stream);
     }
   };
+  // Who waits at the gate would never hear of it.
+  socket.once('close', gate.open);
   readFrames(socket, handle)
     .catch(() => socket.destroy())
     .finally(() => {
@@ -66,7 +68,7 @@ export function openSpdyConnection(socket: Duplex, handlers: SpdyHandlers) {
     finish: (stream: number, chunk: Uint8Array = Buffer.alloc(0)) =>
       void socket.write(frames.encodeData(stream, chunk, true)),
     /** Reads nothing more until `resume`. */
-    pause: gate.close,
+    pause: () => socket.destroyed || gate.close(),
     resume: gate.open,
     /** Says goodbye; what is written still arrives. */
     close() {
@@ -84,14 +86,21 @@ function receive(
   if (fin) handlers.ended(stream);
 }
 
+/** A large frame's pieces are joined once: there may be a thousand. */
 async function readFrames(socket: Duplex, handle: (frame: frames.Frame) => Promise<void>) {
-  let bytes: Buffer = Buffer.alloc(0);
+  let chunks: Buffer[] = [];
+  let missing = 0;
   for await (const chunk of socket as AsyncIterable<Buffer>) {
-    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+    chunks.push(chunk);
+    missing -= chunk.length;
+    if (missing > 0) continue;
+    let bytes = Buffer.concat(chunks);
     for (let next = frames.decodeFrame(bytes); next; next = frames.decodeFrame(bytes)) {
       bytes = bytes.subarray(next.end);
       await handle(next.frame);
     }
+    chunks = [bytes];
+    missing = frames.frameLength(bytes) - bytes.length;
   }
 }
 

@@ -15,10 +15,13 @@ const headerBytes = 8;
 const finFlag = 1;
 const version = 3;
 
+/** So many bytes the first frame has, as far as its beginning says. */
+export const frameLength = (bytes: Buffer): number =>
+  headerBytes + (bytes.length < headerBytes ? 0 : bytes.readUIntBE(5, 3));
+
 /** The first frame of `bytes`, and where it ends; undefined: it isn't whole yet. */
 export function decodeFrame(bytes: Buffer): { frame: Frame; end: number } | undefined {
-  if (bytes.length < headerBytes) return undefined;
-  const end = headerBytes + bytes.readUIntBE(5, 3);
+  const end = frameLength(bytes);
   if (bytes.length < end) return undefined;
   const word = bytes.readUInt32BE(0);
   const fin = (bytes.readUInt8(4) & finFlag) !== 0;

@@ -16,15 +16,25 @@ export function openHeaderBlocks() {
   };
 }
 
+/** Far more than clients send; what is sent may be a thousandth of it. */
+const maxBytes = 65_536;
+
 /** What came out for this input; one at a time. */
 function through(stream: Inflate | Deflate, input: Buffer): Promise<Buffer> {
   const output: Buffer[] = [];
-  const collect = (chunk: Buffer) => output.push(chunk);
+  let length = 0;
+  const collect = (chunk: Buffer) => {
+    output.push(chunk);
+    length += chunk.length;
+    if (length > maxBytes) stream.destroy(new Error('the headers are too long'));
+  };
   return new Promise<Buffer>((resolve, reject) => {
     stream.on('data', collect);
     stream.once('error', reject);
     stream.write(input);
-    stream.flush(constants.Z_SYNC_FLUSH, () => {
+    stream.flush(constants.Z_SYNC_FLUSH, (error?: Error | null) => {
+      // Which is told by an event, too, after this.
+      if (error) return;
       stream.off('data', collect);
       stream.off('error', reject);
       resolve(Buffer.concat(output));

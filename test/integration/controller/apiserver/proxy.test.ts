@@ -9,6 +9,8 @@ import { text } from 'node:stream/consumers';
 import { KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import { ClusterRole } from '../../../../api/cluster-role.ts';
+import { ClusterRoleBinding } from '../../../../api/cluster-role-binding.ts';
 import { EndpointSlice } from '../../../../api/endpoint-slice.ts';
 import type { Kind } from '../../../../api/kind.ts';
 import { Pod } from '../../../../api/pod.ts';
@@ -291,6 +293,31 @@ describe('pods/proxy', () => {
     const [, response] = (await once(refused, 'unexpected-response')) as [unknown, IncomingMessage];
     expect(response).toMatchObject({ statusCode: 400, headers: { connection: 'close' } });
     await once(response.resume(), 'end');
+  });
+
+  it('is as little for who may only get where he asks for another protocol', async () => {
+    const rule = { apiGroups: [''], resources: ['pods/proxy', 'nodes/proxy'], verbs: ['get'] };
+    await create(ClusterRole, { metadata: { name: 'reader' }, rules: [rule] });
+    await create(ClusterRoleBinding, {
+      ...{ metadata: { name: 'reader' }, roleRef: { kind: 'ClusterRole', name: 'reader' } },
+      subjects: [{ kind: 'User', name: 'reader' }],
+    });
+    await world.cache.reached(await world.deps.currentRevision());
+    const headers = { connection: 'Upgrade', upgrade: 'thing', 'impersonate-user': 'reader' };
+    const before = asked.length;
+    const deleted = await call(`${at}/page`, { method: 'DELETE', headers });
+    expect(JSON.parse(deleted.body)).toMatchObject({ reason: 'Forbidden' });
+    expect(asked.length).toBe(before);
+    // The pod says so itself.
+    expect(await call(`${at}/page`, { headers })).toMatchObject({ body: 'Invalid Upgrade header' });
+    const node = await call('/api/v1/nodes/n1/proxy/metrics', { headers });
+    expect(JSON.parse(node.body)).toMatchObject({
+      ...{ reason: 'BadRequest', message: 'of a node there are only plain answers' },
+    });
+    const exec = await call(`${base}/pods/web/exec?command=ls`, { method: 'PUT', headers });
+    expect(JSON.parse(exec.body)).toMatchObject({ reason: 'MethodNotAllowed' });
+    const odd = await call(`${base}/pods/%ff/exec?command=ls`, { headers });
+    expect(JSON.parse(odd.body)).toMatchObject({ reason: 'BadRequest' });
   });
 
   it('is not for everybody', async () => {

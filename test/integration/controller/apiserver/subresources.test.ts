@@ -150,6 +150,8 @@ describe('a pod', () => {
     const url = `${pods}/unbound/binding`;
     const to = (name: string) => ({ target: { kind: 'Node', name } });
     expect(await call('POST', url, to('nowhere'))).toMatchObject({ code: 404 });
+    const another = { ...to('n1'), metadata: { uid: 'of a pod before it' } };
+    expect(await call('POST', url, another)).toMatchObject({ code: 409 });
     expect(await call('POST', url, to('n1'))).toMatchObject({ code: 201 });
     expect(await call('POST', url, to('n1'))).toMatchObject({ code: 409 });
     expect((await call('GET', `${pods}/unbound`)).body.spec.nodeName).toBe('n1');
@@ -292,6 +294,11 @@ describe('requests', () => {
     expect(answer.code).toBe(201);
     expect(answer.body.dta).toBe(undefined);
     expect(String(answer.headers.warning)).toMatch(/^299 - "dta: .+"$/);
+    const slips = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`slip${i}`, 1]));
+    const many = { metadata: { name: 'many-slips' }, ...slips };
+    const { code, headers } = await call('POST', `${maps}?fieldValidation=Warn`, many);
+    expect(code).toBe(201);
+    expect(String(headers.warning).length).toBeLessThan(8_000);
   });
 
   it('of others than administrators are forbidden, of strangers unauthorized', async () => {
