@@ -249,6 +249,29 @@ describe('a Service', () => {
     expect('object' in parsed && parsed.object.spec.clusterIP).toBeUndefined();
   });
 
+  it.each(['ClusterIP', 'NodePort'])(
+    'gives up what it had as %s, also when a patch leaves it',
+    (type) => {
+      const given = withClusterIp(
+        stored(Service, service({ type, ports: [{ port: 80 }] })),
+        '10.96.0.7',
+      );
+      const next = { ...given, spec: { ...given.spec, type: 'ExternalName', externalName: 'a.b' } };
+      const parsed = parseUpdate(Service, next, { previous: given });
+      expect(parsed).not.toHaveProperty('errors');
+      const { clusterIP, clusterIPs, ipFamilies } =
+        ('object' in parsed && parsed.object.spec) || {};
+      expect({ clusterIP, clusterIPs, ipFamilies }).toEqual({});
+    },
+  );
+
+  it('is refused an address that it never had as a mere name', () => {
+    const next = service({ type: 'ExternalName', externalName: 'a.b', clusterIP: '10.96.0.8' });
+    expect(updateErrorsOf(Service, next, previous)).toEqual([
+      'spec.clusterIP: Forbidden: may not be set for ExternalName services',
+    ]);
+  });
+
   it('claims its address, and only then', () => {
     expect([
       Service.claims(previous),
