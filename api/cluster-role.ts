@@ -4,7 +4,7 @@ import { type Kind, type KubeObject, kind } from './kind.ts';
 import { checkPathSegment } from './names.ts';
 import { checkRules, policyRule, rbacGroup } from './policy-rule.ts';
 import * as s from './schema.ts';
-import { labelSelectorFields } from './selector.ts';
+import { checkLabelSelector, labelSelectorFields } from './selector.ts';
 
 const fields = {
   rules: s.list(policyRule).doc('Each allows something; nothing forbids.'),
@@ -32,6 +32,7 @@ export const ClusterRole: Kind<typeof fields> = kind({
           selectors,
           'at least one clusterRoleSelector required if aggregationRule is non-nil',
         ),
+      field.errorsOfEach(aggregationRule?.clusterRoleSelectors, selectors, checkLabelSelector),
     );
   },
   columns: [createdAtColumn],

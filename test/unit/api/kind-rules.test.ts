@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ClusterRole } from '../../../api/cluster-role.ts';
 import { ConfigMap } from '../../../api/config-map.ts';
 import { Deployment } from '../../../api/deployment.ts';
 import { EndpointSlice } from '../../../api/endpoint-slice.ts';
@@ -410,6 +411,27 @@ it('an EndpointSlice holds addresses of its type', () => {
     'endpoints[0].addresses[0]: Invalid value: "::1": must be a valid IPv4 address (e.g. 10.9.8.7)',
     'endpoints[0].addresses[1]: Invalid value: "010.0.0.1": must be a valid IPv4 address (e.g. 10.9.8.7)',
     'endpoints[1].addresses: Required value: must contain at least 1 address',
+  ]);
+});
+
+it('an EndpointSlice has every port under a name of its own', () => {
+  const ports = [
+    { name: 'a', port: 1 },
+    { port: 2 },
+    { name: 'a', port: 3 },
+    { name: 'A', port: 4 },
+  ];
+  expect(errorsOf(EndpointSlice, { metadata, addressType: 'IPv4', ports })).toEqual([
+    'ports[2].name: Duplicate value: "a"',
+    expect.stringMatching(/^ports\[3\]\.name: Invalid value: "A": must consist of /),
+  ]);
+});
+
+it('a ClusterRole gathers by well-formed selectors', () => {
+  const matchExpressions = [{ key: 'app', operator: 'NotIn' }];
+  const aggregationRule = { clusterRoleSelectors: [{}, { matchExpressions }] };
+  expect(errorsOf(ClusterRole, { metadata, aggregationRule })).toEqual([
+    "aggregationRule.clusterRoleSelectors[1].matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
   ]);
 });
 
