@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { ClusterRole } from '../../../api/cluster-role.ts';
 import { ConfigMap } from '../../../api/config-map.ts';
 import { Deployment } from '../../../api/deployment.ts';
 import { EndpointSlice } from '../../../api/endpoint-slice.ts';
@@ -7,6 +6,7 @@ import { Event } from '../../../api/event.ts';
 import { Node } from '../../../api/node.ts';
 import { parseUpdate } from '../../../api/prepare.ts';
 import { ReplicaSet } from '../../../api/replica-set.ts';
+import { ClusterRole } from '../../../api/role.ts';
 import { RoleBinding } from '../../../api/role-binding.ts';
 import { Secret } from '../../../api/secret.ts';
 import { Service, withClusterIp } from '../../../api/service.ts';
