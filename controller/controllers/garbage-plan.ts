@@ -14,8 +14,8 @@ export type GarbageAction =
   | { readonly kind: 'delete'; readonly propagationPolicy: 'Background' | 'Foreground' }
   /** Other owners are gone, or would wait for it. */
   | { readonly kind: 'keep-references'; readonly references: readonly OwnerReference[] }
-  /** Dependents that stay without their owner. */
-  | { readonly kind: 'disown'; readonly dependents: readonly AnyObject[] }
+  /** Its dependents stay without it. */
+  | { readonly kind: 'disown' }
   | { readonly kind: 'remove-finalizer'; readonly finalizer: string }
   | { readonly kind: 'none' };
 
@@ -30,7 +30,7 @@ export function planGarbage(observation: GarbageObservation): GarbageAction {
 
 const planOrphaning = ({ dependents }: GarbageObservation): GarbageAction =>
   dependents.length > 0
-    ? { kind: 'disown', dependents }
+    ? { kind: 'disown' }
     : { kind: 'remove-finalizer', finalizer: orphanFinalizer };
 
 /** Its dependents see that it waits, and go by themselves. */

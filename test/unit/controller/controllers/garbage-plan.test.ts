@@ -98,7 +98,6 @@ describe('an owner that is being deleted', () => {
     const dependents = [blocking()];
     expect(plan(object('o', going('orphan')), { dependents })).toEqual({
       kind: 'disown',
-      dependents,
     });
     expect(plan(object('o', going('orphan')))).toEqual({
       kind: 'remove-finalizer',
