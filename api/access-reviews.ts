@@ -1,7 +1,7 @@
 import type { FieldPath } from './field-error.ts';
 import * as field from './field-error.ts';
 import { kind } from './kind.ts';
-import { policyRule } from './policy-rule.ts';
+import { policyRule } from './role.ts';
 import * as s from './schema.ts';
 
 /** authorization.k8s.io: questions about what may be done. They are answered, never stored. */

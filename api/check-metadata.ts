@@ -25,7 +25,7 @@ export const checkMetadata =
 export const checkMetadataUpdate =
   (previous: ObjectMeta): field.Rule<ObjectMeta> =>
   (next, at) => {
-    const names = ['name', 'namespace', 'uid', 'creationTimestamp'] as const;
+    const names = ['name', 'namespace', 'uid'] as const;
     return field.errorsOf(
       names
         .filter((name) => next[name] !== previous[name])

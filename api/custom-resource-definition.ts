@@ -1,4 +1,4 @@
-import { text } from './columns.ts';
+import { createdAtColumn } from './columns.ts';
 import { conditionFields, conditionOf } from './condition.ts';
 import type { FieldErrors, FieldPath } from './field-error.ts';
 import * as field from './field-error.ts';
@@ -112,12 +112,7 @@ export const CustomResourceDefinition: Kind<typeof fields> = kind({
       ),
     );
   },
-  columns: [
-    {
-      ...text('Created At', 'When it was made.', ({ metadata }) => metadata.creationTimestamp),
-      type: 'date',
-    },
-  ],
+  columns: [{ ...createdAtColumn, type: 'date' }],
 });
 
 export const isEstablished = (definition: CustomResourceDefinition): boolean =>

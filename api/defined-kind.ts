@@ -1,11 +1,9 @@
 import assert from 'node:assert';
-import { withinTime } from '../base/within-time.ts';
 import type { Column } from './columns.ts';
 import type { CustomResourceDefinition } from './custom-resource-definition.ts';
-import * as field from './field-error.ts';
 import { formatSince } from './format-age.ts';
 import { formatValue, type JsonPath, JsonPathError, parseJsonPath } from './json-path.ts';
-import { checkValues, type JsonSchema } from './json-schema.ts';
+import { checkInTime, checkValues, type JsonSchema } from './json-schema.ts';
 import { type AnyObject, type Kind, kind, type Subresource } from './kind.ts';
 import { schemaOf } from './structural-schema.ts';
 
@@ -31,18 +29,10 @@ export function kindOf({ metadata, spec, status }: CustomResourceDefinition): Ki
     ...{ hasStatus: ownStatus !== undefined, hasGeneration: true },
     columns: (version.additionalPrinterColumns ?? [ageColumn]).map(columnOf),
     ...(scale && { scale }),
-    validate: (object, at) => checkInTime(schema, object, at),
+    validate: (object, at) =>
+      checkInTime(object.metadata.name, at, () => checkValues(schema, object, at)),
     defined: { uid: metadata.uid, schema },
   });
-}
-
-/** The patterns are somebody else's: a value that matches slowly must not hold everybody up. */
-const checkMs = 500;
-
-function checkInTime(schema: JsonSchema, object: AnyObject, at: field.FieldPath) {
-  const outcome = withinTime(checkMs, () => checkValues(schema, object, at));
-  const why = `checking it against the definition's patterns takes more than ${checkMs} ms`;
-  return outcome?.result ?? [field.invalid(at, object.metadata.name, why)];
 }
 
 type PrinterColumn = NonNullable<

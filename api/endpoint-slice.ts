@@ -2,7 +2,7 @@ import { text } from './columns.ts';
 import * as field from './field-error.ts';
 import { unchanged } from './immutable.ts';
 import { type Kind, type KubeObject, kind } from './kind.ts';
-import { checkIpv4 } from './names.ts';
+import { checkDnsLabel, checkIpv4 } from './names.ts';
 import { objectReferenceFields } from './object-reference.ts';
 import * as s from './schema.ts';
 
@@ -45,14 +45,18 @@ export const EndpointSlice: Kind<typeof fields> = kind({
   kind: 'EndpointSlice',
   about: 'Some of the addresses behind a Service.',
   fields,
-  validate: ({ endpoints, ports = [] }, at) => [
-    ...field.errorsOfEach(endpoints, at('endpoints'), ({ addresses }, path) =>
-      validateAddresses(addresses, path('addresses')),
-    ),
-    ...ports
-      .filter(({ name }, index) => ports.findIndex((other) => other.name === name) < index)
-      .map(({ name }) => field.duplicate(at('ports')('name'), name)),
-  ],
+  validate: ({ endpoints, ports = [] }, at) => {
+    const names = ports.map(({ name }) => name);
+    return field.errorsOf(
+      field.errorsOfEach(endpoints, at('endpoints'), ({ addresses }, path) =>
+        validateAddresses(addresses, path('addresses')),
+      ),
+      field.errorsOfEach(names, at('ports'), (name, path, index) => [
+        ...(name ? field.check(path('name'), name, checkDnsLabel) : []),
+        ...(names.indexOf(name) < index ? [field.duplicate(path('name'), name)] : []),
+      ]),
+    );
+  },
   validateUpdate: (next, previous, at) =>
     unchanged(next.addressType, previous.addressType, at('addressType')),
   columns: [

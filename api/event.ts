@@ -59,8 +59,16 @@ export const Event: Kind<typeof fields> = kind({
   },
 });
 
-function lastSeen({ lastTimestamp, series, eventTime, firstTimestamp }: Event, now: number) {
-  return formatSince(series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? firstTimestamp, now);
+/** undefined: its writer doesn't say. */
+const toldTime = ({ lastTimestamp, series, eventTime, firstTimestamp }: Event) =>
+  series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? firstTimestamp;
+
+/** When it last happened. */
+export const lastHappened = (event: Event): string =>
+  toldTime(event) ?? event.metadata.creationTimestamp;
+
+function lastSeen(event: Event, now: number): string {
+  return formatSince(toldTime(event), now);
 }
 
 function firstSeen({ firstTimestamp, metadata }: Event, now: number): string {

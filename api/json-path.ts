@@ -1,5 +1,6 @@
 import { UsageError } from '../base/flags.ts';
 import { isObject, own } from './normalize.ts';
+import { canonicalJson } from './same.ts';
 
 /** What a path finds in a value, in its order. Throws JsonPathError for what it can't look into: an index that isn't there. */
 export type JsonPath = (value: unknown) => readonly unknown[];
@@ -42,14 +43,8 @@ export function checkSimpleJsonPath(path: string): string | undefined {
 }
 
 /** As a template shows it: text as it is, the rest as JSON. */
-export function formatValue(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return JSON.stringify(value, (_, inner: unknown) =>
-    isObject(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
-}
+export const formatValue = (value: unknown): string =>
+  typeof value === 'string' ? value : canonicalJson(value);
 
 export const formatAll = (values: readonly unknown[]): string => values.map(formatValue).join(' ');
 

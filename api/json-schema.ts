@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import { withinTime } from '../base/within-time.ts';
 import { isTime } from './check-shape.ts';
 import type { FieldErrors, FieldPath } from './field-error.ts';
 import * as field from './field-error.ts';
@@ -36,6 +37,14 @@ type Flag =
   | `exclusiveM${'in' | 'ax'}imum`
   | `x-kubernetes-${Extension}`;
 type Flags = Readonly<Partial<Record<Flag, boolean>>>;
+
+const checkMs = 500;
+
+/** The patterns are somebody else's: a value that matches slowly must not hold everybody up. */
+export const checkInTime = (value: unknown, at: FieldPath, check: () => FieldErrors): FieldErrors =>
+  withinTime(checkMs, check)?.result ?? [field.invalid(at, value, slow)];
+
+const slow = `checking it against the definition's patterns takes more than ${checkMs} ms`;
 
 /** Everything in which a pruned, defaulted value breaks its schema, types aside; in Kubernetes' words. */
 export function checkValues(schema: JsonSchema, value: unknown, at: FieldPath): FieldErrors {

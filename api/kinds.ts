@@ -1,5 +1,3 @@
-import { ClusterRole } from './cluster-role.ts';
-import { ClusterRoleBinding } from './cluster-role-binding.ts';
 import { ConfigMap } from './config-map.ts';
 import { CustomResourceDefinition } from './custom-resource-definition.ts';
 import { Deployment } from './deployment.ts';
@@ -14,8 +12,8 @@ import { Pod } from './pod.ts';
 import { PriorityClass } from './priority-class.ts';
 import { ReplicaSet } from './replica-set.ts';
 import { ResourceQuota } from './resource-quota.ts';
-import { Role } from './role.ts';
-import { RoleBinding } from './role-binding.ts';
+import { ClusterRole, Role } from './role.ts';
+import { ClusterRoleBinding, RoleBinding } from './role-binding.ts';
 import { RuntimeClass } from './runtime-class.ts';
 import { Secret } from './secret.ts';
 import { Service } from './service.ts';

@@ -61,13 +61,13 @@ function withDefaults(item: LimitRangeItem): LimitRangeItem {
   };
 }
 
+const resources = ['cpu', 'memory'];
+
 /** No less than those before it. */
 const ascending = ['min', 'defaultRequest', 'default', 'max'] as const;
 
 const validateItem: Rule<LimitRangeItem> = (item, at) => {
   const lists = [...ascending, 'maxLimitRequestRatio'] as const;
-  const resources = new Set(lists.flatMap((list) => Object.keys(item[list] ?? {})));
-  const unknown = [...resources].filter((name) => name !== 'cpu' && name !== 'memory');
   return errorsOf(
     ...(['default', 'defaultRequest'] as const).map(
       (list) =>
@@ -75,10 +75,12 @@ const validateItem: Rule<LimitRangeItem> = (item, at) => {
         item[list] &&
         field.forbidden(at(list), "may not be specified when `type` is 'Pod'"),
     ),
-    ...unknown.map((name) =>
-      lists.flatMap((list) => (item[list]?.[name] ? field.unsupported(at(list)(name)) : [])),
+    ...lists.map((list) =>
+      Object.keys(item[list] ?? {})
+        .filter((name) => !resources.includes(name))
+        .map((name) => field.unsupported(at(list)(name))),
     ),
-    ...[...resources].map((name) => [
+    ...resources.map((name) => [
       ...validateOrder(item, name, at),
       ...validateRatio(item, name, at),
     ]),

@@ -10,7 +10,7 @@ export interface Quantity {
 
 /** undefined when the text is no quantity. */
 export function parseQuantity(text: string | number): Quantity | undefined {
-  const match = /^([+-]?)(\d*)(?:\.(\d*))?([a-zA-Z]{0,2}|[eE][+-]?\d{1,3})$/.exec(String(text));
+  const match = pattern.exec(String(text));
   if (match === null) return undefined;
   const [, sign, whole = '', fraction = '', suffix = ''] = match;
   if (whole === '' && fraction === '') return undefined;
@@ -18,6 +18,7 @@ export function parseQuantity(text: string | number): Quantity | undefined {
   if (unit === undefined) return undefined;
   const digits = BigInt(whole + fraction) * unit.nano;
   const magnitude = divideUp(digits, 10n ** BigInt(fraction.length) * unit.divisor);
+  if (magnitude > most) return undefined;
   return { nano: sign === '-' ? -magnitude : magnitude, format: unit.format };
 }
 
@@ -55,7 +56,12 @@ export function formatQuantity({ nano, format }: Quantity): string {
   return `${mantissa}${DECIMAL[exponent]}`;
 }
 
+/** A million digits would take a tenth of a second each time that they are read. */
+const pattern = /^([+-]?)(\d{0,60})(?:\.(\d{0,60}))?([a-zA-Z]{0,2}|[eE][+-]?\d{1,3})$/;
+
 const NANO = 1_000_000_000n;
+/** Far beyond every machine; its canonical form can be read again. */
+const most = 10n ** 30n * NANO;
 const DECIMAL = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
 const BINARY = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 
@@ -79,7 +85,7 @@ function unitOf(suffix: string): Unit | undefined {
     : { nano: NANO * power, divisor: 1n, format: 'exponent' };
 }
 
-/** Far beyond every machine, and a bound on the size of the numbers that a request can make us compute. */
+/** Bounds the size of the numbers that a request can make us compute. */
 const MAX_EXPONENT = 30;
 
 function divideUp(dividend: bigint, divisor: bigint): bigint {

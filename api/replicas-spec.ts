@@ -1,9 +1,7 @@
-import { checkLabels } from './check-metadata.ts';
 import { type Column, text, wide } from './columns.ts';
 import * as field from './field-error.ts';
-import { errorsOf, errorsOfEach, type FieldPath, type Rule } from './field-error.ts';
+import { errorsOf, type FieldPath, type Rule } from './field-error.ts';
 import { unchanged } from './immutable.ts';
-import { checkLabelValue, checkQualifiedName } from './names.ts';
 import { podTemplateFields } from './pod-spec.ts';
 import * as s from './schema.ts';
 import * as selectors from './selector.ts';
@@ -26,7 +24,7 @@ export const validateReplicas =
   (controller: string): Rule<OfReplicas> =>
   ({ spec: { selector, template } }, at) => {
     const path = at('spec')('selector');
-    const errors = validateLabelSelector(selector, path);
+    const errors = selectors.checkLabelSelector(selector, path);
     const isEmpty = selectors.requirementsOf(selector).length === 0;
     const labels = template.metadata.labels ?? {};
     const isTrue = selectors.matchesSelector(selector, labels);
@@ -57,26 +55,3 @@ export const templateColumns: readonly Column<OfReplicas>[] = [
 
 const each = ({ spec }: OfReplicas, field: 'name' | 'image'): string =>
   spec.template.spec.containers.map((container) => container[field]).join(',');
-
-const validateLabelSelector: Rule<selectors.LabelSelector> = (selector, at) =>
-  errorsOf(
-    checkLabels(selector.matchLabels, at('matchLabels')),
-    errorsOfEach(selector.matchExpressions, at('matchExpressions'), validateExpression),
-  );
-
-type Expression = NonNullable<selectors.LabelSelector['matchExpressions']>[number];
-
-const validateExpression: Rule<Expression> = ({ key, operator, values = [] }, at) => {
-  const needsValues = operator === 'In' || operator === 'NotIn';
-  const path = at('values');
-  return errorsOf(
-    field.check(at('key'), key, checkQualifiedName),
-    needsValues &&
-      values.length === 0 &&
-      field.required(path, "must be specified when `operator` is 'In' or 'NotIn'"),
-    !needsValues &&
-      values.length > 0 &&
-      field.forbidden(path, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
-    errorsOfEach(values, path, (value, one) => field.check(one, value, checkLabelValue)),
-  );
-};

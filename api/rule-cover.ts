@@ -1,4 +1,4 @@
-import type { PolicyRule } from './policy-rule.ts';
+import type { PolicyRule } from './role.ts';
 
 /** What a request does, as rules see it. */
 export type Deed =

@@ -1,3 +1,7 @@
+import { checkLabels } from './check-metadata.ts';
+import * as field from './field-error.ts';
+import { checkLabelValue, checkQualifiedName } from './names.ts';
+import { own } from './normalize.ts';
 import * as s from './schema.ts';
 
 /** metav1.LabelSelector. Both parts must hold; an empty selector matches everything. */
@@ -76,7 +80,9 @@ export class SelectorError extends Error {
 }
 
 export const matchesLabels = (requirements: readonly Requirement[], labels: Labels = {}): boolean =>
-  requirements.every(({ key, operator, values }) => operators[operator].holds(labels[key], values));
+  requirements.every(({ key, operator, values }) =>
+    operators[operator].holds(own(labels, key), values),
+  );
 
 /** metav1.LabelSelector as requirements. undefined selects nothing, an empty one everything. */
 export function requirementsOf(selector: LabelSelector): readonly Requirement[] {
@@ -99,6 +105,30 @@ export function formatLabelSelector(selector: LabelSelector | undefined): string
   );
   return terms.join(',') || '<none>';
 }
+
+/** What the shape can't say. */
+export const checkLabelSelector: field.Rule<LabelSelector> = (selector, at) =>
+  field.errorsOf(
+    checkLabels(selector.matchLabels, at('matchLabels')),
+    field.errorsOfEach(selector.matchExpressions, at('matchExpressions'), checkExpression),
+  );
+
+type Expression = NonNullable<LabelSelector['matchExpressions']>[number];
+
+const checkExpression: field.Rule<Expression> = ({ key, operator, values = [] }, at) => {
+  const needsValues = operator === 'In' || operator === 'NotIn';
+  const path = at('values');
+  return field.errorsOf(
+    field.check(at('key'), key, checkQualifiedName),
+    needsValues &&
+      values.length === 0 &&
+      field.required(path, "must be specified when `operator` is 'In' or 'NotIn'"),
+    !needsValues &&
+      values.length > 0 &&
+      field.forbidden(path, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
+    field.errorsOfEach(values, path, (value, one) => field.check(one, value, checkLabelValue)),
+  );
+};
 
 const KEY = '[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?';
 const VALUE = '[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?|';

@@ -149,16 +149,17 @@ function withPortDefaults({ nodePort, ...port }: ServicePort): ServicePort {
   return { ...port, targetPort, ...(nodePort ? { nodePort } : {}) };
 }
 
-/** `kubectl replace` sends a Service without the address that it was given. */
-function keepClusterIp(next: Service, previous: Service): Service {
-  const { clusterIP } = previous.spec;
-  const isMereName = [next, previous].some(({ spec }) => spec.type === 'ExternalName');
-  return !isMereName && clusterIP && !next.spec.clusterIP ? withClusterIp(next, clusterIP) : next;
+/** `kubectl replace` sends a Service without the address that it was given; a patch leaves it to what is a mere name now. */
+function keepClusterIp(next: Service, { spec: { type, clusterIP: held } }: Service): Service {
+  const { clusterIP, clusterIPs: _, ipFamilies: __, ipFamilyPolicy: ___, ...spec } = next.spec;
+  if (spec.type === 'ExternalName')
+    return clusterIP && clusterIP === held ? { ...next, spec } : next;
+  return type !== 'ExternalName' && held && !clusterIP ? withClusterIp(next, held) : next;
 }
 
 /** Nor its node ports; and one that ceases to be a NodePort gives up what it had only as that. */
 function keepNodePorts(next: Service, { spec: before }: Service): Service {
-  if (before.type !== 'NodePort' || !next.spec.ports) return next;
+  if (before.type !== 'NodePort') return next;
   const held = before.ports ?? [];
   if (next.spec.type === 'NodePort') {
     const heldBy = ({ port, protocol }: ServicePort) =>

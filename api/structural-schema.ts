@@ -1,31 +1,24 @@
 import { checkShape } from './check-shape.ts';
 import type { FieldErrors, FieldPath } from './field-error.ts';
 import * as field from './field-error.ts';
-import { checkValues, type JsonSchema, lackingFormats, patternOf } from './json-schema.ts';
+import {
+  checkInTime,
+  checkValues,
+  type JsonSchema,
+  lackingFormats,
+  patternOf,
+} from './json-schema.ts';
 import { fillDefaults, own } from './normalize.ts';
 import { objectMetaFields } from './object-meta.ts';
+import { isSame } from './same.ts';
 import * as s from './schema.ts';
 
 /** Is it a structural schema? If not: why, in Kubernetes' words. */
-export function checkStructural(node: unknown, at: FieldPath, place = root): FieldErrors {
-  const errors = checkShape(s.obj(keywords), node, at);
-  if (errors.length > 0) return errors;
-  const schema = node as JsonSchema;
-  const { properties = {}, items, additionalProperties: others } = schema;
-  const inner = [
-    ...Object.entries(properties).flatMap(([name, property]) =>
-      checkStructural(property, at('properties')(name), ofField),
-    ),
-    ...(items ? checkStructural(items, at('items'), 'for specified array items') : []),
-    ...(others === undefined || typeof others === 'boolean'
-      ? []
-      : checkStructural(others, at('additionalProperties'), ofField)),
-  ];
-  const found = [...checkNode(schema, at, place), ...inner];
+export function checkStructural(schema: unknown, at: FieldPath): FieldErrors {
+  const errors = checkTree(schema, at, root);
   // What is said of values can only be tried out once the structure is right.
-  if (found.length > 0) return found;
-  const ofJunctors = checkJunctors(schema, at);
-  return ofJunctors.length > 0 ? ofJunctors : checkDefault(schema, at);
+  if (errors.length > 0) return errors;
+  return checkInTime(schema, at, () => checkDefaults(schema as JsonSchema, at));
 }
 
 /** For parsing: types, what is known, what stands where nothing is given, how lists are merged. */
@@ -80,6 +73,29 @@ function checkPattern(pattern: string): string | undefined {
   }
 }
 
+function checkTree(node: unknown, at: FieldPath, place: string): FieldErrors {
+  const errors = checkShape(s.obj(keywords), node, at);
+  if (errors.length > 0) return errors;
+  const schema = node as JsonSchema;
+  const inner = innerOf(schema, at).flatMap(([one, ...where]) => checkTree(one, ...where));
+  const found = [...checkNode(schema, at, place), ...inner];
+  return found.length > 0 ? found : checkJunctors(schema, at);
+}
+
+type Inner = readonly [node: JsonSchema, at: FieldPath, place: string];
+
+function innerOf(schema: JsonSchema, at: FieldPath): readonly Inner[] {
+  const { properties = {}, items, additionalProperties: others } = schema;
+  const fields = Object.entries(properties);
+  return [
+    ...fields.map(([name, one]): Inner => [one, at('properties')(name), ofField]),
+    ...(items ? [[items, at('items'), 'for specified array items'] as const] : []),
+    ...(others === undefined || typeof others === 'boolean'
+      ? []
+      : [[others, at('additionalProperties'), ofField] as const]),
+  ];
+}
+
 /** Only object and array have something inside. */
 const typeFor: Readonly<Record<string, JsonSchema['type']>> = {
   ...{ properties: 'object', additionalProperties: 'object', [embeds]: 'object' },
@@ -123,13 +139,17 @@ const isSure = ({ properties = {}, required = [] }: JsonSchema, key: string) =>
 /** They say nothing of types, and speak of what is in the structure itself. */
 function checkJunctors(schema: JsonSchema, at: FieldPath, base = schema): FieldErrors {
   const { allOf = [], anyOf = [], oneOf = [], not } = schema;
+  // Of an int-or-string, and only so, the types may be told here.
+  const tellsTypes = base[intOrString] && isSame(anyOf, eitherType);
   return field.errorsOf(
-    ...Object.entries({ allOf, anyOf, oneOf }).map(([name, list]) =>
+    ...Object.entries({ allOf, anyOf: tellsTypes ? [] : anyOf, oneOf }).map(([name, list]) =>
       field.errorsOfEach(list, at(name), (one, place) => checkJunctor(one, base, place)),
     ),
     not && checkJunctor(not, base, at('not')),
   );
 }
+
+const eitherType = [{ type: 'integer' }, { type: 'string' }];
 
 function checkJunctor(
   node: JsonSchema | undefined,
@@ -138,9 +158,7 @@ function checkJunctor(
 ): FieldErrors {
   if (node === undefined) return [];
   if (!base) return [field.required(at, 'because it must be in the structure, too')];
-  // Of an int-or-string, and only of that, the types are told here.
-  const types = base[intOrString] ? { type: keywords.type } : {};
-  const errors = checkShape(s.obj({ ...validations, ...types }), node, at);
+  const errors = checkShape(s.obj(validations), node, at);
   if (errors.length > 0)
     return errors.map((one) => (one.reason === 'FieldUnknown' ? { ...one, ...foreign } : one));
   const inner = Object.entries(node.properties ?? {}).flatMap(([name, one]) =>
@@ -159,9 +177,10 @@ const foreign = {
 } as const;
 
 /** What is filled in must itself be allowed. */
-function checkDefault(schema: JsonSchema, at: FieldPath): FieldErrors {
+function checkDefaults(schema: JsonSchema, at: FieldPath): FieldErrors {
+  const inner = innerOf(schema, at).flatMap(([one, place]) => checkDefaults(one, place));
   const { default: value, ...rest } = schema;
-  if (value === undefined) return [];
+  if (inner.length > 0 || value === undefined) return inner;
   const errors = checkShape(schemaOf(rest), value, at('default'));
   if (errors.length > 0) return errors;
   return checkValues(schema, fillDefaults(schemaOf(rest), value), at('default'));

@@ -1,18 +1,10 @@
-import type { Event } from '../api/event.ts';
-
-/** When it last happened. */
-export const eventTime = (event: Event): string =>
-  event.series?.lastObservedTime ??
-  event.lastTimestamp ??
-  event.eventTime ??
-  event.firstTimestamp ??
-  event.metadata.creationTimestamp;
+import { type Event, lastHappened } from '../api/event.ts';
 
 /** The latest last; of the same second, as they were written. Pure. */
 export const sortEvents = (events: readonly Event[]): readonly Event[] =>
   events.toSorted(
     (a, b) =>
-      Date.parse(eventTime(a)) - Date.parse(eventTime(b)) ||
+      Date.parse(lastHappened(a)) - Date.parse(lastHappened(b)) ||
       Number(a.metadata.resourceVersion) - Number(b.metadata.resourceVersion),
   );
 

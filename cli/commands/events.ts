@@ -1,10 +1,10 @@
-import { Event } from '../../api/event.ts';
+import { Event, lastHappened } from '../../api/event.ts';
 import { formatSince } from '../../api/format-age.ts';
 import { on, text } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
 import { watchObjects } from '../live-list.ts';
-import { eventMessage, eventTime, sortEvents } from '../object-events.ts';
+import { eventMessage, sortEvents } from '../object-events.ts';
 import { printRows, printTable, type TextTable } from '../print/table.ts';
 import { refsMeant } from '../targets.ts';
 
@@ -52,7 +52,7 @@ function eventTable(
     rows: found.map((event) => {
       const { metadata, involvedObject, type = '', reason = '' } = event;
       const object = `${(involvedObject.kind ?? '').toLowerCase()}/${involvedObject.name ?? ''}`;
-      const age = formatSince(eventTime(event), now);
+      const age = formatSince(lastHappened(event), now);
       const message = eventMessage(event).replace(/\s*\n\s*/g, ' ');
       return [...place(metadata.namespace ?? ''), age, type, reason, object, message];
     }),

@@ -1,9 +1,9 @@
 import { stringify } from 'yaml';
 import type { Condition } from '../../api/condition.ts';
-import type { Event } from '../../api/event.ts';
+import { type Event, lastHappened } from '../../api/event.ts';
 import { formatSince } from '../../api/format-age.ts';
 import type { AnyObject } from '../../api/kind.ts';
-import { eventMessage, eventTime } from '../object-events.ts';
+import { eventMessage } from '../object-events.ts';
 import type { Description, Fact, Section } from './sections.ts';
 
 /** A kind without a description of its own: the rest of it as YAML. Pure. */
@@ -49,6 +49,6 @@ export const eventSection = (events: readonly Event[], now: number): Section => 
   rows: events.map((event) => {
     const { type, reason, source, reportingComponent } = event;
     const from = [source.component ?? reportingComponent, source.host].filter(Boolean).join(', ');
-    return [formatSince(eventTime(event), now), type, reason, from, eventMessage(event)];
+    return [formatSince(lastHappened(event), now), type, reason, from, eventMessage(event)];
   }),
 });

@@ -1,9 +1,6 @@
-import { ClusterRole } from '../../api/cluster-role.ts';
-import type { ClusterRoleBinding } from '../../api/cluster-role-binding.ts';
 import type { Kind } from '../../api/kind.ts';
-import { type PolicyRule, rbacGroup } from '../../api/policy-rule.ts';
-import { Role } from '../../api/role.ts';
-import type { RoleBinding } from '../../api/role-binding.ts';
+import { ClusterRole, type PolicyRule, Role, rbacGroup } from '../../api/role.ts';
+import type { ClusterRoleBinding, RoleBinding } from '../../api/role-binding.ts';
 import { everything, uncovered } from '../../api/rule-cover.ts';
 import { forbidden, found } from '../../api/status.ts';
 import type { User } from '../../api/user-info.ts';

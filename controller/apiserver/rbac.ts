@@ -1,8 +1,5 @@
-import { ClusterRole } from '../../api/cluster-role.ts';
-import type { ClusterRoleBinding } from '../../api/cluster-role-binding.ts';
-import { type PolicyRule, rbacGroup } from '../../api/policy-rule.ts';
-import { Role } from '../../api/role.ts';
-import type { RoleBinding } from '../../api/role-binding.ts';
+import { ClusterRole, type PolicyRule, Role, rbacGroup } from '../../api/role.ts';
+import type { ClusterRoleBinding, RoleBinding } from '../../api/role-binding.ts';
 import { allows, type Deed, everything } from '../../api/rule-cover.ts';
 import { administrators, type User } from '../../api/user-info.ts';
 import { bindingsBySubject, clusterBindingsBySubject } from '../store/indexes.ts';

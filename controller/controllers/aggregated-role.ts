@@ -1,4 +1,4 @@
-import { ClusterRole } from '../../api/cluster-role.ts';
+import { ClusterRole } from '../../api/role.ts';
 import { isSame } from '../../api/same.ts';
 import { matchesSelector } from '../../api/selector.ts';
 import type { Loop } from '../store/loop.ts';

@@ -1,7 +1,6 @@
-import { ClusterRole } from '../../api/cluster-role.ts';
-import { ClusterRoleBinding } from '../../api/cluster-role-binding.ts';
 import { apiVersionOf, type FieldsOf, type Kind, type NewObject } from '../../api/kind.ts';
-import { type PolicyRule, rbacGroup } from '../../api/policy-rule.ts';
+import { ClusterRole, type PolicyRule, rbacGroup } from '../../api/role.ts';
+import { ClusterRoleBinding } from '../../api/role-binding.ts';
 import { everything } from '../../api/rule-cover.ts';
 import { administrators, authenticatedGroup } from '../../api/user-info.ts';
 

@@ -1,7 +1,7 @@
-import { ClusterRole } from '../../api/cluster-role.ts';
-import { ClusterRoleBinding } from '../../api/cluster-role-binding.ts';
 import type { Kind, KubeObject, NewObject } from '../../api/kind.ts';
 import { Namespace } from '../../api/namespace.ts';
+import { ClusterRole } from '../../api/role.ts';
+import { ClusterRoleBinding } from '../../api/role-binding.ts';
 import { isSame } from '../../api/same.ts';
 import type { Fields } from '../../api/schema.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';

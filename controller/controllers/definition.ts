@@ -1,5 +1,6 @@
 import { type Condition, conditionOf, withCondition } from '../../api/condition.ts';
 import { CustomResourceDefinition, isEstablished } from '../../api/custom-resource-definition.ts';
+import { apiVersionOf, type Kind } from '../../api/kind.ts';
 import { formatTime } from '../../base/clock.ts';
 import { cleanupFinalizer } from '../store/deletion.ts';
 import { keyOf } from '../store/keys.ts';
@@ -14,8 +15,9 @@ export const definitionLoop: Loop = {
   wakes,
   async reconcile(name, deps) {
     const definition = deps.cache.get(CustomResourceDefinition, { namespace: '', name });
-    if (definition?.metadata.deletionTimestamp) await empty(definition, deps);
-    else if (definition) await accept(definition, deps);
+    if (definition?.metadata.deletionTimestamp) return empty(definition, deps);
+    if (definition) await accept(definition, deps);
+    return undefined;
   },
 };
 
@@ -82,13 +84,27 @@ async function empty(definition: CustomResourceDefinition, deps: LoopDeps) {
   const kind = cache.kinds.all.find(({ defined }) => defined?.uid === metadata.uid);
   const left = kind ? cache.list(kind) : [];
   if (!kind || left.length === 0) {
+    // Once nobody serves the kind, nobody knows that these owners are gone.
+    if (kind && isOwner(kind, cache)) return lookAgainMs;
     const finalizers = metadata.finalizers?.filter((one) => one !== cleanupFinalizer);
     const freed = { ...definition, metadata: { ...metadata, finalizers } };
     await objects.update(CustomResourceDefinition, freed, 'all');
-    return;
+    return undefined;
   }
   const why = ['InstanceDeletionInProgress', 'CustomResource deletion is in progress'] as const;
   await say(definition, [said('Terminating', 'True', ...why)], deps);
   for (const object of left)
     if (!object.metadata.deletionTimestamp) await objects.delete(kind, keyOf(object));
+  return undefined;
 }
+
+const lookAgainMs = 250;
+
+/** The garbage collector has yet to take what objects of this kind owned. */
+const isOwner = (kind: Kind, { kinds, list }: Cache): boolean =>
+  kinds.all
+    .filter(({ namespaced }) => namespaced || !kind.namespaced)
+    .flatMap((one) => list(one))
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .flatMap(({ metadata }) => metadata.ownerReferences ?? [])
+    .some((owner) => owner.kind === kind.kind && owner.apiVersion === apiVersionOf(kind));

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Deployment } from '../../api/deployment.ts';
 import type { PodTemplate } from '../../api/pod-spec.ts';
 import { ReplicaSet } from '../../api/replica-set.ts';
-import { isSame } from '../../api/same.ts';
+import { canonicalJson, isSame } from '../../api/same.ts';
 import { nameAlphabet } from '../../base/rng.ts';
 import { controllerReference } from './ownership.ts';
 
@@ -104,16 +104,8 @@ function withoutHash(template: PodTemplate): PodTemplate {
 }
 
 function templateHash(template: PodTemplate): string {
-  const text = canonical(withoutHash(template));
+  const text = canonicalJson(withoutHash(template));
   const digest = createHash('sha256').update(text).digest();
   const letter = (byte: number) => nameAlphabet[byte % nameAlphabet.length];
   return Array.from(digest.subarray(0, 10), letter).join('');
 }
-
-/** JSON with sorted keys and without undefined. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );

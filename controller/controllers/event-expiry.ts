@@ -1,5 +1,4 @@
-import { Event } from '../../api/event.ts';
-import type { FieldsOf, KubeObject } from '../../api/kind.ts';
+import { Event, lastHappened } from '../../api/event.ts';
 import { formatKey, keyOf, parseKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
 
@@ -27,9 +26,6 @@ async function forgetSurplus({ cache, objects }: LoopDeps): Promise<void> {
   const byAge = events.toSorted((a, b) => (lastHappened(a) < lastHappened(b) ? -1 : 1));
   for (const event of byAge.slice(0, -keptOfTooMany)) await objects.delete(Event, keyOf(event));
 }
-
-const lastHappened = ({ lastTimestamp, eventTime, metadata }: KubeObject<FieldsOf<typeof Event>>) =>
-  lastTimestamp ?? eventTime ?? metadata.creationTimestamp;
 
 async function forgetExpired(key: string, { cache, objects, clock }: LoopDeps) {
   const event = cache.get(Event, parseKey(key));

@@ -3,7 +3,6 @@ import type { OwnerReference } from '../../api/object-meta.ts';
 import { keyOf, parseStoreKey, storeKey } from '../store/keys.ts';
 import type { Loop, LoopDeps } from '../store/loop.ts';
 import type { Cache, Index, ObjectChange } from '../store/objects.ts';
-import { onlyThis } from '../store/preconditions.ts';
 import { planGarbage } from './garbage-plan.ts';
 import { type Member, writeReferences } from './ownership.ts';
 
@@ -71,7 +70,12 @@ async function collect(member: Member, { cache, objects }: LoopDeps) {
   const dependents = dependentsOf(uid, cache);
   const action = planGarbage({
     object,
-    ownerOf: (reference) => ownerOf(reference, { cache, namespace })?.object,
+    ownerOf(reference) {
+      const ownerKind = kindOf(reference, cache);
+      // What is in no namespace can't be owned by what is in one.
+      if (!ownerKind || (ownerKind.namespaced && namespace === '')) return 'unknown';
+      return ownerOf(reference, { cache, namespace })?.object;
+    },
     dependents: dependents.map((dependent) => dependent.object),
   });
   switch (action.kind) {
@@ -92,14 +96,6 @@ async function collect(member: Member, { cache, objects }: LoopDeps) {
       await objects.update(kind, { ...object, metadata }, 'all');
       return;
     }
-    case 'delete-dependents':
-      for (const dependent of dependents.filter((d) => action.dependents.includes(d.object))) {
-        const own = dependentsOf(dependent.object.metadata.uid, cache);
-        const propagationPolicy = own.length > 0 ? 'Foreground' : 'Background';
-        const options = { propagationPolicy, ...onlyThis(dependent.object) } as const;
-        await objects.delete(dependent.kind, keyOf(dependent.object), options);
-      }
-      return;
     case 'disown':
       for (const dependent of dependents) {
         const references = dependent.object.metadata.ownerReferences ?? [];

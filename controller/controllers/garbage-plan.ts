@@ -4,20 +4,18 @@ import { foregroundFinalizer, orphanFinalizer } from '../store/deletion.ts';
 
 export interface GarbageObservation {
   readonly object: AnyObject;
-  /** The owner that a reference means, if it still exists: same name and same uid. */
-  ownerOf(reference: OwnerReference): AnyObject | undefined;
+  /** The owner that a reference means, if it still exists: same name and same uid. Unknown: of a kind that nobody serves. */
+  ownerOf(reference: OwnerReference): AnyObject | 'unknown' | undefined;
   readonly dependents: readonly AnyObject[];
 }
 
 export type GarbageAction =
   /** Its owners are gone, or wait for it to go. */
   | { readonly kind: 'delete'; readonly propagationPolicy: 'Background' | 'Foreground' }
-  /** References to owners that don't exist. */
+  /** Other owners are gone, or would wait for it. */
   | { readonly kind: 'keep-references'; readonly references: readonly OwnerReference[] }
-  /** Dependents that go before their owner does. */
-  | { readonly kind: 'delete-dependents'; readonly dependents: readonly AnyObject[] }
-  /** Dependents that stay without their owner. */
-  | { readonly kind: 'disown'; readonly dependents: readonly AnyObject[] }
+  /** Its dependents stay without it. */
+  | { readonly kind: 'disown' }
   | { readonly kind: 'remove-finalizer'; readonly finalizer: string }
   | { readonly kind: 'none' };
 
@@ -32,12 +30,11 @@ export function planGarbage(observation: GarbageObservation): GarbageAction {
 
 const planOrphaning = ({ dependents }: GarbageObservation): GarbageAction =>
   dependents.length > 0
-    ? { kind: 'disown', dependents }
+    ? { kind: 'disown' }
     : { kind: 'remove-finalizer', finalizer: orphanFinalizer };
 
+/** Its dependents see that it waits, and go by themselves. */
 function planForeground({ object, dependents }: GarbageObservation): GarbageAction {
-  const living = dependents.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-  if (living.length > 0) return { kind: 'delete-dependents', dependents: living };
   const isBlocked = dependents
     .flatMap(({ metadata }) => metadata.ownerReferences ?? [])
     .some(({ uid, blockOwnerDeletion }) => uid === object.metadata.uid && blockOwnerDeletion);
@@ -48,16 +45,17 @@ function planForeground({ object, dependents }: GarbageObservation): GarbageActi
 
 function planDependent({ object, ownerOf, dependents }: GarbageObservation): GarbageAction {
   const references = object.metadata.ownerReferences ?? [];
-  const owners = references.flatMap((reference) => ownerOf(reference) ?? []);
-  if (references.length === 0) return { kind: 'none' };
-  if (owners.length === 0) return { kind: 'delete', propagationPolicy: 'Background' };
-  const propagationPolicy = dependents.length > 0 ? 'Foreground' : 'Background';
-  if (owners.every(isGoingInForeground)) return { kind: 'delete', propagationPolicy };
-  if (owners.length === references.length) return { kind: 'none' };
-  const kept = references.filter((reference) => ownerOf(reference) !== undefined);
-  return { kind: 'keep-references', references: kept };
+  const kept = references.filter((reference) => isStaying(ownerOf(reference)));
+  if (kept.length === references.length) return { kind: 'none' };
+  if (kept.length > 0) return { kind: 'keep-references', references: kept };
+  const isAwaited = references.some((reference) => ownerOf(reference) !== undefined);
+  const propagationPolicy = isAwaited && dependents.length > 0 ? 'Foreground' : 'Background';
+  return { kind: 'delete', propagationPolicy };
 }
 
-const isGoingInForeground = ({ metadata }: AnyObject) =>
-  metadata.deletionTimestamp !== undefined &&
-  metadata.finalizers?.includes(foregroundFinalizer) === true;
+/** Neither gone nor waiting for its dependents to go. */
+const isStaying = (owner: AnyObject | 'unknown' | undefined): boolean =>
+  owner === 'unknown' ||
+  (owner !== undefined &&
+    (owner.metadata.deletionTimestamp === undefined ||
+      owner.metadata.finalizers?.includes(foregroundFinalizer) !== true));

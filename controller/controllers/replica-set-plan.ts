@@ -78,7 +78,7 @@ function firstDifference(orders: readonly ((pod: Pod) => number)[], a: Pod, b: P
 const nameOf = ({ metadata }: Pod) => metadata.name;
 
 const deletionCost = ({ metadata }: Pod) =>
-  Number(metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0);
+  Number(metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost']) || 0;
 
 const restarts = ({ status }: Pod) =>
   Math.max(0, ...(status.containerStatuses ?? []).map((container) => container.restartCount));

@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/pod.ts';
 import { filters } from './filters.ts';
-import { score } from './scores.ts';
-import { type Demand, demandOf, type NodeState, type Snapshot } from './snapshot.ts';
+import type { Demand, NodeState, Snapshot } from './snapshot.ts';
+import * as snapshots from './snapshot.ts';
 
 export type Decision =
   | { readonly node: string }
@@ -10,7 +10,7 @@ export type Decision =
 
 /** The best node for the pod, or why there is none. Pure: the same question has the same answer. */
 export function schedule(pod: Pod, snapshot: Snapshot, runtimeHandler?: string): Decision {
-  const demand = demandOf(pod, runtimeHandler);
+  const demand = snapshots.demandOf(pod, runtimeHandler);
   const refusals = new Map<string, readonly string[]>();
   let best: { readonly state: NodeState; readonly score: number } | undefined;
   for (const [name, state] of snapshot) {
@@ -38,3 +38,28 @@ export function explainRefusals(refusals: ReadonlyMap<string, readonly string[]>
   const counted = [...reasons].map(([reason, { length }]) => `${length} ${reason}`).sort();
   return `0/${refusals.size} nodes are available: ${counted.join(', ')}.`;
 }
+
+/** How good this node is for the pod: the more, the better. Pure. */
+const score = (demand: Demand, state: NodeState): number =>
+  2 * spread(demand, state) + leastAllocated(demand, state) - avoided(demand, state);
+
+/** Each pod of the same owner that is there already halves it: replicas land on different hosts. 0 to 100. */
+const spread = ({ pod }: Demand, { podsOfOwner }: NodeState): number =>
+  100 / (1 + (podsOfOwner.get(snapshots.ownerUid(pod) ?? '') ?? 0));
+
+/** What a pod that asks for nothing is taken to use, as in Kubernetes: or all of them would go to one node. */
+const assumed = { cpuMilli: 100, memoryBytes: 200 * 1024 * 1024 };
+
+/** The mean share of CPU and memory that stays free. 0 to 100. */
+function leastAllocated({ requests }: Demand, { allocatable, requested }: NodeState): number {
+  const free = (resource: 'cpuMilli' | 'memoryBytes') => {
+    const idle = assumed[resource] * requested.pods;
+    const used = Math.max(requested[resource], idle) + (requests[resource] || assumed[resource]);
+    return Math.max(0, 1 - used / Math.max(1, allocatable[resource]));
+  };
+  return 50 * (free('cpuMilli') + free('memoryBytes'));
+}
+
+const avoided = ({ pod }: Demand, { node }: NodeState): number =>
+  100 *
+  snapshots.untolerated(pod, node).filter(({ effect }) => effect === 'PreferNoSchedule').length;

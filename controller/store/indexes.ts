@@ -1,9 +1,7 @@
-import { subjectWord } from '../../api/binding-declaration.ts';
-import { ClusterRoleBinding } from '../../api/cluster-role-binding.ts';
 import { EndpointSlice } from '../../api/endpoint-slice.ts';
 import type { FieldsOf } from '../../api/kind.ts';
 import { Pod } from '../../api/pod.ts';
-import { RoleBinding } from '../../api/role-binding.ts';
+import { ClusterRoleBinding, RoleBinding, subjectWord } from '../../api/role-binding.ts';
 import type { Index } from './objects.ts';
 
 /** Indexes that loops in several folders read; those of one loop are declared beside it. */

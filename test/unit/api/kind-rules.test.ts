@@ -6,6 +6,7 @@ import { Event } from '../../../api/event.ts';
 import { Node } from '../../../api/node.ts';
 import { parseUpdate } from '../../../api/prepare.ts';
 import { ReplicaSet } from '../../../api/replica-set.ts';
+import { ClusterRole } from '../../../api/role.ts';
 import { RoleBinding } from '../../../api/role-binding.ts';
 import { Secret } from '../../../api/secret.ts';
 import { Service, withClusterIp } from '../../../api/service.ts';
@@ -249,6 +250,29 @@ describe('a Service', () => {
     expect('object' in parsed && parsed.object.spec.clusterIP).toBeUndefined();
   });
 
+  it.each(['ClusterIP', 'NodePort'])(
+    'gives up what it had as %s, also when a patch leaves it',
+    (type) => {
+      const given = withClusterIp(
+        stored(Service, service({ type, ports: [{ port: 80 }] })),
+        '10.96.0.7',
+      );
+      const next = { ...given, spec: { ...given.spec, type: 'ExternalName', externalName: 'a.b' } };
+      const parsed = parseUpdate(Service, next, { previous: given });
+      expect(parsed).not.toHaveProperty('errors');
+      const { clusterIP, clusterIPs, ipFamilies } =
+        ('object' in parsed && parsed.object.spec) || {};
+      expect({ clusterIP, clusterIPs, ipFamilies }).toEqual({});
+    },
+  );
+
+  it('is refused an address that it never had as a mere name', () => {
+    const next = service({ type: 'ExternalName', externalName: 'a.b', clusterIP: '10.96.0.8' });
+    expect(updateErrorsOf(Service, next, previous)).toEqual([
+      'spec.clusterIP: Forbidden: may not be set for ExternalName services',
+    ]);
+  });
+
   it('claims its address, and only then', () => {
     expect([
       Service.claims(previous),
@@ -387,6 +411,27 @@ it('an EndpointSlice holds addresses of its type', () => {
     'endpoints[0].addresses[0]: Invalid value: "::1": must be a valid IPv4 address (e.g. 10.9.8.7)',
     'endpoints[0].addresses[1]: Invalid value: "010.0.0.1": must be a valid IPv4 address (e.g. 10.9.8.7)',
     'endpoints[1].addresses: Required value: must contain at least 1 address',
+  ]);
+});
+
+it('an EndpointSlice has every port under a name of its own', () => {
+  const ports = [
+    { name: 'a', port: 1 },
+    { port: 2 },
+    { name: 'a', port: 3 },
+    { name: 'A', port: 4 },
+  ];
+  expect(errorsOf(EndpointSlice, { metadata, addressType: 'IPv4', ports })).toEqual([
+    'ports[2].name: Duplicate value: "a"',
+    expect.stringMatching(/^ports\[3\]\.name: Invalid value: "A": must consist of /),
+  ]);
+});
+
+it('a ClusterRole gathers by well-formed selectors', () => {
+  const matchExpressions = [{ key: 'app', operator: 'NotIn' }];
+  const aggregationRule = { clusterRoleSelectors: [{}, { matchExpressions }] };
+  expect(errorsOf(ClusterRole, { metadata, aggregationRule })).toEqual([
+    "aggregationRule.clusterRoleSelectors[1].matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
   ]);
 });
 

@@ -107,6 +107,11 @@ describe('a LimitRange', () => {
       limitRange({ type: 'Pod', max: { 'ephemeral-storage': '1Gi' } }),
       ['spec.limits[0].max.ephemeral-storage: not supported by orc yet'],
     ],
+    [
+      'a resource with the name of what every object has',
+      limitRange({ type: 'Pod', min: { cpu: '1' }, max: { toString: '1' } }),
+      ['spec.limits[0].max.toString: not supported by orc yet'],
+    ],
   ])('is refused with %s', (_, manifest, errors) => {
     expect(errorsOf(LimitRange, manifest)).toEqual(errors);
   });

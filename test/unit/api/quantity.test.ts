@@ -55,6 +55,15 @@ it.each(['', 'x', '1x', '1 Gi', '1GI', '--1', '1e', '1..2', '.', 'm', '1e999', '
   },
 );
 
+it('refuses what would take long to read, and reads again whatever it accepts', () => {
+  for (const digits of ['9'.repeat(61), `0.${'1'.repeat(61)}`, `${'9'.repeat(31)}`, '2e30'])
+    expect(parseQuantity(digits)).toBeUndefined();
+  const largest = quantityOf(`${'9'.repeat(30)}.${'9'.repeat(60)}`);
+  expect(quantityOf(formatQuantity(largest))).toEqual(largest);
+  const finest = quantityOf(`${'9'.repeat(29)}.${'1'.repeat(9)}`);
+  expect(quantityOf(formatQuantity(finest))).toEqual(finest);
+});
+
 it('compares by size, not by text', () => {
   expect([
     compareQuantities('1000m', '1'),

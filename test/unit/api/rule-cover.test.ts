@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fieldPath } from '../../../api/field-error.ts';
-import { checkRules, type PolicyRule } from '../../../api/policy-rule.ts';
+import { ClusterRole, type PolicyRule, Role } from '../../../api/role.ts';
 import { allows, type Deed, everything, uncovered } from '../../../api/rule-cover.ts';
+import { errorsOf } from '../../support/parse.ts';
 
 const rule = (text: string, more: Partial<PolicyRule> = {}): PolicyRule => {
   const [verbs = [], apiGroups = [], resources = []] = text
@@ -176,10 +176,9 @@ describe('who may write a role', () => {
 });
 
 describe('rules', () => {
+  const named = { metadata: { name: 'r' } };
   const words = (rules: PolicyRule[], namespaced = true) =>
-    checkRules(rules, { namespaced, at: fieldPath('rules') }).map(
-      ({ path, message }) => `${path}: ${message}`,
-    );
+    namespaced ? errorsOf(Role, { ...named, rules }) : errorsOf(ClusterRole, { ...named, rules });
 
   it('are refused where they allow nothing or mean nothing', () => {
     expect(words([{ verbs: [] }])).toEqual([

@@ -13,6 +13,8 @@ describe('a label selector', () => {
   it.each([
     ['', true],
     ['app', true],
+    ['toString', false],
+    ['!constructor', true],
     ['!app', false],
     ['!old', true],
     ['app=web', true],

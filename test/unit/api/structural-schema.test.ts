@@ -29,6 +29,23 @@ describe('a structural schema', () => {
   refused({ type: 'strin' }, 'a.type: Unsupported value: "strin"');
   refused({ type: 'string', properties: {} }, 'must be object if properties is specified');
   refused({ type: 'string', 'x-kubernetes-int-or-string': true }, 'must be empty if');
+  const either = [{ type: 'integer' }, { type: 'string' }];
+  const intOrString = { 'x-kubernetes-int-or-string': true };
+  refused(
+    { ...intOrString, oneOf: either },
+    'oneOf[0].type: Forbidden: must be empty to be',
+    'oneOf[1].type: Forbidden: must be empty to be',
+  );
+  refused({ ...intOrString, not: { type: 'string' } }, 'not.type: Forbidden: must be empty to be');
+  refused(
+    { ...intOrString, anyOf: [{ type: 'integer', minimum: 1 }, { type: 'string' }] },
+    'anyOf[0].type: Forbidden: must be empty to be',
+    'anyOf[1].type: Forbidden: must be empty to be',
+  );
+  refused(
+    { type: 'string', pattern: '^(a+)+$', default: `${'a'.repeat(40)}!` },
+    's: Invalid value: {',
+  );
   refused({ type: 'object', additionalProperties: false }, 'Forbidden: cannot be set to false');
   refused(
     { type: 'object', properties: {}, additionalProperties: { type: 'string' } },
@@ -87,6 +104,7 @@ describe('a structural schema', () => {
     'x-kubernetes-int-or-string': true,
     anyOf: [{ type: 'integer' }, { type: 'string' }],
   });
+  accepted({ ...intOrString, allOf: [{ anyOf: either }, { pattern: '^1' }] });
   accepted({ ...item, oneOf: [{ required: ['k'] }, { properties: { k: { enum: ['a'] } } }] });
   accepted({ type: 'string', pattern: '^[\\w\\-]+\\-\\/\\@$', format: 'made-up' });
   accepted({ type: 'object', default: { k: 'x' }, properties: item.properties });

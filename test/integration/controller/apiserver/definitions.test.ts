@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { CustomObjectsApi, KubeConfig, makeInformer } from '@kubernetes/client-node';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { ConfigMap } from '../../../../api/config-map.ts';
 import {
   CustomResourceDefinition,
   isEstablished,
@@ -175,6 +176,29 @@ it('namespaces and owners take objects of defined kinds along', async () => {
   await waitFor('the owned one to go', () => names().join() === 'other');
   await world.objects.delete(Namespace, { namespace: '', name: 'default' });
   await waitFor('the other one to go', () => names().length === 0);
+});
+
+it('what objects of a defined kind own goes with the definition, what nobody knows the owner of stays', async () => {
+  const world = await aWorld({ loops: [definitionLoop, garbageCollector] });
+  await define(world);
+  await waitFor('it', () => isServed(world, 'toys'));
+  const toys = world.cache.kinds.all.find(({ plural }) => plural === 'toys');
+  if (!toys) throw new Error('no kind');
+  const { apiVersion, kind, metadata } = await world.objects.create(toys, {
+    ...{ apiVersion: '', kind: '', metadata: { name: 'owner', namespace: 'default' } },
+  });
+  const owner = { apiVersion, kind, name: metadata.name, uid: metadata.uid };
+  const map = (name: string, ownerReferences: readonly (typeof owner)[]) =>
+    world.objects.create(ConfigMap, {
+      ...{ apiVersion: 'v1', kind: 'ConfigMap' },
+      metadata: { name, namespace: 'default', ownerReferences },
+    });
+  await map('stray', [{ ...owner, kind: 'Stranger' }]);
+  await Promise.all(Array.from({ length: 60 }, (_, i) => map(`owned-${i}`, [owner])));
+  await world.objects.delete(CustomResourceDefinition, keyOf('toys'));
+  await waitFor('the definition gone', () => !isServed(world, 'toys'));
+  await waitFor('what was owned, too', () => world.cache.list(ConfigMap).length === 1);
+  expect(world.cache.list(ConfigMap)[0]?.metadata.name).toBe('stray');
 });
 
 it('a hundred definitions that come and go leave nothing behind', async () => {

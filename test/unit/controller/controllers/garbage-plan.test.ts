@@ -25,7 +25,8 @@ const plan = (
 ) =>
   planGarbage({
     object: subject,
-    ownerOf: ({ uid }) => owners.find(({ metadata }) => metadata.uid === uid),
+    ownerOf: ({ kind, uid }) =>
+      kind === 'ConfigMap' ? owners.find(({ metadata }) => metadata.uid === uid) : 'unknown',
     dependents,
   });
 
@@ -60,8 +61,20 @@ describe('a dependent', () => {
       propagationPolicy: 'Foreground',
     });
   });
-  it('stays when one owner waits and another doesn’t', () => {
-    expect(plan(dependent, { owners: [foreground, object('b')] })).toEqual({ kind: 'none' });
+  it('stays with the other owner when one waits', () => {
+    expect(plan(dependent, { owners: [foreground, object('b')] })).toEqual({
+      kind: 'keep-references',
+      references: [owner('b')],
+    });
+  });
+  it('stays when nobody knows whether its owner is there', () => {
+    const stranger = { ...owner('s'), kind: 'Stranger' };
+    expect(plan(object('d', { ownerReferences: [stranger] }))).toEqual({ kind: 'none' });
+    const ownerReferences = [stranger, owner('a')];
+    expect(plan(object('d', { ownerReferences }), { owners: [foreground] })).toEqual({
+      kind: 'keep-references',
+      references: [stranger],
+    });
   });
 });
 
@@ -69,17 +82,11 @@ describe('an owner that is being deleted', () => {
   const blocking = (stored: object = {}) =>
     object('d', { ownerReferences: [owner('o', true)], ...stored });
 
-  it('in the foreground has its dependents deleted', () => {
-    const dependents = [blocking(), blocking(going())];
-    expect(plan(object('o', going('foregroundDeletion')), { dependents })).toEqual({
-      kind: 'delete-dependents',
-      dependents: [dependents[0]],
-    });
-  });
-  it('waits for those that block it', () => {
-    expect(
-      plan(object('o', going('foregroundDeletion')), { dependents: [blocking(going())] }),
-    ).toEqual({ kind: 'none' });
+  it('in the foreground waits for those that block it', () => {
+    for (const dependent of [blocking(), blocking(going())])
+      expect(plan(object('o', going('foregroundDeletion')), { dependents: [dependent] })).toEqual({
+        kind: 'none',
+      });
   });
   it('goes when none blocks it', () => {
     expect(plan(object('o', going('foregroundDeletion')))).toEqual({
@@ -91,7 +98,6 @@ describe('an owner that is being deleted', () => {
     const dependents = [blocking()];
     expect(plan(object('o', going('orphan')), { dependents })).toEqual({
       kind: 'disown',
-      dependents,
     });
     expect(plan(object('o', going('orphan')))).toEqual({
       kind: 'remove-finalizer',

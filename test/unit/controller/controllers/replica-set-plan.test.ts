@@ -115,6 +115,11 @@ describe('the pods that a ReplicaSet gives up first', () => {
   check('then those not ready', [pod('a', ready), pod('b'), pod('c', ready)], 'b');
   check('then those that cost less', [pod('a', { ...ready, cost: '5' }), pod('b', ready)], 'b');
   check(
+    'of which a cost that is no number says nothing',
+    [pod('a', { ...ready, cost: 'much', restarts: 0 }), pod('b', { ...ready, restarts: 2 })],
+    'b',
+  );
+  check(
     'then those with company on their node',
     [pod('a', { ...ready, node: 'n2' }), pod('b', ready), pod('c', { ...ready, readyAt: 1 })],
     'c',

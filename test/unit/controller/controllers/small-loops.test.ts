@@ -70,6 +70,15 @@ describe('an event', () => {
     await pass(20);
     expect(names()).toEqual([]);
   });
+
+  it('stays when its series goes on', async () => {
+    const lastObservedTime = '2026-01-01T00:30:00.000000Z';
+    await create(Event, { ...event('a'), series: { count: 2, lastObservedTime } });
+    await pass(3700);
+    expect(names()).toEqual(['a']);
+    await pass(1800);
+    expect(names()).toEqual([]);
+  });
 });
 
 describe('events', () => {
