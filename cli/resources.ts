@@ -95,6 +95,11 @@ export class Api {
     return (await this.connected()).open(request);
   }
 
+  /** Its lines as they arrive. */
+  async *lines(request: ApiRequest): AsyncGenerator<string> {
+    yield* (await this.connected()).lines(request);
+  }
+
   async get<T = AnyObject>(ref: ObjectRef, subresource?: string): Promise<T> {
     return (await this.send<T>({ path: objectPath(ref, subresource) })).body;
   }

@@ -102,6 +102,9 @@ describe('orc get', () => {
       await waitFor('the table', () => watching.out().includes('settings'));
       await add(ConfigMap, { metadata: { name: 'later' }, data: {} });
       await waitFor('the change', () => /\nlater +0 +\d+s\n/.test(watching.out()));
+      // For others' readers it ends a line.
+      await add(ConfigMap, { metadata: { name: 'odd', annotations: { text: 'a\u2028b' } } });
+      await waitFor('the odd one', () => /\nodd +0 +\d+s\n/.test(watching.out()));
     } finally {
       watching.child.kill('SIGINT');
       await watching.ended;
