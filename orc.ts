@@ -13,10 +13,7 @@ async function run(argv: readonly string[]): Promise<number> {
   const program = Object.hasOwn(programs, verb) ? programs[verb] : undefined;
   if (program === undefined) {
     const { runCli } = await import('./cli/main.ts');
-    return runCli(
-      argv.filter((word) => word !== ''),
-      programs,
-    );
+    return runCli(argv, programs);
   }
   const runProgram = await program.load();
   // A role that is killed never writes its compile cache at exit: so it is written once all is loaded.

@@ -11,7 +11,7 @@ export type Target = Readonly<{ kind: Kind; name: string | undefined }>;
 /** "pods", "pods,svc", "all", "pod a b", "deploy/web svc/web". Throws UsageError. */
 export async function parseTargets(api: Api, words: readonly string[]): Promise<readonly Target[]> {
   const [first, ...names] = words;
-  if (first === undefined) throw new UsageError('say what: a kind, or KIND/NAME');
+  if (!first) throw new UsageError('say what: a kind, or KIND/NAME');
   if (words.some((word) => word.includes('/')))
     return Promise.all(words.map((word) => parseNamed(api, word)));
   const kinds = await findKinds(api, first);

@@ -86,6 +86,10 @@ describe('orc exec', () => {
     });
   });
 
+  it('gives the command its words as they are, empty ones too', async () => {
+    expect((await run(['exec', 'web-1', '--', 'printf', '<%s>', '', 'x'])).out).toBe('<><x>');
+  });
+
   it('picks a pod of a deployment', async () => {
     expect(await run(['exec', 'deploy/web', '--', 'echo', '-n', 'hi'])).toEqual({
       ...{ code: 0, out: 'hi', err: '' },
