@@ -26,7 +26,9 @@ export const defineGet = defineVerb({
   async run(cli, words, flags) {
     const print = await openPrinter(flags.output, !flags.noHeaders);
     const namespace = flags.allNamespaces ? '' : await cli.namespace();
-    const queries = queriesOf(await parseTargets(cli.api, words), namespace, flags);
+    const isSelected = (flags.selector ?? flags.fieldSelector) !== undefined;
+    const targets = await parseTargets(cli.api, words, isSelected);
+    const queries = queriesOf(targets, namespace, flags);
     if (queries.some(({ names }) => names.length > 0) && flags.allNamespaces)
       throw new UsageError('a name is unique within its namespace only: give -n instead of -A');
     if (flags.watch && queries.length !== 1) throw new UsageError('-w watches one kind at a time');

@@ -8,6 +8,7 @@ import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
 import { printTable } from '../print/table.ts';
 import type { Api, Selection } from '../resources.ts';
+import { namesOrSelection } from '../targets.ts';
 
 const topFlags = {
   'all-namespaces': on('pods of every namespace').short('A'),
@@ -26,6 +27,7 @@ export const defineTop = defineVerb({
     const wantsPods = /^(pods?|po|both)$/.test(what);
     if (!wantsNodes && !wantsPods)
       throw new UsageError(`orc top knows pods and nodes, not "${what}"`);
+    if (name !== undefined && flags.selector !== undefined) throw new UsageError(namesOrSelection);
     if (wantsNodes) print(cli, await nodesUse(cli, name, flags), flags);
     if (what === 'both') cli.out('');
     if (wantsPods) print(cli, await podsUse(cli, name, flags), flags);

@@ -59,6 +59,9 @@ const all = (count: number) => ({
   availableReplicas: count,
 });
 
+const both = 'give names or what selects them, such as -l LABELS: not both';
+const files = 'give files, or names, or what selects them: not several of these';
+
 describe('orc delete', () => {
   const addConfigMaps = (...names: readonly string[]) =>
     Promise.all(
@@ -77,10 +80,18 @@ describe('orc delete', () => {
     expect(world.cache.list(ConfigMap, 'default')).toEqual([]);
   });
 
-  it('refuses names beside --all or labels, which would be all', async () => {
-    expect(await run('delete', 'cm', 'a', '--all')).toMatchObject({
-      ...{ code: 2, err: 'orc: give names, or -l LABELS, or --all: not several of them\n' },
-    });
+  it.each([
+    [['delete', 'cm', 'a', '--all'], both],
+    [['delete', '-f', 'x.yaml', 'cm', 'a'], files],
+    [['delete', '-f', 'x.yaml', '-l', 'a=b'], files],
+    [['get', 'cm', 'a', '-l', 'a=b'], both],
+    [['get', 'cm/a', '--field-selector', 'metadata.name=b'], both],
+    [['describe', 'cm/a', '-l', 'a=b'], both],
+    [['top', 'pods', 'a', '-l', 'a=b'], both],
+    [['delete', 'cm', ''], 'the name of a configmap is empty'],
+    [['get', ''], 'say what: a kind, or KIND/NAME'],
+  ])('refuses %j, of which something would be without effect', async (words, why) => {
+    expect(await run(...words)).toEqual({ code: 2, out: '', err: `orc: ${why}\n` });
   });
 
   it('waits until what takes its time is gone', async () => {
