@@ -6,6 +6,8 @@ process.exitCode = await run(process.argv.slice(2));
 
 async function run(argv: readonly string[]): Promise<number> {
   const [verb = '', ...rest] = argv;
+  const [about = ''] = rest;
+  if (verb === 'help' && Object.hasOwn(programs, about)) return run([about, '--help']);
   if (verb === '__complete') {
     const { runComplete } = await import('./cli/complete.ts');
     return runComplete(rest, programs);

@@ -230,6 +230,19 @@ describe('orc', () => {
     }
   });
 
+  it('helps with what is asked about, and says where help is when words are wrong', async () => {
+    expect((await run('--version')).out).toBe((await run('version', '--client')).out);
+    expect((await run('help', 'get')).out).toBe((await run('get', '--help')).out);
+    expect((await run('help', 'dev')).out).toMatch(/^orc dev: a real cluster/);
+    expect((await run('help', 'gett')).err).toMatch(/^orc: "gett" is not something .* "orc get"/);
+    expect((await run('get')).err).toBe(
+      "orc: missing required argument 'what' (orc get --help shows how)\n",
+    );
+    expect((await run('get', 'po', '--watc')).err).toBe(
+      "orc: unknown option '--watc'; Did you mean --watch? (orc get --help shows how)\n",
+    );
+  });
+
   it('takes the flags that every verb has before the verb too', async () => {
     const { out } = await orc(['--kubeconfig', world.kubeconfig, '-n', 'other', 'get', 'cm']);
     expect(out).toBe('');
