@@ -107,7 +107,10 @@ async function ls(use: Use): Promise<void> {
     )
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   if (output === 'json') return out(JSON.stringify(images, null, 2));
-  if (output === 'name') return out(named.map(({ name, id }) => name || id).join('\n'));
+  if (output === 'name') {
+    for (const { name, id } of named) out(name || id);
+    return;
+  }
   const headers = ['REPOSITORY', 'TAG', 'IMAGE ID', 'SIZE', 'PINNED', 'BLOBS', 'DIGEST'];
   const columns = output === 'wide' ? headers.length : 5;
   const rows = named.map(({ name, id, digest, sizeBytes, blobBytes, isPinned }) => {

@@ -10,7 +10,7 @@ import { failureOf } from '../rollout-state.ts';
 import { hasTerminal, runInTerminal } from '../terminal.ts';
 
 const runFlags = {
-  command: on('they are the command'),
+  command: on('ARGS are the command, not the arguments of the image’s'),
   image: text('image', 'what to run').required(),
   stdin: on('pass standard input on, and show its output until it ends').short('i'),
   tty: on('give it a terminal').short('t'),
@@ -35,7 +35,9 @@ async function run(cli: Cli, words: readonly string[], flags: RunFlags) {
   const [name = '', ...args] = words;
   const ref = { kind: Pod, name, namespace: await cli.namespace() };
   const { stdin, rm } = flags;
-  const tty = stdin && hasTerminal(cli, flags.tty);
+  if (flags.tty && !stdin) throw new UsageError('-t needs -i: a terminal is for its input');
+  if (flags.command && args.length === 0) throw new UsageError('--command needs one, behind --');
+  const tty = hasTerminal(cli, flags.tty);
   const body = podOf(name, args, { ...flags, stdin, tty });
   await cli.api.send({
     ...{ method: 'POST', path: collectionPath(ref), query: { fieldManager: 'orc' }, body },

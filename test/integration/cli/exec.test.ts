@@ -115,6 +115,15 @@ describe('orc exec', () => {
     await running.ended;
   });
 
+  it.each([
+    ['-t', '-t needs -i: a terminal is for its input'],
+    ['--command', '--command needs one, behind --'],
+  ])('starts no pod with %s alone, which would be without effect', async (flag, why) => {
+    expect(await run(['run', 'alone', '--image', 'web:1', flag])).toEqual({
+      ...{ code: 2, out: '', err: `orc: ${why}\n` },
+    });
+  });
+
   it('says what to do when there is no command, no pod, or no such program', async () => {
     expect(await run(['exec', 'web-1'])).toEqual({
       ...{ code: 2, out: '' },
