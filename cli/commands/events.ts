@@ -53,8 +53,7 @@ function eventTable(
       const { metadata, involvedObject, type = '', reason = '' } = event;
       const object = `${(involvedObject.kind ?? '').toLowerCase()}/${involvedObject.name ?? ''}`;
       const age = formatSince(eventTime(event), now);
-      const message = eventMessage(event).replace(/\s*\n\s*/g, ' ');
-      return [...place(metadata.namespace ?? ''), age, type, reason, object, message];
+      return [...place(metadata.namespace ?? ''), age, type, reason, object, eventMessage(event)];
     }),
   };
 }

@@ -165,12 +165,10 @@ function textTable({ columnDefinitions, rows }: ServerTable, view: TableView): T
   return {
     headers: view.withNamespace ? ['NAMESPACE', ...headers] : headers,
     rows: rows.map(({ cells, object }) => {
-      const words = shown.map(({ index }) => asWord(cells[index]));
+      const words = shown.map(({ index }) => formatValue(cells[index] ?? ''));
       if (view.withKind && nameAt >= 0)
         words[nameAt] = titleOf({ kind: view.kind, name: words[nameAt] ?? '' });
       return view.withNamespace ? [object.metadata.namespace ?? '', ...words] : words;
     }),
   };
 }
-
-const asWord = (cell: unknown): string => formatValue(cell ?? '').replace(/\s*\n\s*/g, ' ');

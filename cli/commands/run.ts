@@ -4,6 +4,7 @@ import type { Cli } from '../cli.ts';
 import { AlreadyTold, CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { liveList } from '../live-list.ts';
+import { printable } from '../print/colour.ts';
 import { openProgress } from '../print/progress.ts';
 import { collectionPath, ifFound, justThis, type ObjectRef, objectPath } from '../resources.ts';
 import { failureOf } from '../rollout-state.ts';
@@ -132,7 +133,8 @@ async function whenPod(cli: Cli, ref: ObjectRef, holds: (pod: Pod) => unknown): 
       if (!pod) throw new CliError(`pod/${ref.name} is gone`);
       if (holds(pod) !== undefined) return pod;
       const [failing] = failureOf(pod);
-      if (failing) throw new CliError(`pod/${ref.name} ${failing.reason}: ${failing.message}`);
+      if (failing)
+        throw new CliError(printable(`pod/${ref.name} ${failing.reason}: ${failing.message}`));
       progress.update(`waiting for pod/${ref.name}`);
     }
   } finally {
