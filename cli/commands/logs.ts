@@ -101,7 +101,9 @@ async function followAll(cli: Cli, selection: Selection, flags: LogFlags): Promi
 
 /** "": it hasn't started yet. */
 function attemptOf({ pod: { status }, container }: Source): string {
-  const all = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])];
+  const { containerStatuses, initContainerStatuses, ephemeralContainerStatuses } = status;
+  const groups = [containerStatuses, initContainerStatuses, ephemeralContainerStatuses];
+  const all = groups.flatMap((statuses) => statuses ?? []);
   const { state, containerID = '' } = all.find(({ name }) => name === container) ?? {};
   return state?.running || state?.terminated ? containerID : '';
 }

@@ -175,6 +175,26 @@ describe('orc logs', () => {
     expect((await running.ended).code).toBe(0);
   });
 
+  it('follows ephemeral containers, too', async () => {
+    await addPod('looked-into', 'looked-into');
+    await setAttempt('looked-into', { containerID: 'orc://5', phase: 'Running' });
+    const key = { namespace: 'default', name: 'looked-into' };
+    await world.objects.modify(Pod, { key, part: 'all' }, ({ spec, status, ...pod }) => {
+      const renamed = <T>(all: readonly T[] = []) =>
+        all.slice(0, 1).map((one) => ({ ...one, name: 'debugger', containerID: 'orc://6' }));
+      return {
+        ...pod,
+        spec: { ...spec, ephemeralContainers: renamed(spec.containers) },
+        status: { ...status, ephemeralContainerStatuses: renamed(status.containerStatuses) },
+      };
+    });
+    const args = ['logs', '-f', '-l', 'app=looked-into', '--all-containers'];
+    const running = startOrc(args, { kubeconfig: world.kubeconfig });
+    await waitFor('its log', () => running.out().includes('[pod/looked-into/debugger] line 1'));
+    running.child.kill('SIGINT');
+    await running.ended;
+  });
+
   it('refuses times and counts that are none', async () => {
     expect((await run(['logs', 'web-1', '--since', 'soon'])).err).toBe(
       'orc: --since must be a time such as 90s, 5m or 1h30m, not "soon"\n',
