@@ -180,6 +180,16 @@ describe('orc scale and orc rollout', () => {
     expect(annotations['kubectl.kubernetes.io/restartedAt']).toMatch(/^\d{4}-.*Z$/);
   });
 
+  it('changes no template of a deployment that is paused, which would wait', async () => {
+    await addDeployment('held');
+    await run('rollout', 'pause', 'deploy/held');
+    for (const verb of ['restart', 'undo'])
+      expect(await run('rollout', verb, 'deploy/held')).toEqual({
+        ...{ code: 1, out: '' },
+        err: 'orc: deployment.apps/held is paused: orc rollout resume deploy/held first\n',
+      });
+  });
+
   it('shows revisions, and goes back to the one before', async () => {
     const { metadata } = await addDeployment('old');
     for (const revision of ['1', '2'])
