@@ -22,11 +22,18 @@ export function printTable(cli: Cli, table: TextTable, showHeaders = true): void
   if (lines.length > 0) cli.out(lines.join('\n'));
 }
 
-/** Rows that come later, under the headers of `first`, as wide as need be. */
-export function printRows(cli: Cli, rows: TextTable['rows'], first: TextTable): void {
-  const table = inLines({ ...first, rows });
-  const lines = linesOf(table, columnWidths(inLines(first)), layoutOf(cli.io));
-  for (const line of lines) cli.out(line);
+/** Prints a table, its headers with the first row. Gives what prints rows that come later: below them, and never cut. */
+export function startTable(cli: Cli, { headers, rows }: TextTable, showHeaders = true) {
+  let first: TextTable | undefined;
+  const print = (more: TextTable['rows']) => {
+    const table = { headers, rows: more };
+    if (more.length === 0) return;
+    if (first === undefined) return printTable(cli, (first = table), showHeaders);
+    const widths = columnWidths(inLines({ headers, rows: [...first.rows, ...more] }));
+    for (const line of linesOf(inLines(table), widths, layoutOf(cli.io))) cli.out(line);
+  };
+  print(rows);
+  return print;
 }
 
 /** As wide as the terminal, as COLUMNS says, or as need be. */
