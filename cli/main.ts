@@ -7,7 +7,6 @@ import { openCli } from './cli.ts';
 import { AlreadyTold } from './cli-error.ts';
 import { flagsOf } from './define-verb.ts';
 import { type Io, processIo } from './io.ts';
-import { formatVerbs } from './print/help.ts';
 import { type Programs, splitVerb, verbCommand } from './verb-command.ts';
 import { definitions, isVerb, type VerbName, verbs } from './verbs.ts';
 
@@ -28,7 +27,7 @@ async function run(argv: readonly string[], programs: Programs, io: Io): Promise
     return run(['version', '--client'], programs, io);
   if (name === 'help' && about !== undefined) return run([about, '--help'], programs, io);
   if (name === undefined || name === 'help') {
-    io.stdout.write(formatVerbs(verbs, programs));
+    io.stdout.write(formatVerbs(programs));
     return name === undefined && !args.some(isHelp) ? 2 : 0;
   }
   if (!isVerb(name)) throw unknownVerb(name, programs);
@@ -65,6 +64,25 @@ function unknownVerb(name: string, programs: Programs): UsageError {
   return new UsageError(
     `"${name}" is not something orc does${hint} (orc --help lists what it does)`,
   );
+}
+
+/** `orc --help`. */
+function formatVerbs(programs: Programs): string {
+  const lines = (of: Readonly<Record<string, { readonly about: string }>>) =>
+    Object.entries(of).map(([name, { about }]) => `  ${name.padEnd(15)} ${about}`);
+  return [
+    'orc: containers on several hosts, as one',
+    '',
+    '  orc dev                                a cluster of three hosts on this machine, to try it',
+    '  orc apply -f shop.yaml                 make the cluster as a file says',
+    '',
+    ...lines(verbs),
+    '',
+    ...lines(programs),
+    '',
+    '  orc VERB --help shows examples and flags.',
+    '',
+  ].join('\n');
 }
 
 /** One line on stderr, and the exit code. */
