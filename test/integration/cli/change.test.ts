@@ -258,6 +258,12 @@ describe('orc', () => {
     expect(out).toBe('');
   });
 
+  it('takes an empty namespace for the context’s, not for all', async () => {
+    expect((await run('get', 'limits', '-n', '')).err).toBe(
+      'no limitranges in namespace default\n',
+    );
+  });
+
   it('suggests the verb that was meant', async () => {
     expect(await run('descrbe', 'pods')).toEqual({
       ...{ code: 2, out: '' },
