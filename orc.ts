@@ -6,6 +6,8 @@ process.exitCode = await run(process.argv.slice(2));
 
 async function run(argv: readonly string[]): Promise<number> {
   const [verb = '', ...rest] = argv;
+  const [about = ''] = rest;
+  if (verb === 'help' && Object.hasOwn(programs, about)) return run([about, '--help']);
   if (verb === '__complete') {
     const { runComplete } = await import('./cli/complete.ts');
     return runComplete(rest, programs);
@@ -13,10 +15,7 @@ async function run(argv: readonly string[]): Promise<number> {
   const program = Object.hasOwn(programs, verb) ? programs[verb] : undefined;
   if (program === undefined) {
     const { runCli } = await import('./cli/main.ts');
-    return runCli(
-      argv.filter((word) => word !== ''),
-      programs,
-    );
+    return runCli(argv, programs);
   }
   const runProgram = await program.load();
   // A role that is killed never writes its compile cache at exit: so it is written once all is loaded.

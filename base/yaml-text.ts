@@ -47,16 +47,16 @@ function readDocument(document: yaml.Document.Parsed): YamlDocument | Pick<YamlT
   if (faults.length > 0) return { faults };
   try {
     return { document, value: document.toJS({ maxAliasCount: 100 }) };
-  } catch {
+  } catch (error) {
     // Aliases of aliases can stand for more than fits into memory.
-    return { faults: [{ offset: 0, message: 'its aliases stand for too much' }] };
+    const tooMuch = error instanceof ReferenceError && 'its aliases stand for too much';
+    return { faults: [{ offset: 0, message: tooMuch || (error as Error).message }] };
   }
 }
 
 function lossesIn(document: yaml.Document.Parsed): readonly YamlFault[] {
   const faults: YamlFault[] = [];
-  const tell = (node: unknown, message: string) =>
-    faults.push({ offset: (yaml.isNode(node) && node.range?.[0]) || 0, message });
+  const tell = (node: unknown, message: string) => faults.push(faultAt(node, message));
   yaml.visit(document, {
     Scalar(_, node) {
       if (typeof node.value === 'number' && !Number.isFinite(node.value))
@@ -65,15 +65,38 @@ function lossesIn(document: yaml.Document.Parsed): readonly YamlFault[] {
     Map(_, { items }, above) {
       const keys = new Set<unknown>();
       for (const pair of items) {
-        const name =
-          yaml.isScalar(pair.key) && pair.key.value !== '<<' ? String(pair.key.value) : pair;
-        if (keys.has(name)) tell(pair.key, `${pathOf([...above, pair])} is given twice`);
+        const { key } = pair;
+        const name = yaml.isScalar(key) && key.source !== '<<' ? String(key.value) : pair;
+        if (keys.has(name)) tell(key, `${pathOf([...above, pair])} is given twice`);
         keys.add(name);
       }
     },
   });
+  return [...faults, ...brokenAliases(document)];
+}
+
+/** Those of what isn't there before them, and of what they are in: a value without end. */
+function brokenAliases(document: yaml.Document.Parsed): readonly YamlFault[] {
+  const faults: YamlFault[] = [];
+  const anchored = new Map<string, yaml.Node>();
+  yaml.visit(document, {
+    Node(_, node, above) {
+      if (!yaml.isAlias(node)) return void (node.anchor && anchored.set(node.anchor, node));
+      const target = anchored.get(node.source);
+      if (target === undefined)
+        faults.push(
+          faultAt(node, `*${node.source} stands for nothing: no &${node.source} is before it`),
+        );
+      else if (above.includes(target))
+        faults.push(faultAt(node, `*${node.source} stands for what it is in`));
+    },
+  });
   return faults;
 }
+
+const faultAt = (node: unknown, message: string): YamlFault => ({
+  ...{ offset: (yaml.isNode(node) && node.range?.[0]) || 0, message },
+});
 
 /** "spec.containers.image": keys only. */
 const pathOf = (nodes: readonly unknown[]): string =>

@@ -15,7 +15,7 @@ const highWaterBytes = 1024 * 1024;
  */
 export async function openChannels(connection: Connection, request: ApiRequest) {
   const url = urlOf(connection, request);
-  url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
+  url.protocol = 'wss:';
   const { tls, headers } = connection;
   // A list is a header several times; the types of ws don't say so.
   const options = { ...tls, perMessageDeflate: false, headers: headers as Record<string, string> };

@@ -36,8 +36,8 @@ export function openCli(io: Io, flags: GlobalFlags) {
     io,
     /** Reads the kubeconfig for the first question. */
     api,
-    /** -n, or the context's. */
-    namespace: async () => flags.namespace ?? (await api.connected()).connection.namespace,
+    /** -n, or the context's; an empty one would be all. */
+    namespace: async () => flags.namespace || (await api.connected()).connection.namespace,
     out: (line: string) => void io.stdout.write(`${line}\n`),
     err,
   };

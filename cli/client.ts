@@ -5,6 +5,7 @@ import { isObject } from '../api/normalize.ts';
 import * as status from '../api/status.ts';
 import { rootCause } from '../base/error-chain.ts';
 import { parseJson } from '../base/json-text.ts';
+import { linesOf } from '../base/lines.ts';
 import { CliError } from './cli-error.ts';
 import type { Connection } from './kubeconfig.ts';
 
@@ -30,7 +31,7 @@ export type Reply<T> = Readonly<{ code: number; body: T }>;
 /** Kubernetes' API over one kept connection (a few when asked at the same time). */
 export function connect(connection: Connection, onWarning: (text: string) => void) {
   const agent = new Agent({ keepAlive: true, ...connection.tls });
-  /** The answer as it arrives: watches and logs. Throws as `send`. */
+  /** The answer as it arrives. Throws as `send`. */
   const open = async (wanted: ApiRequest, timeout?: number): Promise<IncomingMessage> => {
     const { method = 'GET', signal } = wanted;
     const body = wanted.body === undefined ? undefined : JSON.stringify(wanted.body);
@@ -47,6 +48,17 @@ export function connect(connection: Connection, onWarning: (text: string) => voi
     if (statusCode >= 200 && statusCode < 300) return response;
     throw refusal(statusCode, await text(response));
   };
+  /** The answer's lines as they arrive. Throws as `send`. */
+  const lines = async function* (wanted: ApiRequest): AsyncGenerator<string> {
+    const response = await open(wanted);
+    try {
+      yield* linesOf(response);
+    } catch (cause) {
+      throw new CliError('the connection broke', { cause });
+    } finally {
+      response.destroy();
+    }
+  };
   /** The answer's JSON, trusted to be a T. Throws StatusError for what the server refuses, CliError otherwise. */
   const send = async <T>(wanted: ApiRequest): Promise<Reply<T>> => {
     const response = await open(wanted, answerTimeoutMs);
@@ -55,7 +67,7 @@ export function connect(connection: Connection, onWarning: (text: string) => voi
     });
     return { code: response.statusCode ?? 0, body: objectIn<T>(connection, answer) };
   };
-  return { connection, open, send, close: () => agent.destroy() };
+  return { connection, open, lines, send, close: () => agent.destroy() };
 }
 
 export type ApiClient = ReturnType<typeof connect>;
@@ -84,7 +96,7 @@ export function urlOf({ server }: Connection, { path, query = {} }: ApiRequest):
 export function unreachable({ server }: Connection, cause: unknown): Error {
   const { code = '', name } = rootCause(cause) as NodeJS.ErrnoException;
   if (name === 'AbortError') return cause as Error;
-  if (code === 'ECONNREFUSED' || code === 'ENOENT')
+  if (code === 'ECONNREFUSED')
     return new CliError(`the controller at ${server} doesn't answer: is it running?`);
   if (/CERT|SIGNATURE|ALTNAME|SSL|TLS/.test(code))
     return new CliError(

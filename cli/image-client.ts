@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ImageLine, ImageRequest } from '../api/node-images.ts';
 import { rootCause } from '../base/error-chain.ts';
 import { UsageError } from '../base/flags.ts';
+import { linesOf } from '../base/lines.ts';
 import { CliError } from './cli-error.ts';
 
 interface Question {
@@ -25,7 +25,7 @@ export async function askAgent(
   const { sent, answer } = await send(question);
   if (answer.headers['content-type'] === 'application/x-tar') return answer;
   try {
-    for await (const text of createInterface({ input: answer })) {
+    for await (const text of linesOf(answer)) {
       const line: ImageLine = JSON.parse(text);
       if ('error' in line) throw new CliError(line.error);
       if ('result' in line) return line.result;

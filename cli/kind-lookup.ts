@@ -1,6 +1,6 @@
 import type { Kind } from '../api/kind.ts';
 import { kinds } from '../api/kinds.ts';
-import { closestTo } from '../base/closest.ts';
+import { didYouMean } from '../base/closest.ts';
 import { UsageError } from '../base/flags.ts';
 import type { Api, ObjectRef } from './resources.ts';
 
@@ -8,10 +8,9 @@ import type { Api, ObjectRef } from './resources.ts';
 export async function findKind(api: Api, word: string): Promise<Kind> {
   const found = await kindWhere(api, isNamed(word));
   if (found) return found;
-  const nearest = closestTo(word, (await api.kinds()).flatMap(namesOf));
-  throw new UsageError(
-    `there is no kind "${word}"${nearest === undefined ? '' : `; did you mean "${nearest}"?`} (orc api-resources lists them)`,
-  );
+  const nearest = didYouMean(word, (await api.kinds()).flatMap(namesOf));
+  const hint = nearest && `; ${nearest}`;
+  throw new UsageError(`there is no kind "${word}"${hint} (orc api-resources lists them)`);
 }
 
 export const isNamed = (word: string) => (kind: Kind) => namesOf(kind).includes(word.toLowerCase());

@@ -1,11 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type ConnectionOptions, createSecureContext } from 'node:tls';
-import { parse } from 'yaml';
 import { isObject } from '../api/normalize.ts';
 import { readIfPresent } from '../base/durable-file.ts';
 import { about } from '../base/error-chain.ts';
 import { CliError } from './cli-error.ts';
+import { parseOne } from './manifest.ts';
 
 /** Where the API is, and who asks. */
 export interface Connection {
@@ -31,7 +31,7 @@ export async function findKubeconfig(given: string | undefined, usual: readonly 
 /** Throws what says why not. */
 export async function readConnection(path: string, context?: string): Promise<Connection> {
   const content = await readText(path);
-  const parsed = Promise.try(() => parse(content) as unknown);
+  const parsed = Promise.try(parseOne, path, content);
   const config = record(await about(`${path} is not valid YAML`, parsed));
   const entry = (part: 'context' | 'cluster' | 'user', name: string): Fields => {
     const entries = config[`${part}s`];

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline';
 import type { AnyObject } from '../api/kind.ts';
 import { hasReason } from '../api/status.ts';
 import { type ApiRequest, refusal } from './client.ts';
@@ -19,20 +18,13 @@ export async function* watchObjects<T>(
   selection: Selection,
   { resourceVersion, accept, signal }: WatchStart,
 ): AsyncGenerator<WatchEvent<T>> {
-  const response = await api.open({
-    path: collectionPath(selection),
-    query: { ...selectorsOf(selection), watch: true, resourceVersion, allowWatchBookmarks: true },
-    accept,
-    signal,
-  });
-  try {
-    for await (const line of createInterface({ input: response })) {
-      const event = JSON.parse(line) as WatchEvent<T>;
-      if (event.type === 'ERROR') throw refusal(500, JSON.stringify(event.object));
-      if (event.type !== 'BOOKMARK') yield event;
-    }
-  } finally {
-    response.destroy();
+  const path = collectionPath(selection);
+  const from = { watch: true, resourceVersion, allowWatchBookmarks: true };
+  const query = { ...selectorsOf(selection), ...from };
+  for await (const line of api.lines({ path, query, accept, signal })) {
+    const event = JSON.parse(line) as WatchEvent<T>;
+    if (event.type === 'ERROR') throw refusal(500, JSON.stringify(event.object));
+    if (event.type !== 'BOOKMARK') yield event;
   }
 }
 

@@ -1,4 +1,4 @@
-import { CommanderError } from 'commander';
+import type { CommanderError } from 'commander';
 import { StatusError } from '../api/status.ts';
 import { closestTo } from '../base/closest.ts';
 import { errorChain } from '../base/error-chain.ts';
@@ -7,7 +7,6 @@ import { openCli } from './cli.ts';
 import { AlreadyTold } from './cli-error.ts';
 import { flagsOf } from './define-verb.ts';
 import { type Io, processIo } from './io.ts';
-import { formatVerbs } from './print/help.ts';
 import { type Programs, splitVerb, verbCommand } from './verb-command.ts';
 import { definitions, isVerb, type VerbName, verbs } from './verbs.ts';
 
@@ -23,10 +22,12 @@ export async function runCli(argv: readonly string[], programs: Programs): Promi
 
 async function run(argv: readonly string[], programs: Programs, io: Io): Promise<number> {
   const { name, args } = splitVerb(argv);
+  const [about] = args;
+  if (name === undefined && about === '--version')
+    return run(['version', '--client'], programs, io);
+  if (name === 'help' && about !== undefined) return run([about, '--help'], programs, io);
   if (name === undefined || name === 'help') {
-    const about = args.find(isVerb);
-    if (name === 'help' && about !== undefined) return run([about, '--help'], programs, io);
-    io.stdout.write(formatVerbs(verbs, programs));
+    io.stdout.write(formatVerbs(programs));
     return name === undefined && !args.some(isHelp) ? 2 : 0;
   }
   if (!isVerb(name)) throw unknownVerb(name, programs);
@@ -38,7 +39,11 @@ async function runVerb(name: VerbName, args: readonly string[], io: Io): Promise
   const writeOut = (text: string) => void io.stdout.write(text);
   command.configureOutput({ writeOut, outputError: () => {} });
   command.configureHelp({ helpWidth: Math.min(io.stdout.columns ?? 100, 100) });
-  command.parse(args, { from: 'user' });
+  try {
+    command.parse(args, { from: 'user' });
+  } catch (error) {
+    throw usageError(name, error as CommanderError);
+  }
   const verb = await definitions[name]();
   const cli = openCli(io, command.opts());
   try {
@@ -52,6 +57,7 @@ async function runVerb(name: VerbName, args: readonly string[], io: Io): Promise
 }
 
 const isHelp = (word: string) => word === '-h' || word === '--help';
+
 function unknownVerb(name: string, programs: Programs): UsageError {
   const nearest = closestTo(name, Object.keys({ ...verbs, ...programs }));
   const hint = nearest === undefined ? '' : `; did you mean "orc ${nearest}"?`;
@@ -60,19 +66,36 @@ function unknownVerb(name: string, programs: Programs): UsageError {
   );
 }
 
+/** `orc --help`. */
+function formatVerbs(programs: Programs): string {
+  const lines = (of: Readonly<Record<string, { readonly about: string }>>) =>
+    Object.entries(of).map(([name, { about }]) => `  ${name.padEnd(15)} ${about}`);
+  return [
+    'orc: containers on several hosts, as one',
+    '',
+    '  orc dev                                a cluster of three hosts on this machine, to try it',
+    '  orc apply -f shop.yaml                 make the cluster as a file says',
+    '',
+    ...lines(verbs),
+    '',
+    ...lines(programs),
+    '',
+    '  orc VERB --help shows examples and flags.',
+    '',
+  ].join('\n');
+}
+
 /** One line on stderr, and the exit code. */
 function tell(error: unknown, { stderr }: Io): number {
   if (error instanceof AlreadyTold) return error.exitCode;
-  if (error instanceof CommanderError) return tellUsage(error, { stderr });
   stderr.write(`orc: ${error instanceof StatusError ? error.message : errorChain(error)}\n`);
   return error instanceof UsageError ? 2 : 1;
 }
 
 /** Help that was asked for is no error; commander says it by an exception all the same. */
-function tellUsage(error: CommanderError, { stderr }: Pick<Io, 'stderr'>): number {
-  if (error.exitCode === 0) return 0;
-  const [first = '', ...more] = error.message.replace(/^error: /, '').split('\n');
+function usageError(verb: VerbName, { exitCode, message }: CommanderError): Error {
+  if (exitCode === 0) return new AlreadyTold(0);
+  const [first = '', ...more] = message.replace(/^error: /, '').split('\n');
   const hint = more.join(' ').replace(/^\((.*)\)$/, '; $1');
-  stderr.write(`orc: ${first}${hint}\n`);
-  return 2;
+  return new UsageError(`${first}${hint} (orc ${verb} --help shows how)`);
 }

@@ -142,19 +142,24 @@ async function nameObject(place: Place, written: ManifestObject): Promise<NamedO
   const wrong = (path: string, what: string, subject = '') =>
     findingAt(written, { subject, path, message: `${path}: ${what}` });
   const { apiVersion, kind: kindName } = body;
-  if (typeof apiVersion !== 'string') return wrong('apiVersion', 'is missing');
-  if (typeof kindName !== 'string') return wrong('kind', 'is missing');
+  if (!isName(apiVersion)) return wrong('apiVersion', noName(apiVersion));
+  if (!isName(kindName)) return wrong('kind', noName(kindName));
   const isIts = (one: Kind) => one.kind === kindName && apiVersionOf(one) === apiVersion;
   const kind = place.defined.find(isIts) ?? (await kindWhere(place.api, isIts));
   if (kind === undefined)
     return wrong(...unknownKind(await place.api.kinds(), apiVersion, kindName));
   const { name, namespace: own } = isObject(body.metadata) ? body.metadata : {};
-  if (name === undefined || name === '') return wrong('metadata.name', 'is missing', kindName);
-  if (typeof name !== 'string')
-    return wrong('metadata.name', `must be a string, not ${JSON.stringify(name)}`, kindName);
-  const namespace = typeof own === 'string' && own !== '' ? own : place.namespace;
+  if (!isName(name)) return wrong('metadata.name', noName(name), kindName);
+  const namespace = isName(own) ? own : place.namespace;
   return { written, body, ref: { kind, name, namespace: kind.namespaced ? namespace : '' } };
 }
+
+const isName = (value: unknown): value is string => typeof value === 'string' && value !== '';
+
+const noName = (value: unknown) =>
+  value === undefined || value === ''
+    ? 'is missing'
+    : `must be a string, not ${JSON.stringify(value)}`;
 
 type Wrong = readonly [path: string, what: string];
 

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { readIfPresent } from '../base/durable-file.ts';
 import { about } from '../base/error-chain.ts';
 import { CliError } from './cli-error.ts';
 import type { Io } from './io.ts';
@@ -25,7 +26,8 @@ export async function readManifests(
 
 async function filesAt(path: string, recursive: boolean): Promise<readonly string[]> {
   if (path === '-') return ['-'];
-  const found = await about(`there is no file or directory ${path}`, stat(path));
+  const found = await about(`cannot read ${path}`, readIfPresent(stat(path)));
+  if (!found) throw new CliError(`there is no file or directory ${path}`);
   if (!found.isDirectory()) return [path];
   const names = await readdir(path, { recursive });
   const files = names.filter((name) => /\.(ya?ml|json)$/.test(name)).sort();

@@ -1,5 +1,6 @@
 import { LineCounter } from 'yaml';
 import { isObject } from '../api/normalize.ts';
+import { UsageError } from '../base/flags.ts';
 import { type Position, positionAt, positionOf, type WrittenYaml } from '../base/yaml-position.ts';
 import { readYaml } from '../base/yaml-text.ts';
 
@@ -36,6 +37,18 @@ export function parseManifest(file: string, text: string): Manifest {
     ...{ file, position: positionAt(lines, offset), subject: '', message },
   }));
   return joinManifests([{ objects: [], findings: unread }, ...parts]);
+}
+
+/** A text of one object or list. Throws UsageError with the place of what is wrong. */
+export function parseOne(file: string, text: string): unknown {
+  const lines = new LineCounter();
+  const { documents, faults } = readYaml(text, lines);
+  const [fault] = faults;
+  const value = documents[0]?.value;
+  if (fault === undefined && documents.length === 1 && typeof value === 'object') return value;
+  const { offset, message } = fault ?? { offset: 0, message: 'is not one object or list' };
+  const position = positionAt(lines, offset);
+  throw new UsageError(formatFinding({ file, position, subject: '', message }));
 }
 
 export const joinManifests = (parts: readonly Manifest[]): Manifest => ({

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AnyObject, Kind } from '../api/kind.ts';
 import { kinds } from '../api/kinds.ts';
 import { hasReason } from '../api/status.ts';
+import { UsageError } from '../base/flags.ts';
 import type { ApiClient, ApiRequest, Query, Reply } from './client.ts';
 import { discoverKinds } from './discovery.ts';
 
@@ -30,8 +31,11 @@ export function collectionPath({ kind, namespace }: Pick<Selection, 'kind' | 'na
   return `${root}/${kind.version}${scope}/${kind.plural}`;
 }
 
-export const objectPath = (ref: ObjectRef, subresource = ''): string =>
-  `${collectionPath(ref)}/${encodeURIComponent(ref.name)}${subresource && `/${subresource}`}`;
+/** Throws UsageError where the name is empty: that path would be the whole collection's. */
+export function objectPath(ref: ObjectRef, subresource = ''): string {
+  if (ref.name === '') throw new UsageError(`the name of a ${ref.kind.singular} is empty`);
+  return `${collectionPath(ref)}/${encodeURIComponent(ref.name)}${subresource && `/${subresource}`}`;
+}
 
 /** What was asked for; undefined: it isn't there. */
 export async function ifFound<T>(answer: Promise<T>): Promise<T | undefined> {
@@ -93,6 +97,11 @@ export class Api {
   /** The answer as it arrives. */
   async open(request: ApiRequest): Promise<IncomingMessage> {
     return (await this.connected()).open(request);
+  }
+
+  /** Its lines as they arrive. */
+  async *lines(request: ApiRequest): AsyncGenerator<string> {
+    yield* (await this.connected()).lines(request);
   }
 
   async get<T = AnyObject>(ref: ObjectRef, subresource?: string): Promise<T> {

@@ -7,7 +7,6 @@ import { isPodReady } from '../api/pod-facts.ts';
 export interface RolloutState {
   readonly phase: 'going' | 'done' | 'stuck';
   readonly wanted: number;
-  readonly updated: number;
   readonly ready: number;
   /** Pods of the present template or before that can't run as they are. */
   readonly failing: readonly FailingPod[];
@@ -44,8 +43,7 @@ export function rolloutState(deployment: Deployment, pods: readonly Pod[]): Roll
     : undefined;
   return {
     phase: isDone ? 'done' : stuck ? 'stuck' : 'going',
-    ...{ wanted: spec.replicas, updated, ready },
-    failing,
+    ...{ wanted: spec.replicas, ready, failing },
     message: stuck?.message ?? '',
   };
 }

@@ -8,16 +8,28 @@ import type { Api, ObjectRef } from './resources.ts';
 /** What the words behind a verb mean: one object, or (without a name) all of a kind. */
 export type Target = Readonly<{ kind: Kind; name: string | undefined }>;
 
-/** "pods", "pods,svc", "all", "pod a b", "deploy/web svc/web". Throws UsageError. */
-export async function parseTargets(api: Api, words: readonly string[]): Promise<readonly Target[]> {
+/**
+ * "pods", "pods,svc", "all", "pod a b", "deploy/web svc/web". Throws UsageError.
+ *
+ * @param isSelected by labels or the like: names would be without effect, or that.
+ */
+export async function parseTargets(
+  api: Api,
+  words: readonly string[],
+  isSelected = false,
+): Promise<readonly Target[]> {
   const [first, ...names] = words;
-  if (first === undefined) throw new UsageError('say what: a kind, or KIND/NAME');
+  if (!first) throw new UsageError('say what: a kind, or KIND/NAME');
+  const isNamed = names.length > 0 || first.includes('/');
+  if (isSelected && isNamed) throw new UsageError(namesOrSelection);
   if (words.some((word) => word.includes('/')))
     return Promise.all(words.map((word) => parseNamed(api, word)));
   const kinds = await findKinds(api, first);
   if (names.length === 0) return kinds.map((kind) => ({ kind, name: undefined }));
   return kinds.flatMap((kind) => names.map((name) => ({ kind, name })));
 }
+
+export const namesOrSelection = 'give names or what selects them, such as -l LABELS: not both';
 
 async function parseNamed(api: Api, word: string) {
   const [kind = '', name = '', ...rest] = word.split('/');
@@ -28,7 +40,7 @@ async function parseNamed(api: Api, word: string) {
 
 /** The objects that are meant: by name, or all of a kind that have the labels. Throws UsageError. */
 export const refsOf = async (cli: Cli, words: readonly string[], labelSelector?: string) =>
-  refsTo(cli, await parseTargets(cli.api, words), labelSelector);
+  refsTo(cli, await parseTargets(cli.api, words, labelSelector !== undefined), labelSelector);
 
 async function refsTo(cli: Cli, targets: readonly Target[], labelSelector?: string) {
   const place = await cli.namespace();
@@ -53,11 +65,9 @@ export async function refsMeant(
   words: readonly string[],
   flags?: ValuesOf<typeof selectionFlags>,
 ): Promise<readonly ObjectRef[]> {
-  const targets = await parseTargets(cli.api, words);
   const { selector, all = false } = flags ?? {};
   const selects = all || selector !== undefined;
-  if (selects && targets.some(({ name }) => name !== undefined))
-    throw new UsageError('give names, or -l LABELS, or --all: not several of them');
+  const targets = await parseTargets(cli.api, words, selects);
   const bare = targets.find(({ name }) => name === undefined);
   if (bare && !selects)
     throw new UsageError(

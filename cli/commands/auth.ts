@@ -27,8 +27,13 @@ export const defineAuth = defineVerb({
   flags: authFlags,
   notes: '\nExit code of can-i: 0 yes, 1 no.',
   async run(cli, [verb = '', action, ...what], flags) {
+    if (verb !== 'whoami' && verb !== 'can-i')
+      throw new UsageError(`orc auth knows can-i and whoami, not "${verb}"`);
+    if (action !== undefined && (verb === 'whoami' || flags.list))
+      throw new UsageError(
+        `orc auth ${verb}${flags.list ? ' --list' : ''} has no use for "${action}"`,
+      );
     if (verb === 'whoami') return whoAmI(cli, flags);
-    if (verb !== 'can-i') throw new UsageError(`orc auth knows can-i and whoami, not "${verb}"`);
     if (flags.list) return listRules(cli, flags);
     if (action === undefined || what.length === 0)
       throw new UsageError('say what: orc auth can-i create pods, or --list');

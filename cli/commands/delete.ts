@@ -1,4 +1,4 @@
-import { list, on, oneOf, text, type ValuesOf } from '../../base/flags.ts';
+import { list, on, oneOf, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
 import { titleOf } from '../kind-lookup.ts';
@@ -30,10 +30,11 @@ export const defineDelete = defineVerb({
   flags: deleteFlags,
   async run(cli, words, flags) {
     const body = deleteOptions(flags);
+    const { filename, selector, all } = flags;
+    if (filename.length > 0 && (words.length > 0 || selector !== undefined || all))
+      throw new UsageError('give files, or names, or what selects them: not several of these');
     const refs =
-      flags.filename.length > 0
-        ? await refsInFiles(cli, flags)
-        : await refsMeant(cli, words, flags);
+      filename.length > 0 ? await refsInFiles(cli, flags) : await refsMeant(cli, words, flags);
     const deleted: Deleted[] = [];
     let failed = false;
     for (const ref of refs) {

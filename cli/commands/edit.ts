@@ -68,10 +68,11 @@ interface Text {
 async function editText({ io }: Cli, file: string, { head, text }: Text): Promise<string> {
   await writeFile(file, head + text, { mode: 0o600 });
   const [program = '', ...args] = io.environment.editor;
-  const { status, error } = spawnSync(program, [...args, file], { stdio: 'inherit' });
-  if (error) throw new CliError(`there is no editor ${program}: EDITOR names one`);
+  const { status, signal, error } = spawnSync(program, [...args, file], { stdio: 'inherit' });
+  if (error)
+    throw new CliError(`no editor ${program} can be started: EDITOR names one`, { cause: error });
   if (status !== 0)
-    throw new CliError(`the editor ended with ${status}; what you wrote is in ${file}`);
+    throw new CliError(`the editor ended with ${signal ?? status}; what you wrote is in ${file}`);
   return (await readFile(file, 'utf8')).replace(/^(#.*\n)+/, '');
 }
 

@@ -5,7 +5,7 @@ import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
 import { watchObjects } from '../live-list.ts';
 import { eventMessage, sortEvents } from '../object-events.ts';
-import { printRows, printTable, type TextTable } from '../print/table.ts';
+import { startTable, type TextTable } from '../print/table.ts';
 import { refsMeant } from '../targets.ts';
 
 export const defineEvents = defineVerb({
@@ -22,13 +22,12 @@ export const defineEvents = defineVerb({
     const found = sortEvents(items).filter(({ type }) => isWanted(type, flags.types));
     const withNamespace = flags.allNamespaces;
     const now = () => cli.io.clock.now();
-    const table = eventTable(found, { withNamespace, now: now() });
+    const print = startTable(cli, eventTable(found, { withNamespace, now: now() }));
     if (found.length === 0) cli.err('no events; they are kept for an hour');
-    else printTable(cli, table);
     if (!flags.watch) return;
     for await (const { type, object } of watchObjects<Event>(cli.api, selection, metadata)) {
       if (type === 'DELETED' || !isWanted(object.type, flags.types)) continue;
-      printRows(cli, eventTable([object], { withNamespace, now: now() }).rows, table);
+      print(eventTable([object], { withNamespace, now: now() }).rows);
     }
   },
 });
@@ -53,8 +52,7 @@ function eventTable(
       const { metadata, involvedObject, type = '', reason = '' } = event;
       const object = `${(involvedObject.kind ?? '').toLowerCase()}/${involvedObject.name ?? ''}`;
       const age = formatSince(lastHappened(event), now);
-      const message = eventMessage(event).replace(/\s*\n\s*/g, ' ');
-      return [...place(metadata.namespace ?? ''), age, type, reason, object, message];
+      return [...place(metadata.namespace ?? ''), age, type, reason, object, eventMessage(event)];
     }),
   };
 }

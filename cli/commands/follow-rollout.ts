@@ -10,6 +10,7 @@ import { formatPull, type ImagePull, imagePulls, pullProgress } from '../image-p
 import { openWait } from '../io.ts';
 import { liveList } from '../live-list.ts';
 import { podRef, podSelectorOf } from '../pods-of.ts';
+import { printable } from '../print/colour.ts';
 import { formatDuration } from '../print/duration.ts';
 import { openProgress } from '../print/progress.ts';
 import { justThis, type ObjectRef, objectPath } from '../resources.ts';
@@ -140,7 +141,7 @@ async function tellFailing(cli: Cli, views: readonly RolloutView[]): Promise<voi
     const exit = exitCode === undefined ? '' : `: exit ${exitCode}`;
     const line = exitCode === undefined ? undefined : await lastLogLine(cli, one);
     const said = line ? `, "${line}" (last line of its log)` : message && `: ${message}`;
-    cli.err(`pod/${pod.metadata.name} ${reason}${exit}${said}`);
+    cli.err(printable(`pod/${pod.metadata.name} ${reason}${exit}${said}`));
   }
   if (failing.length > mostTold) cli.err(`and ${failing.length - mostTold} more`);
 }

@@ -7,7 +7,7 @@ import { defineVerb } from '../define-verb.ts';
 import { titleOf } from '../kind-lookup.ts';
 import { watchObjects } from '../live-list.ts';
 import { type Found, openPrinter, type Printer, tableOutputFlag } from '../print/output.ts';
-import { printRows, printTable, type TextTable } from '../print/table.ts';
+import { printTable, startTable, type TextTable } from '../print/table.ts';
 import * as resources from '../resources.ts';
 import { parseTargets, type Target } from '../targets.ts';
 
@@ -26,7 +26,9 @@ export const defineGet = defineVerb({
   async run(cli, words, flags) {
     const print = await openPrinter(flags.output, !flags.noHeaders);
     const namespace = flags.allNamespaces ? '' : await cli.namespace();
-    const queries = queriesOf(await parseTargets(cli.api, words), namespace, flags);
+    const isSelected = (flags.selector ?? flags.fieldSelector) !== undefined;
+    const targets = await parseTargets(cli.api, words, isSelected);
+    const queries = queriesOf(targets, namespace, flags);
     if (queries.some(({ names }) => names.length > 0) && flags.allNamespaces)
       throw new UsageError('a name is unique within its namespace only: give -n instead of -A');
     if (flags.watch && queries.length !== 1) throw new UsageError('-w watches one kind at a time');
@@ -93,12 +95,13 @@ async function printTables(cli: Cli, queries: readonly GetQuery[], flags: GetFla
     }),
   );
   const filled = found.filter(({ table }) => table.rows.length > 0);
+  if (filled.length === 0) tellNothing(cli, queries);
+  const [only] = found;
+  if (flags.watch && only) return followTable(cli, only, flags);
   for (const [index, { table, view }] of filled.entries()) {
     if (index > 0) cli.out('');
     printTable(cli, textTable(table, view), !flags.noHeaders);
   }
-  if (filled.length === 0) tellNothing(cli, queries);
-  if (flags.watch) for (const one of found) await followTable(cli, one);
 }
 
 type Shown = Readonly<{ query: GetQuery; view: TableView; table: ServerTable }>;
@@ -125,13 +128,12 @@ async function fetchTable(api: resources.Api, { selection, names }: GetQuery) {
   return tables.reduce((all, { rows }) => ({ ...all, rows: [...all.rows, ...rows] }));
 }
 
-/** One line for each change, under the headers that are there already. */
-async function followTable(cli: Cli, { query, view, table }: Shown): Promise<void> {
+/** And then one line for each change. */
+async function followTable(cli: Cli, { query, view, table }: Shown, { noHeaders }: GetFlags) {
+  const print = startTable(cli, textTable(table, view), !noHeaders);
   const start = { resourceVersion: table.metadata.resourceVersion, accept: tableType };
-  for await (const { object } of watchObjects<ServerTable>(cli.api, watched(query), start)) {
-    const { rows } = textTable({ ...table, rows: object.rows }, view);
-    printRows(cli, rows, textTable(table, view));
-  }
+  for await (const { object } of watchObjects<ServerTable>(cli.api, watched(query), start))
+    print(textTable({ ...table, rows: object.rows }, view).rows);
 }
 
 /** meta.k8s.io/v1 Table: the server knows what is worth showing of each kind. */
@@ -163,12 +165,10 @@ function textTable({ columnDefinitions, rows }: ServerTable, view: TableView): T
   return {
     headers: view.withNamespace ? ['NAMESPACE', ...headers] : headers,
     rows: rows.map(({ cells, object }) => {
-      const words = shown.map(({ index }) => asWord(cells[index]));
+      const words = shown.map(({ index }) => formatValue(cells[index] ?? ''));
       if (view.withKind && nameAt >= 0)
         words[nameAt] = titleOf({ kind: view.kind, name: words[nameAt] ?? '' });
       return view.withNamespace ? [object.metadata.namespace ?? '', ...words] : words;
     }),
   };
 }
-
-const asWord = (cell: unknown): string => formatValue(cell ?? '').replace(/\s*\n\s*/g, ' ');

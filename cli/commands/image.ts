@@ -10,8 +10,9 @@ import { on, text, UsageError, type ValuesOf } from '../../base/flags.ts';
 import type { Cli } from '../cli.ts';
 import { defineVerb, stepOf } from '../define-verb.ts';
 import { askAgent } from '../image-client.ts';
+import { printable } from '../print/colour.ts';
 import { printTable } from '../print/table.ts';
-import { formatBytes, openTransfers, printable } from '../print/transfers.ts';
+import { formatBytes, openTransfers } from '../print/transfers.ts';
 import { saveWhole } from '../save-whole.ts';
 
 const imageFlags = {
@@ -107,7 +108,10 @@ async function ls(use: Use): Promise<void> {
     )
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   if (output === 'json') return out(JSON.stringify(images, null, 2));
-  if (output === 'name') return out(named.map(({ name, id }) => name || id).join('\n'));
+  if (output === 'name') {
+    for (const { name, id } of named) out(name || id);
+    return;
+  }
   const headers = ['REPOSITORY', 'TAG', 'IMAGE ID', 'SIZE', 'PINNED', 'BLOBS', 'DIGEST'];
   const columns = output === 'wide' ? headers.length : 5;
   const rows = named.map(({ name, id, digest, sizeBytes, blobBytes, isPinned }) => {
@@ -129,7 +133,7 @@ async function history({ cli, ...use }: Use): Promise<void> {
   printTable(cli, { headers: ['CREATED', 'CREATED BY', 'SIZE'], rows });
 }
 
-/** Whoever built the image has written what is in it, control characters perhaps. Pure. */
+/** Pure. */
 function historyOf({ manifest, config }: ImageDetails, now: number) {
   const layers = [...((manifest?.layers ?? []) as readonly { readonly size: number }[])];
   const told: unknown = config?.history;
@@ -139,7 +143,7 @@ function historyOf({ manifest, config }: ImageDetails, now: number) {
   return steps.map(({ created, created_by: by = '', empty_layer: isEmpty }) => {
     const time = typeof created === 'string' && Date.parse(created) > 0 ? created : undefined;
     const bytes = isEmpty ? 0 : (layers.shift()?.size ?? 0);
-    return [formatSince(time, now), printable(String(by)), formatBytes(bytes)];
+    return [formatSince(time, now), String(by), formatBytes(bytes)];
   });
 }
 

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline';
 import { Pod } from '../../api/pod.ts';
 import { isPodFinished } from '../../api/pod-facts.ts';
 import { errorChain } from '../../base/error-chain.ts';
@@ -102,7 +101,9 @@ async function followAll(cli: Cli, selection: Selection, flags: LogFlags): Promi
 
 /** "": it hasn't started yet. */
 function attemptOf({ pod: { status }, container }: Source): string {
-  const all = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])];
+  const { containerStatuses, initContainerStatuses, ephemeralContainerStatuses } = status;
+  const groups = [containerStatuses, initContainerStatuses, ephemeralContainerStatuses];
+  const all = groups.flatMap((statuses) => statuses ?? []);
   const { state, containerID = '' } = all.find(({ name }) => name === container) ?? {};
   return state?.running || state?.terminated ? containerID : '';
 }
@@ -123,12 +124,15 @@ function timestamp(text: string, flag: string): string {
   throw new UsageError(`--${flag} must be like 2026-01-31T12:00:00Z, not "${text}"`);
 }
 
-const openLog = ({ api }: Cli, { pod, container }: Source, query: LogQuery) =>
-  api.open({ path: objectPath(podRef(pod), 'log'), query: { ...query, container } });
+const requestFor = ({ pod, container }: Source, query: LogQuery) => ({
+  path: objectPath(podRef(pod), 'log'),
+  query: { ...query, container },
+});
 
 /** As it is, byte for byte. */
 async function printLog(cli: Cli, source: Source, query: LogQuery): Promise<void> {
-  for await (const chunk of await openLog(cli, source, query)) cli.io.stdout.write(chunk as Buffer);
+  const log = await cli.api.open(requestFor(source, query));
+  for await (const chunk of log) cli.io.stdout.write(chunk as Buffer);
 }
 
 const labelOf = ({ pod, container }: Source) => `[pod/${pod.metadata.name}/${container}]`;
@@ -136,8 +140,8 @@ const labelOf = ({ pod, container }: Source) => `[pod/${pod.metadata.name}/${con
 /** Gives whether that went well. */
 async function printLines(cli: Cli, source: Source, query: LogQuery): Promise<boolean> {
   try {
-    const lines = createInterface({ input: await openLog(cli, source, query) });
-    for await (const line of lines) cli.out(`${labelOf(source)} ${line}`);
+    for await (const line of cli.api.lines(requestFor(source, query)))
+      cli.out(`${labelOf(source)} ${line}`);
     return true;
   } catch (error) {
     cli.err(`orc: ${labelOf(source)} ${errorChain(error)}`);

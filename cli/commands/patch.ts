@@ -1,12 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { LineCounter } from 'yaml';
 import { kinds } from '../../api/kinds.ts';
 import { about } from '../../base/error-chain.ts';
 import { on, oneOf, text, UsageError } from '../../base/flags.ts';
-import { positionAt } from '../../base/yaml-position.ts';
-import { readYaml } from '../../base/yaml-text.ts';
 import { defineVerb } from '../define-verb.ts';
-import { formatFinding } from '../manifest.ts';
+import { parseOne } from '../manifest.ts';
 import { outputFlag } from '../print/output.ts';
 import { refsMeant } from '../targets.ts';
 import { openChanges } from './change-objects.ts';
@@ -26,7 +23,7 @@ export const definePatch = defineVerb({
     if ((given === undefined) === (file === undefined))
       throw new UsageError('give the patch, by -p TEXT or --patch-file PATH');
     const content = file && (await about(`cannot read ${file}`, readFile(file, 'utf8')));
-    const body = parsePatch(file ?? '-p', content ?? given ?? '');
+    const body = parseOne(file ?? '-p', content ?? given ?? '');
     if ((type === 'json') !== Array.isArray(body))
       throw new UsageError('with --type json, and only then, the patch is a list of operations');
     const change = await openChanges(cli, { ...flags, done: 'patched' });
@@ -38,15 +35,3 @@ export const definePatch = defineVerb({
     }
   },
 });
-
-/** Throws UsageError with its place. */
-function parsePatch(file: string, content: string): unknown {
-  const lines = new LineCounter();
-  const { documents, faults } = readYaml(content, lines);
-  const [fault] = faults;
-  const value = documents[0]?.value;
-  if (fault === undefined && documents.length === 1 && typeof value === 'object') return value;
-  const { offset, message } = fault ?? { offset: 0, message: 'is not one object or list' };
-  const position = positionAt(lines, offset);
-  throw new UsageError(formatFinding({ file, position, subject: '', message }));
-}

@@ -31,6 +31,7 @@ export const defineRollout = defineVerb({
     const refs = await refsMeant(cli, words);
     const other = refs.find(({ kind }) => kind !== Deployment);
     if (other) throw new UsageError(`only deployments roll out, not ${other.kind.plural}`);
+    if (verb === 'restart' || verb === 'undo') await refusePaused(cli, refs);
     for (const ref of refs) {
       const outcome = await step(cli, ref, flags);
       if (outcome !== undefined) cli.out(`${titleOf(ref)} ${outcome}`);
@@ -39,6 +40,15 @@ export const defineRollout = defineVerb({
       await followRollouts(cli, refs, flags.timeout);
   },
 });
+
+/** Nothing would come of it before they are resumed. */
+async function refusePaused({ api }: Cli, refs: readonly ObjectRef[]): Promise<void> {
+  for (const ref of refs) {
+    const { spec } = await api.get<Deployment>(ref);
+    if (spec.paused)
+      throw new CliError(`${titleOf(ref)} is paused: orc rollout resume deploy/${ref.name} first`);
+  }
+}
 
 type RolloutFlags = ValuesOf<typeof rolloutFlags>;
 

@@ -4,13 +4,14 @@ import type { Cli } from '../cli.ts';
 import { AlreadyTold, CliError } from '../cli-error.ts';
 import { defineVerb } from '../define-verb.ts';
 import { liveList } from '../live-list.ts';
+import { printable } from '../print/colour.ts';
 import { openProgress } from '../print/progress.ts';
 import { collectionPath, ifFound, justThis, type ObjectRef, objectPath } from '../resources.ts';
 import { failureOf } from '../rollout-state.ts';
 import { hasTerminal, runInTerminal } from '../terminal.ts';
 
 const runFlags = {
-  command: on('they are the command'),
+  command: on('ARGS are the command, not the arguments of the image’s'),
   image: text('image', 'what to run').required(),
   stdin: on('pass standard input on, and show its output until it ends').short('i'),
   tty: on('give it a terminal').short('t'),
@@ -35,7 +36,9 @@ async function run(cli: Cli, words: readonly string[], flags: RunFlags) {
   const [name = '', ...args] = words;
   const ref = { kind: Pod, name, namespace: await cli.namespace() };
   const { stdin, rm } = flags;
-  const tty = stdin && hasTerminal(cli, flags.tty);
+  if (flags.tty && !stdin) throw new UsageError('-t needs -i: a terminal is for its input');
+  if (flags.command && args.length === 0) throw new UsageError('--command needs one, behind --');
+  const tty = hasTerminal(cli, flags.tty);
   const body = podOf(name, args, { ...flags, stdin, tty });
   await cli.api.send({
     ...{ method: 'POST', path: collectionPath(ref), query: { fieldManager: 'orc' }, body },
@@ -130,7 +133,8 @@ async function whenPod(cli: Cli, ref: ObjectRef, holds: (pod: Pod) => unknown): 
       if (!pod) throw new CliError(`pod/${ref.name} is gone`);
       if (holds(pod) !== undefined) return pod;
       const [failing] = failureOf(pod);
-      if (failing) throw new CliError(`pod/${ref.name} ${failing.reason}: ${failing.message}`);
+      if (failing)
+        throw new CliError(printable(`pod/${ref.name} ${failing.reason}: ${failing.message}`));
       progress.update(`waiting for pod/${ref.name}`);
     }
   } finally {

@@ -8,6 +8,7 @@ import type { Cli } from '../cli.ts';
 import { defineVerb } from '../define-verb.ts';
 import { printTable } from '../print/table.ts';
 import type { Api, Selection } from '../resources.ts';
+import { namesOrSelection } from '../targets.ts';
 
 const topFlags = {
   'all-namespaces': on('pods of every namespace').short('A'),
@@ -26,9 +27,16 @@ export const defineTop = defineVerb({
     const wantsPods = /^(pods?|po|both)$/.test(what);
     if (!wantsNodes && !wantsPods)
       throw new UsageError(`orc top knows pods and nodes, not "${what}"`);
-    if (wantsNodes) print(cli, await nodesUse(cli, name, flags), flags);
-    if (what === 'both') cli.out('');
-    if (wantsPods) print(cli, await podsUse(cli, name, flags), flags);
+    if (name !== undefined && flags.selector !== undefined) throw new UsageError(namesOrSelection);
+    const tables = [
+      ...(wantsNodes ? [await nodesUse(cli, name, flags)] : []),
+      ...(wantsPods ? [await podsUse(cli, name, flags)] : []),
+    ].filter(({ rows }) => rows.length > 0);
+    if (tables.length === 0) cli.err('nothing has been measured yet; nodes tell every 10 seconds');
+    for (const [index, table] of tables.entries()) {
+      if (index > 0) cli.out('');
+      print(cli, table, flags);
+    }
   },
 });
 
@@ -90,8 +98,6 @@ function amountsOf(usages: readonly Readonly<Record<string, string>>[]): PodRequ
 
 /** As kubectl: cores in thousandths, memory in MiB. */
 function print(cli: Cli, { titles, rows }: Measured, { sortBy, noHeaders }: TopFlags) {
-  if (rows.length === 0)
-    return cli.err('nothing has been measured yet; nodes tell every 10 seconds');
   const share = (part: number, whole = 0) =>
     whole > 0 ? `${Math.floor((100 * part) / whole)}%` : '';
   const isNode = rows[0]?.of !== undefined;

@@ -22,3 +22,6 @@ const good = /^(Running|Ready|True|Active|Bound|Completed|Succeeded|Normal)$/;
 const bad =
   /Err|Error|BackOff|Failed|NotReady|Unknown|OOMKilled|Lost|Evicted|ExitCode|Signal:|Warning|False/;
 const busy = /Pending|Creating|Terminating|Initializing|Init:|SchedulingDisabled/;
+
+/** One line, without what a terminal would obey: others have written it, containers perhaps. Pure. */
+export const printable = (text: string) => text.replace(/\s*\p{Cc}[\s\p{Cc}]*/gu, ' ');

@@ -1,3 +1,4 @@
+import { printable } from './colour.ts';
 import { formatTable, type TableLayout, type TextTable } from './table.ts';
 
 /** Facts one a line, and parts under a title. What is empty is left out. */
@@ -20,7 +21,7 @@ export function formatDescription(
   layout: TableLayout,
 ): string {
   const parts = sections.map((section) => {
-    const lines = 'lines' in section ? section.lines : tableLines(section, layout);
+    const lines = 'lines' in section ? section.lines.map(printable) : tableLines(section, layout);
     return lines.length === 0 ? [] : [layout.paint('bold', section.title), ...lines.map(indented)];
   });
   return [[layout.paint('bold', headline)], factLines(facts), ...parts]
@@ -37,7 +38,7 @@ function factLines(facts: readonly Fact[]): readonly string[] {
   return told.flatMap(([label, value = '']) =>
     value
       .split('\n')
-      .map((line, i) => `${indent}${(i === 0 ? label : '').padEnd(width)}   ${line}`),
+      .map((line, i) => `${indent}${(i === 0 ? label : '').padEnd(width)}   ${printable(line)}`),
   );
 }
 

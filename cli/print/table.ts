@@ -1,6 +1,6 @@
 import type { Cli } from '../cli.ts';
 import type { Io } from '../io.ts';
-import { type Paint, paintOn, styleOf } from './colour.ts';
+import { type Paint, paintOn, printable, styleOf } from './colour.ts';
 
 export interface TextTable {
   readonly headers: readonly string[];
@@ -22,10 +22,18 @@ export function printTable(cli: Cli, table: TextTable, showHeaders = true): void
   if (lines.length > 0) cli.out(lines.join('\n'));
 }
 
-/** Rows that come later, under the headers of `first`, as wide as need be. */
-export function printRows(cli: Cli, rows: TextTable['rows'], first: TextTable): void {
-  const lines = linesOf({ ...first, rows }, columnWidths(first), layoutOf(cli.io));
-  for (const line of lines) cli.out(line);
+/** Prints a table, its headers with the first row. Gives what prints rows that come later: below them, and never cut. */
+export function startTable(cli: Cli, { headers, rows }: TextTable, showHeaders = true) {
+  let first: TextTable | undefined;
+  const print = (more: TextTable['rows']) => {
+    const table = { headers, rows: more };
+    if (more.length === 0) return;
+    if (first === undefined) return printTable(cli, (first = table), showHeaders);
+    const widths = columnWidths(inLines({ headers, rows: [...first.rows, ...more] }));
+    for (const line of linesOf(inLines(table), widths, layoutOf(cli.io))) cli.out(line);
+  };
+  print(rows);
+  return print;
 }
 
 /** As wide as the terminal, as COLUMNS says, or as need be. */
@@ -35,13 +43,19 @@ export const layoutOf = (io: Io): TableLayout => ({
 });
 
 /** Aligned lines. Too wide for the terminal: the widest columns but the first are cut, never a name. Pure. */
-export function formatTable(table: TextTable, layout: TableLayout): readonly string[] {
+export function formatTable(given: TextTable, layout: TableLayout): readonly string[] {
+  const table = inLines(given);
   const { headers } = table;
   const widths = columnWidths(table, layout.width);
   const isHeaded = layout.showHeaders ?? true;
   const head = isHeaded ? [formatLine(headers, widths, (cell) => layout.paint('bold', cell))] : [];
   return [...head, ...linesOf(table, widths, layout)];
 }
+
+const inLines = ({ headers, rows }: TextTable): TextTable => ({
+  headers,
+  rows: rows.map((cells) => cells.map(printable)),
+});
 
 function linesOf({ headers, rows }: TextTable, widths: readonly number[], { paint }: TableLayout) {
   const painted = (cell: string, column: number) => {

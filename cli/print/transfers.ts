@@ -78,6 +78,3 @@ export function formatBytes(bytes: number): string {
   const power = Math.min(4, Math.floor(Math.log10(bytes) / 3));
   return `${(bytes / 1000 ** power).toFixed(1)} ${'kMGT'[power - 1]}B`;
 }
-
-/** One line, without what a terminal would obey. Pure. */
-export const printable = (text: string) => text.replace(/[\s\p{Cc}]+/gu, ' ');

@@ -58,8 +58,9 @@ function writeValue(
 /** What is a message here and a word or a number in JSON may be given as that. */
 function valuesOf(type: string, value: unknown): Values {
   if (typeof value === 'object') return value as Values;
+  const word = value as string | number;
   if (type === 'util.intstr.IntOrString')
     return typeof value === 'number' ? { intVal: value } : { type: 1, strVal: value };
-  if (type.endsWith('Time')) return { seconds: Math.trunc(Date.parse(String(value)) / 1000) };
+  if (type.endsWith('Time')) return { seconds: Math.trunc(Date.parse(String(word)) / 1000) };
   return { string: value };
 }

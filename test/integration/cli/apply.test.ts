@@ -170,6 +170,18 @@ describe('orc apply', () => {
     expect(world.cache.get(Deployment, { namespace: 'default', name: 'slow' })).toBeDefined();
   });
 
+  it('says of what must be text that it is none', async () => {
+    const { kubeconfig } = world;
+    const input =
+      'apiVersion: 1\nkind: Pod\n---\napiVersion: v1\nkind: [Pod]\n---\napiVersion: v1\nkind: Pod\n';
+    expect((await orc(['apply', '-f', '-'], { kubeconfig, input })).err.split('\n')).toEqual([
+      'stdin:1:13  apiVersion: must be a string, not 1',
+      'stdin:5:1  kind: must be a string, not ["Pod"]',
+      'stdin:7:1  Pod  metadata.name: is missing',
+      ...['nothing was applied', ''],
+    ]);
+  });
+
   it('refuses a file without -f, and no file at all', async () => {
     expect(await run('apply', 'web.yaml')).toEqual({
       ...{ code: 2, out: '' },
@@ -178,7 +190,7 @@ describe('orc apply', () => {
     expect((await run('apply')).code).toBe(2);
     const missing = await run('apply', '-f', '/nonexistent.yaml');
     expect(missing.code).toBe(1);
-    expect(missing.err).toContain('there is no file or directory /nonexistent.yaml');
+    expect(missing.err).toBe('orc: there is no file or directory /nonexistent.yaml\n');
   });
 });
 

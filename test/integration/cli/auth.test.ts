@@ -85,6 +85,7 @@ it('says who one is', async () => {
   expect((await run('whoami')).out).toBe(
     'ATTRIBUTE   VALUE\nUsername    anna\nGroups      dev, system:authenticated\n',
   );
+  expect((await run('whoami anna')).err).toBe('orc: orc auth whoami has no use for "anna"\n');
   expect(JSON.parse((await run('whoami -o json')).out)).toMatchObject({
     ...{ kind: 'SelfSubjectReview', status: { userInfo: { username: 'anna' } } },
   });

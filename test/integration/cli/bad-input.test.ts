@@ -47,6 +47,10 @@ describe('a kubeconfig', () => {
     expect(await saidWith((await good()).replace(/server: .*/, `server: ${server}`))).toBe(said);
   });
 
+  it('that is no YAML is told where, on one line', async () => {
+    expect(await saidWith('a: 1\nb: [\n')).toMatch(/^orc: FILE is not valid YAML: FILE:3:1 .*\n$/);
+  });
+
   it('with the key of another certificate is told so', async () => {
     const key = Buffer.from((await client()).key).toString('base64');
     const text = (await good()).replace(/client-key-data: .*/, `client-key-data: ${key}`);

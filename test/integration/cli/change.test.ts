@@ -59,6 +59,9 @@ const all = (count: number) => ({
   availableReplicas: count,
 });
 
+const both = 'give names or what selects them, such as -l LABELS: not both';
+const files = 'give files, or names, or what selects them: not several of these';
+
 describe('orc delete', () => {
   const addConfigMaps = (...names: readonly string[]) =>
     Promise.all(
@@ -77,10 +80,18 @@ describe('orc delete', () => {
     expect(world.cache.list(ConfigMap, 'default')).toEqual([]);
   });
 
-  it('refuses names beside --all or labels, which would be all', async () => {
-    expect(await run('delete', 'cm', 'a', '--all')).toMatchObject({
-      ...{ code: 2, err: 'orc: give names, or -l LABELS, or --all: not several of them\n' },
-    });
+  it.each([
+    [['delete', 'cm', 'a', '--all'], both],
+    [['delete', '-f', 'x.yaml', 'cm', 'a'], files],
+    [['delete', '-f', 'x.yaml', '-l', 'a=b'], files],
+    [['get', 'cm', 'a', '-l', 'a=b'], both],
+    [['get', 'cm/a', '--field-selector', 'metadata.name=b'], both],
+    [['describe', 'cm/a', '-l', 'a=b'], both],
+    [['top', 'pods', 'a', '-l', 'a=b'], both],
+    [['delete', 'cm', ''], 'the name of a configmap is empty'],
+    [['get', ''], 'say what: a kind, or KIND/NAME'],
+  ])('refuses %j, of which something would be without effect', async (words, why) => {
+    expect(await run(...words)).toEqual({ code: 2, out: '', err: `orc: ${why}\n` });
   });
 
   it('waits until what takes its time is gone', async () => {
@@ -169,6 +180,16 @@ describe('orc scale and orc rollout', () => {
     expect(annotations['kubectl.kubernetes.io/restartedAt']).toMatch(/^\d{4}-.*Z$/);
   });
 
+  it('changes no template of a deployment that is paused, which would wait', async () => {
+    await addDeployment('held');
+    await run('rollout', 'pause', 'deploy/held');
+    for (const verb of ['restart', 'undo'])
+      expect(await run('rollout', verb, 'deploy/held')).toEqual({
+        ...{ code: 1, out: '' },
+        err: 'orc: deployment.apps/held is paused: orc rollout resume deploy/held first\n',
+      });
+  });
+
   it('shows revisions, and goes back to the one before', async () => {
     const { metadata } = await addDeployment('old');
     for (const revision of ['1', '2'])
@@ -219,9 +240,28 @@ describe('orc', () => {
     }
   });
 
+  it('helps with what is asked about, and says where help is when words are wrong', async () => {
+    expect((await run('--version')).out).toBe((await run('version', '--client')).out);
+    expect((await run('help', 'get')).out).toBe((await run('get', '--help')).out);
+    expect((await run('help', 'dev')).out).toMatch(/^orc dev: a real cluster/);
+    expect((await run('help', 'gett')).err).toMatch(/^orc: "gett" is not something .* "orc get"/);
+    expect((await run('get')).err).toBe(
+      "orc: missing required argument 'what' (orc get --help shows how)\n",
+    );
+    expect((await run('get', 'po', '--watc')).err).toBe(
+      "orc: unknown option '--watc'; Did you mean --watch? (orc get --help shows how)\n",
+    );
+  });
+
   it('takes the flags that every verb has before the verb too', async () => {
     const { out } = await orc(['--kubeconfig', world.kubeconfig, '-n', 'other', 'get', 'cm']);
     expect(out).toBe('');
+  });
+
+  it('takes an empty namespace for the context’s, not for all', async () => {
+    expect((await run('get', 'limits', '-n', '')).err).toBe(
+      'no limitranges in namespace default\n',
+    );
   });
 
   it('suggests the verb that was meant', async () => {

@@ -86,6 +86,10 @@ describe('orc exec', () => {
     });
   });
 
+  it('gives the command its words as they are, empty ones too', async () => {
+    expect((await run(['exec', 'web-1', '--', 'printf', '<%s>', '', 'x'])).out).toBe('<><x>');
+  });
+
   it('picks a pod of a deployment', async () => {
     expect(await run(['exec', 'deploy/web', '--', 'echo', '-n', 'hi'])).toEqual({
       ...{ code: 0, out: 'hi', err: '' },
@@ -109,6 +113,15 @@ describe('orc exec', () => {
     running.child.stdin?.end();
     running.child.kill('SIGTERM');
     await running.ended;
+  });
+
+  it.each([
+    ['-t', '-t needs -i: a terminal is for its input'],
+    ['--command', '--command needs one, behind --'],
+  ])('starts no pod with %s alone, which would be without effect', async (flag, why) => {
+    expect(await run(['run', 'alone', '--image', 'web:1', flag])).toEqual({
+      ...{ code: 2, out: '', err: `orc: ${why}\n` },
+    });
   });
 
   it('says what to do when there is no command, no pod, or no such program', async () => {
@@ -160,6 +173,26 @@ describe('orc logs', () => {
     expect(running.child.exitCode).toBe(null);
     await setAttempt('late-1', { containerID: 'orc://2', phase: 'Succeeded' });
     expect((await running.ended).code).toBe(0);
+  });
+
+  it('follows ephemeral containers, too', async () => {
+    await addPod('looked-into', 'looked-into');
+    await setAttempt('looked-into', { containerID: 'orc://5', phase: 'Running' });
+    const key = { namespace: 'default', name: 'looked-into' };
+    await world.objects.modify(Pod, { key, part: 'all' }, ({ spec, status, ...pod }) => {
+      const renamed = <T>(all: readonly T[] = []) =>
+        all.slice(0, 1).map((one) => ({ ...one, name: 'debugger', containerID: 'orc://6' }));
+      return {
+        ...pod,
+        spec: { ...spec, ephemeralContainers: renamed(spec.containers) },
+        status: { ...status, ephemeralContainerStatuses: renamed(status.containerStatuses) },
+      };
+    });
+    const args = ['logs', '-f', '-l', 'app=looked-into', '--all-containers'];
+    const running = startOrc(args, { kubeconfig: world.kubeconfig });
+    await waitFor('its log', () => running.out().includes('[pod/looked-into/debugger] line 1'));
+    running.child.kill('SIGINT');
+    await running.ended;
   });
 
   it('refuses times and counts that are none', async () => {

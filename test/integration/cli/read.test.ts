@@ -3,6 +3,7 @@ import { ConfigMap } from '../../../api/config-map.ts';
 import { Deployment } from '../../../api/deployment.ts';
 import { Event } from '../../../api/event.ts';
 import type { Kind } from '../../../api/kind.ts';
+import { LimitRange } from '../../../api/limit-range.ts';
 import { Node } from '../../../api/node.ts';
 import { Pod } from '../../../api/pod.ts';
 import { parseObject } from '../../../api/prepare.ts';
@@ -102,10 +103,25 @@ describe('orc get', () => {
       await waitFor('the table', () => watching.out().includes('settings'));
       await add(ConfigMap, { metadata: { name: 'later' }, data: {} });
       await waitFor('the change', () => /\nlater +0 +\d+s\n/.test(watching.out()));
+      // For others' readers it ends a line.
+      await add(ConfigMap, { metadata: { name: 'odd', annotations: { text: 'a\u2028b' } } });
+      await waitFor('the odd one', () => /\nodd +0 +\d+s\n/.test(watching.out()));
+      const longName = 'longer-than-any-that-was-there';
+      await add(ConfigMap, { metadata: { name: longName }, data: {} });
+      await waitFor('a whole name', () => watching.out().includes(`\n${longName}   0 `));
     } finally {
       watching.child.kill('SIGINT');
       await watching.ended;
     }
+  });
+
+  it('shows headers with the first that comes when watching what is empty', async () => {
+    const watching = startOrc(['get', 'limits', '-w'], { kubeconfig: world.kubeconfig });
+    await waitFor('the start', () => watching.err() === 'no limitranges in namespace default\n');
+    await add(LimitRange, { metadata: { name: 'first' }, spec: { limits: [] } });
+    await waitFor('the first', () => /^NAME +CREATED AT\nfirst +/.test(watching.out()));
+    watching.child.kill('SIGINT');
+    await watching.ended;
   });
 
   it('names what isn’t there, and suggests kinds', async () => {

@@ -112,6 +112,21 @@ metadata:
     });
   });
 
+  it('refuses aliases of nothing, and of what they are in', () => {
+    expect(findings('a: 1\nb: *none\n')).toEqual([
+      'f.yaml:2:4  *none stands for nothing: no &none is before it',
+    ]);
+    expect(findings('a: &x [1, *x]\n')).toEqual(['f.yaml:1:11  *x stands for what it is in']);
+  });
+
+  it('merges several maps, and says of what is no map that it can’t be merged', () => {
+    const twice = 'a: &a {b: 1}\nc: &c {d: 2}\ne: {<<: *a, <<: *c}\n';
+    expect(parseManifest('f.yaml', twice).objects[0]?.body).toMatchObject({ e: { b: 1, d: 2 } });
+    expect(findings('<<: 5\na: 1\n')).toEqual([
+      'f.yaml:1:1  Merge sources must be maps or map aliases',
+    ]);
+  });
+
   it('finds what is in a List', () => {
     const list = parseManifest('f.yaml', 'kind: List\nitems:\n- a:\n    b: 1\n- a:\n    b: 2\n');
     expect(list.objects.map(({ positionOf }) => positionOf('a.b').line)).toEqual([4, 6]);

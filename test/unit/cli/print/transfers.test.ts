@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Transfer } from '../../../../api/node-images.ts';
 import type { Output } from '../../../../cli/io.ts';
-import {
-  formatBar,
-  formatBytes,
-  openTransfers,
-  printable,
-} from '../../../../cli/print/transfers.ts';
+import { formatBar, formatBytes, openTransfers } from '../../../../cli/print/transfers.ts';
 import { fakeClock } from '../../../support/fake-clock.ts';
 
 const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
@@ -94,8 +89,4 @@ describe('transfers in a pipe', () => {
     for (const _ of [1, 2]) transfers.update([layer(1_000_000, { isDone: true })]);
     expect(take()).toBe('0123456789ab: done\n');
   });
-});
-
-it('what others have written is shown without what a terminal would obey', () => {
-  expect(printable('RUN\t\u001b[31mred\u0007\nnext')).toBe('RUN [31mred next');
 });
