@@ -25,7 +25,7 @@ async function readingPoint(deps: ApiServerDeps, options: ListOptions) {
       throw badRequest('specifying resource version is not allowed when using continue');
     const point = parseToken(options.continue);
     // Another controller may have given it, whose cache was further.
-    await awaitFresh(deps, String(point.revision));
+    if (point.revision > deps.cache.revision) await awaitFresh(deps, '');
     return point;
   }
   await awaitFresh(deps, options.resourceVersion);
