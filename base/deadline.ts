@@ -1,10 +1,5 @@
 import type { Clock } from './clock.ts';
 
-/** A promise that is settled from outside. */
-export type Deferred<T> = PromiseWithResolvers<T>;
-
-export const deferred = <T>(): Deferred<T> => Promise.withResolvers<T>();
-
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';
 }

@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import type { Base } from '../base/base.ts';
-import { deferred } from '../base/deadline.ts';
 import { type ControllerConfig, pathsOf } from './config.ts';
 import { loadEtcdAccess, silenceMsOf } from './etcd-access.ts';
 import { openEtcdStore } from './store/etcd-store.ts';
@@ -19,7 +18,7 @@ export async function openStore(
     readonly firstRevision?: number;
   },
 ) {
-  const failed = deferred<never>();
+  const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
   // The keys still live there.
   if (etcd) await mkdir(dataDir, { recursive: true, mode: 0o700 });

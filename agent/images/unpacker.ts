@@ -3,7 +3,6 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Clock } from '../../base/clock.ts';
-import { deferred } from '../../base/deadline.ts';
 import { untilWhole } from './growing-file.ts';
 import { ImageError } from './image-error.ts';
 import { type UnpackRequest, unpackLayer } from './unpack-layer.ts';
@@ -25,7 +24,7 @@ export type Unpacker = ReturnType<typeof openUnpacker>;
 export function openUnpacker(clock: Clock) {
   const idle = new Set<Worker>();
   let busy = 0;
-  let freed = deferred<void>();
+  let freed = Promise.withResolvers<void>();
   let cancelRetirement = () => {};
   const retire = async () => {
     cancelRetirement();
@@ -58,7 +57,7 @@ export function openUnpacker(clock: Clock) {
       } finally {
         busy--;
         freed.resolve();
-        freed = deferred();
+        freed = Promise.withResolvers();
         if (busy === 0) cancelRetirement = clock.after(idleMs, () => void retire());
       }
     },
@@ -82,7 +81,7 @@ async function callThread(worker: Worker, call: Sent, signal: AbortSignal) {
   const onAbort = () => void Atomics.store(new Int32Array(stop), 0, 1);
   if (signal.aborted) onAbort();
   signal.addEventListener('abort', onAbort, { once: true });
-  const { promise: ended, reject } = deferred<never>();
+  const { promise: ended, reject } = Promise.withResolvers<never>();
   const onEnd = (cause: unknown) =>
     reject(new ImageError('StorageFailed', 'the unpacking thread ended', { cause }));
   worker.once('error', onEnd).once('exit', onEnd);

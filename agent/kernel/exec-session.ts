@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { deferred } from '../../base/deadline.ts';
 import { frameType, limits } from '../../native/generated/binding.ts';
 import { decodeFailure, decodeStates, encodeFrame, type Frame, readFrames } from './frames.ts';
 import type { OpFailure } from './op.ts';
@@ -14,7 +13,7 @@ export function startExec(
   request: Buffer,
   failed: (failure: OpFailure) => Error,
 ): ExecSession {
-  const exited = deferred<ProcessExit>();
+  const exited = Promise.withResolvers<ProcessExit>();
   const listeners: OutputListener[] = [];
   exited.promise.catch(() => undefined);
   const receive = (frame: Frame): void => {

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { type Deferred, deferred } from '../../base/deadline.ts';
 import type { Log } from '../../base/log.ts';
 import { frameType } from '../../native/generated/binding.ts';
 import type { Birthplace } from './cgroups.ts';
@@ -40,7 +39,7 @@ type LauncherOptions = Readonly<{ binary: string; log: Log }>;
 
 function startProcess({ binary, log }: LauncherOptions) {
   const child = spawn(binary, ['orc-launch'], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const asked = new Map<number, Deferred<void>>();
+  const asked = new Map<number, PromiseWithResolvers<void>>();
   let lastTag = 0;
   readFrames(child.stdout, (frame) => settle(asked, frame));
   child.stdout.on('error', () => child.kill());
@@ -48,7 +47,7 @@ function startProcess({ binary, log }: LauncherOptions) {
   child.on('error', (err) => abandon(asked, err));
   child.on('close', () => abandon(asked, undefined));
   const ask = (type: number, payload: Buffer = Buffer.alloc(0)): Promise<void> => {
-    const answer = deferred<void>();
+    const answer = Promise.withResolvers<void>();
     asked.set(++lastTag, answer);
     child.stdin.write(encodeFrame(type, lastTag, payload));
     return answer.promise;
@@ -64,14 +63,14 @@ function startProcess({ binary, log }: LauncherOptions) {
   };
 }
 
-function settle(asked: Map<number, Deferred<void>>, frame: Frame): void {
+function settle(asked: Map<number, PromiseWithResolvers<void>>, frame: Frame): void {
   const start = asked.get(frame.tag);
   asked.delete(frame.tag);
   if (frame.type !== frameType.FAILED) start?.resolve();
   else start?.reject(new OpError('start shim', decodeFailure(frame.payload)));
 }
 
-function abandon(asked: Map<number, Deferred<void>>, cause: unknown): void {
+function abandon(asked: Map<number, PromiseWithResolvers<void>>, cause: unknown): void {
   for (const start of asked.values()) start.reject(new ShimLost('the launcher ended', { cause }));
   asked.clear();
 }

@@ -1,7 +1,6 @@
 import { open } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { constants } from 'node:os';
-import { type Deferred, deferred } from '../../base/deadline.ts';
 import { frameType, limits, recordFlag } from '../../native/generated/binding.ts';
 import { startExec } from './exec-session.ts';
 import * as frames from './frames.ts';
@@ -48,7 +47,7 @@ interface Ask {
 }
 
 interface Question extends Ask {
-  readonly answer: Deferred<Buffer>;
+  readonly answer: PromiseWithResolvers<Buffer>;
 }
 
 type Started =
@@ -63,9 +62,9 @@ type Started =
 /** One control connection, to a shim or a front: questions by tag, exits as they come. */
 export class ShimLink {
   readonly socket: Socket;
-  readonly hello = deferred<frames.Hello>();
+  readonly hello = Promise.withResolvers<frames.Hello>();
   /** Of a front: what it was called with. */
-  readonly call = deferred<Buffer>();
+  readonly call = Promise.withResolvers<Buffer>();
   readonly #exitListeners: ((exit: ShimContainer) => void)[] = [];
   readonly #lostListeners: (() => void)[] = [];
   readonly #questions = new Map<number, Question>();
@@ -119,7 +118,7 @@ export class ShimLink {
 
   protected ask(asked: Ask): Promise<Buffer> {
     if (this.socket.destroyed) throw new ShimLost(`${asked.request}: the shim is gone`);
-    const answer = deferred<Buffer>();
+    const answer = Promise.withResolvers<Buffer>();
     const frame = this.encode(++this.#lastTag, asked);
     this.#questions.set(this.#lastTag, { ...asked, answer });
     this.socket.write(frame);
@@ -200,7 +199,7 @@ export class ShimLink {
     question
       .onSync?.(pid)
       .catch((error: unknown) => {
-        const answer = deferred<Buffer>();
+        const answer = Promise.withResolvers<Buffer>();
         answer.promise.catch(() => question.answer.reject(error));
         this.#questions.set(tag, { ...question, answer });
         return question.giveUp?.();

@@ -2,7 +2,6 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareGenerations, formatGeneration, type Generation } from '../../api/generation.ts';
 import type { Base } from '../../base/base.ts';
-import { type Deferred, deferred } from '../../base/deadline.ts';
 import * as durable from '../../base/durable-file.ts';
 import {
   assignmentCodec,
@@ -32,7 +31,10 @@ export async function openLedger(options: DiskLedgerOptions): Promise<Ledger> {
   return diskLedger(files, { state: await files.read(), log: options.log });
 }
 
-type Waiting = Readonly<{ change: LedgerChange; outcome: Deferred<'accepted' | 'stale'> }>;
+type Waiting = Readonly<{
+  change: LedgerChange;
+  outcome: PromiseWithResolvers<'accepted' | 'stale'>;
+}>;
 
 /** What arrives while files are being written joins the next round: one flush for all of it. */
 function diskLedger(files: LedgerFiles, start: { state: Assignments; log: Base['log'] }): Ledger {
@@ -68,7 +70,7 @@ function diskLedger(files: LedgerFiles, start: { state: Assignments; log: Base['
     network: () => state.network,
     generation: () => state.generation,
     accept(change) {
-      const outcome = deferred<'accepted' | 'stale'>();
+      const outcome = Promise.withResolvers<'accepted' | 'stale'>();
       waiting.push({ change, outcome });
       if (!writing) void work();
       return outcome.promise;

@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { constants, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
-import { deferred } from '../../base/deadline.ts';
 import { ifPresent } from '../../base/durable-file.ts';
 import { errorChain } from '../../base/error-chain.ts';
 import { removeGroup } from '../kernel/cgroup-end.ts';
@@ -144,8 +143,8 @@ async function startWaiting(call: Call, creation: Creation): Promise<Created> {
   for (const ops of planSpaces(spec)) await call.front.run(ops);
   const isUser = call.power === 'user';
   const ops = isUser ? planRootless(spec, place) : planContainer(spec, place);
-  const waits = deferred<number>();
-  const goOn = deferred<void>();
+  const waits = Promise.withResolvers<number>();
+  const goOn = Promise.withResolvers<void>();
   const wait = async (pid: number) => {
     creation.remember(pid, false);
     waits.resolve(pid);

@@ -1,7 +1,6 @@
 import { constants, watch } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { deferred } from '../../base/deadline.ts';
 import { readIfPresent } from '../../base/durable-file.ts';
 import { type LogLineOptions, logLineFormatter } from './log-lines.ts';
 
@@ -170,7 +169,7 @@ async function nextFile(path: string, current: FileHandle): Promise<FileHandle |
 
 /** Rings when a file of the log changes, and when a signal comes. */
 function watchChanges(path: string, signals: readonly AbortSignal[]) {
-  let ring = deferred<void>();
+  let ring = Promise.withResolvers<void>();
   const strike = () => ring.resolve();
   const name = basename(path);
   const watcher = watch(dirname(path), { persistent: false }, (_, changed) => {
@@ -179,7 +178,7 @@ function watchChanges(path: string, signals: readonly AbortSignal[]) {
   watcher.on('error', strike);
   for (const signal of signals) signal.addEventListener('abort', strike, { once: true });
   return {
-    reset: () => void (ring = deferred<void>()),
+    reset: () => void (ring = Promise.withResolvers<void>()),
     /** Resolves at once if it has rung since the last reset. */
     rung: () => ring.promise,
     close() {

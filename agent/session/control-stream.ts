@@ -1,7 +1,6 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type * as wire from '../../api/generated/agent.ts';
 import { repeat } from '../../base/clock.ts';
-import { deferred } from '../../base/deadline.ts';
 import { errorChain } from '../../base/error-chain.ts';
 import type { LedgerChange, NewAssignment } from '../ledger/assignment.ts';
 import { ledgerFeed } from './ledger-feed.ts';
@@ -44,7 +43,7 @@ const heartbeatIntervalMs = 1000;
 /** One control stream from Hello to its end. What it holds dies with it: the next one begins with a snapshot. */
 export function openControlStream(parts: ControlStreamParts): ControlStream {
   const { call, options } = parts;
-  const ended = deferred<void>();
+  const ended = Promise.withResolvers<void>();
   const send = (message: NonNullable<wire.AgentMessage['message']>) =>
     call.destroyed || call.write({ message });
   const beat = () => {

@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ExecStream } from '../../api/exec-stream.ts';
 import type { Clock } from '../../base/clock.ts';
-import { deferred } from '../../base/deadline.ts';
 import type { PodExecRequest } from '../pod-access.ts';
 import { heldCalls } from './held-calls.ts';
 import { badRequest, flag } from './request-options.ts';
@@ -73,7 +72,7 @@ const sizeWithinMs = 100;
 
 /** Reads what the client says already: its first size is known as soon as it comes, and the rest is told at `start`. */
 function startEarly(transport: ExecTransport) {
-  const sized = deferred<TerminalSize | undefined>();
+  const sized = Promise.withResolvers<TerminalSize | undefined>();
   const { tell, arrive, isThere } = heldCalls<ExecClient>();
   transport.start({
     input(chunk) {

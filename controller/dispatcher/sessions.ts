@@ -4,7 +4,7 @@ import type { ExecStream } from '../../api/exec-stream.ts';
 import type { BulkFrame, OpenSession } from '../../api/generated/agent.ts';
 import { StatusError, type StatusReason, statusReasons } from '../../api/status.ts';
 import type { Base } from '../../base/base.ts';
-import { type Deferred, deferred, withDeadline } from '../../base/deadline.ts';
+import { withDeadline } from '../../base/deadline.ts';
 import type { PodAccess } from '../pod-access.ts';
 import type { AgentLink } from './agent-link.ts';
 import { refusal, refuse } from './peer.ts';
@@ -22,7 +22,7 @@ type SessionRequest = NonNullable<OpenSession['request']>;
 
 const openLimitMs = 10_000;
 
-type Expected = Readonly<{ nodeName: string; call: Deferred<BulkCall> }>;
+type Expected = Readonly<{ nodeName: string; call: PromiseWithResolvers<BulkCall> }>;
 
 /** Sessions that agents are asked to open, until their stream is there. */
 export function sessions(
@@ -39,7 +39,7 @@ export function sessions(
       const link = links.get(nodeName);
       if (!link) throw new StatusError('ServiceUnavailable', `node "${nodeName}" is not connected`);
       const id = rng.uuid();
-      const call = deferred<BulkCall>();
+      const call = Promise.withResolvers<BulkCall>();
       expected.set(id, { nodeName, call });
       try {
         link.openSession({ id, request });
@@ -90,7 +90,7 @@ async function readyCall(opening: Promise<BulkCall>): Promise<BulkCall> {
 
 /** The next frame; the stream is paused behind it. Rejects when the stream ends instead. */
 function firstFrame(call: BulkCall): Promise<Frame> {
-  const { promise, resolve, reject } = deferred<Frame>();
+  const { promise, resolve, reject } = Promise.withResolvers<Frame>();
   const settle = (frame?: Frame) => {
     call.off('data', onData);
     for (const event of endings) call.off(event, onEnd);
@@ -149,7 +149,7 @@ export const linkPodAccess = ({ open }: ReturnType<typeof sessions>): PodAccess 
 
 /** A command on a node, over its bulk stream. The stream's own flow control is the back-pressure, both ways. */
 function execStream({ call, hangUp }: OpenedSession): ExecStream {
-  const exited = deferred<{ readonly exitCode: number }>();
+  const exited = Promise.withResolvers<{ readonly exitCode: number }>();
   exited.promise.catch(() => undefined);
   let listener: ((stream: 'stdout' | 'stderr', chunk: Buffer) => void) | undefined;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import type { AnyObject, Kind, KubeObject } from '../../api/kind.ts';
 import type { Fields } from '../../api/schema.ts';
-import { type Deferred, deferred, orAborted } from '../../base/deadline.ts';
+import { orAborted } from '../../base/deadline.ts';
 import type { Log } from '../../base/log.ts';
 import { type OrderedMap, orderedMap } from '../../base/ordered-map.ts';
 import { kindPrefix } from './keys.ts';
@@ -14,7 +14,7 @@ export function cacheState(tables: CacheTables, rememberedChanges: number, log: 
   const ring = changeRing(rememberedChanges);
   const listeners = new Set<(change: ObjectChange) => void>();
   /** With the revision that each waits for. */
-  const waiting = new Map<Deferred<void>, number>();
+  const waiting = new Map<PromiseWithResolvers<void>, number>();
   let revision = 0;
 
   const tell = (change: ObjectChange) => {
@@ -42,7 +42,7 @@ export function cacheState(tables: CacheTables, rememberedChanges: number, log: 
     },
     async reached(wanted, signal) {
       if (wanted <= revision) return;
-      const arrived = deferred<void>();
+      const arrived = Promise.withResolvers<void>();
       waiting.set(arrived, wanted);
       try {
         await (signal ? orAborted(arrived.promise, signal) : arrived.promise);

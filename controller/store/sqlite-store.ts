@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type Deferred, deferred } from '../../base/deadline.ts';
 import { type Revisions, type RevisionsAccess, revisionStore } from './revisions.ts';
 import type { Answer, Call, Failure, Reply, Request } from './sqlite-worker.ts';
 import { type Store, StoreError } from './store.ts';
@@ -28,14 +27,14 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 /** So many calls share one fsync at most: bounds how long the first of them waits. */
 const maxBatch = 512;
 
-type Pending = Readonly<{ call: Call; answer: Deferred<unknown> }>;
+type Pending = Readonly<{ call: Call; answer: PromiseWithResolvers<unknown> }>;
 
 class SqliteThread implements RevisionsAccess {
-  readonly opening = deferred<void>();
+  readonly opening = Promise.withResolvers<void>();
   readonly #worker: Worker;
   readonly #hub: WatchHub;
   readonly #onFailure: (error: StoreError) => void;
-  readonly #closed = deferred<void>();
+  readonly #closed = Promise.withResolvers<void>();
   #waiting: Pending[] = [];
   #underWay: readonly Pending[] | undefined;
   /** Once set, the store answers with nothing else. */
@@ -61,7 +60,7 @@ class SqliteThread implements RevisionsAccess {
   call<M extends keyof Revisions>(method: M, ...args: Parameters<Revisions[M]>) {
     if (this.#ended) return Promise.reject(this.#ended);
     if (this.#closing) return Promise.reject(new StoreError('Closed', 'the store is closed'));
-    const answer = deferred<unknown>();
+    const answer = Promise.withResolvers<unknown>();
     this.#waiting.push({ call: { method, args } as Call, answer });
     this.#sendNext();
     return answer.promise as Promise<ReturnType<Revisions[M]>>;

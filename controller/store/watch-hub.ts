@@ -1,4 +1,3 @@
-import { deferred } from '../../base/deadline.ts';
 import { type StoreChange, StoreError } from './store.ts';
 
 /** A watcher that is so far behind is cut off: it lists again, which is cheaper. */
@@ -62,7 +61,7 @@ async function take(watcher: Watcher, signal: AbortSignal) {
   while (!signal.aborted) {
     if (watcher.failure) throw watcher.failure;
     if (watcher.waiting.length > 0) return watcher.waiting.splice(0);
-    const woken = deferred<void>();
+    const woken = Promise.withResolvers<void>();
     watcher.wake = () => woken.resolve();
     signal.addEventListener('abort', watcher.wake, { once: true });
     await woken.promise;

@@ -1,5 +1,4 @@
 import type { Clock } from '../../base/clock.ts';
-import { deferred } from '../../base/deadline.ts';
 import { silentLog } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import { standForElection } from '../../controller/leader/election.ts';
@@ -124,7 +123,7 @@ function testController(name: string, around: Around): TestController {
 }
 
 function stallable(clock: Clock) {
-  let gate = deferred<void>();
+  let gate = Promise.withResolvers<void>();
   gate.resolve();
   let isStalled = false;
   const due = new Set<() => void>();
@@ -143,7 +142,7 @@ function stallable(clock: Clock) {
     stall() {
       if (isStalled) return;
       isStalled = true;
-      gate = deferred<void>();
+      gate = Promise.withResolvers<void>();
     },
     resume() {
       isStalled = false;

@@ -1,5 +1,4 @@
 import type { ExecSession } from '../../agent/kernel/shim.ts';
-import { deferred } from '../../base/deadline.ts';
 
 /** An exec session that the test drives: prints when told to, and remembers what it was told. */
 export interface ScriptedExec {
@@ -18,7 +17,7 @@ export interface ScriptedExec {
 }
 
 export function scriptedExec(): ScriptedExec {
-  const exit = deferred<{ exitCode: number; signal: number | undefined }>();
+  const exit = Promise.withResolvers<{ exitCode: number; signal: number | undefined }>();
   exit.promise.catch(() => undefined);
   const input: Buffer[] = [];
   const sizes: (readonly [number, number])[] = [];

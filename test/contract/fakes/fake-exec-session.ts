@@ -1,5 +1,4 @@
 import type { ExecSession } from '../../../agent/kernel/shim.ts';
-import { deferred } from '../../../base/deadline.ts';
 
 /** What a faked process prints and how it ends. */
 export interface FakeExec {
@@ -10,7 +9,7 @@ export interface FakeExec {
 }
 
 export function fakeExecSession(plan: FakeExec): ExecSession {
-  const exit = deferred<{ exitCode: number; signal: number | undefined }>();
+  const exit = Promise.withResolvers<{ exitCode: number; signal: number | undefined }>();
   const output: ['stdout' | 'stderr', Buffer][] = [];
   const listeners: ((stream: 'stdout' | 'stderr', chunk: Buffer) => void)[] = [];
   let paused = false;

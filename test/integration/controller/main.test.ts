@@ -121,6 +121,21 @@ describe('the controller', { timeout: 3 * deadlineMs }, () => {
     expect((await ended).length).toBe(100);
   });
 
+  it.each([
+    ['{"use":"nobody"}', 400, { message: 'use must be node or controller' }],
+    ['{"ttlSeconds":0}', 400, { message: 'ttlSeconds must be a whole number from 1 to 604800' }],
+    ['{"use":"controller","ttlSeconds":60}', 201, { token: expect.any(String) }],
+  ])('is asked for a join token with %s', async (wish, code, body) => {
+    const socketPath = join(directory, 'api.sock');
+    let answer: Answer | undefined;
+    await runController({ port: 0, flags: ['--api-socket', socketPath] }, async (stop) => {
+      const admin = await adminCredentials(join(directory, 'admin.kubeconfig'));
+      answer = await ask({ ...admin, socketPath }, '/orc/v1/tokens', wish);
+      stop();
+    });
+    expect(answer).toMatchObject({ code, body });
+  });
+
   it('takes the tokens of ServiceAccounts that it made before it was started again', async () => {
     const socketPath = join(directory, 'api.sock');
     const flags = ['--api-socket', socketPath];

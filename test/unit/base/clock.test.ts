@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { repeat, systemClock } from '../../../base/clock.ts';
-import { deferred } from '../../../base/deadline.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
 
 const tenTurns = async () => {
@@ -23,7 +22,7 @@ describe('the system clock', () => {
 describe('repeat', () => {
   it('counts the time from the end of the last run', async () => {
     const clock = fakeClock();
-    const runs = [deferred<void>(), deferred<void>()];
+    const runs = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let started = 0;
     const stop = repeat(clock, 10, () => runs[started++]?.promise);
     clock.advance(100);
@@ -39,7 +38,7 @@ describe('repeat', () => {
 
   it('starts nothing more when it is stopped in the middle of a run, and waits for that', async () => {
     const clock = fakeClock();
-    const run = deferred<void>();
+    const run = Promise.withResolvers<void>();
     let started = 0;
     const stop = repeat(clock, 10, () => {
       started++;

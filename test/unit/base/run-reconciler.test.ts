@@ -1,5 +1,4 @@
 import { expect, it } from 'vitest';
-import { deferred } from '../../../base/deadline.ts';
 import { silentLog } from '../../../base/log.ts';
 import { type Reconcile, runReconciler } from '../../../base/run-reconciler.ts';
 import { fakeClock } from '../../support/fake-clock.ts';
@@ -25,7 +24,7 @@ function reconciling(reconcile: Reconcile<string>, workers = 4) {
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 it('never runs one key twice at once, however often it is woken in one turn', async () => {
-  const gate = deferred<void>();
+  const gate = Promise.withResolvers<void>();
   let inside = 0;
   let most = 0;
   const passes: string[] = [];
@@ -45,7 +44,7 @@ it('never runs one key twice at once, however often it is woken in one turn', as
 });
 
 it('runs different keys side by side, as many as it has workers', async () => {
-  const gate = deferred<void>();
+  const gate = Promise.withResolvers<void>();
   let inside = 0;
   const { reconciler } = reconciling(async () => {
     inside++;

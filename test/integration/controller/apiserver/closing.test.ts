@@ -8,7 +8,6 @@ import { WebSocket } from 'ws';
 import { parse } from 'yaml';
 import { ConfigMap } from '../../../../api/config-map.ts';
 import { Pod } from '../../../../api/pod.ts';
-import { deferred } from '../../../../base/deadline.ts';
 import { aPod } from '../../../support/a-pod.ts';
 import { findKubectls, startKubectl } from '../../../support/kubectl.ts';
 import { localPodAccess } from '../../../support/local-pod-access.ts';
@@ -102,8 +101,8 @@ const addMap = ({ objects }: TlsWorld, name: string) =>
   });
 
 function watchRaw(port: number, credentials: object) {
-  const begun = deferred<void>();
-  const ended = deferred<{ isComplete: boolean }>();
+  const begun = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<{ isComplete: boolean }>();
   const path = `${maps}?watch=1`;
   get({ ...credentials, host: '127.0.0.1', port, path }, (response) => {
     response.once('data', () => begun.resolve());

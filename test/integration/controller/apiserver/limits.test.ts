@@ -4,7 +4,6 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ConfigMap } from '../../../../api/config-map.ts';
 import { systemClock } from '../../../../base/clock.ts';
-import { deferred } from '../../../../base/deadline.ts';
 import { buildApiServer } from '../../../../controller/apiserver/api-server.ts';
 import type { ApiServerDeps } from '../../../../controller/apiserver/call.ts';
 import { type ApiWorld, admin, openApiWorld } from '../../../support/api-server.ts';
@@ -28,7 +27,7 @@ const addMap = ({ objects }: ApiWorld, name: string, data: Readonly<Record<strin
 /** Reads that ask the store wait until `release` is called. */
 async function slowServer(more: Partial<ApiServerDeps> = {}) {
   const world = await openApiWorld({ requestLimits: { readOnly: 2, mutating: 1 } });
-  const gate = deferred<void>();
+  const gate = Promise.withResolvers<void>();
   const currentRevision = async () => {
     await gate.promise;
     return world.deps.currentRevision();

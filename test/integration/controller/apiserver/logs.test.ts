@@ -2,13 +2,12 @@ import { once } from 'node:events';
 import { request } from 'node:https';
 import { expect, it, onTestFinished } from 'vitest';
 import { Pod } from '../../../../api/pod.ts';
-import { deferred } from '../../../../base/deadline.ts';
 import { anObject } from '../../../support/an-object.ts';
 import { admin, noPodAccess } from '../../../support/api-server.ts';
 import { openTlsWorld } from '../../../support/tls-world.ts';
 
 it('asks a node no longer for a log when the client has gone before there was any', async () => {
-  const asked = deferred<AbortSignal>();
+  const asked = Promise.withResolvers<AbortSignal>();
   const logs = (_pod: unknown, _options: unknown, signal: AbortSignal) => {
     asked.resolve(signal);
     return new Promise<never>(() => {});

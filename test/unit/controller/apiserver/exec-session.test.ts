@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ExecStream } from '../../../../api/exec-stream.ts';
 import { StatusError } from '../../../../api/status.ts';
-import { deferred } from '../../../../base/deadline.ts';
 import {
   commandIn,
   connectExec,
@@ -17,8 +16,8 @@ const text = (chunk: Uint8Array) => Buffer.from(chunk).toString();
 /** Both ends of an exec that write down what they are told. */
 function ends({ outputTaken = true, inputTaken = true } = {}) {
   const told: string[] = [];
-  const exit = deferred<{ exitCode: number }>();
-  const finished = deferred<ExecStatus>();
+  const exit = Promise.withResolvers<{ exitCode: number }>();
+  const finished = Promise.withResolvers<ExecStatus>();
   const listeners: { output?: (stream: 'stdout' | 'stderr', chunk: Buffer) => void } = {};
   const drains: (() => void)[] = [];
   let client: ExecClient | undefined;

@@ -1,5 +1,4 @@
 import { expect, it } from 'vitest';
-import { deferred } from '../../../../base/deadline.ts';
 import { forwardPort, sharedInput } from '../../../../controller/apiserver/port-forward.ts';
 
 it('lets a shared connection flow when the last who holds it lets go', () => {
@@ -14,7 +13,7 @@ it('lets a shared connection flow when the last who holds it lets go', () => {
 });
 
 it.each([0, 70_000, 1.5, Number.NaN])('asks no pod for port %d', async (port) => {
-  const finished = deferred<string | undefined>();
+  const finished = Promise.withResolvers<string | undefined>();
   forwardPort(() => Promise.reject(new Error('asked')), port, {
     ...{ output: () => true, finish: finished.resolve, holdInput() {}, releaseInput() {} },
   });

@@ -1,14 +1,13 @@
 import { EventEmitter } from 'node:events';
 import { expect, it } from 'vitest';
 import type { Node } from '../../../../api/node.ts';
-import { deferred } from '../../../../base/deadline.ts';
 import { silentLog } from '../../../../base/log.ts';
 import type { AgentLink, ControlCall } from '../../../../controller/dispatcher/agent-link.ts';
 import { type ControlParts, serveControl } from '../../../../controller/dispatcher/control.ts';
 
 /** A call whose node is being registered until `registered` is resolved. */
 function aCall(links: Map<string, AgentLink>) {
-  const registered = deferred<Node>();
+  const registered = Promise.withResolvers<Node>();
   const call = Object.assign(new EventEmitter(), {
     getAuthContext: () => ({
       sslPeerCertificate: { subject: { CN: 'system:node:host1', O: 'system:nodes' } },

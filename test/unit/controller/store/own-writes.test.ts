@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ConfigMap } from '../../../../api/config-map.ts';
 import { StatusError } from '../../../../api/status.ts';
-import { deferred } from '../../../../base/deadline.ts';
 import type { Objects } from '../../../../controller/store/objects.ts';
 import { ownWrites } from '../../../../controller/store/own-writes.ts';
 import { anObject } from '../../../support/an-object.ts';
@@ -17,7 +16,7 @@ const configMap = (name: string) =>
   anObject(ConfigMap, { metadata: { name, namespace: 'default' } });
 
 it('counts the writes that are still under way when one beside them has failed', async () => {
-  const slow = deferred<void>();
+  const slow = Promise.withResolvers<void>();
   const objects: Objects = {
     ...world.objects,
     async create(kind, object) {

@@ -4,7 +4,6 @@ import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { constants, deflateSync } from 'node:zlib';
 import { expect, it, vi } from 'vitest';
-import { deferred } from '../../../../../base/deadline.ts';
 import { openSpdyConnection } from '../../../../../controller/apiserver/spdy/connection.ts';
 import {
   control,
@@ -36,7 +35,7 @@ it('sends all that was said before its goodbye, though the client pings after it
 /** Two hundred kilobytes can stand for as many megabytes. */
 it('hangs up on headers that would fill its memory', async () => {
   const [server, client] = duplexPair();
-  const closed = deferred<void>();
+  const closed = Promise.withResolvers<void>();
   const opened = vi.fn();
   openSpdyConnection(server, { ...deaf, opened, closed: closed.resolve });
   const headers = Buffer.concat([...[1, 1, 0, 4_000_000].map(uint32), Buffer.alloc(4_000_000)]);
@@ -49,7 +48,7 @@ it('hangs up on headers that would fill its memory', async () => {
 
 it('hangs up on headers that are not compressed', async () => {
   const [server, client] = duplexPair();
-  const closed = deferred<void>();
+  const closed = Promise.withResolvers<void>();
   openSpdyConnection(server, { ...deaf, closed: closed.resolve });
   client.write(encodeControl(control.synStream, Buffer.alloc(1000, 'nonsense')));
   await closed.promise;
@@ -57,7 +56,7 @@ it('hangs up on headers that are not compressed', async () => {
 
 it('tells of its end though nothing is read just now', async () => {
   const [server, client] = duplexPair();
-  const closed = deferred<void>();
+  const closed = Promise.withResolvers<void>();
   const connection = openSpdyConnection(server, { ...deaf, closed: closed.resolve });
   connection.pause();
   client.write(encodeData(1, Buffer.alloc(10)));
@@ -68,7 +67,7 @@ it('tells of its end though nothing is read just now', async () => {
 
 it('takes the largest frame in small pieces in no time', async () => {
   const [server, client] = duplexPair();
-  const received = deferred<number>();
+  const received = Promise.withResolvers<number>();
   openSpdyConnection(server, { ...deaf, received: (_, { length }) => received.resolve(length) });
   const frame = encodeData(1, Buffer.alloc(2 ** 24 - 1));
   const startMs = performance.now();
