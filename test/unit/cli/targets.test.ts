@@ -20,6 +20,8 @@ const discovered = [greenhouse, { ...climate, shortNames: [], categories: [], na
 const asked: string[] = [];
 beforeEach(() => void (asked.length = 0));
 
+const io = processIo();
+
 function cliOf(): Cli {
   const client: Partial<ApiClient> = {
     send: async <T>({ path }: { readonly path: string }) => {
@@ -28,7 +30,7 @@ function cliOf(): Cli {
     },
   };
   const api = new Api(async () => client as ApiClient);
-  return { io: processIo(), api, namespace: async () => 'shop', out: () => {}, err: () => {} };
+  return { io, api, namespace: async () => 'shop', out: () => {}, err: () => {} };
 }
 
 async function told(words: string) {
