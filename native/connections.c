@@ -13,6 +13,14 @@ static void drop_front(struct buffer *buffer, size_t size)
     }
 }
 
+/* The client hangs up then. What it still sends is read until it does: to a closed socket it would
+ * fail, and our last words would be lost with it. */
+static void end_output(struct connection *connection)
+{
+    if (shutdown(connection->source.fd, SHUT_WR) < 0)
+        connection_close(connection);
+}
+
 static void flush(struct connection *connection)
 {
     struct buffer *out = &connection->out;
@@ -24,7 +32,7 @@ static void flush(struct connection *connection)
     if (sent > 0)
         drop_front(out, (size_t)sent);
     if (out->used == 0 && connection->closing)
-        connection_close(connection);
+        end_output(connection);
 }
 
 /* While a process doesn't take its input, its client is read no further; nor is one that doesn't
@@ -244,9 +252,9 @@ void connection_end_session(struct connection *connection)
 {
     connection->session = NULL;
     connection->closing = true;
-    flush(connection);
     if (!connection->dead && connection->out.used == 0)
-        connection_close(connection);
+        end_output(connection);
+    flush(connection);
 }
 
 /* The last words of the shim: blocking, because nothing else is left to serve. */

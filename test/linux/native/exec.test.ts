@@ -69,6 +69,15 @@ describe('exec without a terminal', () => {
     expect(seen.stdout).toBe(`${sum}  -\n`);
   });
 
+  it('tells the exit code to who has yet to send input', async () => {
+    const session = await execIn(pod, 'main', { argv: ['false'], stdin: true });
+    // An agent that is busy meanwhile.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    session.write(Buffer.alloc(100_000));
+    session.endInput();
+    expect(await session.exited).toMatchObject({ exitCode: 1 });
+  });
+
   it('tells the signal of a process that was killed', async () => {
     const session = await execIn(pod, 'main', { argv: shell('kill -15 $$') });
     expect(await session.exited).toMatchObject({ exitCode: 143, signal: 15 });
